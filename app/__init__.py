@@ -1,0 +1,1 @@
+"""The window: Qt, numpy and networkx; never torch."""

@@ -1,0 +1,46 @@
+"""Secateur's engine: load, understand, plan, prune, prove. No Qt, and no torch until it is used.
+
+>>> import core
+>>> loaded = core.load("yolov8n.pt")
+>>> plan = core.Plan(selection=({"block": 5, "ratio": 0.5},))
+>>> core.predict(loaded, plan).after.parameters
+>>> core.prune(loaded, plan, "pruned.pt").verification.relative_error
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.errors import UserError
+    from core.pipeline import analyse, load, predict, prune, verify
+    from core.plan.schema import Plan, parse_plan, read_plan
+
+__all__ = [
+    "Plan",
+    "UserError",
+    "analyse",
+    "load",
+    "parse_plan",
+    "predict",
+    "prune",
+    "read_plan",
+    "verify",
+]
+
+_HOMES = {
+    "Plan": "core.plan.schema",
+    "UserError": "core.errors",
+    "parse_plan": "core.plan.schema",
+    "read_plan": "core.plan.schema",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    if name == "prune":  # the package is callable, see core/prune/__init__.py
+        return importlib.import_module("core.prune")
+    return getattr(importlib.import_module(_HOMES.get(name, "core.pipeline")), name)

@@ -1,0 +1,206 @@
+"""What a checkpoint may ask for, and what it gets instead of the real thing.
+
+Torch's restricted unpickler lets an allowed class be *called* as well as re-created. Calling is
+dangerous with Ultralytics: `DetectionModel({...})` evaluates strings of its argument, and
+`TorchVision(...)` downloads. So a pickle never gets a real class: it gets a proxy that re-creates
+an empty instance, into which the pickle then puts its state, and that refuses to be called. The
+few functions that stock checkpoints call are replaced by ones that return plain data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pathlib
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.checkpoint import _stock
+from core.checkpoint.scan import foreign_globals
+
+Entry = Callable[..., Any] | tuple[Callable[..., Any], str]
+
+
+class RefusedError(Exception):
+    """A pickle tried what no stock checkpoint does."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """Stands for a bound method or function of a class until the whole file is read."""
+
+    owner: object
+    name: str
+
+
+class DtypeName:
+    """Stands for a numpy dtype, whose own unpickling accepts too much."""
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+
+    def __setstate__(self, state: object) -> None:
+        """Ignore byte order and alignment: stock checkpoints hold native scalars only."""
+
+
+class _NoCall(type):
+    """Classes of this kind can be re-created by a pickle, not called."""
+
+    real: Any
+    without_arguments: bool
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls.without_arguments and not args and not kwargs:
+            return cls.real.__new__(cls.real)
+        raise RefusedError(f"a call of {cls.real.__module__}.{cls.real.__qualname__}")
+
+
+def _proxy(real: Any, without_arguments: bool = False) -> type:
+    def recreate(_cls: type, *args: object) -> object:
+        if args:
+            raise RefusedError(f"arguments for {real.__module__}.{real.__qualname__}")
+        return real.__new__(real)
+
+    body = {"__new__": recreate, "real": real, "without_arguments": without_arguments}
+    return _NoCall(real.__name__, (), body)
+
+
+def _scalar(dtype: object, data: object = b"") -> float | int | bool:
+    if not isinstance(dtype, DtypeName) or not isinstance(dtype.name, str):
+        raise RefusedError("a numpy scalar of an unknown type")
+    kind = np.dtype(dtype.name)
+    if kind.kind not in "biuf" or not isinstance(data, bytes) or len(data) != kind.itemsize:
+        raise RefusedError("a numpy scalar that is no number")
+    value = np.frombuffer(data, dtype=kind)[0].item()
+    assert isinstance(value, bool | int | float)
+    return value
+
+
+def _dtype(name: object, *_flags: object) -> DtypeName:
+    return DtypeName(name)
+
+
+def _path(*parts: str) -> str:
+    # Only shown to people, never opened: the other system's separators are no harm.
+    return "/".join(str(part).rstrip("/\\") or "/" for part in parts).replace("//", "/")
+
+
+def _interpolation(value: object) -> object:
+    from torchvision.transforms.functional import InterpolationMode
+
+    return InterpolationMode(str(value))
+
+
+def _getattr(owner: object, name: object) -> object:
+    if owner is _interpolation and isinstance(name, str):
+        from torchvision.transforms.functional import InterpolationMode
+
+        return InterpolationMode[name]
+    plain_class = isinstance(owner, _NoCall) and issubclass(owner.real, torch.nn.Module)
+    if isinstance(name, str) and (plain_class or isinstance(owner, torch.nn.Module)):
+        return Method(owner, name)
+    raise RefusedError(f"attribute {name!r} of {type(owner).__name__}")
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "builtins.getattr": _getattr,
+    "numpy.dtype": _dtype,
+    "numpy.core.multiarray.scalar": _scalar,
+    "numpy._core.multiarray.scalar": _scalar,
+    "torchvision.transforms.functional.InterpolationMode": _interpolation,
+    **{
+        f"{module}.{kind}": _path
+        for module in ("pathlib", "pathlib._local")
+        for kind in vars(pathlib)
+        if kind.endswith("Path")
+    },
+}
+#: Names of older releases, as Ultralytics maps them.
+_RENAMED = {
+    "ultralytics.nn.modules.block.Silence": "torch.nn.modules.linear.Identity",
+    "ultralytics.nn.tasks.YOLOv10DetectionModel": "ultralytics.nn.tasks.DetectionModel",
+    "ultralytics.utils.loss.v10DetectLoss": "ultralytics.utils.loss.E2EDetectLoss",
+}
+_TRANSFORMS = "torchvision.transforms.transforms"
+
+
+def entries_for(names: Iterable[str]) -> tuple[list[Entry], list[str]]:
+    """Return allow-list entries for the names a checkpoint asks for, and the names refused.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Dotted names, as `core.checkpoint.scan` lists them.
+
+    Returns
+    -------
+    entries : list of (object, str)
+        For `torch.serialization.safe_globals`.
+    refused : list of str
+        What is neither a stock class nor one of torch's own data types, sorted.
+    """
+    asked = set(names)
+    refused = foreign_globals(asked)
+    # Torch also asks whether the type of an instance is allowed before it sets its state. A line
+    # break cannot stand in a pickle's global, so no pickle can spell these names.
+    entries: list[Entry] = [(DtypeName, "\nDtypeName")]
+    for name in sorted(asked.difference(refused)):
+        if function := _FUNCTIONS.get(name):
+            entries.append((function, name))
+        elif name.startswith(("torch.nn.modules.", "ultralytics.", "torchvision.")):
+            real = _class_named(name)
+            if real is None:
+                refused.append(name)
+                continue
+            namespace = real is _stock.IterableSimpleNamespace
+            entries += [(_proxy(real, without_arguments=namespace), name), (real, f"\n{name}")]
+    return entries, sorted(refused)
+
+
+def _class_named(name: str) -> type | None:
+    """Return the stock class of that name, or None. Imports nothing that the name could choose."""
+    name = _RENAMED.get(name, name).replace("ultralytics.yolo.utils", "ultralytics.utils")
+    module_name, _, attribute = name.rpartition(".")
+    if module_name == _TRANSFORMS:
+        # Only classifiers store these, and importing them takes its time.
+        importlib.import_module(_TRANSFORMS)
+    found = getattr(sys.modules.get(module_name), attribute, None)
+    if not isinstance(found, type):
+        return None
+    home = found.__module__
+    if found is _stock.IterableSimpleNamespace or home == _TRANSFORMS:
+        return found
+    if home in ("ultralytics.utils.loss", "ultralytics.utils.tal"):
+        return found
+    stock = home.startswith(("torch.nn.modules.", "ultralytics.nn.modules."))
+    if issubclass(found, torch.nn.Module) and (stock or home == "ultralytics.nn.tasks"):
+        return found
+    return None
+
+
+def resolve_methods(model: torch.nn.Module) -> None:
+    """Turn the placeholders for methods in a network into methods, or drop them.
+
+    Fused networks store ``module.forward = module.forward_fuse``, and older segmentation heads
+    store ``Detect.forward``. Only forward functions of the module itself or of a stock class are
+    ever put back.
+    """
+    for module in model.modules():
+        for key, value in list(vars(module).items()):
+            if not isinstance(value, Method):
+                continue
+            function = None
+            if value.name.startswith("forward"):
+                if value.owner is module:
+                    function = getattr(type(module), value.name, None)
+                elif isinstance(value.owner, _NoCall):
+                    function = getattr(value.owner.real, value.name, None)
+            if function is None:
+                del vars(module)[key]
+            else:
+                bound = function.__get__(module) if value.owner is module else function
+                vars(module)[key] = bound

@@ -1,0 +1,68 @@
+"""What is known about a model file, as plain data. Needs no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What a model file says about itself.
+
+    Parameters
+    ----------
+    path : str
+        The file, as it was named.
+    sha256 : str
+        Hash of its bytes; for a YAML file, of its bytes followed by the scale.
+    family : str
+        Architecture and scale, such as ``yolov8n`` or ``yolo11n-seg``; where the file does not
+        say, the class of the network in lower case.
+    task : str
+        ``detect``, ``segment``, ``pose``, ``obb``, ``classify``, ``semantic`` or ``depth``.
+    classes : dict of int to str
+        Class names by index.
+    image_size : int
+        Side of the square training image in pixels.
+    dtype : str
+        Type of the weights as stored, such as ``float16``.
+    frozen : bool
+        True when weights that normally train have ``requires_grad`` False. Ultralytics stores
+        every finished training so. The fixed convolution of DFL does not count.
+    fused : bool
+        True when BatchNorm was folded into a convolution.
+    ultralytics : str or None
+        The version of Ultralytics that wrote the file, where it says.
+    history : tuple of dict
+        What Secateur did to the network so far, oldest first.
+    """
+
+    path: str
+    sha256: str
+    family: str
+    task: str
+    classes: dict[int, str]
+    image_size: int
+    dtype: str
+    frozen: bool
+    fused: bool
+    ultralytics: str | None = None
+    history: tuple[dict[str, Any], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as data that JSON can hold; class indices become strings."""
+        data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        data["classes"] = {str(index): name for index, name in self.classes.items()}
+        data["history"] = [dict(record) for record in self.history]
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Facts:
+        """Build facts from what `to_dict` gave; keys of later versions are ignored."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        values = {name: value for name, value in data.items() if name in known}
+        values["classes"] = {int(index): str(name) for index, name in values["classes"].items()}
+        values["history"] = tuple(dict(record) for record in values.get("history", ()))
+        return cls(**values)

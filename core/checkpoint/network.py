@@ -1,0 +1,229 @@
+"""Builds the untrained network of a YAML description, which is as untrusted as any file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml  # type: ignore[import-untyped]
+from torch import nn
+
+from core.checkpoint import structure
+from core.checkpoint._stock import DEFAULT_CFG_DICT, ROOT, Conv, modules, tasks
+from core.checkpoint.facts import Facts
+from core.checkpoint.reader import Loaded
+from core.checkpoint.sniff import check_readable
+from core.errors import UserError
+
+#: Part of the last block's name, then task and class; the first that fits counts.
+_HEADS: dict[str, tuple[str, Any]] = {
+    "rtdetr": ("detect", tasks.RTDETRDetectionModel),
+    "classify": ("classify", tasks.ClassificationModel),
+    "detect": ("detect", tasks.DetectionModel),
+    "semanticsegment": ("semantic", tasks.SemanticSegmentationModel),
+    "segment": ("segment", tasks.SegmentationModel),
+    "pose": ("pose", tasks.PoseModel),
+    "obb": ("obb", tasks.OBBModel),
+    "depth": ("depth", tasks.DepthModel),
+}
+_LARGEST_FILE = 1 << 20
+_MOST_BLOCKS = 2000
+_LARGEST_NUMBER = 100_000
+_NETWORK = "A description lists its blocks under 'backbone' and 'head'."
+
+
+def build(path: Path) -> Loaded:
+    """Return the untrained network of a description, with the same weights every time.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file; a bare name that is not in the folder means Ultralytics' own, with the
+        scale's letter in it (``yolov8n.yaml``).
+
+    Raises
+    ------
+    UserError
+        When there is no such file, it describes no network, or the network cannot be built.
+    """
+    file = _find(path)
+    check_readable(file)
+    data = file.read_bytes()
+    description = _parse(path, data)
+    scale = _scale_of(path, description)
+    description.update(scale=scale, yaml_file=path.name)
+    _check(path, description)
+    model = _construct(path, description)
+    task = str(model.task)
+    size = structure.image_size_of(task, {})
+    args = {"task": task, "model": path.name, "imgsz": size}
+    model.args = {**DEFAULT_CFG_DICT, **args}
+    facts = Facts(
+        path=str(path),
+        sha256=hashlib.sha256(data + scale.encode()).hexdigest(),
+        family=structure.family_of(model),
+        task=task,
+        classes=dict(model.names),
+        image_size=size,
+        dtype=structure.stored_dtype(model),
+        frozen=structure.is_frozen(model),
+        fused=structure.is_fused(model),
+    )
+    return Loaded(model, facts, args)
+
+
+def _without_scale(name: str) -> str:
+    return re.sub(r"(\d+)([nslmx])(.+)?$", r"\1\3", name)
+
+
+def _find(path: Path) -> Path:
+    """Return the file meant: itself, its family beside it, or Ultralytics' own of that name."""
+    try:
+        for candidate in (path, path.with_name(_without_scale(path.name))):
+            if candidate.is_file():
+                return candidate
+    except ValueError as error:
+        raise UserError(f"{path!r} is not a file name.", "Check the name.") from error
+    if path.parent == Path():
+        folder = Path(ROOT) / "cfg" / "models"
+        bundled = {file.name: file for file in folder.rglob("*.yaml")}
+        name = path.with_suffix(".yaml").name
+        for known in (name, _without_scale(name)):
+            if known in bundled:
+                return bundled[known]
+    raise UserError(
+        f"There is no description {path}.",
+        "Check the name and the folder; names of Ultralytics' own are like yolov8n.yaml.",
+    )
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    if len(data) > _LARGEST_FILE:
+        raise UserError(f"{path} is too large for a description of a network.", _NETWORK)
+    try:
+        description = yaml.safe_load(data.decode("utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = "" if line is None else f" (line {line + 1})"
+        raise UserError(f"{path} is not valid YAML{where}.", _NETWORK) from error
+    if not isinstance(description, dict):
+        raise UserError(f"{path} describes no network.", _NETWORK)
+    if "backbone" in description and "head" in description:
+        return description
+    if {"train", "val", "path"} & description.keys():
+        raise UserError(
+            f"{path} describes a dataset, not a network.",
+            "Give it as the data; the model is a .pt file or a description such as yolov8n.yaml.",
+        )
+    raise UserError(f"{path} describes no network: it has no backbone and head.", _NETWORK)
+
+
+def _scale_of(path: Path, description: dict[str, Any]) -> str:
+    scales = description.get("scales")
+    named = str(tasks.guess_model_scale(path))
+    if not scales:
+        return named
+    if not isinstance(scales, dict):
+        raise UserError(f"{path} lists its scales in a wrong way.", _NETWORK)
+    scale = named or str(description.get("scale") or next(iter(scales)))
+    values = scales.get(scale)
+    if values is None:
+        known = ", ".join(str(key) for key in scales)
+        raise UserError(f"{path} has no scale '{scale}'.", f"It has {known}.")
+    if not (isinstance(values, list) and len(values) == 3 and all(map(_is_number, values))):
+        raise UserError(f"{path} gives scale '{scale}' in a wrong way.", _NETWORK)
+    return scale
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e5
+
+
+def _check(path: Path, description: dict[str, Any]) -> None:
+    """Refuse whatever Ultralytics would evaluate, import, download, or choke on."""
+    activation = description.get("activation")
+    if activation is not None and not structure.is_activation(activation):
+        raise UserError(
+            f"{path} asks for an activation that is no activation of PyTorch.",
+            "Nothing of it was run; write it like nn.SiLU() or nn.LeakyReLU(0.1).",
+        )
+    parts = [description["backbone"], description["head"]]
+    if not all(isinstance(part, list) for part in parts) or not description["backbone"]:
+        raise UserError(f"{path} lists its blocks in a wrong way.", _NETWORK)
+    blocks = parts[0] + parts[1]
+    if len(blocks) > _MOST_BLOCKS:
+        raise UserError(f"{path} has too many blocks.", _NETWORK)
+    for index, block in enumerate(blocks):
+        if not (
+            isinstance(block, list)
+            and len(block) == 4
+            and isinstance(block[2], str)
+            and isinstance(block[3], list)
+        ):
+            raise UserError(
+                f"Block {index} of {path} is not a list of from, repeats, module and arguments.",
+                _NETWORK,
+            )
+        _check_module(path, index, block[2])
+    if _largest([description.get("nc", 1), blocks]) > _LARGEST_NUMBER:
+        raise UserError(f"{path} asks for a network of absurd size.", _NETWORK)
+
+
+def _check_module(path: Path, index: int, name: str) -> None:
+    if name == "TorchVision":
+        raise UserError(
+            f"Block {index} of {path} takes a network with weights from the internet.",
+            "Secateur never downloads unasked; use a description without TorchVision.",
+        )
+    if name.startswith(("World", "YOLOE", "LRPC")):
+        raise UserError(
+            f"Block {index} of {path} is the head {name}, which needs text features.",
+            "Open-vocabulary networks are not supported yet.",
+        )
+    if name.startswith("nn."):
+        found, home = getattr(nn, name[3:], None), "torch.nn.modules."
+    else:
+        found, home = getattr(modules, name, getattr(tasks, name, None)), "ultralytics.nn.modules."
+    known = isinstance(found, type) and issubclass(found, nn.Module)
+    if not (known and found is not None and found.__module__.startswith(home)):
+        raise UserError(
+            f"Block {index} of {path} is a module that Ultralytics does not have: {name[:60]}.",
+            "Nothing of it was run; use a module of Ultralytics or of torch.nn.",
+        )
+
+
+def _largest(value: object) -> float:
+    """Return the largest number in nested lists, as text or not."""
+    if isinstance(value, str):
+        return float(value) if re.fullmatch(r"\s*\d{1,30}(\.\d*)?\s*", value) else 0
+    if isinstance(value, int | float):
+        return abs(value)
+    if isinstance(value, list):
+        return max(map(_largest, value), default=0)
+    return 0
+
+
+def _construct(path: Path, description: dict[str, Any]) -> Any:
+    head = str(description["head"][-1][2]) if description["head"] else "nothing"
+    task, kind = next((entry for part, entry in _HEADS.items() if part in head.lower()), ("", None))
+    if kind is None:
+        raise UserError(f"{path} ends in {head}, which is no head of a known task.", _NETWORK)
+    activation = Conv.default_act
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = kind(description, ch=int(description.get("channels", 3)), verbose=False)
+    except Exception as error:  # the arguments of every module come from the file
+        raise UserError(
+            f"{path} describes a network that cannot be built"
+            f" ({type(error).__name__}: {str(error)[:200]}).",
+            "Compare it with the description of the network that it was made from.",
+        ) from error
+    finally:
+        # Ultralytics puts this back only when nothing fails on the way.
+        Conv.default_act = activation
+    model.task = task
+    return model.eval()

@@ -1,0 +1,125 @@
+"""From a file to a network and the facts about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.checkpoint.facts import Facts
+from core.checkpoint.plain import as_plain, plain_items
+from core.checkpoint.sniff import check_file
+from core.errors import UserError
+from core.files import sha256_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Where Secateur keeps what it did to a network.
+HISTORY_KEY = "secateur"
+_YAML = (".yaml", ".yml")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """A network and what is known about it.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        An Ultralytics network in FP32 and eval mode, on the CPU.
+    facts : Facts
+        What the file says about itself.
+    train_args : dict
+        The arguments it was trained with, as plain data.
+    """
+
+    model: nn.Module
+    facts: Facts
+    train_args: dict[str, Any]
+
+
+def load(path: str | Path) -> Loaded:
+    """Open a checkpoint, or build the untrained network of a YAML description.
+
+    Nothing in the file is run, nothing is downloaded, and the file is not changed.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.pt`` checkpoint saved by Ultralytics or Secateur; or a ``.yaml`` description, where a
+        name such as ``yolov8n.yaml`` that is not in the folder means Ultralytics' own.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, damaged, something else, or asks for anything but stock classes.
+    """
+    file = Path(path)
+    if file.suffix.lower() in _YAML and not file.is_dir():
+        from core.checkpoint.network import build
+
+        return build(file)
+    check_file(file)
+    return open_checkpoint(file, file, sha256_of(file))
+
+
+def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Loaded:
+    """Open a checkpoint that was already found to be one.
+
+    Parameters
+    ----------
+    source : Path or BytesIO
+        The bytes to read.
+    label : Path
+        The file they belong to, for messages and facts.
+    sha256 : str
+        Hash of these bytes.
+    """
+    from core.checkpoint import structure, unpickle
+
+    model: Any
+    model, checkpoint = unpickle.network_in(unpickle.read(source, label), label)
+    try:
+        structure.check(model, label, checkpoint)
+        dtype = structure.stored_dtype(model)
+        train_args = structure.normalise(model, plain_items(checkpoint.get("train_args")), label)
+        facts = Facts(
+            path=str(label),
+            sha256=sha256,
+            family=structure.family_of(model),
+            task=str(model.task),
+            classes=dict(model.names),
+            image_size=structure.image_size_of(model.task, train_args),
+            dtype=dtype,
+            frozen=structure.is_frozen(model),
+            fused=structure.is_fused(model),
+            ultralytics=_version_in(checkpoint),
+            history=_history_in(checkpoint),
+        )
+    except UserError:
+        raise
+    except Exception as error:  # the state of every module comes from the file
+        raise UserError(
+            f"{label} holds a network that cannot be put together"
+            f" ({type(error).__name__}: {str(error)[:200]}).",
+            "Load it with Ultralytics and save it again (model.save), then open that file.",
+        ) from error
+    return Loaded(model, facts, train_args)
+
+
+def _version_in(checkpoint: Mapping[str, Any]) -> str | None:
+    version = checkpoint.get("version")
+    return str(version) if isinstance(version, str) else None
+
+
+def _history_in(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    records = checkpoint.get(HISTORY_KEY, ())
+    if not isinstance(records, list | tuple):
+        return ()
+    try:
+        return tuple(as_plain(record) for record in records if isinstance(record, dict))
+    except TypeError:
+        return ()

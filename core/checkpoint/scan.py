@@ -1,0 +1,125 @@
+"""Which classes and functions a pickle asks for, read from its opcodes. Needs no torch.
+
+Nothing is imported and nothing is run: the opcodes are only listed.
+"""
+
+from __future__ import annotations
+
+import _compat_pickle
+import dataclasses
+import pickletools
+import re
+import sys
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from core.errors import UserError
+
+_KNOWN = re.compile(
+    r"""
+    collections\.(OrderedDict|Counter)
+    | torch\.nn\.modules\.\w+\.\w+
+    | torch\._utils\._rebuild_(tensor|tensor_v2|parameter|parameter_with_state)
+    | torch\.(\w+Storage|Size|device)
+    | torch\.(u?int|float|bfloat|complex)\d+ | torch\.bool
+    | ultralytics\.nn\.modules(\.\w+)?\.\w+
+    | ultralytics\.nn\.tasks\.\w+
+    | ultralytics\.(yolo\.)?utils\.IterableSimpleNamespace
+    | ultralytics\.(yolo\.)?utils\.(loss|tal)\.\w+
+    | torchvision\.transforms\.transforms\.(Compose|Normalize|Resize|CenterCrop|ToTensor)
+    | torchvision\.transforms\.functional\.InterpolationMode
+    | numpy\.dtype | numpy\.(_core|core)\.multiarray\.scalar
+    | pathlib\.(_local\.)?(Pure)?(Posix|Windows)?Path
+    | _codecs\.encode | builtins\.(getattr|set)
+    """,
+    re.VERBOSE,
+)
+_V5 = re.compile(r"(models\.(yolo|common|experimental)|utils\.\w+)\.")
+_SHOWN = 4
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scan:
+    """Dotted names of all globals asked for, and the highest pickle protocol used."""
+
+    names: frozenset[str]
+    protocol: int
+
+
+def scan_pickles(stream: BinaryIO, count: int) -> Scan:
+    """List what the first pickles of a stream ask for.
+
+    Parameters
+    ----------
+    stream : binary stream
+        Positioned at the first pickle.
+    count : int
+        How many pickles follow one another: 1 in a zip archive, 5 in torch's format before 1.6.
+
+    Raises
+    ------
+    ValueError
+        When the bytes are no pickle.
+    """
+    names: set[str] = set()
+    protocol = 0
+    for _ in range(count):
+        strings: list[str] = []
+        memo: dict[int, str | None] = {}
+        last: str | None = None  # the string that the opcode before pushed
+        for opcode, argument, _position in pickletools.genops(stream):
+            if opcode.name in ("GLOBAL", "INST"):
+                names.add(_modern(*str(argument).split(" ", 1)))
+            elif opcode.name == "STACK_GLOBAL":
+                names.add(".".join(strings[-2:]))
+            elif opcode.name == "PROTO":
+                protocol = max(protocol, int(argument or 0))
+            elif opcode.name in ("EXT1", "EXT2", "EXT4"):
+                names.add(f"copyreg.extension {argument}")
+            elif opcode.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):
+                memo[len(memo) if argument is None else int(argument)] = last
+                continue
+            last = argument if isinstance(argument, str) else None
+            if opcode.name in ("BINGET", "LONG_BINGET", "GET"):
+                last = memo.get(int(argument or 0))
+            if last is not None:
+                strings.append(last)
+    return Scan(frozenset(names), protocol)
+
+
+def _modern(module: str, name: str) -> str:
+    # Protocol 2, torch's own, writes the names of Python 2; torch's reader maps them the same way.
+    mapped = _compat_pickle.NAME_MAPPING.get((module, name))
+    if mapped is not None:
+        return ".".join(mapped)
+    return f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{name}"
+
+
+def foreign_globals(names: Iterable[str]) -> list[str]:
+    """Return, sorted, those names that no Ultralytics checkpoint needs."""
+    return sorted(name for name in names if _KNOWN.fullmatch(name) is None)
+
+
+def refusal(path: object, names: list[str]) -> UserError:
+    """Return the error for a file that asks for classes or functions that are not allowed."""
+    shown = ", ".join(names[:_SHOWN])
+    if len(names) > _SHOWN:
+        shown += f" and {len(names) - _SHOWN} more"
+    roots = {name.partition(".")[0] for name in names}
+    hint = "Nothing of it was run. "
+    if (roots - {"__main__"}) & sys.stdlib_module_names:
+        what = "asks to run code that no network needs"
+        hint += "Delete it unless you trust its source, and get the model from one that you trust."
+    elif any(_V5.match(name) for name in names):
+        what = "was written by YOLOv5's own repository, not by Ultralytics"
+        hint += "Train or fetch the same network with the ultralytics package (yolov5nu and so on)."
+    elif "__main__" in roots:
+        what = "needs a class of its author's own script"
+        hint += "Ask the author for a file saved with stock Ultralytics classes."
+    elif roots == {"ultralytics"}:
+        what = "needs Ultralytics classes that this version does not have or that are no network"
+        hint += "Open it with the Ultralytics that wrote it, and save it with model.save."
+    else:
+        what = "needs classes or functions that are not part of Ultralytics' networks"
+        hint += "Ask the author for a file saved with stock Ultralytics classes."
+    return UserError(f"{path} {what}: {shown}.", hint)

@@ -1,0 +1,213 @@
+"""What a file is, from its bytes, before torch is asked to open it. Needs no torch."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+
+from core.errors import UserError
+
+#: How the file torch wrote before version 1.6 begins: a pickled magic number.
+LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+
+_WANTED = "Secateur opens Ultralytics checkpoints (.pt) and model descriptions (.yaml)."
+_AGAIN = "Download or copy it again, and compare its size with the original's."
+
+#: (offset, bytes, what it is, what to do)
+_MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
+    (0, b"\x89HDF\r\n", "a Keras (HDF5) model", "export"),
+    (4, b"TFL3", "a TensorFlow Lite model", "export"),
+    (0, b"ftrt", "a TensorRT engine", "export"),
+    (0, b"GGUF", "a GGUF model", ""),
+    (0, b"\x93NUMPY", "a NumPy array", ""),
+    (0, b"\x89PNG", "a PNG image", ""),
+    (0, b"\xff\xd8\xff", "a JPEG image", ""),
+    (0, b"%PDF", "a PDF document", ""),
+    (0, b"\x7fELF", "a program", ""),
+    (0, b"MZ", "a program", ""),
+    (0, b"\x1f\x8b", "a gzip archive", "unpack"),
+    (0, b"\xfd7zXZ", "an xz archive", "unpack"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack"),
+    (0, b"Rar!", "a RAR archive", "unpack"),
+    (257, b"ustar", "a tar archive", "unpack"),
+)
+_HINTS = {
+    "": _WANTED,
+    "export": "An export cannot be pruned; open the .pt file that it was exported from.",
+    "unpack": "Unpack it and open the .pt file inside.",
+}
+
+
+def check_file(path: Path) -> None:
+    """Refuse anything but a whole torch checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Its name does not matter, its bytes do.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, unreadable, damaged, or something else; says what it is.
+    """
+    size = check_readable(path)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if head.startswith(b"PK\x03\x04"):
+        _check_zip(path, size)
+    elif not head.startswith(LEGACY_MAGIC):
+        raise _foreign(path, head, size)
+
+
+def check_readable(path: Path) -> int:
+    """Return the size in bytes of an existing, regular, non-empty file, or raise UserError."""
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no file {path}.",
+            "Check the name and the folder. Secateur never downloads unasked: fetch the weights"
+            " yourself, or name a description such as yolov8n.yaml for an untrained network.",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if stat.S_ISDIR(status.st_mode):
+        hint = _WANTED
+        if any((path / name).exists() for name in ("saved_model.pb", "metadata.yaml")):
+            hint = _HINTS["export"]
+        raise UserError(f"{path} is a folder, not a model file.", hint)
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path} is not a regular file.", _WANTED)
+    if status.st_size == 0:
+        raise UserError(f"{path} is empty.", _AGAIN)
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path} may not be read by you.", "Ask for permission to read it.")
+    return status.st_size
+
+
+def damaged(path: object, detail: str) -> UserError:
+    """Return the error for a file whose bytes are not what was once written."""
+    return UserError(f"{path} is damaged or incomplete ({detail}).", _AGAIN)
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return UserError(f"{path} cannot be read: {reason.lower()}.", "Check its name and permissions.")
+
+
+def _check_zip(path: Path, size: int) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            names = [entry.filename for entry in entries]
+            _check_members(path, names)
+            # Stored tensors do not shrink in an archive: far more than the file holds is a bomb.
+            if sum(entry.file_size for entry in entries) > 20 * size + (64 << 20):
+                raise UserError(
+                    f"{path} claims to unpack to far more than a file of its size can hold.",
+                    "Do not open it; get the model from a source that you trust.",
+                )
+            # torch does not compare checksums, so flipped bits in weights would go unnoticed.
+            broken = archive.testzip()
+    except UserError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise damaged(path, "the archive is cut short or overwritten") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except Exception as error:  # a damaged directory makes zipfile raise nearly anything
+        raise damaged(path, "the archive's directory cannot be read") from error
+    if broken is not None:
+        raise damaged(path, f"the checksum of its part {broken} does not match")
+
+
+def _check_members(path: Path, names: list[str]) -> None:
+    parts = [name.replace("\\", "/").split("/") for name in names]
+    leaves = {"/".join(part[1:]) for part in parts}
+    if any(part[-1] == "constants.pkl" or "code" in part[1:-1] for part in parts):
+        raise UserError(f"{path} is a TorchScript export, not a checkpoint.", _HINTS["export"])
+    if "data.pkl" in leaves:
+        return
+    if any(part[-1] == "data.pkl" for part in parts):
+        what, hint = "a zip archive around an unpacked checkpoint", _HINTS["unpack"]
+    elif any(part[-1].endswith(".pt") for part in parts):
+        what, hint = "a zip archive with a .pt file inside", _HINTS["unpack"]
+    elif names and all(name.endswith(".npy") for name in names):
+        what, hint = "an archive of NumPy arrays", _WANTED
+    elif any(name.endswith((".xml", ".mlmodel")) for name in names):
+        what, hint = "an archive of an exported model", _HINTS["export"]
+    else:
+        what, hint = "a zip archive of something else", _WANTED
+    raise UserError(f"{path} is {what}, not a checkpoint.", hint)
+
+
+def _foreign(path: Path, head: bytes, size: int) -> UserError:
+    if head.startswith(b"version https://git-lfs"):
+        return UserError(
+            f"{path} is a Git LFS pointer, not the model itself.",
+            "Run 'git lfs pull' in its repository, or download the file from its web page.",
+        )
+    for offset, magic, what, hint in _MAGICS:
+        if head[offset : offset + len(magic)] == magic:
+            return UserError(f"{path} is {what}, not a checkpoint.", _HINTS[hint])
+    length = int.from_bytes(head[:8], "little")
+    if head[8:9] == b"{" and 2 <= length <= size:
+        return UserError(
+            f"{path} is a safetensors file: weights without the network.",
+            "Load them into the model with Ultralytics, save that, and open the result.",
+        )
+    if head[4:5] == b"{" and 2 <= int.from_bytes(head[:4], "little") <= size:
+        return UserError(f"{path} is a TensorRT engine, not a checkpoint.", _HINTS["export"])
+    # An ONNX file is a protobuf whose first two fields are its version and its producer.
+    if head[:1] == b"\x08" and head[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x3a", b"B"):
+        return UserError(f"{path} is an ONNX export, not a checkpoint.", _HINTS["export"])
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return _bare_pickle(path)
+    return _text_or_noise(path, head)
+
+
+def _bare_pickle(path: Path) -> UserError:
+    from core.checkpoint.scan import foreign_globals, refusal, scan_pickles
+
+    try:
+        with path.open("rb") as stream:
+            asked = scan_pickles(stream, 1).names
+    except (ValueError, OSError):
+        return damaged(path, "it begins like a pickle and goes on as something else")
+    if strangers := foreign_globals(asked):
+        return refusal(path, strangers)
+    return UserError(
+        f"{path} is a bare Python pickle, not a torch checkpoint.",
+        "Save the network with Ultralytics (model.save) and open that.",
+    )
+
+
+def _text_or_noise(path: Path, head: bytes) -> UserError:
+    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    lowered = text[:512].lower()
+    if lowered.startswith(("<!doctype html", "<html")) or "<html" in lowered:
+        return UserError(
+            f"{path} is a web page, not the model itself.",
+            "Use the page's download link for the raw file; logging in may be needed.",
+        )
+    # The last character may be cut in two by the end of the excerpt.
+    if text.count("\ufffd") <= 1 and all(sign.isprintable() or sign in "\r\n\t" for sign in text):
+        if lowered.startswith("<?xml"):
+            return UserError(f"{path} is an XML file, not a checkpoint.", _HINTS["export"])
+        if lowered.startswith(("{", "[")):
+            return UserError(f"{path} is a JSON file, not a checkpoint.", _WANTED)
+        return UserError(
+            f"{path} is a text file, not a checkpoint.",
+            _WANTED + " A description must end in .yaml.",
+        )
+    return UserError(
+        f"{path} is not a model: its first bytes belong to no known format.",
+        _WANTED + " If it should be one, download it again.",
+    )

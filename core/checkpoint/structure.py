@@ -1,0 +1,241 @@
+"""Checks and completes a network that came out of a file, and reads facts off it."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import torch
+from torch import nn
+
+from core.checkpoint._stock import (
+    DEFAULT_CFG_DICT,
+    DFL,
+    Conv,
+    ConvTranspose,
+    RepConv,
+    tasks,
+)
+from core.checkpoint.allowlist import resolve_methods
+from core.checkpoint.plain import plain_items
+from core.errors import UserError
+
+_RESAVE = "Load it with Ultralytics and save it again (model.save), then open that file."
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
+TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
+_DEFAULT_SIZE = 640
+_CLASSIFY_SIZE = 224
+
+
+def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> None:
+    """Refuse a network that is not Ultralytics', or whose parts are not what they must be.
+
+    Raises
+    ------
+    UserError
+        With the part concerned.
+    """
+    if not isinstance(model, tasks.BaseModel) or not isinstance(
+        vars(model).get("_modules", {}).get("model"), nn.Sequential
+    ):
+        raise UserError(
+            f"{label} holds a {type(model).__name__}, not a network of Ultralytics.",
+            "Open a checkpoint saved by Ultralytics (model.save).",
+        )
+    if checkpoint.get("modelopt"):
+        raise UserError(
+            f"{label} was trained for quantization, which cannot be pruned.",
+            "Open the checkpoint from before quantization.",
+        )
+    _check_description(model, label)
+    held: dict[int, int] = {}
+    claimed = 0
+    for name, module in _walk(model):
+        parts = vars(module)
+        kinds = (("_modules", nn.Module), ("_parameters", nn.Parameter), ("_buffers", torch.Tensor))
+        for key, kind in kinds:
+            table = parts.get(key)
+            if not isinstance(table, dict) or not all(
+                isinstance(at, str) and (item is None or isinstance(item, kind))
+                for at, item in table.items()
+            ):
+                raise UserError(f"{label} holds a broken part, {name or 'the network'}.", _RESAVE)
+        if any(parts.get(key) for key in _HOOKS):
+            raise UserError(f"{label} attaches code to the layer {name}.", _RESAVE)
+        for tensor in (*parts["_parameters"].values(), *parts["_buffers"].values()):
+            if tensor is not None:
+                claimed += tensor.numel() * tensor.element_size()
+                storage = tensor.untyped_storage()
+                held[storage.data_ptr()] = storage.nbytes()
+    # A tensor of stride 0 claims any size over a few bytes, and takes it all once converted.
+    if claimed > 4 * sum(held.values()) + (16 << 20):
+        raise UserError(f"{label} claims more weights than it holds.", _RESAVE)
+
+
+def _check_description(model: nn.Module, label: object) -> None:
+    """Check what the network says of its blocks, which Ultralytics evaluates when it rebuilds."""
+    description = vars(model).get("yaml")
+    if not isinstance(description, dict):
+        raise UserError(f"{label} holds a network without its description.", _RESAVE)
+    activation = description.get("activation")
+    safe = activation is None or is_activation(activation)
+    for block in [*description.get("backbone", ()), *description.get("head", ())]:
+        name = str(block[2])
+        found = getattr(nn, name[3:], None) if name.startswith("nn.") else vars(tasks).get(name)
+        # A name that is gone since is no harm; one that is something else than a layer is.
+        safe = safe and (
+            found is None or (isinstance(found, type) and issubclass(found, nn.Module))
+        )
+    if not safe:
+        raise UserError(
+            f"{label} describes its blocks by something that is no layer or activation.",
+            "Nothing of it was run. Delete it unless you trust its source.",
+        )
+    for index, block in enumerate(model.get_submodule("model").children()):
+        at, sources, kind = (vars(block).get(key) for key in ("i", "f", "type"))
+        listed = isinstance(sources, list) and all(isinstance(item, int) for item in sources)
+        if at != index or not (isinstance(sources, int) or listed) or not isinstance(kind, str):
+            raise UserError(f"{label} does not say where block {index} reads from.", _RESAVE)
+
+
+def is_activation(text: object) -> bool:
+    """Return whether text is a call of one of torch's activations with literal arguments.
+
+    Ultralytics evaluates this text as Python, so nothing else may reach it.
+    """
+    if not isinstance(text, str) or len(text) > 200:
+        return False
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+            return False
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+            ast.literal_eval(argument)
+        owner = ast.unparse(call.func.value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
+    found = getattr(nn.modules.activation, call.func.attr, None)
+    module = isinstance(found, type) and issubclass(found, nn.Module)
+    return module and owner in ("nn", "torch.nn") and hasattr(nn, call.func.attr)
+
+
+def _walk(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return all modules by name, without trusting the tables that hold them."""
+    found: list[tuple[str, nn.Module]] = []
+    seen: set[int] = set()
+    pending: list[tuple[str, nn.Module]] = [("", model)]
+    while pending:
+        name, module = pending.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        found.append((name, module))
+        children = vars(module).get("_modules")
+        if isinstance(children, dict):
+            pending += [
+                (f"{name}.{key}".lstrip("."), child)
+                for key, child in children.items()
+                if isinstance(child, nn.Module)
+            ]
+    return found
+
+
+def normalise(model: Any, train_args: dict[str, Any], label: object) -> dict[str, Any]:
+    """Bring a network to FP32 and eval mode, and complete it as Ultralytics does on loading.
+
+    The network is changed in place. Returns the arguments of its training.
+    """
+    resolve_methods(model)
+    if hasattr(model, "criterion"):
+        # Left over from training, with tensors and arguments of then; it is made again on demand.
+        model.criterion = None
+    model.float().eval()
+    args = train_args or plain_items(getattr(model, "args", None))
+    model.args = {**DEFAULT_CFG_DICT, **args}
+    model.pt_path = str(label)
+    if getattr(model, "task", None) not in TASKS:
+        model.task = tasks.guess_model_task(model)
+    if not hasattr(model, "stride"):
+        model.stride = torch.tensor([32.0])
+    model.names = _names_of(model)
+    for module in model.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = True
+        elif isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
+            # Absent from files of torch 1.10 and before.
+            module.recompute_scale_factor = None
+    return args
+
+
+def _names_of(model: nn.Module) -> dict[int, str]:
+    names = getattr(model, "names", None)
+    if isinstance(names, list | tuple):
+        names = dict(enumerate(names))
+    if isinstance(names, dict) and names:
+        return {int(index): str(name) for index, name in names.items()}
+    yaml = getattr(model, "yaml", None)
+    count = yaml.get("nc", 0) if isinstance(yaml, dict) else 0
+    return {index: str(index) for index in range(int(count))}
+
+
+def stored_dtype(model: nn.Module) -> str:
+    """Return the type most floating-point weights have, such as ``float16``."""
+    sizes: Counter[str] = Counter()
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            sizes[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
+    return sizes.most_common(1)[0][0] if sizes else "float32"
+
+
+def family_of(model: nn.Module) -> str:
+    """Return architecture and scale, or the class of the network in lower case."""
+    yaml = getattr(model, "yaml", None)
+    file = yaml.get("yaml_file") if isinstance(yaml, dict) else None
+    if not isinstance(file, str | PurePosixPath) or not str(file).strip():
+        return type(model).__name__.lower()
+    stem = PurePosixPath(str(file).replace("\\", "/")).stem.lower()
+    scale = yaml.get("scale") if isinstance(yaml, dict) else None
+    if isinstance(scale, str) and scale and not tasks.guess_model_scale(stem):
+        # 'yolov8-seg.yaml' with scale n is the family yolov8n-seg.
+        head, dash, tail = stem.partition("-")
+        if head[-1:].isdigit():
+            return f"{head}{scale}{dash}{tail}"
+    return stem
+
+
+def image_size_of(task: str, train_args: Mapping[str, Any]) -> int:
+    """Return the side of the training images in pixels; the usual one where nothing says."""
+    size = train_args.get("imgsz")
+    if isinstance(size, list | tuple):
+        size = max((side for side in size if isinstance(side, int)), default=None)
+    if isinstance(size, int) and not isinstance(size, bool) and 0 < size <= 1 << 16:
+        return size
+    return _CLASSIFY_SIZE if task == "classify" else _DEFAULT_SIZE
+
+
+def is_frozen(model: nn.Module) -> bool:
+    """Return whether weights that normally train do not ask for gradients."""
+    fixed = {id(p) for m in model.modules() if isinstance(m, DFL) for p in m.parameters()}
+    return any(not p.requires_grad for p in model.parameters() if id(p) not in fixed)
+
+
+def is_fused(model: nn.Module) -> bool:
+    """Return whether a BatchNorm was folded into a convolution of Ultralytics."""
+    return any(
+        isinstance(module, Conv | ConvTranspose | RepConv)
+        and not hasattr(module, "bn")
+        and not hasattr(module, "conv1")
+        for module in model.modules()
+    )

@@ -1,0 +1,134 @@
+"""Opens torch checkpoints without running anything that is in them."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import threading
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from core.checkpoint.allowlist import RefusedError, entries_for
+from core.checkpoint.scan import Scan, refusal, scan_pickles
+from core.checkpoint.sniff import LEGACY_MAGIC, damaged
+from core.errors import UserError
+
+#: torch keeps its allow-list for the whole process.
+_LOCK = threading.Lock()
+_RESAVE = "Load it with Ultralytics and save it again (model.save), then open that file."
+_INTO_MODEL = "Load them into the model with Ultralytics, save that (model.save), and open it."
+
+
+def read(source: Path | io.BytesIO, label: object) -> Any:
+    """Return what a checkpoint holds.
+
+    Parameters
+    ----------
+    source : Path or BytesIO
+        A file that `core.checkpoint.sniff.check_file` passed, or bytes just written.
+    label : object
+        How messages name it.
+
+    Raises
+    ------
+    UserError
+        When it asks for anything but stock classes, or cannot be read.
+    """
+    try:
+        scan = _scan(source)
+    except Exception as error:  # any byte may be wrong, and each fails in its own way
+        raise damaged(label, "its contents cannot be listed") from error
+    entries, refused = entries_for(scan.names)
+    if refused:
+        raise refusal(label, refused)
+    try:
+        with _LOCK, torch.serialization.safe_globals(entries), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(source, map_location="cpu", weights_only=True)
+    except RefusedError as error:
+        raise UserError(
+            f"{label} asks for {error}, which no stock checkpoint does.",
+            "Nothing of it was run. Delete it unless you trust its source.",
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise _unpickling(label, scan, error) from error
+    except MemoryError as error:
+        raise UserError(
+            f"{label} needs more memory than there is.", "Close other programs, then try again."
+        ) from error
+    except Exception as error:  # see above
+        raise damaged(label, "its contents do not fit together") from error
+
+
+def _scan(source: Path | io.BytesIO) -> Scan:
+    stream: BinaryIO
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source.getvalue()) as stream:
+        legacy = stream.read(len(LEGACY_MAGIC)) == LEGACY_MAGIC
+        stream.seek(0)
+        if legacy:
+            return scan_pickles(stream, 5)
+        # torch's own reader decides which member counts when an archive names one twice.
+        record = torch._C.PyTorchFileReader(stream).get_record("data.pkl")
+        return scan_pickles(io.BytesIO(record), 1)
+
+
+def _unpickling(label: object, scan: Scan, error: pickle.UnpicklingError) -> UserError:
+    text = str(error)
+    if scan.protocol > 2:
+        return UserError(
+            f"{label} was pickled with protocol {scan.protocol}, which can't be read safely.",
+            _RESAVE,
+        )
+    if "persistent" in text:
+        return UserError(f"{label} is in the format of PyTorch before 1.6.", _RESAVE)
+    if "reduce" in text or "GLOBAL" in text or "allowlisted" in text or "Can only" in text:
+        return UserError(
+            f"{label} is put together in a way that no stock checkpoint is.",
+            "Nothing of it was run. Delete it unless you trust its source.",
+        )
+    return damaged(label, "its contents do not fit together")
+
+
+def network_in(contents: Any, label: object) -> tuple[torch.nn.Module, Mapping[str, Any]]:
+    """Return the network of a checkpoint, ``ema`` before ``model``, and the checkpoint's dict.
+
+    Raises
+    ------
+    UserError
+        When there is none; says what there is instead.
+    """
+    if isinstance(contents, torch.nn.Module):
+        return contents, {}
+    if not isinstance(contents, dict):
+        kind = "a tensor" if isinstance(contents, torch.Tensor) else f"a {type(contents).__name__}"
+        raise UserError(
+            f"{label} holds {kind}, not a network.", "Open a checkpoint saved by Ultralytics."
+        )
+    for key in ("ema", "model"):
+        value = contents.get(key)
+        if isinstance(value, torch.nn.Module):
+            return value, contents
+        if _is_weights(value):
+            raise UserError(
+                f"{label} holds bare weights under '{key}', without the network.", _INTO_MODEL
+            )
+    if _is_weights(contents):
+        raise UserError(f"{label} is a bare state_dict: weights without the network.", _INTO_MODEL)
+    if any(_is_weights(value) for value in contents.values()):
+        raise UserError(f"{label} holds bare weights, without the network.", _INTO_MODEL)
+    raise UserError(
+        f"{label} holds no network under 'ema' or 'model'.",
+        "Open a checkpoint saved by Ultralytics.",
+    )
+
+
+def _is_weights(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(item, torch.Tensor) for item in value.values())
+    )

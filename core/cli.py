@@ -1,0 +1,262 @@
+"""The command line. ``--json`` prints one JSON object, as ``docs/command-line.md`` describes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from core.errors import CancelledError, UserError
+from core.pipeline import Analysis
+from core.progress import Progress, silent
+
+Command = Callable[[argparse.Namespace], tuple[dict[str, Any], str]]
+
+
+def log_path() -> Path:
+    """Return the file that bugs are written to."""
+    return Path(platformdirs.user_log_dir("secateur")) / "secateur.log"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 done, 1 refused or failed (one line on standard error), 2 wrong usage.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        # Libraries print to standard output as they please; there, only our own result belongs.
+        with contextlib.redirect_stdout(sys.stderr):
+            result, text = COMMANDS[options.command](options)
+        print(json.dumps(result, allow_nan=False) if options.json else text)
+        sys.stdout.flush()
+    except UserError as error:
+        return _fail(str(error))
+    except CancelledError:
+        return _fail("Cancelled; nothing was changed.")
+    except KeyboardInterrupt:
+        return _fail("Interrupted; nothing was left half done.")
+    except BrokenPipeError:  # the reader of our output went away: nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        return _fail(_report_bug(error))
+    return int(result.get("verification", {}).get("passed", True) is False)
+
+
+def _fail(text: str) -> int:
+    print(f"secateur: {' '.join(text.split())}", file=sys.stderr)
+    return 1
+
+
+def _report_bug(error: Exception) -> str:
+    """Log a bug whole; return the line for the person."""
+    where = log_path()
+    with contextlib.suppress(OSError):
+        where.parent.mkdir(parents=True, exist_ok=True)
+        with where.open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)) + "\n")
+    kind = type(error).__name__
+    return f"A fault of Secateur ({kind}: {error}), logged in {where}; please report it."
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="secateur",
+        description="Makes YOLO networks smaller and faster without breaking them.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"secateur {metadata.version('secateur')}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, model: str = "MODEL") -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("model", metavar=model, help="a .pt checkpoint or an Ultralytics yaml")
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.add_argument("--no-cache", action="store_true", help="trace the network anew")
+        return command
+
+    add("inspect", "List a model's blocks, sources, widths, parameters and multiply-adds.")
+    predict = add("predict", "Say exactly what a plan does, before it is done.")
+    predict.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
+    why = add("why", "Say whether and by which path one place changes another.")
+    why.add_argument("--from", dest="source", required=True, metavar="BLOCK|LAYER")
+    why.add_argument("--to", dest="target", required=True, metavar="BLOCK|LAYER")
+    prune = add("prune", "Prune a model, prove the result and save it.")
+    prune.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
+    prune.add_argument("-o", "--output", required=True, metavar="OUT.pt")
+    prune.add_argument("--events", action="store_true", help="print progress as JSON lines")
+    verify = add("verify", "Compare a pruned model with its masked original.")
+    verify.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
+    verify.add_argument("--plan", metavar="PLAN", help="its plan; else the one stored in it")
+    return parser
+
+
+def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import analyse
+    from core.render import inspect_text
+
+    analysis = analyse(options.model, cache=not options.no_cache)
+    return inspect_json(analysis), inspect_text(analysis, locked_blocks(analysis))
+
+
+def locked_blocks(analysis: Analysis) -> list[int]:
+    """Blocks that have weights and of which no channel can be removed."""
+    table = analysis.table
+    locked = []
+    for block in table.blocks:
+        layers = table.layers_of(block.index)
+        atoms = [a for n in layers for a in table.outputs(n).tolist() if a >= 0]
+        if layers and all(table.fixed[a] >= 0 for a in atoms):
+            locked.append(block.index)
+    return locked
+
+
+def inspect_json(analysis: Analysis) -> dict[str, Any]:
+    """Return what ``inspect --json`` prints."""
+    facts, table = analysis.facts, analysis.table
+    locked = set(locked_blocks(analysis))
+    convolutions = sum(la.kind in ("Conv2d", "ConvTranspose2d") for la in table.layers)
+    blocks = [
+        {
+            "index": b.index,
+            "type": b.type,
+            "stage": b.stage,
+            "stride": b.stride,
+            "sources": list(b.sources),
+            "in_channels": b.in_channels,
+            "out_channels": b.out_channels,
+            "parameters": b.parameters,
+            "macs": b.macs,
+            "locked": b.index in locked,
+        }
+        for b in table.blocks
+    ]
+    concats = []
+    for b in table.blocks:
+        if b.type == "Concat":
+            ends = [sum(b.source_channels[:n]) for n in range(len(b.sources))]
+            concats.append({"block": b.index, "sources": list(b.sources), "offsets": ends})
+    return {
+        "model": {
+            "path": facts.path,
+            "sha256": facts.sha256,
+            "family": facts.family,
+            "task": facts.task,
+            "classes": {str(n): name for n, name in facts.classes.items()},
+            "image_size": facts.image_size,
+            "dtype": facts.dtype,
+            "frozen": facts.frozen,
+            "fused": facts.fused,
+        },
+        "totals": {
+            "parameters": sum(b.parameters for b in table.blocks),
+            "macs": sum(b.macs for b in table.blocks),
+            "blocks": len(table.blocks),
+            "conv_layers": convolutions,
+        },
+        "blocks": blocks,
+        "concats": concats,
+        "not_followed": list(table.unfollowed),
+    }
+
+
+def _predict(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import load, predict
+    from core.plan.schema import read_plan
+    from core.render import prediction_text
+
+    plan = read_plan(options.plan)
+    prediction = predict(load(options.model), plan, cache=not options.no_cache)
+    return prediction.to_json(), prediction_text(prediction)
+
+
+def _why(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import analyse
+    from core.plan.why import explain
+    from core.render import why_text
+
+    analysis = analyse(options.model, cache=not options.no_cache)
+    answer = explain(analysis.table, options.source, options.target)
+    return answer.to_json(), why_text(answer)
+
+
+def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import load, prune
+    from core.plan.schema import read_plan
+    from core.render import pruned_text
+
+    plan = read_plan(options.plan)
+    show = _progress(options)
+    show(0.0, "Opening the model")
+    loaded = load(options.model)
+    result = prune(loaded, plan, options.output, cache=not options.no_cache, progress=show)
+    report = {
+        **result.prediction.to_json(),
+        "verification": result.verification.to_json(),
+        "output": str(result.output),
+        "plan": result.plan.to_json(),
+    }
+    return report, pruned_text(result)
+
+
+def _verify(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import load, verify
+    from core.plan.schema import read_plan
+
+    plan = read_plan(options.plan) if options.plan else None
+    proof = verify(load(options.model), load(options.pruned), plan)
+    word = "equals" if proof.passed else "differs from"
+    text = (
+        f"{options.pruned} {word} the masked original: relative error "
+        f"{proof.relative_error:.1e} on {proof.inputs} inputs (at most {proof.tolerance:.0e})"
+    )
+    return {"verification": proof.to_json()}, text
+
+
+COMMANDS: Mapping[str, Command] = {
+    "inspect": _inspect,
+    "predict": _predict,
+    "why": _why,
+    "prune": _prune,
+    "verify": _verify,
+}
+
+
+def _progress(options: argparse.Namespace) -> Progress:
+    """Show progress as JSON lines, as a line on a terminal, or not at all."""
+    output = sys.__stdout__
+    if getattr(options, "events", False) and output is not None:
+
+        def event(fraction: float, text: str) -> None:
+            line = {"event": "progress", "fraction": round(fraction, 4), "text": text}
+            print(json.dumps(line), file=output, flush=True)
+
+        return event
+    if sys.stderr.isatty() and not options.json:
+
+        def line(fraction: float, text: str) -> None:
+            end = "\n" if fraction >= 1 else ""
+            print(f"\r\x1b[K{fraction:4.0%} {text}", end=end, file=sys.stderr, flush=True)
+
+        return line
+    return silent
+
+
+if __name__ == "__main__":
+    logging.captureWarnings(True)
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""The one class of errors a person can mend.
+
+Anything else that escapes is a bug: it is logged whole and offered to the person.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the person can put right.
+
+    Parameters
+    ----------
+    message : str
+        One sentence that says what is wrong.
+    hint : str
+        What to do about it; may be empty.
+    layers : tuple of str
+        Dotted names of the layers concerned, for the window to point at.
+    """
+
+    def __init__(self, message: str, hint: str = "", layers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.layers = layers
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class CancelledError(Exception):
+    """The person cancelled; nothing was left half done."""

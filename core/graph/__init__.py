@@ -1,0 +1,1 @@
+"""Understanding: from a network to its channel table and block graph."""

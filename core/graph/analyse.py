@@ -1,0 +1,232 @@
+"""Understand a network: trace it, join its channels into atoms, describe its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import nn
+
+from core.errors import UserError
+from core.graph.blocks import BlockTrace, describe_blocks
+from core.graph.constraints import ATTENTION, lookup
+from core.graph.drive import BlockRun, count_positions, run_blocks, slow_attention, untouched
+from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Split, Step
+from core.graph.trace import Findings
+
+
+def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
+    """Trace a network and return its channel table.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A network of Ultralytics. It is left exactly as it was.
+    image_size : int
+        Side of the square image at which multiply-adds are counted.
+
+    Returns
+    -------
+    ChannelTable
+        Frozen, without torch.
+
+    Raises
+    ------
+    UserError
+        When the network is not a list of blocks that can be followed.
+    """
+    if not isinstance(getattr(model, "model", None), nn.Sequential):
+        raise UserError(
+            f"{type(model).__name__} is not a network of blocks that Secateur can follow.",
+            "Open a detection, segmentation, pose, oriented-box or classification checkpoint.",
+        )
+    findings = Findings()
+    with untouched(model), torch.no_grad(), slow_attention():
+        model.eval()
+        runs = run_blocks(model, findings, record_steps=True)
+        model.train()
+        run_blocks(model, findings, record_steps=False)
+        model.eval()
+        positions = count_positions(model, image_size)
+    return _build(model, findings, runs, positions, image_size)
+
+
+def _build(
+    model: nn.Module,
+    findings: Findings,
+    runs: list[BlockRun],
+    positions: dict[str, int],
+    image_size: int,
+) -> ChannelTable:
+    """Join numbers into atoms and lay everything out in arrays."""
+    _tie_heads(model, findings)
+    _lock_modules(findings)
+    labels = _components(findings)
+    # Number 0 is the constant: nothing ever joins it, so its label is 0 and becomes NO_ATOM.
+    atom_of = (labels - 1).astype(np.int32)
+    atom_of[0] = NO_ATOM
+    fixed, reasons = _fixed_atoms(findings, atom_of, int(labels.max()))
+    uses = list(findings.uses.values())
+    # As in Ultralytics' own count, products inside nn.MultiheadAttention, its packed
+    # projections included, are no layer's multiply-adds.
+    packed = {n for n, m in model.named_modules() if isinstance(m, nn.MultiheadAttention)}
+    layers = tuple(
+        Layer(
+            use.name,
+            _kind(model, use.name),
+            use.block,
+            use.mixes,
+            use.kernel,
+            use.groups,
+            use.bias,
+            0 if use.name.rpartition(".")[0] in packed else positions.get(use.name, 0),
+        )
+        for use in uses
+    )
+    ins = [atom_of[use.ins] for use in uses]
+    outs = [atom_of[use.outs] for use in uses]
+    by_name = {use.name: number for number, use in enumerate(uses)}
+    unfollowed = _unfollowed(model, set(by_name))
+    tensors = tuple(atom_of[t] for t in findings.tensors)
+    bare = ChannelTable(
+        layers=layers,
+        in_atoms=_joined(ins),
+        in_offsets=_offsets(ins),
+        out_atoms=_joined(outs),
+        out_offsets=_offsets(outs),
+        fixed=fixed,
+        reasons=reasons,
+        splits=_splits(findings, atom_of),
+        steps=tuple(
+            Step(s.op, s.block, s.owner, by_name.get(s.layer, -1), s.inputs, s.outputs)
+            for s in findings.steps
+        ),
+        tensors=tensors,
+        blocks=(),
+        image_size=image_size,
+        other_parameters=0,
+        unfollowed=unfollowed,
+    )
+    return describe_blocks(bare, [_block_trace(model, run, atom_of) for run in runs])
+
+
+def _tie_heads(model: nn.Module, findings: Findings) -> None:
+    """Attention loses whole heads: everything a head owns is one atom."""
+    for name, module in model.named_modules():
+        layout = lookup(ATTENTION, module)
+        use = findings.uses.get(f"{name}.{layout.projection}") if layout else None
+        if layout is None or use is None:
+            continue
+        heads, per_head = int(module.num_heads), layout.per_head(module)
+        if len(use.outs) != heads * per_head:
+            findings.locked_modules[name] = f"{name} lays its heads out in an unknown way"
+            continue
+        groups = [use.outs.reshape(heads, per_head)]
+        if layout.tied_to_input:
+            head_dim = int(module.head_dim)
+            if len(use.ins) != heads * head_dim:
+                findings.locked_modules[name] = f"{name} has an input of unexpected width"
+                continue
+            groups.append(use.ins.reshape(heads, head_dim))
+        first = groups[0][:, :1]
+        for rows in groups:
+            pairs = np.stack([np.broadcast_to(first, rows.shape).ravel(), rows.ravel()])
+            findings.edges.append(pairs[:, (pairs > 0).all(axis=0)])
+
+
+def _lock_modules(findings: Findings) -> None:
+    for name, reason in findings.locked_modules.items():
+        for use in findings.uses.values():
+            if use.name == name or use.name.startswith(f"{name}."):
+                both = np.concatenate([use.ins, use.outs])
+                findings.fixed.insert(0, (both[both > 0], reason))
+
+
+def _components(findings: Findings) -> NDArray[np.int32]:
+    """Label of the coupled set of every channel number (0 included)."""
+    count = findings.next_number
+    pairs = np.concatenate([np.zeros((2, 0), np.int64), *findings.edges], axis=1)
+    graph = coo_array((np.ones(pairs.shape[1], np.int8), (pairs[0], pairs[1])), (count, count))
+    labels: NDArray[np.int32] = connected_components(graph, directed=False)[1]
+    return labels
+
+
+def _fixed_atoms(
+    findings: Findings, atom_of: NDArray[np.int32], atoms: int
+) -> tuple[Ints, tuple[str, ...]]:
+    reasons: list[str] = []
+    fixed = np.full(atoms, -1, np.int32)
+    for numbers, reason in findings.fixed:
+        if reason not in reasons:
+            reasons.append(reason)
+        own = atom_of[numbers]
+        own = own[own >= 0]
+        own = own[fixed[own] < 0]
+        fixed[own] = reasons.index(reason)
+    return fixed, tuple(reasons)
+
+
+def _splits(findings: Findings, atom_of: NDArray[np.int32]) -> tuple[Split, ...]:
+    """Equal pieces, once each: both passes see the same ones."""
+    found: dict[tuple[str, bytes], Split] = {}
+    for split in findings.splits:
+        pieces = tuple(atom_of[piece] for piece in split.pieces)
+        key = (split.owner, b"".join(piece.tobytes() for piece in pieces))
+        found.setdefault(key, Split(split.owner, split.block, pieces))
+    return tuple(found.values())
+
+
+def _joined(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
+
+
+def _offsets(parts: Sequence[Ints]) -> Ints:
+    return np.cumsum([0, *(len(part) for part in parts)]).astype(np.int32)
+
+
+def _kind(model: nn.Module, name: str) -> str:
+    try:
+        return type(model.get_submodule(name)).__name__
+    except AttributeError:
+        return "Parameter"
+
+
+def _unfollowed(model: nn.Module, names: set[str]) -> tuple[str, ...]:
+    """Modules with weights of their own that no pass reached."""
+    return tuple(
+        name
+        for name, module in model.named_modules()
+        for own in [list(dict(module.named_parameters(recurse=False)))]
+        if own and name not in names and not any(f"{name}.{p}" in names for p in own)
+    )
+
+
+def _block_trace(model: nn.Module, run: BlockRun, atom_of: NDArray[np.int32]) -> BlockTrace:
+    block: nn.Module = model.model[run.index]  # type: ignore[index,assignment]
+    return BlockTrace(
+        index=run.index,
+        type=type(block).__name__,
+        sources=run.sources,
+        input_shapes=tuple(run.shapes),
+        output_shape=run.output_shape,
+        image_side=run.image_side,
+        out_atoms=atom_of[run.numbers],
+        parameters=sum(p.numel() for p in block.parameters()),
+        reason=run.failure,
+        width=int(getattr(block, "no", 0) or getattr(block, "nc", 0) or 0),
+        lateral=_is_lateral(block),
+    )
+
+
+def _is_lateral(block: nn.Module) -> bool:
+    """Whether a block is a single pointwise convolution that narrows its input."""
+    convolutions = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+    return (
+        len(convolutions) == 1
+        and convolutions[0].kernel_size == (1, 1)
+        and convolutions[0].out_channels < convolutions[0].in_channels
+    )

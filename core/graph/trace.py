@@ -1,0 +1,349 @@
+"""One forward pass on channel numbers instead of an image.
+
+Every tensor of the pass holds, at each element, the number of the channel that element belongs to.
+A convolution or linear layer that mixes channels gives its outputs fresh numbers and a depthwise
+one passes its input's on; nothing is computed. Operations that only move data run as they are, on
+the numbers, so index maps through ``Concat`` and ``C2f`` cannot be wrong. An element-wise
+operation on two tensors says that two numbers are one. ``0`` stands for a constant.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from core.graph.constraints import ATTENTION, STORED_SIZES, STORED_WIDTHS, lookup
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class LayerUse:
+    """What the trace saw of one module with weights."""
+
+    name: str
+    module: nn.Module
+    block: int
+    mixes: bool
+    ins: Numbers
+    outs: Numbers
+    groups: int
+    kernel: int
+    bias: bool
+
+
+@dataclass(slots=True)
+class RawStep:
+    """A step of the pass, in terms of channel numbers (see ``core.graph.table.Step``)."""
+
+    op: str
+    block: int
+    owner: str
+    layer: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class RawSplit:
+    """Equal pieces seen by the trace."""
+
+    owner: str
+    block: int
+    pieces: tuple[Numbers, ...]
+
+
+@dataclass(slots=True)
+class Findings:
+    """All that one or several passes gathered; numbers run over all passes."""
+
+    uses: dict[str, LayerUse] = field(default_factory=dict)
+    edges: list[NDArray[np.int64]] = field(default_factory=list)
+    fixed: list[tuple[Numbers, str]] = field(default_factory=list)
+    splits: list[RawSplit] = field(default_factory=list)
+    steps: list[RawStep] = field(default_factory=list)
+    tensors: list[Numbers] = field(default_factory=list)
+    locked_modules: dict[str, str] = field(default_factory=dict)
+    next_number: int = 1
+
+
+class ChannelTrace(TorchDispatchMode):
+    """Runs a network on channel numbers and gathers ``Findings``.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network. Its weights are neither read nor changed.
+    findings : Findings
+        Where to add; a second pass (training mode) reuses the numbers of layers already seen.
+    record_steps : bool
+        Whether this pass's operations are kept as steps.
+    """
+
+    def __init__(self, model: nn.Module, findings: Findings, record_steps: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.findings = findings
+        self.record_steps = record_steps
+        self.block = -1
+        self.names = {id(module): name for name, module in model.named_modules()}
+        self.parameters: dict[int, tuple[str, nn.Module]] = {}
+        self.transposed: dict[int, tuple[Tensor, Tensor]] = {}
+        self._traced: dict[int, tuple[Tensor, int]] = {}
+        self._signatures: dict[int, Numbers] = {}
+        self._shadows: dict[int, Tensor] = {}
+        self._stack: list[nn.Module] = []
+        self._thread = threading.get_ident()
+        self.buffers: set[int] = set()
+        self.keep_apart = False
+        for name, module in model.named_modules():
+            for parameter in module._parameters.values():
+                self.parameters[id(parameter)] = (name, module)
+            self.buffers.update(id(buffer) for buffer in module._buffers.values())
+
+    # ---- modules entered and left -------------------------------------------------------------
+
+    def enter(self, module: nn.Module, _inputs: Any) -> None:
+        """Remember which module runs (a forward pre-hook)."""
+        if threading.get_ident() == self._thread:
+            self._stack.append(module)
+
+    def leave(self, _module: nn.Module, _inputs: Any, _output: Any) -> None:
+        """Forget it (a forward hook)."""
+        if threading.get_ident() == self._thread and self._stack:
+            self._stack.pop()
+
+    def start_block(self, index: int, last: bool = False) -> None:
+        """Say which block runs next."""
+        self.block = index
+        self.keep_apart = last
+        self._stack.clear()
+
+    @property
+    def owner(self) -> nn.Module | None:
+        """The innermost module running."""
+        return self._stack[-1] if self._stack else None
+
+    @property
+    def owner_name(self) -> str:
+        """Its dotted name."""
+        return self.names.get(id(self.owner), "") if self._stack else ""
+
+    # ---- tensors and numbers ------------------------------------------------------------------
+
+    def fresh(self, count: int) -> Numbers:
+        """Hand out numbers no channel has yet."""
+        first = self.findings.next_number
+        self.findings.next_number = first + count
+        return np.arange(first, first + count)
+
+    def track(self, tensor: Tensor, tensor_id: int, numbers: Numbers | None = None) -> Tensor:
+        """Mark a tensor as carrying channel numbers. It is kept alive so ids stay unique.
+
+        ``numbers`` are those along axis 1, where they are known not to differ by position.
+        """
+        self._traced[id(tensor)] = (tensor, tensor_id)
+        if numbers is not None:
+            self._signatures[id(tensor)] = numbers
+        return tensor
+
+    def add_tensor(self, tensor: Tensor, numbers: Numbers, known: Numbers | None = None) -> Tensor:
+        """Track a tensor as a new node of the pass, with its numbers along the channel axis."""
+        self.findings.tensors.append(numbers)
+        return self.track(tensor, len(self.findings.tensors) - 1, known)
+
+    def same(self, tensor: Tensor) -> Tensor:
+        """Return another tensor with the same channels (the result of a unary operation).
+
+        It shares memory, except in the head, where memory tells what is only handed through.
+        """
+        result = tensor.clone() if self.keep_apart else tensor.detach()
+        return self.track(result, self.tensor_id(tensor), self._signatures.get(id(tensor)))
+
+    def signature(self, tensor: Tensor) -> Numbers | None:
+        """Numbers along axis 1 when known not to differ by position."""
+        return self._signatures.get(id(tensor))
+
+    def spread(self, numbers: Numbers, shape: Iterable[int], axis: int = 1) -> Tensor:
+        """Make a tensor of the given shape that holds ``numbers`` along ``axis``."""
+        shape = tuple(shape)
+        view = [1] * len(shape)
+        view[axis] = len(numbers)
+        column = torch.from_numpy(numbers.astype(np.float32)).view(view)
+        return column.expand(shape).contiguous()
+
+    def is_traced(self, value: Any) -> bool:
+        """Whether a value is a tensor that carries numbers."""
+        return isinstance(value, Tensor) and id(value) in self._traced
+
+    def tensor_id(self, tensor: Tensor) -> int:
+        """Node of the pass a tensor belongs to."""
+        return self._traced[id(tensor)][1]
+
+    def all_numbers(self, tensor: Tensor) -> Numbers:
+        """Return every number in a tensor, without the constant 0."""
+        numbers = np.unique(tensor.numpy()).astype(np.int64)
+        return numbers[numbers > 0]
+
+    def varies(self, tensor: Tensor, axis: int) -> bool:
+        """Whether the numbers differ along an axis."""
+        if tensor.shape[axis] < 2 or tensor.numel() == 0:
+            return False
+        if id(tensor) in self._signatures:
+            numbers = self._signatures[id(tensor)]
+            return axis % tensor.ndim == 1 and bool((numbers[1:] != numbers[:1]).any())
+        values = np.moveaxis(tensor.numpy(), axis, 0)
+        return bool((values[1:] != values[:1]).any())
+
+    def read(self, tensor: Tensor, axis: int = 1) -> Numbers:
+        """Return the numbers along the channel axis, joining those that share a channel.
+
+        Where one channel holds several numbers (a layer applied at positions that came from
+        different places), they are one: an edge is added for each.
+        """
+        known = self._signatures.get(id(tensor)) if axis == 1 else None
+        if known is not None:
+            return known
+        values = np.moveaxis(tensor.numpy(), axis, 0).reshape(tensor.shape[axis], -1)
+        numbers = values[:, 0] if values.shape[1] else np.zeros(len(values))
+        uniform = bool((values == numbers[:, None]).all())
+        if not uniform:
+            numbers = values.max(axis=1)
+            rows, columns = np.nonzero((values != numbers[:, None]) & (values > 0))
+            self.join(numbers[rows], values[rows, columns])
+        result: Numbers = numbers.astype(np.int64)
+        if uniform and axis == 1 and tensor.shape[0] == 1:
+            self._signatures[id(tensor)] = result
+        return result
+
+    def uniform(self, tensor: Tensor) -> Numbers | None:
+        """Numbers along axis 1, or None where they differ by position."""
+        known = self._signatures.get(id(tensor))
+        if known is None and tensor.ndim >= 2 and tensor.shape[0] == 1 and tensor.numel():
+            values = tensor.numpy().reshape(tensor.shape[1], -1)
+            if (values == values[:, :1]).all():
+                known = values[:, 0].astype(np.int64)
+                self._signatures[id(tensor)] = known
+        return known
+
+    def join(self, first: NDArray[Any], second: NDArray[Any]) -> None:
+        """Say that numbers are pairwise the same channel."""
+        pairs = np.stack([first, second]).astype(np.int64)
+        pairs = pairs[:, (pairs[0] > 0) & (pairs[1] > 0) & (pairs[0] != pairs[1])]
+        if pairs.size:
+            self.findings.edges.append(np.unique(pairs, axis=1))
+
+    def fix(self, numbers: Numbers, reason: str) -> None:
+        """Say that channels can never be removed."""
+        numbers = numbers[numbers > 0]
+        if len(numbers):
+            self.findings.fixed.append((numbers, reason))
+
+    def fix_tensor(self, tensor: Tensor, reason: str) -> None:
+        """Fix every channel in a tensor."""
+        self.fix(self.all_numbers(tensor), reason)
+
+    def lock_owner(self, reason: str) -> None:
+        """Lock the innermost module whole: nothing in it may change width."""
+        self.findings.locked_modules.setdefault(self.owner_name, reason)
+
+    def place(self, tensor: Tensor, numbers: Numbers) -> None:
+        """Give a tensor its own node when its channels are no longer those of its source.
+
+        This happens where a module rearranges channels by shape (attention, DFL).
+        """
+        source = self.tensor_id(tensor)
+        if np.array_equal(self.findings.tensors[source], numbers):
+            return
+        known = self._signatures.get(id(tensor))
+        self.add_tensor(tensor, numbers, known)
+        if self.record_steps:
+            made = self.tensor_id(tensor)
+            self.findings.steps.append(
+                RawStep("pick", self.block, self.owner_name, "", (source,), (made,))
+            )
+
+    def step(
+        self, op: str, inputs: Iterable[Tensor], outputs: Iterable[Tensor], layer: str = ""
+    ) -> None:
+        """Record an operation."""
+        if self.record_steps:
+            self.findings.steps.append(
+                RawStep(
+                    op,
+                    self.block,
+                    self.owner_name,
+                    layer,
+                    tuple(self.tensor_id(t) for t in inputs),
+                    tuple(self.tensor_id(t) for t in outputs),
+                )
+            )
+
+    # ---- layers -------------------------------------------------------------------------------
+
+    def use_layer(
+        self, name: str, module: nn.Module, ins: Numbers, outs: Numbers, **shape: Any
+    ) -> LayerUse:
+        """Record that a layer ran; a second run joins its channels with those of the first."""
+        seen = self.findings.uses.get(name)
+        if seen is not None:
+            self.join(seen.ins, ins)
+            self.join(seen.outs, outs)
+            seen.ins = np.maximum(seen.ins, ins)
+            return seen
+        use = LayerUse(name, module, self.block, ins=ins, outs=outs, **shape)
+        self.findings.uses[name] = use
+        return use
+
+    def outputs_of(self, name: str, count: int) -> Numbers:
+        """Numbers of a mixing layer's outputs: fresh, or those of its earlier run."""
+        seen = self.findings.uses.get(name)
+        return self.fresh(count) if seen is None else seen.outs
+
+    def shadow_parameter(self, parameter: Tensor) -> Tensor:
+        """Stand-in with numbers for a bare parameter used in arithmetic (a learned scale)."""
+        if id(parameter) in self._shadows:
+            return self._shadows[id(parameter)]
+        name, module = self.parameters[id(parameter)]
+        full = name
+        for own, value in module.named_parameters(recurse=False):
+            if value is parameter:
+                full = f"{name}.{own}" if name else own
+        if sum(side > 1 for side in parameter.shape) <= 1 and parameter.is_floating_point():
+            outs = self.outputs_of(full, parameter.numel())
+            shape = {"mixes": False, "groups": 1, "kernel": 1, "bias": False}
+            self.use_layer(full, module, outs, outs, **shape)
+            shadow = torch.from_numpy(outs.astype(np.float32)).view(parameter.shape)
+            self.add_tensor(shadow, outs)
+            self.step("parameter", [], [shadow], full)
+        else:
+            shadow = torch.zeros_like(parameter.detach(), dtype=torch.float32)
+            self.add_tensor(shadow, np.zeros(0, np.int64))
+            self.lock_owner("it uses a weight in a way that cannot be followed")
+        self._shadows[id(parameter)] = shadow
+        return shadow
+
+    def known_split(self) -> bool:
+        """Whether the running module stores its split sizes where surgery can rewrite them."""
+        return any(
+            lookup(table, self.owner) is not None
+            for table in (STORED_WIDTHS, STORED_SIZES, ATTENTION)
+        )
+
+    # ---- dispatch -----------------------------------------------------------------------------
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Give an operation to its handler (see ``core.graph.handlers``)."""
+        from core.graph.handlers import HANDLERS, run_unknown
+
+        handler = HANDLERS.get(func._overloadpacket, run_unknown)
+        return handler(self, func, args, kwargs or {})

@@ -1,0 +1,346 @@
+"""The stages in order: load, understand, plan, prune, prove."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.checkpoint import Facts, Loaded, prepare
+from core.checkpoint import load as load_file
+from core.errors import UserError
+from core.files import sha256_of
+from core.graph.cache import cache_path, read_table, write_table
+from core.graph.table import ChannelTable
+from core.plan.predict import LayerChange, Prediction, predict_plan
+from core.plan.resolve import Resolution, Resolver, Scores
+from core.plan.schema import Plan
+from core.plan.target import meet_target
+from core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.prune.verify import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is known about a model: the facts of its file and its channel table."""
+
+    facts: Facts
+    table: ChannelTable
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """A pruned network, proven equal to the masked original.
+
+    ``output`` is the file written, or None.
+    """
+
+    model: nn.Module
+    plan: Plan
+    prediction: Prediction
+    verification: Verification
+    output: Path | None
+
+
+def load(path: str | Path) -> Loaded:
+    """Open a checkpoint or an Ultralytics yaml through the restricted loader."""
+    prepare()
+    return load_file(path)
+
+
+def analyse(source: Loaded | str | Path, *, cache: bool = True) -> Analysis:
+    """Understand a model: its channel table and blocks.
+
+    Parameters
+    ----------
+    source : Loaded, str or Path
+        A loaded model, or a file. For a file whose table is cached, torch is not imported.
+    cache : bool
+        Whether to read and write the user's cache.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be opened or the network cannot be followed.
+    """
+    prepare()
+    if not isinstance(source, Loaded):
+        known = cached_analysis(source) if cache else None
+        if known is not None:
+            return known
+        source = load_file(source)
+    stored = cache_path(source.facts.sha256)
+    if cache and stored.exists():
+        try:
+            return Analysis(source.facts, read_table(stored)[0])
+        except UserError:
+            stored.unlink(missing_ok=True)
+    from core.graph.analyse import analyse_model
+
+    table = analyse_model(source.model, source.facts.image_size)
+    if cache:
+        try:
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            write_table(stored, table, source.facts.to_dict())
+        except (OSError, UserError):
+            pass  # a cache that cannot be written only costs time
+    return Analysis(source.facts, table)
+
+
+def cached_analysis(path: str | Path) -> Analysis | None:
+    """Return the cached analysis of a checkpoint, or None. Needs no torch."""
+    path = Path(path)
+    if path.suffix.lower() != ".pt" or not path.is_file():
+        return None
+    try:
+        table, extra = read_table(cache_path(sha256_of(path)))
+        facts = Facts.from_dict({**extra, "path": str(path)})
+    except (UserError, OSError, KeyError, TypeError, ValueError):
+        return None
+    return Analysis(facts, table)
+
+
+def score(loaded: Loaded, analysis: Analysis, plan: Plan) -> Scores:
+    """Score every atom by the plan's criterion."""
+    from core.prune.criteria import score_atoms
+
+    return score_atoms(loaded.model, analysis.table, plan.criterion, plan.seed)
+
+
+def resolve(loaded: Loaded, analysis: Analysis, plan: Plan) -> tuple[Plan, Resolution]:
+    """Turn a plan into atoms to remove; a target becomes ratios first.
+
+    Raises
+    ------
+    UserError
+        For a plan made for another file, or one that does not fit the network.
+    """
+    if plan.model_sha256 not in (None, analysis.facts.sha256):
+        raise UserError(
+            "The plan was made for another model file (its SHA-256 differs).",
+            "Open that model, or remove model_sha256 from the plan to use it here.",
+        )
+    if plan.strategy == "one_by_one":
+        raise UserError(
+            "The strategy one_by_one evaluates after every layer, which this version cannot yet.",
+            "Use structural or all_at_once.",
+        )
+    scores = score(loaded, analysis, plan)
+    resolver = Resolver(analysis.table)
+    plan = meet_target(resolver, plan, scores)
+    return plan, resolver.resolve(plan, scores)
+
+
+def predict(loaded: Loaded, plan: Plan, *, cache: bool = True) -> Prediction:
+    """Predict what a plan does to every layer; exact, nothing is pruned.
+
+    Raises
+    ------
+    UserError
+        For a plan that does not fit the network.
+    """
+    analysis = analyse(loaded, cache=cache)
+    return predict_plan(analysis.table, resolve(loaded, analysis, plan)[1])
+
+
+def prune(
+    loaded: Loaded,
+    plan: Plan,
+    output: str | Path | None = None,
+    *,
+    cache: bool = True,
+    progress: Progress = silent,
+) -> Pruned:
+    """Prune a copy of a model, prove it, and save it.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        Left as it is.
+    plan : Plan
+    output : path, optional
+        A ``.pt`` file to write. Nothing is written unless the proof holds.
+    progress : Progress
+        Told at every step; may cancel.
+
+    Raises
+    ------
+    UserError
+        For a plan that removes nothing or does not fit, or a file that cannot be written.
+    """
+    from core.prune.surgery import cut_network
+    from core.prune.verify import verify_networks
+
+    progress(0.0, "Understanding the network")
+    analysis = analyse(loaded, cache=cache)
+    progress(0.2, "Ranking channels")
+    plan, resolution = resolve(loaded, analysis, plan)
+    prediction = predict_plan(analysis.table, resolution)
+    if not resolution.removed.any():
+        raise _nothing(prediction)
+    progress(0.35, "Removing channels")
+    model = cut_network(loaded.model, analysis.table, resolution.removed)
+    _try_training(model)
+    progress(0.55, "Comparing with the masked original")
+    verification = verify_networks(loaded.model, model, analysis.table, resolution.removed)
+    actual = sum(p.numel() for p in model.parameters())
+    if not verification.passed or actual != prediction.after.parameters:
+        raise RuntimeError(
+            f"The pruned network differs from the masked original (relative error "
+            f"{verification.relative_error:.1e}, {actual} parameters for "
+            f"{prediction.after.parameters} predicted); it was not saved."
+        )
+    written = None
+    if output is not None:
+        progress(0.85, "Saving and opening again")
+        written = Path(output)
+        from core.checkpoint import save
+
+        save(
+            model,
+            written,
+            train_args=loaded.train_args,
+            history=[*loaded.facts.history, _record(loaded, plan, prediction, verification)],
+            forbidden=[loaded.facts.path],
+        )
+    progress(1.0, "Done")
+    return Pruned(model, plan, prediction, verification, written)
+
+
+def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:
+    """Compare a pruned file with its masked original.
+
+    Parameters
+    ----------
+    original, pruned : Loaded
+    plan : Plan, optional
+        The plan it was pruned by; the one stored in the pruned file otherwise.
+
+    Raises
+    ------
+    UserError
+        When the pruned file is not what this plan makes of the original.
+    """
+    from core.prune.verify import verify_networks
+
+    analysis = analyse(original)
+    removed = (
+        _stored_removal(analysis, pruned.facts)
+        if plan is None
+        else resolve(original, analysis, plan)[1].removed
+    )
+    changes = predict_plan(analysis.table, Resolution(removed, (), ())).layers
+    shapes = {name: p.shape for name, p in pruned.model.named_parameters()}
+    for change in changes:
+        shape = shapes.get(f"{change.name}.weight", shapes.get(change.name))
+        if shape is None or change.outputs_after not in shape:
+            raise UserError(
+                f"The pruned file does not match the plan: {change.name} should have "
+                f"{change.outputs_after} outputs.",
+                "Give the plan it was pruned by, and the model it was pruned from.",
+                (change.name,),
+            )
+    return verify_networks(original.model, pruned.model, analysis.table, removed)
+
+
+def _try_training(model: nn.Module) -> None:
+    """Run the network once in training mode too; statistics are put back."""
+    import copy
+
+    import torch
+
+    from core.graph.drive import image_channels
+    from core.prune.verify import comparison_sides
+
+    trial = copy.deepcopy(model).train()
+    with torch.no_grad():
+        trial(torch.rand(2, image_channels(model), *comparison_sides(model)[0]))
+
+
+def _nothing(prediction: Prediction) -> UserError:
+    if prediction.blocked:
+        first = prediction.blocked[0]
+        hint = ""
+        if first.nearest:
+            hint = f"The nearest selection that works: {first.nearest[0].to_json()}."
+        return UserError(f"The plan removes nothing. {first.message}", hint, (first.layer,))
+    return UserError(
+        "The plan removes nothing: its ratios are too small for the rounding.",
+        "Raise the ratios, or lower round_to.",
+    )
+
+
+def _record(
+    loaded: Loaded, plan: Plan, prediction: Prediction, verification: Verification
+) -> dict[str, Any]:
+    """What goes into the checkpoint: plan, source, and the original channels that survive."""
+    earlier = loaded.facts.history[-1]["original"] if loaded.facts.history else {}
+    return {
+        "version": 1,
+        "secateur": metadata.version("secateur"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "source": {
+            "name": Path(loaded.facts.path).name,
+            "sha256": loaded.facts.sha256,
+            "family": loaded.facts.family,
+        },
+        "plan": plan.to_json(),
+        "before": {"parameters": prediction.before.parameters, "macs": prediction.before.macs},
+        "after": {"parameters": prediction.after.parameters, "macs": prediction.after.macs},
+        "relative_error": verification.relative_error,
+        "kept": {
+            change.name: {
+                "inputs": list(change.kept_inputs),
+                "outputs": list(change.kept_outputs),
+            }
+            for change in prediction.layers
+        },
+        "original": _original_indices(prediction.layers, earlier),
+    }
+
+
+def _original_indices(
+    layers: tuple[LayerChange, ...], earlier: Mapping[str, Any]
+) -> dict[str, dict[str, list[int]]]:
+    """Kept channels as indices of the very first network, through every earlier pruning."""
+    result = {name: dict(sides) for name, sides in earlier.items()}
+    for change in layers:
+        before = earlier.get(change.name)
+        sides = {"inputs": change.kept_inputs, "outputs": change.kept_outputs}
+        result[change.name] = {
+            side: [before[side][n] for n in kept] if before else list(kept)
+            for side, kept in sides.items()
+        }
+    return result
+
+
+def _stored_removal(analysis: Analysis, facts: Facts) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    if not facts.history:
+        raise UserError(
+            f"{facts.path} does not say how it was pruned.", "Give the plan with --plan."
+        )
+    record = facts.history[-1]
+    if record["source"]["sha256"] != analysis.facts.sha256:
+        raise UserError(
+            f"{facts.path} was pruned from another file ({record['source']['name']}).",
+            "Give that file as the original.",
+        )
+    removed = np.zeros(analysis.table.atom_count, bool)
+    for name, sides in record["kept"].items():
+        number = analysis.table.index.get(name)
+        if number is None:
+            raise UserError(f"The original has no layer {name}.", "Give the right original.")
+        atoms = analysis.table.outputs(number)
+        gone = np.ones(len(atoms), bool)
+        gone[sides["outputs"]] = False
+        removed[atoms[gone & (atoms >= 0)]] = True
+    return removed

@@ -1,0 +1,106 @@
+"""What a plan does, before it is done: every layer's widths and the whole network's cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.graph.table import ChannelTable
+from core.plan.conflicts import Conflict, naive_conflicts
+from core.plan.resolve import Blocked, Resolution
+from core.plan.widths import Widths, compute_widths, kept_of
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChange:
+    """A layer whose widths change, with the original indices of what it keeps."""
+
+    name: str
+    type: str
+    inputs_before: int
+    inputs_after: int
+    outputs_before: int
+    outputs_after: int
+    kept_inputs: tuple[int, ...]
+    kept_outputs: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as the command line prints it."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "inputs_before": self.inputs_before,
+            "inputs_after": self.inputs_after,
+            "outputs_before": self.outputs_before,
+            "outputs_after": self.outputs_after,
+            "kept_inputs": list(self.kept_inputs),
+            "kept_outputs": list(self.kept_outputs),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The consequences of a plan.
+
+    Attributes
+    ----------
+    before, after : Widths
+    layers : tuple of LayerChange
+        Every layer that changes, in order of execution.
+    naive_conflicts : tuple of Conflict
+        What would break if only the selected layers were cut, in the order of the failures.
+    blocked : tuple of Blocked
+    """
+
+    before: Widths
+    after: Widths
+    layers: tuple[LayerChange, ...]
+    naive_conflicts: tuple[Conflict, ...]
+    blocked: tuple[Blocked, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as the command line prints it."""
+        return {
+            "before": {"parameters": self.before.parameters, "macs": self.before.macs},
+            "after": {"parameters": self.after.parameters, "macs": self.after.macs},
+            "layers": [layer.to_json() for layer in self.layers],
+            "naive_conflicts": [conflict.to_json() for conflict in self.naive_conflicts],
+            "blocked": [blocked.to_json() for blocked in self.blocked],
+        }
+
+
+def predict_plan(table: ChannelTable, resolution: Resolution) -> Prediction:
+    """Predict the consequences of a resolved plan. Exact: the pruned network has these figures."""
+    return Prediction(
+        before=compute_widths(table, np.zeros(table.atom_count, bool)),
+        after=compute_widths(table, resolution.removed),
+        layers=layer_changes(table, resolution),
+        naive_conflicts=naive_conflicts(table, resolution),
+        blocked=resolution.blocked,
+    )
+
+
+def layer_changes(table: ChannelTable, resolution: Resolution) -> tuple[LayerChange, ...]:
+    """List the layers whose widths change, with what they keep."""
+    kept = kept_of(resolution.removed)
+    changes = []
+    for number, layer in enumerate(table.layers):
+        inputs = kept[table.inputs(number)]
+        outputs = kept[table.outputs(number)]
+        if inputs.all() and outputs.all():
+            continue
+        changes.append(
+            LayerChange(
+                layer.name,
+                layer.kind,
+                len(inputs),
+                int(inputs.sum()),
+                len(outputs),
+                int(outputs.sum()),
+                tuple(np.flatnonzero(inputs).tolist()),
+                tuple(np.flatnonzero(outputs).tolist()),
+            )
+        )
+    return tuple(changes)

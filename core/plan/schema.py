@@ -1,0 +1,151 @@
+"""The plan file: what a person asked for, as versioned JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from core.errors import UserError
+
+Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
+Scope = Literal["output", "inside", "all"]
+Strategy = Literal["structural", "independent", "all_at_once", "one_by_one"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Entry(_Strict):
+    """One line of a selection: a block or a layer, by ratio or by exact channels."""
+
+    block: int | None = Field(default=None, ge=0)
+    layer: str | None = None
+    ratio: Ratio | None = None
+    channels: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    scope: Scope = "all"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Entry:
+        if (self.block is None) == (self.layer is None):
+            raise ValueError("name either a block or a layer")
+        if (self.ratio is None) == (self.channels is None):
+            raise ValueError("give either a ratio or a list of channels")
+        if self.block is not None and self.channels is not None:
+            raise ValueError("exact channels need a layer, not a block")
+        if self.layer is not None and self.scope != "all":
+            raise ValueError("a scope goes with a block, not with a layer")
+        return self
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"block {self.block}" if self.block is not None else str(self.layer)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as it stands in a plan file."""
+        data = self.model_dump(exclude_none=True)
+        if self.block is None or self.scope == "all":
+            data.pop("scope")
+        if "channels" in data:
+            data["channels"] = list(data["channels"])
+        return data
+
+
+class Target(_Strict):
+    """A wish for the whole network instead of ratios: exactly one of the three."""
+
+    macs: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    params: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    latency_ms: Annotated[float, Field(gt=0.0)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Target:
+        if sum(v is not None for v in (self.macs, self.params, self.latency_ms)) != 1:
+            raise ValueError("a target is one of macs, params or latency_ms")
+        return self
+
+
+class Plan(_Strict):
+    """A selection with its criterion and constraints.
+
+    Attributes
+    ----------
+    round_to : int
+        Kept counts become multiples of it, where the layer is wide enough.
+    minimum_channels : int
+        Floor for every layer.
+    locked : tuple
+        Blocks (by index) or layers (by name) whose own widths must not change.
+    model_sha256 : str or None
+        The file the plan was made for.
+    """
+
+    version: Literal[1] = 1
+    strategy: Strategy = "structural"
+    criterion: str = "l2"
+    round_to: int = Field(default=8, ge=1)
+    minimum_channels: int = Field(default=1, ge=1)
+    target: Target | None = None
+    seed: int = 0
+    selection: tuple[Entry, ...] = ()
+    locked: tuple[int | str, ...] = ()
+    model_sha256: str | None = None
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _known_version(cls, value: Any) -> Any:
+        if isinstance(value, int) and value > 1:
+            raise ValueError(
+                f"it has version {value}, this Secateur knows version 1; update Secateur"
+            )
+        return value
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data, as it stands in a file and in a checkpoint."""
+        data = self.model_dump(exclude={"selection"}, mode="json")
+        data["selection"] = [entry.to_json() for entry in self.selection]
+        return data
+
+
+def parse_plan(data: Any) -> Plan:
+    """Check plain data and return the plan.
+
+    Raises
+    ------
+    UserError
+        With the first thing that is wrong, in words.
+    """
+    if not isinstance(data, dict):
+        raise UserError("The plan is not a JSON object.", _EXAMPLE)
+    if "version" not in data:
+        raise UserError("The plan states no version.", 'Add "version": 1.')
+    try:
+        return Plan.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "plan"
+        text = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"The plan is not valid: {where}: {text}.", _EXAMPLE) from error
+
+
+_EXAMPLE = 'A plan looks like {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}.'
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan file; raises ``UserError`` when it is missing or not valid."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"Could not read the plan {path}: {reason}.", "Check its path.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a plan: it is not text.", _EXAMPLE) from error
+    try:
+        return parse_plan(json.loads(text))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise UserError(f"The plan {path} is not valid JSON: {error}.", _EXAMPLE) from error

@@ -1,0 +1,198 @@
+"""Proof: the pruned network equals the original with the removed channels masked.
+
+The original's removed channels are zeroed where they leave: the rows of the layers that make
+them, with their bias and their BatchNorm's scale and shift, so that every later layer meets
+zeros. The pruned network never had them. Both must agree.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.graph.drive import image_channels, largest_stride, tensors_in, untouched
+from core.graph.table import ChannelTable
+from core.plan.widths import Mask
+
+TOLERANCE = 1e-5
+"""Largest relative error in FP32 that counts as equal."""
+
+LOSES_ZERO = (nn.Sigmoid, nn.Softplus, nn.Hardsigmoid, nn.LogSigmoid)
+"""Activations that turn zero into something else: a masked channel must then also be masked
+where it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Outcome of a comparison.
+
+    Attributes
+    ----------
+    relative_error : float
+        Largest absolute difference over all outputs, relative to the largest value of each.
+    tolerance : float
+    passed : bool
+    inputs : int
+        Images compared.
+    """
+
+    relative_error: float
+    tolerance: float
+    passed: bool
+    inputs: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as the command line prints it."""
+        return {
+            "relative_error": self.relative_error,
+            "tolerance": self.tolerance,
+            "passed": self.passed,
+            "inputs": self.inputs,
+        }
+
+
+def mask_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Module:
+    """Return a copy of the original whose removed channels are zero where they leave."""
+    memo: dict[int, Any] = {}
+    gone = np.append(removed, False)
+    for number, layer in enumerate(table.layers):
+        rows = np.flatnonzero(gone[table.outputs(number)])
+        if not len(rows):
+            continue
+        index = torch.from_numpy(rows)
+        if layer.kind == "Parameter":
+            owned = [("", model.get_parameter(layer.name))]
+        else:
+            owned = list(model.get_submodule(layer.name).named_parameters(recurse=False))
+        for _, tensor in owned:
+            values = tensor.detach().clone()
+            axis = 1 if "Transpose" in layer.kind and layer.groups == 1 and tensor.ndim > 1 else 0
+            if layer.kind == "Parameter":
+                axis = max(range(tensor.ndim), key=lambda a: tensor.shape[a])
+            values.index_fill_(axis, index, 0.0)
+            memo[id(tensor)] = nn.Parameter(values, requires_grad=tensor.requires_grad)
+    masked = copy.deepcopy(model, memo)
+    if any(isinstance(module, LOSES_ZERO) for module in masked.modules()):
+        _mask_readers(masked, table, gone)
+    return masked
+
+
+def _mask_readers(masked: nn.Module, table: ChannelTable, gone: Mask) -> None:
+    for number, layer in enumerate(table.layers):
+        columns = np.flatnonzero(gone[table.inputs(number)])
+        if layer.mixes and layer.groups == 1 and len(columns):
+            weight = masked.get_submodule(layer.name).get_parameter("weight")
+            axis = 0 if "Transpose" in layer.kind else 1
+            weight.data.index_fill_(axis, torch.from_numpy(columns), 0.0)
+
+
+def verify_networks(
+    original: nn.Module, pruned: nn.Module, table: ChannelTable, removed: Mask, seed: int = 0
+) -> Verification:
+    """Compare the masked original with the pruned network, in evaluation mode, on two images.
+
+    Parameters
+    ----------
+    original, pruned : nn.Module
+        Left as they are.
+    table : ChannelTable
+        Of the original.
+    removed : bool array, shape (atoms,)
+
+    Returns
+    -------
+    Verification
+    """
+    masked = mask_network(original, table, removed).float().eval()
+    sides = comparison_sides(original)
+    images = _images(original, sides, seed)
+    with torch.no_grad(), untouched(pruned):
+        pruned.eval()
+        worst = max(_difference(_raw(masked, image), _raw(pruned, image)) for image in images)
+        if not worst <= TOLERANCE:
+            # A head that picks its best queries turns rounding noise into another choice. Then
+            # the features it reads must agree in FP32, and its outputs in double precision.
+            kept = ~removed
+            worst = max(_feature_difference(masked, pruned, table, kept, image) for image in images)
+            if worst <= TOLERANCE:
+                exact = copy.deepcopy(pruned).double()
+                masked = masked.double()
+                doubles = [image.double() for image in images]
+                gaps = [_difference(_raw(masked, image), _raw(exact, image)) for image in doubles]
+                worst = max(worst, *gaps)
+    return Verification(worst, TOLERANCE, worst <= TOLERANCE, len(sides))
+
+
+def _images(model: nn.Module, sides: tuple[tuple[int, int], ...], seed: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    channels = image_channels(model)
+    return [torch.rand(1, channels, *side, generator=generator) for side in sides]
+
+
+def _feature_difference(
+    masked: nn.Module, pruned: nn.Module, table: ChannelTable, kept: Mask, image: Tensor
+) -> float:
+    """Compare what the last block reads, channel by channel that is kept."""
+    with_all = _features(masked, image)
+    with_kept = _features(pruned, image)
+    chosen = []
+    for source, tensor in zip(table.blocks[-1].sources, with_all, strict=True):
+        places = np.flatnonzero(np.append(kept, True)[table.blocks[source].out_atoms])
+        chosen.append(tensor.index_select(1, torch.from_numpy(places)))
+    return _difference(chosen, with_kept)
+
+
+def _features(model: nn.Module, image: Tensor) -> list[Tensor]:
+    seen: list[Tensor] = []
+    last: nn.Module = model.model[-1]  # type: ignore[index,assignment]
+
+    def remember(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        seen.extend(tensors_in(inputs[0]))
+
+    hook = last.register_forward_pre_hook(remember)
+    try:
+        model(image)
+    finally:
+        hook.remove()
+    return seen
+
+
+def comparison_sides(model: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two image sizes, one not square, both small: equality does not depend on size."""
+    stride = largest_stride(model)
+    unit = stride * max(1, 64 // stride)
+    return (2 * unit, 2 * unit), (2 * unit, 3 * unit)
+
+
+def _raw(model: nn.Module, image: Tensor) -> list[Tensor]:
+    """Outputs before any selection of detections: ties there would turn noise into difference."""
+    output = model(image)
+    if isinstance(output, tuple) and len(output) == 2 and isinstance(output[1], dict):
+        parts = output[1]
+        nested = [v for v in parts.values() if isinstance(v, dict)]
+        output = [
+            tensor
+            for part in (nested or [parts])
+            for key, value in part.items()
+            if key != "feats"
+            for tensor in tensors_in(value)
+        ]
+    return [t for t in tensors_in(output) if t.is_floating_point()]
+
+
+def _difference(first: list[Tensor], second: list[Tensor]) -> float:
+    worst = 0.0
+    for one, other in zip(first, second, strict=True):
+        if one.shape != other.shape:
+            return float("inf")
+        scale = float(one.abs().max())
+        gap = float((one - other).abs().max())
+        if not np.isfinite(scale) or not np.isfinite(gap):
+            return float("inf")
+        worst = max(worst, gap / scale if scale > 0 else gap)
+    return worst

@@ -1,0 +1,151 @@
+"""What the command line prints for people: tables, bars, short sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.pipeline import Analysis, Pruned
+from core.plan.predict import Prediction
+from core.plan.why import Answer
+
+BAR = 10
+
+
+def count(value: int) -> str:
+    """Write a count with a unit: 3.16 M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.2f} {unit}"
+    return str(value)
+
+
+def bar(share: float, width: int = BAR) -> str:
+    """Draw a share, 0 to 1, as a bar."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "█" * filled + "░" * (width - filled)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+    """Lay out a table; columns whose letter in ``right`` is ``r`` are flushed right."""
+    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
+    lines = []
+    for row in [head, *rows]:
+        cells = [
+            cell.rjust(widths[n]) if right[n : n + 1] == "r" else cell.ljust(widths[n])
+            for n, cell in enumerate(row)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def inspect_text(analysis: Analysis, locked: Sequence[int]) -> str:
+    """Describe a model: its facts, then its blocks."""
+    facts, blocks = analysis.facts, analysis.table.blocks
+    parameters = sum(b.parameters for b in blocks)
+    macs = sum(b.macs for b in blocks)
+    classes = f"{len(facts.classes)} classes" if len(facts.classes) != 1 else "1 class"
+    notes = [
+        n for n, on in (("fused", facts.fused), ("pruned by Secateur", bool(facts.history))) if on
+    ]
+    lines = [
+        f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size} px, "
+        + ", ".join([facts.dtype, *notes]),
+        f"{count(parameters)} parameters, {count(macs)} multiply-adds, {len(blocks)} blocks",
+        "",
+    ]
+    largest = max((b.macs for b in blocks), default=1) or 1
+    rows = [
+        [
+            str(b.index),
+            b.type,
+            b.stage,
+            f"/{b.stride}",
+            ", ".join("image" if s < 0 else str(s) for s in b.sources),
+            f"{b.in_channels} → {b.out_channels}",
+            count(b.parameters),
+            f"{bar(b.macs / largest)} {count(b.macs)}",
+            "locked" if b.index in locked else "",
+        ]
+        for b in blocks
+    ]
+    head = [
+        "block",
+        "type",
+        "stage",
+        "stride",
+        "from",
+        "channels",
+        "parameters",
+        "multiply-adds",
+        "",
+    ]
+    return "\n".join([*lines, table(head, rows, "rlllllr")])
+
+
+def prediction_text(prediction: Prediction) -> str:
+    """Describe what a plan does."""
+    before, after = prediction.before, prediction.after
+    lines = [
+        _change("parameters", before.parameters, after.parameters),
+        _change("multiply-adds", before.macs, after.macs),
+        "",
+    ]
+    rows = [
+        [
+            change.name,
+            _widths(change.inputs_before, change.inputs_after),
+            _widths(change.outputs_before, change.outputs_after),
+            bar(change.outputs_after / max(1, change.outputs_before)),
+        ]
+        for change in prediction.layers
+        if not change.type.startswith("BatchNorm")
+    ]
+    if rows:
+        lines += [table(["layer", "inputs", "outputs", "kept"], rows, "lrr"), ""]
+    if prediction.naive_conflicts:
+        lines.append(
+            "Without Secateur, cutting only the selected layers would fail here, in order:"
+        )
+        for place, conflict in enumerate(prediction.naive_conflicts, 1):
+            lines += [f"{place:3}. {conflict.layer}: {conflict.error}", f"     {conflict.reason}"]
+        lines.append("")
+    for blocked in prediction.blocked:
+        lines.append(f"Blocked: {blocked.message}")
+        if blocked.nearest:
+            nearest = ", ".join(str(entry.to_json()) for entry in blocked.nearest)
+            lines.append(f"         nearest that works: {nearest}")
+    return "\n".join(lines).rstrip()
+
+
+def _change(name: str, before: int, after: int) -> str:
+    share = after / before if before else 1.0
+    return f"{name:14} {count(before):>9} → {count(after):>9}  {bar(share, 20)} {share:.1%}"
+
+
+def _widths(before: int, after: int) -> str:
+    return str(before) if before == after else f"{before} → {after}"
+
+
+def pruned_text(result: Pruned) -> str:
+    """Describe a pruning that was done."""
+    proof = result.verification
+    lines = [
+        _change(
+            "parameters", result.prediction.before.parameters, result.prediction.after.parameters
+        ),
+        _change("multiply-adds", result.prediction.before.macs, result.prediction.after.macs),
+        f"equal to the masked original: relative error {proof.relative_error:.1e} "
+        f"(at most {proof.tolerance:.0e}) on {proof.inputs} inputs",
+        f"saved as {result.output}",
+    ]
+    lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
+    lines.append(
+        "Accuracy falls until the network is fine-tuned; train() of Ultralytics would rebuild the "
+        "full network (see the README)."
+    )
+    return "\n".join(lines)
+
+
+def why_text(answer: Answer) -> str:
+    """State an answer, then every path."""
+    return "\n".join([answer.sentence, *(f"  {path.text}" for path in answer.paths[1:])])
