@@ -134,10 +134,20 @@ def resolve(loaded: Loaded, analysis: Analysis, plan: Plan) -> tuple[Plan, Resol
             "The strategy one_by_one evaluates after every layer, which this version cannot yet.",
             "Use structural or all_at_once.",
         )
+    if not plan.selection and plan.target is None:
+        raise UserError(
+            "The plan selects nothing.", "Name at least one block or layer with a ratio."
+        )
     scores = score(loaded, analysis, plan)
     resolver = Resolver(analysis.table)
     plan = meet_target(resolver, plan, scores)
-    return plan, resolver.resolve(plan, scores)
+    resolution = resolver.resolve(plan, scores)
+    refused = {blocked.constraint for blocked in resolution.blocked}
+    if not resolution.removed.any() and refused == {"locked"}:
+        raise UserError(
+            "Everything the plan selects is locked.", "Unlock a block, or select another."
+        )
+    return plan, resolution
 
 
 def predict(loaded: Loaded, plan: Plan, *, cache: bool = True) -> Prediction:

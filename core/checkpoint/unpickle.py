@@ -39,7 +39,7 @@ def read(source: Path | io.BytesIO, label: object) -> Any:
         When it asks for anything but stock classes, or cannot be read.
     """
     try:
-        scan = _scan(source)
+        scan, legacy = _scan(source)
     except Exception as error:  # any byte may be wrong, and each fails in its own way
         raise damaged(label, "its contents cannot be listed") from error
     entries, refused = entries_for(scan.names)
@@ -55,7 +55,7 @@ def read(source: Path | io.BytesIO, label: object) -> Any:
             "Nothing of it was run. Delete it unless you trust its source.",
         ) from error
     except pickle.UnpicklingError as error:
-        raise _unpickling(label, scan, error) from error
+        raise _unpickling(label, scan, legacy, str(error)) from error
     except MemoryError as error:
         raise UserError(
             f"{label} needs more memory than there is.", "Close other programs, then try again."
@@ -64,26 +64,25 @@ def read(source: Path | io.BytesIO, label: object) -> Any:
         raise damaged(label, "its contents do not fit together") from error
 
 
-def _scan(source: Path | io.BytesIO) -> Scan:
+def _scan(source: Path | io.BytesIO) -> tuple[Scan, bool]:
     stream: BinaryIO
     with source.open("rb") if isinstance(source, Path) else io.BytesIO(source.getvalue()) as stream:
         legacy = stream.read(len(LEGACY_MAGIC)) == LEGACY_MAGIC
         stream.seek(0)
         if legacy:
-            return scan_pickles(stream, 5)
+            return scan_pickles(stream, 5), True
         # torch's own reader decides which member counts when an archive names one twice.
         record = torch._C.PyTorchFileReader(stream).get_record("data.pkl")
-        return scan_pickles(io.BytesIO(record), 1)
+        return scan_pickles(io.BytesIO(record), 1), False
 
 
-def _unpickling(label: object, scan: Scan, error: pickle.UnpicklingError) -> UserError:
-    text = str(error)
+def _unpickling(label: object, scan: Scan, legacy: bool, text: str) -> UserError:
     if scan.protocol > 2:
         return UserError(
             f"{label} was pickled with protocol {scan.protocol}, which can't be read safely.",
             _RESAVE,
         )
-    if "persistent" in text:
+    if legacy and "persistent" in text:
         return UserError(f"{label} is in the format of PyTorch before 1.6.", _RESAVE)
     if "reduce" in text or "GLOBAL" in text or "allowlisted" in text or "Can only" in text:
         return UserError(
@@ -104,9 +103,10 @@ def network_in(contents: Any, label: object) -> tuple[torch.nn.Module, Mapping[s
     if isinstance(contents, torch.nn.Module):
         return contents, {}
     if not isinstance(contents, dict):
-        kind = "a tensor" if isinstance(contents, torch.Tensor) else f"a {type(contents).__name__}"
+        kind = "tensor" if isinstance(contents, torch.Tensor) else type(contents).__name__
         raise UserError(
-            f"{label} holds {kind}, not a network.", "Open a checkpoint saved by Ultralytics."
+            f"{label} holds something of type {kind}, not a network.",
+            "Open a checkpoint saved by Ultralytics.",
         )
     for key in ("ema", "model"):
         value = contents.get(key)

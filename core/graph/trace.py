@@ -167,9 +167,9 @@ class ChannelTrace(TorchDispatchMode):
         result = tensor.clone() if self.keep_apart else tensor.detach()
         return self.track(result, self.tensor_id(tensor), self._signatures.get(id(tensor)))
 
-    def signature(self, tensor: Tensor) -> Numbers | None:
-        """Numbers along axis 1 when known not to differ by position."""
-        return self._signatures.get(id(tensor))
+    def forget(self, tensor: Tensor) -> None:
+        """Read a tensor's numbers anew next time; they were written to."""
+        self._signatures.pop(id(tensor), None)
 
     def spread(self, numbers: Numbers, shape: Iterable[int], axis: int = 1) -> Tensor:
         """Make a tensor of the given shape that holds ``numbers`` along ``axis``."""

@@ -167,7 +167,7 @@ def test_an_archive_that_unpacks_to_too_much(tmp_path):
     began = time.perf_counter()
     with pytest.raises(UserError, match="unpack to far more"):
         load(path)
-    assert time.perf_counter() - began < 0.2
+    assert time.perf_counter() - began < 1  # 0.001 s alone on the machine
 
 
 def test_checking_a_large_file_is_quick(tmp_path):
@@ -179,4 +179,4 @@ def test_checking_a_large_file_is_quick(tmp_path):
     check_file(path)
     began = time.perf_counter()
     check_file(path)
-    assert time.perf_counter() - began < 0.5  # 0.05 s here; slower machines are allowed
+    assert time.perf_counter() - began < 1  # 0.05 s alone on the machine

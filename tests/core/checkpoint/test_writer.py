@@ -101,6 +101,22 @@ def test_half_precision_becomes_single_in_a_copy(model, tmp_path):
     assert next(model.parameters()).dtype == torch.float16
 
 
+def test_a_fused_network_survives_twice(model, tmp_path):
+    model.fuse(verbose=False)
+    path = tmp_path / "out.pt"
+    for _ in range(2):
+        save(model, path, train_args={})
+        model = load(path).model
+    assert load(path).facts.fused
+    assert model.model[0].forward.__func__.__name__ == "forward_fuse"
+
+
+def test_leftover_hooks_are_not_written(model, tmp_path):
+    model.model[0].register_forward_hook(print)
+    with pytest.raises(UserError, match="was not saved"):
+        save(model, tmp_path / "out.pt", train_args={})
+
+
 def test_history_grows(model, tmp_path):
     first, second = tmp_path / "1.pt", tmp_path / "2.pt"
     save(model, first, train_args={}, history=[{"step": 1}])

@@ -1,0 +1,383 @@
+"""The engine process: jobs over a line protocol. No Qt; torch lives here and not in the window.
+
+One JSON object per line. In: ``{"id": 1, "job": "open", "args": {...}}``, ``{"cancel": 1}``,
+``{"quit": true}``. Out: ``{"event": "hello", ...}`` at once, ``{"event": "ready", ...}`` once the
+libraries are imported, and for every job any number of ``progress`` events and exactly one of
+``done``, ``failed`` or ``cancelled``. When standard input closes, the process ends: an engine
+never outlives its window.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from core.errors import CancelledError, UserError
+from core.files import sha256_of, write_atomically
+from core.progress import Progress
+
+if TYPE_CHECKING:
+    from core.checkpoint import Loaded
+    from core.pipeline import Analysis
+
+PROTOCOL = 1
+PATIENCE = 0.7
+"""Seconds a running job gets to leave nothing half done when the process is asked to end."""
+
+Args = Mapping[str, Any]
+Job = Callable[["Models", Args, Progress], dict[str, Any]]
+
+
+class Channel:
+    """The way out: one JSON object per line, from any thread."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Write one event; a reader that went away is not an error here."""
+        line = json.dumps(event) + "\n"
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(line)
+            self._stream.flush()
+
+
+class Models:
+    """The last network loaded, kept in memory by what is in its file."""
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._loaded: Loaded | None = None
+
+    def get(self, path: str, expected: str | None = None) -> Loaded:
+        """Return the network of a file, loading it when it is not the one in memory.
+
+        Parameters
+        ----------
+        path : str
+        expected : str, optional
+            The hash the window knows the model by; a file that was replaced since is refused.
+
+        Raises
+        ------
+        UserError
+            When the file cannot be opened, or is not the one expected.
+        """
+        from core.pipeline import load
+
+        key = self._key_of(Path(path))
+        if self._loaded is None or key != self._key:
+            self._loaded = None  # never two large networks at once
+            self._loaded = load(path)
+            self._key = key
+        if expected and self._loaded.facts.sha256 != expected:
+            raise UserError(
+                f"{path} was replaced by another file since it was opened.",
+                "Open it again to plan for the new file; your plan can be saved first.",
+            )
+        return self._loaded
+
+    @staticmethod
+    def _key_of(path: Path) -> str:
+        """Name what is in the file; the name counts too, since a YAML's scale is in it."""
+        return f"{path}:{sha256_of(path)}" if path.is_file() else f"{path}:"
+
+
+def score_path(sha256: str, criterion: str, seed: int) -> Path:
+    """Return where the scores of a model's channels are kept."""
+    from core.graph.cache import cache_folder
+
+    versions = f"{metadata.version('ultralytics')}-{metadata.version('torch')}"
+    return cache_folder().parent / "scores" / f"{sha256}-{criterion}-{seed}-{versions}.npy"
+
+
+def _stored(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write a file to the cache, or to a temporary folder where the cache cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+    except (OSError, UserError):
+        path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
+        write(path)
+    return path
+
+
+def _scores(models: Models, analysis: Analysis, args: Args) -> Path:
+    from core.prune.criteria import score_atoms
+
+    criterion, seed = str(args.get("criterion", "l2")), int(args.get("seed", 0))
+    path = score_path(analysis.facts.sha256, criterion, seed)
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        if np.load(path, allow_pickle=False).shape == (analysis.table.atom_count,):
+            return path
+    loaded = models.get(str(args["path"]))
+    scores = score_atoms(loaded.model, analysis.table, criterion, seed)
+    return _stored(
+        path, lambda p: write_atomically(p, lambda f: np.save(f, scores, allow_pickle=False))
+    )
+
+
+def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Understand a model; the window gets files it can read without torch."""
+    from core.graph.cache import cache_path, write_table
+    from core.pipeline import analyse, cached_analysis
+
+    path = str(args["path"])
+    progress(0.05, "Opening the file")
+    analysis = cached_analysis(path)
+    if analysis is None:
+        loaded = models.get(path)
+        progress(0.5, "Following every channel through the network")
+        analysis = analyse(loaded)
+    table = cache_path(analysis.facts.sha256)
+    known = analysis
+    if not table.is_file():
+        table = _stored(table, lambda p: write_table(p, known.table, known.facts.to_dict()))
+    progress(0.8, "Ranking channels")
+    scores = _scores(models, analysis, args)
+    file = Path(path)
+    return {
+        "facts": analysis.facts.to_dict(),
+        "table": str(table),
+        "scores": str(scores),
+        "criterion": str(args.get("criterion", "l2")),
+        "seed": int(args.get("seed", 0)),
+        "file_size": file.stat().st_size if file.is_file() else None,
+    }
+
+
+def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Rank the channels of an open model by another criterion."""
+    from core.pipeline import analyse
+
+    progress(0.1, "Ranking channels")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    scores = _scores(models, analyse(loaded), args)
+    return {
+        "scores": str(scores),
+        "criterion": str(args.get("criterion", "l2")),
+        "seed": int(args.get("seed", 0)),
+    }
+
+
+def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Prune, prove and save."""
+    from core.pipeline import prune
+    from core.plan.schema import parse_plan
+
+    started = time.monotonic()
+    plan = parse_plan(args["plan"])
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    result = prune(loaded, plan, str(args["output"]), progress=progress)
+    return {
+        **result.prediction.to_json(),
+        "verification": result.verification.to_json(),
+        "output": str(result.output),
+        "output_size": Path(str(args["output"])).stat().st_size,
+        "plan": result.plan.to_json(),
+        "seconds": time.monotonic() - started,
+    }
+
+
+def verify_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Compare a pruned file with its masked original."""
+    from core.pipeline import load, verify
+    from core.plan.schema import parse_plan
+
+    plan = parse_plan(args["plan"]) if args.get("plan") else None
+    progress(0.1, "Opening both networks")
+    original = models.get(str(args["original"]))
+    pruned = load(str(args["pruned"]))
+    progress(0.5, "Comparing with the masked original")
+    return {"verification": verify(original, pruned, plan).to_json(), "pruned": str(args["pruned"])}
+
+
+JOBS: Mapping[str, Job] = {
+    "open": open_model,
+    "scores": score_channels,
+    "prune": prune_model,
+    "verify": verify_model,
+}
+
+
+class Engine:
+    """Runs jobs one after the other on a thread of its own.
+
+    Parameters
+    ----------
+    channel : Channel
+        Where events go.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._models = Models()
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Say hello and begin to import the libraries."""
+        self._channel.send(
+            {
+                "event": "hello",
+                "protocol": PROTOCOL,
+                "secateur": metadata.version("secateur"),
+                "process": os.getpid(),
+            }
+        )
+        self._thread.start()
+
+    def serve(self, lines: TextIO) -> None:
+        """Read requests until there are no more, or one says to quit."""
+        for line in lines:
+            try:
+                request = json.loads(line)
+            except ValueError:
+                print(f"not a request: {line!r}", file=sys.stderr)
+                continue
+            if not isinstance(request, dict) or request.get("quit"):
+                break
+            if "cancel" in request:
+                self._cancelled.add(int(request["cancel"]))
+            else:
+                self._queue.put(request)
+
+    def stop(self) -> None:
+        """Let a running job end at its next step, for a moment."""
+        self._stopping = True
+        self._queue.put(None)
+        self._thread.join(PATIENCE)
+
+    _stopping = False
+
+    def _work(self) -> None:
+        try:
+            self._channel.send({"event": "ready", **_libraries()})
+        except Exception as error:
+            where = log_bug(error)
+            self._channel.send({"event": "broken", "message": str(error), "log": str(where)})
+            return
+        while (request := self._queue.get()) is not None:
+            self._run(request)
+
+    def _run(self, request: dict[str, Any]) -> None:
+        number = request.get("id")
+        try:
+            # A handle that was kept open is what libraries print into: it must not be the channel.
+            result = self._call(request)
+            event = {"event": "done", "result": result}
+        except CancelledError:
+            event = {"event": "cancelled"}
+        except UserError as error:
+            event = _failed(error.message, error.hint, error.layers)
+        except Exception as error:
+            event = {
+                **_failed(f"{type(error).__name__}: {error}"),
+                "bug": True,
+                "log": str(log_bug(error)),
+                "trace": "".join(traceback.format_exception(error)),
+            }
+        self._channel.send({"id": number, **event})
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        number, name = request.get("id"), request.get("job")
+
+        def progress(fraction: float, text: str) -> None:
+            if number in self._cancelled or self._stopping:
+                raise CancelledError
+            event = {"event": "progress", "fraction": round(fraction, 4), "text": text}
+            self._channel.send({"id": number, **event})
+
+        if name not in JOBS:
+            raise UserError(f"The engine knows no job “{name}”.", "Update Secateur.")
+        progress(0.0, "Starting")
+        return JOBS[name](self._models, request.get("args", {}), progress)
+
+
+def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "event": "failed",
+        "message": message,
+        "hint": hint,
+        "layers": list(layers),
+        "bug": False,
+        "log": "",
+    }
+
+
+def _libraries() -> dict[str, Any]:
+    """Import what takes seconds, and say what was found."""
+    from core.checkpoint import prepare
+
+    prepare()
+    import torch
+    import ultralytics
+    import ultralytics.nn.tasks  # noqa: F401  (what every job needs; better now than later)
+
+    cuda = torch.cuda.is_available()
+    return {
+        "secateur": metadata.version("secateur"),
+        "torch": str(torch.__version__),
+        "ultralytics": str(ultralytics.__version__),
+        "device": torch.cuda.get_device_name(0) if cuda else "CPU",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def log_bug(error: BaseException) -> Path:
+    """Write a bug's whole trace to the log; return the log's place."""
+    from core.cli import log_path
+
+    where = log_path()
+    with contextlib.suppress(OSError):
+        where.parent.mkdir(parents=True, exist_ok=True)
+        with where.open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)) + "\n")
+    return where
+
+
+def _own_channel() -> Channel:
+    """Keep the real standard output for the protocol; whatever else prints goes to the log.
+
+    Done on the level of file descriptors, since C libraries print too.
+    """
+    handle = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return Channel(os.fdopen(handle, "w", encoding="utf-8", newline="\n"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve jobs until standard input closes."""
+    if arguments:
+        print("secateur engine takes no arguments; it speaks JSON lines.", file=sys.stderr)
+        return 2
+    if sys.stdin is None or sys.stdout is None:
+        return 2
+    engine = Engine(_own_channel())
+    engine.start()
+    with contextlib.suppress(KeyboardInterrupt):
+        engine.serve(sys.stdin)
+    engine.stop()
+    sys.stderr.flush()
+    os._exit(0)  # a job that hears nothing any more must not keep the process
+
+
+if __name__ == "__main__":
+    sys.exit(main())

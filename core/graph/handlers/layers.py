@@ -1,0 +1,179 @@
+"""Layers with weights, and products of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.graph.constraints import ATTENTION, lookup
+from core.graph.handlers.registry import (
+    aten,
+    carries,
+    handles,
+    moved,
+    run_unknown,
+    substitute,
+)
+from core.graph.trace import ChannelTrace
+
+
+@handles("convolution")
+def run_convolution(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Convolution, plain, grouped, depthwise or transposed."""
+    x, weight, bias, stride, padding, dilation, transposed, out_pad, groups = args
+    if not trace.is_traced(x):
+        return func(*args, **kwargs)
+    known = trace.parameters.get(id(weight))
+    if known is None:
+        return run_unknown(trace, func, args, kwargs)
+    name, module = known
+    ins = trace.read(x)
+    kernel = tuple(weight.shape[2:])
+    count = weight.shape[1] * groups if transposed else weight.shape[0]
+    shape = [x.shape[0], count]
+    for side, k, s, p, d, o in zip(
+        x.shape[2:], kernel, stride, padding, dilation, out_pad, strict=True
+    ):
+        reach = d * (k - 1) + 1
+        shape.append(
+            (side - 1) * s - 2 * p + reach + o if transposed else (side + 2 * p - reach) // s + 1
+        )
+    depthwise = groups > 1 and groups == len(ins) == count
+    outs = ins if depthwise else trace.outputs_of(name, count)
+    if groups > 1 and not depthwise:
+        if (ins == 0).any():
+            trace.fix(outs, f"{name} also reads a constant")
+        _tie_groups(trace, ins, outs, groups)
+    trace.use_layer(
+        name,
+        module,
+        ins,
+        outs,
+        mixes=not depthwise,
+        groups=groups,
+        kernel=int(np.prod(kernel)),
+        bias=bias is not None,
+    )
+    trace.place(x, ins)
+    result = trace.spread(outs, shape)
+    if depthwise and (outs == 0).any():
+        trace.fix(outs, f"{name} also reads a constant")
+    trace.add_tensor(result, outs, outs)
+    trace.step("follow" if depthwise else "layer", [x], [result], name)
+    return result
+
+
+def _tie_groups(trace: ChannelTrace, ins: Any, outs: Any, groups: int) -> None:
+    """A grouped convolution loses whole groups: all channels of a group are one atom."""
+    first = outs.reshape(groups, -1)[:, :1]
+    for side in (ins, outs):
+        rows = side.reshape(groups, -1)
+        trace.join(np.broadcast_to(first, rows.shape).ravel(), rows.ravel())
+
+
+@handles(
+    "native_batch_norm",
+    "_native_batch_norm_legit",
+    "_native_batch_norm_legit_no_training",
+    "_batch_norm_no_update",
+    "_batch_norm_with_update",
+    "batch_norm",
+    "cudnn_batch_norm",
+    "miopen_batch_norm",
+)
+def run_batch_norm(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Batch normalisation works channel by channel; its statistics are left alone."""
+    x, weight = args[0], args[1]
+    if not trace.is_traced(x) or weight is None or id(weight) not in trace.parameters:
+        return run_unknown(trace, func, args, kwargs)
+    name, module = trace.parameters[id(weight)]
+    numbers = trace.read(x)
+    trace.place(x, numbers)
+    shape = {"mixes": False, "groups": 1, "kernel": 1, "bias": args[2] is not None}
+    trace.use_layer(name, module, numbers, numbers, **shape)
+    result = trace.same(x)
+    trace.step("follow", [x], [result], name)
+    returns = len(func._schema.returns)
+    return result if returns == 1 else (result, *(torch.zeros(1) for _ in range(returns - 1)))
+
+
+@handles("native_layer_norm", "native_group_norm")
+def run_feature_norm(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Layer and group normalisation average over channels, which therefore all stay."""
+    x = args[0]
+    if not trace.is_traced(x):
+        return func(*args, **kwargs)
+    trace.fix_tensor(x, f"{trace.owner_name} normalises over all channels")
+    weight = next(
+        (a for a in args[1:] if isinstance(a, Tensor) and id(a) in trace.parameters), None
+    )
+    if weight is not None:
+        name, module = trace.parameters[id(weight)]
+        axis = x.ndim - 1 if func._overloadpacket is aten.native_layer_norm else 1
+        numbers = trace.read(x, axis)
+        shape = {"mixes": False, "groups": 1, "kernel": 1, "bias": True}
+        trace.use_layer(name, module, numbers, numbers, **shape)
+    return trace.same(x), torch.zeros(1), torch.zeros(1)
+
+
+@handles("t")
+def run_transpose_2d(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Transposing a weight is the first half of a linear layer."""
+    result = func(*args, **kwargs)
+    if id(args[0]) in trace.parameters:
+        trace.transposed[id(result)] = (args[0], result)
+        return result
+    return moved(trace, args[0], result)
+
+
+@handles("addmm", "mm")
+def run_linear(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """A linear layer on rows, or a plain product of matrices."""
+    bias, x, weight = args if len(args) == 3 else (None, *args)
+    if not trace.is_traced(x) or id(weight) not in trace.transposed:
+        return run_product(trace, func, args, kwargs)
+    name, module = trace.parameters[id(trace.transposed[id(weight)][0])]
+    if not isinstance(module, nn.Linear):
+        return run_product(trace, func, args, kwargs)
+    ins = trace.read(x)
+    trace.place(x, ins)
+    outs = trace.outputs_of(name, weight.shape[1])
+    trace.use_layer(name, module, ins, outs, mixes=True, groups=1, kernel=1, bias=bias is not None)
+    result = trace.add_tensor(trace.spread(outs, (x.shape[0], len(outs))), outs, outs)
+    trace.step("layer", [x], [result], name)
+    return result
+
+
+@handles("bmm", "baddbmm", "_scaled_dot_product_flash_attention_for_cpu", "einsum")
+def run_product(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Products of matrices: attention. Known modules are followed, all others locked whole."""
+    if not carries(trace, args):
+        return func(*args, **kwargs)
+    layout = lookup(ATTENTION, trace.owner) if trace.owner else None
+    if layout is None or func._overloadpacket is not aten.bmm:
+        kind = type(trace.owner).__name__
+        trace.lock_owner(f"{kind} multiplies matrices in a way that is not followed")
+        return run_unknown(trace, func, args, kwargs)
+    left, right = substitute(trace, args)
+    shape = (left.shape[0], left.shape[1], right.shape[2])
+    if trace.varies(left, 2):  # queries times keys: every channel meets its partner in the head
+        result = torch.zeros(shape)
+        return trace.add_tensor(result, np.zeros(0, np.int64))
+    source = left[:, :, :1] if trace.varies(left, 1) else right[:, :1, :]
+    origin = left if trace.varies(left, 1) else right
+    return trace.track(source.expand(shape).contiguous(), trace.tensor_id(origin))

@@ -1,0 +1,174 @@
+"""The project file: a model, the plan for it, and what came of it, as versioned JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import UserError
+from core.files import write_atomically
+from core.plan.schema import Plan
+
+VERSION = 1
+SUFFIX = ".secateur"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelReference(_Strict):
+    """Which file the project is about; relative to the project where it lies beneath it."""
+
+    path: str
+    sha256: str | None = None
+    family: str = ""
+
+
+class View(_Strict):
+    """What the window showed."""
+
+    selection: tuple[int, ...] = ()
+    focused: int | None = None
+    overlay: str = "none"
+
+
+class Result(_Strict):
+    """One pruned file that came of the project."""
+
+    output: str
+    date: str
+    parameters_before: int
+    parameters_after: int
+    macs_before: int
+    macs_after: int
+    relative_error: float
+    plan: dict[str, Any] = Field(default_factory=dict)
+
+
+class Project(_Strict):
+    """A project.
+
+    Attributes
+    ----------
+    version : int
+        Of the file's format.
+    model : ModelReference or None
+    plan : Plan
+    view : View
+    results : tuple of Result
+        Oldest first.
+    """
+
+    version: Literal[1] = VERSION
+    model: ModelReference | None = None
+    plan: Plan = Field(default_factory=Plan)
+    view: View = Field(default_factory=View)
+    results: tuple[Result, ...] = ()
+
+    def model_path(self, project: Path) -> Path | None:
+        """Return the model's place, for a project file at ``project``."""
+        if self.model is None:
+            return None
+        return Path(os.path.normpath(project.parent / self.model.path))
+
+
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+UPGRADES: Mapping[int, Upgrade] = {}
+"""From a version to the next: a function per step, kept for ever with a stored sample."""
+
+
+def upgrade(data: dict[str, Any], steps: Mapping[int, Upgrade] = UPGRADES) -> dict[str, Any]:
+    """Bring the data of an older file up to this version, one step at a time.
+
+    Raises
+    ------
+    UserError
+        For a version that is newer than this program, or that no step leads on from.
+    """
+    version = data.get("version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise UserError("The project states no version.", "Open another project file.")
+    if version > VERSION:
+        raise UserError(
+            f"The project was saved by a newer Secateur (format {version}, this one knows "
+            f"{VERSION}).",
+            "Update Secateur to open it. The file was not changed.",
+        )
+    while version < VERSION:
+        if version not in steps:
+            raise UserError(
+                f"The project has format {version}, which no Secateur ever wrote.",
+                "Open another project file.",
+            )
+        data = {**steps[version](data), "version": version + 1}
+        version += 1
+    return data
+
+
+def read_project(path: str | Path) -> Project:
+    """Read a project file.
+
+    Raises
+    ------
+    UserError
+        When it is missing, damaged, or newer than this program.
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"Could not read the project {path}: {reason}.", "Check its path.") from (
+            error
+        )
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise _damaged(path, "it is not valid JSON") from error
+    if not isinstance(data, dict):
+        raise _damaged(path, "it is not a JSON object")
+    try:
+        return Project.model_validate(upgrade(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "project"
+        text = first["msg"].removeprefix("Value error, ")
+        raise _damaged(path, f"{where}: {text}") from error
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError(
+        f"The project {path} is damaged ({why}).",
+        "Open the model itself and plan anew, or restore the project from a backup.",
+    )
+
+
+def write_project(path: str | Path, project: Project) -> None:
+    """Write a project file; an existing one is replaced only when the new one is whole.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written.
+    """
+    text = json.dumps(project.model_dump(mode="json", exclude={"plan"}) | _plan(project), indent=1)
+    write_atomically(Path(path), lambda stream: _pour(stream, text + "\n"))
+
+
+def _plan(project: Project) -> dict[str, Any]:
+    return {"plan": project.plan.to_json()}
+
+
+def _pour(stream: Any, text: str) -> None:
+    stream.write(text.encode("utf-8"))
+
+
+def reference(model: str | Path, project: Path) -> str:
+    """Name a model's file for a project: relative when it lies beneath the project's folder."""
+    path, folder = Path(os.path.abspath(model)), Path(os.path.abspath(project)).parent
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
