@@ -228,6 +228,7 @@ class Engine:
         self._channel = channel
         self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
+        self._stopping = False
         self._models = Models()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
@@ -264,8 +265,6 @@ class Engine:
         self._queue.put(None)
         self._thread.join(PATIENCE)
 
-    _stopping = False
-
     def _work(self) -> None:
         try:
             self._channel.send({"event": "ready", **_libraries()})
@@ -279,9 +278,7 @@ class Engine:
     def _run(self, request: dict[str, Any]) -> None:
         number = request.get("id")
         try:
-            # A handle that was kept open is what libraries print into: it must not be the channel.
-            result = self._call(request)
-            event = {"event": "done", "result": result}
+            event = {"event": "done", "result": self._call(request)}
         except CancelledError:
             event = {"event": "cancelled"}
         except UserError as error:

@@ -156,10 +156,36 @@ def _run_block(trace: ChannelTrace, block: nn.Module, x: Any, index: int) -> tup
                 f"Block {index} ({type(block).__name__}) does not run on its own: {second}.",
                 "Secateur cannot follow this network.",
             ) from second
+        _add_unreached(trace, block, name)
         for tensor in tensors_in(result):
             tensor.zero_()
             trace.add_tensor(tensor, np.zeros(tensor.shape[1], np.int64))
         return result, reason
+
+
+def _add_unreached(trace: ChannelTrace, block: nn.Module, prefix: str) -> None:
+    """List the layers of a locked block that the trace did not reach: they count, but stay."""
+    for name, module in block.named_modules(prefix=prefix):
+        if name in trace.findings.uses or not isinstance(module, COUNTED):
+            continue
+        rows = int(module.weight.shape[0])
+        transposed = isinstance(module, nn.ConvTranspose2d)
+        groups = int(getattr(module, "groups", 1))
+        ins = int(getattr(module, "in_channels", getattr(module, "in_features", rows)))
+        outs = int(module.weight.shape[1]) * groups if transposed else rows
+        trace.use_layer(
+            name,
+            module,
+            np.zeros(ins, np.int64),
+            np.zeros(outs, np.int64),
+            mixes=not isinstance(module, nn.BatchNorm2d),
+            groups=groups,
+            kernel=int(np.prod(module.weight.shape[2:])),
+            bias=module.bias is not None,
+        )
+
+
+COUNTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d)
 
 
 def _fix_outputs(trace: ChannelTrace, output: Any, inputs: list[Tensor]) -> None:
@@ -178,11 +204,42 @@ def count_positions(model: nn.Module, image_size: int) -> dict[str, int]:
     counter = ShapePass(model)
     x: Any = torch.empty(1, image_channels(model), side, side, device=META)
     outputs: list[Any] = []
-    with counter:
-        for index, block in enumerate(model.model):  # type: ignore[arg-type]
-            if getattr(block, "f", -1) != -1:
-                picked = [x if s == index - 1 else outputs[s] for s in _sources(block, index)]
-                x = picked[0] if isinstance(block.f, int) else picked
-            x = block(list(x) if isinstance(x, list) else x)
-            outputs.append(x)
+    for index, block in enumerate(model.model):  # type: ignore[arg-type]
+        if getattr(block, "f", -1) != -1:
+            picked = [x if s == index - 1 else outputs[s] for s in _sources(block, index)]
+            x = picked[0] if isinstance(block.f, int) else picked
+        before = dict(counter.positions)
+        try:
+            with counter:
+                made = block(list(x) if isinstance(x, list) else x)
+        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
+            counter.positions = before
+            made = _count_by_running(counter, block, x, f"model.{index}")
+        x = made
+        outputs.append(x)
     return counter.positions
+
+
+def _count_by_running(counter: ShapePass, block: nn.Module, x: Any, prefix: str) -> Any:
+    """Count a block's positions by running it on zeros, where shapes alone do not get through."""
+
+    def count(name: str, transposed: bool) -> Any:
+        def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+            where = inputs[0] if transposed else output
+            rows = where.shape[2:].numel() if where.ndim == 4 else where.shape[:-1].numel()
+            counter.positions[name] = counter.positions.get(name, 0) + rows
+
+        return hook
+
+    hooks = [
+        module.register_forward_hook(count(name, isinstance(module, nn.ConvTranspose2d)))
+        for name, module in block.named_modules(prefix=prefix)
+        if isinstance(module, COUNTED)
+    ]
+    zeros = [torch.zeros(t.shape) for t in tensors_in(x)]
+    try:
+        made = block(zeros if isinstance(x, list) else zeros[0])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [t.to(META) for t in made] if isinstance(made, list) else made.to(META)

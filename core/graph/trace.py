@@ -98,6 +98,7 @@ class ChannelTrace(TorchDispatchMode):
         self.transposed: dict[int, tuple[Tensor, Tensor]] = {}
         self._traced: dict[int, tuple[Tensor, int]] = {}
         self._signatures: dict[int, Numbers] = {}
+        self._chosen: dict[int, Tensor] = {}
         self._shadows: dict[int, Tensor] = {}
         self._stack: list[nn.Module] = []
         self._thread = threading.get_ident()
@@ -346,4 +347,20 @@ class ChannelTrace(TorchDispatchMode):
         from core.graph.handlers import HANDLERS, run_unknown
 
         handler = HANDLERS.get(func._overloadpacket, run_unknown)
-        return handler(self, func, args, kwargs or {})
+        result = handler(self, func, args, kwargs or {})
+        if self._chosen and any(id(value) in self._chosen for value in args):
+            self.mark_chosen(result)
+        return result
+
+    def mark_chosen(self, result: Any) -> None:
+        """Remember that a tensor without channels was still made from channel numbers.
+
+        Numbers are no image: a program that branches on such values would take a random branch.
+        """
+        for tensor in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(tensor, Tensor) and not self.is_traced(tensor):
+                self._chosen[id(tensor)] = tensor
+
+    def depends_on_image(self, tensor: Tensor) -> bool:
+        """Whether a tensor's values would depend on the image."""
+        return self.is_traced(tensor) or id(tensor) in self._chosen

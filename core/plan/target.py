@@ -48,7 +48,7 @@ def meet_target(resolver: Resolver, plan: Plan, scores: Scores) -> Plan:
         return now / before, trial
 
     least, trial = share(1.0)
-    if least > goal + TOLERANCE:
+    if least > goal * (1 + TOLERANCE):
         raise UserError(
             f"The target of {goal:.0%} cannot be reached: the least this selection allows is "
             f"{least:.1%}.",

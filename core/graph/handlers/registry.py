@@ -76,7 +76,19 @@ def run_unknown(
     for tensor in tensors_of(args):
         if trace.is_traced(tensor):
             trace.fix_tensor(tensor, reason)
-    return constants(trace, func(*args, **kwargs))
+    result = func(*args, **kwargs)
+    trace.mark_chosen([t for t in tensors_of([result]) if not t.is_floating_point()])
+    return constants(trace, result)
+
+
+@handles("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "unique", "masked_select")
+def run_decision(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """A value taken out of a tensor may steer the program; on numbers it would go astray."""
+    if any(trace.depends_on_image(tensor) for tensor in tensors_of(args)):
+        raise RuntimeError(f"{trace.owner_name} decides its way by the values of the image")
+    return func(*args, **kwargs)
 
 
 def constants(trace: ChannelTrace, result: Any) -> Any:

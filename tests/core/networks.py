@@ -1,0 +1,82 @@
+"""Networks for the tests: every supported family, untrained but with lively statistics."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from core.graph.analyse import analyse_model
+from core.graph.table import ChannelTable
+from core.pipeline import load
+
+SMALL = (
+    "yolov8n", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb", "yolov8n-cls", "yolov5n", "yolov9t",
+    "yolov10n", "yolo11n", "yolo12n", "yolo26n", "rtdetr-l",
+)  # fmt: skip
+FAMILIES = (*SMALL, "yolov8s", "yolov8m", "yolov8l", "yolov8x")
+"""The families the engine promises to prune."""
+
+OTHERS = ("yolo26n-seg", "yolo26n-pose", "yolov8n-ghost", "yolo11n-obb", "yolov3-tiny", "yolov9s")
+"""Further ones that no rule was written for."""
+
+
+def image_size(family: str) -> int:
+    return 224 if family.endswith("-cls") else 640
+
+
+def enliven(model: nn.Module) -> nn.Module:
+    """Give normalisation the statistics of a trained network: nothing is 0 or 1 by default."""
+    generator = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor, low, high in (
+                (module.weight, 0.5, 1.5),
+                (module.bias, -0.3, 0.3),
+                (module.running_mean, -0.2, 0.2),
+                (module.running_var, 0.5, 1.5),
+            ):
+                tensor.data.uniform_(low, high, generator=generator)
+    return model
+
+
+@lru_cache(maxsize=4)
+def network(family: str) -> nn.Module:
+    """An untrained network; treat it as read-only."""
+    return enliven(load(f"{family}.yaml").model.float().eval())
+
+
+@lru_cache(maxsize=32)
+def table_of(family: str) -> ChannelTable:
+    return analyse_model(network(family), image_size(family))
+
+
+def count_macs(model: nn.Module, side: int, channels: int = 3) -> int:
+    """Multiply-adds of convolutions and linear layers, measured by running the network."""
+    total = 0
+
+    def add(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal total
+        if isinstance(module, nn.ConvTranspose2d):
+            total += module.weight.numel() * inputs[0].shape[2:].numel()
+        elif isinstance(module, nn.Conv2d):
+            total += module.weight.numel() * output.shape[2:].numel()
+        elif isinstance(module, nn.Linear):
+            total += module.weight.numel() * (output.numel() // output.shape[-1])
+
+    hooks = [module.register_forward_hook(add) for module in model.modules()]
+    with torch.no_grad():
+        model.eval()(torch.zeros(1, channels, side, side))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def convolution_parameters(model: nn.Module) -> int:
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    return sum(m.weight.numel() for m in model.modules() if isinstance(m, kinds))

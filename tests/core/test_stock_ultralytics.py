@@ -1,0 +1,91 @@
+"""Every family's pruned file, opened by stock Ultralytics in a clean process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+import core
+from core.checkpoint import Facts, Loaded
+from tests.core.networks import FAMILIES, image_size, network, parameters
+
+SCRIPT = Path(__file__).with_name("stock_check.py")
+
+
+def stock_report(path: Path, side: int) -> dict:
+    """Let stock Ultralytics use the file, away from this project and from any network."""
+    environment = {
+        **os.environ,
+        "YOLO_OFFLINE": "true",
+        "YOLO_AUTOINSTALL": "false",
+        "YOLO_CONFIG_DIR": str(path.parent / "settings"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", str(SCRIPT), str(path), str(side)],
+        cwd=path.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def loaded(family: str) -> Loaded:
+    model = network(family)
+    facts = Facts(
+        path=f"{family}.yaml",
+        sha256=f"{zlib.crc32(family.encode()):x}",
+        family=family,
+        task=str(model.task),
+        classes=dict(model.names),
+        image_size=image_size(family),
+        dtype="float32",
+        frozen=False,
+        fused=False,
+    )
+    return Loaded(model, facts, {"task": model.task, "imgsz": image_size(family)})
+
+
+def check(original: Loaded, ratio: float, folder: Path, side: int) -> None:
+    blocks = len(original.model.model)
+    plan = core.parse_plan(
+        {
+            "version": 1,
+            "round_to": 1,
+            "selection": [{"block": n, "ratio": ratio} for n in range(blocks)],
+        }
+    )
+    path = folder / "pruned.pt"
+    result = core.prune(original, plan, path, cache=False)
+    report = stock_report(path, side)
+    assert report["before"] == report["after"] == result.prediction.after.parameters
+    assert report["after"] < parameters(original.model)
+    assert report["task"] == original.facts.task
+    assert report["classes"] == len(original.facts.classes)
+    assert report["results"] == report["onnx_results"] == report["torchscript_results"] == 1
+    assert not report["secateur_imported"]
+    # Size in bytes is that of the pruned network: four bytes a parameter, and little else.
+    assert report["onnx"] < 4 * report["after"] * 1.25 + 400_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ratio", [0.3, 0.5])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family(family: str, ratio: float, tmp_path: Path) -> None:
+    check(loaded(family), ratio, tmp_path, 64 if family.endswith("-cls") else 160)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ratio", [0.3, 0.5])
+def test_trained_network(trained: Path, ratio: float, tmp_path: Path) -> None:
+    check(core.load(trained), ratio, tmp_path, 160)
