@@ -14,7 +14,7 @@ from torch import nn
 from core.errors import UserError
 from core.graph.blocks import BlockTrace, describe_blocks
 from core.graph.constraints import ATTENTION, lookup
-from core.graph.drive import BlockRun, count_positions, run_blocks, slow_attention, untouched
+from core.graph.drive import BlockRun, Driver, count_positions, slow_attention, untouched
 from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Split, Step
 from core.graph.trace import Findings
 
@@ -46,12 +46,11 @@ def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
         )
     findings = Findings()
     with untouched(model), torch.no_grad(), slow_attention():
+        driver = Driver(model, findings, image_size)
+        runs = driver.evaluate()
+        driver.train()
         model.eval()
-        runs = run_blocks(model, findings, record_steps=True)
-        model.train()
-        run_blocks(model, findings, record_steps=False)
-        model.eval()
-        positions = count_positions(model, image_size)
+        positions = count_positions(driver)
     return _build(model, findings, runs, positions, image_size)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as torch_module
+from torch.utils.hooks import RemovableHandle
 
 from core.errors import UserError
 from core.graph.shapes import META, ShapePass
@@ -46,7 +48,13 @@ class BlockRun:
     """What one block read and made in the traced pass."""
 
     def __init__(
-        self, index: int, sources: tuple[int, ...], inputs: list[Tensor], output: Any, side: int
+        self,
+        index: int,
+        sources: tuple[int, ...],
+        inputs: list[Tensor],
+        output: Any,
+        side: int,
+        failure: str,
     ) -> None:
         made = [t for t in tensors_in(output) if t.is_floating_point()]
         self.index = index
@@ -58,7 +66,7 @@ class BlockRun:
         self.numbers = (
             first.numpy().reshape(first.shape[0], first.shape[1], -1)[0, :, 0].astype(np.int64)
         )
-        self.failure = ""
+        self.failure = failure
 
 
 def tensors_in(value: Any) -> list[Tensor]:
@@ -92,75 +100,169 @@ def _side(model: nn.Module) -> int:
     return max(MINIMUM_SIDE, 2 * largest_stride(model))
 
 
+def real_side(model: nn.Module, image_size: int) -> int:
+    """Side of the image in the real pass: rounded up to the model's stride."""
+    stride = _side(model) // 2
+    return max(1, -(-image_size // stride)) * stride
+
+
 def _sources(block: nn.Module, index: int) -> tuple[int, ...]:
     own: Any = getattr(block, "f", -1)
     listed = [own] if isinstance(own, int) else list(own)
     return tuple(index + source if source < 0 else source for source in listed)
 
 
-def run_blocks(model: nn.Module, findings: Findings, record_steps: bool) -> list[BlockRun]:
-    """Run the blocks one after another, as the model's own forward does."""
-    trace = ChannelTrace(model, findings, record_steps)
-    side = _side(model)
-    channels = image_channels(model)
-    image = torch.zeros(1, channels, side, side)
-    if record_steps:
-        numbers = trace.fresh(channels)
-        trace.fix(numbers, "it is a channel of the image")
-    else:
-        numbers = np.arange(1, channels + 1)
-    image = trace.add_tensor(trace.spread(numbers, image.shape), numbers)
-    outputs: list[Any] = []
-    runs: list[BlockRun] = []
-    x: Any = image
-    hooks = (
-        torch_module.register_module_forward_pre_hook(trace.enter),
-        torch_module.register_module_forward_hook(trace.leave, always_call=True),
-    )
-    try:
-        for index, block in enumerate(model.model):  # type: ignore[arg-type]
-            if getattr(block, "f", -1) != -1:
-                picked = [x if s == index - 1 else outputs[s] for s in _sources(block, index)]
-                x = picked[0] if isinstance(block.f, int) else picked
-            inputs = tensors_in(x)
-            trace.start_block(index, last=index == len(model.model) - 1)  # type: ignore[arg-type]
-            x, failure = _run_block(trace, block, x, index)
-            runs.append(BlockRun(index, _sources(block, index), inputs, x, side))
-            runs[-1].failure = failure
-            outputs.append(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    _fix_outputs(trace, x, inputs)
-    return runs
+class Driver:
+    """Runs the blocks one after another, as the model's own forward does, on channel numbers.
 
+    Parameters
+    ----------
+    model : nn.Module
+    findings : Findings
+        Where the passes gather what they see.
+    """
 
-def _run_block(trace: ChannelTrace, block: nn.Module, x: Any, index: int) -> tuple[Any, str]:
-    try:
-        with trace:
-            return block(list(x) if isinstance(x, list) else x), ""
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
-        # The block cannot be followed: it is locked whole, the rest of the network stays free.
-        trace.start_block(index)
-        reason = f"block {index} ({type(block).__name__}) could not be followed: {error}"
-        name = trace.names[id(block)]
-        trace.findings.locked_modules[name] = reason
-        for tensor in tensors_in(x):
-            trace.fix_tensor(tensor, reason)
+    def __init__(self, model: nn.Module, findings: Findings, image_size: int) -> None:
+        self.model = model
+        self.blocks: list[nn.Module] = list(model.model)  # type: ignore[arg-type]
+        self.trace = ChannelTrace(model, findings)
+        self.outputs: list[Any] = []
+        self.side = _side(model)
+        channels = image_channels(model)
+        numbers = self.trace.fresh(channels)
+        self.trace.fix(numbers, "it is a channel of the image")
+        shape = (1, channels, self.side, self.side)
+        self.image = self.trace.add_tensor(self.trace.spread(numbers, shape), numbers)
+        real = real_side(model, image_size)
+        self.real_sides = (real, real)
+        self.trace.extents.start(self.image, self.real_sides)
+
+    def evaluate(self) -> list[BlockRun]:
+        """Run every block in evaluation mode; its operations become the table's steps."""
+        self.model.eval()
+        self.trace.record_steps = True
+        runs = []
+        with self._followed():
+            for index, block in enumerate(self.blocks):
+                x = self.input_of(index)
+                output, failure = self._run(index, x)
+                self.outputs.append(output)
+                sources = _sources(block, index)
+                runs.append(BlockRun(index, sources, tensors_in(x), output, self.side, failure))
+        self._fix_outputs()
+        return runs
+
+    def train(self) -> None:
+        """Run in training mode what may then run otherwise, and all that reads it."""
+        self.model.train()
+        self.trace.record_steps = False
+        changed: set[int] = set()
+        with self._followed():
+            for index, block in enumerate(self.blocks):
+                if _reads_mode(block) or changed & set(_sources(block, index)):
+                    changed.add(index)
+                    self.outputs[index] = self._run(index, self.input_of(index))[0]
+        if changed:
+            self._fix_outputs()
+
+    def input_of(self, index: int) -> Any:
+        """What a block reads: a tensor, or a list of them."""
+        listed = getattr(self.blocks[index], "f", -1)
+        picked = [
+            self.image if s < 0 else self.outputs[s] for s in _sources(self.blocks[index], index)
+        ]
+        return picked[0] if isinstance(listed, int) else picked
+
+    @contextlib.contextmanager
+    def _followed(self) -> Iterator[None]:
+        """Let the trace know which module runs; PyTorch's own leaves need no watching."""
+        hooks: list[RemovableHandle] = []
+        for module in self.model.modules():
+            own = not type(module).__module__.startswith("torch.nn.")
+            if own or isinstance(module, nn.MultiheadAttention):
+                hooks.append(module.register_forward_pre_hook(self.trace.enter))
+                hooks.append(module.register_forward_hook(self.trace.leave, always_call=True))
         try:
-            result = block(
-                [torch.randn(t.shape) for t in x] if isinstance(x, list) else torch.randn(x.shape)
-            )
-        except Exception as second:
-            raise UserError(
-                f"Block {index} ({type(block).__name__}) does not run on its own: {second}.",
-                "Secateur cannot follow this network.",
-            ) from second
-        _add_unreached(trace, block, name)
-        for tensor in tensors_in(result):
-            tensor.zero_()
-            trace.add_tensor(tensor, np.zeros(tensor.shape[1], np.int64))
-        return result, reason
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _run(self, index: int, x: Any) -> tuple[Any, str]:
+        block = self.blocks[index]
+        self.trace.start_block(index, last=index == len(self.blocks) - 1)
+        try:
+            with self.trace:
+                return block(list(x) if isinstance(x, list) else x), ""
+        except CANNOT_FOLLOW as error:
+            return _lock_block(self.trace, index, block, x, error)
+
+    def _fix_outputs(self) -> None:
+        """What leaves the network keeps its channels; features handed through do not count."""
+        inputs = tensors_in(self.input_of(len(self.blocks) - 1))
+        handed_through = {(t.data_ptr(), tuple(t.shape)) for t in inputs}
+        for tensor in tensors_in(self.outputs[-1]):
+            known = (tensor.data_ptr(), tuple(tensor.shape)) in handed_through
+            if tensor.is_floating_point() and self.trace.is_traced(tensor) and not known:
+                self.trace.fix_tensor(tensor, "it is an output of the network")
+
+
+CANNOT_FOLLOW = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, KeyError)
+
+
+def _reads_mode(block: nn.Module) -> bool:
+    """Whether a block's own code may look at ``training``; PyTorch's layers keep their channels."""
+    kinds: set[Any] = {type(module) for module in block.modules()}
+    return any(_mentions_training(kind) for kind in kinds)
+
+
+@lru_cache(maxsize=512)
+def _mentions_training(kind: type) -> bool:
+    own = [c for c in kind.__mro__ if c.__module__.partition(".")[0] not in ("torch", "builtins")]
+    return any(
+        "training" in (*code.co_names, *code.co_consts)
+        for cls in own
+        for member in vars(cls).values()
+        for code in _codes(member)
+    )
+
+
+def _codes(member: Any) -> Iterator[CodeType]:
+    """Code of a method, property or nested function."""
+    for part in (member, *(getattr(member, name, None) for name in ("fget", "__func__"))):
+        code = part if isinstance(part, CodeType) else getattr(part, "__code__", None)
+        if isinstance(code, CodeType):
+            yield code
+            for constant in code.co_consts:
+                if isinstance(constant, CodeType):
+                    yield from _codes(constant)
+
+
+def _lock_block(
+    trace: ChannelTrace, index: int, block: nn.Module, x: Any, error: Exception
+) -> tuple[Any, str]:
+    """Lock a block that cannot be followed whole; the rest of the network stays free."""
+    trace.start_block(index)
+    trace.extents.lose(index)
+    reason = f"block {index} ({type(block).__name__}) could not be followed: {error}"
+    name = trace.names[id(block)]
+    trace.findings.locked_modules[name] = reason
+    for tensor in tensors_in(x):
+        trace.fix_tensor(tensor, reason)
+    try:
+        result = block(
+            [torch.randn(t.shape) for t in x] if isinstance(x, list) else torch.randn(x.shape)
+        )
+    except Exception as second:
+        raise UserError(
+            f"Block {index} ({type(block).__name__}) does not run on its own: {second}.",
+            "Secateur cannot follow this network.",
+        ) from second
+    _add_unreached(trace, block, name)
+    for tensor in tensors_in(result):
+        tensor.zero_()
+        trace.add_tensor(tensor, np.zeros(tensor.shape[1], np.int64))
+    return result, reason
 
 
 def _add_unreached(trace: ChannelTrace, block: nn.Module, prefix: str) -> None:
@@ -188,36 +290,50 @@ def _add_unreached(trace: ChannelTrace, block: nn.Module, prefix: str) -> None:
 COUNTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d)
 
 
-def _fix_outputs(trace: ChannelTrace, output: Any, inputs: list[Tensor]) -> None:
-    """What leaves the network keeps its channels; features handed through do not count."""
-    handed_through = {(t.data_ptr(), tuple(t.shape)) for t in inputs}
-    for tensor in tensors_in(output):
-        known = (tensor.data_ptr(), tuple(tensor.shape)) in handed_through
-        if tensor.is_floating_point() and trace.is_traced(tensor) and not known:
-            trace.fix_tensor(tensor, "it is an output of the network")
+def count_positions(driver: Driver) -> dict[str, int]:
+    """Count at how many positions each layer is applied at the real image size.
+
+    The trace carries the sides of feature maps along; blocks in which it lost them (heads that
+    rearrange features, attention) are run once more on shapes alone.
+    """
+    extents = driver.trace.extents
+    positions = dict(extents.positions)
+    counter = ShapePass(driver.model)
+    for index in sorted(extents.missing):
+        x = driver.input_of(index)
+        sides = [extents.of(tensor) for tensor in tensors_in(x)]
+        if any(side is None for side in sides):
+            return _count_whole_network(driver, counter)
+    for index in sorted(extents.missing):
+        x = driver.input_of(index)
+        shapes = [
+            torch.empty(1, tensor.shape[1], *(extents.of(tensor) or ()), device=META)
+            for tensor in tensors_in(x)
+        ]
+        _count_block(
+            counter, driver.blocks[index], shapes if isinstance(x, list) else shapes[0], index
+        )
+    return {**positions, **counter.positions}
 
 
-def count_positions(model: nn.Module, image_size: int) -> dict[str, int]:
-    """Count positions at the real image size, rounded up to the model's stride."""
-    stride = _side(model) // 2
-    side = max(1, -(-image_size // stride)) * stride
-    counter = ShapePass(model)
-    x: Any = torch.empty(1, image_channels(model), side, side, device=META)
-    outputs: list[Any] = []
-    for index, block in enumerate(model.model):  # type: ignore[arg-type]
-        if getattr(block, "f", -1) != -1:
-            picked = [x if s == index - 1 else outputs[s] for s in _sources(block, index)]
-            x = picked[0] if isinstance(block.f, int) else picked
-        before = dict(counter.positions)
-        try:
-            with counter:
-                made = block(list(x) if isinstance(x, list) else x)
-        except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
-            counter.positions = before
-            made = _count_by_running(counter, block, x, f"model.{index}")
-        x = made
-        outputs.append(x)
+def _count_whole_network(driver: Driver, counter: ShapePass) -> dict[str, int]:
+    x: Any = torch.empty(driver.image.shape[:2] + driver.real_sides, device=META)
+    image, outputs = x, list[Any]()
+    for index, block in enumerate(driver.blocks):
+        picked = [image if s < 0 else outputs[s] for s in _sources(block, index)]
+        x = picked[0] if isinstance(getattr(block, "f", -1), int) else picked
+        outputs.append(_count_block(counter, block, x, index))
     return counter.positions
+
+
+def _count_block(counter: ShapePass, block: nn.Module, x: Any, index: int) -> Any:
+    before = dict(counter.positions)
+    try:
+        with counter:
+            return block(list(x) if isinstance(x, list) else x)
+    except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
+        counter.positions = before
+        return _count_by_running(counter, block, x, f"model.{index}")
 
 
 def _count_by_running(counter: ShapePass, block: nn.Module, x: Any, prefix: str) -> Any:

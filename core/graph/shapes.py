@@ -40,6 +40,11 @@ class ShapePass(TorchDispatchMode):
         self._weights: dict[int, tuple[str, Tensor]] = {}
         self._stand_ins: dict[int, Tensor] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here; PyTorch's guard against it would only cost time."""
+        return False
+
     def _count(self, name: str, count: int) -> None:
         self.positions[name] = self.positions.get(name, 0) + count
 

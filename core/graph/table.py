@@ -75,7 +75,8 @@ class Step:
     ----------
     op : str
         ``layer``, ``parameter`` (a bare weight), ``follow``, ``join`` (element-wise), ``cat``,
-        ``chunk`` (into equal parts), ``split`` (by sizes the module stores), ``heads`` (attention's view by stored heads) or
+        ``chunk`` (into equal parts), ``split`` (by sizes the module stores),
+        ``heads`` (attention's view by stored heads) or
         ``pick`` (some of a tensor's channels, rearranged by shape).
     block : int
         Index of the block whose forward ran it.

@@ -9,7 +9,6 @@ operation on two tensors says that two numbers are one. ``0`` stands for a const
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.graph.constraints import ATTENTION, STORED_SIZES, STORED_WIDTHS, lookup
+from core.graph.extents import Extents
 
 Numbers = NDArray[np.int64]
 
@@ -83,15 +83,18 @@ class ChannelTrace(TorchDispatchMode):
     model : nn.Module
         The network. Its weights are neither read nor changed.
     findings : Findings
-        Where to add; a second pass (training mode) reuses the numbers of layers already seen.
-    record_steps : bool
-        Whether this pass's operations are kept as steps.
+        Where to add; a layer that runs again keeps the numbers of its first run.
     """
 
-    def __init__(self, model: nn.Module, findings: Findings, record_steps: bool) -> None:
+    def __init__(self, model: nn.Module, findings: Findings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.findings = findings
-        self.record_steps = record_steps
+        self.record_steps = True
+        self.extents = Extents()
+        from core.graph.handlers import HANDLERS, run_unknown  # they import this module
+
+        self._handlers = HANDLERS
+        self._unknown = run_unknown
         self.block = -1
         self.names = {id(module): name for name, module in model.named_modules()}
         self.parameters: dict[int, tuple[str, nn.Module]] = {}
@@ -101,7 +104,6 @@ class ChannelTrace(TorchDispatchMode):
         self._chosen: dict[int, Tensor] = {}
         self._shadows: dict[int, Tensor] = {}
         self._stack: list[nn.Module] = []
-        self._thread = threading.get_ident()
         self.buffers: set[int] = set()
         self.keep_apart = False
         for name, module in model.named_modules():
@@ -113,12 +115,11 @@ class ChannelTrace(TorchDispatchMode):
 
     def enter(self, module: nn.Module, _inputs: Any) -> None:
         """Remember which module runs (a forward pre-hook)."""
-        if threading.get_ident() == self._thread:
-            self._stack.append(module)
+        self._stack.append(module)
 
     def leave(self, _module: nn.Module, _inputs: Any, _output: Any) -> None:
         """Forget it (a forward hook)."""
-        if threading.get_ident() == self._thread and self._stack:
+        if self._stack:
             self._stack.pop()
 
     def start_block(self, index: int, last: bool = False) -> None:
@@ -190,7 +191,8 @@ class ChannelTrace(TorchDispatchMode):
 
     def all_numbers(self, tensor: Tensor) -> Numbers:
         """Return every number in a tensor, without the constant 0."""
-        numbers = np.unique(tensor.numpy()).astype(np.int64)
+        known = self.uniform(tensor)
+        numbers = np.unique(tensor.numpy() if known is None else known).astype(np.int64)
         return numbers[numbers > 0]
 
     def varies(self, tensor: Tensor, axis: int) -> bool:
@@ -338,16 +340,20 @@ class ChannelTrace(TorchDispatchMode):
             for table in (STORED_WIDTHS, STORED_SIZES, ATTENTION)
         )
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here; PyTorch's guard against it would cost a tenth of the pass."""
+        return False
+
     # ---- dispatch -----------------------------------------------------------------------------
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Give an operation to its handler (see ``core.graph.handlers``)."""
-        from core.graph.handlers import HANDLERS, run_unknown
-
-        handler = HANDLERS.get(func._overloadpacket, run_unknown)
-        result = handler(self, func, args, kwargs or {})
+        packet = func._overloadpacket
+        result = self._handlers.get(packet, self._unknown)(self, func, args, kwargs or {})
+        self.extents.carry(packet, args, result)
         if self._chosen and any(id(value) in self._chosen for value in args):
             self.mark_chosen(result)
         return result

@@ -32,6 +32,8 @@ def run_convolution(
     if known is None:
         return run_unknown(trace, func, args, kwargs)
     name, module = known
+    if trace.record_steps:
+        trace.extents.count(name, args, trace.block)
     ins = trace.read(x)
     kernel = tuple(weight.shape[2:])
     count = weight.shape[1] * groups if transposed else weight.shape[0]
@@ -146,6 +148,7 @@ def run_linear(
     if not trace.is_traced(x) or id(weight) not in trace.transposed:
         return run_product(trace, func, args, kwargs)
     name, module = trace.parameters[id(trace.transposed[id(weight)][0])]
+    trace.extents.lose(trace.block)
     if not isinstance(module, nn.Linear):
         return run_product(trace, func, args, kwargs)
     ins = trace.read(x)
