@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,9 +48,9 @@ def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
     findings = Findings()
     with untouched(model), torch.no_grad(), slow_attention():
         driver = Driver(model, findings, image_size)
-        runs = driver.evaluate()
-        driver.train()
-        model.eval()
+        with driver.followed():
+            runs = driver.evaluate()
+            driver.train()
         positions = count_positions(driver)
     return _build(model, findings, runs, positions, image_size)
 
@@ -62,7 +63,8 @@ def _build(
     image_size: int,
 ) -> ChannelTable:
     """Join numbers into atoms and lay everything out in arrays."""
-    _tie_heads(model, findings)
+    modules = dict(model.named_modules())
+    _tie_heads(modules, findings)
     _lock_modules(findings)
     labels = _components(findings)
     # Number 0 is the constant: nothing ever joins it, so its label is 0 and becomes NO_ATOM.
@@ -72,11 +74,11 @@ def _build(
     uses = list(findings.uses.values())
     # As in Ultralytics' own count, products inside nn.MultiheadAttention, its packed
     # projections included, are no layer's multiply-adds.
-    packed = {n for n, m in model.named_modules() if isinstance(m, nn.MultiheadAttention)}
+    packed = {n for n, m in modules.items() if isinstance(m, nn.MultiheadAttention)}
     layers = tuple(
         Layer(
             use.name,
-            _kind(model, use.name),
+            type(modules[use.name]).__name__ if use.name in modules else "Parameter",
             use.block,
             use.mixes,
             use.kernel,
@@ -89,7 +91,7 @@ def _build(
     ins = [atom_of[use.ins] for use in uses]
     outs = [atom_of[use.outs] for use in uses]
     by_name = {use.name: number for number, use in enumerate(uses)}
-    unfollowed = _unfollowed(model, set(by_name))
+    unfollowed = _unfollowed(modules, set(by_name))
     tensors = tuple(atom_of[t] for t in findings.tensors)
     bare = ChannelTable(
         layers=layers,
@@ -113,20 +115,21 @@ def _build(
     return describe_blocks(bare, [_block_trace(model, run, atom_of) for run in runs])
 
 
-def _tie_heads(model: nn.Module, findings: Findings) -> None:
+def _tie_heads(modules: Mapping[str, nn.Module], findings: Findings) -> None:
     """Attention loses whole heads: everything a head owns is one atom."""
-    for name, module in model.named_modules():
+    for name, module in modules.items():
         layout = lookup(ATTENTION, module)
         use = findings.uses.get(f"{name}.{layout.projection}") if layout else None
         if layout is None or use is None:
             continue
-        heads, per_head = int(module.num_heads), layout.per_head(module)
+        sizes: Any = module
+        heads, per_head = int(sizes.num_heads), layout.per_head(module)
         if len(use.outs) != heads * per_head:
             findings.locked_modules[name] = f"{name} lays its heads out in an unknown way"
             continue
         groups = [use.outs.reshape(heads, per_head)]
         if layout.tied_to_input:
-            head_dim = int(module.head_dim)
+            head_dim = int(sizes.head_dim)
             if len(use.ins) != heads * head_dim:
                 findings.locked_modules[name] = f"{name} has an input of unexpected width"
                 continue
@@ -187,19 +190,12 @@ def _offsets(parts: Sequence[Ints]) -> Ints:
     return np.cumsum([0, *(len(part) for part in parts)]).astype(np.int32)
 
 
-def _kind(model: nn.Module, name: str) -> str:
-    try:
-        return type(model.get_submodule(name)).__name__
-    except AttributeError:
-        return "Parameter"
-
-
-def _unfollowed(model: nn.Module, names: set[str]) -> tuple[str, ...]:
+def _unfollowed(modules: Mapping[str, nn.Module], names: set[str]) -> tuple[str, ...]:
     """Modules with weights of their own that no pass reached."""
     return tuple(
         name
-        for name, module in model.named_modules()
-        for own in [list(dict(module.named_parameters(recurse=False)))]
+        for name, module in modules.items()
+        for own in [[p for p, value in module._parameters.items() if value is not None]]
         if own and name not in names and not any(f"{name}.{p}" in names for p in own)
     )
 

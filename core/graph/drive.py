@@ -125,6 +125,7 @@ class Driver:
     def __init__(self, model: nn.Module, findings: Findings, image_size: int) -> None:
         self.model = model
         self.blocks: list[nn.Module] = list(model.model)  # type: ignore[arg-type]
+        self.modules = list(model.modules())
         self.trace = ChannelTrace(model, findings)
         self.outputs: list[Any] = []
         self.side = _side(model)
@@ -139,31 +140,35 @@ class Driver:
 
     def evaluate(self) -> list[BlockRun]:
         """Run every block in evaluation mode; its operations become the table's steps."""
-        self.model.eval()
+        self.set_mode(training=False)
         self.trace.record_steps = True
         runs = []
-        with self._followed():
-            for index, block in enumerate(self.blocks):
-                x = self.input_of(index)
-                output, failure = self._run(index, x)
-                self.outputs.append(output)
-                sources = _sources(block, index)
-                runs.append(BlockRun(index, sources, tensors_in(x), output, self.side, failure))
+        for index, block in enumerate(self.blocks):
+            x = self.input_of(index)
+            output, failure = self._run(index, x)
+            self.outputs.append(output)
+            sources = _sources(block, index)
+            runs.append(BlockRun(index, sources, tensors_in(x), output, self.side, failure))
         self._fix_outputs()
         return runs
 
     def train(self) -> None:
         """Run in training mode what may then run otherwise, and all that reads it."""
-        self.model.train()
+        self.set_mode(training=True)
         self.trace.record_steps = False
         changed: set[int] = set()
-        with self._followed():
-            for index, block in enumerate(self.blocks):
-                if _reads_mode(block) or changed & set(_sources(block, index)):
-                    changed.add(index)
-                    self.outputs[index] = self._run(index, self.input_of(index))[0]
+        for index, block in enumerate(self.blocks):
+            if _reads_mode(block) or changed & set(_sources(block, index)):
+                changed.add(index)
+                self.outputs[index] = self._run(index, self.input_of(index))[0]
         if changed:
             self._fix_outputs()
+        self.set_mode(training=False)
+
+    def set_mode(self, *, training: bool) -> None:
+        """Set the mode of all modules; ``untouched`` puts back what it was."""
+        for module in self.modules:
+            module.__dict__["training"] = training
 
     def input_of(self, index: int) -> Any:
         """What a block reads: a tensor, or a list of them."""
@@ -174,10 +179,10 @@ class Driver:
         return picked[0] if isinstance(listed, int) else picked
 
     @contextlib.contextmanager
-    def _followed(self) -> Iterator[None]:
+    def followed(self) -> Iterator[None]:
         """Let the trace know which module runs; PyTorch's own leaves need no watching."""
         hooks: list[RemovableHandle] = []
-        for module in self.model.modules():
+        for module in self.modules:
             own = not type(module).__module__.startswith("torch.nn.")
             if own or isinstance(module, nn.MultiheadAttention):
                 hooks.append(module.register_forward_pre_hook(self.trace.enter))

@@ -96,7 +96,7 @@ class ChannelTrace(TorchDispatchMode):
         self._handlers = HANDLERS
         self._unknown = run_unknown
         self.block = -1
-        self.names = {id(module): name for name, module in model.named_modules()}
+        self.names: dict[int, str] = {}
         self.parameters: dict[int, tuple[str, nn.Module]] = {}
         self.transposed: dict[int, tuple[Tensor, Tensor]] = {}
         self._traced: dict[int, tuple[Tensor, int]] = {}
@@ -107,6 +107,7 @@ class ChannelTrace(TorchDispatchMode):
         self.buffers: set[int] = set()
         self.keep_apart = False
         for name, module in model.named_modules():
+            self.names[id(module)] = name
             for parameter in module._parameters.values():
                 self.parameters[id(parameter)] = (name, module)
             self.buffers.update(id(buffer) for buffer in module._buffers.values())
@@ -241,7 +242,9 @@ class ChannelTrace(TorchDispatchMode):
         pairs = np.stack([first, second]).astype(np.int64)
         pairs = pairs[:, (pairs[0] > 0) & (pairs[1] > 0) & (pairs[0] != pairs[1])]
         if pairs.size:
-            self.findings.edges.append(np.unique(pairs, axis=1))
+            # One integer per pair: numpy then finds the distinct ones without sorting.
+            keys = np.unique((pairs[0] << 32) | pairs[1], sorted=False)
+            self.findings.edges.append(np.stack([keys >> 32, keys & 0xFFFFFFFF]))
 
     def fix(self, numbers: Numbers, reason: str) -> None:
         """Say that channels can never be removed."""

@@ -13,8 +13,10 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,28 +119,37 @@ def surgery(family: str, rounds: int) -> dict[str, float]:
 
 
 MEMORY = """
-import resource, sys
+import sys
+from pathlib import Path
+import torch
 from core.pipeline import load
 loaded = load(sys.argv[1])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if sys.argv[2] == "analyse":
     from core.graph.analyse import analyse_model
     analyse_model(loaded.model, 640)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 """
 
 
 def memory(family: str) -> dict[str, float]:
-    """Peak memory of analysing a model against that of having it loaded, in MiB."""
+    """Peak memory of analysing a saved model against that of having it loaded, in MiB."""
+    import torch
+
+    from tests.core.networks import network
+
     peaks = {}
-    for what in ("load", "analyse"):
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY, f"{family}.yaml", what],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        peaks[what] = int(done.stdout.strip().splitlines()[-1]) / 1024
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pt"
+        torch.save({"model": network(family), "train_args": {}}, path)
+        for what in ("load", "analyse"):
+            done = subprocess.run(
+                [sys.executable, "-c", MEMORY, str(path), what],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            peaks[what] = int(done.stdout.strip().splitlines()[-1]) / 1024
     return {**peaks, "ratio": peaks["analyse"] / peaks["load"]}
 
 
