@@ -114,22 +114,24 @@ def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return inspect_json(analysis), inspect_text(analysis, locked_blocks(analysis))
 
 
-def locked_blocks(analysis: Analysis) -> list[int]:
-    """Blocks that have weights and of which no channel can be removed."""
+def locked_blocks(analysis: Analysis) -> dict[int, str]:
+    """Blocks with weights of which no channel can be removed, each with the main reason."""
     table = analysis.table
-    locked = []
+    locked = {}
     for block in table.blocks:
         layers = table.layers_of(block.index)
-        atoms = [a for n in layers for a in table.outputs(n).tolist() if a >= 0]
-        if layers and all(table.fixed[a] >= 0 for a in atoms):
-            locked.append(block.index)
+        held = [table.fixed[atoms[atoms >= 0]] for n in layers for atoms in [table.outputs(n)]]
+        reasons = [int(number) for numbers in held for number in numbers]
+        if layers and all(number >= 0 for number in reasons):
+            most = max(set(reasons), key=reasons.count, default=-1)
+            locked[block.index] = table.reasons[most] if most >= 0 else "its channels are constant"
     return locked
 
 
 def inspect_json(analysis: Analysis) -> dict[str, Any]:
     """Return what ``inspect --json`` prints."""
     facts, table = analysis.facts, analysis.table
-    locked = set(locked_blocks(analysis))
+    locked = locked_blocks(analysis)
     convolutions = sum(la.kind in ("Conv2d", "ConvTranspose2d") for la in table.layers)
     blocks = [
         {
@@ -143,6 +145,7 @@ def inspect_json(analysis: Analysis) -> dict[str, Any]:
             "parameters": b.parameters,
             "macs": b.macs,
             "locked": b.index in locked,
+            "locked_reason": locked.get(b.index),
         }
         for b in table.blocks
     ]

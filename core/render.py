@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.pipeline import Analysis, Pruned
 from core.plan.predict import Prediction
@@ -38,7 +38,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -
     return "\n".join(lines)
 
 
-def inspect_text(analysis: Analysis, locked: Sequence[int]) -> str:
+def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
     """Describe a model: its facts, then its blocks."""
     facts, blocks = analysis.facts, analysis.table.blocks
     parameters = sum(b.parameters for b in blocks)
@@ -79,7 +79,8 @@ def inspect_text(analysis: Analysis, locked: Sequence[int]) -> str:
         "multiply-adds",
         "",
     ]
-    return "\n".join([*lines, table(head, rows, "rlllllr")])
+    why = [f"Block {index} is locked: {reason}." for index, reason in locked.items()]
+    return "\n".join([*lines, table(head, rows, "rlllllr"), *([""] if why else []), *why])
 
 
 def prediction_text(prediction: Prediction) -> str:

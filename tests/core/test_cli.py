@@ -66,7 +66,7 @@ def test_inspect(capsys, model) -> None:
     assert report["blocks"][5] == {
         "index": 5, "type": "Conv", "stage": "backbone", "stride": 16, "sources": [4],
         "in_channels": 64, "out_channels": 128, "parameters": 73984, "macs": 117964800,
-        "locked": False,
+        "locked": False, "locked_reason": None,
     }  # fmt: skip
     assert {"block": 14, "sources": [13, 4], "offsets": [0, 128]} in report["concats"]
 
