@@ -278,7 +278,7 @@ class Engine:
     def _run(self, request: dict[str, Any]) -> None:
         number = request.get("id")
         try:
-            event = {"event": "done", "result": self._call(request)}
+            event: dict[str, Any] = {"event": "done", "result": self._call(request)}
         except CancelledError:
             event = {"event": "cancelled"}
         except UserError as error:
@@ -293,7 +293,7 @@ class Engine:
         self._channel.send({"id": number, **event})
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        number, name = request.get("id"), request.get("job")
+        number, name = request.get("id"), str(request.get("job"))
 
         def progress(fraction: float, text: str) -> None:
             if number in self._cancelled or self._stopping:
@@ -325,11 +325,12 @@ def _libraries() -> dict[str, Any]:
     prepare()
     import torch
     import ultralytics
-    import ultralytics.nn.tasks  # noqa: F401  (what every job needs; better now than later)
+    import ultralytics.nn.tasks  # what every job needs: better now than later
 
     cuda = torch.cuda.is_available()
     return {
         "secateur": metadata.version("secateur"),
+        "process": os.getpid(),
         "torch": str(torch.__version__),
         "ultralytics": str(ultralytics.__version__),
         "device": torch.cuda.get_device_name(0) if cuda else "CPU",

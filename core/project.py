@@ -65,7 +65,7 @@ class Project(_Strict):
         Oldest first.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     model: ModelReference | None = None
     plan: Plan = Field(default_factory=Plan)
     view: View = Field(default_factory=View)
@@ -170,5 +170,5 @@ def _pour(stream: Any, text: str) -> None:
 
 def reference(model: str | Path, project: Path) -> str:
     """Name a model's file for a project: relative when it lies beneath the project's folder."""
-    path, folder = Path(os.path.abspath(model)), Path(os.path.abspath(project)).parent
+    path, folder = Path(model).absolute(), Path(project).absolute().parent
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

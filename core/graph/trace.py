@@ -332,7 +332,8 @@ class ChannelTrace(TorchDispatchMode):
         else:
             shadow = torch.zeros_like(parameter.detach(), dtype=torch.float32)
             self.add_tensor(shadow, np.zeros(0, np.int64))
-            self.lock_owner("it uses a weight in a way that cannot be followed")
+            kind = type(module).__name__
+            self.lock_owner(f"{name} ({kind}) uses its weights in a way that cannot be followed")
         self._shadows[id(parameter)] = shadow
         return shadow
 

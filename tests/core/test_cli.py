@@ -136,21 +136,33 @@ BAD_PLANS = {
     "version": ({**HALF, "version": 9}, "version 9"),
     "no version": ({"selection": []}, "states no version"),
     "block": ({"version": 1, "selection": [{"block": 99, "ratio": 0.5}]}, "no block 99"),
-    "layer": ({"version": 1, "selection": [{"layer": "model.5.cnov", "ratio": 0.5}]}, "Did you mean"),
-    "channel": ({"version": 1, "selection": [{"layer": "model.5.conv", "channels": [128]}]}, "no channel 128"),
+    "layer": (
+        {"version": 1, "selection": [{"layer": "model.5.cnov", "ratio": 0.5}]},
+        "Did you mean",
+    ),
+    "channel": (
+        {"version": 1, "selection": [{"layer": "model.5.conv", "channels": [128]}]},
+        "no channel 128",
+    ),
     "ratio": ({"version": 1, "selection": [{"block": 5, "ratio": 1.5}]}, "less than or equal to 1"),
-    "negative": ({"version": 1, "selection": [{"block": 5, "ratio": -0.1}]}, "greater than or equal to 0"),
+    "negative": (
+        {"version": 1, "selection": [{"block": 5, "ratio": -0.1}]},
+        "greater than or equal to 0",
+    ),
     "nan": ('{"version": 1, "selection": [{"block": 5, "ratio": NaN}]}', "ratio"),
     "nothing": ({"version": 1, "selection": []}, "selects nothing"),
     "locked": ({**HALF, "locked": [5]}, "locked"),
     "lock of nothing": ({**HALF, "locked": [77]}, "no block 77 to lock"),
     "criterion": ({**HALF, "criterion": "beauty"}, "no criterion"),
     "key": ({**HALF, "ratios": 3}, "ratios"),
-    "both": ({"version": 1, "selection": [{"block": 5, "layer": "x", "ratio": 0.1}]}, "either a block or a layer"),
+    "both": (
+        {"version": 1, "selection": [{"block": 5, "layer": "x", "ratio": 0.1}]},
+        "either a block or a layer",
+    ),
     "list": ([1, 2], "not a JSON object"),
     "text": ("{not json", "not valid JSON"),
     "hash": ({**HALF, "model_sha256": "0" * 64}, "another model file"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD_PLANS)

@@ -170,7 +170,9 @@ def run_product(
     layout = lookup(ATTENTION, trace.owner) if trace.owner else None
     if layout is None or func._overloadpacket is not aten.bmm:
         kind = type(trace.owner).__name__
-        trace.lock_owner(f"{kind} multiplies matrices in a way that is not followed")
+        trace.lock_owner(
+            f"{trace.owner_name} ({kind}) multiplies matrices in a way that cannot be followed"
+        )
         return run_unknown(trace, func, args, kwargs)
     left, right = substitute(trace, args)
     shape = (left.shape[0], left.shape[1], right.shape[2])

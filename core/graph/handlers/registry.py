@@ -68,11 +68,7 @@ def run_unknown(
     args = tuple(substitute(trace, args))
     name = func._overloadpacket.__name__
     locked = trace.findings.locked_modules.get(trace.owner_name)
-    reason = (
-        f"it feeds {trace.owner_name}: {locked}"
-        if locked
-        else (f"{trace.owner_name} uses it in “{name}”")
-    )
+    reason = locked if locked else (f"{trace.owner_name} uses it in “{name}”")
     for tensor in tensors_of(args):
         if trace.is_traced(tensor):
             trace.fix_tensor(tensor, reason)
