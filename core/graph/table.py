@@ -185,6 +185,18 @@ class ChannelTable:
         return self.out_atoms[self.out_offsets[layer] : self.out_offsets[layer + 1]]
 
     @cached_property
+    def gather(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Atoms of all inputs, then of all outputs, and where each layer's part begins.
+
+        Counting kept channels is the inner loop of prediction; these are laid out for it.
+        """
+        atoms = np.concatenate([self.in_atoms, self.out_atoms]).astype(np.int64)
+        starts = np.concatenate(
+            [self.in_offsets[:-1], self.out_offsets[:-1].astype(np.int64) + len(self.in_atoms)]
+        )
+        return atoms, starts.astype(np.int64)
+
+    @cached_property
     def in_counts(self) -> Ints:
         """Input channels of every layer."""
         return np.diff(self.in_offsets).astype(np.int32)

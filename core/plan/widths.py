@@ -42,9 +42,9 @@ def compute_widths(table: ChannelTable, removed: Mask) -> Widths:
     table : ChannelTable
     removed : bool array, shape (atoms,)
     """
-    kept = kept_of(removed)
-    inputs = _counts(kept[table.in_atoms], table.in_offsets)
-    outputs = _counts(kept[table.out_atoms], table.out_offsets)
+    atoms, starts = table.gather
+    kept = kept_of(removed).view(np.uint8).take(atoms)  # -1, no atom, takes the last: kept
+    inputs, outputs = np.split(np.add.reduceat(kept, starts, dtype=np.int32), 2)
     per_pair_p, per_out_p, per_pair_m, per_out_m = table.coefficients
     pairs = inputs.astype(np.int64) * outputs
     parameters = int(per_pair_p @ pairs + per_out_p @ outputs) + table.other_parameters
@@ -59,10 +59,3 @@ def layer_costs(table: ChannelTable, widths: Widths) -> tuple[NDArray[np.int64],
     return per_pair_p * pairs + per_out_p * widths.outputs, (
         per_pair_m * pairs + per_out_m * widths.outputs
     )
-
-
-def _counts(kept: Mask, offsets: Ints) -> Ints:
-    total = np.zeros(len(kept) + 1, np.int32)
-    np.cumsum(kept, out=total[1:])
-    result: Ints = np.diff(total[offsets])
-    return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,9 @@ from core.prune.criteria import CRITERIA, score_atoms
 from core.prune.surgery import cut_network
 from core.prune.verify import verify_networks
 from tests.core.networks import SMALL, network, parameters, table_of
+
+EXAMPLES = int(os.environ.get("SECATEUR_EXAMPLES", "40"))
+"""How many random plans to try; raise it to search longer."""
 
 RESOLVERS: dict[str, Resolver] = {}
 
@@ -65,14 +70,16 @@ def check(family: str, plan: Plan) -> None:
     assert proof.passed, f"{plan}: relative error {proof.relative_error:.1e}"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_selection(data: st.DataObject) -> None:
     family = data.draw(st.sampled_from([f for f in SMALL if f != "rtdetr-l"]))
     check(family, data.draw(plans(family)))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=max(1, EXAMPLES // 10), deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(data=st.data())
 def test_any_selection_of_rtdetr(data: st.DataObject) -> None:
     check("rtdetr-l", data.draw(plans("rtdetr-l")))
