@@ -1,0 +1,160 @@
+"""All colours of the graph, light and dark, in one table. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Rgb = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Colours of one role: outline, tint of the box, tag behind white or dark text, tag text."""
+
+    line: str
+    fill: str
+    tag: str
+    tag_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Colours of one scheme, as ``#rrggbb``.
+
+    ``ramp`` runs from nothing to most and stays pale (light) or deep (dark) enough for ``text``.
+    ``text`` meets WCAG AA on every fill a box can have, ``text_dim`` on all but the ramp.
+    """
+
+    background: str
+    lane: str
+    lane_line: str
+    row_line: str
+    box: str
+    small_box: str
+    inner: str
+    border: str
+    text: str
+    text_dim: str
+    heading: str
+    bar: str
+    bar_kept: str
+    edge: str
+    edge_lit: str
+    focus: str
+    match: str
+    lock: str
+    eligible: str
+    node: str
+    node_border: str
+    operation: str
+    callout: str
+    callout_text: str
+    roles: dict[str, Role]
+    stages: dict[str, str]
+    ramp: tuple[str, str, str]
+    pieces: tuple[str, str, str, str]
+
+
+LIGHT = Palette(
+    background="#f6f7f9",
+    lane="#eef0f4",
+    lane_line="#e3e6ec",
+    row_line="#d5dae2",
+    box="#ffffff",
+    small_box="#fafbfc",
+    inner="#f5f7fa",
+    border="#c3cad5",
+    text="#1b2430",
+    text_dim="#4a5565",
+    heading="#4f5b6b",
+    bar="#e4e8ee",
+    bar_kept="#8794a8",
+    edge="#7d8ba1",
+    edge_lit="#1f5fd1",
+    focus="#1f5fd1",
+    match="#0b7d6e",
+    lock="#5b6675",
+    eligible="#1d8348",
+    node="#ffffff",
+    node_border="#cfd6e0",
+    operation="#e3e8f0",
+    callout="#1b2430",
+    callout_text="#ffffff",
+    roles={
+        "selected": Role("#1f5fd1", "#e6effd", "#1f5fd1", "#ffffff"),
+        "cascade": Role("#c77700", "#fff4e0", "#9a5b00", "#ffffff"),
+        "coupled": Role("#7a45c4", "#f3ecfd", "#7a45c4", "#ffffff"),
+        "blocked": Role("#c8302b", "#fdecea", "#b92722", "#ffffff"),
+    },
+    stages={"backbone": "#dbe8f8", "neck": "#e9e0f6", "head": "#dcf0e4"},
+    ramp=("#f2f6f5", "#a9d8cd", "#56b5a2"),
+    pieces=("#7f8fa8", "#b6c1d1", "#5f7fae", "#9db4d6"),
+)
+
+DARK = Palette(
+    background="#16191e",
+    lane="#1b1f25",
+    lane_line="#242931",
+    row_line="#2e353f",
+    box="#252b34",
+    small_box="#20252d",
+    inner="#1d2229",
+    border="#434d5b",
+    text="#eef1f5",
+    text_dim="#b6c0cd",
+    heading="#a3aebc",
+    bar="#363e4a",
+    bar_kept="#8593a8",
+    edge="#66738a",
+    edge_lit="#7fb0ff",
+    focus="#7fb0ff",
+    match="#4fd1bd",
+    lock="#aab4c2",
+    eligible="#5fd08f",
+    node="#2a313b",
+    node_border="#465161",
+    operation="#39424f",
+    callout="#eef1f5",
+    callout_text="#16191e",
+    roles={
+        "selected": Role("#6ea3ff", "#203352", "#8ab6ff", "#0e1622"),
+        "cascade": Role("#e8a33d", "#40311a", "#f0b45c", "#1d1404"),
+        "coupled": Role("#b48cf2", "#352a4d", "#c3a3f7", "#170c2b"),
+        "blocked": Role("#f2736d", "#472423", "#f78e88", "#260706"),
+    },
+    stages={"backbone": "#22344c", "neck": "#382d4e", "head": "#20402f"},
+    ramp=("#242c30", "#1f4f49", "#1b6b5f"),
+    pieces=("#8593a8", "#56627a", "#6f93c9", "#3f5a86"),
+)
+
+PALETTES = {"light": LIGHT, "dark": DARK}
+
+
+def mix(one: str, other: str, share: float) -> str:
+    """Blend two colours; ``share`` of the second."""
+    pairs = zip(rgb(one), rgb(other), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+
+
+def rgb(colour: str) -> Rgb:
+    """Return red, green and blue, 0 to 255."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def ramp_colour(palette: Palette, value: float) -> str:
+    """Return the overlay colour of a value, 0 to 1."""
+    value = min(max(value, 0.0), 1.0)
+    low, middle, high = palette.ramp
+    return mix(low, middle, value * 2) if value < 0.5 else mix(middle, high, value * 2 - 1)
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours as WCAG defines it, 1 to 21."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [c / 255 for c in rgb(colour)]
+    red, green, blue = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,0 +1,235 @@
+"""Lays the network out as the field draws YOLO; no Qt.
+
+Lanes run from left to right: backbone, the neck's way up to fine strides (top-down path), its way
+back down (bottom-up path), head. Rows are strides, P1 at the top. Blocks of one lane and stride
+stand in a stack; the stack follows the flow, so it grows upwards on the way up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import ceil, log2
+
+from app.graph_view.diagram import place_inside
+from app.graph_view.places import (
+    BoxPlace,
+    EdgePlace,
+    GraphLayout,
+    InsidePlace,
+    LanePlace,
+    RowPlace,
+)
+from app.graph_view.routing import Router
+from core.graph.table import Block, ChannelTable
+
+__all__ = ["BoxPlace", "EdgePlace", "GraphLayout", "layout_blocks"]
+
+BOX = (216.0, 54.0)
+SMALL = (164.0, 28.0)
+HEADER = 48.0
+STACK_GAP = 22.0
+ROW_GAP = 8.0
+ROW_PAD = 9.0
+LANE_TOP = 40.0
+ROW_LABEL = 76.0
+PORT = 15.0
+TITLES = {"backbone": "Backbone", "head": "Head"}
+
+
+@dataclass(frozen=True)
+class _Lane:
+    title: str
+    stage: str
+    upwards: bool
+    blocks: tuple[int, ...]
+
+
+def row_of(stride: int) -> int:
+    """Return the row of a stride: 1 for P1 (stride 2), 5 for P5 (stride 32).
+
+    Strides between two powers of two (a padded map) belong to the coarser one.
+    """
+    return max(0, ceil(log2(max(1, stride)) - 0.25))
+
+
+def layout_blocks(table: ChannelTable, opened: frozenset[int] = frozenset()) -> GraphLayout:
+    """Place every block, its inside where it is open, and the lines between blocks.
+
+    Parameters
+    ----------
+    table : ChannelTable
+    opened : frozenset of int
+        Blocks shown with their layers; those without layers stay closed.
+
+    Returns
+    -------
+    GraphLayout
+    """
+    upwards = {i: lane.upwards for lane in find_lanes(table.blocks) for i in lane.blocks}
+    insides = {
+        index: inside
+        for index in sorted(opened)
+        if index in upwards and (inside := place_inside(table, index, upwards[index])).nodes
+    }
+    return _Layout(table, insides).run()
+
+
+def find_lanes(blocks: tuple[Block, ...]) -> list[_Lane]:
+    """Divide the blocks into lanes; the neck turns wherever its strides turn."""
+    lanes: list[_Lane] = []
+    backbone = tuple(b.index for b in blocks if b.stage == "backbone")
+    if backbone:
+        lanes.append(_Lane(TITLES["backbone"], "backbone", False, backbone))
+    parts: list[tuple[bool, list[int]]] = []
+    row = None
+    for block in blocks:
+        if block.stage != "neck":
+            continue
+        here = row_of(block.stride)
+        if not parts:
+            parts.append((True, []))
+        elif row is not None and here != row:
+            upwards = here < row
+            if upwards != parts[-1][0] and _has_turned(parts[-1], blocks):
+                parts.append((upwards, []))
+        parts[-1][1].append(block.index)
+        row = here
+    for upwards, members in parts:
+        title = "Neck · top-down" if upwards else "Neck · bottom-up"
+        lanes.append(_Lane(title, "neck", upwards, tuple(members)))
+    head = tuple(b.index for b in blocks if b.stage == "head")
+    if head:
+        lanes.append(_Lane(TITLES["head"], "head", False, head))
+    return lanes
+
+
+def _has_turned(part: tuple[bool, list[int]], blocks: tuple[Block, ...]) -> bool:
+    """Whether a way through the neck has already crossed rows in its own direction."""
+    rows = [row_of(blocks[i].stride) for i in part[1]]
+    steps = [b - a for a, b in pairwise(rows)]
+    return any(step < 0 for step in steps) if part[0] else any(step > 0 for step in steps)
+
+
+class _Layout:
+    def __init__(self, table: ChannelTable, insides: dict[int, InsidePlace]) -> None:
+        self.table = table
+        self.insides = insides
+        self.lanes = find_lanes(table.blocks)
+        self.lane_of = {i: n for n, lane in enumerate(self.lanes) for i in lane.blocks}
+        self.edges = [
+            (source, block.index, channels)
+            for block in table.blocks
+            for source, channels in zip(block.sources, block.source_channels, strict=True)
+        ]
+        self.small = {b.index for b in table.blocks if not table.layers_of(b.index)}
+        self.tall = self._tall_heads()
+        self.sizes = {b.index: self._size(b) for b in table.blocks}
+
+    def _tall_heads(self) -> dict[int, tuple[int, int]]:
+        """Heads that read several rows span them all."""
+        spans = {}
+        for block in self.table.blocks:
+            rows = [row_of(self.table.blocks[s].stride) for s in block.sources if s >= 0]
+            if block.stage == "head" and len(set(rows)) > 1:
+                spans[block.index] = (min(rows), max(rows))
+        return spans
+
+    def _size(self, block: Block) -> tuple[float, float]:
+        width, height = SMALL if block.index in self.small else BOX
+        height = max(height, PORT * len(block.sources))
+        if block.index in self.insides:
+            inside = self.insides[block.index]
+            width, height = max(BOX[0], inside.width), HEADER + inside.height
+        return width, height
+
+    # ---- from top to bottom -------------------------------------------------------------------
+
+    def _row(self, index: int) -> int:
+        return row_of(self.table.blocks[index].stride)
+
+    def _stacks(self) -> dict[tuple[int, int], list[int]]:
+        """Blocks of each (lane, row) from top to bottom."""
+        stacks: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for number, lane in enumerate(self.lanes):
+            for index in lane.blocks:
+                if index not in self.tall:
+                    stacks[number, self._row(index)].append(index)
+            if lane.upwards:
+                for (own, _), stack in stacks.items():
+                    if own == number:
+                        stack.reverse()
+        return stacks
+
+    def _stack_height(self, stack: list[int]) -> float:
+        return sum(self.sizes[i][1] for i in stack) + STACK_GAP * (len(stack) - 1)
+
+    def _rows(self, stacks: dict[tuple[int, int], list[int]]) -> dict[int, RowPlace]:
+        used = {row for _, row in stacks} | {r for span in self.tall.values() for r in span}
+        heights = dict.fromkeys(range(min(used), max(used) + 1), 0.0)
+        for (_, row), stack in stacks.items():
+            heights[row] = max(heights[row], self._stack_height(stack))
+        rows = {}
+        y = LANE_TOP
+        for row, height in heights.items():
+            if height > 0:
+                rows[row] = RowPlace(f"P{row}", 2**row, y, height + 2 * ROW_PAD)
+                y += height + 2 * ROW_PAD + ROW_GAP
+        return rows
+
+    def _vertical(self, rows: dict[int, RowPlace], stacks: dict) -> dict[int, tuple[float, float]]:
+        """Y and height of each box."""
+        places = {}
+        for (_, row), stack in stacks.items():
+            y = rows[row].y + (rows[row].height - self._stack_height(stack)) / 2
+            for index in stack:
+                places[index] = (y, self.sizes[index][1])
+                y += self.sizes[index][1] + STACK_GAP
+        for index, (first, last) in self.tall.items():
+            top = rows[first].y + ROW_PAD
+            span = rows[last].y + rows[last].height - ROW_PAD - top
+            # An opened head may be taller than its rows; it then hangs below them.
+            places[index] = (top, max(span, self.sizes[index][1]))
+        return places
+
+    # ---- from left to right --------------------------------------------------------------------
+
+    def run(self) -> GraphLayout:
+        """Place everything."""
+        stacks = self._stacks()
+        rows = self._rows(stacks)
+        vertical = self._vertical(rows, stacks)
+        widths = [max(self.sizes[i][0] for i in lane.blocks) for lane in self.lanes]
+        boxes = {}
+        for index, (y, height) in vertical.items():
+            width = self.sizes[index][0]
+            if index in self.tall:
+                width = widths[self.lane_of[index]]
+            boxes[index] = BoxPlace(
+                index, 0.0, y, width, height, index in self.small, index in self.insides
+            )
+        router = Router(self.table, boxes, self.lane_of, self.edges)
+        gutters = router.gutters()
+        lanes = []
+        x = ROW_LABEL
+        for number, lane in enumerate(self.lanes):
+            x += gutters[number]
+            lanes.append(LanePlace(lane.title, lane.stage, x, widths[number]))
+            for index in lane.blocks:
+                box = boxes[index]
+                boxes[index] = replace(box, x=x + (widths[number] - box.width) / 2)
+            x += widths[number]
+        bottom = max(row.y + row.height for row in rows.values())
+        bottom = max(bottom, *(box.bottom + ROW_PAD for box in boxes.values()))
+        edges = router.route(boxes, [(lane.x, lane.width) for lane in lanes])
+        ordered = tuple(boxes[i] for i in sorted(boxes))
+        return GraphLayout(
+            boxes=ordered,
+            edges=edges,
+            lanes=tuple(lanes),
+            rows=tuple(rows.values()),
+            insides=self.insides,
+            bounds=(0.0, 0.0, x + 24.0, bottom + 16.0),
+            by_index={box.index: box for box in ordered},
+        )

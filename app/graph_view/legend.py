@@ -1,0 +1,159 @@
+"""What the colours mean, in a corner of the graph."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app.graph_view.ink import Ink, draw_lock, draw_tick
+from app.graph_view.state import GraphState
+
+ROLE_WORDS = (
+    ("selected", "selected to prune"),
+    ("cascade", "follows on its own"),
+    ("coupled", "shares the channels"),
+    ("blocked", "cannot be pruned so"),
+)
+WORDS = dict(ROLE_WORDS) | {"locked": "locked", "eligible": "may go on its own"}
+OVERLAY_WORDS = {
+    "parameters": ("Parameters", "few", "most"),
+    "macs": ("Multiply-adds", "few", "most"),
+    "ratio": ("Ratio", "0 %", "100 %"),
+    "kept": ("Channels kept", "none", "all"),
+}
+STAGES = (("backbone", "backbone"), ("neck", "neck"), ("head", "head"))
+LINE = 19.0
+WIDTH = 176
+
+
+class Legend(QWidget):
+    """Explains roles, the overlay, and the small marks. The pointer goes through it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("legend")
+        self.setAccessibleName("Legend")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._ink: Ink | None = None
+        self._lines: tuple[str, ...] = ()
+        self._overlay = "none"
+        self._shown = True
+        self.hide()
+
+    def set_state(self, state: GraphState, ink: Ink) -> bool:
+        """Explain what a state shows, in the colours of a palette.
+
+        Only what is on the drawing is explained; an empty legend hides.
+
+        Returns
+        -------
+        bool
+            Whether its lines changed.
+        """
+        used = set(state.roles.values())
+        lines = tuple(role for role, _ in ROLE_WORDS if role in used)
+        lines += ("locked",) if state.locked else ()
+        lines += ("eligible",) if state.eligible else ()
+        shown = (lines, state.overlay)
+        changed = shown != (self._lines, self._overlay)
+        if not changed and ink is self._ink:
+            return False
+        self._lines, self._overlay = shown
+        self._ink = ink
+        words = [WORDS[line] for line in lines]
+        if state.overlay in OVERLAY_WORDS:
+            words.append(OVERLAY_WORDS[state.overlay][0])
+        self.setAccessibleDescription("Colours: " + ", ".join(words))
+        self.setVisible(self._shown and self._has_lines())
+        self.resize(self.sizeHint())
+        self.update()
+        return changed
+
+    def set_shown(self, shown: bool) -> None:
+        """Allow the legend, or keep it away."""
+        self._shown = shown
+        self.setVisible(shown and self._has_lines())
+
+    def _has_lines(self) -> bool:
+        return bool(self._lines) or self._overlay != "none"
+
+    def sizeHint(self) -> QSize:
+        """Return the size its lines need."""
+        lines = len(self._lines)
+        if self._overlay == "stage":
+            lines += 1 + len(STAGES)
+        elif self._overlay in OVERLAY_WORDS:
+            lines += 2
+        return QSize(WIDTH, round(lines * LINE + 16))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the lines."""
+        if self._ink is None:
+            return
+        ink, palette = self._ink, self._ink.palette
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        panel = QColor(palette.background)
+        panel.setAlpha(250)
+        painter.setPen(ink.pen(palette.border))
+        painter.setBrush(panel)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        y = 8.0
+        for line in self._lines:
+            if line == "locked":
+                draw_lock(painter, QPointF(16, y + 3), ink, palette.lock)
+            elif line == "eligible":
+                draw_tick(painter, QPointF(15, y + 4), ink, palette.eligible)
+            else:
+                self._swatch(painter, y, palette.roles[line].fill, palette.roles[line].line)
+            y = self._word(painter, y, WORDS[line])
+        self._paint_overlay(painter, y)
+        painter.end()
+
+    def _paint_overlay(self, painter: QPainter, y: float) -> None:
+        ink, palette = self._ink, self._ink.palette
+        if self._overlay == "stage":
+            y = self._heading(painter, y, "Part of the network")
+            for stage, word in STAGES:
+                self._swatch(painter, y, palette.stages[stage], palette.border)
+                y = self._word(painter, y, word)
+        elif self._overlay in OVERLAY_WORDS:
+            title, low, high = OVERLAY_WORDS[self._overlay]
+            y = self._heading(painter, y, title)
+            metrics = QFontMetricsF(ink.small)
+            left = 12 + metrics.horizontalAdvance(low) + 8
+            right = WIDTH - 12 - metrics.horizontalAdvance(high) - 8
+            ramp = QLinearGradient(left, 0, right, 0)
+            for place, colour in zip((0.0, 0.5, 1.0), palette.ramp, strict=True):
+                ramp.setColorAt(place, QColor(colour))
+            painter.setPen(ink.pen(palette.border))
+            painter.setBrush(ramp)
+            painter.drawRoundedRect(QRectF(left, y + 4, right - left, 10), 3, 3)
+            painter.setPen(ink.pen(palette.text_dim))
+            middle = Qt.AlignmentFlag.AlignVCenter
+            row = QRectF(12, y, WIDTH - 24, LINE)
+            painter.drawText(row, middle | Qt.AlignmentFlag.AlignLeft, low)
+            painter.drawText(row, middle | Qt.AlignmentFlag.AlignRight, high)
+
+    def _swatch(self, painter: QPainter, y: float, fill: str, line: str) -> None:
+        assert self._ink is not None
+        painter.setPen(self._ink.pen(line, 1.6))
+        painter.setBrush(self._ink.brush(fill))
+        painter.drawRoundedRect(QRectF(12, y + 4, 18, 11), 3, 3)
+
+    def _word(self, painter: QPainter, y: float, word: str) -> float:
+        assert self._ink is not None
+        painter.setPen(self._ink.pen(self._ink.palette.text))
+        painter.setFont(self._ink.small)
+        row = QRectF(40, y, WIDTH - 48, LINE)
+        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)
+        return y + LINE
+
+    def _heading(self, painter: QPainter, y: float, word: str) -> float:
+        assert self._ink is not None
+        painter.setPen(self._ink.pen(self._ink.palette.text_dim))
+        painter.setFont(self._ink.tag)
+        row = QRectF(12, y + 2, WIDTH - 24, LINE)
+        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)
+        return y + LINE

@@ -1,0 +1,142 @@
+"""The whole drawing in a corner, with the part on screen; click or drag to go elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app.graph_view.places import Rect
+
+if TYPE_CHECKING:
+    from app.graph_view.view import GraphView
+
+SIZE = QSize(176, 128)
+MARGIN = 7.0
+
+
+class Minimap(QWidget):
+    """A small overview of the view it lies on.
+
+    Parameters
+    ----------
+    view : GraphView
+    """
+
+    def __init__(self, view: GraphView) -> None:
+        super().__init__(view)
+        self._view = view
+        self.setObjectName("minimap")
+        self.setAccessibleName("Overview of the graph")
+        self.setToolTip("Overview: click or drag to move the graph")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._shown = True
+        view.viewChanged.connect(self._follow)
+        self.hide()
+
+    def set_shown(self, shown: bool) -> None:
+        """Allow the overview, or keep it away."""
+        self._shown = shown
+        self._follow()
+
+    def set_scene_changed(self) -> None:
+        """Paint the blocks anew."""
+        self._follow()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return its fixed size."""
+        return SIZE
+
+    def _follow(self) -> None:
+        """Show the overview only where something lies outside the view."""
+        layout = self._view.scene().layout
+        useful = self._shown and layout is not None and not self._sees_all(layout.bounds)
+        if useful != self.isVisibleTo(self._view):
+            self.setVisible(useful)
+            self._view._arrange_overlays()
+        self.update()
+
+    def _sees_all(self, bounds: Rect) -> bool:
+        view = self._view
+        shown = view.mapToScene(view.viewport().rect()).boundingRect()
+        return shown.adjusted(-8, -8, 8, 8).contains(QRectF(*bounds))
+
+    def _scale(self) -> tuple[float, QPointF]:
+        """Return the scale and where the drawing's corner lies."""
+        _, _, width, height = self._view.scene().layout.bounds
+        room = QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
+        scale = min(room.width() / width, room.height() / height)
+        corner = QPointF(
+            room.center().x() - width * scale / 2, room.center().y() - height * scale / 2
+        )
+        return scale, corner
+
+    def visible_rect(self) -> QRectF:
+        """Return the part on screen, in the overview's own pixels."""
+        scale, corner = self._scale()
+        view = self._view
+        shown = view.mapToScene(view.viewport().rect()).boundingRect()
+        return QRectF(
+            corner.x() + shown.x() * scale,
+            corner.y() + shown.y() * scale,
+            shown.width() * scale,
+            shown.height() * scale,
+        )
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint boxes as plain rectangles, and the part on screen as a frame."""
+        scene = self._view.scene()
+        if scene.layout is None:
+            return
+        palette = scene.ink.palette
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(scene.ink.pen(palette.border))
+        panel = QColor(palette.background)
+        panel.setAlpha(250)
+        painter.setBrush(panel)
+        frame = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.drawRoundedRect(frame, 8, 8)
+        scale, corner = self._scale()
+        painter.setPen(Qt.PenStyle.NoPen)
+        for box in scene.layout.boxes:
+            look = scene.blocks[box.index].look
+            role = palette.roles.get("selected" if look and look.selected else look.role)
+            colour = role.line if role else (look.fill or palette.bar_kept)
+            painter.setBrush(scene.ink.brush(colour))
+            painter.drawRect(
+                QRectF(
+                    corner.x() + box.x * scale,
+                    corner.y() + box.y * scale,
+                    max(2.0, box.width * scale),
+                    max(1.5, box.height * scale),
+                )
+            )
+        shown = self.visible_rect().intersected(frame.adjusted(2, 2, -2, -2))
+        fill = QColor(palette.focus)
+        fill.setAlpha(28)
+        painter.setPen(scene.ink.pen(palette.focus, 1.4))
+        painter.setBrush(fill)
+        painter.drawRoundedRect(shown, 3, 3)
+        painter.end()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go where the pointer is."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._go(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Follow the pointer."""
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._go(event.position())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the move here, so that the graph behind sees no release without a press."""
+        event.accept()
+
+    def _go(self, position: QPointF) -> None:
+        scale, corner = self._scale()
+        self._view.centre_on_point((position - corner) / scale)

@@ -1,0 +1,68 @@
+"""The whole drawing as a picture: SVG for documents, PNG at twice its size, or the clipboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QBuffer, QIODevice, QRect, QRectF, QSize
+from PySide6.QtGui import QGuiApplication, QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QGraphicsScene
+
+SCALE = 2.0
+LARGEST = 16_000
+"""Side of the largest picture in pixels; beyond it the scale is reduced."""
+
+
+def render_image(scene: QGraphicsScene, scale: float = SCALE) -> QImage:
+    """Return the drawing as an image."""
+    area = scene.sceneRect()
+    scale = min(scale, LARGEST / max(area.width(), area.height(), 1.0))
+    size = QSize(max(1, round(area.width() * scale)), max(1, round(area.height() * scale)))
+    image = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+    scene.render(painter, QRectF(QRect(0, 0, size.width(), size.height())), area)
+    painter.end()
+    return image
+
+
+def copy_scene(scene: QGraphicsScene) -> None:
+    """Put the drawing on the clipboard."""
+    QGuiApplication.clipboard().setImage(render_image(scene))
+
+
+def save_scene(scene: QGraphicsScene, path: Path) -> None:
+    """Write the drawing as SVG or PNG.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    ValueError
+        When the name ends neither in ``.svg`` nor in ``.png``.
+    """
+    kind = path.suffix.lower()
+    if kind not in (".svg", ".png"):
+        raise ValueError(f"a picture is saved as .svg or .png, not as {path.suffix or path.name}")
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    if kind == ".png":
+        render_image(scene).save(buffer, "PNG")
+    else:
+        _write_svg(scene, buffer)
+    path.write_bytes(bytes(buffer.data().data()))
+
+
+def _write_svg(scene: QGraphicsScene, device: QIODevice) -> None:
+    area = scene.sceneRect()
+    generator = QSvgGenerator()
+    generator.setOutputDevice(device)
+    generator.setSize(area.size().toSize())
+    generator.setViewBox(QRectF(0, 0, area.width(), area.height()))
+    generator.setTitle("Network graph")
+    generator.setDescription("Drawn by Secateur")
+    painter = QPainter(generator)
+    scene.render(painter, QRectF(0, 0, area.width(), area.height()), area)
+    painter.end()

@@ -1,0 +1,304 @@
+"""The scene: lanes and rows behind, blocks and lines before, and the coupling path on top."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import networkx as nx
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter
+from PySide6.QtWidgets import (
+    QGraphicsItem,
+    QGraphicsScene,
+    QStyleOptionGraphicsItem,
+    QWidget,
+)
+
+from app.graph_view.ink import DETAIL, Ink
+from app.graph_view.items import BlockItem, EdgeItem
+from app.graph_view.layout import layout_blocks, row_of
+from app.graph_view.looks import Looks, Marks
+from app.graph_view.places import BoxPlace, GraphLayout, Rect
+from app.graph_view.state import GraphState
+from core.graph.table import ChannelTable
+
+CALLOUT_WIDTH = 300.0
+TALL = 120.0
+"""Height from which a closed box names its entries."""
+WRAP = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+
+
+class Callout(QGraphicsItem):
+    """The reason of a coupling path, in a bubble beside it."""
+
+    def __init__(self, ink: Ink) -> None:
+        super().__init__()
+        self.ink = ink
+        self.text = ""
+        self.rect = QRectF()
+        self.setZValue(5)
+        self.hide()
+
+    def show_text(self, text: str, at: QPointF, limits: QRectF) -> None:
+        """Show a text beside a point, within the drawing; an empty one hides the bubble."""
+        self.prepareGeometryChange()
+        self.text = text
+        self.setVisible(bool(text))
+        if not text:
+            return
+        self.rect = self.size_of(text)
+        x = min(max(at.x(), limits.left()), limits.right() - self.rect.width())
+        y = min(max(at.y(), limits.top()), limits.bottom() - self.rect.height())
+        self.setPos(x, y)
+
+    def size_of(self, text: str) -> QRectF:
+        """Return the bubble a text needs, its corner at zero."""
+        metrics = QFontMetricsF(self.ink.plain)
+        size = metrics.boundingRect(QRectF(0, 0, CALLOUT_WIDTH, 4000), int(WRAP), text)
+        return QRectF(0, 0, size.width() + 24, size.height() + 18)
+
+    def boundingRect(self) -> QRectF:
+        """Return the bubble."""
+        return self.rect.adjusted(-2, -2, 2, 2)
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        """Paint the bubble and its text."""
+        palette = self.ink.palette
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.ink.brush(palette.callout))
+        painter.setOpacity(0.96)
+        painter.drawRoundedRect(self.rect, 8, 8)
+        painter.setOpacity(1.0)
+        painter.setFont(self.ink.plain)
+        painter.setPen(self.ink.pen(palette.callout_text))
+        painter.drawText(self.rect.adjusted(12, 9, -8, -7), int(WRAP), self.text)
+
+
+def _size_of(area: QRectF) -> float:
+    return max(0.0, area.width()) * max(0.0, area.height())
+
+
+class GraphScene(QGraphicsScene):
+    """Holds the items and hands each its look; only what differs is painted again."""
+
+    def __init__(self, ink: Ink) -> None:
+        super().__init__()
+        # All items stay; searching a tree costs more than looking at a few dozen boxes.
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self.ink = ink
+        self.table: ChannelTable | None = None
+        self.looks: Looks | None = None
+        self.layout: GraphLayout | None = None
+        self.state = GraphState()
+        self.marks = Marks()
+        self.opened: frozenset[int] = frozenset()
+        self.blocks: dict[int, BlockItem] = {}
+        self.lines: list[EdgeItem] = []
+        self.graph: nx.Graph[int] = nx.Graph()
+        self.callout = Callout(ink)
+        self.addItem(self.callout)
+
+    # ---- what is shown -------------------------------------------------------------------------
+
+    def set_table(self, table: ChannelTable | None) -> None:
+        """Show another network, or none."""
+        for item in (*self.blocks.values(), *self.lines):
+            self.removeItem(item)
+        self.blocks, self.lines = {}, []
+        self.table = table
+        self.looks = Looks(table) if table is not None else None
+        self.layout = None
+        self.state, self.marks, self.opened = GraphState(), Marks(), frozenset()
+        self.graph = nx.Graph()
+        self.callout.show_text("", QPointF(), QRectF())
+        if table is None:
+            self.setSceneRect(QRectF())
+            self.update()
+            return
+        self.graph.add_edges_from((s, b.index) for b in table.blocks for s in b.sources if s >= 0)
+        self.relayout()
+
+    def set_opened(self, opened: frozenset[int]) -> None:
+        """Open exactly these blocks."""
+        self.opened = opened
+        self.relayout()
+
+    def relayout(self) -> None:
+        """Place everything anew; items are kept."""
+        if self.table is None:
+            return
+        layout = layout_blocks(self.table, self.opened)
+        if self.layout is None:
+            for box in layout.boxes:
+                item = BlockItem(box.index, self.ink)
+                self.blocks[box.index] = item
+                self.addItem(item)
+            for edge in layout.edges:
+                line = EdgeItem(edge, self.ink)
+                self.lines.append(line)
+                self.addItem(line)
+        self.layout = layout
+        self.opened = frozenset(layout.insides)
+        for box in layout.boxes:
+            inside = layout.insides.get(box.index)
+            self.blocks[box.index].set_place(box, inside, self._entries(box))
+        for line, edge in zip(self.lines, layout.edges, strict=True):
+            line.set_place(edge)
+        self.setSceneRect(QRectF(*layout.bounds))
+        self.refresh()
+        self.update()
+
+    def _entries(self, box: BoxPlace) -> tuple[tuple[float, str], ...]:
+        """Name what enters a tall head, at the height where it enters."""
+        if self.table is None or self.layout is None or box.height < TALL or box.opened:
+            return ()
+        found = []
+        for edge in self.layout.edges:
+            if edge.target == box.index and edge.source >= 0:
+                source = self.table.blocks[edge.source]
+                text = f"P{row_of(source.stride)} from block {edge.source}"
+                found.append((edge.points[-1][1] - box.y, text))
+        return tuple(found)
+
+    def set_ink(self, ink: Ink) -> None:
+        """Change the palette of everything."""
+        self.ink = ink
+        self.callout.ink = ink
+        for item in (*self.blocks.values(), *self.lines):
+            item.set_ink(ink)
+        self.refresh()
+        self.update()
+
+    def set_state(self, state: GraphState) -> None:
+        """Show another state."""
+        self.state = state
+        self.refresh()
+
+    def set_marks(self, marks: Marks) -> None:
+        """Show another selection, focus, search or pointer."""
+        if marks != self.marks:
+            self.marks = marks
+            self.refresh()
+
+    def refresh(self) -> int:
+        """Hand every item its look; returns how many changed."""
+        if self.layout is None or self.looks is None:
+            return 0
+        state, marks, palette = self.state, self.marks, self.ink.palette
+        insides = self.layout.insides
+        changed = 0
+        for index, item in self.blocks.items():
+            look = self.looks.block(index, state, marks, palette, insides.get(index))
+            changed += item.set_look(look)
+        path = self._path_edges()
+        for line in self.lines:
+            if line.place is not None:
+                changed += line.set_look(self.looks.edge(line.place, state, marks, path))
+        self._place_callout()
+        return changed
+
+    # ---- the coupling path ---------------------------------------------------------------------
+
+    def _path_edges(self) -> frozenset[tuple[int, int]]:
+        """Return the lines of the path; pairs without a line of their own go the shortest way."""
+        edges: set[tuple[int, int]] = set()
+        for one, other in self.state.path:
+            if not (self.graph.has_node(one) and self.graph.has_node(other)):
+                continue
+            try:
+                way = nx.shortest_path(self.graph, one, other)
+            except nx.NetworkXNoPath:
+                continue
+            for pair in pairwise(way):
+                edges |= {pair, pair[::-1]}
+        return frozenset(edges)
+
+    def _place_callout(self) -> None:
+        """Put the reason beside the path's last block, where it hides the least."""
+        text = self.state.path_text
+        if text == self.callout.text and not text:
+            return
+        if not text or not self.state.path or self.layout is None:
+            self.callout.show_text("", QPointF(), QRectF())
+            return
+        box = self.layout.by_index.get(self.state.path[-1][1])
+        if box is None:
+            return
+        self.callout.show_text(text, self._free_place(box, text), QRectF(*self.layout.bounds))
+
+    def _free_place(self, box: BoxPlace, text: str) -> QPointF:
+        """Find the place around a box where a bubble hides the fewest other boxes."""
+        assert self.layout is not None
+        size = self.callout.size_of(text)
+        width, height = size.width(), size.height()
+        left, top, right, bottom = self.layout.bounds
+        spots = [
+            (box.right + 24, box.y - height - 10),
+            (box.right + 24, box.bottom + 10),
+            (box.x, box.y - height - 16),
+            (box.x - width - 24, box.y - height - 10),
+            (box.x - width - 24, box.bottom + 10),
+            (box.x, box.bottom + 16),
+        ]
+
+        seen = QRectF(left, top, right, bottom)
+        if self.views():  # a reason that lies off the screen is not read
+            view = self.views()[0]
+            seen &= view.mapToScene(view.viewport().rect()).boundingRect()
+        boxes = [QRectF(b.x, b.y, b.width, b.height) for b in self.layout.boxes]
+
+        def hidden(spot: tuple[float, float]) -> float:
+            area = QRectF(*spot, width, height)
+            covered = sum(_size_of(area & other) for other in boxes)
+            return covered + 2 * (width * height - _size_of(area & seen))
+
+        return QPointF(*min(spots, key=hidden))
+
+    # ---- behind the blocks ---------------------------------------------------------------------
+
+    def drawBackground(self, painter: QPainter, rect: Rect | QRectF) -> None:
+        """Paint lanes with their titles and the rows of strides."""
+        palette = self.ink.palette
+        painter.fillRect(rect, self.ink.brush(palette.background))
+        if self.layout is None or self.table is None:
+            return
+        zoom = painter.worldTransform().m11()
+        bottom = self.layout.bounds[3] - 10
+        painter.setPen(self.ink.pen(palette.lane_line))
+        painter.setBrush(self.ink.brush(palette.lane))
+        for lane in self.layout.lanes:
+            painter.drawRoundedRect(QRectF(lane.x - 14, 4, lane.width + 28, bottom - 4), 12, 12)
+        right = self.layout.bounds[2] - 8
+        pen = self.ink.pen(palette.row_line)
+        dashed = type(pen)(pen)
+        dashed.setDashPattern([2.0, 5.0])
+        painter.setPen(dashed)
+        for row in self.layout.rows[1:]:
+            painter.drawLine(QPointF(10, row.y - 4), QPointF(right, row.y - 4))
+        if zoom < DETAIL / 1.6:
+            return
+        self._draw_titles(painter)
+
+    def _draw_titles(self, painter: QPainter) -> None:
+        assert self.layout is not None and self.table is not None
+        palette = self.ink.palette
+        painter.setFont(self.ink.heading)
+        painter.setPen(self.ink.pen(palette.heading))
+        for lane in self.layout.lanes:
+            where = QRectF(lane.x - 14, 8, lane.width + 28, 24)
+            painter.drawText(where, Qt.AlignmentFlag.AlignCenter, lane.title)
+        for row in self.layout.rows:
+            painter.setFont(self.ink.heading)
+            painter.setPen(self.ink.pen(palette.text))
+            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+            painter.drawText(QRectF(12, row.y + 8, 80, 18), left, row.name)
+            painter.setFont(self.ink.small)
+            painter.setPen(self.ink.pen(palette.text_dim))
+            side = self.table.image_size // row.stride
+            painter.drawText(QRectF(12, row.y + 26, 80, 16), left, f"stride {row.stride}")
+            painter.drawText(QRectF(12, row.y + 41, 80, 16), left, f"{side} × {side}")

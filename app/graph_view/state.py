@@ -1,0 +1,63 @@
+"""What the graph shall show besides the network itself. Plain values, no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ROLES = ("", "selected", "cascade", "coupled", "blocked")
+"""What a plan means for a block: nothing, asked for, follows, shares its channels, refused."""
+
+OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept")
+"""What the fill of the blocks may tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphState:
+    """Everything the graph draws that a plan or a person can change.
+
+    A block or layer that a mapping does not name is drawn as the channel table has it.
+
+    Attributes
+    ----------
+    widths_in, widths_out : dict of int to int
+        Channels a block still reads and still puts out.
+    share_kept : dict of int to float
+        Part of the block's channels that stay, 0 to 1; the bar.
+    roles : dict of int to str
+        One of ``ROLES`` for each block.
+    locked : frozenset of int
+        Blocks a person locked. (What the network itself locks is in the table.)
+    eligible : frozenset of int
+        Blocks that the independent strategy may take.
+    ratios : dict of int to float
+        Ratio asked for, 0 to 1.
+    overlay : str
+        One of ``OVERLAYS``.
+    overlay_values : dict of int to float
+        Colour of the overlay for each block, 0 (nothing) to 1 (most).
+    layer_widths : dict of str to (int, int, int, int)
+        Layer name to channels (in before, in after, out before, out after).
+    highlighted : frozenset of int
+        Blocks lit while the pointer rests on another one.
+    path : tuple of (int, int)
+        The coupling path, as pairs of blocks in order.
+    path_text : str
+        The reason, drawn beside the path.
+    macs_share : dict of int to float
+        Part of the (pruned) network's multiply-adds; the table's own where missing.
+    """
+
+    widths_in: dict[int, int] = field(default_factory=dict)
+    widths_out: dict[int, int] = field(default_factory=dict)
+    share_kept: dict[int, float] = field(default_factory=dict)
+    roles: dict[int, str] = field(default_factory=dict)
+    locked: frozenset[int] = frozenset()
+    eligible: frozenset[int] = frozenset()
+    ratios: dict[int, float] = field(default_factory=dict)
+    overlay: str = "none"
+    overlay_values: dict[int, float] = field(default_factory=dict)
+    layer_widths: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    highlighted: frozenset[int] = frozenset()
+    path: tuple[tuple[int, int], ...] = ()
+    path_text: str = ""
+    macs_share: dict[int, float] = field(default_factory=dict)

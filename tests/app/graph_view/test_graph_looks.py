@@ -1,0 +1,133 @@
+"""Texts, marks and colours of blocks and lines; palettes; search; the guard of singletons."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from app.graph_view.colours import PALETTES, contrast, mix, ramp_colour
+from app.graph_view.layout import layout_blocks
+from app.graph_view.looks import Looks, Marks, percent, widths_text
+from app.graph_view.search import find_blocks
+from app.graph_view.state import GraphState
+
+LIGHT = PALETTES["light"]
+
+
+@pytest.fixture
+def looks(tables):
+    return Looks(tables("yolov8n"))
+
+
+def test_widths_name_what_was_there():
+    assert widths_text(64, 128, 64, 128) == "64 → 128"
+    assert widths_text(128, 128, 64, 64) == "64 → 64 of 128"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, ""), (0.0001, "<0.1 %"), (0.014, "1.4 %"), (0.0996, "10 %"), (0.41, "41 %")],
+)
+def test_percent(share, text):
+    assert percent(share) == text
+
+
+def test_a_block_without_a_plan_shows_the_table(looks):
+    look = looks.block(6, GraphState(), Marks(), LIGHT, None)
+    assert (look.title, look.widths, look.role, look.tag, look.kept) == (
+        "C2f",
+        "128 → 128",
+        "",
+        "",
+        1.0,
+    )
+
+
+def test_a_block_in_a_plan(looks):
+    state = GraphState(
+        widths_out={6: 64}, share_kept={6: 0.5}, roles={6: "selected"}, ratios={6: 0.5}
+    )
+    look = looks.block(6, state, Marks(frozenset({6})), LIGHT, None)
+    assert look.widths == "128 → 64 of 128"
+    assert (look.tag, look.kept, look.selected) == ("−50 %", 0.5, True)
+
+
+def test_a_classifier_shows_its_classes(tables):
+    looks = Looks(tables("yolov8n-cls"))
+    assert looks.block(9, GraphState(), Marks(), LIGHT, None).widths == "256 → 1000"
+
+
+def test_layers_of_an_open_block(tables, looks):
+    inside = layout_blocks(tables("yolov8n"), frozenset({6})).insides[6]
+    state = GraphState(layer_widths={"model.6.cv1.conv": (128, 64, 128, 100)})
+    look = looks.block(6, state, Marks(), LIGHT, inside)
+    texts = dict(zip((n.name for n in inside.nodes), look.layers, strict=True))
+    assert texts["model.6.cv1.conv"] == "64 → 100"
+    assert texts["model.6.cv2.conv"] == "256 → 128"
+    assert len(look.changed_layers) == 1
+
+
+def test_a_line_carries_what_is_kept(tables, looks):
+    layout = layout_blocks(tables("yolov8n"))
+    edge = next(e for e in layout.edges if (e.source, e.target) == (5, 6))
+    look = looks.edge(edge, GraphState(widths_out={5: 64}), Marks(), frozenset({(5, 6)}))
+    assert (look.label, look.role, look.path) == ("64", "cascade", True)
+
+
+@pytest.mark.parametrize("kind", PALETTES)
+def test_text_is_readable(kind):
+    palette = PALETTES[kind]
+    fills = [palette.box, palette.small_box, palette.node, palette.inner, palette.operation]
+    fills += [role.fill for role in palette.roles.values()] + list(palette.stages.values())
+    for fill in fills:
+        assert contrast(palette.text, fill) >= 4.5
+        assert contrast(palette.text_dim, fill) >= 4.5
+    for step in range(21):
+        assert contrast(palette.text, ramp_colour(palette, step / 20)) >= 4.5
+    for ground in (palette.background, palette.lane):
+        assert contrast(palette.text_dim, ground) >= 4.5
+        assert contrast(palette.heading, ground) >= 4.5
+        assert contrast(palette.roles["cascade"].tag, ground) >= 4.5
+    for role in palette.roles.values():
+        assert contrast(role.tag, role.tag_text) >= 4.5
+        assert contrast(role.line, palette.lane) >= 3
+    assert contrast(palette.callout, palette.callout_text) >= 4.5
+    assert contrast(palette.edge, palette.background) >= 3
+
+
+def test_mix():
+    assert mix("#000000", "#ffffff", 0.5) == "#808080"
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("   ", []),
+        ("6", [6]),
+        ("99", []),
+        ("detect", [22]),
+        ("SPPF", [9]),
+        ("concat p4", [11, 17]),
+        ("model.15.cv1", [15]),
+        ("head", [22]),
+        ("no such thing", []),
+    ],
+)
+def test_search(tables, text, found):
+    assert find_blocks(tables("yolov8n"), text) == found
+
+
+def test_qt_keeps_count_of_none():
+    """PySide6 6.12.0 lost a reference to None with every call, until Python 3.11 aborted."""
+    code = (
+        "import sys\n"
+        "from PySide6.QtCore import QRectF\n"
+        "before, rectangle = sys.getrefcount(None), QRectF()\n"
+        "for _ in range(5000): rectangle.adjust(0, 0, 0, 0)\n"
+        "assert abs(sys.getrefcount(None) - before) < 1000\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

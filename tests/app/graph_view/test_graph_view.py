@@ -1,0 +1,453 @@
+"""The view driven by mouse, wheel and keyboard: it asks, and changes nothing itself."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QImage, QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from app.graph_view.state import GraphState
+from app.graph_view.view import GraphView
+
+LEFT = Qt.MouseButton.LeftButton
+NONE = Qt.KeyboardModifier.NoModifier
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+BESIDE = QPoint(3, 3)
+
+
+def centre(view, block, dy=0):
+    box = view.scene().layout.by_index[block]
+    header = min(box.height / 2, 20)
+    return view.mapFromScene(QPointF(box.middle[0], box.y + header + dy))
+
+
+def click(qtbot, view, block, modifiers=NONE):
+    with qtbot.waitSignal(view.selectionRequested) as got:
+        qtbot.mouseClick(view.viewport(), LEFT, modifiers, centre(view, block))
+    return got.args
+
+
+def turn(view, at, notches=1.0, modifiers=NONE):
+    event = QWheelEvent(
+        QPointF(at),
+        QPointF(view.viewport().mapToGlobal(at)),
+        QPoint(),
+        QPoint(0, round(120 * notches)),
+        Qt.MouseButton.NoButton,
+        modifiers,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(view.viewport(), event)
+
+
+# ---- selection ---------------------------------------------------------------------------------
+
+
+def test_click_replaces_and_ctrl_toggles(qtbot, view):
+    assert click(qtbot, view, 5) == [frozenset({5}), "replace"]
+    assert click(qtbot, view, 6, CTRL) == [frozenset({6}), "toggle"]
+    assert view.selection == frozenset()  # the view only asks
+
+
+def test_shift_takes_the_range(qtbot, view):
+    click(qtbot, view, 4)
+    assert click(qtbot, view, 8, SHIFT) == [frozenset({4, 5, 6, 7, 8}), "add"]
+
+
+def test_click_beside_all_blocks_clears(qtbot, view):
+    with qtbot.waitSignal(view.selectionRequested) as got:
+        qtbot.mouseClick(view.viewport(), LEFT, NONE, BESIDE)
+    assert got.args == [frozenset(), "replace"]
+
+
+@pytest.mark.parametrize(("modifiers", "mode"), [(NONE, "replace"), (SHIFT, "add")])
+def test_rubber_band(qtbot, view, modifiers, mode):
+    layout = view.scene().layout
+    one, other = layout.by_index[3], layout.by_index[5]
+    start = view.mapFromScene(QPointF(one.x - 8, one.y - 4))
+    end = view.mapFromScene(QPointF(other.right + 6, other.bottom + 4))
+    viewport = view.viewport()
+    with qtbot.waitSignal(view.selectionRequested) as got:
+        qtbot.mousePress(viewport, LEFT, modifiers, start)
+        qtbot.mouseMove(viewport, (start + end) / 2)
+        qtbot.mouseMove(viewport, end)
+        qtbot.mouseRelease(viewport, LEFT, modifiers, end)
+    assert got.args == [frozenset({3, 4, 5}), mode]
+
+
+def test_an_affected_block_gives_its_reason_first(qtbot, view):
+    view.set_state(GraphState(roles={6: "cascade"}))
+    with (
+        qtbot.assertNotEmitted(view.selectionRequested),
+        qtbot.waitSignal(view.blockActivated) as got,
+    ):
+        qtbot.mouseClick(view.viewport(), LEFT, NONE, centre(view, 6))
+    assert got.args == [6]
+    assert click(qtbot, view, 6) == [frozenset({6}), "replace"]
+
+
+def test_selection_is_drawn(view):
+    view.set_selection(frozenset({5}))
+    assert view.selection == frozenset({5})
+    assert view.scene().blocks[5].look.selected
+    assert not view.scene().blocks[6].look.selected
+
+
+# ---- opening -----------------------------------------------------------------------------------
+
+
+def test_double_click_opens_and_closes(qtbot, view):
+    with qtbot.waitSignal(view.blockOpened) as got:
+        qtbot.mouseDClick(view.viewport(), LEFT, NONE, centre(view, 6))
+    assert got.args == [6, True]
+    assert view.opened == frozenset({6})
+    with qtbot.waitSignal(view.blockOpened) as got:
+        qtbot.mouseDClick(view.viewport(), LEFT, NONE, centre(view, 6))
+    assert got.args == [6, False]
+
+
+def test_an_opened_block_stays_where_it_was(view):
+    view.zoom_reset()
+    view.focus_block(6)
+    before = view.mapFromScene(view.scene().blocks[6].pos())
+    view.open_block(6)
+    after = view.mapFromScene(view.scene().blocks[6].pos())
+    assert (after - before).manhattanLength() <= 3
+
+
+def test_a_concat_does_not_open(qtbot, view):
+    with qtbot.assertNotEmitted(view.blockOpened):
+        view.open_block(11)
+    assert view.opened == frozenset()
+
+
+def test_click_on_a_layer(qtbot, view):
+    view.open_block(6)
+    view.focus_block(6)
+    item = view.scene().blocks[6]
+    node = next(n for n in item.inner.place.nodes if n.label == "m.0.cv1")
+    spot = item.mapToScene(
+        item._inside_origin() + QPointF(node.x + node.width / 2, node.y + node.height / 2)
+    )
+    with (
+        qtbot.assertNotEmitted(view.selectionRequested),
+        qtbot.waitSignal(view.layerClicked) as got,
+    ):
+        qtbot.mouseClick(view.viewport(), LEFT, NONE, view.mapFromScene(spot))
+    assert got.args == ["model.6.m.0.cv1.conv"]
+
+
+# ---- wheel -------------------------------------------------------------------------------------
+
+
+def test_wheel_over_a_block_steps_its_ratio(qtbot, view):
+    with qtbot.waitSignal(view.ratioStepped) as got:
+        turn(view, centre(view, 6), 2)
+    assert got.args == [6, 2]
+    with qtbot.waitSignal(view.ratioStepped) as got:
+        turn(view, centre(view, 6), -1)
+    assert got.args == [6, -1]
+
+
+def test_fine_wheels_add_up(qtbot, view):
+    seen = []
+    view.ratioStepped.connect(lambda block, steps: seen.append((block, steps)))
+    for _ in range(8):
+        turn(view, centre(view, 6), 0.25)
+    assert seen == [(6, 1), (6, 1)]
+
+
+def test_ctrl_wheel_zooms_about_the_pointer(qtbot, view):
+    at = centre(view, 6)
+    zoom, under = view.zoom, view.mapToScene(at)
+    with qtbot.assertNotEmitted(view.ratioStepped):
+        turn(view, at, 3, CTRL)
+    assert view.zoom == pytest.approx(zoom * 1.15**3)
+    assert (view.mapToScene(at) - under).manhattanLength() < 4
+
+
+def test_wheel_beside_blocks_zooms_and_goes_on_zooming(qtbot, view):
+    zoom = view.zoom
+    with qtbot.assertNotEmitted(view.ratioStepped):
+        turn(view, BESIDE)
+        turn(view, centre(view, 6))  # the pointer came upon a block within the gesture
+    assert view.zoom > zoom
+
+
+def test_wheel_over_a_concat_zooms(qtbot, view):
+    zoom = view.zoom
+    turn(view, centre(view, 11))
+    assert view.zoom > zoom
+
+
+# ---- keyboard ----------------------------------------------------------------------------------
+
+
+def test_arrows_move_the_focus(qtbot, view):
+    for key, block in (
+        (Qt.Key.Key_Home, 0),
+        (Qt.Key.Key_Down, 1),
+        (Qt.Key.Key_Down, 2),
+        (Qt.Key.Key_Up, 1),
+    ):
+        qtbot.keyClick(view, key)
+        assert view.focused_block == block
+    view.focus_block(6)
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    assert view.focused_block in (11, 12)
+    assert "Block" in view.accessibleDescription()
+
+
+def test_every_block_can_be_reached_by_arrows(qtbot, view):
+    view.focus_block(0)
+    seen, edge = {0}, [0]
+    while edge:
+        block = edge.pop()
+        for key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down):
+            view.focus_block(block)
+            qtbot.keyClick(view, key)
+            if view.focused_block not in seen:
+                seen.add(view.focused_block)
+                edge.append(view.focused_block)
+    assert seen == set(range(23))
+
+
+def test_keys_open_select_and_clear(qtbot, view):
+    view.focus_block(6)
+    with qtbot.waitSignal(view.blockOpened) as got:
+        qtbot.keyClick(view, Qt.Key.Key_Return)
+    assert got.args == [6, True]
+    for key, modifiers, wanted in (
+        (Qt.Key.Key_Space, NONE, [frozenset({6}), "toggle"]),
+        (Qt.Key.Key_A, CTRL, [frozenset(range(23)), "replace"]),
+        (Qt.Key.Key_Escape, NONE, [frozenset(), "replace"]),
+    ):
+        with qtbot.waitSignal(view.selectionRequested) as got:
+            qtbot.keyClick(view, key, modifiers)
+        assert got.args == wanted
+
+
+def test_keys_zoom(qtbot, view):
+    view.fit()
+    zoom = view.zoom
+    qtbot.keyClicks(view, "+")
+    assert view.zoom == pytest.approx(zoom * 1.2)
+    qtbot.keyClicks(view, "--")
+    assert view.zoom == pytest.approx(zoom / 1.2)
+    qtbot.keyClicks(view, "0")
+    assert view.zoom == pytest.approx(zoom)
+
+
+def test_jump_along_the_lines(view):
+    view.focus_block(12)
+    assert view.jump("source") == 11
+    assert view.jump("source") == 10
+    view.focus_block(12)
+    assert view.jump("target") == 13
+    view.focus_block(12)
+    assert view.jump("target") == 17
+    view.focus_block(22)
+    assert view.jump("target") is None
+
+
+# ---- pointer without buttons, menu, moving -------------------------------------------------------
+
+
+def test_hover_is_told_once(qtbot, view):
+    seen = []
+    view.blockHovered.connect(seen.append)
+    qtbot.mouseMove(view.viewport(), centre(view, 6))
+    qtbot.mouseMove(view.viewport(), centre(view, 6) + QPoint(2, 0))
+    QApplication.sendEvent(view.viewport(), QEvent(QEvent.Type.Leave))
+    assert seen == [6, None]
+
+
+def test_right_click_asks_for_a_menu(qtbot, view):
+    right = Qt.MouseButton.RightButton
+    with qtbot.waitSignal(view.contextMenuRequested) as got:
+        qtbot.mouseClick(view.viewport(), right, NONE, centre(view, 6))
+    assert got.args == [6, view.viewport().mapToGlobal(centre(view, 6))]
+    with qtbot.waitSignal(view.contextMenuRequested) as got:
+        qtbot.mouseClick(view.viewport(), right, NONE, BESIDE)
+    assert got.args[0] == -1
+
+
+def test_menu_key_asks_for_the_focused_block(qtbot, view):
+    view.focus_block(6)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint())
+    with qtbot.waitSignal(view.contextMenuRequested) as got:
+        QApplication.sendEvent(view.viewport(), event)
+    assert got.args[0] == 6
+
+
+@pytest.mark.parametrize("button", [Qt.MouseButton.MiddleButton, Qt.MouseButton.RightButton])
+def test_dragging_moves_the_drawing(qtbot, view, button):
+    view.zoom_in()
+    viewport, start = view.viewport(), QPoint(400, 400)
+    under = view.mapToScene(start)
+    with qtbot.assertNotEmitted(view.contextMenuRequested):
+        qtbot.mousePress(viewport, button, NONE, start)
+        qtbot.mouseMove(viewport, start + QPoint(30, 20))
+        qtbot.mouseMove(viewport, start + QPoint(60, 40))
+        qtbot.mouseRelease(viewport, button, NONE, start + QPoint(60, 40))
+    assert (view.mapToScene(start + QPoint(60, 40)) - under).manhattanLength() < 4
+
+
+def test_search_marks_and_focus_centres(view):
+    assert view.search("concat") == [11, 14, 17, 20]
+    assert view.scene().blocks[14].look.matched
+    view.search("")
+    assert not view.scene().blocks[14].look.matched
+    view.zoom_reset()
+    view.focus_block(14)
+    middle = view.mapToScene(view.viewport().rect().center())
+    assert view.block_at(view.mapFromScene(middle)) == 14
+
+
+# ---- drawing -----------------------------------------------------------------------------------
+
+
+def shown(qtbot, view):
+    """Wait until every pending paint is done."""
+    view.viewport().repaint()
+    QApplication.processEvents()
+
+
+def test_only_what_changed_is_painted(qtbot, view):
+    state = GraphState(roles={5: "selected"}, widths_out={5: 64})
+    view.set_state(state)
+    assert view.scene().refresh() == 0
+    changed = GraphState(roles={5: "selected", 9: "blocked"}, widths_out={5: 64})
+    view.scene().state = changed
+    assert view.scene().refresh() == 1
+    shown(qtbot, view)
+    counts = {i: item.repaints for i, item in view.scene().blocks.items()}
+    view.set_state(GraphState(roles={5: "selected"}, widths_out={5: 64}))
+    qtbot.waitUntil(lambda: view.scene().blocks[9].repaints > counts[9])
+    far = {i for i, item in view.scene().blocks.items() if item.repaints > counts[i]}
+    assert 9 in far
+    assert not far & {0, 1, 2, 3, 15, 16, 22}
+
+
+def test_a_path_is_lit_and_says_why(view):
+    view.set_state(GraphState(path=((4, 15),), path_text="model.15.cv1 reads model.4.cv2"))
+    lit = {(e.place.source, e.place.target) for e in view.scene().lines if e.look.path}
+    assert lit == {(4, 14), (14, 15)}
+    assert view.scene().callout.isVisible()
+    view.set_state(GraphState())
+    assert not view.scene().callout.isVisible()
+    assert not any(e.look.path for e in view.scene().lines)
+
+
+def test_a_path_through_unknown_blocks_is_no_error(view):
+    view.set_state(GraphState(path=((4, 99),), path_text="?", roles={99: "cascade"}))
+    assert not any(e.look.path for e in view.scene().lines)
+
+
+@pytest.mark.parametrize("kind", ["light", "dark"])
+@pytest.mark.parametrize("overlay", ["none", "macs", "stage"])
+def test_every_zoom_draws(view, kind, overlay):
+    view.set_palette_kind(kind)
+    view.open_all()
+    view.set_state(GraphState(overlay=overlay, overlay_values={i: i / 22 for i in range(23)}))
+    for zoom in (0.1, 0.3, 0.45, 1.0, 3.0):
+        view.zoom_at(QPointF(400, 400), zoom / view.zoom)
+        image = view.grab().toImage()
+        assert not image.isNull()
+    assert view.legend.isVisibleTo(view) == (overlay != "none")
+
+
+def test_the_overview_shows_when_something_is_outside(qtbot, view):
+    view.fit()
+    assert not view.minimap.isVisibleTo(view)
+    view.zoom_reset()
+    view.zoom_in()
+    view.zoom_in()
+    assert view.minimap.isVisibleTo(view)
+    view.centre_on_point(QPointF(300, 300))
+    before = view.mapToScene(view.viewport().rect().center())
+    with qtbot.waitSignal(view.viewChanged):
+        qtbot.mouseClick(view.minimap, LEFT, NONE, QPoint(140, 110))
+    after = view.mapToScene(view.viewport().rect().center())
+    assert after.x() > before.x() and after.y() > before.y()
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_save_picture(view, tmp_path, ending):
+    path = tmp_path / f"graph.{ending}"
+    view.save_picture(path)
+    content = path.read_bytes()
+    if ending == "svg":
+        assert b"<svg" in content and b"C2f" in content and b"<image" not in content
+    else:
+        image = QImage(str(path))
+        assert image.width() == pytest.approx(2 * view.scene().sceneRect().width(), abs=2)
+        assert image.pixelColor(8, 8).name() == "#f6f7f9"
+
+
+def test_a_picture_of_unknown_kind_is_refused(view, tmp_path):
+    with pytest.raises(ValueError, match="a picture is saved as"):
+        view.save_picture(tmp_path / "graph.bmp")
+    with pytest.raises(OSError):
+        view.save_picture(tmp_path / "missing" / "graph.png")
+
+
+def test_copy_picture(view):
+    view.copy_picture()
+    assert not QGuiApplication.clipboard().image().isNull()
+
+
+# ---- life --------------------------------------------------------------------------------------
+
+
+def test_an_empty_view_bears_everything(qtbot):
+    view = GraphView()
+    qtbot.addWidget(view)
+    with qtbot.waitExposed(view):
+        view.show()
+    view.set_state(GraphState(roles={3: "cascade"}))
+    view.set_selection(frozenset({1}))
+    view.fit()
+    view.zoom_in()
+    view.open_block(3)
+    view.open_all()
+    view.focus_block(3)
+    assert view.search("conv") == []
+    assert view.jump("source") is None
+    qtbot.mouseClick(view.viewport(), LEFT, NONE, QPoint(50, 50))
+    qtbot.mouseMove(view.viewport(), QPoint(60, 60))
+    turn(view, QPoint(50, 50))
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    view.set_table(None)
+    view.grab()
+
+
+def test_another_network_takes_its_place(qtbot, view, tables):
+    view.open_block(6)
+    view.set_selection(frozenset({6}))
+    view.set_table(tables("yolov8n-cls"))
+    assert view.opened == frozenset() and view.selection == frozenset()
+    assert len(view.scene().blocks) == 10
+    view.set_table(None)
+    assert not view.scene().blocks
+    assert len(view.scene().items()) == 1  # the hidden bubble
+
+
+def test_items_do_not_pile_up(view, tables):
+    count = len(view.scene().items())
+    for _ in range(50):
+        view.open_block(6)
+        view.close_block(6)
+        view.set_selection(frozenset({6}))
+    gc.collect()
+    assert len(view.scene().items()) == count
+
+
+def test_everything_has_an_accessible_name(view):
+    assert view.accessibleName() == "Network graph"
+    assert view.minimap.accessibleName() and view.legend.accessibleName()
