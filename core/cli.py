@@ -12,13 +12,17 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from core.errors import CancelledError, UserError
 from core.pipeline import Analysis
 from core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from core.data.stream import DataSettings
+    from core.plan.schema import Plan
 
 Command = Callable[[argparse.Namespace], tuple[dict[str, Any], str]]
 
@@ -100,10 +104,41 @@ def build_parser() -> argparse.ArgumentParser:
     prune.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
     prune.add_argument("-o", "--output", required=True, metavar="OUT.pt")
     prune.add_argument("--events", action="store_true", help="print progress as JSON lines")
+    for command in (predict, prune):
+        command.add_argument("--data", metavar="DATA", help="a dataset yaml, for ranking by images")
+        command.add_argument(
+            "--images", type=_positive, default=96, help="how many of its training images to read"
+        )
+        command.add_argument(
+            "--image-size", type=_positive, default=320, help="side they are scaled to"
+        )
+        command.add_argument("--device", default="", help="cpu or cuda; a GPU where there is one")
     verify = add("verify", "Compare a pruned model with its masked original.")
     verify.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
     verify.add_argument("--plan", metavar="PLAN", help="its plan; else the one stored in it")
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def _data(options: argparse.Namespace, plan: Plan) -> DataSettings | None:
+    """Return the images to rank by, or None when none are given."""
+    if options.data is None:
+        return None
+    from core.data.stream import DataSettings
+
+    return DataSettings(
+        Path(options.data),
+        images=options.images,
+        seed=plan.seed,
+        image_size=options.image_size,
+        device=options.device,
+    )
 
 
 def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -184,7 +219,13 @@ def _predict(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.render import prediction_text
 
     plan = read_plan(options.plan)
-    prediction = predict(load(options.model), plan, cache=not options.no_cache)
+    prediction = predict(
+        load(options.model),
+        plan,
+        cache=not options.no_cache,
+        data=_data(options, plan),
+        progress=_progress(options),
+    )
     return prediction.to_json(), prediction_text(prediction)
 
 
@@ -207,7 +248,14 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     show = _progress(options)
     show(0.0, "Opening the model")
     loaded = load(options.model)
-    result = prune(loaded, plan, options.output, cache=not options.no_cache, progress=show)
+    result = prune(
+        loaded,
+        plan,
+        options.output,
+        cache=not options.no_cache,
+        data=_data(options, plan),
+        progress=show,
+    )
     report = {
         **result.prediction.to_json(),
         "verification": result.verification.to_json(),

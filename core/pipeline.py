@@ -26,6 +26,7 @@ from core.progress import Progress, silent
 if TYPE_CHECKING:
     from torch import nn
 
+    from core.data.stream import DataSettings, Stream
     from core.prune.verify import Verification
 
 
@@ -109,21 +110,64 @@ def cached_analysis(path: str | Path) -> Analysis | None:
     return Analysis(facts, table)
 
 
-def score(loaded: Loaded, analysis: Analysis, plan: Plan) -> Scores:
-    """Score every atom by the plan's criterion."""
+def score(
+    loaded: Loaded,
+    analysis: Analysis,
+    plan: Plan,
+    data: DataSettings | None = None,
+    progress: Progress = silent,
+) -> Scores:
+    """Score every atom by the plan's criterion; ``data`` is for criteria that look at images."""
     from core.prune.criteria import score_atoms
 
-    return score_atoms(loaded.model, analysis.table, plan.criterion, plan.seed)
+    stream = _stream(loaded, plan, data)
+    return score_atoms(loaded.model, analysis.table, plan.criterion, plan.seed, stream, progress)
 
 
-def resolve(loaded: Loaded, analysis: Analysis, plan: Plan) -> tuple[Plan, Resolution]:
-    """Turn a plan into atoms to remove; a target becomes ratios first.
+def _stream(loaded: Loaded, plan: Plan, data: DataSettings | None) -> Stream | None:
+    if data is None or not _by_data(plan):
+        return None
+    from core.data.stream import Stream
+
+    return Stream(data, loaded.facts.task, loaded.facts.classes)
+
+
+def resolve(
+    loaded: Loaded,
+    analysis: Analysis,
+    plan: Plan,
+    data: DataSettings | None = None,
+    progress: Progress = silent,
+) -> tuple[Plan, Resolution]:
+    """Turn a plan into atoms to remove; a target becomes ratios or exact channels first.
+
+    A criterion that looks at images meets a target by taking what costs least accuracy anywhere,
+    in rounds (``core.prune.rank``); any other by one ratio for all.
 
     Raises
     ------
     UserError
         For a plan made for another file, or one that does not fit the network.
     """
+    _check_plan(analysis, plan)
+    resolver = Resolver(analysis.table)
+    if plan.target is not None and _by_data(plan):
+        plan = _rank(loaded, resolver, plan, data, progress)
+    if _by_data(plan) and all(entry.channels is not None for entry in plan.selection):
+        scores = np.zeros(analysis.table.atom_count)  # exact channels need no images to replay
+    else:
+        scores = score(loaded, analysis, plan, data, progress)
+    plan = meet_target(resolver, plan, scores)
+    resolution = resolver.resolve(plan, scores)
+    refused = {blocked.constraint for blocked in resolution.blocked}
+    if not resolution.removed.any() and refused == {"locked"}:
+        raise UserError(
+            "Everything the plan selects is locked.", "Unlock a block, or select another."
+        )
+    return plan, resolution
+
+
+def _check_plan(analysis: Analysis, plan: Plan) -> None:
     if plan.model_sha256 not in (None, analysis.facts.sha256):
         raise UserError(
             "The plan was made for another model file (its SHA-256 differs).",
@@ -138,20 +182,39 @@ def resolve(loaded: Loaded, analysis: Analysis, plan: Plan) -> tuple[Plan, Resol
         raise UserError(
             "The plan selects nothing.", "Name at least one block or layer with a ratio."
         )
-    scores = score(loaded, analysis, plan)
-    resolver = Resolver(analysis.table)
-    plan = meet_target(resolver, plan, scores)
-    resolution = resolver.resolve(plan, scores)
-    refused = {blocked.constraint for blocked in resolution.blocked}
-    if not resolution.removed.any() and refused == {"locked"}:
-        raise UserError(
-            "Everything the plan selects is locked.", "Unlock a block, or select another."
-        )
-    return plan, resolution
 
 
-def predict(loaded: Loaded, plan: Plan, *, cache: bool = True) -> Prediction:
+def _by_data(plan: Plan) -> bool:
+    from core.prune.criteria import needs_data
+
+    return needs_data(plan.criterion)
+
+
+def _rank(
+    loaded: Loaded, resolver: Resolver, plan: Plan, data: DataSettings | None, progress: Progress
+) -> Plan:
+    from core.prune.criteria import score_atoms
+    from core.prune.rank import rank_to_target
+
+    stream = _stream(loaded, plan, data)
+
+    def rate(model: nn.Module, table: ChannelTable, report: Progress) -> Scores:
+        return score_atoms(model, table, plan.criterion, plan.seed, stream, report)
+
+    return rank_to_target(loaded.model, resolver, plan, rate, progress=progress)
+
+
+def predict(
+    loaded: Loaded,
+    plan: Plan,
+    *,
+    cache: bool = True,
+    data: DataSettings | None = None,
+    progress: Progress = silent,
+) -> Prediction:
     """Predict what a plan does to every layer; exact, nothing is pruned.
+
+    ``data`` is for criteria that look at images.
 
     Raises
     ------
@@ -159,7 +222,7 @@ def predict(loaded: Loaded, plan: Plan, *, cache: bool = True) -> Prediction:
         For a plan that does not fit the network.
     """
     analysis = analyse(loaded, cache=cache)
-    return predict_plan(analysis.table, resolve(loaded, analysis, plan)[1])
+    return predict_plan(analysis.table, resolve(loaded, analysis, plan, data, progress)[1])
 
 
 def prune(
@@ -168,6 +231,7 @@ def prune(
     output: str | Path | None = None,
     *,
     cache: bool = True,
+    data: DataSettings | None = None,
     progress: Progress = silent,
 ) -> Pruned:
     """Prune a copy of a model, prove it, and save it.
@@ -179,6 +243,8 @@ def prune(
     plan : Plan
     output : path, optional
         A ``.pt`` file to write. Nothing is written unless the proof holds.
+    data : DataSettings, optional
+        Images for a criterion that needs them.
     progress : Progress
         Told at every step; may cancel.
 
@@ -193,7 +259,11 @@ def prune(
     progress(0.0, "Understanding the network")
     analysis = analyse(loaded, cache=cache)
     progress(0.2, "Ranking channels")
-    plan, resolution = resolve(loaded, analysis, plan)
+
+    def ranking(fraction: float, text: str) -> None:
+        progress(0.2 + 0.15 * fraction, text)
+
+    plan, resolution = resolve(loaded, analysis, plan, data, ranking)
     prediction = predict_plan(analysis.table, resolution)
     if not resolution.removed.any():
         raise _nothing(prediction)

@@ -74,10 +74,13 @@ class Resolver:
         removed = np.zeros(self.table.atom_count, bool)
         selected: set[int] = set()
         blocked: list[Blocked] = []
-        for entry in plan.selection:
+        following = (*plan.selection[1:], None)
+        for entry, after in zip(plan.selection, following, strict=False):
             if entry.channels is not None:
                 selected.add(self._take_channels(entry, free, removed, blocked))
-                self._balance(removed, free, scores)
+                if after is None or after.channels is None:
+                    # Only once all exact channels in a row are taken: they may balance each other.
+                    self._balance(removed, free, scores)
             else:
                 selected.update(self._take_ratio(entry, plan, scores, free, removed, blocked))
         self._keep_floor(plan, removed, free, scores)

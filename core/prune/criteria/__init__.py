@@ -1,11 +1,13 @@
 """Criteria: how important each atom is. One file each, registered by name.
 
 A criterion takes a network and its channel table and returns one score per atom; the lowest go
-first. A new one is a new file and a line in ``CRITERIA``.
+first. Those in ``DATA_CRITERIA`` also look at images. A new one is a new file and a line in one of
+the two tables.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,17 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
+from core.progress import Progress, silent
 from core.prune.criteria.bn_scale import bn_scale
+from core.prune.criteria.fpgm import fpgm
+from core.prune.criteria.lamp import lamp
 from core.prune.criteria.magnitude import l1, l2
 from core.prune.criteria.random import uniform_random
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from core.data.stream import Stream
 
 Criterion = Callable[["nn.Module", ChannelTable, int], NDArray[np.float64]]
 
@@ -27,12 +34,32 @@ CRITERIA: Mapping[str, Criterion] = {
     "l1": l1,
     "l2": l2,
     "bn_scale": bn_scale,
+    "lamp": lamp,
+    "fpgm": fpgm,
     "random": uniform_random,
 }
+"""Criteria that read weights only."""
+
+DATA_CRITERIA: Mapping[str, str] = {
+    "taylor": "core.prune.criteria.taylor",
+    "fisher": "core.prune.criteria.fisher",
+    "activation": "core.prune.criteria.activation",
+}
+"""Criteria that need images, by the module that holds the function of the same name."""
+
+
+def needs_data(criterion: str) -> bool:
+    """Whether a criterion looks at images."""
+    return criterion in DATA_CRITERIA
 
 
 def score_atoms(
-    model: nn.Module, table: ChannelTable, criterion: str, seed: int
+    model: nn.Module,
+    table: ChannelTable,
+    criterion: str,
+    seed: int,
+    stream: Stream | None = None,
+    progress: Progress = silent,
 ) -> NDArray[np.float64]:
     """Score every atom of a network.
 
@@ -42,9 +69,13 @@ def score_atoms(
     table : ChannelTable
         Of that network.
     criterion : str
-        A name in ``CRITERIA``.
+        A name in ``CRITERIA`` or ``DATA_CRITERIA``.
     seed : int
         For criteria that draw lots.
+    stream : Stream, optional
+        Images, for criteria that need data.
+    progress : Progress
+        Told after every batch; may cancel.
 
     Returns
     -------
@@ -53,13 +84,22 @@ def score_atoms(
     Raises
     ------
     UserError
-        For a name that is not known, or weights that are not numbers.
+        For a name that is not known, data that is needed and missing, or scores that are not
+        numbers.
     """
-    if criterion not in CRITERIA:
+    if criterion in CRITERIA:
+        scores = CRITERIA[criterion](model, table, seed)
+    elif criterion not in DATA_CRITERIA:
+        names = ", ".join((*CRITERIA, *DATA_CRITERIA))
+        raise UserError(f"There is no criterion “{criterion}”.", f"Choose one of {names}.")
+    elif stream is None:
         raise UserError(
-            f"There is no criterion “{criterion}”.", f"Choose one of {', '.join(CRITERIA)}."
+            f"The criterion “{criterion}” ranks channels by images, and no data was given.",
+            f"Give a dataset yaml (--data), or use one of {', '.join(CRITERIA)}.",
         )
-    scores = CRITERIA[criterion](model, table, seed)
+    else:
+        function = getattr(importlib.import_module(DATA_CRITERIA[criterion]), criterion)
+        scores = function(model, table, stream, progress)
     if not np.isfinite(scores).all():
         raise UserError(
             "Some weights of this network are not numbers (NaN or infinite), so its channels "

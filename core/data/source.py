@@ -1,0 +1,139 @@
+"""A dataset description turned into image files, names and a split.
+
+Read without Ultralytics' own check, which downloads, runs scripts and repairs images in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from core.errors import UserError
+
+_EXAMPLE = "A dataset description names 'train', 'val' and 'names', as Ultralytics documents."
+_LARGEST_FILE = 1 << 22
+LABEL_KEYS = ("kpt_shape", "channels", "flip_idx")
+"""What labels need to be read, beside the classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One split of a dataset.
+
+    Attributes
+    ----------
+    path : Path
+        The description it came from.
+    split : str
+    images : tuple of str
+        Folders, image lists or image files, absolute.
+    names : dict of int to str
+        Classes.
+    extra : dict
+        What else the labels need (``kpt_shape``, ``channels``).
+    """
+
+    path: Path
+    split: str
+    images: tuple[str, ...]
+    names: Mapping[int, str]
+    extra: Mapping[str, Any]
+
+
+def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None = None) -> Source:
+    """Read one split of a dataset description.
+
+    Parameters
+    ----------
+    path : str or Path
+        An Ultralytics dataset yaml.
+    split : str
+        ``train`` or ``val``.
+    classes : mapping, optional
+        The model's classes; labels of other classes are refused.
+
+    Raises
+    ------
+    UserError
+        When the file or the split is missing, or its classes are not the model's.
+    """
+    path = Path(path)
+    data = _parse(path)
+    names = _names(path, data)
+    if classes is not None:
+        _check_classes(path, names, classes)
+    places = data.get(split) or (data.get("validation") if split == "val" else None)
+    if not places:
+        raise UserError(f"The dataset {path} has no split “{split}”.", _EXAMPLE)
+    root = _root(path, data)
+    found = tuple(str((root / str(p)).resolve()) for p in _as_list(places))
+    for place in found:
+        if not Path(place).exists():
+            raise UserError(
+                f"The images of the dataset {path} are missing: there is no {place}.",
+                "Correct “path” or the split in the description.",
+            )
+    extra = {str(key): data[key] for key in LABEL_KEYS if key in data}
+    return Source(path, split, found, names, extra)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder, not a dataset description.", "Name its yaml.")
+        if path.stat().st_size > _LARGEST_FILE:
+            raise UserError(f"{path} is too large for a dataset description.", _EXAMPLE)
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(
+            f"Could not read the dataset {path}: {reason}.", "Check its path."
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{path} is not a dataset description.", _EXAMPLE) from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is not a dataset description.", _EXAMPLE)
+    return data
+
+
+def _names(path: Path, data: Mapping[str, Any]) -> dict[int, str]:
+    names = data.get("names")
+    if isinstance(names, list):
+        return {number: str(name) for number, name in enumerate(names)}
+    if isinstance(names, dict) and all(isinstance(key, int) for key in names):
+        return {key: str(name) for key, name in sorted(names.items())}
+    count = data.get("nc")
+    if names is None and isinstance(count, int):
+        return {number: f"class_{number}" for number in range(count)}
+    raise UserError(f"The dataset {path} names no classes.", _EXAMPLE)
+
+
+def _check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, str]) -> None:
+    if len(names) != len(classes):
+        raise UserError(
+            f"The dataset {path} has {len(names)} classes and the model {len(classes)}.",
+            "Use data with the classes the model was trained for.",
+        )
+    mine = {name.casefold() for name in names.values()}
+    if not mine & {str(name).casefold() for name in classes.values()}:
+        raise UserError(
+            f"The dataset {path} labels other classes than the model detects: none is the same.",
+            "Use data with the classes the model was trained for.",
+        )
+
+
+def _root(path: Path, data: Mapping[str, Any]) -> Path:
+    root = path.resolve().parent
+    wanted = data.get("path")
+    if not wanted:
+        return root
+    beside = root / str(wanted)
+    return beside if beside.exists() else Path(str(wanted)).resolve()
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,198 @@
+"""Images with their labels as a stream of batches; nothing is written beside the person's files."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from core.data.source import Source, read_source
+from core.errors import UserError
+
+Batch = dict[str, Any]
+TASKS = ("detect", "segment", "pose", "obb")
+"""Tasks whose labels lie beside their images."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """Which images to look at.
+
+    Attributes
+    ----------
+    path : Path
+        A dataset yaml.
+    images : int
+        How many, drawn by ``seed``; all when there are fewer.
+    image_size : int
+        Side of the square they are letterboxed to.
+    batch : int
+        Images held at once.
+    device : str
+        ``cpu``, ``cuda``, ``cuda:1`` …; empty picks a GPU where there is one.
+    """
+
+    path: Path
+    images: int = 96
+    seed: int = 0
+    image_size: int = 320
+    batch: int = 8
+    device: str = ""
+    split: str = "train"
+
+    def pick_device(self) -> str:
+        """Return the device to run on."""
+        import torch
+
+        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Stream:
+    """Batches of images and labels, read again from disk on every pass.
+
+    Parameters
+    ----------
+    settings : DataSettings
+    task : str
+        The model's task.
+    classes : mapping
+        The model's classes.
+
+    Attributes
+    ----------
+    skipped : int
+        Chosen images (or labels) that could not be read.
+
+    Raises
+    ------
+    UserError
+        When there are no usable images or no labelled objects.
+    """
+
+    def __init__(self, settings: DataSettings, task: str, classes: Mapping[int, str]) -> None:
+        if task not in TASKS:
+            raise UserError(
+                f"Ranking by data does not know how to read labels for the task “{task}”.",
+                "Use a criterion that needs no data.",
+            )
+        self.settings = settings
+        source = read_source(settings.path, settings.split, classes)
+        self.dataset, self.skipped = open_dataset(source, settings, task)
+        if not any(len(label["cls"]) for label in self.dataset.labels):
+            raise UserError(
+                f"None of the {len(self.dataset)} images of {settings.path} has a labelled object.",
+                "Check that the labels lie where Ultralytics looks for them (images → labels).",
+            )
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def batches(self, size: int | None = None) -> Iterator[Batch]:
+        """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, side, side)."""
+        size = size or self.settings.batch
+        device = self.settings.pick_device()
+        for start in range(0, len(self.dataset), size):
+            items = [self.dataset[n] for n in range(start, min(start + size, len(self.dataset)))]
+            batch: Batch = self.dataset.collate_fn(items)
+            for key, value in batch.items():
+                if isinstance(value, Tensor):
+                    batch[key] = value.to(device)
+            batch["img"] = batch["img"].float() / 255
+            yield batch
+
+
+def open_dataset(
+    source: Source, settings: DataSettings, task: str, *, rect: bool = False
+) -> tuple[Any, int]:
+    """Return Ultralytics' dataset over some images of a split, and how many were unreadable."""
+    from ultralytics.cfg import get_cfg
+
+    kind = _dataset_class()
+    data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
+    data.setdefault("channels", 3)
+    with mock.patch("ultralytics.data.utils.check_image", _check_image), _quiet():
+        try:
+            dataset = kind(
+                img_path=list(source.images),
+                imgsz=settings.image_size,
+                augment=False,
+                hyp=get_cfg(),
+                rect=rect,
+                batch_size=settings.batch,
+                data=data,
+                task=task,
+                chosen=(settings.images, settings.seed),
+            )
+        except (RuntimeError, FileNotFoundError, ValueError, AssertionError) as error:
+            raise UserError(
+                f"The dataset {source.path} has no usable image in its split “{source.split}”.",
+                "Check that its images can be opened and its labels fit the task.",
+            ) from error
+    nowhere = Path(tempfile.gettempdir()) / "secateur-no-such-folder"
+    dataset.npy_files = [nowhere / "none.npy"] * len(dataset)
+    return dataset, dataset.unreadable
+
+
+def _dataset_class() -> Any:
+    """Ultralytics' dataset that draws its images by lot and keeps no label cache."""
+    from ultralytics.data.dataset import YOLODataset
+
+    class Dataset(YOLODataset):  # type: ignore[misc]
+        def __init__(self, *, chosen: tuple[int, int], **options: Any) -> None:
+            self.chosen = chosen
+            self.unreadable = 0
+            super().__init__(**options)
+
+        def get_img_files(self, img_path: list[str]) -> list[str]:
+            files: list[str] = sorted(set(super().get_img_files(img_path)))
+            count, seed = self.chosen
+            if count < len(files):
+                order = np.random.default_rng(seed).permutation(len(files))[:count]
+                files = [files[n] for n in sorted(order.tolist())]
+            return files
+
+        def _load_or_scan_cache(self, cache_path: Path, cache_hash: str) -> tuple[Any, bool]:
+            with mock.patch("ultralytics.data.dataset.save_dataset_cache_file"):
+                cache = self.cache_labels(cache_path)
+            cache.setdefault("version", "")
+            self.unreadable = int(cache["results"][3])
+            return cache, False
+
+    return Dataset
+
+
+def _check_image(path: str) -> tuple[str, tuple[int, int]]:
+    """Check that an image can be decoded whole, and never repair it in place."""
+    from ultralytics.data.utils import exif_size
+
+    with Image.open(path) as image:
+        width, height = exif_size(image)
+        try:
+            image.load()
+        except (OSError, UnidentifiedImageError, SyntaxError) as error:
+            raise AssertionError(f"{path} cannot be decoded: {error}") from error
+    assert min(width, height) > 9, f"image size {width} x {height} is below 10 pixels"
+    return "", (height, width)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ultralytics' bars and advice off the screen."""
+    import logging
+
+    from ultralytics.utils import LOGGER
+
+    level = LOGGER.level
+    LOGGER.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(level)

@@ -1,0 +1,45 @@
+"""Filters of an atom: the rows of weights that make it, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.graph.table import ChannelTable, Ints
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def filters(model: nn.Module, table: ChannelTable) -> Iterator[tuple[Ints, Tensor]]:
+    """Yield every convolution's and linear layer's output atoms and its rows, flattened.
+
+    Rows are double, shape (outputs, weights per output).
+    """
+    for number, layer in enumerate(table.layers):
+        if not (layer.mixes or layer.kind.startswith("Conv")) or layer.kind == "Parameter":
+            continue
+        weight = getattr(model.get_submodule(layer.name), "weight").detach().double().cpu()  # noqa: B009
+        if "Transpose" in layer.kind and layer.groups == 1:
+            weight = weight.transpose(0, 1)
+        atoms = table.outputs(number)
+        if weight.shape[0] == len(atoms) and len(atoms):
+            yield atoms, weight.reshape(len(atoms), -1)
+
+
+def mean_over_members(
+    model: nn.Module, table: ChannelTable, score: Callable[[Tensor], Tensor]
+) -> NDArray[np.float64]:
+    """Score each layer's rows and average over an atom's members, shape (atoms,)."""
+    total = np.zeros(table.atom_count)
+    members = np.zeros(table.atom_count)
+    for atoms, rows in filters(model, table):
+        held = atoms >= 0
+        np.add.at(total, atoms[held], score(rows).numpy()[held])
+        np.add.at(members, atoms[held], 1)
+    result: NDArray[np.float64] = total / np.maximum(members, 1)
+    return result
