@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.allocate import FLOOR, Allocator, Goal, check_reached, explicit_plan
@@ -79,6 +81,9 @@ def rank_to_target(
     rounds = rounds or max(1, math.ceil((1.0 - fraction) / ROUND))
     allocator = Allocator(resolver, plan, floor)
     removed = allocator.start()
+    # What no ranking can reach is refused before the first one, which may take minutes.
+    furthest = allocator.reduce(removed, np.ones(table.atom_count), Goal.of(table, plan.target))
+    check_reached(table, furthest, Goal.of(table, plan.target))
     for number in range(rounds):
         goal = Goal.of(table, plan.target, (number + 1) / rounds)
         part = _part(progress, number, rounds)

@@ -1,0 +1,147 @@
+"""The data stream: same images for the same seed, the person's files untouched, clear refusals."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from core.data.evaluate import evaluate
+from core.data.stream import DataSettings, Stream
+from core.errors import UserError
+from tests.core.images import make_dataset
+from tests.core.networks import network
+
+CLASSES = {n: f"thing {n}" for n in range(80)}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return make_dataset(tmp_path / "data", CLASSES)
+
+
+def stream(path: Path, **options) -> Stream:
+    return Stream(DataSettings(path, image_size=64, device="cpu", **options), "detect", CLASSES)
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
+
+
+def test_batches_hold_images_and_labels(data: Path) -> None:
+    batches = list(stream(data, batch=4).batches())
+    assert [tuple(b["img"].shape) for b in batches] == [(4, 3, 64, 64), (2, 3, 64, 64)]
+    assert all(float(b["img"].min()) >= 0 and float(b["img"].max()) <= 1 for b in batches)
+    assert [len(b["cls"]) for b in batches] == [8, 4]
+
+
+def test_same_seed_same_images(data: Path) -> None:
+    one, two = (stream(data, images=3, seed=5).dataset.im_files for _ in range(2))
+    assert one == two
+    assert len(one) == 3
+    drawn = {tuple(stream(data, images=3, seed=s).dataset.im_files) for s in range(6)}
+    assert len(drawn) > 1
+
+
+def test_passes_are_the_same(data: Path) -> None:
+    source = stream(data)
+    first, again = (torch.cat([b["img"] for b in source.batches()]) for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_nothing_is_written_beside_the_data(data: Path) -> None:
+    broken = data.parent / "images/train/000.jpg"
+    (data.parent / "labels/train/000.txt").unlink()
+    from PIL import Image
+
+    Image.new("RGB", (64, 64), (9, 9, 9)).save(broken)
+    broken.write_bytes(broken.read_bytes()[:-2])  # Ultralytics would “restore” and overwrite it
+    before = snapshot(data.parent)
+    source = stream(data)
+    list(source.batches())
+    evaluate(
+        network("yolov8n"), DataSettings(data, image_size=64, split="val", device="cpu"), CLASSES
+    )
+    assert snapshot(data.parent) == before
+
+
+def test_unreadable_images_are_skipped_and_counted(data: Path) -> None:
+    (data.parent / "images/train/001.png").write_bytes(b"no image")
+    (data.parent / "labels/train/002.txt").write_text("0 0.5 nonsense")
+    source = stream(data)
+    assert (len(source), source.skipped) == (4, 2)
+    assert sum(len(b["img"]) for b in source.batches()) == 4
+
+
+def rewrite(path: Path, **changes) -> None:
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**content, **changes}))
+
+
+def no_images(path: Path) -> None:
+    shutil.rmtree(path.parent / "images/train")
+    (path.parent / "images/train").mkdir()
+
+
+def bad_images(path: Path) -> None:
+    for image in (path.parent / "images/train").iterdir():
+        image.write_bytes(b"")
+
+
+def no_labels(path: Path) -> None:
+    shutil.rmtree(path.parent / "labels")
+
+
+DAMAGE = {
+    "missing file": (lambda p: p.unlink(), "Could not read the dataset"),
+    "not yaml": (lambda p: p.write_text("{["), "is not a dataset description"),
+    "not text": (lambda p: p.write_bytes(b"\xff\xfe\x00"), "is not a dataset description"),
+    "no mapping": (lambda p: p.write_text("- 1"), "is not a dataset description"),
+    "no split": (lambda p: rewrite(p, train=None), "has no split “train”"),
+    "missing folder": (lambda p: rewrite(p, train="nowhere"), "images of the dataset"),
+    "no names": (lambda p: rewrite(p, names=None), "names no classes"),
+    "fewer classes": (lambda p: rewrite(p, names=["cat"]), "has 1 classes and the model 80"),
+    "other classes": (lambda p: rewrite(p, names=[f"x{n}" for n in range(80)]), "other classes"),
+    "no images": (no_images, "no usable image"),
+    "only bad images": (bad_images, "no usable image"),
+    "no labels": (no_labels, "has a labelled object"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_bad_data_is_refused_in_one_sentence(data: Path, kind: str) -> None:
+    damage, words = DAMAGE[kind]
+    damage(data)
+    with pytest.raises(UserError, match=words):
+        stream(data)
+
+
+def test_other_tasks_are_refused(data: Path) -> None:
+    with pytest.raises(UserError, match="classify"):
+        Stream(DataSettings(data), "classify", CLASSES)
+
+
+def test_a_script_in_the_description_is_not_run(data: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    rewrite(data, download=f"open({str(mark)!r}, 'w').close()", train="nowhere")
+    with pytest.raises(UserError):
+        stream(data)
+    assert not mark.exists()
+
+
+def test_evaluation_of_the_trained_network(shared_data: Path, trained: Path) -> None:
+    from core.pipeline import load
+
+    loaded = load(trained)
+    settings = DataSettings(
+        shared_data / "coco128/coco128.yaml", images=10**6, split="val", device="cpu"
+    )
+    before = snapshot(shared_data / "coco128")
+    accuracy = evaluate(loaded.model, settings, loaded.facts.classes)
+    assert accuracy.map50_95 == pytest.approx(0.4217, abs=0.002)
+    assert (accuracy.images, accuracy.skipped) == (32, 0)
+    assert snapshot(shared_data / "coco128") == before

@@ -1,0 +1,51 @@
+"""Tiny generated datasets: noise with coloured boxes, in the label format of every task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import yaml
+from PIL import Image
+
+BOXES = np.array([[0.3, 0.3, 0.4, 0.4], [0.7, 0.6, 0.3, 0.5]])
+LABELS = {
+    "detect": lambda c, x, y, w, h: [c, x, y, w, h],
+    "segment": lambda c, x, y, w, h: [c, *_corners(x, y, w, h)],
+    "obb": lambda c, x, y, w, h: [c, *_corners(x, y, w, h)],
+    "pose": lambda c, x, y, w, h: [0, x, y, w, h, *([x, y, 2] * 17)],
+}
+
+
+def _corners(x: float, y: float, w: float, h: float) -> list[float]:
+    left, right, top, bottom = x - w / 2, x + w / 2, y - h / 2, y + h / 2
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+def make_dataset(
+    folder: Path, classes: Mapping[int, str], task: str = "detect", images: int = 6, side: int = 96
+) -> Path:
+    """Write images, labels and a description; the same every time."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        (folder / "images" / split).mkdir(parents=True)
+        (folder / "labels" / split).mkdir(parents=True)
+        for number in range(images):
+            pixels = rng.integers(0, 255, (side, side, 3), dtype=np.uint8)
+            lines = []
+            for box in BOXES:
+                x, y, w, h = box
+                span = [int(side * v) for v in (y - h / 2, y + h / 2, x - w / 2, x + w / 2)]
+                pixels[span[0] : span[1], span[2] : span[3]] = rng.integers(0, 255, 3)
+                label = LABELS[task](int(rng.integers(len(classes))), *box)
+                lines.append(" ".join(str(value) for value in label))
+            name = f"{number:03d}"
+            Image.fromarray(pixels).save(folder / "images" / split / f"{name}.png")
+            (folder / "labels" / split / f"{name}.txt").write_text("\n".join(lines))
+    description = {"train": "images/train", "val": "images/val", "names": dict(classes)}
+    if task == "pose":
+        description["kpt_shape"] = [17, 3]
+    path = folder / "data.yaml"
+    path.write_text(yaml.safe_dump(description))
+    return path
