@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +14,7 @@ from core.errors import UserError
 from core.files import sha256_of
 from core.graph.cache import cache_path, read_table, write_table
 from core.graph.table import ChannelTable
-from core.plan.predict import LayerChange, Prediction, predict_plan
+from core.plan.predict import Prediction, predict_plan
 from core.plan.resolve import Resolution, Resolver, Scores
 from core.plan.schema import Plan
 from core.plan.target import meet_target
@@ -253,6 +250,7 @@ def prune(
     UserError
         For a plan that removes nothing or does not fit, or a file that cannot be written.
     """
+    from core.prune.record import record
     from core.prune.surgery import cut_network
     from core.prune.verify import verify_networks
 
@@ -289,7 +287,7 @@ def prune(
             model,
             written,
             train_args=loaded.train_args,
-            history=[*loaded.facts.history, _record(loaded, plan, prediction, verification)],
+            history=[*loaded.facts.history, record(loaded, plan, prediction, verification)],
             forbidden=[loaded.facts.path],
         )
     progress(1.0, "Done")
@@ -357,50 +355,6 @@ def _nothing(prediction: Prediction) -> UserError:
         "The plan removes nothing: its ratios are too small for the rounding.",
         "Raise the ratios, or lower round_to.",
     )
-
-
-def _record(
-    loaded: Loaded, plan: Plan, prediction: Prediction, verification: Verification
-) -> dict[str, Any]:
-    """What goes into the checkpoint: plan, source, and the original channels that survive."""
-    earlier = loaded.facts.history[-1]["original"] if loaded.facts.history else {}
-    return {
-        "version": 1,
-        "secateur": metadata.version("secateur"),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "source": {
-            "name": Path(loaded.facts.path).name,
-            "sha256": loaded.facts.sha256,
-            "family": loaded.facts.family,
-        },
-        "plan": plan.to_json(),
-        "before": {"parameters": prediction.before.parameters, "macs": prediction.before.macs},
-        "after": {"parameters": prediction.after.parameters, "macs": prediction.after.macs},
-        "relative_error": verification.relative_error,
-        "kept": {
-            change.name: {
-                "inputs": list(change.kept_inputs),
-                "outputs": list(change.kept_outputs),
-            }
-            for change in prediction.layers
-        },
-        "original": _original_indices(prediction.layers, earlier),
-    }
-
-
-def _original_indices(
-    layers: tuple[LayerChange, ...], earlier: Mapping[str, Any]
-) -> dict[str, dict[str, list[int]]]:
-    """Kept channels as indices of the very first network, through every earlier pruning."""
-    result = {name: dict(sides) for name, sides in earlier.items()}
-    for change in layers:
-        before = earlier.get(change.name)
-        sides = {"inputs": change.kept_inputs, "outputs": change.kept_outputs}
-        result[change.name] = {
-            side: [before[side][n] for n in kept] if before else list(kept)
-            for side, kept in sides.items()
-        }
-    return result
 
 
 def _stored_removal(analysis: Analysis, facts: Facts) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -27,6 +27,6 @@ def fpgm(model: nn.Module, table: ChannelTable, seed: int = 0) -> NDArray[np.flo
 
 
 def _scores(rows: Tensor) -> Tensor:
-    distances: Tensor = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
+    distances: Tensor = torch.cdist(rows, rows, compute_mode="use_mm_for_euclid_dist")
     mean: Tensor = distances.mean(1) / math.sqrt(rows.shape[1])
     return mean
