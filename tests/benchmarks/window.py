@@ -96,7 +96,7 @@ def opened_window(family: str) -> tuple[Any, Any, Any]:
 
 
 def ticks(window: Any, rounds: int) -> dict[str, float]:
-    """Milliseconds until a slider tick on all blocks has brought all numbers and colours to date."""
+    """Milliseconds until a slider tick on all blocks has brought all numbers and colours along."""
     from PySide6.QtWidgets import QApplication
 
     from app import commands
