@@ -38,6 +38,7 @@ class Docks(QObject):
         self._menu: QMenu | None = None
         window.setCorner(Qt.Corner.BottomRightCorner, AREAS["right"])
         window.setDockNestingEnabled(True)
+        window.setAnimated(False)  # each animated change leaves memory behind in Qt
         last: dict[str, QDockWidget] = {}
         for spec in PANELS:
             dock = QDockWidget(spec.title, window)
@@ -54,6 +55,8 @@ class Docks(QObject):
         self.by_id["blocks"].raise_()
         self._wanted: QByteArray | None = None
         self._first = QByteArray()
+        self._shown: list[QDockWidget] = []
+        self._front: list[QDockWidget] = []
         self._session.modelChanged.connect(self._model_changed)
 
     def fill_menu(self, menu: QMenu) -> None:
@@ -117,12 +120,22 @@ class Docks(QObject):
             self._menu.setEnabled(not empty)
         for action in self.actions:
             action.setEnabled(not empty)
+        # Hidden panels keep their place and only need showing. Qt's restoreState, which leaves
+        # some 80 kB behind each time, is for the first model: which tab was in front is known
+        # only once the panels have been on the screen.
         if empty and self._wanted is None:
             self._wanted = self._window.saveState()
-            for dock in self.by_id.values():
+            self._shown = [dock for dock in self.by_id.values() if not dock.isHidden()]
+            self._front = [dock for dock in self._shown if not dock.visibleRegion().isEmpty()]
+            for dock in self._shown:
                 dock.hide()
         elif not empty and self._wanted is not None:
             state, self._wanted = self._wanted, None
-            self._window.restoreState(state)
+            if not self._front:
+                self._window.restoreState(state)
+            for dock in self._shown:
+                dock.show()
+            for dock in self._front:
+                dock.raise_()
             if state == self._first:
                 self._size()

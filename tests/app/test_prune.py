@@ -88,6 +88,7 @@ def test_every_family_is_opened_pruned_and_saved(window, qtbot, tmp_path, answer
         loaded = core.load(output)
         parameters = sum(p.numel() for p in loaded.model.parameters())
         assert parameters == session.prediction.after.parameters, name
+        assert core.verify(core.load(name), loaded).passed, name
         session.undo_stack.setClean()
         session._extra_unsaved = False
 
