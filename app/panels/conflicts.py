@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SETTLE_MS = 200
 SHOWN_REFUSALS = 3
 KINDS = {
-    "input": "its inputs are too many",
+    "input": "its inputs do not match",
     "normalisation": "its BatchNorm is too wide",
     "depthwise": "it must follow its input",
     "shortcut": "the two sides of an add differ",
@@ -44,7 +44,7 @@ class ConflictsPanel(OnScreen, QWidget):
         self.intro = label(INTRO["none"], "muted")
         self.model: TableModel[tuple[int, Any]] = TableModel(_COLUMNS, self)
         self.view = table_view(self.model, "What would break without Secateur")
-        for number, width in enumerate((36, 180, 210, 430)):
+        for number, width in enumerate((36, 180, 250, 400)):
             self.view.setColumnWidth(number, width)
         self.view.activated.connect(self._go)
         self.view.clicked.connect(self._go)
@@ -190,7 +190,7 @@ _COLUMNS: list[Column[tuple[int, Any]]] = [
     Column("Layer", lambda r: r[1].layer, tip="The layer that would have to be repaired"),
     Column(
         "What is wrong",
-        lambda r: f"{KINDS.get(r[1].kind, r[1].kind)} ({r[1].got} for {r[1].expected})",
+        lambda r: f"{KINDS.get(r[1].kind, r[1].kind)} ({r[1].got}, not {r[1].expected})",
         tip="Channels it meets, and channels it was built for",
     ),
     Column("Why it is touched", lambda r: r[1].reason, tip="The path from what you selected"),
