@@ -219,7 +219,9 @@ class Resolver:
 
     # ---- constraints --------------------------------------------------------------------------
 
-    def _balance(self, removed: Mask, free: Mask, touched: Sequence[int]) -> None:
+    def _balance(
+        self, removed: Mask, free: Mask, touched: Sequence[int], *, may_raise: bool = True
+    ) -> None:
         """Give all pieces of each split the same count: raise the others, else give back.
 
         ``touched`` are the splits that may be uneven; levelling one may make others so.
@@ -231,7 +233,7 @@ class Resolver:
             for number in touched:
                 counts = [piece.gone(removed) for piece in pieces[number]]
                 if len(set(counts)) > 1:
-                    _level(pieces[number], removed, free, attempt < rounds)
+                    _level(pieces[number], removed, free, may_raise and attempt < rounds)
                     changed = True
             if not changed:
                 return
@@ -244,7 +246,10 @@ class Resolver:
                     removed[piece.atoms] = False
 
     def _keep_floor(self, plan: Plan, removed: Mask, free: Mask) -> None:
-        """Give channels back where a layer would fall below the floor."""
+        """Give channels back where a layer would fall below the floor.
+
+        From here on channels only come back, so this ends.
+        """
         floors = np.minimum(self.table.out_counts, plan.minimum_channels)
         while True:
             short = np.flatnonzero(compute_widths(self.table, removed).outputs < floors)
@@ -253,7 +258,7 @@ class Resolver:
             part = self.axes.ranked(self.table.outputs(int(short[0])))
             kept = part.total - part.gone(removed)
             _give_back(part, int(floors[short[0]]) - kept, removed)
-            self._balance(removed, free, range(len(self.axes.pieces)))
+            self._balance(removed, free, range(len(self.axes.pieces)), may_raise=False)
 
 
 def _remove_least(part: Part, goal: int, able: Mask, removed: Mask) -> None:
