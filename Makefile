@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test lint bench bundle clean
+.PHONY: setup run test lint bench screenshots bundle clean
 
 setup: $(STAMP)
 
@@ -17,8 +17,10 @@ $(STAMP): pyproject.toml scripts/system-libs.sh
 run: setup
 	@$(BIN)/python scripts/run_demo.py
 
+# Two processes apart: the engine's tests run without Qt, the window's without torch.
 test: setup lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/core
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/app
 
 lint: setup
 	$(BIN)/ruff check .
@@ -28,6 +30,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.window
+
+screenshots: setup
+	$(BIN)/python scripts/screenshots.py
 
 bundle: setup
 	$(BIN)/pyinstaller --noconfirm build.spec

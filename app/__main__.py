@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-COMMANDS = ("inspect", "predict", "why", "prune", "verify")
+
+def _command_line(arguments: list[str]) -> int:
+    from core.cli import main as command_line
+
+    return command_line(arguments)
+
+
+def _engine(arguments: list[str]) -> int:
+    from core.engine import main as engine
+
+    return engine(arguments[1:])
+
+
+def _window(arguments: list[str]) -> int:
+    from app.application import run
+
+    return run(arguments)
+
+
+COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
+    **dict.fromkeys(("inspect", "predict", "why", "prune", "verify"), _command_line),
+    "engine": _engine,
+}
+"""First words that are not a file to open."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line for a known command or an option; open the window otherwise."""
+    """Run the command named first, or open the window on the files named."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    from core.cli import main as command_line
-
     if not arguments:
-        arguments = ["--help"]
-    return command_line(arguments)
+        return _window([])
+    start = COMMANDS.get(arguments[0])
+    if start is None:
+        start = _command_line if arguments[0].startswith("-") else _window
+    return start(arguments)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ never outlives its window.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import queue
@@ -227,7 +228,7 @@ class Engine:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._cancelled: set[int] = set()
+        self._cancelled: set[str] = set()
         self._stopping = False
         self._models = Models()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
@@ -252,10 +253,12 @@ class Engine:
             except ValueError:
                 print(f"not a request: {line!r}", file=sys.stderr)
                 continue
-            if not isinstance(request, dict) or request.get("quit"):
+            if not isinstance(request, dict):
+                print(f"not a request: {line!r}", file=sys.stderr)
+            elif request.get("quit"):
                 break
-            if "cancel" in request:
-                self._cancelled.add(int(request["cancel"]))
+            elif "cancel" in request:
+                self._cancelled.add(str(request["cancel"]))
             else:
                 self._queue.put(request)
 
@@ -296,7 +299,7 @@ class Engine:
         number, name = request.get("id"), str(request.get("job"))
 
         def progress(fraction: float, text: str) -> None:
-            if number in self._cancelled or self._stopping:
+            if str(number) in self._cancelled or self._stopping:
                 raise CancelledError
             event = {"event": "progress", "fraction": round(fraction, 4), "text": text}
             self._channel.send({"id": number, **event})
@@ -368,6 +371,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if sys.stdin is None or sys.stdout is None:
         return 2
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     engine = Engine(_own_channel())
     engine.start()
     with contextlib.suppress(KeyboardInterrupt):

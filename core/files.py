@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +15,16 @@ from core.errors import UserError
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as lower-case hexadecimal."""
+    """Return the SHA-256 of a file as lower-case hexadecimal.
+
+    A file is read once for as long as its inode, size and time of change stay the same.
+    """
+    facts = path.stat()
+    return _sha256(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, *_unchanged: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

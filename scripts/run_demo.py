@@ -40,12 +40,12 @@ def headless() -> int:
     screenshot = ROOT / "scripts" / "screenshots.py"
     if screenshot.exists():
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-        command = [sys.executable, str(screenshot), "--only", "selection", "--into", str(OUTPUT)]
+        command = [sys.executable, str(screenshot), str(OUTPUT / "screenshots")]
         failed |= bool(subprocess.call(command, cwd=ROOT, env=environment))
     print(
         "\nFailed."
         if failed
-        else f"\nDone: {OUTPUT} holds the plan, the pruned network and a screenshot."
+        else f"\nDone: {OUTPUT} holds the plan, the pruned network and screenshots."
     )
     return int(failed)
 

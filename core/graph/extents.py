@@ -94,17 +94,18 @@ class Extents:
     def __init__(self) -> None:
         self.missing: set[int] = set()
         self.positions: dict[str, int] = {}
-        self._sides: dict[int, Extent] = {}
+        # Tensors are kept, so that no other can get the id of one that is gone.
+        self._sides: dict[int, tuple[torch.Tensor, Extent]] = {}
 
     def start(self, tensor: torch.Tensor, extent: Extent) -> None:
         """State the real sides of the image."""
-        self._sides[id(tensor)] = extent
+        self._sides[id(tensor)] = (tensor, extent)
 
     def carry(self, packet: Any, args: tuple[Any, ...], result: Any) -> None:
         """Work out the sides of an operation's results."""
         source = args[0][0] if args and isinstance(args[0], (list, tuple)) and args[0] else None
         source = args[0] if source is None and args else source
-        extent = self._sides.get(id(source))
+        extent = self.of(source) if isinstance(source, torch.Tensor) else None
         if extent is None or not isinstance(source, torch.Tensor):
             return
         rule = RULES.get(packet)
@@ -113,15 +114,16 @@ class Extents:
             if not isinstance(tensor, torch.Tensor) or tensor.ndim != 4 or after is None:
                 continue
             if rule is not None or tensor.shape[2:] == source.shape[2:]:
-                self._sides[id(tensor)] = after
+                self._sides[id(tensor)] = (tensor, after)
 
     def of(self, tensor: torch.Tensor) -> Extent | None:
         """Real sides of a feature map, or None."""
-        return self._sides.get(id(tensor))
+        known = self._sides.get(id(tensor))
+        return None if known is None else known[1]
 
     def count(self, name: str, args: tuple[Any, ...], block: int) -> None:
         """Count the positions a convolution is applied at."""
-        extent = self._sides.get(id(args[0]))
+        extent = self.of(args[0])
         if extent is None:
             self.missing.add(block)
             return

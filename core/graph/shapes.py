@@ -36,6 +36,7 @@ class ShapePass(TorchDispatchMode):
             id(parameter): name
             for name, module in model.named_modules()
             for parameter in module._parameters.values()
+            if parameter is not None
         }
         self._weights: dict[int, tuple[str, Tensor]] = {}
         self._stand_ins: dict[int, Tensor] = {}

@@ -109,8 +109,10 @@ class ChannelTrace(TorchDispatchMode):
         for name, module in model.named_modules():
             self.names[id(module)] = name
             for parameter in module._parameters.values():
-                self.parameters[id(parameter)] = (name, module)
-            self.buffers.update(id(buffer) for buffer in module._buffers.values())
+                if parameter is not None:
+                    self.parameters[id(parameter)] = (name, module)
+            own = (buffer for buffer in module._buffers.values() if buffer is not None)
+            self.buffers.update(id(buffer) for buffer in own)
 
     # ---- modules entered and left -------------------------------------------------------------
 
@@ -223,7 +225,7 @@ class ChannelTrace(TorchDispatchMode):
             rows, columns = np.nonzero((values != numbers[:, None]) & (values > 0))
             self.join(numbers[rows], values[rows, columns])
         result: Numbers = numbers.astype(np.int64)
-        if uniform and axis == 1 and tensor.shape[0] == 1:
+        if uniform and axis == 1 and tensor.shape[0] == 1 and self.is_traced(tensor):
             self._signatures[id(tensor)] = result
         return result
 
@@ -234,7 +236,8 @@ class ChannelTrace(TorchDispatchMode):
             values = tensor.numpy().reshape(tensor.shape[1], -1)
             if (values == values[:, :1]).all():
                 known = values[:, 0].astype(np.int64)
-                self._signatures[id(tensor)] = known
+                if self.is_traced(tensor):  # only those are kept, so that their ids stay theirs
+                    self._signatures[id(tensor)] = known
         return known
 
     def join(self, first: NDArray[Any], second: NDArray[Any]) -> None:

@@ -23,21 +23,30 @@ class Part:
         Distinct atoms.
     sizes : int64 array
         How many of the part's channels each atom holds (an attention head holds many).
+    single : bool
+        Whether every atom holds one.
     """
 
     total: int
     atoms: Ints
     sizes: NDArray[np.int64]
+    single: bool
 
     @classmethod
     def of(cls, atoms: Ints) -> Part:
         """Gather the distinct atoms of a run of channels."""
         distinct, sizes = np.unique(atoms[atoms >= 0], return_counts=True)
-        return cls(len(atoms), distinct.astype(np.int32), sizes)
+        return cls(len(atoms), distinct.astype(np.int32), sizes, bool((sizes == 1).all()))
+
+    def sorted_by(self, rank: NDArray[np.int64]) -> Part:
+        """Return the part with its atoms in order of importance, least first."""
+        order = np.argsort(rank[self.atoms])
+        return Part(self.total, self.atoms[order], self.sizes[order], self.single)
 
     def gone(self, removed: NDArray[np.bool_]) -> int:
         """Count channels removed."""
-        return int(self.sizes[removed[self.atoms]].sum())
+        gone = removed[self.atoms]
+        return int(np.count_nonzero(gone) if self.single else self.sizes[gone].sum())
 
 
 class Axes:
@@ -51,11 +60,16 @@ class Axes:
         )
         pieces_of = self._pieces_of_atoms()
         self.parts = {n: self._parts(table.outputs(n), pieces_of) for n in self.mixing}
-        self.splits_of_atom = {
-            atom: tuple({number for number, _ in own}) for atom, own in pieces_of.items()
+        self.splits_of_layer = {
+            n: tuple(
+                {number for a in table.outputs(n).tolist() for number, _ in pieces_of.get(a, ())}
+            )
+            for n in range(len(table.layers))
         }
         self.held = {n: table.outputs(n)[table.outputs(n) >= 0] for n in range(len(table.layers))}
         self.block_outputs = {b.index: set(b.out_atoms.tolist()) - {-1} for b in table.blocks}
+        self._rank: NDArray[np.int64] | None = None
+        self._ranked_by: NDArray[np.float64] | None = None
         self._targets: dict[tuple[int, str], list[tuple[int, NDArray[np.bool_] | None]]] = {}
 
     def _pieces_of_atoms(self) -> dict[int, tuple[tuple[int, int], ...]]:
@@ -74,9 +88,28 @@ class Axes:
             groups.setdefault(pieces_of.get(atom, ()), []).append(atom)
         return tuple(Part.of(np.array(group, np.int32)) for group in groups.values())
 
+    def rank(self, scores: NDArray[np.float64]) -> None:
+        """Put the atoms of all parts in order of importance, unless they are already.
+
+        Scores change far less often than ratios: sorting once serves every tick of a slider.
+        """
+        if self._ranked_by is not None and np.array_equal(self._ranked_by, scores):
+            return
+        self._ranked_by = scores.copy()
+        rank = np.empty(len(scores), np.int64)
+        rank[np.argsort(scores, kind="stable")] = np.arange(len(scores))
+        self._rank = rank
+        self.parts = {n: tuple(p.sorted_by(rank) for p in own) for n, own in self.parts.items()}
+        self.pieces = tuple(tuple(p.sorted_by(rank) for p in own) for own in self.pieces)
+
+    def ranked(self, atoms: Ints) -> Part:
+        """Gather a run of channels in order of importance."""
+        part = Part.of(atoms)
+        return part if self._rank is None else part.sorted_by(self._rank)
+
     def parts_of(self, layer: int) -> tuple[Part, ...]:
         """Parts of any layer, a follower's too."""
-        return self.parts.get(layer) or (Part.of(self.table.outputs(layer)),)
+        return self.parts.get(layer) or (self.ranked(self.table.outputs(layer)),)
 
     def targets(self, block: int, scope: str) -> list[tuple[int, NDArray[np.bool_] | None]]:
         """Layers of a block that a scope speaks of.

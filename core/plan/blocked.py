@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask
 
@@ -90,11 +88,10 @@ class Refusals:
         if done:
             text = f"{entry.label} is covered already by an earlier line."
             return Blocked(entry.label, "selected", text)
-        flat = np.arange(self.table.atom_count, dtype=float)
         for step in range(1, 101):
             ratio = step / 100
             bigger = entry.model_copy(update={"ratio": ratio})
-            if ratio > (entry.ratio or 0) and self.resolver.trial(bigger, plan, flat, free).any():
+            if ratio > (entry.ratio or 0) and self.resolver.trial(bigger, plan, free).any():
                 text = (
                     f"A ratio of {entry.ratio:g} removes nothing from {entry.label}: kept counts "
                     f"are multiples of {plan.round_to}, halves of a split keep equal counts and "

@@ -90,6 +90,8 @@ class Explainer:
     def __init__(self, table: ChannelTable) -> None:
         self.table = table
         self._members = [set(t[t >= 0].tolist()) for t in table.tensors]
+        self._outs = [set(table.outputs(n).tolist()) - {-1} for n in range(len(table.layers))]
+        self._ins = [set(table.inputs(n).tolist()) - {-1} for n in range(len(table.layers))]
         self._links: dict[int, list[tuple[int, Step]]] = {}
         self._made: dict[int, int] = {}
         self._read: dict[int, list[int]] = {}
@@ -123,14 +125,13 @@ class Explainer:
             None when no channel of the source reaches the target.
         """
         table = self.table
-        own = set(table.outputs(source).tolist()) - {-1}
-        carried = own & atoms if atoms is not None else own
+        carried = self._outs[source] if atoms is None else self._outs[source] & atoms
         relation = "reads"
-        reached = carried & set(table.inputs(target).tolist())
+        reached = carried & self._ins[target]
         goals = set(self._read.get(target, []))
         if not table.layers[target].mixes or not reached:
             relation = "reads" if reached and table.layers[target].mixes else "shares"
-            shared = carried & set(table.outputs(target).tolist())
+            shared = carried & self._outs[target]
             if not reached and shared:
                 reached, goals = shared, {self._made.get(target, -1)}
         if not reached or source not in self._made or source == target:
@@ -204,19 +205,19 @@ class Explainer:
         """Say in one line why a layer (or a module, by name) is affected by a plan."""
         if layer < 0:
             return f"{owner} stores the width its channels had"
-        removed = set(np.flatnonzero(resolution.removed).tolist())
+        gone = set(np.flatnonzero(resolution.removed).tolist())
+        touched = (self._ins[layer] | self._outs[layer]) & gone
         best: Path | None = None
         for source in resolution.selected:
-            path = self.path(source, layer, removed)
+            if self._outs[source].isdisjoint(touched):
+                continue
+            path = self.path(source, layer, touched)
             if path is not None and (best is None or len(path.hops) < len(best.hops)):
                 best = path
         if best is not None:
             return best.text
         name = self.table.layers[layer].name
         for split in self.table.splits:
-            touched = set(self.table.outputs(layer).tolist()) | set(
-                self.table.inputs(layer).tolist()
-            )
             if any(touched & set(piece.tolist()) for piece in split.pieces):
                 return f"{name} follows: the parts of the split in {split.owner} keep equal counts"
         return f"{name} follows through layers that change on the way"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.plan.axes import Axes, Part
 from core.plan.blocked import Blocked, Refusals
 from core.plan.independent import independent_blocks, why_not_independent
 from core.plan.schema import Entry, Plan
-from core.plan.widths import Mask
+from core.plan.widths import Mask, compute_widths
 
 __all__ = ["Blocked", "Resolution", "Resolver", "Scores"]
 
@@ -70,20 +71,24 @@ class Resolver:
             When the plan names a block, layer or channel the network does not have.
         """
         self._check_names(plan)
+        self.axes.rank(scores)
         free = self.free_atoms(plan)
         removed = np.zeros(self.table.atom_count, bool)
         selected: set[int] = set()
         blocked: list[Blocked] = []
+        touched: set[int] = set()
         following = (*plan.selection[1:], None)
         for entry, after in zip(plan.selection, following, strict=False):
             if entry.channels is not None:
-                selected.add(self._take_channels(entry, free, removed, blocked))
+                number = self._take_channels(entry, free, removed, blocked)
+                selected.add(number)
+                touched.update(self.axes.splits_of_layer[number])
                 if after is None or after.channels is None:
                     # Only once all exact channels in a row are taken: they may balance each other.
-                    self._balance(removed, free, scores)
+                    self._balance(removed, free, tuple(sorted(touched)))
             else:
-                selected.update(self._take_ratio(entry, plan, scores, free, removed, blocked))
-        self._keep_floor(plan, removed, free, scores)
+                selected.update(self._take_ratio(entry, plan, free, removed, blocked))
+        self._keep_floor(plan, removed, free)
         own = [n for n in sorted(selected) if removed[self.axes.held[n]].any()]
         return Resolution(removed, tuple(own), tuple(blocked))
 
@@ -183,7 +188,6 @@ class Resolver:
         self,
         entry: Entry,
         plan: Plan,
-        scores: Scores,
         free: Mask,
         removed: Mask,
         blocked: list[Blocked],
@@ -195,104 +199,111 @@ class Resolver:
                 blocked.append(Blocked(entry.label, "independent", reason, nearest))
                 return []
         before = removed.copy()
-        targets = self._take(entry, plan, scores, free, removed)
+        targets = self._take(entry, plan, free, removed)
         if entry.ratio and not (removed & ~before).any():
             blocked.append(self.refusals.nothing(entry, plan, free, before))
         return [number for number, _ in targets]
 
-    def _take(
-        self, entry: Entry, plan: Plan, scores: Scores, free: Mask, removed: Mask
-    ) -> list[Target]:
+    def _take(self, entry: Entry, plan: Plan, free: Mask, removed: Mask) -> list[Target]:
         targets = self.targets(entry)
+        touched: set[int] = set()
         for number, allowed in targets:
             able = free if allowed is None else free & allowed
             for part in self.axes.parts_of(number):
                 goal = part.total - _kept_count(part.total, float(entry.ratio or 0), plan)
-                _remove_least(part, goal, scores, able, removed)
-        self._balance(removed, free, scores)
+                _remove_least(part, goal, able, removed)
+            touched.update(self.axes.splits_of_layer[number])
+        self._balance(removed, free, tuple(sorted(touched)))
         return targets
 
-    def trial(self, entry: Entry, plan: Plan, scores: Scores, free: Mask) -> Mask:
+    def trial(self, entry: Entry, plan: Plan, free: Mask) -> Mask:
         """Return what one entry alone would remove."""
         removed = np.zeros(self.table.atom_count, bool)
-        self._take(entry, plan, scores, free, removed)
+        self._take(entry, plan, free, removed)
         return removed
 
     # ---- constraints --------------------------------------------------------------------------
 
-    def _balance(self, removed: Mask, free: Mask, scores: Scores) -> None:
-        """Give all pieces of each split the same count: raise the others, else give back."""
-        rounds = 2 * len(self.axes.pieces) + 1
+    def _balance(
+        self, removed: Mask, free: Mask, touched: Sequence[int], *, may_raise: bool = True
+    ) -> None:
+        """Give all pieces of each split the same count: raise the others, else give back.
+
+        ``touched`` are the splits that may be uneven; levelling one may make others so.
+        """
+        pieces = self.axes.pieces
+        rounds = 2 * len(pieces) + 1
         for attempt in range(2 * rounds):
             changed = False
-            for pieces in self.axes.pieces:
-                counts = [piece.gone(removed) for piece in pieces]
+            for number in touched:
+                counts = [piece.gone(removed) for piece in pieces[number]]
                 if len(set(counts)) > 1:
-                    _level(pieces, removed, free, scores, attempt < rounds)
+                    _level(pieces[number], removed, free, may_raise and attempt < rounds)
                     changed = True
             if not changed:
                 return
+            touched = range(len(pieces))
         # Giving back only ever shrinks the selection, so the loop above ends; should a network
         # tie splits in a way it does not settle, those splits are left whole.
-        for pieces in self.axes.pieces:
-            if len({piece.gone(removed) for piece in pieces}) > 1:
-                for piece in pieces:
+        for own in pieces:
+            if len({piece.gone(removed) for piece in own}) > 1:
+                for piece in own:
                     removed[piece.atoms] = False
 
-    def _keep_floor(self, plan: Plan, removed: Mask, free: Mask, scores: Scores) -> None:
-        """Give channels back where a layer would fall below the floor."""
-        kept = np.append(~removed, True)
-        for number in range(len(self.table.layers)):
-            atoms = self.table.outputs(number)
-            floor = min(len(atoms), plan.minimum_channels)
-            if kept[atoms].sum() >= floor:
-                continue
-            part = Part.of(atoms)
-            _give_back(part, floor - (part.total - part.gone(removed)), removed, scores)
-            self._balance(removed, free, scores)
-            self._keep_floor(plan, removed, free, scores)
-            return
+    def _keep_floor(self, plan: Plan, removed: Mask, free: Mask) -> None:
+        """Give channels back where a layer would fall below the floor.
+
+        From here on channels only come back, so this ends.
+        """
+        floors = np.minimum(self.table.out_counts, plan.minimum_channels)
+        while True:
+            short = np.flatnonzero(compute_widths(self.table, removed).outputs < floors)
+            if not len(short):
+                return
+            part = self.axes.ranked(self.table.outputs(int(short[0])))
+            kept = part.total - part.gone(removed)
+            _give_back(part, int(floors[short[0]]) - kept, removed)
+            self._balance(removed, free, range(len(self.axes.pieces)), may_raise=False)
 
 
-def _remove_least(part: Part, goal: int, scores: Scores, able: Mask, removed: Mask) -> None:
+def _remove_least(part: Part, goal: int, able: Mask, removed: Mask) -> None:
     """Remove the least important atoms of a part until ``goal`` channels are gone."""
     missing = goal - part.gone(removed)
     if missing <= 0:
         return
     usable = able[part.atoms] & ~removed[part.atoms]
-    atoms, sizes = part.atoms[usable], part.sizes[usable]
-    order = np.argsort(scores[atoms], kind="stable")
-    if (sizes == 1).all():
-        removed[atoms[order[:missing]]] = True
+    atoms = part.atoms[usable]
+    if part.single:
+        removed[atoms[:missing]] = True
         return
-    for place in order.tolist():
-        if sizes[place] <= missing:
-            removed[atoms[place]] = True
-            missing -= int(sizes[place])
+    for atom, size in zip(atoms.tolist(), part.sizes[usable].tolist(), strict=True):
+        if size <= missing:
+            removed[atom] = True
+            missing -= size
 
 
-def _give_back(part: Part, surplus: int, removed: Mask, scores: Scores) -> None:
+def _give_back(part: Part, surplus: int, removed: Mask) -> None:
     """Keep the most important removed atoms of a part until ``surplus`` channels are back."""
-    atoms = part.atoms[removed[part.atoms]]
-    sizes = part.sizes[removed[part.atoms]]
-    for place in np.argsort(-scores[atoms], kind="stable").tolist():
+    if surplus <= 0:
+        return
+    gone = removed[part.atoms]
+    pairs = zip(part.atoms[gone][::-1].tolist(), part.sizes[gone][::-1].tolist(), strict=True)
+    for atom, size in pairs:
         if surplus <= 0:
             return
-        removed[atoms[place]] = False
-        surplus -= int(sizes[place])
+        removed[atom] = False
+        surplus -= size
 
 
-def _level(
-    pieces: tuple[Part, ...], removed: Mask, free: Mask, scores: Scores, may_raise: bool
-) -> None:
+def _level(pieces: tuple[Part, ...], removed: Mask, free: Mask, may_raise: bool) -> None:
     """Bring the pieces of one split to the same count."""
     if may_raise:
         goal = max(piece.gone(removed) for piece in pieces)
         for piece in pieces:
-            _remove_least(piece, goal, scores, free, removed)
+            _remove_least(piece, goal, free, removed)
     least = min(piece.gone(removed) for piece in pieces)
     for piece in pieces:
-        _give_back(piece, piece.gone(removed) - least, removed, scores)
+        _give_back(piece, piece.gone(removed) - least, removed)
 
 
 def _kept_count(total: int, ratio: float, plan: Plan) -> int:

@@ -25,19 +25,22 @@ def l2(model: nn.Module, table: ChannelTable, seed: int = 0) -> NDArray[np.float
 
 def _filter_size(model: nn.Module, table: ChannelTable, power: int) -> NDArray[np.float64]:
     """Mean size per weight, so that a 3 x 3 filter does not outweigh a pointwise one."""
+    import torch
+
     total = np.zeros(table.atom_count)
     members = np.zeros(table.atom_count)
     for number, layer in enumerate(table.layers):
         if not (layer.mixes or layer.kind.startswith("Conv")):
             continue
-        weight = getattr(model.get_submodule(layer.name), "weight").detach().double()  # noqa: B009
+        weight = getattr(model.get_submodule(layer.name), "weight").detach().float()  # noqa: B009
         if "Transpose" in layer.kind:
             weight = weight.transpose(0, 1) if layer.groups == 1 else weight
         atoms = table.outputs(number)
         if weight.shape[0] != len(atoms):
             continue
         flat = weight.reshape(len(atoms), -1)
-        size = flat.abs().mean(1) if power == 1 else flat.square().mean(1).sqrt()
+        size = torch.linalg.vector_norm(flat, power, dim=1).double()
+        size /= flat.shape[1] ** (1 / power)
         held = atoms >= 0
         np.add.at(total, atoms[held], size.numpy()[held])
         np.add.at(members, atoms[held], 1)

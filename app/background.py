@@ -1,0 +1,71 @@
+"""Short work off the window's thread that needs no engine: reading a cached table, a replay."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+Done = Callable[[Any], object]
+Failed = Callable[[Exception], object]
+
+
+class Background(QObject):
+    """Runs callables on a thread and hands their results back on this one.
+
+    Results of work that was replaced by newer work under the same key are dropped.
+    """
+
+    _finished = Signal(str, int, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = ThreadPoolExecutor(1, "background")
+        self._over = False
+        self._tickets = itertools.count()
+        self._newest: dict[str, tuple[int, Done, Failed | None]] = {}
+        self._finished.connect(self._receive)
+
+    def run(
+        self, key: str, work: Callable[[], Any], done: Done, failed: Failed | None = None
+    ) -> None:
+        """Run ``work``; call ``done`` with its result unless newer work came under the key."""
+        if self._over:
+            return
+        ticket = next(self._tickets)
+        self._newest[key] = (ticket, done, failed)
+        self._pool.submit(self._work, key, ticket, work)
+
+    def drop(self, key: str) -> None:
+        """Forget work that is under way; its result goes nowhere."""
+        self._newest.pop(key, None)
+
+    def shutdown(self) -> None:
+        """Wait for what runs; nothing is handed back any more."""
+        self._over = True
+        self._newest.clear()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _work(self, key: str, ticket: int, work: Callable[[], Any]) -> None:
+        if self._newest.get(key, (-1,))[0] != ticket:
+            return
+        try:
+            self._finished.emit(key, ticket, work(), None)
+        except Exception as error:
+            self._finished.emit(key, ticket, None, error)
+
+    @Slot(str, int, object, object)
+    def _receive(self, key: str, ticket: int, result: Any, error: Exception | None) -> None:
+        newest = self._newest.get(key)
+        if newest is None or newest[0] != ticket:
+            return
+        _, done, failed = self._newest.pop(key)
+        if error is None:
+            done(result)
+        elif failed is not None:
+            failed(error)
+        else:
+            raise error

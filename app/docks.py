@@ -1,0 +1,141 @@
+"""The panels' places: made, sized, remembered, and out of the way while no model is open."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QByteArray, QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu
+
+from app.context import Context
+from app.panels import PANELS
+from app.widgets import OnScreen
+
+AREAS = {
+    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "right": Qt.DockWidgetArea.RightDockWidgetArea,
+    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
+}
+ACROSS = {"model": 270, "plan": 370}
+DOWN = ({"blocks": 210}, {"plan": 430, "inspector": 380}, {"model": 430, "history": 150})
+
+
+class Docks(QObject):
+    """Makes and keeps the docks of a window.
+
+    Parameters
+    ----------
+    context : Context
+    window : QMainWindow
+    """
+
+    def __init__(self, context: Context, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._window, self._session, self._settings = window, context.session, context.settings
+        self.by_id: dict[str, QDockWidget] = {}
+        self.actions: list[QAction] = []
+        self._menu: QMenu | None = None
+        window.setCorner(Qt.Corner.BottomRightCorner, AREAS["right"])
+        window.setDockNestingEnabled(True)
+        window.setAnimated(False)  # each animated change leaves memory behind in Qt
+        last: dict[str, QDockWidget] = {}
+        for spec in PANELS:
+            dock = QDockWidget(spec.title, window)
+            dock.setObjectName(spec.id)
+            dock.setWidget(spec.make(context))
+            panel = dock.widget()
+            if isinstance(panel, OnScreen):
+                dock.visibilityChanged.connect(panel.set_shown)
+            window.addDockWidget(AREAS[spec.area], dock)
+            if spec.tab:
+                window.tabifyDockWidget(last[spec.area], dock)
+            last[spec.area] = dock
+            self.by_id[spec.id] = dock
+        self.by_id["blocks"].raise_()
+        self._wanted: QByteArray | None = None
+        self._first = QByteArray()
+        self._shown: list[QDockWidget] = []
+        self._front: list[QDockWidget] = []
+        self._session.modelChanged.connect(self._model_changed)
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """Fill a menu: go to a panel (Alt and a digit), or hide and show it."""
+        self._menu = menu
+        for number, (name, dock) in enumerate(self.by_id.items(), 1):
+            action = QAction(f"Go to {dock.windowTitle()}", self)
+            action.setShortcut(QKeySequence(f"Alt+{number}"))
+            action.triggered.connect(partial(self.go_to, name))
+            menu.addAction(action)
+            self.actions.append(action)
+        menu.addSeparator()
+        for dock in self.by_id.values():
+            menu.addAction(dock.toggleViewAction())
+
+    def go_to(self, name: str, *_: object) -> None:
+        """Show a panel in front, with the keyboard in it."""
+        dock = self.by_id[name]
+        dock.show()
+        dock.raise_()
+        panel = dock.widget()
+        inside = panel.nextInFocusChain() if panel.focusProxy() is None else panel
+        inside.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def settle(self) -> None:
+        """Size the panels, then put them where the person left them; call once all is made."""
+        self._size()
+        self._first = self._window.saveState()
+        geometry, state = self._settings.layout()
+        if geometry.size():
+            self._window.restoreGeometry(geometry)
+        if state.size():
+            self._window.restoreState(state)
+        self._model_changed()
+
+    def _size(self) -> None:
+        for table, orientation in (
+            (ACROSS, Qt.Orientation.Horizontal),
+            *((heights, Qt.Orientation.Vertical) for heights in DOWN),
+        ):
+            docks = [self.by_id[name] for name in table]
+            self._window.resizeDocks(docks, list(table.values()), orientation)
+
+    def reset(self) -> None:
+        """Put every panel in its first place."""
+        self._window.restoreState(self._first)
+        self._size()
+        if self._wanted is not None:
+            self._wanted = None
+            self._model_changed()
+
+    def save(self) -> None:
+        """Remember where everything is."""
+        state = self._wanted if self._wanted is not None else self._window.saveState()
+        self._settings.set_layout(self._window.saveGeometry(), state)
+
+    def _model_changed(self) -> None:
+        """Panels about no model would only be grey: they come and go with it."""
+        empty = self._session.model is None
+        if self._menu is not None:
+            self._menu.setEnabled(not empty)
+        for action in self.actions:
+            action.setEnabled(not empty)
+        # Hidden panels keep their place and only need showing. Qt's restoreState, which leaves
+        # some 80 kB behind each time, is for the first model: which tab was in front is known
+        # only once the panels have been on the screen.
+        if empty and self._wanted is None:
+            self._wanted = self._window.saveState()
+            self._shown = [dock for dock in self.by_id.values() if not dock.isHidden()]
+            self._front = [dock for dock in self._shown if not dock.visibleRegion().isEmpty()]
+            for dock in self._shown:
+                dock.hide()
+        elif not empty and self._wanted is not None:
+            state, self._wanted = self._wanted, None
+            if not self._front:
+                self._window.restoreState(state)
+            for dock in self._shown:
+                dock.show()
+            for dock in self._front:
+                dock.raise_()
+            if state == self._first:
+                self._size()

@@ -1,0 +1,143 @@
+"""Bugs: logged whole, and shown with the log. What a person can mend never comes here."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import platformdirs
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.jobs.protocol import Failure
+from app.session import Session
+from app.widgets import label
+
+
+def log_path() -> Path:
+    """Return the file that bugs are written to, the command line's and the engine's too."""
+    return Path(platformdirs.user_log_dir("secateur")) / "secateur.log"
+
+
+class BugDialog(QDialog):
+    """Says that Secateur made a mistake, and offers the log."""
+
+    def __init__(self, message: str, details: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("A fault of Secateur")
+        self.resize(640, 360)
+        self.details = QPlainTextEdit(details)
+        self.details.setReadOnly(True)
+        self.details.setAccessibleName("Details of the fault")
+        copy = QPushButton("Copy details")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))
+        show = QPushButton("Show the log")
+        show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_path()))))
+        close = QPushButton("Go on")
+        close.setDefault(True)
+        close.clicked.connect(self.accept)
+        buttons = QHBoxLayout()
+        for part in (copy, show):
+            buttons.addWidget(part)
+        buttons.addStretch(1)
+        buttons.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 12)
+        layout.addWidget(
+            label("Something went wrong that should not have. It is not your fault.", "heading")
+        )
+        layout.addWidget(label(message))
+        layout.addWidget(
+            label(
+                "Your plan is as it was, and is kept for recovery. Please report "
+                "this with the details below.",
+                "muted",
+            )
+        )
+        layout.addWidget(self.details, 1)
+        layout.addLayout(buttons)
+
+
+class ErrorReporter(QObject):
+    """Takes in everything that went wrong.
+
+    Parameters
+    ----------
+    session : Session
+        Failures that a person can mend become its messages.
+    window : QWidget
+    """
+
+    _caught = Signal(str, str)
+
+    def __init__(self, session: Session, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._window = session, window
+        self._dialog: BugDialog | None = None
+        self._caught.connect(self._show)
+        self._previous = (sys.excepthook, threading.excepthook)
+
+    def install(self) -> None:
+        """Catch what nothing else catches, on any thread."""
+        sys.excepthook = self._on_exception
+        threading.excepthook = self._on_thread_exception
+
+    def uninstall(self) -> None:
+        """Put the hooks back that were there before."""
+        sys.excepthook, threading.excepthook = self._previous
+
+    def failed(self, failure: Failure) -> None:
+        """Show why a job failed."""
+        if failure.bug:
+            self._show(failure.message, failure.trace or failure.message)
+            return
+        self._session.say(failure.message, failure.hint, "error", layers=failure.layers)
+
+    def _on_exception(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+            return
+        details = "".join(traceback.format_exception(kind, error, trace))
+        write_log(details)
+        if sys.stderr is not None:
+            print(details, file=sys.stderr)
+        self._caught.emit(f"{kind.__name__}: {error}", details)
+
+    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            self._on_exception(args.exc_type, args.exc_value, args.exc_traceback)
+
+    def _show(self, message: str, details: str) -> None:
+        if self._dialog is not None:
+            return  # one at a time: faults often come in swarms
+        self._dialog = BugDialog(message, details, self._window)
+        self._dialog.finished.connect(self._closed)
+        self._dialog.open()
+
+    def _closed(self) -> None:
+        if self._dialog is not None:
+            self._dialog.deleteLater()
+            self._dialog = None
+
+
+def write_log(details: str) -> None:
+    """Add to the log; a log that cannot be written is no second fault."""
+    with contextlib.suppress(OSError):
+        path = log_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(details + "\n")

@@ -1,0 +1,1 @@
+"""Slow work: a worker on a QThread that owns one engine process."""

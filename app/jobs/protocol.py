@@ -1,0 +1,90 @@
+"""The window's side of the line protocol: requests out, events in. No Qt here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TERMINAL = frozenset({"done", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A job with all its inputs.
+
+    Attributes
+    ----------
+    number : int
+        Names the job in every event about it.
+    job : str
+        ``open``, ``scores``, ``prune`` or ``verify``.
+    args : dict
+        Plain data.
+    """
+
+    number: int
+    job: str
+    args: Mapping[str, Any]
+
+    def message(self) -> dict[str, Any]:
+        """Return what goes over the line."""
+        return {"id": self.number, "job": self.job, "args": dict(self.args)}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed; ``bug`` tells a fault of Secateur from what a person can mend."""
+
+    message: str
+    hint: str = ""
+    layers: tuple[str, ...] = ()
+    bug: bool = False
+    log: str = ""
+    trace: str = ""
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Failure:
+        """Read a ``failed`` event."""
+        return cls(
+            str(event.get("message") or "The job failed."),
+            str(event.get("hint") or ""),
+            tuple(event.get("layers") or ()),
+            bool(event.get("bug")),
+            str(event.get("log") or ""),
+            str(event.get("trace") or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Where the engine is.
+
+    Attributes
+    ----------
+    phase : str
+        ``off``, ``starting``, ``ready``, ``restarting`` or ``broken``.
+    device : str
+        What it computes on, once ready.
+    facts : dict
+        The whole ``ready`` event.
+    """
+
+    phase: str
+    device: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """Write one message as a line."""
+    return json.dumps(message).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """Read one line; None for anything that is not a message."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None

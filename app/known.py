@@ -1,0 +1,41 @@
+"""Models that were open before: their tables and rankings are on disk, and need no engine."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from core.checkpoint.facts import Facts
+    from core.graph.table import ChannelTable
+
+
+@dataclass(frozen=True)
+class Known:
+    """Everything needed to show a model; ``scores`` may have to be asked of the engine."""
+
+    facts: Facts
+    table: ChannelTable
+    scores: NDArray[np.float64] | None
+    file_size: int | None
+
+
+def find_known(path: str, criterion: str, seed: int) -> Known | None:
+    """Look a model up by what is in its file; None when it was never open. Runs off the window."""
+    from core.engine import score_path
+    from core.pipeline import cached_analysis
+
+    analysis = cached_analysis(path)
+    if analysis is None:
+        return None
+    scores = None
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        found = np.load(score_path(analysis.facts.sha256, criterion, seed), allow_pickle=False)
+        if found.shape == (analysis.table.atom_count,):
+            scores = found
+    return Known(analysis.facts, analysis.table, scores, Path(path).stat().st_size)

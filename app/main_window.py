@@ -1,0 +1,172 @@
+"""The window: puts its parts together, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QIcon
+from PySide6.QtWidgets import QDialog, QMainWindow, QMenu, QToolBar
+
+from app import theme
+from app.actions import Actions
+from app.background import Background
+from app.context import Context
+from app.dialogs.result import ResultDialog
+from app.docks import Docks
+from app.documents import Documents
+from app.error_reporting import ErrorReporter
+from app.graph_host import GraphHost
+from app.graph_pane import GraphPane
+from app.handlers import Handlers
+from app.jobs.manager import JobManager
+from app.pruning import Pruning
+from app.recovery import Recovery
+from app.session import Session
+from app.settings import Settings, engine_log
+from app.status_bar import StatusBar, precision_note
+
+BLOCK_MENU = ("lock", "drop", "toggle", "why")
+
+
+class MainWindow(QMainWindow):
+    """Secateur's window."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
+        settings = settings or Settings()
+        self.context = Context(
+            Session(self),
+            JobManager(engine_log(), self),
+            Background(self),
+            settings,
+            theme.Theme(settings.appearance(), self),
+        )
+        self.session, self.jobs = self.context.session, self.context.jobs
+        self.reporter = ErrorReporter(self.session, self)
+        self.documents = Documents(self.context, self)
+        self.pruning = Pruning(self.context, self)
+        self.recovery = Recovery(self.context, self.documents, self)
+        self.host = GraphHost(self.context, self)
+        self.pane = GraphPane(self.context, self.host)
+        self.setCentralWidget(self.pane)
+        self.layout_of_docks = Docks(self.context, self)
+        self.docks = self.layout_of_docks.by_id
+        self.handlers = Handlers(self.context, self, self.documents, self.pruning, self.host)
+        self.actions_table = Actions(self.session, self.handlers, lambda: bool(self.jobs.running()))
+        self._make_bars()
+        self._connect()
+        self.setAcceptDrops(True)
+        self.setWindowIcon(QIcon(theme.render("secateur", 64, "#000000")))
+        self.resize(1440, 900)
+        self.layout_of_docks.settle()
+        self._show_title()
+
+    # ---- parts --------------------------------------------------------------------------------
+
+    def _make_bars(self) -> None:
+        menus = self.actions_table.fill_menus(self.menuBar())
+        self.layout_of_docks.fill_menu(menus["&View"].addMenu("&Panels"))
+        self._toolbar = QToolBar("Tools", self)
+        self._toolbar.setObjectName("tools")
+        self._toolbar.setIconSize(QSize(20, 20))
+        self._toolbar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.actions_table.fill_toolbar(self._toolbar)
+        self.addToolBar(self._toolbar)
+        self.setStatusBar(StatusBar(self.context))
+        appearance = self.context.settings.appearance()
+        self.actions_table.by_id[f"look_{appearance}"].setChecked(True)
+
+    def _connect(self) -> None:
+        plan: Any = self.docks["plan"].widget()
+        plan.pruneRequested.connect(self.pruning.prune)
+        self.pane.empty.openRequested.connect(self.documents.open_dialog)
+        self.pane.empty.pathChosen.connect(self.documents.open_path)
+        self.session.titleChanged.connect(self._show_title)
+        self.documents.opening.connect(self.pane.empty.set_opening)
+        self.documents.failed.connect(self.reporter.failed)
+        self.pruning.failed.connect(self.reporter.failed)
+        self.pruning.pruned.connect(self._show_result)
+        self.jobs.changed.connect(self.actions_table.refresh)
+        self.jobs.engine_died.connect(self._engine_died)
+        self.host.menuRequested.connect(self._block_menu)
+        self.context.theme.changed.connect(self.actions_table.restyle)
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def _show_title(self) -> None:
+        model, project = self.session.model, self.session.project_path
+        name = Path(str(project or (model.path if model else ""))).name
+        self.setWindowTitle(f"{name}[*] – Secateur" if name else "Secateur")
+        self.setWindowModified(self.session.dirty)
+
+    def _show_result(self, result: dict[str, Any]) -> None:
+        model = self.session.model
+        before, note = (model.file_size, precision_note(model)) if model else (None, "")
+        self.show_dialog(ResultDialog(result, before, self.documents.open_path, self, note))
+
+    def _engine_died(self, how: str, hopeless: bool) -> None:
+        again = "It does not start any more." if hopeless else "It was started again."
+        self.session.say(
+            f"The engine stopped ({how}).",
+            f"{again} Nothing of your work is lost.",
+            "error" if hopeless else "warning",
+            key="engine",
+        )
+
+    def show_dialog(self, dialog: QDialog) -> None:
+        """Show a dialog over the window; it is gone when it closes."""
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _block_menu(self, block: int, place: QPoint) -> None:
+        if block >= 0 and block not in self.session.selection:
+            self.session.select({block})
+        menu = QMenu(self)
+        for name in BLOCK_MENU if block >= 0 else ("select_all", "fit", "copy_picture"):
+            menu.addAction(self.actions_table.by_id[name])
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
+
+    # ---- layout, files, the end ---------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[str]) -> None:
+        """Open what another start, the command line or a drop named; come to the front."""
+        if paths:
+            self.documents.open_paths(list(paths))
+        self.raise_()
+        self.activateWindow()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self.pane.empty.set_over(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """The files went away again."""
+        self.pane.empty.set_over(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped anywhere on the window."""
+        self.pane.empty.set_over(False)
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.documents.open_paths(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask about unsaved work, then leave nothing running."""
+        if not self.documents.may_leave():
+            event.ignore()
+            return
+        self.layout_of_docks.save()
+        self.context.settings.save()
+        self.recovery.close()
+        self.reporter.uninstall()
+        self.documents.watcher.watch("")
+        self.session.shutdown()
+        self.context.background.shutdown()
+        self.jobs.shutdown()
+        event.accept()

@@ -1,0 +1,73 @@
+"""Jobs: what runs, how far it is, what ran before, and the engine's log."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app import theme
+from app.context import Context
+from app.item_models import Column, TableModel
+from app.jobs.manager import JobRecord
+from app.widgets import label, table_view
+
+COLOURS = {"failed": "blocked", "done": "success", "cancelled": "muted"}
+COLUMNS: list[Column[JobRecord]] = [
+    Column("Job", lambda r: r.title),
+    Column("State", lambda r: r.state, colour=lambda r: COLOURS.get(r.state, "")),
+    Column("Time", lambda r: f"{r.seconds:.1f} s" if r.seconds else "", right=True),
+    Column("Last word", lambda r: r.text),
+]
+
+
+class JobsPanel(QWidget):
+    """Progress, cancel and history."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._jobs = context.jobs
+        self._text = label("Nothing runs.", "muted", wrap=False)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Progress of the running job")
+        self.cancel = QPushButton("Cancel")
+        theme.set_icon(self.cancel, "stop")
+        self.cancel.setToolTip("End the running job; nothing is left half done")
+        self.cancel.clicked.connect(self._cancel)
+        log = QPushButton("Show log")
+        log.setToolTip(f"What the engine printed: {context.jobs.log}")
+        log.clicked.connect(
+            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(context.jobs.log)))
+        )
+        self.model: TableModel[JobRecord] = TableModel(COLUMNS, self)
+        self.view = table_view(self.model, "Jobs so far")
+        for number, width in enumerate((260, 90, 70)):
+            self.view.setColumnWidth(number, width)
+        top = QHBoxLayout()
+        top.addWidget(self._text, 1)
+        top.addWidget(self.bar, 1)
+        top.addWidget(self.cancel)
+        top.addWidget(log)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addLayout(top)
+        layout.addWidget(self.view)
+        context.jobs.changed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        running = self._jobs.running()
+        self.cancel.setEnabled(bool(running))
+        self.bar.setVisible(bool(running))
+        if running:
+            self.bar.setValue(round(1000 * running[0].fraction))
+            self._text.setText(f"{running[0].title}: {running[0].text or 'waiting'}")
+        else:
+            self._text.setText("Nothing runs.")
+        self.model.set_rows(list(reversed(self._jobs.records)))
+
+    def _cancel(self) -> None:
+        for record in self._jobs.running()[:1]:
+            self._jobs.cancel(record.number)

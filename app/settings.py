@@ -1,0 +1,85 @@
+"""What is remembered between starts: window layout, recent files, appearance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from PySide6.QtCore import QByteArray, QSettings
+
+RECENT = 8
+APPEARANCES = ("system", "light", "dark")
+
+
+def data_folder() -> Path:
+    """Return where recovery files are kept."""
+    return Path(platformdirs.user_data_dir("secateur"))
+
+
+def config_folder() -> Path:
+    """Return where settings are kept."""
+    return Path(platformdirs.user_config_dir("secateur"))
+
+
+def engine_log() -> Path:
+    """Return the file that the engine's own output goes to."""
+    return Path(platformdirs.user_log_dir("secateur")) / "engine.log"
+
+
+class Settings:
+    """One INI file in the user's configuration folder."""
+
+    def __init__(self) -> None:
+        path = config_folder() / "window.ini"
+        self._store = QSettings(str(path), QSettings.Format.IniFormat)
+
+    def recent(self) -> list[str]:
+        """Return files opened lately, newest first."""
+        value = self._store.value("recent", [])
+        entries = [value] if isinstance(value, str) else list(value or [])
+        return [str(entry) for entry in entries][:RECENT]
+
+    def add_recent(self, path: str) -> None:
+        """Put a file at the top of the recent ones."""
+        others = [entry for entry in self.recent() if entry != path]
+        self._store.setValue("recent", [path, *others][:RECENT])
+
+    def forget_recent(self, path: str | None = None) -> None:
+        """Take one file, or all, from the recent ones."""
+        kept = [entry for entry in self.recent() if path is not None and entry != path]
+        self._store.setValue("recent", kept)
+
+    def appearance(self) -> str:
+        """Return ``system``, ``light`` or ``dark``."""
+        value = str(self._store.value("appearance", "system"))
+        return value if value in APPEARANCES else "system"
+
+    def set_appearance(self, value: str) -> None:
+        """Remember the appearance."""
+        self._store.setValue("appearance", value)
+
+    def layout(self) -> tuple[QByteArray, QByteArray]:
+        """Return the window's geometry and dock state, empty when there are none."""
+        geometry = self._store.value("geometry", QByteArray())
+        state = self._store.value("state", QByteArray())
+        return (
+            geometry if isinstance(geometry, QByteArray) else QByteArray(),
+            state if isinstance(state, QByteArray) else QByteArray(),
+        )
+
+    def set_layout(self, geometry: QByteArray, state: QByteArray) -> None:
+        """Remember the window's geometry and docks."""
+        self._store.setValue("geometry", geometry)
+        self._store.setValue("state", state)
+
+    def folder(self) -> str:
+        """Return the folder last used in a file dialog."""
+        return str(self._store.value("folder", str(Path.home())))
+
+    def set_folder(self, folder: str) -> None:
+        """Remember a folder."""
+        self._store.setValue("folder", folder)
+
+    def save(self) -> None:
+        """Write the file now."""
+        self._store.sync()

@@ -1,0 +1,110 @@
+"""The whole network before → after, the device, and the engine's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
+
+from app import text
+from app.context import Context
+from app.jobs.protocol import EngineState
+from app.prediction import file_size
+from app.state import OpenModel
+
+PHASES = {
+    "off": "engine off",
+    "starting": "engine starting …",
+    "restarting": "engine restarting …",
+    "ready": "engine ready",
+    "broken": "engine not available",
+}
+DEVICE_TIP = "Where pruning and checking are computed"
+SIZE_TIP = "The file now → the pruned file (estimated; Secateur saves 32-bit weights)"
+
+
+class StatusBar(QStatusBar):
+    """Shows; is asked nothing."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session, self._jobs = context.session, context.jobs
+        self.setSizeGripEnabled(False)
+        self.setContentsMargins(0, 0, 10, 0)
+        self.parameters = self._field("Parameters: numbers learned in training")
+        self.macs = self._field("Multiply-adds for one image, batch 1")
+        self.file = self._field(SIZE_TIP)
+        self._job = QLabel()
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 1000)
+        self._bar.setFixedWidth(140)
+        self._bar.setTextVisible(False)
+        self.engine = QLabel()
+        for widget in (self._job, self._bar, self.engine):
+            self.addPermanentWidget(widget)
+        self._session.predictionChanged.connect(self._show)
+        self._session.modelChanged.connect(self._show)
+        self._jobs.changed.connect(self._show_job)
+        self._jobs.engine_changed.connect(self._show_engine)
+        self._show()
+        self._show_job()
+        self._show_engine(self._jobs.engine)
+
+    def _field(self, tip: str) -> QLabel:
+        result = QLabel()
+        result.setContentsMargins(6, 2, 12, 2)
+        result.setToolTip(tip)
+        self.addWidget(result)
+        return result
+
+    def _show(self) -> None:
+        model, prediction = self._session.model, self._session.prediction
+        for field in (self.parameters, self.macs, self.file):
+            field.setVisible(model is not None)
+        if model is None or prediction is None:
+            return
+        before, after = prediction.before, prediction.after
+        self.parameters.setText(_change("Parameters", before.parameters, after.parameters))
+        self.macs.setText(_change("Multiply-adds", before.macs, after.macs))
+        was = model.file_size or file_size(before.parameters)
+        now = file_size(after.parameters) if prediction.changes else was
+        note = precision_note(model)
+        self.file.setText(_change("File", was, now, text.size, note))
+
+    def _show_job(self) -> None:
+        running = self._jobs.running()
+        self._job.setVisible(bool(running))
+        self._bar.setVisible(bool(running))
+        if running:
+            self._job.setText(running[0].text or running[0].title)
+            self._bar.setValue(round(1000 * running[0].fraction))
+
+    def _show_engine(self, state: EngineState) -> None:
+        words = PHASES[state.phase]
+        self.engine.setText(f"{state.device} · {words}" if state.device else words.capitalize())
+        self.engine.setContentsMargins(8, 2, 14, 2)
+        facts = state.facts
+        versions = (
+            f"\nPyTorch {facts['torch']}, Ultralytics {facts['ultralytics']}"
+            if "ultralytics" in facts
+            else ""
+        )
+        self.engine.setToolTip(DEVICE_TIP + versions)
+
+
+def precision_note(model: OpenModel) -> str:
+    """Say so where the two files hold their weights differently: their sizes do not compare."""
+    return "16-bit → 32-bit weights" if model.facts.dtype == "float16" else ""
+
+
+def _change(
+    name: str,
+    before: float,
+    after: float,
+    show: Callable[[float], str] = text.count,
+    note: str = "",
+) -> str:
+    if before == after:
+        return f"{name} <b>{show(before)}</b>"
+    note = note or text.percent(after / before)
+    return f"{name} {show(before)} → <b>{show(after)}</b> ({note})"

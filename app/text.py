@@ -1,0 +1,87 @@
+"""Numbers and blocks in words."""
+
+from __future__ import annotations
+
+from core.graph.table import Block, ChannelTable
+
+PLAIN = {
+    "Conv": "A convolution: looks for patterns; with stride 2 it also halves the map.",
+    "DWConv": "A depthwise convolution: filters every channel by itself.",
+    "C2f": "Splits its channels, refines one half step by step, and joins all steps.",
+    "C3k2": "Splits its channels, refines one half step by step, and joins all steps.",
+    "C2fCIB": "Like C2f, with compact inverted bottlenecks.",
+    "C3": "Two branches, one refined by bottlenecks, joined again.",
+    "RepC3": "Two branches, one refined by convolutions that merge later.",
+    "C2PSA": "Splits its channels and lets one half attend to the whole map.",
+    "PSA": "Splits its channels and lets one half attend to the whole map.",
+    "A2C2f": "Refines by attention over areas of the map, and joins all steps.",
+    "AIFI": "A transformer layer: every position attends to every other.",
+    "SPPF": "Pools at growing sizes and joins them, to see more of the image at once.",
+    "SPPELAN": "Pools at growing sizes and joins them, to see more of the image at once.",
+    "SPP": "Pools at several sizes and joins them, to see more of the image at once.",
+    "Upsample": "Doubles the map so that it fits a finer one. No weights.",
+    "Concat": "Puts the channels of its sources side by side. No weights.",
+    "Detect": "The head: boxes and classes at every scale.",
+    "v10Detect": "The head: boxes and classes at every scale, without NMS.",
+    "Segment": "The head: boxes, classes and masks.",
+    "Pose": "The head: boxes, classes and key points.",
+    "OBB": "The head: rotated boxes and classes.",
+    "Classify": "The head: one class for the whole image.",
+    "RTDETRDecoder": "The head: a transformer that asks for objects one by one.",
+    "ELAN1": "Refines in steps and joins all of them.",
+    "RepNCSPELAN4": "Refines in steps by merged branches and joins all of them.",
+    "AConv": "Averages, then halves the map by a convolution.",
+    "ADown": "Halves the map in two ways and joins them.",
+    "SCDown": "Halves the map by a pointwise and a depthwise convolution.",
+    "HGStem": "The entrance: several convolutions that shrink the image.",
+    "HGBlock": "Many light convolutions whose results are all joined.",
+    "MaxPool2d": "Keeps the largest value of each neighbourhood. No weights.",
+}
+STAGES = {"backbone": "Backbone", "neck": "Neck", "head": "Head"}
+
+
+def plain(block: Block) -> str:
+    """Say what a block does."""
+    known = PLAIN.get(block.type)
+    if known is None:
+        known = f"A block of type {block.type}." if block.parameters else "No weights."
+    return known
+
+
+def sources(block: Block) -> str:
+    """Name what a block reads."""
+    return ", ".join("image" if s < 0 else str(s) for s in block.sources)
+
+
+def count(value: float) -> str:
+    """Write a count with a unit: 3.16 M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.2f} {unit}"
+    return f"{value:.0f}"
+
+
+def size(value: float) -> str:
+    """Write a number of bytes: 6.2 MB."""
+    for unit_size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= unit_size:
+            return f"{value / unit_size:.1f} {unit}"
+    return f"{value:.0f} B"
+
+
+def widths(before: int, after: int) -> str:
+    """Write a width, with the new one where it changes."""
+    return str(before) if before == after else f"{before} → {after}"
+
+
+def percent(share: float) -> str:
+    """Write a change as a share: −12.5 %."""
+    change = 100 * (share - 1)
+    if abs(change) < 0.05:
+        return "unchanged"
+    return f"{'−' if change < 0 else '+'}{abs(change):.1f} %"
+
+
+def kind_count(table: ChannelTable, *kinds: str) -> int:
+    """Count layers of some classes."""
+    return sum(layer.kind in kinds for layer in table.layers)

@@ -1,0 +1,260 @@
+"""Light and dark: one table of colours each, the palette made of them, and the icons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtWidgets import QAbstractButton, QApplication, QStyleFactory
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """Every colour the window uses."""
+
+    window: str
+    base: str
+    raised: str
+    text: str
+    muted: str
+    border: str
+    accent: str
+    on_accent: str
+    selected: str
+    cascade: str
+    coupled: str
+    blocked: str
+    success: str
+    warning: str
+    backbone: str
+    neck: str
+    head: str
+
+
+# The roles and the accent are those of the graph (app/graph_view/colours.py).
+LIGHT = Colours(
+    window="#f1f3f6",
+    base="#ffffff",
+    raised="#f8f9fb",
+    text="#1b2430",
+    muted="#566273",
+    border="#d0d6df",
+    accent="#1f5fd1",
+    on_accent="#ffffff",
+    selected="#1f5fd1",
+    cascade="#9a5b00",
+    coupled="#7a45c4",
+    blocked="#b92722",
+    success="#1d7a43",
+    warning="#9a5b00",
+    backbone="#5b8fd6",
+    neck="#9a78cf",
+    head="#4fa874",
+)
+DARK = Colours(
+    window="#20252c",
+    base="#16191e",
+    raised="#2a303a",
+    text="#eef1f5",
+    muted="#a9b4c2",
+    border="#434d5b",
+    accent="#6ea3ff",
+    on_accent="#0e1622",
+    selected="#8ab6ff",
+    cascade="#f0b45c",
+    coupled="#c3a3f7",
+    blocked="#f78e88",
+    success="#5fd08f",
+    warning="#f0b45c",
+    backbone="#5b8fd6",
+    neck="#9a78cf",
+    head="#4fa874",
+)
+KINDS = {"light": LIGHT, "dark": DARK}
+ROLE_NAMES = {
+    "selected": "chosen",
+    "cascade": "follows",
+    "coupled": "shares channels",
+    "blocked": "cannot be done",
+    "": "",
+}
+ICON_NAME, ICON_ROLE = "secateurIcon", "secateurIconRole"
+"""Properties of buttons by which a change of theme finds their icons again."""
+ICON_SIZES = (16, 20, 24, 32, 48)
+
+
+class Theme(QObject):
+    """Applies an appearance to the application and follows the system's.
+
+    Parameters
+    ----------
+    appearance : str
+        ``system``, ``light`` or ``dark``.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, appearance: str = "system", parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._appearance = appearance
+        QApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
+        self.apply()
+
+    @property
+    def kind(self) -> str:
+        """``light`` or ``dark``, whichever shows now."""
+        if self._appearance in KINDS:
+            return self._appearance
+        dark = QApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        return "dark" if dark else "light"
+
+    def set_appearance(self, appearance: str) -> None:
+        """Follow the system, or stay light or dark."""
+        self._appearance = appearance
+        self.apply()
+
+    def apply(self) -> None:
+        """Put palette and style sheet in place."""
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        colours = KINDS[self.kind]
+        global _current
+        _current = colours
+        if application.style().name() != "fusion":
+            application.setStyle(QStyleFactory.create("Fusion"))
+        application.setPalette(palette(colours))
+        application.setStyleSheet(style_sheet(colours))
+        for widget in application.allWidgets():
+            if widget.property(ICON_NAME):
+                widget.setIcon(icon(widget.property(ICON_NAME), widget.property(ICON_ROLE)))
+        self.changed.emit(self.kind)
+
+    def _system_changed(self) -> None:
+        if self._appearance == "system":
+            self.apply()
+
+
+_current = LIGHT
+
+
+def colours() -> Colours:
+    """Return the colours that show now."""
+    return _current
+
+
+def colour(name: str) -> QColor:
+    """Return one of them by its name."""
+    return QColor(getattr(_current, name))
+
+
+def palette(c: Colours) -> QPalette:
+    """Make Qt's palette of the colours."""
+    role = QPalette.ColorRole
+    result = QPalette(QColor(c.window))
+    for where, what in {
+        role.Window: c.window,
+        role.WindowText: c.text,
+        role.Base: c.base,
+        role.AlternateBase: c.raised,
+        role.Text: c.text,
+        role.Button: c.raised,
+        role.ButtonText: c.text,
+        role.ToolTipBase: c.raised,
+        role.ToolTipText: c.text,
+        role.PlaceholderText: c.muted,
+        role.Highlight: c.accent,
+        role.HighlightedText: c.on_accent,
+        role.Link: c.accent,
+        role.Accent: c.accent,
+        role.Mid: c.border,
+        role.Midlight: c.raised,
+        role.Light: c.raised,
+        role.Dark: c.border,
+    }.items():
+        result.setColor(where, QColor(what))
+    for where in (role.WindowText, role.Text, role.ButtonText):
+        faint = QColor(c.muted)
+        faint.setAlphaF(0.7)
+        result.setColor(QPalette.ColorGroup.Disabled, where, faint)
+    result.setColor(QPalette.ColorGroup.Disabled, role.Highlight, QColor(c.border))
+    return result
+
+
+def style_sheet(c: Colours) -> str:
+    """Make the few rules that a palette cannot say."""
+    return f"""
+QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
+QMainWindow::separator {{ background: {c.window}; width: 5px; height: 5px; }}
+QMainWindow::separator:hover {{ background: {c.accent}; }}
+QDockWidget {{ font-weight: 600; }}
+QDockWidget::title {{ padding: 6px 8px; background: {c.window}; }}
+QDockWidget > QWidget {{ font-weight: 400; }}
+QToolBar {{ border: 0; padding: 3px 6px; spacing: 2px; }}
+QStatusBar {{ border-top: 1px solid {c.border}; }}
+QStatusBar::item {{ border: 0; }}
+QHeaderView::section {{ background: {c.window}; color: {c.muted}; border: 0;
+  border-bottom: 1px solid {c.border}; padding: 4px 6px; }}
+QTableView, QTreeView, QListView {{ border: 1px solid {c.border}; background: {c.base};
+  alternate-background-color: {c.raised}; gridline-color: {c.border}; }}
+QLabel[role="muted"] {{ color: {c.muted}; }}
+QLabel[role="heading"] {{ font-weight: 600; }}
+QLabel[role="title"] {{ font-size: 17pt; font-weight: 600; }}
+QLabel[role="blocked"] {{ color: {c.blocked}; }}
+QPushButton[primary="true"] {{ background: {c.accent}; color: {c.on_accent};
+  border: 1px solid {c.accent}; border-radius: 4px; padding: 6px 14px; font-weight: 600; }}
+QPushButton[primary="true"]:disabled {{ background: {c.border}; color: {c.muted};
+  border-color: {c.border}; }}
+QPushButton[primary="true"]:focus {{ border: 2px solid {c.text}; }}
+QLineEdit[field="true"] {{ border: 1px solid {c.border}; border-radius: 4px; padding: 4px 6px;
+  background: {c.base}; }}
+QLineEdit[field="true"]:focus {{ border-color: {c.accent}; }}
+QFrame#message {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 6px; }}
+QFrame#dropZone {{ border: 2px dashed {c.border}; border-radius: 12px; background: {c.base}; }}
+QFrame#dropZone[over="true"] {{ border-color: {c.accent}; }}
+QFrame#card {{ background: {c.base}; border: 1px solid {c.border}; border-radius: 6px; }}
+"""
+
+
+@lru_cache(maxsize=256)
+def _source(name: str) -> str:
+    return (files("resources") / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+
+
+def render(name: str, size: int, colour_name: str, ratio: float = 1.0) -> QPixmap:
+    """Draw an icon in one colour."""
+    from PySide6.QtSvg import QSvgRenderer
+
+    text = _source(name).replace("currentColor", colour_name)
+    renderer = QSvgRenderer(QByteArray(text.encode()))
+    pixmap = QPixmap(QSize(round(size * ratio), round(size * ratio)))
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    renderer.render(painter, QRectF(0, 0, pixmap.width(), pixmap.height()))
+    painter.end()
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+@lru_cache(maxsize=256)
+def _icon(name: str, colour_name: str, faint: str) -> QIcon:
+    result = QIcon()
+    for size in ICON_SIZES:
+        result.addPixmap(render(name, size, colour_name), QIcon.Mode.Normal)
+        result.addPixmap(render(name, size, faint), QIcon.Mode.Disabled)
+    return result
+
+
+def icon(name: str, role: str = "text") -> QIcon:
+    """Return one of the window's own icons in a colour of the current theme."""
+    return _icon(name, getattr(_current, role), _current.border)
+
+
+def set_icon(button: QAbstractButton, name: str, role: str = "text") -> None:
+    """Give a button an icon that follows the theme."""
+    button.setProperty(ICON_NAME, name)
+    button.setProperty(ICON_ROLE, role)
+    button.setIcon(icon(name, role))

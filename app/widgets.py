@@ -1,0 +1,199 @@
+"""Small widgets that several panels use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHeaderView,
+    QLabel,
+    QSizePolicy,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import theme
+from app.item_models import SortedProxy
+
+
+def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
+    """Make a label; ``role`` picks its look from the style sheet."""
+    result = QLabel(text)
+    result.setWordWrap(wrap)
+    if role:
+        result.setProperty("role", role)
+    return result
+
+
+def column(*parts: QWidget | None, margins: int = 8, spacing: int = 6) -> QVBoxLayout:
+    """Stack widgets; None stands for room to spare."""
+    layout = QVBoxLayout()
+    layout.setContentsMargins(margins, margins, margins, margins)
+    layout.setSpacing(spacing)
+    for part in parts:
+        if part is None:
+            layout.addStretch(1)
+        else:
+            layout.addWidget(part)
+    return layout
+
+
+def line() -> QFrame:
+    """Make a thin horizontal line."""
+    result = QFrame()
+    result.setFrameShape(QFrame.Shape.HLine)
+    result.setForegroundRole(result.backgroundRole().Mid)
+    result.setFrameShadow(QFrame.Shadow.Plain)
+    return result
+
+
+class TableView(QTableView):
+    """A table that asks for no more height than it is given to ask for."""
+
+    height_hint = 120
+
+    def sizeHint(self) -> QSize:
+        """Small; layouts give it what they have."""
+        return QSize(200, self.height_hint)
+
+
+def table_view(
+    model: object, name: str, multiple: bool = False, stretch: int | None = None
+) -> TableView:
+    """Make a calm table over a model; ``stretch`` names the column that takes what is left."""
+    view = TableView()
+    view.setModel(model)  # type: ignore[arg-type]
+    view.setAccessibleName(name)
+    view.setAlternatingRowColors(True)
+    view.setShowGrid(False)
+    view.setWordWrap(False)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    mode = QAbstractItemView.SelectionMode
+    view.setSelectionMode(mode.ExtendedSelection if multiple else mode.SingleSelection)
+    view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    view.setTabKeyNavigation(False)
+    view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    view.verticalHeader().hide()
+    view.verticalHeader().setDefaultSectionSize(QFontMetrics(view.font()).height() + 8)
+    header = view.horizontalHeader()
+    header.setStretchLastSection(True)
+    header.setHighlightSections(False)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+    if stretch is not None:
+        header.setStretchLastSection(False)
+        header.setResizeContentsPrecision(0)  # measure what can be seen, at every tick
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
+    if isinstance(model, SortedProxy):
+        view.setSortingEnabled(True)
+        view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+    return view
+
+
+class OnScreen:
+    """A part of the window that keeps itself up to date only while it can be seen.
+
+    A tab behind another one is not hidden to Qt; its dock says so through ``set_shown``.
+    """
+
+    shown = False
+
+    def set_shown(self, shown: bool) -> None:
+        """Told by the dock; catches up when it comes into sight."""
+        came = shown and not self.shown
+        self.shown = shown
+        if came:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Show how things are now."""
+        raise NotImplementedError
+
+
+class ShareBar(QWidget):
+    """A bar divided by share, with a name under each part."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._parts: tuple[tuple[str, float, str], ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_parts(self, parts: Sequence[tuple[str, float, str]]) -> None:
+        """Show parts as (name, share from 0 to 1, name of a theme colour)."""
+        self._parts = tuple(parts)
+        words = ", ".join(f"{name} {share:.0%}" for name, share, _ in self._parts)
+        self.setAccessibleName(words)
+        self.setToolTip(words)
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Bar and one line of text."""
+        return QSize(200, 16 + self.fontMetrics().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the parts."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        x = 0.0
+        for _, share, colour in self._parts:
+            width = share * self.width()
+            painter.fillRect(QRectF(x, 2, max(1.0, width - 2), 8), theme.colour(colour))
+            x += width
+        self._paint_names(painter)
+
+    def _paint_names(self, painter: QPainter) -> None:
+        """Write all names in a row below, each behind a square of its colour."""
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * 0.88)
+        painter.setFont(font)
+        x, middle = 0.0, 12 + (self.height() - 12) / 2
+        for name, share, colour in self._parts:
+            text = f"{name} {share:.0%}"
+            painter.fillRect(QRectF(x, middle - 3.5, 7, 7), theme.colour(colour))
+            painter.setPen(theme.colour("muted"))
+            width = painter.fontMetrics().horizontalAdvance(text)
+            flag = Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(QRectF(x + 11, 12, width + 2, self.height() - 12), flag, text)
+            x += width + 21
+
+
+class KeptStrip(QWidget):
+    """One cell per channel in channel order: filled when it stays, hollow when it goes."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kept: NDArray[np.bool_] = np.zeros(0, bool)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setToolTip("One cell per channel, in order: filled stays, red goes")
+
+    def set_kept(self, kept: NDArray[np.bool_]) -> None:
+        """Show which channels stay."""
+        self._kept = kept
+        self.setAccessibleName(f"{int(kept.sum())} of {len(kept)} channels stay")
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """A low strip."""
+        return QSize(200, 18)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the cells, without gaps where there is no room for them."""
+        count = len(self._kept)
+        if not count:
+            return
+        painter = QPainter(self)
+        step = self.width() / count
+        gap = 1.0 if step >= 4 else 0.0
+        stays, goes = theme.colour("selected"), QColor(theme.colour("blocked"))
+        goes.setAlphaF(0.55)
+        for number, kept in enumerate(self._kept.tolist()):
+            top = 1 if kept else 6
+            cell = QRectF(number * step, top, max(step - gap, 0.6), self.height() - 2 * top)
+            painter.fillRect(cell, stays if kept else goes)

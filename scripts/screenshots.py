@@ -1,0 +1,165 @@
+"""Pictures of the window's main states, light and dark, into docs/images.
+
+Runs without a display: ``python scripts/screenshots.py [FOLDER]``.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HOME = Path(tempfile.mkdtemp(prefix="secateur-screenshots-"))
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+for place in ("CONFIG", "DATA", "STATE"):
+    os.environ[f"XDG_{place}_HOME"] = str(HOME / place.lower())
+sys.path.insert(0, str(ROOT))
+
+from PySide6.QtCore import QPoint, QPointF, Qt  # noqa: E402
+from PySide6.QtGui import QColor, QPainter, QPixmap  # noqa: E402
+from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
+
+SIZE = (1440, 900)
+DATA = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared" / "data"))
+SECONDS = 120
+
+
+class Camera:
+    """Drives one window and takes its picture."""
+
+    def __init__(self, folder: Path, kind: str):
+        from app.main_window import MainWindow
+
+        self.folder, self.kind = folder, kind
+        self.window = MainWindow()
+        self.window.resize(*SIZE)
+        self.window.layout_of_docks.reset()
+        self.window.actions_table.by_id[f"look_{kind}"].trigger()
+        self.window.show()
+        self.settle()
+
+    def settle(self, seconds=0.3):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def wait(self, condition):
+        end = time.monotonic() + SECONDS
+        while not condition():
+            QApplication.processEvents()
+            time.sleep(0.005)
+            if time.monotonic() > end:
+                raise TimeoutError("the window did not get there")
+        self.settle()
+
+    def plan(self, *pairs):
+        from app import commands
+
+        session = self.window.session
+        for block, ratio in pairs:
+            session.select({block})
+            session.edit(commands.set_ratio(session.plan, {block}, ratio))
+        self.settle()
+
+    def show(self, panel):
+        self.window.docks[panel].raise_()
+        self.settle(0.6)
+
+    def take(self, name, dialog=None):
+        self.settle()
+        picture = self.window.grab()
+        if dialog is not None:
+            picture = over(picture, dialog.grab())
+        path = self.folder / f"{name}-{self.kind}.png"
+        picture.save(str(path))
+        print(path)
+
+    def close(self):
+        self.window.session.undo_stack.setClean()
+        self.window.session._extra_unsaved = False
+        self.window.close()
+
+
+def over(picture: QPixmap, dialog: QPixmap) -> QPixmap:
+    """Lay a dialog over the window, as a screen would show the two."""
+    painter = QPainter(picture)
+    painter.fillRect(picture.rect(), QColor(0, 0, 0, 60))
+    corner = QPoint(
+        (picture.width() - dialog.width()) // 2, (picture.height() - dialog.height()) // 2
+    )
+    painter.drawPixmap(QPointF(corner), dialog)
+    painter.setPen(QColor(128, 128, 128))
+    painter.drawRect(corner.x(), corner.y(), dialog.width() - 1, dialog.height() - 1)
+    painter.end()
+    return picture
+
+
+def shoot(folder: Path, kind: str) -> None:
+    from app.dialogs.result import ResultDialog
+    from app.dialogs.why import WhyDialog
+
+    model = DATA / "yolov8n-coco.pt"
+    own = HOME / "yolov8n-coco.pt"
+    if model.is_file():
+        shutil.copy(model, own)
+    camera = Camera(folder, kind)
+    window = camera.window
+    camera.take("empty")
+    window.open_paths([str(own) if own.exists() else "yolov8n.yaml"])
+    camera.wait(lambda: window.session.model is not None and window.session.scores is not None)
+    window.jobs.start_engine()
+    camera.wait(lambda: window.jobs.engine.phase == "ready")
+    camera.take("model")
+    camera.plan((4, 0.5), (5, 0.5))
+    window.session.select({5})
+    window.session.explain_block(15)
+    camera.show("blocks")
+    camera.take("cascade")
+    window.session.undo_stack.setIndex(0)
+    camera.plan((10, 0.5), (2, 0.5), (6, 0.25))
+    camera.show("conflicts")
+    camera.take("conflicts")
+    window.session.undo_stack.setIndex(0)
+    camera.plan((6, 0.5))
+    window.host.view.open_block(6)
+    window.session.focus_layer("model.6.cv1.conv")
+    window.host.view.fit()
+    camera.show("flow")
+    camera.take("inspector")
+    window.host.view.close_all()
+    window.host.view.fit()
+    window.actions_table.by_id["why"].trigger()
+    dialog = window.findChild(WhyDialog)
+    dialog.source.setCurrentIndex(4)
+    dialog.target.setCurrentIndex(15)
+    camera.take("why", dialog)
+    dialog.accept()
+    window.session.select(window.session.model.predictor.prunable - {22})
+    window.docks["plan"].widget().slider.setValue(40)
+    camera.settle()
+    QFileDialog.getSaveFileName = lambda *a, **k: (str(HOME / "yolov8n-pruned.pt"), "")
+    window.pruning.prune()
+    camera.show("jobs")
+    camera.wait(lambda: window.findChild(ResultDialog) is not None)
+    dialog = window.findChild(ResultDialog)
+    camera.take("pruned", dialog)
+    dialog.accept()
+    camera.close()
+
+
+def main() -> int:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    application = QApplication(sys.argv[:1])
+    application.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
+    for kind in ("light", "dark"):
+        shoot(folder, kind)
+    shutil.rmtree(HOME, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

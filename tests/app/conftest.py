@@ -1,0 +1,148 @@
+"""The window under test: its own settings, its own engine, no Qt warnings, nothing left over."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+ROOT = Path(__file__).resolve().parents[2]
+OFFSCREEN = "This plugin does not support"
+"""What the offscreen platform says about raising windows; nothing is wrong."""
+
+# Starting the engine imports torch on one thread, beside another test on the second core.
+ENGINE_MS = 60_000
+QUICK_MS = 15_000
+
+
+@pytest.fixture(scope="session")
+def coco():
+    folder = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / "yolov8n-coco.pt"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there; set SECATEUR_DATA to the folder that holds it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path, monkeypatch, shared_cache):
+    """Nobody's settings are read or written; tables may be shared between tests."""
+    for name in ("CONFIG", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_qt_warnings(qtlog):
+    yield
+    bad = [
+        r.message
+        for r in qtlog.records
+        if r.type.name not in ("QtDebugMsg", "QtInfoMsg") and OFFSCREEN not in r.message
+    ]
+    assert not bad, bad
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(qapp):
+    before = set(QApplication.topLevelWidgets())
+    yield
+    qapp.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
+    qapp.processEvents()
+    after = [w for w in QApplication.topLevelWidgets() if w not in before and w.isVisible()]
+    assert not after, after
+
+
+@pytest.fixture
+def window(qtbot, no_leaks):
+    from app.main_window import MainWindow
+
+    window = MainWindow()
+    window.resize(1440, 900)
+    window.said = []
+    window.session.messageRaised.connect(window.said.append)
+    with qtbot.waitExposed(window):
+        window.show()
+    yield window
+    window.session.undo_stack.setClean()
+    window.session._extra_unsaved = False
+    window.close()
+    assert not window.jobs._thread.isRunning()
+    window.deleteLater()
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Answer file dialogs and questions; a test that meets an unexpected one fails."""
+    given = {"open": [], "save": [], "ask": []}
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (given["open"].pop(0), ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (given["save"].pop(0), ""))
+    monkeypatch.setattr(QMessageBox, "exec", lambda box: given["ask"].pop(0))
+    return given
+
+
+@pytest.fixture
+def drop():
+    """Drop files on a window as the platform does."""
+
+    def act(window, *paths):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(p)) for p in paths])
+        actions, left, none = (
+            Qt.DropAction.CopyAction,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        with warnings.catch_warnings():  # Qt has deprecated the only way to make one
+            warnings.simplefilter("ignore", DeprecationWarning)
+            enter = QDragEnterEvent(QPoint(400, 300), actions, data, left, none)
+        QApplication.sendEvent(window, enter)
+        assert enter.isAccepted()
+        QApplication.sendEvent(window, QDropEvent(QPointF(400, 300), actions, data, left, none))
+
+    return act
+
+
+@pytest.fixture
+def opened(window, qtbot, coco, drop):
+    """A window with yolov8n-coco open, its ranking there."""
+    with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
+        drop(window, coco)
+    window.session.flush()
+    return window
+
+
+@pytest.fixture
+def choose(qtbot):
+    """Plan something, and wait until it is predicted."""
+    from app import commands
+
+    def act(window, *blocks, ratio=0.5):
+        session = window.session
+        session.select(blocks)
+        session.edit(commands.set_ratio(session.plan, blocks, ratio))
+        session.flush()
+
+    return act
+
+
+@pytest.fixture
+def heard(window):
+    """Texts of the messages raised so far."""
+    return lambda: [f"{m.text} {m.hint}".strip() for m in window.said]

@@ -1,0 +1,200 @@
+"""How fast the window is: ``python -m tests.benchmarks.window``. Runs offscreen, without torch.
+
+Start and memory are those of a fresh process; ticks, panning and zooming are of yolov8x with every
+block open at 1600 x 1000, painted into a raster image; cycles tell whether memory grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+START = """
+import os, sys, time
+import psutil
+from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtWidgets import QApplication
+application = QApplication([])
+from app.main_window import MainWindow
+window = MainWindow()
+
+class Painted(QObject):
+    def eventFilter(self, watched, event):
+        if event.type() == QEvent.Type.Paint:
+            QTimer.singleShot(0, report)
+        return False
+
+def report():
+    process = psutil.Process()
+    print(time.time() - process.create_time(), process.memory_info().rss / 2**20, flush=True)
+    os._exit(0)
+
+watcher = Painted()
+window.centralWidget().installEventFilter(watcher)
+window.show()
+application.exec()
+"""
+
+MAKE_TABLE = """
+import sys
+from pathlib import Path
+import core
+from core.graph.cache import write_table
+analysis = core.analyse(core.load(f"{sys.argv[1]}.yaml"))
+write_table(Path(sys.argv[2]), analysis.table, analysis.facts.to_dict())
+"""
+
+
+def percentiles(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {"median": statistics.median(times), "p99": ordered[int(0.99 * (len(ordered) - 1))]}
+
+
+def start(rounds: int) -> dict[str, float]:
+    """Seconds from process start to the first painted window, and its memory in MiB."""
+    runs = []
+    for _ in range(rounds + 1):
+        done = subprocess.run(
+            [sys.executable, "-c", START], check=True, capture_output=True, text=True
+        )
+        runs.append([float(value) for value in done.stdout.split()])
+    return {
+        "seconds": statistics.median(run[0] for run in runs[1:]),
+        "MiB": statistics.median(run[1] for run in runs[1:]),
+    }
+
+
+def opened_window(family: str) -> tuple[Any, Any, Any]:
+    """A window on a family's table, and the table with its facts."""
+    import numpy as np
+
+    from app.main_window import MainWindow
+    from core.checkpoint.facts import Facts
+    from core.graph.cache import read_table
+
+    path = Path(tempfile.mkdtemp()) / "table.npz"
+    subprocess.run([sys.executable, "-c", MAKE_TABLE, family, str(path)], check=True)
+    table, extra = read_table(path)
+    facts = Facts.from_dict(extra)
+    window = MainWindow()
+    window.resize(1600, 1000)
+    window.show()
+    window.session.set_model(f"{family}.pt", facts, table, 1000)
+    scores = np.random.default_rng(0).random(table.atom_count)
+    window.session.set_scores("l2", 0, scores)
+    return window, table, facts
+
+
+def ticks(window: Any, rounds: int) -> dict[str, float]:
+    """Milliseconds until a slider tick on all blocks has brought all numbers and colours along."""
+    from PySide6.QtWidgets import QApplication
+
+    from app import commands
+
+    session = window.session
+    blocks = frozenset(b.index for b in session.table.blocks)
+    session.select(blocks)
+    window.host.view.open_all()
+    QApplication.processEvents()
+    times = []
+    for turn in range(rounds):
+        ratio = 0.05 + 0.8 * ((turn * 37) % 100) / 100
+        begin = time.perf_counter()
+        session.edit(commands.set_ratio(session.plan, blocks, ratio))
+        session.flush()
+        times.append(1000 * (time.perf_counter() - begin))
+        QApplication.processEvents()
+    return percentiles(times)
+
+
+def frames(window: Any, rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds to paint one frame while panning and while zooming."""
+    from PySide6.QtCore import QPoint
+    from PySide6.QtGui import QImage, QPainter
+    from PySide6.QtWidgets import QApplication
+
+    view = window.host.view
+    image = QImage(view.viewport().size(), QImage.Format.Format_ARGB32_Premultiplied)
+    report = {}
+    for what in ("pan", "zoom"):
+        view.fit()
+        times = []
+        for turn in range(rounds):
+            begin = time.perf_counter()
+            if what == "pan":
+                bar = view.verticalScrollBar()
+                bar.setValue(bar.minimum() + (turn * 23) % max(1, bar.maximum() - bar.minimum()))
+            else:
+                view.zoom_at(QPoint(500, 400), 1.05 if turn % 60 < 30 else 1 / 1.05)
+            painter = QPainter(image)
+            view.render(painter)
+            painter.end()
+            times.append(1000 * (time.perf_counter() - begin))
+            QApplication.processEvents()
+        report[what] = percentiles(times)
+    return report
+
+
+def cycles(window: Any, table: Any, facts: Any, rounds: int) -> dict[str, float]:
+    """Memory in MiB before and after opening, selecting and closing many times."""
+    import gc
+
+    import psutil
+    from PySide6.QtWidgets import QApplication
+
+    process = psutil.Process()
+
+    def once(turn: int) -> None:
+        window.session.set_model("model.pt", facts, table, 1000)
+        window.session.select({turn % len(table.blocks)})
+        QApplication.processEvents()
+        window.session.close_model()
+        QApplication.processEvents()
+
+    for turn in range(50):
+        once(turn)
+    gc.collect()
+    before = process.memory_info().rss / 2**20
+    for turn in range(rounds):
+        once(turn)
+    gc.collect()
+    return {"before": before, "after": process.memory_info().rss / 2**20, "cycles": rounds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--family", default="yolov8x")
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--cycles", type=int, default=300)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    report: dict[str, Any] = {"start": start(5)}
+    from PySide6.QtWidgets import QApplication
+
+    application = QApplication.instance() or QApplication([])
+    window, table, facts = opened_window(options.family)
+    application.processEvents()
+    report["slider tick, every block open (ms)"] = ticks(window, options.rounds)
+    report["frames, every block open (ms)"] = frames(window, options.rounds)
+    report["memory over open and close (MiB)"] = cycles(window, table, facts, options.cycles)
+    if options.json:
+        print(json.dumps(report, indent=2))
+        return
+    for what, values in report.items():
+        print(f"{what}: {json.dumps(values)}")
+    window.session.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+import json
+
+import pytest
+
+from core.errors import UserError
+from core.plan.schema import Plan
+from core.project import (
+    ModelReference,
+    Project,
+    Result,
+    View,
+    read_project,
+    reference,
+    upgrade,
+    write_project,
+)
+
+
+def example():
+    return Project(
+        model=ModelReference(path="models/n.pt", sha256="0" * 64, family="yolov8n"),
+        plan=Plan(selection=({"block": 5, "ratio": 0.5},), locked=(2, "model.3")),
+        view=View(selection=(5, 6), focused=5, overlay="macs"),
+        results=(
+            Result(
+                output="n-pruned.pt",
+                date="2026-11-23T12:00:00+00:00",
+                parameters_before=10,
+                parameters_after=5,
+                macs_before=100,
+                macs_after=60,
+                relative_error=1e-7,
+            ),
+        ),
+    )
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "a.secateur"
+    write_project(path, example())
+    assert read_project(path) == example()
+    assert json.loads(path.read_text())["version"] == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+SAMPLE_1 = {
+    "version": 1,
+    "model": {"path": "n.pt", "sha256": None, "family": ""},
+    "plan": {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]},
+    "view": {"selection": [5], "focused": 5, "overlay": "none"},
+    "results": [],
+}
+
+
+def test_a_file_of_version_1_stays_readable(tmp_path):
+    path = tmp_path / "old.secateur"
+    path.write_text(json.dumps(SAMPLE_1))
+    assert read_project(path).plan.selection[0].block == 5
+
+
+def test_steps_lead_from_version_to_version():
+    steps = {0: lambda data: {"model": None, "plan": data["old plan"]}}
+    assert upgrade({"version": 0, "old plan": {}}, steps) == {
+        "version": 1,
+        "model": None,
+        "plan": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ("{}", "no version"),
+        ('{"version": true}', "no version"),
+        ('{"version": 2}', "newer Secateur"),
+        ('{"version": 0}', "no Secateur ever wrote"),
+        ('{"version": 1, "plan": {"version": 7}}', "damaged"),
+        ('{"version": 1, "unknown": 1}', "damaged"),
+        ("[" * 100_000, "damaged"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_words(tmp_path, content, words):
+    path = tmp_path / "bad.secateur"
+    path.write_text(content)
+    with pytest.raises(UserError, match=words):
+        read_project(path)
+
+
+def test_a_missing_file_and_a_missing_folder_are_said(tmp_path):
+    with pytest.raises(UserError, match="Could not read"):
+        read_project(tmp_path / "none.secateur")
+    with pytest.raises(UserError, match="Could not write"):
+        write_project(tmp_path / "none" / "a.secateur", example())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.secateur"
+    write_project(path, example())
+    before = path.read_bytes()
+    monkeypatch.setattr("os.fsync", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(UserError, match="no space left"):
+        write_project(path, Project())
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_models_beneath_the_project_are_named_relatively(tmp_path):
+    project = tmp_path / "a.secateur"
+    inside = tmp_path / "models" / "n.pt"
+    assert reference(inside, project) == "models/n.pt"
+    assert reference("/elsewhere/n.pt", project) == "/elsewhere/n.pt"
+    named = Project(model=ModelReference(path="models/n.pt"))
+    assert named.model_path(project) == inside
+    assert Project().model_path(project) is None
