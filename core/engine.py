@@ -10,6 +10,7 @@ never outlives its window.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -328,7 +329,11 @@ def _libraries() -> dict[str, Any]:
     prepare()
     import torch
     import ultralytics
-    import ultralytics.nn.tasks  # what every job needs: better now than later
+    import ultralytics.nn.tasks
+
+    # What every job needs is imported now, while nobody waits for it.
+    for name in ("checkpoint.unpickle", "graph.analyse", "prune.surgery", "prune.verify"):
+        importlib.import_module(f"core.{name}")
 
     cuda = torch.cuda.is_available()
     return {

@@ -41,6 +41,8 @@ CRITERIA = {
     "l2": ("L2 norm", "Channels with the smallest weights (L2) go first"),
     "l1": ("L1 norm", "Channels with the smallest weights (L1) go first"),
     "bn_scale": ("BatchNorm scale", "Channels that BatchNorm scales down most go first"),
+    "lamp": ("LAMP", "Small against the larger channels of the same layer go first"),
+    "fpgm": ("Geometric median", "Channels most like the others of their layer go first"),
     "random": ("Random", "For comparison: channels are drawn by lot"),
 }
 ROUNDS = (1, 2, 4, 8, 16, 32)
