@@ -13,6 +13,8 @@ from core.errors import UserError
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Scope = Literal["output", "inside", "all"]
 Strategy = Literal["structural", "independent", "all_at_once", "one_by_one"]
+Allocation = Literal["auto", "ratios", "uniform", "global", "isomorphic", "cost"]
+Representative = Literal["medoid", "weight", "gamma"]
 
 
 class _Strict(BaseModel):
@@ -78,6 +80,12 @@ class Plan(_Strict):
         Kept counts become multiples of it, where the layer is wide enough.
     minimum_channels : int
         Floor for every layer.
+    allocation : str
+        How a target is met: by the given ratios in proportion, by one ratio for all, by one
+        threshold over the network or over alike structures, or by score per cost saved. ``auto``
+        takes what measured best. Without a target the ratios hold as they stand.
+    representative : str
+        Which of several similar channels the criterion ``separability`` keeps.
     locked : tuple
         Blocks (by index) or layers (by name) whose own widths must not change.
     model_sha256 : str or None
@@ -87,6 +95,8 @@ class Plan(_Strict):
     version: Literal[1] = 1
     strategy: Strategy = "structural"
     criterion: str = "l2"
+    allocation: Allocation = "auto"
+    representative: Representative = "medoid"
     round_to: int = Field(default=8, ge=1)
     minimum_channels: int = Field(default=1, ge=1)
     target: Target | None = None
