@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import platformdirs
 
+from core.commands import GROUPS, Command, Group
+from core.commands.options import add_data, data_settings, shown_progress
 from core.errors import CancelledError, UserError
 from core.pipeline import Analysis
-from core.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from core.data.stream import DataSettings
-    from core.plan.schema import Plan
-
-Command = Callable[[argparse.Namespace], tuple[dict[str, Any], str]]
 
 
 def log_path() -> Path:
@@ -44,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Libraries print to standard output as they please; there, only our own result belongs.
         with contextlib.redirect_stdout(sys.stderr):
-            result, text = COMMANDS[options.command](options)
+            result, text = _command(options.command)(options)
         print(json.dumps(result, allow_nan=False) if options.json else text)
         sys.stdout.flush()
     except UserError as error:
@@ -105,40 +102,25 @@ def build_parser() -> argparse.ArgumentParser:
     prune.add_argument("-o", "--output", required=True, metavar="OUT.pt")
     prune.add_argument("--events", action="store_true", help="print progress as JSON lines")
     for command in (predict, prune):
-        command.add_argument("--data", metavar="DATA", help="a dataset yaml, for ranking by images")
-        command.add_argument(
-            "--images", type=_positive, default=96, help="how many of its training images to read"
-        )
-        command.add_argument(
-            "--image-size", type=_positive, default=320, help="side they are scaled to"
-        )
-        command.add_argument("--device", default="", help="cpu or cuda; a GPU where there is one")
+        add_data(command, "for ranking by its training images")
     verify = add("verify", "Compare a pruned model with its masked original.")
     verify.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
     verify.add_argument("--plan", metavar="PLAN", help="its plan; else the one stored in it")
+    for group in _groups():
+        group.add_parsers(add)
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
+@lru_cache(maxsize=1)
+def _groups() -> tuple[Group, ...]:
+    return tuple(cast(Group, importlib.import_module(name)) for name in GROUPS)
 
 
-def _data(options: argparse.Namespace, plan: Plan) -> DataSettings | None:
-    """Return the images to rank by, or None when none are given."""
-    if options.data is None:
-        return None
-    from core.data.stream import DataSettings
-
-    return DataSettings(
-        Path(options.data),
-        images=options.images,
-        seed=plan.seed,
-        image_size=options.image_size,
-        device=options.device,
-    )
+def _command(name: str) -> Command:
+    for group in _groups():
+        if name in group.COMMANDS:
+            return group.COMMANDS[name]
+    return COMMANDS[name]
 
 
 def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -223,8 +205,8 @@ def _predict(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         load(options.model),
         plan,
         cache=not options.no_cache,
-        data=_data(options, plan),
-        progress=_progress(options),
+        data=data_settings(options, plan.seed),
+        progress=shown_progress(options),
     )
     return prediction.to_json(), prediction_text(prediction)
 
@@ -245,7 +227,7 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.render import pruned_text
 
     plan = read_plan(options.plan)
-    show = _progress(options)
+    show = shown_progress(options)
     show(0.0, "Opening the model")
     loaded = load(options.model)
     result = prune(
@@ -253,7 +235,7 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         plan,
         options.output,
         cache=not options.no_cache,
-        data=_data(options, plan),
+        data=data_settings(options, plan.seed),
         progress=show,
     )
     report = {
@@ -286,26 +268,6 @@ COMMANDS: Mapping[str, Command] = {
     "prune": _prune,
     "verify": _verify,
 }
-
-
-def _progress(options: argparse.Namespace) -> Progress:
-    """Show progress as JSON lines, as a line on a terminal, or not at all."""
-    output = sys.__stdout__
-    if getattr(options, "events", False) and output is not None:
-
-        def event(fraction: float, text: str) -> None:
-            line = {"event": "progress", "fraction": round(fraction, 4), "text": text}
-            print(json.dumps(line), file=output, flush=True)
-
-        return event
-    if sys.stderr.isatty() and not options.json:
-
-        def line(fraction: float, text: str) -> None:
-            end = "\n" if fraction >= 1 else ""
-            print(f"\r\x1b[K{fraction:4.0%} {text}", end=end, file=sys.stderr, flush=True)
-
-        return line
-    return silent
 
 
 if __name__ == "__main__":

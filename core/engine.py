@@ -2,9 +2,9 @@
 
 One JSON object per line. In: ``{"id": 1, "job": "open", "args": {...}}``, ``{"cancel": 1}``,
 ``{"quit": true}``. Out: ``{"event": "hello", ...}`` at once, ``{"event": "ready", ...}`` once the
-libraries are imported, and for every job any number of ``progress`` events and exactly one of
-``done``, ``failed`` or ``cancelled``. When standard input closes, the process ends: an engine
-never outlives its window.
+libraries are imported, and for every job any number of ``progress`` events, any number of
+``partial`` ones (``data``: what the job has found so far) and exactly one of ``done``, ``failed``
+or ``cancelled``. When standard input closes, the process ends: an engine never outlives its window.
 """
 
 from __future__ import annotations
@@ -209,12 +209,51 @@ def verify_model(models: Models, args: Args, progress: Progress) -> dict[str, An
     return {"verification": verify(original, pruned, plan).to_json(), "pruned": str(args["pruned"])}
 
 
+def evaluate_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Measure a model's accuracy."""
+    from core.data.evaluate import evaluate
+    from core.data.stream import DataSettings
+
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    settings = DataSettings.from_json(args["data"], split="val", images=None)
+    facts = loaded.facts
+    accuracy = evaluate(loaded.model, settings, facts.classes, facts.task, progress=progress)
+    return accuracy.to_json()
+
+
 JOBS: Mapping[str, Job] = {
     "open": open_model,
     "scores": score_channels,
     "prune": prune_model,
     "verify": verify_model,
+    "evaluate": evaluate_model,
 }
+
+
+class Reporter:
+    """A job's progress over the line.
+
+    Parameters
+    ----------
+    send : callable
+        Takes an event.
+    stopped : callable
+        Whether the job shall end.
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
+        self._send, self._stopped = send, stopped
+
+    def __call__(self, fraction: float, text: str) -> None:
+        """Report a share of the work done; raises ``CancelledError`` once the job shall end."""
+        if self._stopped():
+            raise CancelledError
+        self._send({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    def partial(self, data: dict[str, Any]) -> None:
+        """Hand on what was found so far."""
+        self._send({"event": "partial", "data": data})
 
 
 class Engine:
@@ -298,13 +337,10 @@ class Engine:
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         number, name = request.get("id"), str(request.get("job"))
-
-        def progress(fraction: float, text: str) -> None:
-            if str(number) in self._cancelled or self._stopping:
-                raise CancelledError
-            event = {"event": "progress", "fraction": round(fraction, 4), "text": text}
-            self._channel.send({"id": number, **event})
-
+        progress = Reporter(
+            lambda event: self._channel.send({"id": number, **event}),
+            lambda: str(number) in self._cancelled or self._stopping,
+        )
         if name not in JOBS:
             raise UserError(f"The engine knows no job “{name}”.", "Update Secateur.")
         progress(0.0, "Starting")

@@ -17,6 +17,7 @@ from app.jobs.worker import JobWorker
 Done = Callable[[dict[str, Any]], None]
 Failed = Callable[[Failure], None]
 Nothing = Callable[[], None]
+Partial = Callable[[dict[str, Any]], None]
 
 
 @dataclass
@@ -48,6 +49,7 @@ class JobManager(QObject):
     """
 
     changed = Signal(int)
+    partial = Signal(int, dict)
     finished = Signal(int, str)
     engine_changed = Signal(object)
     engine_died = Signal(str, bool)
@@ -63,6 +65,7 @@ class JobManager(QObject):
         self.engine = EngineState("off")
         self._numbers = itertools.count(1)
         self._ends: dict[int, tuple[Done | None, Failed | None, Nothing | None]] = {}
+        self._partials: dict[int, Partial] = {}
         self._thread = QThread(self)
         self._thread.setObjectName("jobs")
         self._worker = JobWorker(log)
@@ -78,6 +81,7 @@ class JobManager(QObject):
         self._stop.connect(worker.stop)
         worker.started.connect(self._on_started)
         worker.progressed.connect(self._on_progress)
+        worker.partial.connect(self._on_partial)
         worker.done.connect(self._on_done)
         worker.failed.connect(self._on_failed)
         worker.cancelled.connect(self._on_cancelled)
@@ -101,9 +105,15 @@ class JobManager(QObject):
         done: Done | None = None,
         failed: Failed | None = None,
         cancelled: Nothing | None = None,
+        partial: Partial | None = None,
     ) -> int:
-        """Hand in a job; exactly one of the three callbacks is called, later."""
+        """Hand in a job; exactly one of ``done``, ``failed`` and ``cancelled`` is called, later.
+
+        ``partial`` is called before, as often as the job hands on what it has found so far.
+        """
         number = next(self._numbers)
+        if partial is not None:
+            self._partials[number] = partial
         self.records.append(JobRecord(number, job, title))
         self._ends[number] = (done, failed, cancelled)
         self.changed.emit(number)
@@ -150,6 +160,11 @@ class JobManager(QObject):
             record.seconds = time.monotonic() - record.started
             self.changed.emit(number)
 
+    def _on_partial(self, number: int, data: dict[str, Any]) -> None:
+        if number in self._partials:
+            self._partials[number](data)
+        self.partial.emit(number, data)
+
     def _on_done(self, number: int, result: dict[str, Any]) -> None:
         done, _, _ = self._close(number, "done", "Done")
         if done is not None:
@@ -170,6 +185,7 @@ class JobManager(QObject):
     ) -> tuple[Done | None, Failed | None, Nothing | None]:
         record = self.record(number)
         ends = self._ends.pop(number, (None, None, None))
+        self._partials.pop(number, None)
         if record is not None:
             record.state, record.text = state, text
             record.fraction = 1.0 if state == "done" else record.fraction

@@ -19,7 +19,7 @@ class Request:
     number : int
         Names the job in every event about it.
     job : str
-        ``open``, ``scores``, ``prune`` or ``verify``.
+        A name in the engine's table of jobs: ``open``, ``scores``, ``prune`` …
     args : dict
         Plain data.
     """

@@ -36,6 +36,7 @@ class JobWorker(QObject):
 
     started = Signal(int)
     progressed = Signal(int, float, str)
+    partial = Signal(int, dict)
     done = Signal(int, dict)
     failed = Signal(int, object)
     cancelled = Signal(int)
@@ -140,6 +141,9 @@ class JobWorker(QObject):
         if kind == "progress":
             text = str(event.get("text", ""))
             self.progressed.emit(request.number, float(event.get("fraction", 0)), text)
+            return
+        if kind == "partial":
+            self.partial.emit(request.number, event.get("data") or {})
             return
         self._finish()
         if kind == "done":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from core.data.source import read_source
 from core.data.stream import DataSettings, _quiet, open_dataset
 from core.errors import UserError
+from core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,9 +37,18 @@ class Accuracy:
     images: int
     skipped: int
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as the command line prints it."""
+        return asdict(self)
+
 
 def evaluate(
-    model: nn.Module, settings: DataSettings, classes: Mapping[int, str], task: str = "detect"
+    model: nn.Module,
+    settings: DataSettings,
+    classes: Mapping[int, str],
+    task: str = "detect",
+    *,
+    progress: Progress = silent,
 ) -> Accuracy:
     """Evaluate a copy of a network.
 
@@ -50,6 +60,9 @@ def evaluate(
         Its ``split`` is evaluated; ``val`` as a rule.
     classes : mapping
         The model's classes.
+    task : str
+    progress : Progress
+        Told after every batch; may cancel.
 
     Raises
     ------
@@ -59,6 +72,7 @@ def evaluate(
     validators = _validators()
     if task not in validators:
         raise UserError(f"Evaluation does not know the task “{task}” yet.")
+    progress(0.0, "Reading the dataset")
     source = read_source(settings.path, settings.split, classes)
     dataset, skipped = open_dataset(source, settings, task, rect=True)
     with tempfile.TemporaryDirectory(prefix="secateur-evaluate-") as folder, _quiet():
@@ -66,7 +80,7 @@ def evaluate(
         places = list(source.images)
         text = {**source.extra, "train": places, "val": places, "names": dict(source.names)}
         description.write_text(yaml.safe_dump({"path": folder, **text}), encoding="utf-8")
-        figures = _validate(validators[task], model, dataset, settings, description)
+        figures = _validate(validators[task], model, dataset, settings, description, progress)
     return Accuracy(
         float(figures["metrics/mAP50-95(B)"]),
         float(figures["metrics/mAP50(B)"]),
@@ -76,7 +90,12 @@ def evaluate(
 
 
 def _validate(
-    kind: Any, model: nn.Module, dataset: Any, settings: DataSettings, description: Path
+    kind: Any,
+    model: nn.Module,
+    dataset: Any,
+    settings: DataSettings,
+    description: Path,
+    progress: Progress,
 ) -> dict[str, Any]:
     from torch.utils.data import DataLoader
 
@@ -93,6 +112,13 @@ def _validate(
         "workers": 0,
     }
     validator = kind(dataloader=loader, save_dir=description.parent, args=options)
+    batches = len(loader)
+
+    def tell(state: Any) -> None:
+        done = int(state.batch_i) + 1
+        progress(done / batches, f"Evaluated {done} of {batches} batches")
+
+    validator.add_callback("on_val_batch_end", tell)
     trial = copy.deepcopy(model).float().eval()
     figures: dict[str, Any] = validator(model=trial)
     return figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,6 +20,8 @@ from core.errors import UserError
 Batch = dict[str, Any]
 TASKS = ("detect", "segment", "pose", "obb")
 """Tasks whose labels lie beside their images."""
+ALL = 1 << 30
+"""More images than any dataset has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,23 @@ class DataSettings:
     batch: int = 8
     device: str = ""
     split: str = "train"
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], **defaults: Any) -> DataSettings:
+        """Read plain data: ``path`` and any of the other fields; null ``images`` is all of them.
+
+        Parameters
+        ----------
+        data : mapping
+        **defaults
+            For what it leaves out.
+        """
+        known = {field.name for field in fields(cls)}
+        values = {**defaults, **{k: v for k, v in data.items() if k in known}}
+        values["path"] = Path(str(values["path"]))
+        if "images" in values and values["images"] is None:
+            values["images"] = ALL
+        return cls(**{k: v for k, v in values.items() if v is not None})
 
     def pick_device(self) -> str:
         """Return the device to run on."""

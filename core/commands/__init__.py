@@ -1,0 +1,32 @@
+"""Commands by group: one module each, offering its parsers and what runs them to ``core.cli``.
+
+A group module imports nothing heavy at its top; it has ``add_parsers(add)`` and ``COMMANDS``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+Command = Callable[[argparse.Namespace], tuple[dict[str, Any], str]]
+
+
+class Add(Protocol):
+    """Makes the parser of a command on a model, with ``--json`` and ``--no-cache``."""
+
+    def __call__(self, name: str, text: str, model: str = "MODEL") -> argparse.ArgumentParser:
+        """Return the parser, for the command's own arguments."""
+
+
+class Group(Protocol):
+    """What a group module offers."""
+
+    COMMANDS: Mapping[str, Command]
+
+    def add_parsers(self, add: Add) -> None:
+        """Add the parsers of the group's commands."""
+
+
+GROUPS = ("core.commands.accuracy",)
+"""The groups, by module."""

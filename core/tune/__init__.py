@@ -1,0 +1,1 @@
+"""Sensitivity, steps, and what comes after pruning."""
