@@ -246,9 +246,14 @@ def check_reached(
         Naming the nearest that can be reached, as a value for the plan that works.
     """
     model = goal.model
+    whole = model.whole()
     if goal.met(model.cost(removed)):
         return
-    whole = model.whole()
+    if whole < goal.amount:
+        raise UserError(
+            f"The network is below the target already: it has {whole:g} {model.label}.",
+            "Lower the target.",
+        )
     costs = [model.cost(mask) for mask in (removed, *others)]
     wanted, best = goal.amount / whole, nearest(goal, costs) / whole
     raise UserError(

@@ -137,6 +137,12 @@ class Goal:
         model = MODELS[key](table)
         return cls(model, model.whole() * (1.0 - (1.0 - float(fraction)) * share))
 
+    def as_target(self) -> Target:
+        """Return the goal as a plan states it."""
+        key, whole = self.model.key, self.model.whole()
+        amount = self.amount if key == "latency_ms" else min(1.0, self.amount / whole)
+        return Target.model_validate({key: amount})
+
     def distance(self, cost: float) -> float:
         """Return how far a cost is from the goal, as a share of the goal."""
         return abs(cost - self.amount) / self.amount

@@ -8,7 +8,7 @@ from core.plan.resolve import Resolver, Scores
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask
 
-__all__ = ["TOLERANCE", "meet_target"]
+__all__ = ["TOLERANCE", "meet_target", "scaled"]
 
 
 def meet_target(
@@ -43,17 +43,25 @@ def meet_target(
     return _by_ratio(resolver, plan, scores, goal)
 
 
-def _scaled(plan: Plan, entries: tuple[Entry, ...], factor: float) -> Plan:
-    """Return the plan with one ratio for all (0 to 1), or its own ratios brought that far."""
-    most = max((e.ratio or 0.0 for e in entries), default=0.0)
-
-    def ratio(entry: Entry) -> float:
-        if plan.allocation != "ratios" or not most:
-            return factor
-        return min(1.0, float(entry.ratio or 0.0) * factor / most)
-
+def scaled(plan: Plan, factor: float) -> Plan:
+    """Return the plan with all its ratios multiplied by a factor, at most 1."""
     chosen = tuple(
-        e if e.ratio is None else e.model_copy(update={"ratio": ratio(e)}) for e in entries
+        e if e.ratio is None else e.model_copy(update={"ratio": min(1.0, e.ratio * factor)})
+        for e in plan.selection
+    )
+    return plan.model_copy(update={"selection": chosen, "target": None})
+
+
+def _start(plan: Plan, blocks: int) -> Plan:
+    """Return the plan at its most: its own ratios in proportion, the largest 1, or 1 for all."""
+    entries = plan.selection or tuple(Entry(block=number, ratio=1.0) for number in range(blocks))
+    most = max((e.ratio or 0.0 for e in entries), default=0.0)
+    own = plan.allocation == "ratios" and most > 0
+    chosen = tuple(
+        e
+        if e.ratio is None
+        else e.model_copy(update={"ratio": min(1.0, e.ratio / most) if own else 1.0})
+        for e in entries
     )
     return plan.model_copy(update={"selection": chosen, "target": None})
 
@@ -61,10 +69,10 @@ def _scaled(plan: Plan, entries: tuple[Entry, ...], factor: float) -> Plan:
 def _by_ratio(resolver: Resolver, plan: Plan, scores: Scores, goal: Goal) -> Plan:
     """Search the factor whose removal is just below the goal, then meet it between two steps."""
     table = resolver.table
-    entries = plan.selection or tuple(Entry(block=b.index, ratio=1.0) for b in table.blocks)
+    most = _start(plan, len(table.blocks))
 
     def removal(factor: float) -> tuple[Plan, Mask]:
-        trial = _scaled(plan, entries, factor)
+        trial = scaled(most, factor)
         return trial, resolver.resolve(trial, scores).removed
 
     small, large = removal(0.0), removal(1.0)
