@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QUndoCommand
 
+from app import criteria
+
 if TYPE_CHECKING:
     from core.plan.resolve import Blocked
-    from core.plan.schema import Entry, Plan
+    from core.plan.schema import Entry, Plan, Target
 
 MERGE_SECONDS = 0.8
 """Edits of one kind that follow each other this fast (a slider being dragged) are one edit."""
 MERGE_ID = 1
+
+USUAL_LOSS = 0.05
+"""Share of the accuracy that the strategy one by one may lose where the plan does not say."""
 
 SCOPE_NAMES = {"all": "whole block", "output": "output only", "inside": "inside only"}
 STRATEGY_NAMES = {
@@ -98,6 +103,13 @@ def entry_of(plan: Plan, block: int) -> Entry | None:
     return next((e for e in plan.selection if e.block == block), None)
 
 
+def exact_block(entry: Entry) -> int | None:
+    """Return the block of a line that names exact channels, as a suggestion does."""
+    parts = (entry.layer or "").split(".")
+    exact = entry.channels is not None and len(parts) > 1 and parts[1].isdigit()
+    return int(parts[1]) if exact else None
+
+
 def _changed(plan: Plan, **values: Any) -> Plan:
     return plan.model_copy(update=values)
 
@@ -108,7 +120,7 @@ def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: str = "all
 
     wanted = sorted(set(blocks))
     ratio = round(min(1.0, max(0.0, ratio)), 4)
-    kept = [e for e in plan.selection if e.block not in wanted]
+    kept = [e for e in plan.selection if e.block not in wanted and exact_block(e) not in wanted]
     if ratio:
         for block in wanted:
             old = entry_of(plan, block)
@@ -147,7 +159,26 @@ def set_strategy(plan: Plan, strategy: str) -> Edit:
 
 def set_criterion(plan: Plan, criterion: str) -> Edit:
     """Choose what ranks the channels."""
-    return Edit(f"Rank channels by {criterion}", _changed(plan, criterion=criterion))
+    name = criteria.title(criterion)
+    return Edit(f"Rank channels by {name}", _changed(plan, criterion=criterion))
+
+
+def set_representative(plan: Plan, representative: str) -> Edit:
+    """Choose which of several similar channels stays."""
+    name = criteria.REPRESENTATIVES[representative][0]
+    return Edit(f"Of similar channels keep {name}", _changed(plan, representative=representative))
+
+
+def set_allocation(plan: Plan, allocation: str) -> Edit:
+    """Choose how a goal is spread over the network."""
+    name = criteria.ALLOCATIONS[allocation][0]
+    return Edit(f"Spread: {name.lower()}", _changed(plan, allocation=allocation))
+
+
+def set_max_loss(plan: Plan, share: float) -> Edit:
+    """Choose how much accuracy the strategy one by one may lose in all."""
+    text = f"Lose at most {share:.1%}"
+    return Edit(text, _changed(plan, max_loss=round(share, 4)), "max_loss")
 
 
 def set_round_to(plan: Plan, multiple: int) -> Edit:
@@ -161,10 +192,25 @@ def set_minimum(plan: Plan, channels: int) -> Edit:
     return Edit(text, _changed(plan, minimum_channels=channels), "minimum")
 
 
-def remove_entry(plan: Plan, entry: Entry) -> Edit:
-    """Take one line out of the plan."""
-    selection = tuple(e for e in plan.selection if e != entry)
-    return Edit(f"Take {entry.label} out of it", _changed(plan, selection=selection))
+def remove_entries(plan: Plan, entries: Iterable[Entry], name: str) -> Edit:
+    """Take some lines out of the plan."""
+    gone = set(entries)
+    selection = tuple(e for e in plan.selection if e not in gone)
+    return Edit(f"Take {name} out of it", _changed(plan, selection=selection))
+
+
+def suggest(plan: Plan, goal: Target, criterion: str) -> Edit:
+    """Use what was suggested for a goal."""
+    name = f"{wish(goal)} ({criteria.title(criterion)})"
+    return Edit(f"Suggest {name}", plan)
+
+
+def wish(goal: Target) -> str:
+    """Say a goal: 70 % of the multiply-adds."""
+    if goal.latency_ms is not None:
+        return f"{goal.latency_ms:g} ms"
+    share, what = (goal.macs, "multiply-adds") if goal.macs else (goal.params, "parameters")
+    return f"{100 * (share or 1.0):g} % of the {what}"
 
 
 def clear(plan: Plan) -> Edit:
@@ -183,6 +229,13 @@ def offending(plan: Plan, blocked: Blocked, block: int | None) -> Entry | None:
     by_name = [e for e in plan.selection if e.layer and blocked.layer.startswith(e.layer)]
     by_block = [e for e in plan.selection if e.block is not None and e.block == block]
     return next(iter([*by_label, *by_name, *by_block]), None)
+
+
+def so_that(goal: Target) -> str:
+    """Say what a goal leads to: 70 % of the multiply-adds stay."""
+    if goal.latency_ms is not None:
+        return f"an image takes {wish(goal)}"
+    return f"{wish(goal)} stay"
 
 
 def apply_nearest(plan: Plan, blocked: Blocked, block: int | None) -> Edit:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QObject, Qt
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QTabBar
 
 from app.context import Context
 from app.panels import PANELS
@@ -17,6 +17,9 @@ AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
+IN_FRONT = ("plan", "blocks")
+DIGITS = 9
+"""Panels that Alt and a digit lead to; the others have their name in the menu and the palette."""
 ACROSS = {"model": 270, "plan": 370}
 DOWN = ({"blocks": 210}, {"plan": 430, "inspector": 380}, {"model": 430, "history": 150})
 
@@ -52,19 +55,24 @@ class Docks(QObject):
                 window.tabifyDockWidget(last[spec.area], dock)
             last[spec.area] = dock
             self.by_id[spec.id] = dock
-        self.by_id["blocks"].raise_()
+        for name in IN_FRONT:
+            self.by_id[name].raise_()
         self._wanted: QByteArray | None = None
         self._first = QByteArray()
         self._shown: list[QDockWidget] = []
         self._front: list[QDockWidget] = []
         self._session.modelChanged.connect(self._model_changed)
+        self._tidy = QTimer(self, singleShot=True, interval=0)
+        self._tidy.timeout.connect(self._hide_strays)
+        window.installEventFilter(self)
 
     def fill_menu(self, menu: QMenu) -> None:
         """Fill a menu: go to a panel (Alt and a digit), or hide and show it."""
         self._menu = menu
         for number, (name, dock) in enumerate(self.by_id.items(), 1):
             action = QAction(f"Go to {dock.windowTitle()}", self)
-            action.setShortcut(QKeySequence(f"Alt+{number}"))
+            if number <= DIGITS:
+                action.setShortcut(QKeySequence(f"Alt+{number}"))
             action.triggered.connect(partial(self.go_to, name))
             menu.addAction(action)
             self.actions.append(action)
@@ -139,3 +147,30 @@ class Docks(QObject):
                 dock.raise_()
             if state == self._first:
                 self._size()
+
+    # ---- tab bars that Qt forgets -------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look for strays whenever the docks may have moved."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._tidy.start()
+        return super().eventFilter(watched, event)
+
+    def _hide_strays(self) -> None:
+        """Hide tab bars that belong to no group of docks any more.
+
+        Qt leaves one behind when docks are tabified or restored before they were on the screen. A
+        bar in use lies right below or above the docks it names, as wide as they are.
+        """
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
+        for bar in self._window.findChildren(QTabBar, options=direct):
+            names = {bar.tabText(n) for n in range(bar.count())}
+            docks = [d for d in self.by_id.values() if d.windowTitle() in names]
+            if docks and not any(_adjoin(bar, dock) for dock in docks if not dock.isHidden()):
+                bar.hide()
+
+
+def _adjoin(bar: QTabBar, dock: QDockWidget) -> bool:
+    one, other = bar.geometry(), dock.geometry()
+    gap = max(one.top() - other.bottom(), other.top() - one.bottom())
+    return one.left() == other.left() and one.width() == other.width() and abs(gap) <= 4

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app import commands
 from app.context import Context
+from app.criteria import by_images
+from app.keeping import at_home, to_project
 from app.known import Known, find_known
 from app.watcher import ModelWatcher
 from core.errors import UserError
@@ -24,7 +26,7 @@ PROJECT = ".secateur"
 OPENABLE = "YOLO models and Secateur projects (*.pt *.yaml *.yml *.secateur);;All files (*)"
 PROJECTS = "Secateur projects (*.secateur)"
 PLANS = "Plans (*.json);;All files (*)"
-BUSY = ("prune", "verify")
+BUSY = ("prune", "verify", "suggest", "sensitivity", "one_by_one", "evaluate")
 Buttons = QMessageBox.StandardButton
 
 
@@ -37,10 +39,13 @@ class Documents(QObject):
         A job that belongs to opening failed.
     opening(str)
         A path is being opened; empty when that is over.
+    dataFound(str)
+        What was to be opened is a dataset yaml.
     """
 
     failed = Signal(object)
     opening = Signal(str)
+    dataFound = Signal(str)
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -92,8 +97,16 @@ class Documents(QObject):
         kinds: dict[str, Callable[[str], None]] = {
             PROJECT: self.open_project,
             ".json": self.read_plan,
+            ".yaml": self._open_yaml,
+            ".yml": self._open_yaml,
         }
         kinds.get(Path(path).suffix.lower(), self._open_if_agreed)(path)
+
+    def _open_yaml(self, path: str) -> None:
+        """Open a description of a network; one of a dataset is for whoever looks at images."""
+        from core.data.source import is_description
+
+        (self.dataFound.emit if is_description(path) else self._open_if_agreed)(path)
 
     def _open_if_agreed(self, path: str) -> None:
         if self.may_leave():
@@ -110,6 +123,7 @@ class Documents(QObject):
             self._settings.forget_recent(path)
             return
         model = project.model_path(Path(path))
+        project = at_home(project, Path(path))
         if not self.may_leave():
             return
         place = None if recovered else Path(path)
@@ -141,6 +155,7 @@ class Documents(QObject):
         for record in self._jobs.running("open", "scores"):
             self._jobs.cancel(record.number)
         criterion, seed = (project.plan.criterion, project.plan.seed) if project else ("l2", 0)
+        criterion = "l2" if by_images(criterion) else criterion  # images are asked for, never read
         self.opening.emit(path)
 
         def show(known: Known) -> None:
@@ -180,9 +195,9 @@ class Documents(QObject):
         )
         plan = session.plan
         if known.scores is not None:
-            session.set_scores(plan.criterion, plan.seed, known.scores)
+            session.set_scores((known.criterion, plan.seed, "", None), known.scores)
         else:
-            self._need_scores(plan.criterion, plan.seed)
+            self._need_scores(known.criterion, plan.seed)
         self._settings.add_recent(str(place or path))
         self.watcher.watch(path)
         if unsaved:
@@ -207,7 +222,8 @@ class Documents(QObject):
             import numpy as np
 
             if session.same_model(sha256):
-                session.set_scores(criterion, seed, np.load(result["scores"], allow_pickle=False))
+                scores = np.load(result["scores"], allow_pickle=False)
+                session.set_scores((criterion, seed, "", None), scores)
 
         self._jobs.submit("scores", "Rank channels", args, done=done, failed=self.failed.emit)
 
@@ -260,7 +276,7 @@ class Documents(QObject):
         from core.project import write_project
 
         try:
-            write_project(path, self._session.to_project(path))
+            write_project(path, to_project(self._session, path))
         except UserError as error:
             self._say(error, ("Save elsewhere …", self.save_as))
             return False
@@ -347,4 +363,5 @@ def _from_engine(result: dict[str, Any]) -> Known:
 
     table, _ = read_table(Path(result["table"]))
     scores = np.load(result["scores"], allow_pickle=False)
-    return Known(Facts.from_dict(result["facts"]), table, scores, result.get("file_size"))
+    criterion, size = str(result["criterion"]), result.get("file_size")
+    return Known(Facts.from_dict(result["facts"]), table, scores, size, criterion)

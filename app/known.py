@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Known:
-    """Everything needed to show a model; ``scores`` may have to be asked of the engine."""
+    """Everything needed to show a model; ``scores`` by ``criterion`` may have to be asked for."""
 
     facts: Facts
     table: ChannelTable
     scores: NDArray[np.float64] | None
     file_size: int | None
+    criterion: str = "l2"
 
 
 def find_known(path: str, criterion: str, seed: int) -> Known | None:
     """Look a model up by what is in its file; None when it was never open. Runs off the window."""
-    from core.choose.score_cache import score_path
+    from core.engine import score_path
     from core.pipeline import cached_analysis
 
     analysis = cached_analysis(path)
@@ -38,4 +39,4 @@ def find_known(path: str, criterion: str, seed: int) -> Known | None:
         found = np.load(score_path(analysis.facts.sha256, criterion, seed), allow_pickle=False)
         if found.shape == (analysis.table.atom_count,):
             scores = found
-    return Known(analysis.facts, analysis.table, scores, Path(path).stat().st_size)
+    return Known(analysis.facts, analysis.table, scores, Path(path).stat().st_size, criterion)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QDialog, QMainWindow, QMenu, QToolBar
 from app import theme
 from app.actions import Actions
 from app.background import Background
+from app.choosing import Choosing
 from app.context import Context
 from app.dialogs.result import ResultDialog
 from app.docks import Docks
@@ -48,6 +49,7 @@ class MainWindow(QMainWindow):
         self.reporter = ErrorReporter(self.session, self)
         self.documents = Documents(self.context, self)
         self.pruning = Pruning(self.context, self)
+        self.choosing = Choosing(self.context, self)
         self.recovery = Recovery(self.context, self.documents, self)
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
@@ -82,6 +84,8 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         plan: Any = self.docks["plan"].widget()
         plan.pruneRequested.connect(self.pruning.prune)
+        plan.rulesRequested.connect(lambda: self.layout_of_docks.go_to("choose"))
+        self._connect_choosing()
         self.pane.empty.openRequested.connect(self.documents.open_dialog)
         self.pane.empty.pathChosen.connect(self.documents.open_path)
         self.session.titleChanged.connect(self._show_title)
@@ -93,6 +97,23 @@ class MainWindow(QMainWindow):
         self.jobs.engine_died.connect(self._engine_died)
         self.host.menuRequested.connect(self._block_menu)
         self.context.theme.changed.connect(self.actions_table.restyle)
+
+    def _connect_choosing(self) -> None:
+        choosing, panel = self.choosing, self.docks["choose"].widget()
+        wanted: Any = panel
+        inspector: Any = self.docks["inspector"].widget()
+        for signal, act in (
+            (wanted.dataRequested, choosing.choose_data),
+            (wanted.dataDiscarded, choosing.drop_data),
+            (wanted.dataChanged, lambda values: choosing.change_data(**values)),
+            (wanted.rankRequested, choosing.rank),
+            (inspector.rankRequested, choosing.rank),
+            (wanted.suggestRequested, choosing.suggest),
+            (wanted.alternativePicked, choosing.take_alternative),
+            (self.documents.dataFound, choosing.set_data),
+        ):
+            signal.connect(act)
+        choosing.failed.connect(self.reporter.failed)
 
     # ---- showing ------------------------------------------------------------------------------
 

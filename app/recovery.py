@@ -11,6 +11,7 @@ from PySide6.QtCore import QLockFile, QObject, QTimer
 
 from app.context import Context
 from app.documents import Documents
+from app.keeping import to_project
 from app.settings import data_folder
 from core.errors import UserError
 
@@ -58,7 +59,7 @@ class Recovery(QObject):
                 self._lock = QLockFile(str(self.path.with_suffix(".lock")))
                 self._lock.setStaleLockTime(0)
                 self._lock.tryLock(0)
-            write_project(self.path, self._session.to_project(self.path))
+            write_project(self.path, to_project(self._session, self.path))
 
     def discard(self) -> None:
         """Remove the file: there is nothing to recover."""

@@ -17,6 +17,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from app.commands import Edit, PlanCommand
+from app.criteria import by_images
+from app.measured import Measured
 from app.state import Coupling, Message, OpenModel
 
 if TYPE_CHECKING:
@@ -28,11 +30,15 @@ if TYPE_CHECKING:
     from core.project import Project, Result
 
 Scores = NDArray[np.float64]
-OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept")
+Ranking = tuple[Any, ...]
+"""Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
+OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity")
 
 
 class Session(QObject):
     """State of the window.
+
+    ``measured`` holds what images say: data set, goal, measurements.
 
     Signals
     -------
@@ -45,7 +51,8 @@ class Session(QObject):
     viewChanged
         What is highlighted: overlay, hovered block, drawn path.
     scoresNeeded(criterion, seed)
-        The plan asks for a ranking that is not there yet.
+        The plan asks for a ranking that is not there yet and needs no images. One that does is
+        computed only when a person asks for it.
     scoresChanged
         A ranking arrived.
     messageRaised(Message), titleChanged, resultsChanged
@@ -74,10 +81,12 @@ class Session(QObject):
         self.coupling = Coupling()
         self.project_path: Path | None = None
         self.results: tuple[Result, ...] = ()
+        self.measured = Measured(self)
+        self.measured.kept.connect(self.mark_unsaved)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.cleanChanged.connect(self.titleChanged)
         self._plan: Plan | None = None
-        self._ranking: dict[tuple[str, int], Scores] = {}
+        self._ranking: dict[Ranking, Scores] = {}
         self._extra_unsaved = False
         self._touched: dict[int, frozenset[int]] = {}
         self._tick = QTimer(self, singleShot=True, interval=0)
@@ -103,8 +112,28 @@ class Session(QObject):
     def scores(self) -> Scores | None:
         """The ranking the plan asks for, or the last one known until that is there."""
         known = self._ranking
-        wanted = known.get((self.plan.criterion, self.plan.seed))
+        wanted = known.get(self.ranking)
         return wanted if wanted is not None else next(reversed(known.values()), None)
+
+    @property
+    def ranking(self) -> Ranking:
+        """The name of the ranking that the plan asks for."""
+        plan = self.plan
+        data = self.measured.data if by_images(plan.criterion) else None
+        chosen = plan.representative if plan.criterion == "separability" else ""
+        return plan.criterion, plan.seed, chosen, data
+
+    @property
+    def ranked(self) -> bool:
+        """Whether that ranking is there."""
+        return self.ranking in self._ranking
+
+    @property
+    def ranked_by(self) -> str:
+        """The criterion of the scores that show."""
+        if self.ranked:
+            return self.plan.criterion
+        return next((str(name[0]) for name in reversed(self._ranking)), "")
 
     @property
     def dirty(self) -> bool:
@@ -140,6 +169,8 @@ class Session(QObject):
         self._touched = {}
         self._extra_unsaved = False
         self.undo_stack.clear()
+        scan, steps = (project.sensitivity, project.steps) if project is not None else ("", "")
+        self.measured.begin(project, scan or "", steps or "")
         self._reset_view(project)
         self._predict(announce=False)
         self._announce()
@@ -149,6 +180,7 @@ class Session(QObject):
             signal.emit()
         for signal in (self.selectionChanged, self.viewChanged, self.resultsChanged):
             signal.emit()
+        self.measured.announce()
         self.titleChanged.emit()
 
     def _reset_view(self, project: Project | None) -> None:
@@ -170,6 +202,7 @@ class Session(QObject):
         self._ranking = {}
         self._extra_unsaved = False
         self.undo_stack.clear()
+        self.measured.begin(None)
         self._reset_view(None)
         self._predict(announce=False)
         self._announce()
@@ -184,11 +217,12 @@ class Session(QObject):
         """Whether the open model is this file."""
         return self.model is not None and self.model.facts.sha256 == sha256
 
-    def set_scores(self, criterion: str, seed: int, scores: Scores) -> None:
+    def set_scores(self, ranking: Ranking, scores: Scores) -> None:
         """Take in a ranking from the engine."""
         if self.model is None or len(scores) != self.model.table.atom_count:
             return
-        self._ranking[(criterion, seed)] = scores
+        self._ranking.pop(ranking, None)  # the last one known shows until the wanted one is there
+        self._ranking[ranking] = scores
         self.scoresChanged.emit()
         self._tick.start()
 
@@ -205,9 +239,8 @@ class Session(QObject):
         self._clear_coupling()
         self.planChanged.emit()
         self.titleChanged.emit()
-        wanted = (plan.criterion, plan.seed)
-        if self.model is not None and wanted not in self._ranking:
-            self.scoresNeeded.emit(*wanted)
+        if self.model is not None and not self.ranked and not by_images(plan.criterion):
+            self.scoresNeeded.emit(plan.criterion, plan.seed)
         self._tick.start()
 
     def flush(self) -> None:
@@ -355,26 +388,13 @@ class Session(QObject):
     def shutdown(self) -> None:
         """Say nothing any more: the views are being taken apart."""
         self._tick.stop()
+        self.measured.stop()
         self.undo_stack.blockSignals(True)
         self.blockSignals(True)
 
     def mark_unsaved(self) -> None:
         """There is work that no file holds, such as what was recovered after a crash."""
+        if self.model is None:
+            return
         self._extra_unsaved = True
         self.titleChanged.emit()
-
-    def to_project(self, path: Path) -> Project:
-        """Return what a project file at ``path`` shall hold."""
-        from core.project import ModelReference, Project, View, reference
-
-        model = None
-        if self.model is not None:
-            facts = self.model.facts
-            place = reference(self.model.path, path) if Path(self.model.path).exists() else None
-            model = ModelReference(
-                path=place or self.model.path, sha256=facts.sha256, family=facts.family
-            )
-        view = View(
-            selection=tuple(sorted(self.selection)), focused=self.focused, overlay=self.overlay
-        )
-        return Project(model=model, plan=self.plan, view=view, results=self.results)

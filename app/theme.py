@@ -211,6 +211,10 @@ QPushButton[primary="true"]:focus {{ border: 2px solid {c.text}; }}
 QLineEdit[field="true"] {{ border: 1px solid {c.border}; border-radius: 4px; padding: 4px 6px;
   background: {c.base}; }}
 QLineEdit[field="true"]:focus {{ border-color: {c.accent}; }}
+QToolButton[fold="true"] {{ border: 1px solid transparent; border-radius: 4px;
+  padding: 2px 4px 2px 0; font-weight: 600; }}
+QToolButton[fold="true"]:hover {{ background: {c.raised}; }}
+QToolButton[fold="true"]:focus {{ border-color: {c.accent}; }}
 QFrame#message {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 6px; }}
 QFrame#dropZone {{ border: 2px dashed {c.border}; border-radius: 12px; background: {c.base}; }}
 QFrame#dropZone[over="true"] {{ border-color: {c.accent}; }}

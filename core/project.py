@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError
 from core.files import write_atomically
-from core.plan.schema import Plan
+from core.plan.schema import Plan, Target
 
-VERSION = 1
+VERSION = 2
 SUFFIX = ".secateur"
 
 
@@ -36,6 +36,28 @@ class View(_Strict):
     selection: tuple[int, ...] = ()
     focused: int | None = None
     overlay: str = "none"
+
+
+class DataSetting(_Strict):
+    """The images that rankings, measurements and repairs look at.
+
+    Attributes
+    ----------
+    path : str
+        A dataset yaml; in a project, relative to it where it lies beneath its folder.
+    images : int
+        How many images, drawn by ``seed``.
+    image_size : int
+        Side in pixels of the square they are letterboxed to.
+    device : str
+        What computes; empty picks a GPU where there is one.
+    """
+
+    path: str
+    images: int = Field(default=96, ge=1)
+    image_size: int = Field(default=320, ge=32)
+    seed: int = Field(default=0, ge=0)
+    device: str = ""
 
 
 class Result(_Strict):
@@ -63,24 +85,35 @@ class Project(_Strict):
     view : View
     results : tuple of Result
         Oldest first.
+    data : DataSetting or None
+    goal : Target or None
+        What “Suggest” aims at.
+    sensitivity : str or None
+        The file of a sensitivity scan, named like the model.
+    steps : str or None
+        The folder of a run of the strategy one by one, named like the model.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     model: ModelReference | None = None
     plan: Plan = Field(default_factory=Plan)
     view: View = Field(default_factory=View)
     results: tuple[Result, ...] = ()
+    data: DataSetting | None = None
+    goal: Target | None = None
+    sensitivity: str | None = None
+    steps: str | None = None
 
     def model_path(self, project: Path) -> Path | None:
         """Return the model's place, for a project file at ``project``."""
-        if self.model is None:
-            return None
-        return Path(os.path.normpath(project.parent / self.model.path))
+        return None if self.model is None else place(self.model.path, project)
 
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
-UPGRADES: Mapping[int, Upgrade] = {}
+UPGRADES: Mapping[int, Upgrade] = {
+    1: dict,  # 2 only adds: data, goal, sensitivity, steps
+}
 """From a version to the next: a function per step, kept for ever with a stored sample."""
 
 
@@ -172,3 +205,8 @@ def reference(model: str | Path, project: Path) -> str:
     """Name a model's file for a project: relative when it lies beneath the project's folder."""
     path, folder = Path(model).absolute(), Path(project).absolute().parent
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def place(stored: str, project: Path) -> Path:
+    """Return where a name that ``reference`` made leads, for a project file at ``project``."""
+    return Path(os.path.normpath(Path(project).parent / stored))

@@ -45,6 +45,7 @@ PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("model", "Model", "app.panels.model:ModelPanel", "left"),
     PanelSpec("history", "History", "app.panels.history:HistoryPanel", "left"),
     PanelSpec("plan", "Plan", "app.panels.plan:PlanPanel", "right"),
+    PanelSpec("choose", "Choose", "app.panels.choose:ChoosePanel", "right", True),
     PanelSpec("inspector", "Inspector", "app.panels.inspector:InspectorPanel", "right"),
     PanelSpec("blocks", "Blocks", "app.panels.blocks:BlocksPanel", "bottom"),
     PanelSpec("conflicts", "Conflicts", "app.panels.conflicts:ConflictsPanel", "bottom", True),

@@ -5,23 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelectionModel, Qt, Signal
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app import commands, text
+from app import commands, criteria, text
 from app.context import Context
 from app.item_models import LAYER_COLUMNS, ROW_ROLE, LayerRow, TableModel, layer_rows
 from app.widgets import KeptStrip, OnScreen, column, label, table_view
 
 if TYPE_CHECKING:
-    from app.charts import RankingChart
+    from app.charts.ranking import RankingChart
     from core.graph.table import Block
 
 NOTHING = "Click a block in the graph or in the table to see what it is made of."
 
 
 class InspectorPanel(OnScreen, QScrollArea):
-    """The block in focus."""
+    """The block in focus.
+
+    Signals
+    -------
+    rankRequested()
+        The ranking that the plan asks for needs images, and shall be computed now.
+    """
+
+    rankRequested = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -35,10 +43,13 @@ class InspectorPanel(OnScreen, QScrollArea):
         self.view.setMinimumHeight(84)
         self.view.height_hint = 112
         self._ranking = label("", "muted")
+        self.rank = QPushButton("Rank by images")
+        self.rank.setToolTip("Compute the ranking that the plan asks for; until then another shows")
+        self.rank.clicked.connect(self.rankRequested)
         self._place = QVBoxLayout()
         self.strip = KeptStrip()
         self._body = QWidget()
-        body = column(self.view, self._ranking, self.strip, margins=0)
+        body = column(self.view, self._ranking, self.strip, self.rank, margins=0)
         body.addLayout(self._place)
         body.setStretch(0, 1)
         self._body.setLayout(body)
@@ -60,6 +71,7 @@ class InspectorPanel(OnScreen, QScrollArea):
             signal.connect(self._show_block)
         session.predictionChanged.connect(self._update)
         session.scoresChanged.connect(self._show_ranking)
+        session.measured.dataChanged.connect(self._show_ranking)
         self.view.selectionModel().currentRowChanged.connect(self._choose_layer)
         self._context.theme.changed.connect(self._restyle)
 
@@ -163,6 +175,7 @@ class InspectorPanel(OnScreen, QScrollArea):
             return
         able = layer is not None and scores is not None and prediction is not None
         atoms = self._atoms(layer) if able and layer is not None else np.zeros(0, int)
+        self.rank.setVisible(self._offers_ranking() and bool(atoms.size))
         for part in (self._ranking, self.strip, *([self._chart] if self._chart else [])):
             part.setVisible(bool(atoms.size))
         if not atoms.size or scores is None or prediction is None or session.table is None:
@@ -174,16 +187,30 @@ class InspectorPanel(OnScreen, QScrollArea):
         name = session.table.layers[layer].name
         stay = int(kept[outputs].sum())
         self._ranking.setText(
-            f"{name.removesuffix('.conv')}: {stay} of {len(outputs)} channels stay"
+            f"{name.removesuffix('.conv')}: {stay} of {len(outputs)} channels stay, "
+            f"{self._ranked_by()}"
         )
         chart = self._ensure_chart()
         chart.set_scores(scores[atoms])
         entry = commands.entry_of(session.plan, session.focused or 0)
         chart.set_ratio(entry.ratio or 0.0 if entry else 0.0)
 
+    def _ranked_by(self) -> str:
+        """Say which criterion's scores show, and which the plan asks for where that differs."""
+        session = self._session
+        shown, wanted = (criteria.title(c) for c in (session.ranked_by, session.plan.criterion))
+        if session.ranked or not criteria.by_images(session.plan.criterion):
+            return f"ranked by {shown}"
+        return f"shown by {shown}: not ranked by {wanted} yet"
+
+    def _offers_ranking(self) -> bool:
+        session = self._session
+        wanted = criteria.by_images(session.plan.criterion) and not session.ranked
+        return wanted and session.measured.data is not None
+
     def _ensure_chart(self) -> RankingChart:
         if self._chart is None:
-            from app.charts import RankingChart
+            from app.charts.ranking import RankingChart
 
             self._chart = RankingChart()
             self._chart.ratioDragged.connect(self._dragged)

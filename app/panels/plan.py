@@ -1,14 +1,13 @@
-"""The plan: strategy, what is pruned by how much, and the rules for it."""
+"""The plan: what is pruned by how much."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
-    QComboBox,
-    QFormLayout,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -21,31 +20,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import commands, text, theme
+from app import commands, criteria, text, theme
 from app.context import Context
+from app.controls import choose, combo, row
 from app.item_models import ROW_ROLE, Column, TableModel
 from app.widgets import column, label, line, table_view
 
-STRATEGIES = {
-    "structural": "Any selection; everything coupled to it follows. The usual choice.",
-    "independent": "Only blocks that touch nothing but their own reader; the graph marks them.",
-    "all_at_once": "One plan over the whole network from one ranking, one surgery.",
-    "one_by_one": "Arrives with evaluation: each layer is pruned, measured, and kept or undone.",
-}
+if TYPE_CHECKING:
+    from core.plan.schema import Entry, Plan
+
 SCOPES = {
     "all": "Outputs and hidden channels of the block",
     "output": "Only channels that other blocks read",
     "inside": "Only hidden channels; no other block is touched",
 }
-CRITERIA = {
-    "l2": ("L2 norm", "Channels with the smallest weights (L2) go first"),
-    "l1": ("L1 norm", "Channels with the smallest weights (L1) go first"),
-    "bn_scale": ("BatchNorm scale", "Channels that BatchNorm scales down most go first"),
-    "lamp": ("LAMP", "Small against the larger channels of the same layer go first"),
-    "fpgm": ("Geometric median", "Channels most like the others of their layer go first"),
-    "random": ("Random", "For comparison: channels are drawn by lot"),
-}
-ROUNDS = (1, 2, 4, 8, 16, 32)
 PRESETS = (0.25, 0.5, 0.75)
 MOST = 95
 
@@ -67,6 +55,7 @@ class PlanPanel(QScrollArea):
     """Edits the plan; what follows is shown everywhere else."""
 
     pruneRequested = Signal()
+    rulesRequested = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -106,24 +95,16 @@ class PlanPanel(QScrollArea):
         self.spin.setRange(0, MOST)
         self.spin.setSuffix(" %")
         self.spin.setAccessibleName("Ratio of channels to prune")
-        self.scope = _combo({k: (v.capitalize(), SCOPES[k]) for k, v in _scopes().items()}, "Scope")
+        names = commands.SCOPE_NAMES
+        scopes = {k: (v.capitalize(), SCOPES[k]) for k, v in names.items()}
+        self.scope = combo(scopes, "Scope")
         self.lock = QToolButton()
         self.lock.setCheckable(True)
         self.lock.setText("Lock")
         self.lock.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         theme.set_icon(self.lock, "lock")
         self.lock.setToolTip("Keep the selected blocks' widths as they are, whatever else goes")
-        names = commands.STRATEGY_NAMES
-        self.strategy = _combo({k: (names[k], v) for k, v in STRATEGIES.items()}, "Strategy")
-        _disable(self.strategy, "one_by_one")
-        self.criterion = _combo(CRITERIA, "What ranks the channels")
-        self.round_to = _combo(
-            {n: (f"multiples of {n}" if n > 1 else "any number", "") for n in ROUNDS}, "Rounding"
-        )
-        self.minimum = QSpinBox()
-        self.minimum.setRange(1, 512)
-        self.minimum.setAccessibleName("Fewest channels a layer keeps")
-        self.model: TableModel[Any] = TableModel(_ENTRY_COLUMNS, self)
+        self.model: TableModel[PlanLine] = TableModel(_ENTRY_COLUMNS, self)
         self.entries = table_view(self.model, "What the plan prunes", stretch=0)
         self.entries.setMinimumHeight(84)
         self.entries.height_hint = 92
@@ -177,27 +158,14 @@ class PlanPanel(QScrollArea):
         return row
 
     def _rules(self) -> QWidget:
-        rules = QWidget()
-        form = QFormLayout(rules)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        keep = QWidget()
-        row = QHBoxLayout(keep)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.round_to, 1)
-        row.addWidget(label("at least", wrap=False))
-        row.addWidget(self.minimum)
-        self.minimum.setToolTip("No layer keeps fewer channels than this")
-        for name, widget, tip in (
-            ("Strategy", self.strategy, "How the selection is turned into a pruning"),
-            ("Rank by", self.criterion, "Which channels count as least important"),
-            ("Keep", keep, "Multiples of 8 run fastest on most hardware"),
-        ):
-            shown = label(name, wrap=False)
-            shown.setToolTip(tip)
-            shown.setBuddy(widget)
-            form.addRow(shown, widget)
-        return rules
+        """Say by which rules the plan goes; they are chosen in another panel."""
+        self.rules = label("", "muted")
+        change = QPushButton("Change …")
+        change.setToolTip("Choose ranking, strategy and rounding, or let Secateur suggest a plan")
+        change.clicked.connect(self.rulesRequested)
+        result = row(self.rules, change)
+        result.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        return result
 
     # ---- following the session ----------------------------------------------------------------
 
@@ -210,17 +178,6 @@ class PlanPanel(QScrollArea):
         self.spin.valueChanged.connect(self._ratio_asked)
         self.scope.activated.connect(self._scope_asked)
         self.lock.clicked.connect(self._lock_asked)
-        for combo, edit in (
-            (self.strategy, commands.set_strategy),
-            (self.criterion, commands.set_criterion),
-            (self.round_to, commands.set_round_to),
-        ):
-            combo.activated.connect(
-                lambda _, c=combo, e=edit: session.edit(e(session.plan, c.currentData()))
-            )
-        self.minimum.valueChanged.connect(
-            lambda value: session.edit(commands.set_minimum(session.plan, value))
-        )
 
     def _show(self) -> None:
         session, plan = self._session, self._session.plan if self._session.model else None
@@ -237,14 +194,11 @@ class PlanPanel(QScrollArea):
             widget.setEnabled(bool(chosen) or widget is self.presets)
         self.slider.setValue(self._percent())
         self.spin.setValue(self._percent())
-        self.minimum.setValue(plan.minimum_channels)
         self.scope.setEnabled(bool(entries))
-        _choose(self.scope, entries[0].scope if entries else "all")
-        _choose(self.strategy, plan.strategy)
-        _choose(self.criterion, plan.criterion)
-        _choose(self.round_to, plan.round_to)
+        choose(self.scope, entries[0].scope if entries else "all")
+        self.rules.setText(_rules(plan))
         self.lock.setChecked(bool(chosen) and set(chosen) <= session.locked)
-        self.model.set_rows(plan.selection)
+        self.model.set_rows(plan_lines(plan))
         self._clear.setEnabled(bool(plan.selection))
         self._remove.setEnabled(bool(plan.selection))
 
@@ -296,11 +250,14 @@ class PlanPanel(QScrollArea):
         if entry is None and self.model.rows:
             entry = self.model.rows[-1]
         if entry is not None:
-            self._session.edit(commands.remove_entry(self._session.plan, entry))
+            plan = self._session.plan
+            self._session.edit(commands.remove_entries(plan, entry.entries, entry.name))
 
 
-def _scopes() -> dict[str, str]:
-    return commands.SCOPE_NAMES
+def _rules(plan: Plan) -> str:
+    strategy = commands.STRATEGY_NAMES[plan.strategy]
+    rounding = f"multiples of {plan.round_to}" if plan.round_to != 1 else "any number"
+    return f"{strategy}, ranked by {criteria.title(plan.criterion)}, {rounding} of channels."
 
 
 def _selected(blocks: list[int], mixed: bool) -> str:
@@ -311,40 +268,41 @@ def _selected(blocks: list[int], mixed: bool) -> str:
     return f"{word} {named}" + (" (different ratios)" if mixed and len(blocks) > 1 else "")
 
 
-def _combo(items: dict[Any, tuple[str, str]], name: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setAccessibleName(name)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(10)
-    for value, (title, tip) in items.items():
-        combo.addItem(title, value)
-        combo.setItemData(combo.count() - 1, tip or None, Qt.ItemDataRole.ToolTipRole)
-    return combo
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """One line of the table: an entry of the plan, or the exact channels of a whole block."""
+
+    name: str
+    scope: str
+    amount: str
+    entries: tuple[Entry, ...]
 
 
-def _disable(combo: QComboBox, value: str) -> None:
-    model = combo.model()
-    assert isinstance(model, QStandardItemModel)
-    model.item(combo.findData(value)).setEnabled(False)
+def plan_lines(plan: Plan) -> list[PlanLine]:
+    """Return the plan's lines; exact channels, as a suggestion names them, by block."""
+    exact: dict[int, list[Entry]] = {}
+    lines = []
+    for entry in plan.selection:
+        block = commands.exact_block(entry)
+        if block is not None:
+            exact.setdefault(block, []).append(entry)
+            continue
+        amount = f"{entry.ratio:.0%}" if entry.ratio is not None else _channels((entry,))
+        scope = commands.SCOPE_NAMES[entry.scope]
+        name = entry.label.capitalize() if entry.block is not None else entry.label
+        lines.append(PlanLine(name, scope, amount, (entry,)))
+    for block, entries in sorted(exact.items()):
+        layers = f"{len(entries)} {'layer' if len(entries) == 1 else 'layers'}"
+        lines.append(PlanLine(f"Block {block}", layers, _channels(entries), tuple(entries)))
+    return lines
 
 
-def _choose(combo: QComboBox, value: Any) -> None:
-    place = combo.findData(value)
-    if place < 0:
-        combo.addItem(str(value), value)
-        place = combo.count() - 1
-    combo.setCurrentIndex(place)
-    combo.setToolTip(combo.itemData(place, Qt.ItemDataRole.ToolTipRole) or "")
+def _channels(entries: Iterable[Entry]) -> str:
+    return f"{sum(len(e.channels or ()) for e in entries)} channels"
 
 
-def _ratio(entry: Any) -> str:
-    if entry.ratio is None:
-        return f"{len(entry.channels)} channels"
-    return f"{entry.ratio:.0%}"
-
-
-_ENTRY_COLUMNS: list[Column[Any]] = [
-    Column("What", lambda e: e.label.capitalize() if e.block is not None else e.label),
-    Column("Scope", lambda e: commands.SCOPE_NAMES[e.scope]),
-    Column("By", _ratio, right=True),
+_ENTRY_COLUMNS: list[Column[PlanLine]] = [
+    Column("What", lambda e: e.name),
+    Column("Scope", lambda e: e.scope),
+    Column("By", lambda e: e.amount, right=True),
 ]

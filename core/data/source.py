@@ -137,3 +137,12 @@ def _root(path: Path, data: Mapping[str, Any]) -> Path:
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def is_description(path: str | Path) -> bool:
+    """Whether a yaml describes a dataset, and not a network: it names images to look at."""
+    try:
+        data = _parse(Path(path))
+    except UserError:
+        return False
+    return any(key in data for key in ("train", "val", "validation", "test"))

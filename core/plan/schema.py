@@ -86,6 +86,8 @@ class Plan(_Strict):
         takes what measured best. Without a target the ratios hold as they stand.
     representative : str
         Which of several similar channels the criterion ``separability`` keeps.
+    max_loss : float or None
+        Share of the unpruned network's mAP50-95 that the strategy one by one may lose in all.
     locked : tuple
         Blocks (by index) or layers (by name) whose own widths must not change.
     model_sha256 : str or None
@@ -100,6 +102,7 @@ class Plan(_Strict):
     round_to: int = Field(default=8, ge=1)
     minimum_channels: int = Field(default=1, ge=1)
     target: Target | None = None
+    max_loss: Ratio | None = None
     seed: int = 0
     selection: tuple[Entry, ...] = ()
     locked: tuple[int | str, ...] = ()

@@ -146,3 +146,59 @@ def choose(qtbot):
 def heard(window):
     """Texts of the messages raised so far."""
     return lambda: [f"{m.text} {m.hint}".strip() for m in window.said]
+
+
+class FakeEngine:
+    """Stands in the engine's place: remembers what was asked, and answers when a test says so."""
+
+    def __init__(self, jobs, monkeypatch):
+        self.jobs, self.requests, self.cancels = jobs, [], []
+        monkeypatch.setattr(jobs, "_submit", Hears(self._start))
+        monkeypatch.setattr(jobs, "_cancel", Hears(self._stop))
+
+    def _start(self, request):
+        self.requests.append(request)
+        self.jobs._on_started(request.number)
+
+    def _stop(self, number):
+        self.cancels.append(number)
+        self.jobs._on_cancelled(number)
+
+    def last(self, job):
+        return next(r for r in reversed(self.requests) if r.job == job)
+
+    def done(self, job, result):
+        self.jobs._on_done(self.last(job).number, result)
+
+    def partial(self, job, data):
+        self.jobs._on_partial(self.last(job).number, data)
+
+    def failed(self, job, failure):
+        self.jobs._on_failed(self.last(job).number, failure)
+
+
+class Hears:
+    def __init__(self, act):
+        self.emit = act
+
+
+@pytest.fixture
+def fake(opened, monkeypatch):
+    """A window with yolov8n-coco open whose engine answers as the test says."""
+    yield FakeEngine(opened.jobs, monkeypatch)
+    for record in opened.jobs.running():
+        opened.jobs._on_cancelled(record.number)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A dataset yaml with the model's 80 classes, and a few images that nobody reads here."""
+    import json
+
+    folder = tmp_path / "data"
+    for split in ("train", "val"):
+        (folder / split).mkdir(parents=True)
+    names = {n: f"class {n}" for n in range(80)} | {0: "person"}
+    path = folder / "own.yaml"
+    path.write_text(json.dumps({"train": "train", "val": "val", "names": list(names.values())}))
+    return path

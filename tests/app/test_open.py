@@ -13,7 +13,7 @@ def test_the_window_never_imports_torch():
         "import sys, os; os.environ['QT_QPA_PLATFORM']='offscreen';"
         "from PySide6.QtWidgets import QApplication; a=QApplication([]);"
         "from app.main_window import MainWindow; w=MainWindow(); w.show();"
-        "import app.known, app.documents, app.charts, app.dialogs.why, app.graph_view.view;"
+        "import app.known, app.documents, app.charts.ranking, app.dialogs.why, app.graph_view.view;"
         "import core.plan.conflicts, core.plan.why, core.project, core.pipeline, core.engine;"
         "bad=[m for m in ('torch','ultralytics','torchvision') if m in sys.modules];"
         "w.close(); w.deleteLater(); a.processEvents(); print(bad); sys.exit(bool(bad))"

@@ -3,12 +3,14 @@ import json
 import pytest
 
 from core.errors import UserError
-from core.plan.schema import Plan
+from core.plan.schema import Plan, Target
 from core.project import (
+    DataSetting,
     ModelReference,
     Project,
     Result,
     View,
+    place,
     read_project,
     reference,
     upgrade,
@@ -32,6 +34,10 @@ def example():
                 relative_error=1e-7,
             ),
         ),
+        data=DataSetting(path="data/own.yaml", images=32, seed=3, device="cpu"),
+        goal=Target(macs=0.7),
+        sensitivity="a.sensitivity.jsonl",
+        steps="a-steps",
     )
 
 
@@ -39,7 +45,7 @@ def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "a.secateur"
     write_project(path, example())
     assert read_project(path) == example()
-    assert json.loads(path.read_text())["version"] == 1
+    assert json.loads(path.read_text())["version"] == 2
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -55,13 +61,35 @@ SAMPLE_1 = {
 def test_a_file_of_version_1_stays_readable(tmp_path):
     path = tmp_path / "old.secateur"
     path.write_text(json.dumps(SAMPLE_1))
-    assert read_project(path).plan.selection[0].block == 5
+    project = read_project(path)
+    assert project.plan.selection[0].block == 5
+    assert (project.data, project.goal, project.sensitivity, project.steps) == (None,) * 4
+    assert json.loads(path.read_text()) == SAMPLE_1  # opening writes nothing
+
+
+SAMPLE_2 = {
+    **SAMPLE_1,
+    "version": 2,
+    "data": {"path": "own.yaml", "images": 96, "image_size": 320, "seed": 0, "device": ""},
+    "goal": {"macs": None, "params": 0.5, "latency_ms": None},
+    "sensitivity": "n.sensitivity.jsonl",
+    "steps": None,
+}
+
+
+def test_a_file_of_version_2_stays_readable(tmp_path):
+    path = tmp_path / "old.secateur"
+    path.write_text(json.dumps(SAMPLE_2))
+    project = read_project(path)
+    assert project.data == DataSetting(path="own.yaml")
+    assert project.goal == Target(params=0.5)
+    assert place(project.sensitivity, path) == tmp_path / "n.sensitivity.jsonl"
 
 
 def test_steps_lead_from_version_to_version():
-    steps = {0: lambda data: {"model": None, "plan": data["old plan"]}}
+    steps = {0: lambda data: {"model": None, "plan": data["old plan"]}, 1: dict}
     assert upgrade({"version": 0, "old plan": {}}, steps) == {
-        "version": 1,
+        "version": 2,
         "model": None,
         "plan": {},
     }
@@ -74,10 +102,11 @@ def test_steps_lead_from_version_to_version():
         ("[]", "damaged"),
         ("{}", "no version"),
         ('{"version": true}', "no version"),
-        ('{"version": 2}', "newer Secateur"),
+        ('{"version": 3}', "newer Secateur"),
         ('{"version": 0}', "no Secateur ever wrote"),
         ('{"version": 1, "plan": {"version": 7}}', "damaged"),
         ('{"version": 1, "unknown": 1}', "damaged"),
+        ('{"version": 2, "data": {"path": "a.yaml", "images": 0}}', "damaged"),
         ("[" * 100_000, "damaged"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Charts; the only module that imports pyqtgraph, and imported only when a chart is shown."""
+"""The ranking of a layer's channels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from app import theme
+from app.charts import calm, dress
 
 BINS = 32
 
@@ -32,13 +33,9 @@ class RankingChart(pg.PlotWidget):
         self._line.sigDragged.connect(self._dragged)
         self.addItem(self._bars)
         self.addItem(self._line)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.setMouseEnabled(False, False)
         self.setMinimumHeight(96)
-        self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
-        self.setToolTip("Channels by importance; drag the line: what lies left of it goes")
-        self.setAccessibleName("Ranking of channels")
+        tip = "Channels by importance; drag the line: what lies left of it goes"
+        calm(self, "Ranking of channels", tip)
         self.restyle()
 
     def sizeHint(self) -> QSize:
@@ -47,14 +44,7 @@ class RankingChart(pg.PlotWidget):
 
     def restyle(self) -> None:
         """Take on the colours of the theme."""
-        self.setBackground(theme.colour("base"))
-        muted = theme.colour("muted")
-        for side in ("bottom", "left"):
-            axis = self.getAxis(side)
-            axis.setPen(theme.colour("border"))
-            axis.setTextPen(muted)
-        self.getAxis("left").setWidth(28)
-        self.getAxis("bottom").enableAutoSIPrefix(False)
+        dress(self, 28)
         self._line.setPen(pg.mkPen(theme.colour("blocked"), width=2))
         self._line.setHoverPen(pg.mkPen(theme.colour("blocked"), width=4))
         self._line.setCursor(Qt.CursorShape.SizeHorCursor)

@@ -1,0 +1,187 @@
+"""What a suggestion aims at, and its alternatives: parts of the panel “Choose”."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import commands, criteria
+from app.context import Context
+from app.controls import TIP, choose, combo, row, set_able
+from app.widgets import label
+
+if TYPE_CHECKING:
+    from app.charts.front import FrontChart
+    from core.plan.schema import Target
+
+GOALS = {
+    "macs": ("multiply-adds", "Work for one image; what mostly decides how fast it runs"),
+    "params": ("parameters", "Numbers learned in training; what decides the file's size"),
+    "latency_ms": ("time per image", "Milliseconds, measured on this machine"),
+}
+USUAL = {"macs": 70.0, "params": 70.0, "latency_ms": 10.0}
+NO_LATENCY = "Needs latency measurements, which this engine does not make."
+
+
+class GoalPart(QWidget):
+    """Chooses how much of the network may stay, and how that is spread."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        self._measured = context.session.measured
+        self.kind: QComboBox = combo(GOALS, "What the goal counts")
+        self.percent = _amount(5.0, 100.0, 0, " %")
+        self.millis = _amount(0.01, 100_000.0, 2, " ms")
+        self.spread: QComboBox = combo(criteria.ALLOCATIONS, "How the goal is spread")
+        self.only = QCheckBox("Only the selected blocks give channels")
+        self.only.setToolTip("Otherwise every block may, save those that are locked")
+        self._lay_out()
+        self.kind.activated.connect(self._kind_asked)
+        for amount in (self.percent, self.millis):
+            amount.valueChanged.connect(self._amount_asked)
+        self.spread.activated.connect(self._spread_asked)
+        self._measured.goalChanged.connect(self.show_goal)
+        context.session.selectionChanged.connect(self._show_only)
+        context.session.modelChanged.connect(self._allow_latency)
+
+    def _lay_out(self) -> None:
+        self._of = label("of the", wrap=False)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        goal = row(self.percent, self.millis, self._of, self.kind)
+        goal.layout().setStretch(3, 1)  # type: ignore[union-attr]
+        for name, widget, field, tip in (
+            ("Keep", goal, self.percent, "What the pruned network may still cost"),
+            ("Spread", self.spread, self.spread, "Which blocks give how much"),
+        ):
+            shown = label(name, wrap=False)
+            shown.setToolTip(tip)
+            shown.setBuddy(field)
+            form.addRow(shown, widget)
+        form.addRow(self.only)
+
+    def _allow_latency(self) -> None:
+        """Offer what the engine can measure."""
+        from core.engine import JOBS
+
+        able = "latency_table" in JOBS
+        set_able(self.kind, "latency_ms", able)
+        tip = GOALS["latency_ms"][1] if able else NO_LATENCY
+        self.kind.setItemData(self.kind.findData("latency_ms"), tip, TIP)
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def show_goal(self) -> None:
+        """Show goal and spread."""
+        if self._session.model is None:
+            return
+        kind, value = _parts(self._measured.aim)
+        choose(self.kind, kind)
+        by_time = kind == "latency_ms"
+        self.percent.setVisible(not by_time)
+        self._of.setVisible(not by_time)
+        self.millis.setVisible(by_time)
+        (self.millis if by_time else self.percent).setValue(value)
+        choose(self.spread, self._session.plan.allocation)
+        self._show_only()
+
+    def _show_only(self) -> None:
+        self.only.setEnabled(bool(self._session.selection))
+
+    def blocks(self) -> frozenset[int]:
+        """Return the blocks that may give channels; none stands for all."""
+        asked = self.only.isEnabled() and self.only.isChecked()
+        return self._session.selection if asked else frozenset()
+
+    # ---- asking -------------------------------------------------------------------------------
+
+    def _kind_asked(self) -> None:
+        kind = str(self.kind.currentData())
+        self._measured.set_goal(_target(kind, USUAL[kind]))
+
+    def _amount_asked(self, value: float) -> None:
+        """A box changed: by hand, or because it shows the goal already."""
+        kind, shown = _parts(self._measured.aim)
+        if abs(value - shown) > (0.005 if kind == "latency_ms" else 0.5):
+            self._measured.set_goal(_target(kind, value))
+
+    def _spread_asked(self) -> None:
+        session = self._session
+        session.edit(commands.set_allocation(session.plan, self.spread.currentData()))
+
+
+class FrontPart(QWidget):
+    """Alternatives of the last suggestion.
+
+    Signals
+    -------
+    picked(int)
+    """
+
+    picked = Signal(int)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        self._chart: FrontChart | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        context.session.measured.frontChanged.connect(self.show_front)
+        for signal in (context.session.planChanged, context.session.predictionChanged):
+            signal.connect(self.show_front)
+        context.theme.changed.connect(self._restyle)
+
+    def show_front(self) -> None:
+        """Show the alternatives, and where the plan stands among them."""
+        session = self._session
+        front, prediction = session.measured.front, session.prediction
+        if self._chart is None:
+            if not front:
+                return
+            from app.charts.front import FrontChart
+
+            self._chart = FrontChart()
+            self._chart.picked.connect(self.picked)
+            self._layout.addWidget(self._chart)
+        now = prediction.after.macs / max(1, prediction.before.macs) if prediction else 1.0
+        self._chart.set_front(front, session.measured.alternative_of(session.plan), now)
+
+    def _restyle(self) -> None:
+        if self._chart is not None:
+            self._chart.restyle()
+
+
+def _amount(low: float, high: float, decimals: int, suffix: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setDecimals(decimals)
+    box.setRange(low, high)
+    box.setSuffix(suffix)
+    box.setKeyboardTracking(False)
+    box.setAccessibleName("How much may stay")
+    box.setToolTip("How much of it may stay after pruning")
+    return box
+
+
+def _parts(goal: Target) -> tuple[str, float]:
+    for kind in ("macs", "params"):
+        share = getattr(goal, kind)
+        if share is not None:
+            return kind, 100.0 * share
+    return "latency_ms", float(goal.latency_ms or 0.0)
+
+
+def _target(kind: str, value: float) -> Target:
+    from core.plan.schema import Target
+
+    return Target(**{kind: value if kind == "latency_ms" else round(value / 100, 4)})

@@ -1,1 +1,0 @@
-"""Choosing what goes: scores kept by model and data, targets met, alternatives beside them."""
