@@ -28,7 +28,7 @@ class Known:
 
 def find_known(path: str, criterion: str, seed: int) -> Known | None:
     """Look a model up by what is in its file; None when it was never open. Runs off the window."""
-    from core.engine import score_path
+    from core.choose.score_cache import score_path
     from core.pipeline import cached_analysis
 
     analysis = cached_analysis(path)

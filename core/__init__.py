@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.errors import UserError
-    from core.pipeline import analyse, load, predict, prune, verify
+    from core.pipeline import analyse, load, predict, prune, suggest, verify
     from core.plan.schema import Plan, parse_plan, read_plan
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "predict",
     "prune",
     "read_plan",
+    "suggest",
     "verify",
 ]
 

@@ -16,7 +16,6 @@ import json
 import os
 import queue
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -25,22 +24,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
-
 from core.errors import CancelledError, UserError
-from core.files import sha256_of, write_atomically
+from core.files import sha256_of
+from core.jobs import Args, Job, Models, choosing, data_of
 from core.progress import Progress
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
-    from core.pipeline import Analysis
 
 PROTOCOL = 1
 PATIENCE = 0.7
 """Seconds a running job gets to leave nothing half done when the process is asked to end."""
-
-Args = Mapping[str, Any]
-Job = Callable[["Models", Args, Progress], dict[str, Any]]
 
 
 class Channel:
@@ -58,7 +52,7 @@ class Channel:
             self._stream.flush()
 
 
-class Models:
+class ModelStore:
     """The last network loaded, kept in memory by what is in its file."""
 
     def __init__(self) -> None:
@@ -99,42 +93,9 @@ class Models:
         return f"{path}:{sha256_of(path)}" if path.is_file() else f"{path}:"
 
 
-def score_path(sha256: str, criterion: str, seed: int) -> Path:
-    """Return where the scores of a model's channels are kept."""
-    from core.graph.cache import cache_folder
-
-    versions = f"{metadata.version('ultralytics')}-{metadata.version('torch')}"
-    return cache_folder().parent / "scores" / f"{sha256}-{criterion}-{seed}-{versions}.npy"
-
-
-def _stored(path: Path, write: Callable[[Path], None]) -> Path:
-    """Write a file to the cache, or to a temporary folder where the cache cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
-    except (OSError, UserError):
-        path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
-        write(path)
-    return path
-
-
-def _scores(models: Models, analysis: Analysis, args: Args) -> Path:
-    from core.prune.criteria import score_atoms
-
-    criterion, seed = str(args.get("criterion", "l2")), int(args.get("seed", 0))
-    path = score_path(analysis.facts.sha256, criterion, seed)
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        if np.load(path, allow_pickle=False).shape == (analysis.table.atom_count,):
-            return path
-    loaded = models.get(str(args["path"]))
-    scores = score_atoms(loaded.model, analysis.table, criterion, seed)
-    return _stored(
-        path, lambda p: write_atomically(p, lambda f: np.save(f, scores, allow_pickle=False))
-    )
-
-
 def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
     """Understand a model; the window gets files it can read without torch."""
+    from core.choose.score_cache import stored
     from core.graph.cache import cache_path, write_table
     from core.pipeline import analyse, cached_analysis
 
@@ -148,9 +109,9 @@ def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]
     table = cache_path(analysis.facts.sha256)
     known = analysis
     if not table.is_file():
-        table = _stored(table, lambda p: write_table(p, known.table, known.facts.to_dict()))
+        table = stored(table, lambda p: write_table(p, known.table, known.facts.to_dict()))
     progress(0.8, "Ranking channels")
-    scores = _scores(models, analysis, args)
+    scores = choosing.scores_by_weights(models, analysis, args)
     file = Path(path)
     return {
         "facts": analysis.facts.to_dict(),
@@ -159,20 +120,6 @@ def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]
         "criterion": str(args.get("criterion", "l2")),
         "seed": int(args.get("seed", 0)),
         "file_size": file.stat().st_size if file.is_file() else None,
-    }
-
-
-def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Rank the channels of an open model by another criterion."""
-    from core.pipeline import analyse
-
-    progress(0.1, "Ranking channels")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
-    scores = _scores(models, analyse(loaded), args)
-    return {
-        "scores": str(scores),
-        "criterion": str(args.get("criterion", "l2")),
-        "seed": int(args.get("seed", 0)),
     }
 
 
@@ -185,7 +132,8 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
     plan = parse_plan(args["plan"])
     progress(0.0, "Opening the model")
     loaded = models.get(str(args["path"]), args.get("sha256"))
-    result = prune(loaded, plan, str(args["output"]), progress=progress)
+    data = data_of(args, seed=plan.seed)
+    result = prune(loaded, plan, str(args["output"]), data=data, progress=progress)
     return {
         **result.prediction.to_json(),
         "verification": result.verification.to_json(),
@@ -224,7 +172,7 @@ def evaluate_model(models: Models, args: Args, progress: Progress) -> dict[str, 
 
 JOBS: Mapping[str, Job] = {
     "open": open_model,
-    "scores": score_channels,
+    **choosing.JOBS,
     "prune": prune_model,
     "verify": verify_model,
     "evaluate": evaluate_model,
@@ -270,7 +218,7 @@ class Engine:
         self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
         self._stopping = False
-        self._models = Models()
+        self._models = ModelStore()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:

@@ -15,15 +15,17 @@ from core.files import sha256_of
 from core.graph.cache import cache_path, read_table, write_table
 from core.graph.table import ChannelTable
 from core.plan.predict import Prediction, predict_plan
-from core.plan.resolve import Resolution, Resolver, Scores
+from core.plan.resolve import Resolution
 from core.plan.schema import Plan
-from core.plan.target import meet_target
-from core.progress import Progress, silent
+from core.progress import Progress, Span, silent
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.data.stream import DataSettings, Stream
+    from core.choose.ranking import Ranking
+    from core.choose.suggest import Chooser, Suggestion
+    from core.data.stream import DataSettings
+    from core.plan.cost import CostModel
     from core.prune.verify import Verification
 
 
@@ -109,24 +111,23 @@ def cached_analysis(path: str | Path) -> Analysis | None:
 
 def score(
     loaded: Loaded,
-    analysis: Analysis,
     plan: Plan,
     data: DataSettings | None = None,
     progress: Progress = silent,
-) -> Scores:
-    """Score every atom by the plan's criterion; ``data`` is for criteria that look at images."""
-    from core.prune.criteria import score_atoms
+    *,
+    cache: bool = True,
+) -> Ranking:
+    """Score every atom by the plan's criterion; ``data`` is for criteria that look at images.
 
-    stream = _stream(loaded, plan, data)
-    return score_atoms(loaded.model, analysis.table, plan.criterion, plan.seed, stream, progress)
+    Raises
+    ------
+    UserError
+        For data that is missing or cannot be used, or scores that are not numbers.
+    """
+    from core.choose.ranking import Ranker
 
-
-def _stream(loaded: Loaded, plan: Plan, data: DataSettings | None) -> Stream | None:
-    if data is None or not _by_data(plan):
-        return None
-    from core.data.stream import Stream
-
-    return Stream(data, loaded.facts.task, loaded.facts.classes)
+    ranker = Ranker(loaded, plan, data, cache=cache)
+    return ranker.rank(loaded.model, analyse(loaded, cache=cache).table, progress)
 
 
 def resolve(
@@ -135,33 +136,73 @@ def resolve(
     plan: Plan,
     data: DataSettings | None = None,
     progress: Progress = silent,
+    *,
+    cache: bool = True,
 ) -> tuple[Plan, Resolution]:
     """Turn a plan into atoms to remove; a target becomes ratios or exact channels first.
-
-    A criterion that looks at images meets a target by taking what costs least accuracy anywhere,
-    in rounds (``core.prune.rank``); any other by one ratio for all.
 
     Raises
     ------
     UserError
         For a plan made for another file, or one that does not fit the network.
     """
-    _check_plan(analysis, plan)
-    resolver = Resolver(analysis.table)
-    if plan.target is not None and _by_data(plan):
-        plan = _rank(loaded, resolver, plan, data, progress)
-    if _by_data(plan) and all(entry.channels is not None for entry in plan.selection):
-        scores = np.zeros(analysis.table.atom_count)  # exact channels need no images to replay
-    else:
-        scores = score(loaded, analysis, plan, data, progress)
-    plan = meet_target(resolver, plan, scores)
-    resolution = resolver.resolve(plan, scores)
+    plan, resolution = _chooser(loaded, analysis, plan, data, cache).resolve(progress)
     refused = {blocked.constraint for blocked in resolution.blocked}
     if not resolution.removed.any() and refused == {"locked"}:
         raise UserError(
             "Everything the plan selects is locked.", "Unlock a block, or select another."
         )
     return plan, resolution
+
+
+def suggest(
+    loaded: Loaded,
+    plan: Plan,
+    data: DataSettings | None = None,
+    progress: Progress = silent,
+    *,
+    cache: bool = True,
+) -> Suggestion:
+    """Find the exact channels that meet a plan's target, and alternatives beside them.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        Left as it is.
+    plan : Plan
+        With a target, or with ratios. Its criterion, allocation, locks, rounding and floor hold.
+    data : DataSettings, optional
+        Images, for a criterion that looks at them.
+    progress : Progress
+        May cancel; scores ranked until then are kept in the cache.
+    cache : bool
+        Whether to read and write the user's cache.
+
+    Raises
+    ------
+    UserError
+        For a plan that does not fit or removes nothing, a target that cannot be reached (the
+        nearest is named), or data that cannot be used.
+    """
+    progress(0.0, "Understanding the network")
+    analysis = analyse(loaded, cache=cache)
+    return _chooser(loaded, analysis, plan, data, cache).suggest(Span(progress, 0.02, 1.0))
+
+
+def _chooser(
+    loaded: Loaded, analysis: Analysis, plan: Plan, data: DataSettings | None, cache: bool
+) -> Chooser:
+    from core.choose.ranking import Ranker
+    from core.choose.suggest import Chooser
+
+    _check_plan(analysis, plan)
+    ranker = Ranker(loaded, plan, data, cache=cache)
+    return Chooser(ranker, analysis.table, plan, _cost_model(analysis, plan))
+
+
+def _cost_model(analysis: Analysis, plan: Plan) -> CostModel | None:
+    """Return what tells a cost that does not follow from the table: milliseconds."""
+    return None
 
 
 def _check_plan(analysis: Analysis, plan: Plan) -> None:
@@ -179,26 +220,6 @@ def _check_plan(analysis: Analysis, plan: Plan) -> None:
         raise UserError(
             "The plan selects nothing.", "Name at least one block or layer with a ratio."
         )
-
-
-def _by_data(plan: Plan) -> bool:
-    from core.prune.criteria import needs_data
-
-    return needs_data(plan.criterion)
-
-
-def _rank(
-    loaded: Loaded, resolver: Resolver, plan: Plan, data: DataSettings | None, progress: Progress
-) -> Plan:
-    from core.prune.criteria import score_atoms
-    from core.prune.rank import rank_to_target
-
-    stream = _stream(loaded, plan, data)
-
-    def rate(model: nn.Module, table: ChannelTable, report: Progress) -> Scores:
-        return score_atoms(model, table, plan.criterion, plan.seed, stream, report)
-
-    return rank_to_target(loaded.model, resolver, plan, rate, progress=progress)
 
 
 def predict(
@@ -219,7 +240,8 @@ def predict(
         For a plan that does not fit the network.
     """
     analysis = analyse(loaded, cache=cache)
-    return predict_plan(analysis.table, resolve(loaded, analysis, plan, data, progress)[1])
+    resolution = resolve(loaded, analysis, plan, data, progress, cache=cache)[1]
+    return predict_plan(analysis.table, resolution)
 
 
 def prune(
@@ -257,11 +279,8 @@ def prune(
     progress(0.0, "Understanding the network")
     analysis = analyse(loaded, cache=cache)
     progress(0.2, "Ranking channels")
-
-    def ranking(fraction: float, text: str) -> None:
-        progress(0.2 + 0.15 * fraction, text)
-
-    plan, resolution = resolve(loaded, analysis, plan, data, ranking)
+    ranking = Span(progress, 0.2, 0.35)
+    plan, resolution = resolve(loaded, analysis, plan, data, ranking, cache=cache)
     prediction = predict_plan(analysis.table, resolution)
     if not resolution.removed.any():
         raise _nothing(prediction)

@@ -87,8 +87,8 @@ def prediction_text(prediction: Prediction) -> str:
     """Describe what a plan does."""
     before, after = prediction.before, prediction.after
     lines = [
-        _change("parameters", before.parameters, after.parameters),
-        _change("multiply-adds", before.macs, after.macs),
+        change_text("parameters", before.parameters, after.parameters),
+        change_text("multiply-adds", before.macs, after.macs),
         "",
     ]
     rows = [
@@ -118,7 +118,8 @@ def prediction_text(prediction: Prediction) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _change(name: str, before: int, after: int) -> str:
+def change_text(name: str, before: int, after: int) -> str:
+    """Show a figure before and after, and the share that stays."""
     share = after / before if before else 1.0
     return f"{name:14} {count(before):>9} → {count(after):>9}  {bar(share, 20)} {share:.1%}"
 
@@ -131,10 +132,10 @@ def pruned_text(result: Pruned) -> str:
     """Describe a pruning that was done."""
     proof = result.verification
     lines = [
-        _change(
+        change_text(
             "parameters", result.prediction.before.parameters, result.prediction.after.parameters
         ),
-        _change("multiply-adds", result.prediction.before.macs, result.prediction.after.macs),
+        change_text("multiply-adds", result.prediction.before.macs, result.prediction.after.macs),
         f"equal to the masked original: relative error {proof.relative_error:.1e} "
         f"(at most {proof.tolerance:.0e}) on {proof.inputs} inputs",
         f"saved as {result.output}",

@@ -28,5 +28,5 @@ class Group(Protocol):
         """Add the parsers of the group's commands."""
 
 
-GROUPS = ("core.commands.accuracy",)
+GROUPS = ("core.commands.accuracy", "core.commands.choosing")
 """The groups, by module."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -113,6 +114,18 @@ class Stream:
 
     def __len__(self) -> int:
         return len(self.dataset)
+
+    def fingerprint(self) -> str:
+        """Name what is in the images and labels chosen, by their places, sizes and times."""
+        digest = hashlib.sha256()
+        digest.update(repr(sorted(self.dataset.data["names"].items())).encode())
+        labels = getattr(self.dataset, "label_files", [])
+        for name in (*self.dataset.im_files, *labels):
+            path = Path(name)
+            facts = path.stat() if path.is_file() else None
+            known = (name, facts.st_size, facts.st_mtime_ns) if facts else (name,)
+            digest.update(repr(known).encode())
+        return digest.hexdigest()
 
     def batches(self, size: int | None = None) -> Iterator[Batch]:
         """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, side, side)."""

@@ -1,85 +1,115 @@
-"""Cost-aware global allocation: what scores least for what it saves goes first.
+"""Allocation over the whole network: which units go, until a cost is reached.
 
-Group Fisher (2108.00708, section 3.3) divides each importance by the cost that its removal saves.
-Here the saving is exact at the moment of each removal: it shrinks as neighbours go.
+Three orders, each a function in ``ORDERS``:
 
-Atoms go in *units* that keep every constraint by themselves: an atom with its partners in the
-other pieces of its split, whole attention heads, whole multiples of ``round_to``.
+``cost``
+    The least score for what it saves goes first. Group Fisher (2108.00708, section 3.3) divides
+    each importance by the cost that its removal saves; here the saving is exact at the moment of
+    each removal, since it shrinks as neighbours go.
+``global``
+    One threshold on the mean score of a unit's atoms, over the whole network.
+``isomorphic``
+    Isomorphic Pruning (2407.04616): scores are compared only between atoms whose coupled
+    structure is alike, and every such group loses the same share.
+
+Atoms go in *units* that keep every constraint by themselves (``core.plan.units``).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.plan.axes import Part
+from core.plan.cost import TOLERANCE, CostModel, Floats, Goal, cost_of
 from core.plan.resolve import Resolver, Scores
-from core.plan.schema import Entry, Plan, Target
-from core.plan.target import TOLERANCE
-from core.plan.widths import Mask, compute_widths
+from core.plan.savings import Savings
+from core.plan.schema import Entry, Plan
+from core.plan.structure import structure_of_atoms
+from core.plan.units import label_units
+from core.plan.widths import Mask
+
+__all__ = ["FLOOR", "Allocator", "Goal", "check_reached", "cost_of", "explicit_plan", "nearest"]
 
 FLOOR = 0.2
-"""Share of every layer that global allocation keeps, unless told otherwise."""
+"""Share of every layer that allocation over the network keeps, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """A cost to come down to: ``amount`` multiply-adds, or parameters."""
+class Units:
+    """Units to choose from: their atoms, importance (a sum over atoms) and kind of structure."""
 
-    by_macs: bool
-    amount: float
-
-    @classmethod
-    def of(cls, table: ChannelTable, target: Target, share: float = 1.0) -> Goal:
-        """Return a target of a plan as a cost; ``share`` of the way to it.
-
-        Raises
-        ------
-        UserError
-            For a target in milliseconds.
-        """
-        if target.latency_ms is not None:
-            raise UserError(
-                "A target in milliseconds needs a latency table, which this version does not have.",
-                'Give the target as "macs" or "params".',
-            )
-        by_macs = target.macs is not None
-        fraction = target.macs or target.params or 1.0
-        whole = cost_of(table, np.zeros(table.atom_count, bool), by_macs)
-        return cls(by_macs, whole * (1.0 - (1.0 - fraction) * share))
+    label: NDArray[np.int64]
+    importance: Floats
+    sizes: NDArray[np.int64]
+    structure: NDArray[np.int64]
 
 
-def cost_of(table: ChannelTable, removed: Mask, by_macs: bool) -> int:
-    """Multiply-adds or parameters after removing atoms."""
-    widths = compute_widths(table, removed)
-    return widths.macs if by_macs else widths.parameters
+Order = Callable[[Units, Floats], Floats]
+"""Gives every unit a value from what it would save now; the least goes next."""
+
+
+def _by_cost(units: Units, saved: Floats) -> Floats:
+    values: Floats = units.importance / saved
+    return values
+
+
+def _by_threshold(units: Units, saved: Floats) -> Floats:
+    values: Floats = units.importance / units.sizes
+    return values
+
+
+def _by_structure(units: Units, saved: Floats) -> Floats:
+    """Share of its kind of structure that is gone once a unit is: equal shares go together."""
+    mean = units.importance / units.sizes
+    values = np.empty(len(mean))
+    for kind in np.unique(units.structure):
+        own = np.flatnonzero(units.structure == kind)
+        order = own[np.argsort(mean[own], kind="stable")]
+        gone = np.cumsum(units.sizes[order])
+        values[order] = gone / gone[-1]
+    return values
+
+
+ORDERS: Mapping[str, tuple[Order, bool]] = {
+    "cost": (_by_cost, True),
+    "global": (_by_threshold, False),
+    "isomorphic": (_by_structure, False),
+}
+"""Orders by name, and whether the value changes while units go."""
 
 
 class Allocator:
-    """Removes units from one network, the least score per saved cost first.
+    """Removes units from one network, the least in its order first.
 
     Parameters
     ----------
     resolver : Resolver
     plan : Plan
-        Its locks, rounding, floor (``minimum_channels``) and selection (an empty one means every
-        block) hold.
+        Its locks, rounding, floor (``minimum_channels``), selection (an empty one means every
+        block) and allocation hold; an allocation that is none of ``ORDERS`` counts as ``cost``.
     floor : float
         Share of its outputs that every layer keeps.
+    only : bool array, shape (atoms,), optional
+        Atoms to choose from, within what the plan allows.
     """
 
-    def __init__(self, resolver: Resolver, plan: Plan, floor: float = FLOOR) -> None:
+    def __init__(
+        self, resolver: Resolver, plan: Plan, floor: float = FLOOR, only: Mask | None = None
+    ) -> None:
         self.resolver, self.plan, self.table = resolver, plan, resolver.table
         counts = self.table.out_counts
         least = np.maximum(np.ceil(floor * counts - 1e-9), plan.minimum_channels)
         self.least = np.minimum(counts, least).astype(np.int64)
         self.free = resolver.free_atoms(plan) & self._chosen()
+        if only is not None:
+            self.free &= only
 
     def _chosen(self) -> Mask:
         """Atoms of the blocks and layers that the plan's ratios name; all when there are none."""
@@ -125,191 +155,63 @@ class Allocator:
             tolerance below it.
         """
         removed = removed.copy()
-        label = self._units(removed, scores)
-        count = int(label.max()) + 1 if len(label) else 0
+        units = self._units(removed, scores)
+        count = len(units.sizes)
         if not count:
             return removed
-        members = label >= 0
-        importance = np.bincount(label[members], scores[members], count)
-        state = _State(self.table, label, removed, self.least, goal.by_macs)
+        order, changes = ORDERS.get(self.plan.allocation, ORDERS["cost"])
+        state = Savings(goal.model, units.label, removed, self.least)
+        value = np.zeros(0) if changes else order(units, np.ones(count))
+        lowest = goal.amount * (1 - TOLERANCE)
+        gone = np.zeros(count, bool)
         while state.cost > goal.amount:
             saved = state.savings()
-            lowest = goal.amount * (1 - TOLERANCE)
-            able = state.able & (saved > 0) & (state.cost - saved >= lowest)
-            if not able.any():
+            able = np.flatnonzero(state.able & (saved > 0) & (state.cost - saved >= lowest))
+            if not len(able):
                 break
-            value = np.full(count, np.inf)
-            value[able] = importance[able] / saved[able]
-            unit = int(np.argmin(value))
-            if not _nearer(state.cost, float(saved[unit]), goal.amount):
+            now = order(_pick(units, able), saved[able]) if changes else value[able]
+            unit = int(able[np.argmin(now)])
+            if goal.distance(state.cost - saved[unit]) > goal.distance(state.cost):
                 break
             state.remove(unit, float(saved[unit]))
-            removed[label == unit] = True
+            gone[unit] = True
+        removed[units.label >= 0] |= gone[units.label[units.label >= 0]]
         return removed
 
-    # ---- units --------------------------------------------------------------------------------
-
-    def _units(self, removed: Mask, scores: Scores) -> NDArray[np.int64]:
-        """Number the units: one label per atom, -1 for those that cannot go.
-
-        Rows (partners of equal standing across a split's pieces, runs of ``round_to``) that share
-        an atom become one unit, so a unit is always made of whole rows.
-        """
+    def _units(self, removed: Mask, scores: Scores) -> Units:
         usable = self.free & ~removed
-        pairs: list[NDArray[np.int64]] = []
-        stuck = np.zeros(self.table.atom_count, bool)
-        for pieces, size in self._bundles():
-            rows, left = _rows(pieces, size, usable, removed, scores)
-            stuck[left] = True
-            for row in rows:
-                pairs.append(np.stack([np.full(len(row) - 1, row[0]), row[1:]]))
-        links = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int64)
-        number = self.table.atom_count
-        ones = np.ones(links.shape[1])
-        graph = sparse.coo_array((ones, (links[0], links[1])), shape=(number, number))
-        count, component = connected_components(graph, directed=False)
-        bad = np.zeros(count, bool)
-        bad[component[stuck | ~usable]] = True
-        wanted = usable & ~bad[component]
-        label = np.full(number, -1, np.int64)
-        label[wanted] = np.unique(component[wanted], return_inverse=True)[1]
-        return label
+        label = label_units(self.resolver.axes, self.plan.round_to, usable, removed, scores)
+        members = np.flatnonzero(label >= 0)
+        count = int(label.max(initial=-1)) + 1
+        own = label[members]
+        return Units(
+            label,
+            np.bincount(own, scores[members], count).astype(np.float64),
+            np.bincount(own, minlength=count),
+            self._kinds(members, own, count),
+        )
 
-    def _bundles(self) -> list[tuple[tuple[Part, ...], int]]:
-        """Parts that lose channels together, with the least number they lose at a time."""
-        step = self.plan.round_to
-        bundles = [(pieces, step) for pieces in self.resolver.axes.pieces]
-        if step > 1:
-            seen = {_key(piece) for pieces, _ in bundles for piece in pieces}
-            for parts in self.resolver.axes.parts.values():
-                for part in parts:
-                    if len(part.atoms) and _key(part) not in seen:
-                        seen.add(_key(part))
-                        bundles.append(((part,), step))
-        return bundles
+    def _kinds(
+        self, members: NDArray[np.int64], label: NDArray[np.int64], count: int
+    ) -> NDArray[np.int64]:
+        """Number the kinds of units: two are alike when the structures they are made of are."""
+        pairs = np.unique(np.stack([label, self._structure[members]]), axis=1)
+        made_of: list[list[int]] = [[] for _ in range(count)]
+        for unit, structure in pairs.T.tolist():
+            made_of[unit].append(structure)
+        numbers: dict[tuple[int, ...], int] = {}
+        kinds = [numbers.setdefault(tuple(own), len(numbers)) for own in made_of]
+        return np.array(kinds, np.int64)
+
+    @cached_property
+    def _structure(self) -> NDArray[np.int64]:
+        return structure_of_atoms(self.table)
 
 
-def _key(part: Part) -> bytes:
-    return part.atoms.tobytes()
-
-
-def _rows(
-    pieces: tuple[Part, ...], step: int, usable: Mask, removed: Mask, scores: Scores
-) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
-    """Cut pieces into rows that take equally many channels of each, the least important first.
-
-    Returns
-    -------
-    rows : list of int64 arrays
-        Atoms of all pieces that go together.
-    left : int64 array
-        Usable atoms that found no row.
-    """
-    size = step
-    for piece in pieces:
-        own = piece.sizes[usable[piece.atoms]]
-        if len(own):
-            size = int(np.lcm(size, int(own.max())))
-    runs = []
-    for piece in pieces:
-        # What stays must be whole multiples: a piece that is none keeps all it has.
-        fits = step == 1 or (piece.total - piece.gone(removed)) % step == 0
-        runs.append(_runs(piece, size, usable, scores) if fits else [])
-    count = min(len(run) for run in runs)
-    rows = [np.concatenate([run[place] for run in runs]) for place in range(count)]
-    everything = np.concatenate([piece.atoms for piece in pieces]).astype(np.int64)
-    taken = np.concatenate(rows) if rows else np.zeros(0, np.int64)
-    return rows, np.setdiff1d(everything[usable[everything]], taken)
-
-
-def _runs(piece: Part, size: int, usable: Mask, scores: Scores) -> list[NDArray[np.int64]]:
-    """Runs of a piece's atoms, each of exactly ``size`` channels, in order of importance."""
-    mine = usable[piece.atoms]
-    atoms, sizes = piece.atoms[mine].astype(np.int64), piece.sizes[mine]
-    order = np.argsort(scores[atoms], kind="stable")
-    atoms, sizes = atoms[order], sizes[order]
-    if (sizes == 1).all():
-        whole = len(atoms) // size
-        return list(atoms[: whole * size].reshape(whole, size))
-    runs: list[NDArray[np.int64]] = []
-    waiting: list[int] = []
-    held = 0
-    for atom, width in zip(atoms.tolist(), sizes.tolist(), strict=True):
-        if held + width > size:
-            continue
-        waiting.append(atom)
-        held += width
-        if held == size:
-            runs.append(np.array(waiting, np.int64))
-            waiting, held = [], 0
-    return runs
-
-
-class _State:
-    """Widths of every layer while units go, and what each unit would save now."""
-
-    def __init__(
-        self,
-        table: ChannelTable,
-        label: NDArray[np.int64],
-        removed: Mask,
-        least: NDArray[np.int64],
-        by_macs: bool,
-    ) -> None:
-        widths = compute_widths(table, removed)
-        self.inputs = widths.inputs.astype(np.float64)
-        self.outputs = widths.outputs.astype(np.float64)
-        self.least = least
-        rows = table.coefficients[2:] if by_macs else table.coefficients[:2]
-        self.pair, self.each = rows.astype(np.float64)
-        self.cost = float(widths.macs if by_macs else widths.parameters)
-        self.takes_in = _incidence(table.in_atoms, table.in_offsets, label)
-        self.takes_out = _incidence(table.out_atoms, table.out_offsets, label)
-        self.both = self.takes_in.multiply(self.takes_out).tocsr() @ self.pair
-        self.by_layer = self.takes_out.tocsc()
-        self.able = np.ones(self.takes_out.shape[0], bool)
-        self._keep_floor(np.arange(len(self.outputs)))
-
-    def savings(self) -> NDArray[np.float64]:
-        """Cost that the removal of each unit would save now, shape (units,)."""
-        by_input = self.takes_in @ (self.pair * self.outputs)
-        by_output = self.takes_out @ (self.pair * self.inputs + self.each)
-        saved: NDArray[np.float64] = by_input + by_output - self.both
-        return saved
-
-    def remove(self, unit: int, saved: float) -> None:
-        """Take one unit out."""
-        self.cost -= saved
-        self.able[unit] = False
-        for matrix, widths in ((self.takes_in, self.inputs), (self.takes_out, self.outputs)):
-            span = slice(matrix.indptr[unit], matrix.indptr[unit + 1])
-            widths[matrix.indices[span]] -= matrix.data[span]
-        span = slice(self.takes_out.indptr[unit], self.takes_out.indptr[unit + 1])
-        self._keep_floor(self.takes_out.indices[span])
-
-    def _keep_floor(self, layers: NDArray[np.int64] | NDArray[np.int32]) -> None:
-        """Bar the units that would take a layer below its floor."""
-        for number in layers.tolist():
-            slack = self.outputs[number] - self.least[number]
-            span = slice(self.by_layer.indptr[number], self.by_layer.indptr[number + 1])
-            self.able[self.by_layer.indices[span][self.by_layer.data[span] > slack]] = False
-
-
-def _incidence(
-    atoms: NDArray[np.int32], offsets: NDArray[np.int32], label: NDArray[np.int64]
-) -> sparse.csr_array:
-    """How many channels of each layer a unit takes, shape (units, layers)."""
-    layers = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    units = np.append(label, -1)[atoms]
-    held = units >= 0
-    shape = (int(label.max()) + 1, len(offsets) - 1)
-    ones = np.ones(int(held.sum()))
-    return sparse.coo_array((ones, (units[held], layers[held])), shape=shape).tocsr()
-
-
-def _nearer(cost: float, saved: float, goal: float) -> bool:
-    """Whether a removal brings the cost nearer to the goal."""
-    return abs(cost - saved - goal) <= abs(cost - goal)
+def _pick(units: Units, chosen: NDArray[np.int64]) -> Units:
+    return Units(
+        units.label, units.importance[chosen], units.sizes[chosen], units.structure[chosen]
+    )
 
 
 def explicit_plan(resolver: Resolver, plan: Plan, removed: Mask) -> Plan:
@@ -328,21 +230,47 @@ def explicit_plan(resolver: Resolver, plan: Plan, removed: Mask) -> Plan:
     return plan.model_copy(update={"selection": tuple(entries), "target": None})
 
 
-def check_reached(table: ChannelTable, removed: Mask, goal: Goal) -> None:
+def check_reached(
+    table: ChannelTable, removed: Mask, goal: Goal, others: tuple[Mask, ...] = ()
+) -> None:
     """Refuse a removal that missed its target.
+
+    Parameters
+    ----------
+    others : tuple of bool arrays, shape (atoms,)
+        Further removals that can be had, for the nearest to be chosen from.
 
     Raises
     ------
     UserError
-        Naming the nearest that can be reached.
+        Naming the nearest that can be reached, as a value for the plan that works.
     """
-    cost = cost_of(table, removed, goal.by_macs)
-    if cost <= goal.amount * (1 + TOLERANCE):
+    model = goal.model
+    whole = model.whole()
+    if goal.met(model.cost(removed)):
         return
-    whole = cost_of(table, np.zeros(table.atom_count, bool), goal.by_macs)
-    what = "multiply-adds" if goal.by_macs else "parameters"
+    if whole < goal.amount:
+        raise UserError(
+            f"The network is below the target already: it has {whole:g} {model.label}.",
+            "Lower the target.",
+        )
+    costs = [model.cost(mask) for mask in (removed, *others)]
+    wanted, best = goal.amount / whole, nearest(goal, costs) / whole
     raise UserError(
-        f"The target of {goal.amount / whole:.0%} of the {what} cannot be reached: the nearest "
-        f"within floors, locks and rounding is {cost / whole:.1%}.",
-        "Select more blocks, unlock some, lower round_to, or raise the target.",
+        f"The target of {wanted:.0%} of the {model.label} cannot be reached: the nearest "
+        f"within floors, locks and rounding is {best:.1%}.",
+        f'Use "target": {{"{model.key}": {_in_words(model, best)}}}, or select more blocks, '
+        "unlock some, or lower round_to.",
     )
+
+
+def nearest(goal: Goal, costs: list[float]) -> float:
+    """Return the cost nearest to a goal."""
+    return min(costs, key=goal.distance)
+
+
+def _in_words(model: CostModel, share: float) -> str:
+    """Write a reached share as a target, rounded up so that it is reached again."""
+    if model.key in ("macs", "params"):
+        return f"{min(1.0, math.ceil(share * 1000) / 1000):g}"
+    return f"{math.ceil(share * model.whole() * 100) / 100:g}"

@@ -1,65 +1,107 @@
-"""A target for the whole network turned into ratios."""
+"""A target for the whole network turned into ratios or exact channels, from one ranking."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from core.errors import UserError
+from core.plan.allocate import FLOOR, ORDERS, Allocator, check_reached, explicit_plan
+from core.plan.cost import TOLERANCE, CostModel, Goal
 from core.plan.resolve import Resolver, Scores
 from core.plan.schema import Entry, Plan
-from core.plan.widths import compute_widths
+from core.plan.widths import Mask
 
-TOLERANCE = 0.01
-"""How near a target must be met to count as met."""
+__all__ = ["TOLERANCE", "meet_target", "scaled"]
 
 
-def meet_target(resolver: Resolver, plan: Plan, scores: Scores) -> Plan:
-    """Return the plan with its target replaced by one ratio for all it selects.
+def meet_target(
+    resolver: Resolver, plan: Plan, scores: Scores, model: CostModel | None = None
+) -> Plan:
+    """Return the plan with its target replaced by ratios or by exact channels.
 
-    An empty selection means every block. The ratio is the smallest that meets the target.
+    Parameters
+    ----------
+    resolver : Resolver
+    plan : Plan
+        Its allocation decides: ``uniform`` gives one ratio to all it selects (an empty selection
+        means every block), ``ratios`` multiplies the ratios given by one factor, the others rank
+        over the whole network. ``auto`` counts as ``uniform``.
+    scores : float array, shape (atoms,)
+    model : CostModel, optional
+        For a target in milliseconds.
 
     Raises
     ------
     UserError
-        For a target that cannot be reached (the nearest is named), or one in milliseconds.
+        For a target that cannot be met within the tolerance; the nearest is named.
     """
     if plan.target is None:
         return plan
-    if plan.target.latency_ms is not None:
-        raise UserError(
-            "A target in milliseconds needs a latency table, which this version does not have.",
-            'Give the target as "macs" or "params".',
-        )
+    goal = Goal.of(resolver.table, plan.target, model=model)
+    if plan.allocation in ORDERS:
+        allocator = Allocator(resolver, plan, FLOOR)
+        removed = allocator.reduce(allocator.start(), scores, goal)
+        check_reached(resolver.table, removed, goal)
+        return explicit_plan(resolver, plan, removed)
+    return _by_ratio(resolver, plan, scores, goal)
+
+
+def scaled(plan: Plan, factor: float) -> Plan:
+    """Return the plan with all its ratios multiplied by a factor, at most 1."""
+    chosen = tuple(
+        e if e.ratio is None else e.model_copy(update={"ratio": min(1.0, e.ratio * factor)})
+        for e in plan.selection
+    )
+    return plan.model_copy(update={"selection": chosen, "target": None})
+
+
+def _start(plan: Plan, blocks: int) -> Plan:
+    """Return the plan at its most: its own ratios in proportion, the largest 1, or 1 for all."""
+    entries = plan.selection or tuple(Entry(block=number, ratio=1.0) for number in range(blocks))
+    most = max((e.ratio or 0.0 for e in entries), default=0.0)
+    own = plan.allocation == "ratios" and most > 0
+    chosen = tuple(
+        e
+        if e.ratio is None
+        else e.model_copy(update={"ratio": min(1.0, e.ratio / most) if own else 1.0})
+        for e in entries
+    )
+    return plan.model_copy(update={"selection": chosen, "target": None})
+
+
+def _by_ratio(resolver: Resolver, plan: Plan, scores: Scores, goal: Goal) -> Plan:
+    """Search the factor whose removal is just below the goal, then meet it between two steps."""
     table = resolver.table
-    entries = plan.selection or tuple(Entry(block=b.index, ratio=0.5) for b in table.blocks)
-    whole = compute_widths(table, np.zeros(table.atom_count, bool))
-    by_macs = plan.target.macs is not None
-    goal = plan.target.macs or plan.target.params or 1.0
+    most = _start(plan, len(table.blocks))
 
-    def share(ratio: float) -> tuple[float, Plan]:
-        chosen = tuple(
-            e if e.ratio is None else e.model_copy(update={"ratio": ratio}) for e in entries
-        )
-        trial = plan.model_copy(update={"selection": chosen, "target": None})
-        widths = compute_widths(table, resolver.resolve(trial, scores).removed)
-        now, before = (
-            (widths.macs, whole.macs) if by_macs else (widths.parameters, whole.parameters)
-        )
-        return now / before, trial
+    def removal(factor: float) -> tuple[Plan, Mask]:
+        trial = scaled(most, factor)
+        return trial, resolver.resolve(trial, scores).removed
 
-    least, trial = share(1.0)
-    if least > goal * (1 + TOLERANCE):
-        raise UserError(
-            f"The target of {goal:.0%} cannot be reached: the least this selection allows is "
-            f"{least:.1%}.",
-            "Select more blocks, lower minimum_channels or round_to, or raise the target.",
-        )
+    small, large = removal(0.0), removal(1.0)
+    if goal.model.cost(large[1]) > goal.amount:
+        check_reached(table, large[1], goal)
+        return large[0]
     low, high = 0.0, 1.0
     for _ in range(24):
         middle = (low + high) / 2
-        reached, candidate = share(middle)
-        if reached <= goal:
-            high, trial = middle, candidate
+        trial = removal(middle)
+        if goal.model.cost(trial[1]) <= goal.amount:
+            high, large = middle, trial
         else:
-            low = middle
-    return trial
+            low, small = middle, trial
+    if goal.met(goal.model.cost(large[1])):
+        return large[0]
+    return _between(resolver, plan, scores, goal, small[1], large[1])
+
+
+def _between(
+    resolver: Resolver, plan: Plan, scores: Scores, goal: Goal, small: Mask, large: Mask
+) -> Plan:
+    """Take the last step, which is too large as a whole, unit by unit.
+
+    Rounding makes all layers of a width step at the same ratio; the target may lie between.
+    """
+    if goal.met(goal.model.cost(small)):
+        return explicit_plan(resolver, plan, small)
+    allocator = Allocator(resolver, plan, 0.0, only=large & ~small)
+    removed = allocator.reduce(small, scores, goal)
+    check_reached(resolver.table, removed, goal, (large,))
+    return explicit_plan(resolver, plan, removed)

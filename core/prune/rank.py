@@ -15,6 +15,7 @@ import numpy as np
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.allocate import FLOOR, Allocator, Goal, check_reached, explicit_plan
+from core.plan.cost import CostModel
 from core.plan.resolve import Resolver, Scores
 from core.plan.schema import Plan
 from core.plan.shrink import shrink_table
@@ -41,6 +42,7 @@ def rank_to_target(
     floor: float = FLOOR,
     progress: Progress = silent,
     watch: Callable[[Mask], None] | None = None,
+    cost: CostModel | None = None,
 ) -> Plan:
     """Return the plan with its target replaced by the exact channels that go.
 
@@ -63,6 +65,8 @@ def rank_to_target(
         May cancel.
     watch : callable, optional
         Told the removal after every round.
+    cost : CostModel, optional
+        For a target in milliseconds: what tells them.
 
     Returns
     -------
@@ -77,21 +81,20 @@ def rank_to_target(
     if plan.target is None:
         raise UserError("The plan has no target.", 'Add one, for example "target": {"macs": 0.7}.')
     table = resolver.table
-    fraction = plan.target.macs or plan.target.params or 1.0
-    rounds = rounds or max(1, math.ceil((1.0 - fraction) / ROUND))
+    last = Goal.of(table, plan.target, model=cost)
+    rounds = rounds or max(1, math.ceil((1.0 - last.amount / last.model.whole()) / ROUND - 1e-9))
     allocator = Allocator(resolver, plan, floor)
     removed = allocator.start()
     # What no ranking can reach is refused before the first one, which may take minutes.
-    furthest = allocator.reduce(removed, np.ones(table.atom_count), Goal.of(table, plan.target))
-    check_reached(table, furthest, Goal.of(table, plan.target))
+    check_reached(table, allocator.reduce(removed, np.ones(table.atom_count), last), last)
     for number in range(rounds):
-        goal = Goal.of(table, plan.target, (number + 1) / rounds)
+        goal = Goal.of(table, plan.target, (number + 1) / rounds, cost)
         part = _part(progress, number, rounds)
         scores = score(cut_network(model, table, removed), shrink_table(table, removed), part)
         removed = allocator.reduce(removed, scores, goal)
         if watch is not None:
             watch(removed)
-    check_reached(table, removed, Goal.of(table, plan.target))
+    check_reached(table, removed, last)
     return explicit_plan(resolver, plan, removed)
 
 

@@ -47,6 +47,9 @@ DATA_CRITERIA: Mapping[str, str] = {
 }
 """Criteria that need images, by the module that holds the function of the same name."""
 
+CLUSTERING = frozenset({"separability"})
+"""Criteria that keep one representative of similar channels."""
+
 
 def needs_data(criterion: str) -> bool:
     """Whether a criterion looks at images."""
@@ -60,6 +63,8 @@ def score_atoms(
     seed: int,
     stream: Stream | None = None,
     progress: Progress = silent,
+    *,
+    representative: str = "medoid",
 ) -> NDArray[np.float64]:
     """Score every atom of a network.
 
@@ -76,6 +81,8 @@ def score_atoms(
         Images, for criteria that need data.
     progress : Progress
         Told after every batch; may cancel.
+    representative : str
+        Which of several similar channels ``separability`` keeps.
 
     Returns
     -------
@@ -99,7 +106,8 @@ def score_atoms(
         )
     else:
         function = getattr(importlib.import_module(DATA_CRITERIA[criterion]), criterion)
-        scores = function(model, table, stream, progress)
+        options = {"representative": representative} if criterion in CLUSTERING else {}
+        scores = function(model, table, stream, progress, **options)
     if not np.isfinite(scores).all():
         raise UserError(
             "Some weights of this network are not numbers (NaN or infinite), so its channels "

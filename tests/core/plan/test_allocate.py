@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from core.errors import UserError
 from core.plan.allocate import Allocator, Goal, check_reached, cost_of, explicit_plan
+from core.plan.cost import MODELS, CostModel
 from core.plan.resolve import Resolver
+from core.plan.savings import Savings
 from core.plan.schema import Entry, Plan, Target
 from core.plan.shrink import shrink_table
+from core.plan.target import meet_target
 from core.plan.widths import compute_widths
 from core.prune.surgery import cut_network
 from core.prune.verify import verify_networks
@@ -47,7 +50,7 @@ def test_targets_are_met_within_one_percent(family: str, target: dict) -> None:
     plan = Plan(round_to=1, target=Target(**target))
     removed = allocate(family, plan)
     goal = Goal.of(table_of(family), plan.target)
-    assert cost_of(table_of(family), removed, goal.by_macs) == pytest.approx(goal.amount, rel=0.01)
+    assert goal.model.cost(removed) == pytest.approx(goal.amount, rel=0.01)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -108,19 +111,44 @@ def test_dearer_channels_go_first_at_the_same_score() -> None:
     assert removed.sum() < drawn.sum(), "fewer channels must do when each counts for its saving"
 
 
-def test_savings_are_exact() -> None:
-    from core.plan.allocate import _State
-
-    family = "yolov8n"
+@pytest.mark.parametrize("model", MODELS.values())
+@pytest.mark.parametrize("family", ["yolov8n", "yolo12n"])
+def test_savings_are_exact(family: str, model: type[CostModel]) -> None:
+    """At the start, and again after each of some removals."""
     table = table_of(family)
     allocator = Allocator(resolver_of(family), Plan(round_to=1))
-    label = allocator._units(nothing(family), random_scores(family, 0))
-    for by_macs in (True, False):
-        state = _State(table, label, nothing(family), allocator.least, by_macs)
+    label = allocator._units(nothing(family), random_scores(family, 0)).label
+    cost = model(table)
+    removed = nothing(family)
+    state = Savings(cost, label, removed, allocator.least)
+    draw = np.random.default_rng(0)
+    for unit in draw.choice(state.count, 20, replace=False).tolist():
         saved = state.savings()
-        whole = cost_of(table, nothing(family), by_macs)
-        for unit in np.random.default_rng(0).choice(len(saved), 20, replace=False).tolist():
-            assert whole - cost_of(table, label == unit, by_macs) == saved[unit]
+        assert state.cost == cost.cost(removed)
+        for other in draw.choice(state.count, 5).tolist():
+            expected = cost.cost(removed) - cost.cost(removed | (label == other))
+            assert expected == (saved[other] if not removed[label == other].any() else 0)
+        state.remove(unit, float(saved[unit]))
+        removed |= label == unit
+
+
+class Staircase(CostModel):
+    """A cost that is neither linear nor the table's, as a measured time would be."""
+
+    key, label, constant = "latency_ms", "milliseconds", 1.0
+
+    def of_layers(self, layers, inputs, outputs):
+        return np.ceil(outputs / 4) * (1 + inputs) * 1e-4
+
+
+def test_another_cost_model_is_met() -> None:
+    table, resolver = table_of("yolov8n"), resolver_of("yolov8n")
+    model = Staircase(table)
+    goal_ms = 0.8 * model.whole()
+    plan = Plan(round_to=4, target=Target(latency_ms=goal_ms), allocation="cost")
+    found = meet_target(resolver, plan, random_scores("yolov8n", 0), model)
+    removed = resolver.resolve(found, random_scores("yolov8n", 1)).removed
+    assert model.cost(removed) == pytest.approx(goal_ms, rel=0.01)
 
 
 def test_only_the_selection_is_touched() -> None:

@@ -1,0 +1,1 @@
+"""Choosing what goes: scores kept by model and data, targets met, alternatives beside them."""

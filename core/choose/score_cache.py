@@ -1,0 +1,96 @@
+"""Scores on disk, by everything they depend on. No torch.
+
+A file is a plain numpy array, shape (atoms,). One that is damaged or of another size counts as
+absent and is written anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UserError
+from core.files import write_atomically
+from core.graph.cache import cache_folder
+
+Scores = NDArray[np.float64]
+
+
+def score_path(
+    sha256: str, criterion: str, seed: int, facts: Mapping[str, Any] | None = None
+) -> Path:
+    """Return where the scores of a model's channels are kept.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the model's file.
+    criterion : str
+    seed : int
+    facts : mapping, optional
+        What else they depend on, as plain data: images, settings. None for criteria that read
+        weights only.
+    """
+    versions = f"{metadata.version('ultralytics')}-{metadata.version('torch')}"
+    name = f"{sha256}-{criterion}-{seed}-{versions}"
+    if facts is not None:
+        text = json.dumps({**facts, "code": _code()}, sort_keys=True)
+        name += f"-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    return cache_folder().parent / "scores" / f"{name}.npy"
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Name the code that makes scores, so that those of an older one are not taken for its own."""
+    digest = hashlib.sha256(metadata.version("secateur").encode())
+    root = Path(__file__).parents[1]
+    for folder in ("prune/criteria", "data"):
+        for path in sorted((root / folder).glob("*.py")):  # none in a bundle: the version tells
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def read_scores(path: Path, atoms: int) -> Scores | None:
+    """Return stored scores, or None where there are none that fit."""
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        scores = np.load(path, allow_pickle=False)
+        if scores.shape == (atoms,) and scores.dtype == np.float64 and np.isfinite(scores).all():
+            found: Scores = scores
+            return found
+    return None
+
+
+def write_scores(path: Path, scores: Scores) -> Path:
+    """Keep scores; return where, which is a temporary folder when the cache cannot be written."""
+    return stored(
+        path, lambda p: write_atomically(p, lambda f: np.save(f, scores, allow_pickle=False))
+    )
+
+
+def stored(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write a file to the cache, or to a temporary folder where the cache cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+    except (OSError, UserError):
+        path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
+        write(path)
+    return path
+
+
+def stored_scores(file: Path | None, scores: Scores) -> Path:
+    """Return the file that scores are kept in, a temporary one where they are not."""
+    if file is not None and file.is_file():
+        return file
+    folder = Path(tempfile.mkdtemp(prefix="secateur-"))
+    return write_scores(folder / "scores.npy", scores)

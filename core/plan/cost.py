@@ -1,0 +1,158 @@
+"""What a network costs at given widths: multiply-adds, parameters, or any other measure.
+
+Allocation knows a cost only by ``CostModel``: what a layer costs at any width, and from that what
+a removal saves. A further measure, milliseconds for one, is a further subclass.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UserError
+from core.graph.table import ChannelTable
+from core.plan.schema import Target
+from core.plan.widths import Mask, compute_widths
+
+TOLERANCE = 0.01
+"""How near a target must be met to count as met, as a share of it."""
+
+Floats = NDArray[np.float64]
+
+
+class CostModel(ABC):
+    """Cost of one network at any widths.
+
+    Parameters
+    ----------
+    table : ChannelTable
+
+    Attributes
+    ----------
+    key : str
+        Its name in a plan's target.
+    label : str
+        How messages call it.
+    constant : float
+        Cost that no plan changes.
+    """
+
+    key: str
+    label: str
+    constant: float = 0.0
+
+    def __init__(self, table: ChannelTable) -> None:
+        self.table = table
+
+    @abstractmethod
+    def of_layers(self, layers: NDArray[np.int64], inputs: Floats, outputs: Floats) -> Floats:
+        """Return the cost of layers at widths; all arrays of one shape, widths in channels."""
+
+    def cost(self, removed: Mask) -> float:
+        """Return the cost of the network after removing atoms, mask of shape (atoms,)."""
+        widths = compute_widths(self.table, removed)
+        numbers = np.arange(len(self.table.layers))
+        parts = self.of_layers(numbers, widths.inputs.astype(float), widths.outputs.astype(float))
+        return float(parts.sum()) + self.constant
+
+    def whole(self) -> float:
+        """Return the cost with nothing removed."""
+        return self.cost(np.zeros(self.table.atom_count, bool))
+
+
+class _Bilinear(CostModel):
+    """A cost per pair of channels and per output, exact in double precision."""
+
+    rows: slice
+
+    def of_layers(self, layers: NDArray[np.int64], inputs: Floats, outputs: Floats) -> Floats:
+        pair, each = self.table.coefficients[self.rows]
+        cost: Floats = outputs * (pair[layers] * inputs + each[layers])
+        return cost
+
+
+class MultiplyAdds(_Bilinear):
+    """Multiply-adds of convolutions and linear layers at the model's image size, batch 1."""
+
+    key = "macs"
+    label = "multiply-adds"
+    rows = slice(2, 4)
+
+
+class Parameters(_Bilinear):
+    """Parameters, those outside the listed layers included."""
+
+    key = "params"
+    label = "parameters"
+    rows = slice(0, 2)
+
+    def __init__(self, table: ChannelTable) -> None:
+        super().__init__(table)
+        self.constant = float(table.other_parameters)
+
+
+MODELS: dict[str, type[CostModel]] = {"macs": MultiplyAdds, "params": Parameters}
+"""Costs that follow from the table alone, by their key in a target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A cost to come down to: ``amount`` of a model's unit."""
+
+    model: CostModel
+    amount: float
+
+    @classmethod
+    def of(
+        cls,
+        table: ChannelTable,
+        target: Target,
+        share: float = 1.0,
+        model: CostModel | None = None,
+    ) -> Goal:
+        """Return a target of a plan as a cost; ``share`` of the way to it.
+
+        Parameters
+        ----------
+        model : CostModel, optional
+            For a target in milliseconds: what tells them.
+
+        Raises
+        ------
+        UserError
+            For a target in milliseconds without a model of them.
+        """
+        if target.latency_ms is not None:
+            if model is None:
+                raise UserError(
+                    "A target in milliseconds needs a latency table of this machine.",
+                    'Make one first, or give the target as "macs" or "params".',
+                )
+            whole = model.whole()
+            return cls(model, whole - (whole - target.latency_ms) * share)
+        key, fraction = ("macs", target.macs) if target.macs else ("params", target.params or 1.0)
+        model = MODELS[key](table)
+        return cls(model, model.whole() * (1.0 - (1.0 - float(fraction)) * share))
+
+    def as_target(self) -> Target:
+        """Return the goal as a plan states it."""
+        key, whole = self.model.key, self.model.whole()
+        amount = self.amount if key == "latency_ms" else min(1.0, self.amount / whole)
+        return Target.model_validate({key: amount})
+
+    def distance(self, cost: float) -> float:
+        """Return how far a cost is from the goal, as a share of the goal."""
+        return abs(cost - self.amount) / self.amount
+
+    def met(self, cost: float) -> bool:
+        """Whether a cost counts as the goal."""
+        return self.distance(cost) <= TOLERANCE
+
+
+def cost_of(table: ChannelTable, removed: Mask, by_macs: bool) -> int:
+    """Multiply-adds or parameters after removing atoms."""
+    widths = compute_widths(table, removed)
+    return widths.macs if by_macs else widths.parameters
