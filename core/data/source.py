@@ -5,8 +5,9 @@ Read without Ultralytics' own check, which downloads, runs scripts and repairs i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class Source:
         Classes.
     extra : dict
         What else the labels need (``kpt_shape``, ``channels``).
+    folders : dict of int to str
+        The folder of each class, where images lie in folders by class; else empty.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class Source:
     images: tuple[str, ...]
     names: Mapping[int, str]
     extra: Mapping[str, Any]
+    folders: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None = None) -> Source:
@@ -50,7 +54,8 @@ def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None 
     Parameters
     ----------
     path : str or Path
-        An Ultralytics dataset yaml.
+        An Ultralytics dataset yaml; or, for classification, a folder whose folders ``train`` and
+        ``val`` hold one folder of images per class.
     split : str
         ``train`` or ``val``.
     classes : mapping, optional
@@ -62,6 +67,8 @@ def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None 
         When the file or the split is missing, or its classes are not the model's.
     """
     path = Path(path)
+    if path.is_dir() and (path / split).is_dir():
+        return _read_folders(path, split, classes)
     data = _parse(path)
     names = _names(path, data)
     if classes is not None:
@@ -124,6 +131,30 @@ def _check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, s
             f"The dataset {path} labels other classes than the model detects: none is the same.",
             "Use data with the classes the model was trained for.",
         )
+
+
+def _read_folders(path: Path, split: str, classes: Mapping[int, str] | None) -> Source:
+    """Read a split whose images lie in folders by class; classes go by name, else in order."""
+    place = path / split
+    folders = sorted(folder.name for folder in place.iterdir() if folder.is_dir())
+    if not folders:
+        raise UserError(
+            f"The folder {place} holds no folders of images by class.",
+            "A dataset for classification has train/CLASS/IMAGE and val/CLASS/IMAGE.",
+        )
+    names = dict(enumerate(folders))
+    if classes is not None:
+        known = {str(name).casefold(): number for number, name in classes.items()}
+        if all(folder.casefold() in known for folder in folders):
+            by_class = {known[folder.casefold()]: folder for folder in folders}
+            return Source(path, split, (str(place.resolve()),), classes, {}, by_class)
+        if not (len(folders) == len(classes) and all(map(_WORDNET.fullmatch, folders))):
+            _check_classes(path, names, classes)
+    return Source(path, split, (str(place.resolve()),), names, {}, names)
+
+
+_WORDNET = re.compile(r"n\d{8}")
+"""Folders of ImageNet: their order is that of the classes, their names are not."""
 
 
 def _root(path: Path, data: Mapping[str, Any]) -> Path:

@@ -15,12 +15,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from core.data.folders import FolderDataset
 from core.data.source import Source, read_source
 from core.errors import UserError
 
 Batch = dict[str, Any]
-TASKS = ("detect", "segment", "pose", "obb")
-"""Tasks whose labels lie beside their images."""
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+"""Tasks whose labels can be read: beside their images, or by the folders they lie in."""
 ALL = 1 << 30
 """More images than any dataset has."""
 
@@ -32,7 +33,7 @@ class DataSettings:
     Attributes
     ----------
     path : Path
-        A dataset yaml.
+        A dataset yaml, or a folder of folders by class.
     images : int
         How many, drawn by ``seed``; all when there are fewer.
     image_size : int
@@ -137,7 +138,8 @@ class Stream:
             for key, value in batch.items():
                 if isinstance(value, Tensor):
                     batch[key] = value.to(device)
-            batch["img"] = batch["img"].float() / 255
+            whole = not batch["img"].is_floating_point()
+            batch["img"] = batch["img"].float() / (255 if whole else 1)
             yield batch
 
 
@@ -147,6 +149,17 @@ def open_dataset(
     """Return Ultralytics' dataset over some images of a split, and how many were unreadable."""
     from ultralytics.cfg import get_cfg
 
+    if (task == "classify") != bool(source.folders):
+        raise UserError(
+            f"{source.path} does not have labels for the task “{task}”.",
+            "Classification takes a folder with train/CLASS/IMAGE and val/CLASS/IMAGE, every other "
+            "task a dataset yaml.",
+        )
+    if source.folders:
+        folders = FolderDataset(
+            source, settings.images, settings.seed, settings.image_size, _check_image
+        )
+        return folders, folders.unreadable
     kind = _dataset_class()
     data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
     data.setdefault("channels", 3)

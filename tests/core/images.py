@@ -26,7 +26,12 @@ def _corners(x: float, y: float, w: float, h: float) -> list[float]:
 def make_dataset(
     folder: Path, classes: Mapping[int, str], task: str = "detect", images: int = 6, side: int = 96
 ) -> Path:
-    """Write images, labels and a description; the same every time."""
+    """Write images, labels and a description; the same every time.
+
+    For classification, folders of images by class: the folder is what describes them.
+    """
+    if task == "classify":
+        return _make_folders(folder, classes, images, side)
     rng = np.random.default_rng(0)
     for split in ("train", "val"):
         (folder / "images" / split).mkdir(parents=True)
@@ -49,3 +54,14 @@ def make_dataset(
     path = folder / "data.yaml"
     path.write_text(yaml.safe_dump(description))
     return path
+
+
+def _make_folders(folder: Path, classes: Mapping[int, str], images: int, side: int) -> Path:
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for number in range(images):
+            place = folder / split / classes[number % len(classes)]
+            place.mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 255, (side, side + 9, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(place / f"{number:03d}.png")
+    return folder

@@ -43,7 +43,9 @@ CRITERIA: Mapping[str, Criterion] = {
 DATA_CRITERIA: Mapping[str, str] = {
     "taylor": "core.prune.criteria.taylor",
     "fisher": "core.prune.criteria.fisher",
+    "hessian": "core.prune.criteria.hessian",
     "activation": "core.prune.criteria.activation",
+    "separability": "core.prune.criteria.separability",
 }
 """Criteria that need images, by the module that holds the function of the same name."""
 
@@ -110,8 +112,8 @@ def score_atoms(
         scores = function(model, table, stream, progress, **options)
     if not np.isfinite(scores).all():
         raise UserError(
-            "Some weights of this network are not numbers (NaN or infinite), so its channels "
-            "cannot be ranked.",
+            "Some weights of this network, or what it makes of the images, are not numbers (NaN or "
+            "infinite), so its channels cannot be ranked.",
             "Use a checkpoint from before the training diverged.",
         )
     return scores

@@ -43,3 +43,26 @@ def mean_over_members(
         np.add.at(members, atoms[held], 1)
     result: NDArray[np.float64] = total / np.maximum(members, 1)
     return result
+
+
+def sum_of_gradients(model: nn.Module, table: ChannelTable, power: int = 1) -> NDArray[np.float64]:
+    """Sum (gradient times weight) to a power over the rows that make each atom, shape (atoms,).
+
+    The rows are those of every layer that makes the atom, with its normalisation and bias.
+    """
+    sums = np.zeros(table.atom_count)
+    for number, layer in enumerate(table.layers):
+        if layer.kind == "Parameter":
+            continue
+        atoms = table.outputs(number)
+        held = atoms >= 0
+        transposed = "Transpose" in layer.kind and layer.groups == 1
+        for tensor in model.get_submodule(layer.name).parameters(recurse=False):
+            if tensor.grad is None:
+                continue
+            product = (tensor.detach() * tensor.grad).double() ** power
+            product = product.transpose(0, 1) if transposed and tensor.ndim > 1 else product
+            if product.shape[0] == len(atoms):
+                rows = product.reshape(len(atoms), -1).sum(1).cpu().numpy()
+                sums += np.bincount(atoms[held], rows[held], table.atom_count)
+    return sums

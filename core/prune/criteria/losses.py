@@ -30,8 +30,9 @@ class ImageLoss:
         known = vars(get_cfg())
         stored = stored if isinstance(stored, dict) else vars(stored)
         model.args = get_cfg(overrides={k: v for k, v in stored.items() if k in GAINS & set(known)})
-        if not hasattr(model, "nc"):  # RT-DETR's loss reads it from the model, its file may not
-            model.nc = model.model[-1].nc
+        head = model.model[-1]
+        if not hasattr(model, "nc") and hasattr(head, "nc"):
+            model.nc = head.nc  # RT-DETR's loss reads it from the model, its file may not have it
         self.model = model
         self.separable = type(model).__name__ != "RTDETRDetectionModel"
         self.criterion = model.init_criterion() if self.separable else None

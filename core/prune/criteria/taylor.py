@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.data.stream import Stream
 from core.graph.table import ChannelTable
 from core.progress import Progress, silent
+from core.prune.criteria.filters import sum_of_gradients
 from core.prune.criteria.losses import ImageLoss, resting
 
 if TYPE_CHECKING:
@@ -33,27 +34,7 @@ def taylor(
         for batch in stream.batches(None if loss.separable else 1):
             trial.zero_grad(set_to_none=True)
             loss(batch).backward()
-            total += _products(trial, table) ** 2
+            total += sum_of_gradients(trial, table) ** 2
             done += len(batch["img"])
             progress(done / len(stream), f"Reading image {done} of {len(stream)}")
     return total
-
-
-def _products(model: nn.Module, table: ChannelTable) -> NDArray[np.float64]:
-    """Sum of gradient times weight over the rows that make each atom, shape (atoms,)."""
-    sums = np.zeros(table.atom_count)
-    for number, layer in enumerate(table.layers):
-        if layer.kind == "Parameter":
-            continue
-        atoms = table.outputs(number)
-        held = atoms >= 0
-        transposed = "Transpose" in layer.kind and layer.groups == 1
-        for tensor in model.get_submodule(layer.name).parameters(recurse=False):
-            if tensor.grad is None:
-                continue
-            product = (tensor.detach() * tensor.grad).double()
-            product = product.transpose(0, 1) if transposed and tensor.ndim > 1 else product
-            if product.shape[0] == len(atoms):
-                rows = product.reshape(len(atoms), -1).sum(1).cpu().numpy()
-                sums += np.bincount(atoms[held], rows[held], table.atom_count)
-    return sums

@@ -121,8 +121,65 @@ def test_bad_data_is_refused_in_one_sentence(data: Path, kind: str) -> None:
 
 
 def test_other_tasks_are_refused(data: Path) -> None:
-    with pytest.raises(UserError, match="classify"):
-        Stream(DataSettings(data), "classify", CLASSES)
+    with pytest.raises(UserError, match="depth"):
+        Stream(DataSettings(data), "depth", CLASSES)
+
+
+# ---- classification: folders by class ----------------------------------------------------------
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    return make_dataset(tmp_path / "folders", CLASSES, "classify")
+
+
+def by_folders(path: Path, classes=CLASSES, task: str = "classify", **options) -> Stream:
+    return Stream(DataSettings(path, image_size=64, device="cpu", **options), task, classes)
+
+
+def test_folders_give_images_and_classes(folders: Path) -> None:
+    batches = list(by_folders(folders, batch=4).batches())
+    assert [tuple(b["img"].shape) for b in batches] == [(4, 3, 64, 64), (2, 3, 64, 64)]
+    assert all(0 <= float(b["img"].min()) < float(b["img"].max()) <= 1 for b in batches)
+    assert torch.cat([b["cls"] for b in batches]).tolist() == list(range(6)), "some of the classes"
+    drawn = by_folders(folders, images=3, seed=5).dataset.im_files
+    assert len(drawn) == 3
+    assert drawn == by_folders(folders, images=3, seed=5).dataset.im_files
+
+
+def test_folders_by_order_only_where_names_cannot_tell(tmp_path: Path) -> None:
+    wordnet = {0: "n01440764", 1: "n01443537"}
+    path = make_dataset(tmp_path / "wordnet", wordnet, "classify", images=2)
+    assert by_folders(path, {0: "tench", 1: "goldfish"}).dataset.labels[1]["cls"] == [1]
+    path = make_dataset(tmp_path / "others", {0: "a", 1: "b"}, "classify", images=2)
+    with pytest.raises(UserError, match="other classes"):
+        by_folders(path, {0: "tench", 1: "goldfish"})
+    with pytest.raises(UserError, match="has 2 classes and the model 3"):
+        by_folders(path, {0: "tench", 1: "goldfish", 2: "c"})
+
+
+def test_bad_folders_are_refused(folders: Path, data: Path) -> None:
+    with pytest.raises(UserError, match="folder, not a dataset description"):
+        by_folders(folders / "train")
+    with pytest.raises(UserError, match="labels for the task “detect”"):
+        by_folders(folders, task="detect")
+    with pytest.raises(UserError, match="labels for the task “classify”"):
+        by_folders(data)
+    bad = next((folders / "train").rglob("*.png"))
+    bad.write_bytes(b"no image")
+    assert by_folders(folders).skipped == 1
+    no_images_at_all(folders)
+    with pytest.raises(UserError, match="no usable image"):
+        by_folders(folders)
+    shutil.rmtree(folders / "train")
+    (folders / "train").mkdir()
+    with pytest.raises(UserError, match="no folders of images by class"):
+        by_folders(folders)
+
+
+def no_images_at_all(folders: Path) -> None:
+    for image in (folders / "train").rglob("*.png"):
+        image.write_bytes(b"")
 
 
 def test_a_script_in_the_description_is_not_run(data: Path, tmp_path: Path) -> None:

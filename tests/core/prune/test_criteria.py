@@ -23,7 +23,6 @@ from tests.core.images import make_dataset
 from tests.core.networks import SMALL, network, table_of
 
 EVERY = (*CRITERIA, *DATA_CRITERIA)
-WITH_BOXES = tuple(family for family in SMALL if not family.endswith("-cls"))
 
 
 @lru_cache(maxsize=8)
@@ -46,9 +45,10 @@ def kill(model: nn.Module, table: ChannelTable, atom: int) -> None:
 
 
 @pytest.mark.parametrize("criterion", DATA_CRITERIA)
-@pytest.mark.parametrize("family", WITH_BOXES)
+@pytest.mark.parametrize("family", SMALL)
 def test_data_criteria_on_every_family(family: str, criterion: str) -> None:
-    model, table, stream = network(family), table_of(family), stream_for(family)
+    images = 4 if family.endswith("-cls") else 2  # an image there is one object
+    model, table, stream = network(family), table_of(family), stream_for(family, images)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     scores = score_atoms(model, table, criterion, 0, stream)
     assert scores.shape == (table.atom_count,)
@@ -86,6 +86,126 @@ def test_dead_channels_come_first(criterion: str) -> None:
     assert np.allclose(scores[dead], 0, atol=1e-12)
     alive = np.setdiff1d(np.flatnonzero(table.fixed < 0), dead)
     assert scores[alive].min() >= scores[dead].max()
+
+
+def duplicate(model: nn.Module, table: ChannelTable, layer: str, copies: dict[int, int]) -> None:
+    """Make channels of a layer the same as others, with their normalisation."""
+    for name in (f"{layer}.conv", f"{layer}.bn"):
+        for tensor in model.get_submodule(name).state_dict().values():
+            for copy_of, channel in copies.items() if tensor.ndim else ():
+                tensor[channel] = tensor[copy_of]
+
+
+@pytest.mark.parametrize("representative", ["medoid", "weight", "gamma"])
+def test_duplicates_come_first(representative: str) -> None:
+    """All but one of a channel's copies score nothing: the one that stays says the same."""
+    table = table_of("yolov8n")
+    model = copy.deepcopy(network("yolov8n"))
+    duplicate(model, table, "model.3", {4: 9, 11: 30, 12: 31})
+    duplicate(model, table, "model.3", {4: 40})
+    stream = stream_for("yolov8n", 4)
+    scores = score_atoms(model, table, "separability", 0, stream, representative=representative)
+    own = scores[table.outputs(table.index["model.3.conv"])]
+    for copies in ([4, 9, 40], [11, 30], [12, 31]):
+        assert np.count_nonzero(own[copies] > 1e-9) <= 1
+    planted = {4, 9, 40, 11, 30, 12, 31}
+    others = [channel for channel in range(len(own)) if channel not in planted]
+    assert own[others].min() > 0
+    assert set(np.argsort(own, kind="stable")[:4].tolist()) <= planted, "before all others"
+
+
+def test_the_representative_is_the_one_asked_for() -> None:
+    table = table_of("yolov8n")
+    model = copy.deepcopy(network("yolov8n"))
+    duplicate(model, table, "model.3", {4: 9})
+    module = model.get_submodule("model.3")
+    module.conv.weight.data[9] *= 1e3  # the same activation from other weights
+    for name, power in (("running_mean", 1), ("running_var", 2)):
+        getattr(module.bn, name)[9] *= 1e3**power
+    module.bn.eps = 0.0
+    module.bn.weight.data[4], module.bn.weight.data[9] = 1.0, 1.0
+    kept = {}
+    for representative in ("weight", "gamma"):
+        stream = stream_for("yolov8n", 4)
+        scores = score_atoms(model, table, "separability", 0, stream, representative=representative)
+        kept[representative] = scores[table.outputs(table.index["model.3.conv"])]
+    assert kept["weight"][9] > 1e-9
+    assert kept["weight"][4] == pytest.approx(0, abs=1e-6)
+
+
+def test_jeffries_matusita_of_known_gaussians() -> None:
+    from core.prune.criteria.separability import jeffries_matusita
+
+    mean, variance = np.array([[0.0, 0, 5], [2, 0, 5]]), np.array([[1.0, 1, 0], [1, 4, 0]])
+    apart = 2 * (1 - np.exp(-4 / 8))
+    wider = 2 * (1 - np.sqrt(2 * 2 / 5))
+    assert jeffries_matusita(mean, variance) == pytest.approx([apart, wider, 0])
+
+
+def test_separability_finds_the_channel_that_tells_classes_apart() -> None:
+    """A channel that answers to where the object is dark or light beats one that does not."""
+    from core.prune.criteria.objects import ClassStatistics
+    from core.prune.criteria.separability import jeffries_matusita
+
+    draw = np.random.default_rng(0)
+    statistics = ClassStatistics(3, 8)
+    for kind in range(3):
+        for _ in range(4):  # in pieces, as a stream brings them
+            readings = draw.normal(0, 1, (25, 3))
+            readings[:, 1] += 5 * kind
+            readings[:, 2] = 1.0
+            statistics.add(kind, readings)
+    scores = jeffries_matusita(*statistics.gaussians())
+    assert scores[1] > 1.5 > 0.3 > scores[0]
+    assert scores[2] == 0
+    assert len(statistics.kept) == 8, "memory does not grow"
+
+
+def test_readings_at_objects_and_beside_them() -> None:
+    """The input image itself, read by the first layer, is known at every place."""
+    from core.prune.criteria.objects import Objects
+
+    boxes = torch.tensor([[0.25, 0.25, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]])
+    batch = {
+        "img": torch.zeros(2, 3, 8, 8),
+        "batch_idx": torch.tensor([0.0, 1.0]),
+        "cls": torch.tensor([[3.0], [5.0]]),
+        "bboxes": boxes,
+    }
+    objects = Objects(batch)
+    outside = objects.outside(8, 8)
+    assert outside[0].sum() == 64 - 16
+    assert outside[0, :4, :4].sum() == 0
+    assert outside[1].sum() == 0, "an object that fills its image leaves nothing beside it"
+    assert objects.classes.tolist() == [3, 5]
+
+
+def test_one_class_alone_cannot_be_told_apart(tmp_path: Path) -> None:
+    classes = {0: "only"}
+    path = make_dataset(tmp_path / "one", classes, "classify", 3)
+    stream = Stream(DataSettings(path, image_size=64, device="cpu"), "classify", classes)
+    with pytest.raises(UserError, match="of one class"):
+        score_atoms(network("yolov8n-cls"), table_of("yolov8n-cls"), "separability", 0, stream)
+
+
+def test_hessian_of_a_known_network() -> None:
+    """Against the definition: squared gradients of each image's loss, weight by weight."""
+    from core.prune.criteria.losses import ImageLoss, resting
+
+    model, table = network("yolov8n"), table_of("yolov8n")
+    stream = stream_for("yolov8n", 3)
+    trial = resting(model, "cpu").requires_grad_(True)
+    loss = ImageLoss(trial)
+    expected = np.zeros(16)
+    for batch in stream.batches(1):
+        trial.zero_grad()
+        loss(batch).backward()
+        module = trial.model[0]
+        for tensor in (module.conv.weight, module.bn.weight, module.bn.bias):
+            saliency = (tensor.grad * tensor).detach().double().square().reshape(16, -1).sum(1)
+            expected += saliency.numpy() / 2 / 3
+    scores = score_atoms(model, table, "hessian", 0, stream_for("yolov8n", 3))
+    assert scores[table.outputs(table.index["model.0.conv"])] == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_geometric_median_comes_first() -> None:
