@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QPoint, Signal
 
 from app import commands
 from app.context import Context
+from app.measured import HEAT_FULL
 
 if TYPE_CHECKING:
     from app.graph_view.state import GraphState
@@ -50,6 +51,7 @@ class GraphHost(QObject):
         session.modelChanged.connect(self._load)
         for signal in (session.predictionChanged, session.viewChanged):
             signal.connect(self._show)
+        session.measured.scanChanged.connect(self._show)
         session.selectionChanged.connect(self._select)
         view.selectionRequested.connect(lambda blocks, mode: session.select(blocks, mode))
         view.ratioStepped.connect(self._step)
@@ -87,9 +89,11 @@ def graph_state(session: Session) -> GraphState:
     model, prediction, plan = session.model, session.prediction, session.plan
     assert model is not None
     assert prediction is not None
-    ratios = {
+    ratios: dict[int | None, float] = {
         e.block: e.ratio for e in plan.selection if e.block is not None and e.ratio is not None
     }
+    for block in {commands.exact_block(entry) for entry in plan.selection} - {None, *ratios}:
+        ratios[block] = 1.0 - prediction.share_kept.get(block, 1.0)
     total = max(prediction.after.macs, 1)
     return GraphState(
         widths_in=prediction.block_in,
@@ -98,9 +102,12 @@ def graph_state(session: Session) -> GraphState:
         roles=prediction.roles,
         locked=session.locked,
         eligible=model.predictor.independent if plan.strategy == "independent" else frozenset(),
-        ratios=ratios,
+        ratios={b: ratio for b, ratio in ratios.items() if b is not None},
         overlay=session.overlay,
         overlay_values=overlay_values(session),
+        overlay_texts=loss_texts(session),
+        overlay_title=loss_title(session),
+        notes=loss_notes(session),
         layer_widths=prediction.layer_widths,
         highlighted=session.highlighted,
         path=session.coupling.pairs,
@@ -121,8 +128,37 @@ def overlay_values(session: Session) -> dict[int, float]:
             e.block: e.ratio for e in session.plan.selection if e.block is not None and e.ratio
         },
         "kept": lambda: prediction.share_kept,
+        "sensitivity": lambda: {
+            b: loss / HEAT_FULL for b, loss in session.measured.losses().items()
+        },
     }.get(session.overlay)
     return dict(values()) if values else {}
+
+
+def loss_texts(session: Session) -> dict[int, str]:
+    """Return what each block loses, for the overlay that is about it."""
+    if session.overlay != "sensitivity" or session.table is None:
+        return {}
+    texts = {block.index: "" for block in session.table.blocks}
+    losses = session.measured.losses().items()
+    return texts | {b: f"−{100 * loss:.1f} %" for b, loss in losses}
+
+
+def loss_title(session: Session) -> str:
+    """Say at which ratio the overlay shows the loss."""
+    ratio = session.measured.shown_ratio
+    if session.overlay != "sensitivity" or ratio is None:
+        return ""
+    return f"Accuracy lost at {ratio:.0%}"
+
+
+def loss_notes(session: Session) -> dict[int, str]:
+    """Return the figures of a sensitivity scan for the tips of blocks."""
+    return {
+        block: "Accuracy lost when pruned by "
+        + ", ".join(f"{p.ratio:.0%}: {100 * p.loss:.1f} %" for p in points)
+        for block, points in session.measured.curves().items()
+    }
 
 
 def _share_of_most(costs: dict[int, int]) -> dict[int, float]:

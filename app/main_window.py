@@ -25,9 +25,11 @@ from app.handlers import Handlers
 from app.jobs.manager import JobManager
 from app.pruning import Pruning
 from app.recovery import Recovery
+from app.scanning import Scanning
 from app.session import Session
 from app.settings import Settings, engine_log
 from app.status_bar import StatusBar, precision_note
+from app.stepping import Stepping
 
 BLOCK_MENU = ("lock", "drop", "toggle", "why")
 
@@ -50,6 +52,8 @@ class MainWindow(QMainWindow):
         self.documents = Documents(self.context, self)
         self.pruning = Pruning(self.context, self)
         self.choosing = Choosing(self.context, self)
+        self.scanning = Scanning(self.context, self)
+        self.stepping = Stepping(self.context, self)
         self.recovery = Recovery(self.context, self.documents, self)
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
@@ -99,9 +103,10 @@ class MainWindow(QMainWindow):
         self.context.theme.changed.connect(self.actions_table.restyle)
 
     def _connect_choosing(self) -> None:
-        choosing, panel = self.choosing, self.docks["choose"].widget()
-        wanted: Any = panel
-        inspector: Any = self.docks["inspector"].widget()
+        choosing, scanning, stepping = self.choosing, self.scanning, self.stepping
+        wanted, inspector, sensitivity, model, steps = self._panels(
+            "choose", "inspector", "sensitivity", "model", "steps"
+        )
         for signal, act in (
             (wanted.dataRequested, choosing.choose_data),
             (wanted.dataDiscarded, choosing.drop_data),
@@ -111,9 +116,25 @@ class MainWindow(QMainWindow):
             (wanted.suggestRequested, choosing.suggest),
             (wanted.alternativePicked, choosing.take_alternative),
             (self.documents.dataFound, choosing.set_data),
+            (sensitivity.scanRequested, scanning.scan),
+            (model.evaluateRequested, scanning.evaluate),
+            (scanning.dataWanted, choosing.choose_data),
+            (choosing.failed, self.reporter.failed),
+            (scanning.failed, self.reporter.failed),
+            (steps.runRequested, stepping.run),
+            (steps.openRequested, stepping.open_step),
+            (steps.continueRequested, stepping.go_on),
+            (self.pruning.steppingWanted, stepping.run),
+            (stepping.dataWanted, choosing.choose_data),
+            (stepping.started, lambda: self.layout_of_docks.go_to("steps")),
+            (stepping.openWanted, self.documents.open_path),
+            (stepping.pruned, self.pruning.take),
+            (stepping.failed, self.reporter.failed),
         ):
             signal.connect(act)
-        choosing.failed.connect(self.reporter.failed)
+
+    def _panels(self, *names: str) -> tuple[Any, ...]:
+        return tuple(self.docks[name].widget() for name in names)
 
     # ---- showing ------------------------------------------------------------------------------
 

@@ -159,9 +159,9 @@ class Measured(QObject):
         if data == self.data:
             return
         self.data = data
-        self.dataChanged.emit()
         self.set_accuracy(None)
         self.clear_scan()
+        self.dataChanged.emit()
         self.kept.emit()
 
     def set_goal(self, goal: Target | None) -> None:
@@ -282,9 +282,9 @@ class Measured(QObject):
 
 def point_of(data: Mapping[str, Any]) -> Point:
     """Read a point from the engine."""
-    return Point(
-        int(data["block"]), float(data["ratio"]), float(data["map50_95"]), float(data["share"])
-    )
+    share = data.get("share")  # None where the unpruned network finds nothing either
+    left = 1.0 if share is None else float(share)
+    return Point(int(data["block"]), float(data["ratio"]), float(data["map50_95"]), left)
 
 
 def step_of(data: Mapping[str, Any]) -> Step:

@@ -6,12 +6,12 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
-
-CHECKPOINTS = "Checkpoints (*.pt)"
+from app.dialogs.prune import CHECKPOINTS, PruneDialog
+from app.measured import data_arguments
 
 
 class Pruning(QObject):
@@ -22,8 +22,11 @@ class Pruning(QObject):
     pruned(dict)
         The engine's report on a file that was pruned, proven and saved.
     failed(Failure)
+    steppingWanted()
+        The plan's strategy is one by one, which has a way of its own.
     """
 
+    steppingWanted = Signal()
     pruned = Signal(dict)
     failed = Signal(object)
 
@@ -42,28 +45,48 @@ class Pruning(QObject):
         path = Path(model.path)
         folder = path.parent if path.exists() else Path(self._settings.folder())
         suggested = folder / f"{path.stem}-pruned.pt"
-        name, _ = QFileDialog.getSaveFileName(
-            self._window, "Save the pruned model as", str(suggested), CHECKPOINTS
-        )
-        if not name:
+        if session.plan.strategy == "one_by_one":
+            self.steppingWanted.emit()
+        elif session.measured.data is not None:
+            self._ask(suggested)
+        else:
+            name, _ = QFileDialog.getSaveFileName(
+                self._window, "Save the pruned model as", str(suggested), CHECKPOINTS
+            )
+            output = Path(name)
+            if name:
+                self.start(output if output.suffix else output.with_suffix(".pt"))
+
+    def _ask(self, suggested: Path) -> None:
+        """Ask for file and repair at once: there are images to repair with."""
+        dialog = PruneDialog(suggested, self._window)
+        dialog.chosen.connect(self.start)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def start(self, output: Path, repair: dict[str, Any] | None = None) -> None:
+        """Prune into a file, and repair before it is saved where that is asked for."""
+        session, model = self._session, self._session.model
+        if model is None or self._busy():
             return
-        output = Path(name)
-        output = output if output.suffix else output.with_suffix(".pt")
         self._jobs.submit(
             "prune",
-            f"Prune {path.name}",
+            f"Prune {Path(model.path).name}",
             {
                 "path": model.path,
                 "plan": session.plan.to_json(),
                 "output": str(output),
                 "sha256": model.facts.sha256,
+                "data": data_arguments(session.measured.data),
+                "repair": repair,
             },
-            done=self._done,
+            done=self.take,
             failed=self.failed.emit,
             cancelled=lambda: session.say("Pruning was cancelled; no file was written."),
         )
 
-    def _done(self, result: dict[str, Any]) -> None:
+    def take(self, result: dict[str, Any]) -> None:
+        """Remember a pruned file and show what came of it."""
         from core.project import Result
 
         before, after = result["before"], result["after"]

@@ -19,13 +19,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import text, theme
+from app import repairs, text, theme
 from app.item_models import Column, SortedProxy, TableModel
 from app.widgets import label, table_view
 
 NEXT = (
     "Accuracy falls until the network is fine-tuned. Ultralytics' own train() would rebuild the "
     "full network; see the README."
+)
+
+REPAIRED = (
+    "The proof was made before the repair: it changed the weights that stay, and nothing else. "
+    "Ultralytics' own train() would rebuild the full network; see the README."
 )
 
 
@@ -61,9 +66,12 @@ class ResultDialog(QDialog):
         layout.setSpacing(10)
         layout.addLayout(self._head(result))
         layout.addWidget(_figures(result, file_before, note))
+        if result.get("repair"):
+            layout.addWidget(label("What repair gained", "heading"))
+            layout.addWidget(self._repair(result["repair"]))
         layout.addWidget(label("Every layer that changed", "heading"))
         layout.addWidget(self._layers(result), 1)
-        layout.addWidget(label(NEXT, "muted"))
+        layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))
         layout.addLayout(self._buttons(open_path))
 
     def _head(self, result: Mapping[str, Any]) -> QHBoxLayout:
@@ -85,6 +93,14 @@ class ResultDialog(QDialog):
         row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
         return row
+
+    def _repair(self, steps: list[dict[str, Any]]) -> QWidget:
+        self.repairs: TableModel[Any] = TableModel(_REPAIR_COLUMNS, self)
+        self.repairs.set_rows(steps)
+        view = table_view(self.repairs, "What every step of the repair gained", stretch=4)
+        height = view.verticalHeader().defaultSectionSize() * len(steps) + 30
+        view.setFixedHeight(min(170, height))
+        return view
 
     def _layers(self, result: Mapping[str, Any]) -> QWidget:
         rows = [r for r in result["layers"] if not r["type"].startswith("BatchNorm")]
@@ -136,6 +152,13 @@ def _figures(result: Mapping[str, Any], file_before: int | None, note: str) -> Q
     return card
 
 
+_REPAIR_COLUMNS: list[Column[Any]] = [
+    Column("Step", lambda r: repairs.step_title(str(r["step"]))),
+    Column("Accuracy on held-out images", repairs.gain),
+    Column("Verdict", repairs.verdict, colour=lambda r: "success" if r.get("kept") else "muted"),
+    Column("Time", lambda r: f"{r.get('seconds') or 0.0:.1f} s", right=True),
+    Column("Note", lambda r: str(r.get("note") or "")),
+]
 _LAYER_COLUMNS: list[Column[Any]] = [
     Column("Layer", lambda r: r["name"]),
     Column("Kind", lambda r: r["type"]),

@@ -21,7 +21,9 @@ class Role:
 class Palette:
     """Colours of one scheme, as ``#rrggbb``.
 
-    ``ramp`` runs from nothing to most and stays pale (light) or deep (dark) enough for ``text``.
+    ``ramp`` runs from nothing to most and stays pale (light) or deep (dark) enough for ``text``;
+    so does ``heat``, from blue to orange: its lightness falls (light) or rises (dark) all the way,
+    and the two hues stay apart for every kind of colour blindness.
     ``text`` meets WCAG AA on every fill a box can have, ``text_dim`` on all but the ramp.
     """
 
@@ -52,6 +54,7 @@ class Palette:
     roles: dict[str, Role]
     stages: dict[str, str]
     ramp: tuple[str, str, str]
+    heat: tuple[str, str, str]
     pieces: tuple[str, str, str, str]
 
 
@@ -88,6 +91,7 @@ LIGHT = Palette(
     },
     stages={"backbone": "#dbe8f8", "neck": "#e9e0f6", "head": "#dcf0e4"},
     ramp=("#f2f6f5", "#a9d8cd", "#56b5a2"),
+    heat=("#e3effb", "#f6dc9c", "#e9924a"),
     pieces=("#7f8fa8", "#b6c1d1", "#5f7fae", "#9db4d6"),
 )
 
@@ -124,6 +128,7 @@ DARK = Palette(
     },
     stages={"backbone": "#22344c", "neck": "#382d4e", "head": "#20402f"},
     ramp=("#242c30", "#1f4f49", "#1b6b5f"),
+    heat=("#1b2a3d", "#55451f", "#96500f"),
     pieces=("#8593a8", "#56627a", "#6f93c9", "#3f5a86"),
 )
 
@@ -141,10 +146,15 @@ def rgb(colour: str) -> Rgb:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def ramp_colour(palette: Palette, value: float) -> str:
+def scale_of(palette: Palette, overlay: str) -> tuple[str, str, str]:
+    """Return the colours an overlay runs through."""
+    return palette.heat if overlay == "sensitivity" else palette.ramp
+
+
+def ramp_colour(palette: Palette, value: float, overlay: str = "") -> str:
     """Return the overlay colour of a value, 0 to 1."""
     value = min(max(value, 0.0), 1.0)
-    low, middle, high = palette.ramp
+    low, middle, high = scale_of(palette, overlay)
     return mix(low, middle, value * 2) if value < 0.5 else mix(middle, high, value * 2 - 1)
 
 

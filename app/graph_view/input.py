@@ -15,6 +15,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QRubberBand, QToolTip
 
 from app.graph_view.items import BlockItem
+from app.graph_view.looks import percent
 
 AFFECTED = ("cascade", "coupled", "blocked")
 WHEEL_NOTCH = 120
@@ -352,11 +353,12 @@ class InputMixin:
         ]
         if facts.reason:
             lines.append(f"Locked: {facts.reason}")
+        lines += [note for note in (self._scene.state.notes.get(block),) if note]
         return "\n".join(lines)
 
     def _share(self, block: int) -> str:
-        look = self._scene.blocks[block].look
-        return (look.share if look is not None else "") or "0 %"
+        looks = self._scene.looks
+        return percent(self._scene.state.macs_share.get(block, looks.shares[block])) or "0 %"
 
 
 KEY_ACTIONS = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGraphicsView, QWidget
 
+from app.graph_view.colours import scale_of
 from app.graph_view.ink import Ink, draw_lock, draw_tick
+from app.graph_view.legend_place import Box, place_legend
+from app.graph_view.places import GraphLayout
 from app.graph_view.state import GraphState
 
 ROLE_WORDS = (
@@ -21,10 +24,12 @@ OVERLAY_WORDS = {
     "macs": ("Multiply-adds", "few", "most"),
     "ratio": ("Ratio", "0 %", "100 %"),
     "kept": ("Channels kept", "none", "all"),
+    "sensitivity": ("Accuracy lost", "0 %", "50 % +"),
 }
 STAGES = (("backbone", "backbone"), ("neck", "neck"), ("head", "head"))
 LINE = 19.0
 WIDTH = 176
+MARGIN = 12
 
 
 class Legend(QWidget):
@@ -38,6 +43,7 @@ class Legend(QWidget):
         self._ink: Ink | None = None
         self._lines: tuple[str, ...] = ()
         self._overlay = "none"
+        self._title = ""
         self._shown = True
         self.hide()
 
@@ -55,20 +61,37 @@ class Legend(QWidget):
         lines = tuple(role for role, _ in ROLE_WORDS if role in used)
         lines += ("locked",) if state.locked else ()
         lines += ("eligible",) if state.eligible else ()
-        shown = (lines, state.overlay)
-        changed = shown != (self._lines, self._overlay)
+        shown = (lines, state.overlay, state.overlay_title)
+        changed = shown != (self._lines, self._overlay, self._title)
         if not changed and ink is self._ink:
             return False
-        self._lines, self._overlay = shown
+        self._lines, self._overlay, self._title = shown
         self._ink = ink
         words = [WORDS[line] for line in lines]
         if state.overlay in OVERLAY_WORDS:
-            words.append(OVERLAY_WORDS[state.overlay][0])
+            words.append(state.overlay_title or OVERLAY_WORDS[state.overlay][0])
         self.setAccessibleDescription("Colours: " + ", ".join(words))
         self.setVisible(self._shown and self._has_lines())
         self.resize(self.sizeHint())
         self.update()
         return changed
+
+    def lie_in(self, view: QGraphicsView, layout: GraphLayout, taken: QRect) -> None:
+        """Move to where no block, no heading and not what is ``taken`` gets covered."""
+        zoom = view.transform().m11()
+
+        def seen(x: float, y: float, width: float, height: float) -> Box:
+            corner = view.mapFromScene(QPointF(x, y))
+            return corner.x(), corner.y(), width * zoom, height * zoom
+
+        x, y = place_legend(
+            (self.width(), self.height()),
+            (MARGIN, MARGIN, view.width() - 2 * MARGIN, view.height() - 2 * MARGIN),
+            [seen(lane.x - 14, 8, lane.width + 28, 24) for lane in layout.lanes],
+            [seen(box.x, box.y, box.width, box.height) for box in layout.boxes],
+            (taken.x(), taken.y(), taken.width(), taken.height()),
+        )
+        self.move(round(x), round(y))
 
     def set_shown(self, shown: bool) -> None:
         """Allow the legend, or keep it away."""
@@ -120,17 +143,20 @@ class Legend(QWidget):
                 y = self._word(painter, y, word)
         elif self._overlay in OVERLAY_WORDS:
             title, low, high = OVERLAY_WORDS[self._overlay]
-            y = self._heading(painter, y, title)
+            y = self._heading(painter, y, self._title or title)
             metrics = QFontMetricsF(ink.small)
             left = 12 + metrics.horizontalAdvance(low) + 8
             right = WIDTH - 12 - metrics.horizontalAdvance(high) - 8
             ramp = QLinearGradient(left, 0, right, 0)
-            for place, colour in zip((0.0, 0.5, 1.0), palette.ramp, strict=True):
+            for place, colour in zip(
+                (0.0, 0.5, 1.0), scale_of(palette, self._overlay), strict=True
+            ):
                 ramp.setColorAt(place, QColor(colour))
             painter.setPen(ink.pen(palette.border))
             painter.setBrush(ramp)
             painter.drawRoundedRect(QRectF(left, y + 4, right - left, 10), 3, 3)
             painter.setPen(ink.pen(palette.text_dim))
+            painter.setFont(ink.small)
             middle = Qt.AlignmentFlag.AlignVCenter
             row = QRectF(12, y, WIDTH - 24, LINE)
             painter.drawText(row, middle | Qt.AlignmentFlag.AlignLeft, low)

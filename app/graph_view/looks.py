@@ -137,7 +137,7 @@ class Looks:
                 state.widths_in.get(index, block.in_channels),
                 state.widths_out.get(index) or self.outputs[index],
             ),
-            share=percent(share),
+            share=state.overlay_texts.get(index, percent(share)),
             tag=f"−{ratio * 100:.0f} %" if ratio > 0 else TAGS.get(role, ""),
             role=role,
             fill=self._fill(index, state, palette),
@@ -158,7 +158,7 @@ class Looks:
         if state.overlay == "stage":
             return palette.stages.get(self.table.blocks[index].stage, palette.box)
         if state.overlay != "none" and index in state.overlay_values:
-            return ramp_colour(palette, state.overlay_values[index])
+            return ramp_colour(palette, state.overlay_values[index], state.overlay)
         return ""
 
     def _layers(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 ROLES = ("", "selected", "cascade", "coupled", "blocked")
 """What a plan means for a block: nothing, asked for, follows, shares its channels, refused."""
 
-OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept")
+OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity")
 """What the fill of the blocks may tell."""
 
 
@@ -34,7 +34,14 @@ class GraphState:
     overlay : str
         One of ``OVERLAYS``.
     overlay_values : dict of int to float
-        Colour of the overlay for each block, 0 (nothing) to 1 (most).
+        Colour of the overlay for each block, 0 (nothing) to 1 (most). Blocks that are missing
+        keep their own colour.
+    overlay_texts : dict of int to str
+        The overlay's figure of each block, in the place of its share of the multiply-adds.
+    overlay_title : str
+        What the overlay's figures are, for the legend; its usual name when empty.
+    notes : dict of int to str
+        Further lines of the tips of blocks.
     layer_widths : dict of str to (int, int, int, int)
         Layer name to channels (in before, in after, out before, out after).
     highlighted : frozenset of int
@@ -56,6 +63,9 @@ class GraphState:
     ratios: dict[int, float] = field(default_factory=dict)
     overlay: str = "none"
     overlay_values: dict[int, float] = field(default_factory=dict)
+    overlay_texts: dict[int, str] = field(default_factory=dict)
+    overlay_title: str = ""
+    notes: dict[int, str] = field(default_factory=dict)
     layer_widths: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     highlighted: frozenset[int] = frozenset()
     path: tuple[tuple[int, int], ...] = ()

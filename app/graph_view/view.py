@@ -225,6 +225,7 @@ class GraphView(InputMixin, QGraphicsView):
         shift = min(spare, (self.legend.sizeHint().width() + 12) / self.zoom) / 2
         self.centerOn(QRectF(*layout.bounds).center() + QPointF(shift, 0))
         self._fitted = True
+        self._place_legend()
         self.viewChanged.emit()
 
     def zoom_in(self) -> None:
@@ -391,4 +392,9 @@ class GraphView(InputMixin, QGraphicsView):
         self.legend.adjustSize()
         right, bottom = area.right() + 1, area.bottom() + 1
         self.minimap.move(right - self.minimap.width(), bottom - self.minimap.height())
-        self.legend.move(right - self.legend.width(), area.top())
+        self._place_legend()
+
+    def _place_legend(self) -> None:
+        """Put the legend where it covers nothing; while a person moves the drawing, it stays."""
+        if self._scene.layout is not None and self._fitted:
+            self.legend.lie_in(self, self._scene.layout, self.minimap.geometry())

@@ -50,5 +50,9 @@ PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("blocks", "Blocks", "app.panels.blocks:BlocksPanel", "bottom"),
     PanelSpec("conflicts", "Conflicts", "app.panels.conflicts:ConflictsPanel", "bottom", True),
     PanelSpec("flow", "Channel flow", "app.panels.flow:FlowPanel", "bottom", True),
+    PanelSpec(
+        "sensitivity", "Sensitivity", "app.panels.sensitivity:SensitivityPanel", "bottom", True
+    ),
+    PanelSpec("steps", "Steps", "app.panels.steps:StepsPanel", "bottom", True),
     PanelSpec("jobs", "Jobs", "app.panels.jobs:JobsPanel", "bottom", True),
 )

@@ -48,9 +48,9 @@ class ChoosePanel(QWidget):
         self.folds = {
             "images": Fold("Images", self.data),
             "goal": Fold("Goal", self.goal),
+            "front": Fold("Alternatives", self.front),
             "ranking": Fold("Ranking", self.ranking),
             "rules": Fold("Rules", self.rules),
-            "front": Fold("Alternatives", self.front),
         }
         inner = QWidget()
         inner.setLayout(column(*self.folds.values(), None, margins=10, spacing=8))

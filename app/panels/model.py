@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QScrollArea, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFormLayout, QPushButton, QScrollArea, QWidget
 
 from app import text
 from app.context import Context
+from app.controls import JobLine, row
 from app.state import OpenModel
-from app.widgets import ShareBar, column, label
+from app.widgets import ShareBar, column, label, line
 
 STAGES = ("backbone", "neck", "head")
 
 
 class ModelPanel(QScrollArea):
-    """Facts of the open model."""
+    """Facts of the open model, and how accurate it is.
+
+    Signals
+    -------
+    evaluateRequested()
+    """
+
+    evaluateRequested = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -40,8 +48,18 @@ class ModelPanel(QScrollArea):
                 margins=0,
             )
         )
+        self.accuracy = label("", "muted")
+        self.evaluate = QPushButton("Measure accuracy")
+        self.evaluate.setToolTip("Measure mAP on the whole val split of the dataset")
+        self.evaluate.clicked.connect(self.evaluateRequested)
+        self.progress = JobLine(context, "evaluate")
+        self._jobs = context.jobs
+        ask = row(self.evaluate, None)
+        self._measuring = QWidget()
+        self._measuring.setLayout(column(line(), self.accuracy, ask, self.progress, margins=0))
         inner = QWidget()
-        inner.setLayout(column(self._name, self._note, self._facts, self._bars, None, margins=10))
+        parts = (self._name, self._note, self._facts, self._bars, self._measuring)
+        inner.setLayout(column(*parts, None, margins=10))
         self.setWidget(inner)
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -50,10 +68,14 @@ class ModelPanel(QScrollArea):
         self.setMinimumWidth(200)
         self._session.modelChanged.connect(self._show_model)
         self._session.predictionChanged.connect(self._show_shares)
+        measured = self._session.measured
+        for signal in (measured.dataChanged, measured.accuracyChanged, context.jobs.changed):
+            signal.connect(self._show_accuracy)
         self._show_model()
 
     def _show_model(self) -> None:
         model = self._session.model
+        self._show_accuracy()
         for part in (self._name, self._facts, self._bars):
             part.setVisible(model is not None)
         while self._form.rowCount():
@@ -70,6 +92,22 @@ class ModelPanel(QScrollArea):
             shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._form.addRow(label(name, "muted", wrap=False), shown)
         self._show_shares()
+
+    def _show_accuracy(self) -> None:
+        """Say how accurate the open model is, where images can tell."""
+        measured = self._session.measured
+        self._measuring.setVisible(self._session.model is not None and measured.data is not None)
+        running = bool(self._jobs.running("evaluate"))
+        self.evaluate.parentWidget().setVisible(not running)
+        found = measured.accuracy
+        if found is None:
+            self.accuracy.setText("" if running else "Accuracy not measured yet.")
+        else:
+            skipped = f", {found.skipped} unreadable" if found.skipped else ""
+            self.accuracy.setText(
+                f"mAP50-95 {found.map50_95:.4f}, mAP50 {found.map50:.4f} "
+                f"on {found.images} images{skipped}"
+            )
 
     def _show_shares(self) -> None:
         table, prediction = self._session.table, self._session.prediction

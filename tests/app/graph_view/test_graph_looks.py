@@ -86,6 +86,7 @@ def test_text_is_readable(kind):
         assert contrast(palette.text_dim, fill) >= 4.5
     for step in range(21):
         assert contrast(palette.text, ramp_colour(palette, step / 20)) >= 4.5
+        assert contrast(palette.text, ramp_colour(palette, step / 20, "sensitivity")) >= 4.5
     for ground in (palette.background, palette.lane):
         assert contrast(palette.text_dim, ground) >= 4.5
         assert contrast(palette.heading, ground) >= 4.5
