@@ -144,9 +144,17 @@ class Stream:
 
 
 def open_dataset(
-    source: Source, settings: DataSettings, task: str, *, rect: bool = False
+    source: Source,
+    settings: DataSettings,
+    task: str,
+    *,
+    rect: bool = False,
+    squash: bool = False,
 ) -> tuple[Any, int]:
-    """Return Ultralytics' dataset over some images of a split, and how many were unreadable."""
+    """Return Ultralytics' dataset over some images of a split, and how many were unreadable.
+
+    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them.
+    """
     from ultralytics.cfg import get_cfg
 
     if (task == "classify") != bool(source.folders):
@@ -175,6 +183,7 @@ def open_dataset(
                 data=data,
                 task=task,
                 chosen=(settings.images, settings.seed),
+                squash=squash,
             )
         except (RuntimeError, FileNotFoundError, ValueError, AssertionError) as error:
             raise UserError(
@@ -191,8 +200,8 @@ def _dataset_class() -> Any:
     from ultralytics.data.dataset import YOLODataset
 
     class Dataset(YOLODataset):  # type: ignore[misc]
-        def __init__(self, *, chosen: tuple[int, int], **options: Any) -> None:
-            self.chosen = chosen
+        def __init__(self, *, chosen: tuple[int, int], squash: bool, **options: Any) -> None:
+            self.chosen, self.squash = chosen, squash
             self.unreadable = 0
             super().__init__(**options)
 
@@ -203,6 +212,10 @@ def _dataset_class() -> Any:
                 order = np.random.default_rng(seed).permutation(len(files))[:count]
                 files = [files[n] for n in sorted(order.tolist())]
             return files
+
+        def load_image(self, i: int, rect_mode: bool = True) -> tuple[Any, Any, Any]:
+            loaded: tuple[Any, Any, Any] = super().load_image(i, rect_mode and not self.squash)
+            return loaded
 
         def _load_or_scan_cache(self, cache_path: Path, cache_hash: str) -> tuple[Any, bool]:
             with mock.patch("ultralytics.data.dataset.save_dataset_cache_file"):

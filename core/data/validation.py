@@ -1,0 +1,271 @@
+"""A labelled split held ready for many evaluations by Ultralytics' own validators.
+
+Images are decoded once. A measurement is Ultralytics' validator taken apart: its preparation, the
+forward pass, its postprocessing and its figures, so that a caller may run the forward pass as it
+pleases (``core.tune.sensitivity`` leaves out what it knows).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from core.data.source import read_source
+from core.data.stream import Batch, DataSettings, _quiet, open_dataset
+from core.errors import UserError
+from core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from torch import nn
+
+HELD_BYTES = 1 << 30
+"""Decoded images kept in memory; those beyond are decoded again on every pass."""
+
+VALIDATORS: Mapping[str, tuple[str, str]] = {
+    "detect": ("ultralytics.models.yolo.detect", "DetectionValidator"),
+    "segment": ("ultralytics.models.yolo.segment", "SegmentationValidator"),
+    "pose": ("ultralytics.models.yolo.pose", "PoseValidator"),
+    "obb": ("ultralytics.models.yolo.obb", "OBBValidator"),
+    "rtdetr": ("ultralytics.models.rtdetr.val", "RTDETRValidator"),
+}
+"""Validators by kind of network: the task, but RT-DETR wants squashed images and no NMS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """What a validator measured.
+
+    Attributes
+    ----------
+    map50_95, map50 : float
+        Mean average precision of boxes over classes, at IoU 0.5 to 0.95 and at 0.5.
+    images, skipped : int
+        Images evaluated, and images that could not be read.
+    """
+
+    map50_95: float
+    map50: float
+    images: int
+    skipped: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as the command line prints it."""
+        return asdict(self)
+
+
+class Validation:
+    """A split, ready for evaluations.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network of the kind to evaluate; its class and task choose the validator.
+    settings : DataSettings
+        Its ``split`` is evaluated; ``val`` as a rule.
+    classes : mapping
+        The model's classes.
+    task : str
+    held_bytes : int
+        Decoded images kept in memory.
+
+    Attributes
+    ----------
+    skipped : int
+        Images that could not be read.
+
+    Raises
+    ------
+    UserError
+        For data that cannot be used, or a task without a validator here.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: DataSettings,
+        classes: Mapping[int, str],
+        task: str,
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
+        kind = "rtdetr" if type(model).__name__ == "RTDETRDetectionModel" else task
+        if kind not in VALIDATORS:
+            raise UserError(f"Evaluation does not know the task “{task}” yet.")
+        module, name = VALIDATORS[kind]
+        self._validator = getattr(importlib.import_module(module), name)
+        self.settings = settings
+        source = read_source(settings.path, settings.split, classes)
+        squash = kind == "rtdetr"
+        self.dataset, self.skipped = open_dataset(
+            source, settings, task, rect=not squash, squash=squash
+        )
+        places = list(source.images)
+        self._data = {
+            "channels": 3,
+            **source.extra,
+            "names": dict(source.names),
+            "nc": len(source.names),
+            "train": places,
+            "val": places,
+        }
+        self._held: list[Batch | None] = [None] * -(-len(self.dataset) // settings.batch)
+        self._room = held_bytes
+        self._digest = ""
+
+    def __len__(self) -> int:
+        """Return how many batches there are."""
+        return len(self._held)
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks are evaluated."""
+        return torch.device(self.settings.pick_device())
+
+    @property
+    def sha256(self) -> str:
+        """A hash of what the images, their labels and the classes are, wherever they lie."""
+        if not self._digest:
+            digest = hashlib.sha256(repr(self._data["names"]).encode())
+            for path in (*self.dataset.im_files, *self.dataset.label_files):
+                digest.update(Path(path).read_bytes() if Path(path).is_file() else b"-")
+                digest.update(b"|")
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch as the dataset makes it: ``img`` is uint8, on the CPU."""
+        held = self._held[number]
+        if held is not None:
+            return dict(held)
+        size = self.settings.batch
+        last = min((number + 1) * size, len(self.dataset))
+        items = [self.dataset[n] for n in range(number * size, last)]
+        batch: Batch = self.dataset.collate_fn(items)
+        weight = sum(v.nbytes for v in batch.values() if isinstance(v, torch.Tensor))
+        if weight <= self._room:
+            self._room -= weight
+            self._held[number] = batch
+        return dict(batch)
+
+    def measure(self, model: nn.Module) -> Measure:
+        """Begin an evaluation.
+
+        Parameters
+        ----------
+        model : nn.Module
+            Taken over: it is fused and moved to the device.
+        """
+        return Measure(self, model)
+
+    def evaluate(self, model: nn.Module, progress: Progress = silent) -> Accuracy:
+        """Evaluate a copy of a network.
+
+        Parameters
+        ----------
+        model : nn.Module
+            Left as it is.
+        progress : Progress
+            Told after every batch; may cancel.
+        """
+        measure = self.measure(copy.deepcopy(model).float().eval())
+        with torch.inference_mode(), _quiet():
+            for number in range(len(self)):
+                batch = measure.prepare(number)
+                measure.add(measure.network(batch["img"]), batch)
+                done = (number + 1) / len(self)
+                progress(done, f"Evaluated {number + 1} of {len(self)} batches")
+        return measure.result()
+
+    def loader(self) -> _Loader:
+        """Return what a validator of Ultralytics wants for a data loader."""
+        return _Loader(self)
+
+
+class Measure:
+    """One evaluation under way; see ``Validation.measure``.
+
+    Attributes
+    ----------
+    network : nn.Module
+        Ultralytics' wrapper of the network; called with images as ``prepare`` gives them.
+    """
+
+    def __init__(self, validation: Validation, model: nn.Module) -> None:
+        from ultralytics.nn.autobackend import AutoBackend
+
+        self._validation = validation
+        settings = validation.settings
+        self._folder = tempfile.TemporaryDirectory(prefix="secateur-evaluate-")
+        options = {
+            "imgsz": settings.image_size,
+            "batch": settings.batch,
+            "plots": False,
+            "verbose": False,
+            "mode": "val",
+            "rect": True,
+            "workers": 0,
+        }
+        with _quiet():
+            validator = validation._validator(
+                dataloader=validation.loader(), save_dir=Path(self._folder.name), args=options
+            )
+            device = validation.device
+            self.network = AutoBackend(
+                model, device=device, verbose=False, end2end=validator.args.nms is False
+            ).eval()
+            validator.training = False
+            validator.device = device
+            validator.data = validation._data
+            validator.stride, validator.names = self.network.stride, self.network.names
+            validator.args.quantize = None
+            validator.init_metrics(self.network)
+        self._state = validator
+
+    @property
+    def model(self) -> Any:
+        """The network itself, fused."""
+        return self.network.backend.model
+
+    def prepare(self, number: int) -> Batch:
+        """Return a batch on the device; ``img`` is float, 0 to 1."""
+        batch: Batch = self._state.preprocess(self._validation.batch(number))
+        return batch
+
+    def add(self, outputs: Any, batch: Batch) -> None:
+        """Take in what the network put out for a batch."""
+        self._state.update_metrics(self._state.postprocess(outputs), dict(batch))
+
+    def result(self) -> Accuracy:
+        """Return the figures over all that was taken in."""
+        with _quiet():
+            figures = self._state.get_stats()
+        self._folder.cleanup()
+        return Accuracy(
+            float(figures["metrics/mAP50-95(B)"]),
+            float(figures["metrics/mAP50(B)"]),
+            len(self._validation.dataset),
+            self._validation.skipped,
+        )
+
+
+class _Loader:
+    """What a validator asks of its data loader, besides iterating."""
+
+    def __init__(self, validation: Validation) -> None:
+        self._validation = validation
+        self.dataset = validation.dataset
+        self.batch_size = validation.settings.batch
+        self.sampler = range(len(validation.dataset))
+
+    def __len__(self) -> int:
+        return len(self._validation)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self._validation.batch(n) for n in range(len(self._validation)))
