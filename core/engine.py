@@ -157,25 +157,12 @@ def verify_model(models: Models, args: Args, progress: Progress) -> dict[str, An
     return {"verification": verify(original, pruned, plan).to_json(), "pruned": str(args["pruned"])}
 
 
-def evaluate_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Measure a model's accuracy."""
-    from core.data.evaluate import evaluate
-    from core.data.stream import DataSettings
-
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
-    settings = DataSettings.from_json(args["data"], split="val", images=None)
-    facts = loaded.facts
-    accuracy = evaluate(loaded.model, settings, facts.classes, facts.task, progress=progress)
-    return accuracy.to_json()
-
-
 JOBS: Mapping[str, Job] = {
     "open": open_model,
     **choosing.JOBS,
     "prune": prune_model,
     "verify": verify_model,
-    "evaluate": evaluate_model,
+    **accuracy.JOBS,
 }
 
 

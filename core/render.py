@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from core.pipeline import Analysis, Pruned
 from core.plan.predict import Prediction
@@ -151,3 +152,24 @@ def pruned_text(result: Pruned) -> str:
 def why_text(answer: Answer) -> str:
     """State an answer, then every path."""
     return "\n".join([answer.sentence, *(f"  {path.text}" for path in answer.paths[1:])])
+
+
+def sensitivity_text(report: Mapping[str, Any]) -> str:
+    """Lay out a scan: a row per block, a column per ratio, accuracy kept as a share."""
+    base, points = report["baseline"], report["points"]
+    ratios = sorted({p["ratio"] for p in points})
+    shares = {(p["block"], p["ratio"]): p["share"] for p in points}
+    rows = []
+    for block in sorted({p["block"] for p in points}):
+        found = [shares.get((block, ratio)) for ratio in ratios]
+        rows.append([str(block), *["-" if share is None else f"{share:.1%}" for share in found]])
+    head = ["block", *[f"-{ratio:.0%}" for ratio in ratios]]
+    lines = [
+        f"Unpruned: mAP50-95 {base['map50_95']:.4f} on {base['images']} images. "
+        "Kept of it when a block alone loses that share of its channels:",
+        table(head, rows, "r" * len(head)),
+    ]
+    lines += [row["reason"] for row in report["unprunable"]]
+    if report["resumed"]:
+        lines.append(f"{report['resumed']} of {len(points)} were measured before.")
+    return "\n".join(lines)

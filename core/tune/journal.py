@@ -1,0 +1,176 @@
+"""A file of JSON lines that is only ever appended to, and survives being cut off anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from core.errors import UserError
+
+VERSION = 1
+
+
+class Journal:
+    """An append-only file of records, locked against other processes while it is open.
+
+    Every record is one line, written whole and flushed to the disk. A last line that was cut off
+    is dropped when the file is opened again.
+
+    Parameters
+    ----------
+    path : Path
+        Made when it does not exist; its folder must.
+    kind : str
+        What the file is (``sensitivity``, ``steps``); stands in its first line.
+
+    Raises
+    ------
+    UserError
+        When the file is something else, from a newer version, in use, or cannot be written.
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path = path
+        self._kind = kind
+        try:
+            self._file = _open(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        self.records: list[dict[str, Any]] = []
+        try:
+            self._lock()
+            self.records += self._read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write it."""
+        self._file.close()
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record.
+
+        Raises
+        ------
+        UserError
+            When it cannot be written, for example on a full disk; the file stays whole.
+        """
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._file.fileno(), line[written:])
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise _unwritable(self.path, error) from error
+        self.records.append(record)
+
+    def _lock(self) -> None:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                self._file.seek(1 << 40)  # no record lies there
+                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _in_use(self.path) from error
+        except PermissionError as error:
+            raise _in_use(self.path) from error
+        except OSError:
+            pass  # a file system without locks: one person's work is not harmed by going on
+
+    def _read(self) -> list[dict[str, Any]]:
+        self._file.seek(0)
+        content = self._file.read()
+        header = {"secateur": self._kind, "version": VERSION}
+        first = json.dumps(header).encode() + b"\n"
+        whole = content.rfind(b"\n") + 1
+        lines = content[:whole].splitlines()
+        if not lines and not first.startswith(content):
+            raise self._foreign()
+        if lines:
+            self._check(_parse(lines[0]))
+        if whole < len(content):
+            self._file.truncate(whole)
+        if not lines:
+            self.append(header)
+        return [record for record in map(_parse, lines) if record is not None]
+
+    def _check(self, header: dict[str, Any] | None) -> None:
+        if header is None or header.get("secateur") != self._kind:
+            raise self._foreign()
+        if header.get("version") != VERSION:
+            raise UserError(
+                f"{self.path} was written by a newer Secateur.",
+                "Update Secateur, or name another file.",
+            )
+
+    def _foreign(self) -> UserError:
+        return UserError(
+            f"{self.path} exists and is not a file of this kind ({self._kind}); it was left alone.",
+            "Name another file.",
+        )
+
+
+def read_journal(path: Path, kind: str) -> list[dict[str, Any]]:
+    """Return the records of a journal without locking or mending it.
+
+    Raises
+    ------
+    UserError
+        When it is missing or something else.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"Could not read {path}: {reason}.", "Check its path.") from error
+    records = [_parse(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+    if not records or records[0] is None or records[0].get("secateur") != kind:
+        raise UserError(f"{path} is not a file of this kind ({kind}).", "Check its path.")
+    return [record for record in records if record is not None]
+
+
+def _open(path: Path) -> BinaryIO:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    return os.fdopen(handle, "r+b", buffering=0)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _in_use(path: Path) -> UserError:
+    return UserError(
+        f"{path} is being written by another Secateur.", "Wait for it, or name another file."
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    reason = (error.strerror or str(error)).lower()
+    return UserError(
+        f"Could not write {path}: {reason}.",
+        "What it holds is kept. Mend that and start again: it goes on where it stopped.",
+    )
