@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from core.errors import CancelledError, UserError
 from core.files import sha256_of
-from core.jobs import Args, Job, Models, choosing, data_of
+from core.jobs import Args, Job, Models, accuracy, choosing, data_of
 from core.progress import Progress
 
 if TYPE_CHECKING:

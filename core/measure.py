@@ -101,7 +101,7 @@ def sensitivity(
 
 
 def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:
-    """Return what a ranking depends on besides the data's content."""
+    """Say how channels were ranked; what a point removes stands beside it."""
     from core.prune.criteria import needs_data
 
     known: dict[str, Any] = {"criterion": plan.criterion, "seed": plan.seed}

@@ -45,6 +45,11 @@ class Point:
     macs: int
     parameters: int
 
+    @property
+    def atoms(self) -> str:
+        """A short name for what is removed: the figures depend on nothing else of the point."""
+        return hashlib.sha256(np.packbits(self.removed).tobytes()).hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
@@ -175,16 +180,19 @@ class Ledger:
         if journal is not None and not described:
             journal.append({"scan": self.key, "settings": settings})
 
-    def get(self, block: int | None, ratio: float | None) -> Figures | None:
-        """Return what was measured, without its key."""
+    def get(self, block: int | None, ratio: float | None, atoms: str = "") -> Figures | None:
+        """Return what was measured, without its key; None where other atoms went."""
         record = self._known.get((block, ratio))
-        return None if record is None else {k: v for k, v in record.items() if k != "scan"}
+        if record is None or record.get("atoms", "") != atoms:
+            return None
+        return {k: v for k, v in record.items() if k not in ("scan", "atoms")}
 
-    def add(self, figures: Figures) -> None:
+    def add(self, figures: Figures, atoms: str = "") -> None:
         """Keep a result."""
+        record = {"scan": self.key, **figures, **({"atoms": atoms} if atoms else {})}
         if self._journal is not None:
-            self._journal.append({"scan": self.key, **figures})
-        self._known[figures["block"], figures["ratio"]] = figures
+            self._journal.append(record)
+        self._known[figures["block"], figures["ratio"]] = record
 
 
 def scan(
@@ -225,7 +233,7 @@ def scan(
     publish(progress, {**base, "share": 1.0})
     left, resumed = [], 0
     for point in points:
-        known = ledger.get(point.block, point.ratio)
+        known = ledger.get(point.block, point.ratio, point.atoms)
         if known is None:
             left.append(point)
         else:
@@ -241,9 +249,9 @@ def scan(
             "macs": point.macs,
             "parameters": point.parameters,
         }
-        ledger.add(figures)
+        ledger.add(figures, point.atoms)
         publish(progress, figures)
-    measured = [ledger.get(p.block, p.ratio) for p in points]
+    measured = [ledger.get(p.block, p.ratio, p.atoms) for p in points]
     progress(1.0, "Done")
     base.pop("block"), base.pop("ratio")
     return base, tuple(figures for figures in measured if figures is not None), resumed
@@ -258,11 +266,11 @@ def _each_once(
     points: Sequence[Point], measure: Source, progress: Progress
 ) -> Iterable[tuple[Point, Accuracy]]:
     """Measure only one of the points that rounding makes the same cut."""
-    alike: dict[bytes, list[Point]] = {}
+    alike: dict[str, list[Point]] = {}
     for point in points:
-        alike.setdefault(np.packbits(point.removed).tobytes(), []).append(point)
+        alike.setdefault(point.atoms, []).append(point)
     for point, accuracy in measure([group[0] for group in alike.values()], progress):
-        for same in alike[np.packbits(point.removed).tobytes()]:
+        for same in alike[point.atoms]:
             yield same, accuracy
 
 
