@@ -192,7 +192,8 @@ def test_killed_at_a_random_moment_it_goes_on_to_the_same_result(small, tmp_path
     output = tmp_path / "killed.jsonl"
     command = [
         sys.executable, "-m", "core.cli", "sensitivity", str(path), "--data", str(data),
-        "-o", str(output), "--image-size", "96", "--images", "4", "--criterion", "random", "--blocks", "15,18,21",
+        "-o", str(output), "--image-size", "96", "--images", "4", "--criterion", "random",
+        "--blocks", "15,18,21",
         "--ratios", "0.5,0.9", "--events", "--plan", str(tmp_path / "plan.json"),
     ]  # fmt: skip
     (tmp_path / "plan.json").write_text(json.dumps(RANDOM.to_json()))
