@@ -1,0 +1,1 @@
+"""Ship: what a network costs where it runs."""

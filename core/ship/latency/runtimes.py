@@ -1,0 +1,320 @@
+"""The runtimes a network can be timed in; one entry of a table each.
+
+A runtime takes a network as it is in memory and returns a function that runs it once. Whatever
+file it needs lies in a temporary folder of the caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Run = Callable[[], object]
+"""Runs a network once on one input, and returns when the outputs are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a network is run.
+
+    Attributes
+    ----------
+    batch : int
+    image_size : int
+        Side of the square image; rounded up to a multiple of the network's stride.
+    threads : int
+        Threads of the runtime on a CPU.
+    half : bool
+        FP16; on a GPU only.
+    device : str
+        ``cpu`` or ``cuda``.
+    """
+
+    batch: int = 1
+    image_size: int = 640
+    threads: int = 1
+    half: bool = False
+    device: str = "cpu"
+
+
+Prepare = Callable[["nn.Module", Settings, Path], Run]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A runtime by name.
+
+    Attributes
+    ----------
+    name, title : str
+    needs : tuple of str
+        Python modules that must be installed.
+    hint : str
+        How a person gets them.
+    gpu_only : bool
+        Whether it needs an NVIDIA GPU.
+    prepare : callable
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    hint: str
+    gpu_only: bool
+    prepare: Prepare
+
+    def missing(self) -> UserError | None:
+        """Return what stands in the way of running here, in words; None when nothing does."""
+        absent = [name for name in self.needs if not _installed(name)]
+        if absent:
+            return UserError(f"{self.title} is not installed ({', '.join(absent)}).", self.hint)
+        if self.gpu_only and not cuda_available():
+            return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
+        return None
+
+    def version(self) -> str:
+        """Version of the library that runs the network."""
+        module = importlib.import_module(self.needs[-1])
+        return str(getattr(module, "__version__", "unknown"))
+
+
+def _installed(name: str) -> bool:
+    try:
+        return util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def cuda_available() -> bool:
+    """Whether torch sees an NVIDIA GPU."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+# ---- torch --------------------------------------------------------------------------------------
+
+
+def fused(model: nn.Module) -> nn.Module:
+    """Return a copy in FP32 with every BatchNorm folded into its convolution."""
+    trial: Any = copy.deepcopy(model).float().eval()
+    if hasattr(trial, "fuse"):
+        with _quiet():
+            trial = trial.fuse(verbose=False)
+    for parameter in trial.parameters():
+        parameter.requires_grad_(False)
+    return trial  # type: ignore[no-any-return]
+
+
+def _prepare_torch(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    import torch
+
+    from core.graph.drive import image_channels
+
+    device = torch.device(settings.device)
+    kind = torch.float16 if settings.half else torch.float32
+    trial = fused(model).to(device, kind)
+    side = settings.image_size
+    shape = (settings.batch, image_channels(model), side, side)
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device, kind)
+
+    def run() -> object:
+        torch.set_num_threads(settings.threads)
+        with torch.inference_mode():
+            result = trial(image)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return result
+
+    return run
+
+
+# ---- through Ultralytics' exporter --------------------------------------------------------------
+
+
+def export(model: nn.Module, form: str, settings: Settings, folder: Path) -> Path:
+    """Export a copy of a network by Ultralytics' exporter.
+
+    Raises
+    ------
+    UserError
+        When the exporter fails, with its reason.
+    """
+    from ultralytics.engine.exporter import Exporter
+
+    trial: Any = copy.deepcopy(model).float().eval()
+    trial.pt_path = str(folder / "network.pt")
+    options: dict[str, Any] = {
+        "format": form,
+        "imgsz": settings.image_size,
+        "batch": settings.batch,
+        "device": "0" if settings.device.startswith("cuda") else "cpu",
+    }
+    if settings.half:
+        options["half"] = True
+    try:
+        with _quiet():
+            return Path(str(Exporter(overrides=options)(model=trial)))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"Ultralytics could not export the network to {form}: {error}.",
+            "Choose another runtime, or look at the log of Ultralytics.",
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ultralytics' chatter out of the results."""
+    from ultralytics.utils import LOGGER
+
+    level = LOGGER.level
+    LOGGER.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(level)
+
+
+def onnx_session(source: str | bytes, threads: int, *, profile: Path | None = None) -> Any:
+    """Open an ONNX Runtime session as an application would, with a number of threads.
+
+    Parameters
+    ----------
+    source : str or bytes
+        A file, or a serialised model.
+    threads : int
+    profile : Path, optional
+        Folder to write a profile of every node to.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Idle threads that spin would slow whatever is timed next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile / "profile")
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    able = onnxruntime.get_available_providers()
+    return onnxruntime.InferenceSession(source, options, [w for w in wanted if w in able])
+
+
+def random_inputs(session: Any) -> dict[str, Any]:
+    """Return one random input for every input of a session."""
+    generator = np.random.default_rng(0)
+    kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+    return {
+        entry.name: generator.random(entry.shape).astype(kinds[entry.type])
+        for entry in session.get_inputs()
+    }
+
+
+def _prepare_onnx(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    session = onnx_session(str(export(model, "onnx", settings, folder)), settings.threads)
+    inputs = random_inputs(session)
+
+    def run() -> object:
+        return session.run(None, inputs)
+
+    return run
+
+
+def _prepare_openvino(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    import openvino
+
+    path = next(export(model, "openvino", settings, folder).glob("*.xml"))
+    options = {"INFERENCE_NUM_THREADS": settings.threads, "PERFORMANCE_HINT": "LATENCY"}
+    compiled = openvino.Core().compile_model(str(path), "CPU", options)
+    request = compiled.create_infer_request()
+    shape = tuple(compiled.input(0).shape)
+    image = np.random.default_rng(0).random(shape).astype(np.float32)
+
+    def run() -> object:
+        return request.infer([image])
+
+    return run
+
+
+def _prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    import torch
+    from ultralytics.nn.autobackend import AutoBackend
+
+    path = export(model, "engine", settings, folder)
+    with _quiet():
+        backend = AutoBackend(str(path), device=torch.device("cuda:0"), fp16=settings.half)
+    kind = torch.float16 if settings.half else torch.float32
+    side = settings.image_size
+    image = torch.rand((settings.batch, 3, side, side), device="cuda:0").to(kind)
+
+    def run() -> object:
+        result = backend(image)
+        torch.cuda.synchronize()
+        return result
+
+    return run
+
+
+RUNTIMES: Mapping[str, Runtime] = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime("torch", "PyTorch", ("torch",), "", False, _prepare_torch),
+        Runtime(
+            "onnx",
+            "ONNX Runtime",
+            ("onnx", "onnxslim", "onnxruntime"),
+            "Install it with: pip install 'secateur[export]'.",
+            False,
+            _prepare_onnx,
+        ),
+        Runtime(
+            "openvino",
+            "OpenVINO",
+            ("openvino",),
+            "Install it with: pip install openvino.",
+            False,
+            _prepare_openvino,
+        ),
+        Runtime(
+            "tensorrt",
+            "TensorRT",
+            ("onnx", "tensorrt"),
+            "Install it with: pip install tensorrt; it needs an NVIDIA GPU.",
+            True,
+            _prepare_tensorrt,
+        ),
+    )
+}
+
+
+def runtime_of(name: str) -> Runtime:
+    """Find a runtime by name.
+
+    Raises
+    ------
+    UserError
+        When there is none of that name, or it cannot run here.
+    """
+    if name not in RUNTIMES:
+        raise UserError(f"There is no runtime “{name}”.", f"Known are {', '.join(RUNTIMES)}.")
+    missing = RUNTIMES[name].missing()
+    if missing is not None:
+        raise missing
+    return RUNTIMES[name]

@@ -1,0 +1,87 @@
+"""Layer times of this machine on disk: what was measured once is never measured again.
+
+One file per machine, runtime and settings; networks share it. It is written after every few
+points, so a build that was cancelled or killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.files import write_atomically
+from core.plan.latency_files import key_of, latency_folder
+
+FORMAT = 1
+
+Place = tuple[str, int, int]
+"""A shape's name, an input width and an output width."""
+
+
+class LayerStore:
+    """Times of layers, by shape and widths.
+
+    Parameters
+    ----------
+    about : mapping
+        What they depend on (``core.plan.latency_files.describe``).
+    path : Path, optional
+        The file; in the user's cache by default. One that is missing, damaged or of another
+        version counts as empty.
+    """
+
+    def __init__(self, about: Mapping[str, Any], path: Path | None = None) -> None:
+        self.about = {key: about[key] for key in about if key not in ("sha256", "image_size")}
+        self.path = path or latency_folder() / f"layers-{key_of(self.about)}.json"
+        self.step: int | None = None
+        self._times: dict[Place, float] = {}
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            data = json.loads(self.path.read_text(encoding="utf-8"))
+            if data["format"] != FORMAT or data["about"] != self.about:
+                return
+            times = {
+                (str(name), int(row[0]), int(row[1])): float(row[2])
+                for name, rows in data["points"].items()
+                for row in rows
+            }
+            step = None if data["step"] is None else int(data["step"])
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+            return
+        if all(0 <= ms < float("inf") for ms in times.values()) and (step is None or step >= 1):
+            self._times, self.step = times, step
+
+    def __contains__(self, place: Place) -> bool:
+        return place in self._times
+
+    def __getitem__(self, place: Place) -> float:
+        return self._times[place]
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, places: Iterable[Place], times: Iterable[float]) -> None:
+        """Add measurements and write the file; a cache that cannot be written only costs time."""
+        self._times.update(zip(places, map(float, times), strict=True))
+        self.save()
+
+    def save(self) -> None:
+        """Write the file."""
+        points: dict[str, list[list[float]]] = {}
+        for (name, ins, outs), ms in sorted(self._times.items()):
+            points.setdefault(name, []).append([ins, outs, ms])
+        data = {"format": FORMAT, "about": self.about, "step": self.step, "points": points}
+        text = json.dumps(data).encode()
+        with contextlib.suppress(OSError, UserError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path, lambda stream: _pour(stream, text))
+
+
+def _pour(stream: Any, text: bytes) -> None:
+    stream.write(text)

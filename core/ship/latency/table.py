@@ -1,0 +1,306 @@
+"""Build a network's latency table: measure its layers, then calibrate on whole networks."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from core.errors import UserError
+from core.graph.table import ChannelTable
+from core.plan.latency import NO_GRID, Clock, Grid, LatencyTable
+from core.plan.latency_files import describe, find_latency, table_path, write_latency
+from core.plan.resolve import Resolver
+from core.plan.schema import Entry, Plan
+from core.plan.widths import Mask, kept_of
+from core.progress import Progress, silent
+from core.prune.surgery import cut_network
+from core.ship.latency.grids import grid_of, measure_points, measure_step, points_of
+from core.ship.latency.layers import TIMERS, Point
+from core.ship.latency.measure import interleave
+from core.ship.latency.runtimes import Settings, cuda_available, fused, runtime_of
+from core.ship.latency.shapes import Use, layer_uses
+from core.ship.latency.store import LayerStore
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LAYER_REPEATS = 12
+NETWORK_REPEATS = 20
+
+CALIBRATION = ((0.0, 1), (0.15, 1), (0.3, 8), (0.45, 1), (0.5, 16), (0.75, 8))
+"""Networks that the sum of layers is calibrated on: ratio of every block, and rounding."""
+
+PRIOR = 0.3
+"""Weight of the belief that the layers' sum needs no scaling, against one network's misfit."""
+
+
+def settings_of(about: Mapping[str, Any]) -> Settings:
+    """Return how a network is run, from a table's description."""
+    return Settings(
+        batch=int(about["batch"]),
+        image_size=int(about["image_size"]),
+        threads=int(about["threads"]),
+        half=about["precision"] == "fp16",
+        device="cuda" if about.get("kind") == "gpu" else "cpu",
+    )
+
+
+def describe_here(
+    runtime: str,
+    *,
+    threads: int | None = None,
+    batch: int = 1,
+    image_size: int = 640,
+    device: str = "",
+    half: bool = False,
+) -> dict[str, Any]:
+    """Describe a table of this machine (``core.plan.latency_files.describe``).
+
+    Parameters
+    ----------
+    runtime : str
+    threads : int, optional
+    batch, image_size : int
+    device : str
+        ``cpu`` or ``cuda``; a GPU where there is one and the runtime is torch, when empty.
+    half : bool
+        FP16, on a GPU.
+
+    Raises
+    ------
+    UserError
+        For a runtime without layer tables, or a device that is not there.
+    """
+    place = device or ("cuda" if runtime == "torch" and cuda_available() else "cpu")
+    if not place.startswith("cuda"):
+        return describe(runtime, threads=threads, batch=batch, image_size=image_size)
+    if not cuda_available():
+        raise UserError("No NVIDIA GPU is at hand.", "Measure on the CPU: --device cpu.")
+    if runtime != "torch":
+        raise UserError("On a GPU, latency tables are made for torch.", "Add --runtime torch.")
+    import torch
+
+    about = describe(
+        runtime,
+        threads=threads,
+        batch=batch,
+        image_size=image_size,
+        device=torch.cuda.get_device_name(0),
+        precision="fp16" if half else "fp32",
+    )
+    return {**about, "kind": "gpu"}
+
+
+def build_latency(
+    model: nn.Module,
+    table: ChannelTable,
+    sha256: str,
+    about: Mapping[str, Any],
+    *,
+    renew: bool = False,
+    cache: bool = True,
+    progress: Progress = silent,
+) -> LatencyTable:
+    """Return a network's latency table, from the cache or measured now.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it is.
+    table : ChannelTable
+        Of that network.
+    sha256 : str
+        Of its file.
+    about : mapping
+        Machine, runtime and settings (``describe_here``).
+    renew : bool
+        Measure even when a table is cached. Times of single layers are still taken from theirs.
+    cache : bool
+        Whether to read and write the user's cache.
+    progress : Progress
+        May cancel; what was measured until then is kept and not measured again.
+
+    Raises
+    ------
+    UserError
+        When the runtime cannot run here.
+    """
+    known = find_latency(sha256, about) if cache and not renew else None
+    if known is not None and len(known.layer_grid) == len(table.layers):
+        return known
+    settings = settings_of(about)
+    runtime_of(str(about["runtime"]))
+    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as folder:
+        store = LayerStore(about, None if cache else Path(folder) / "layers.json")
+        progress(0.0, "Looking for steps")
+        bare = _layers(model, table, settings, store, about, _within(progress, 0.02, 0.7))
+        latency = _calibrate(model, table, bare, settings, _within(progress, 0.7, 1.0))
+    latency.about["sha256"] = sha256
+    if cache:
+        with contextlib.suppress(UserError):
+            write_latency(table_path(sha256, about), latency)
+    progress(1.0, "Done")
+    return latency
+
+
+def _within(progress: Progress, low: float, high: float) -> Progress:
+    def report(fraction: float, text: str) -> None:
+        progress(low + (high - low) * fraction, text)
+
+    return report
+
+
+def _layers(
+    model: nn.Module,
+    table: ChannelTable,
+    settings: Settings,
+    store: LayerStore,
+    about: Mapping[str, Any],
+    progress: Progress,
+) -> LatencyTable:
+    timer = TIMERS[str(about["runtime"])]
+
+    def measure(points: Sequence[Point]) -> Any:
+        return timer(points, settings, LAYER_REPEATS)
+
+    def probe(points: Sequence[Point]) -> Any:
+        # Steps are the kernels' own; one thread shows them clearest.
+        return timer(points, replace(settings, threads=1), LAYER_REPEATS)
+
+    step = measure_step(store, probe)
+    uses = layer_uses(fused(model), table, settings.image_size)
+    measure_points(store, points_of(uses, step), measure, progress)
+    return assemble(table, uses, step, store, about)
+
+
+def assemble(
+    table: ChannelTable,
+    uses: Sequence[Use],
+    step: int,
+    store: LayerStore,
+    about: Mapping[str, Any],
+) -> LatencyTable:
+    """Lay out the layers' grids; not calibrated yet."""
+    grids: list[Grid] = []
+    places: dict[Any, int] = {}
+    layer_grid = np.full(len(table.layers), NO_GRID, np.int32)
+    calls = np.zeros(len(table.layers), np.int32)
+    for use in uses:
+        key = (use.shape, use.inputs, use.outputs)
+        if key not in places:
+            places[key] = len(grids)
+            grids.append(grid_of(use, step, store))
+        layer_grid[use.layer] = places[key]
+        calls[use.layer] = use.calls
+    return LatencyTable(dict(about), step, tuple(grids), layer_grid, calls)
+
+
+def _calibrate(
+    model: nn.Module,
+    table: ChannelTable,
+    bare: LatencyTable,
+    settings: Settings,
+    progress: Progress,
+) -> LatencyTable:
+    """Measure a few whole networks and fit what is not a layer."""
+    resolver = Resolver(table)
+    masks = [_uniform(resolver, ratio, rounding) for ratio, rounding in CALIBRATION]
+    times = time_networks(
+        [cut_network(model, table, mask) for mask in masks],
+        str(bare.about["runtime"]),
+        settings,
+        NETWORK_REPEATS,
+        progress,
+    )
+    return calibrate(table, bare, masks, times)
+
+
+def _uniform(resolver: Resolver, ratio: float, rounding: int) -> Mask:
+    entries = tuple(Entry(block=b.index, ratio=ratio) for b in resolver.table.blocks)
+    plan = Plan(selection=entries, round_to=rounding)
+    return resolver.resolve(plan, np.zeros(resolver.table.atom_count)).removed
+
+
+def time_networks(
+    models: Sequence[nn.Module],
+    runtime: str,
+    settings: Settings,
+    repeats: int,
+    progress: Progress = silent,
+) -> Any:
+    """Time whole networks in turns.
+
+    On one thread of a CPU it is the median of the thread's own computing time, which other
+    programs hardly disturb; otherwise a low quartile of the clock's.
+
+    Returns
+    -------
+    float array, shape (models,)
+        Milliseconds.
+    """
+    import torch
+
+    prepare = runtime_of(runtime).prepare
+    before = torch.get_num_threads()
+    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as place:
+        runs = []
+        for number, model in enumerate(models):
+            progress(0.5 * number / len(models), "Preparing whole networks")
+            folder = Path(place) / str(number)
+            folder.mkdir()
+            runs.append(prepare(model, settings, folder))
+        try:
+            wall, cpu = interleave(runs, repeats, _within(progress, 0.5, 1.0))
+        finally:
+            torch.set_num_threads(before)
+    alone = settings.threads == 1 and settings.device == "cpu"
+    return np.median(cpu, axis=0) if alone else np.percentile(wall, 25, axis=0)
+
+
+def calibrate(
+    table: ChannelTable, bare: LatencyTable, masks: Sequence[Mask], times: Any
+) -> LatencyTable:
+    """Fit the overhead to measured networks.
+
+    Non-negative least squares of the relative misfit (Lawson and Hanson), with a weak belief that
+    the layers' sum needs no scaling.
+
+    Parameters
+    ----------
+    table : ChannelTable
+    bare : LatencyTable
+        Not calibrated: scale 1, no overhead.
+    masks : sequence of bool arrays, shape (atoms,)
+        What each measured network lacks; the first is the unpruned one.
+    times : float array, shape (masks,)
+        Milliseconds measured.
+    """
+    clock = Clock(bare, table)
+    rows, goals = [], []
+    for mask, ms in zip(masks, times, strict=True):
+        counts = clock.moves.count(kept_of(mask).view(np.uint8))
+        rows.append(np.array([clock.ms(mask), 1.0, *counts]) / ms)
+        goals.append(1.0)
+    rows.append(np.array([PRIOR, 0.0, 0.0, 0.0]))
+    goals.append(PRIOR)
+    matrix = np.stack(rows)
+    sizes = np.maximum(matrix.max(axis=0), 1e-30)  # columns of one size: elements are millions
+    fit = nnls(matrix / sizes, np.array(goals))[0] / sizes
+    scale, constant, per_move, per_odd = (float(value) for value in fit)
+    misfit = np.abs(matrix[:-1] @ fit - 1.0).max()
+    return replace(
+        bare,
+        scale=scale,
+        constant=constant,
+        per_move=per_move,
+        per_odd=per_odd,
+        measured_ms=float(times[0]),
+        error=float(misfit),
+    )
