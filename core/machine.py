@@ -1,4 +1,4 @@
-"""This machine, as far as times depend on it. No torch."""
+"""The machine at hand, as far as times depend on it. No torch."""
 
 from __future__ import annotations
 

@@ -28,5 +28,5 @@ class Group(Protocol):
         """Add the parsers of the group's commands."""
 
 
-GROUPS = ("core.commands.accuracy", "core.commands.choosing")
+GROUPS = ("core.commands.accuracy", "core.commands.choosing", "core.commands.latency")
 """The groups, by module."""

@@ -61,16 +61,16 @@ def main() -> None:
         options.runtime, threads=options.threads, image_size=options.image_size, device="cpu"
     )
     started = time.perf_counter()
-    latency = build_latency(
-        loaded.model, table, loaded.facts.sha256, about, renew=options.renew
-    )
+    latency = build_latency(loaded.model, table, loaded.facts.sha256, about, renew=options.renew)
     print(f"Table: {time.perf_counter() - started:.0f} s, step {latency.step}, {about}")
-    print(f"scale {latency.scale:.3f}, constant {latency.constant:.3f} ms, error {latency.error:.1%}")
+    print(
+        f"scale {latency.scale:.3f}, constant {latency.constant:.3f} ms, error {latency.error:.1%}"
+    )
     clock = Clock(latency, table)
     whole = clock.ms(np.zeros(table.atom_count, bool))
     masks = random_masks(table, latency.step, options.plans, options.seed)
     errors, ratios = [], []
-    print("| rounding | predicted ms | measured ms | error | of the unpruned, predicted | measured |")
+    print("| rounding | predicted ms | measured ms | error | predicted share | measured share |")
     print("| --- | --- | --- | --- | --- | --- |", flush=True)
     for first in range(0, len(masks), AT_ONCE):
         part = masks[first : first + AT_ONCE]

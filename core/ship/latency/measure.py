@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.machine import default_threads, processor
 from core.progress import Progress, silent
 from core.ship.latency.runtimes import Run, Runtime, Settings, cuda_available, runtime_of
 
@@ -171,7 +172,7 @@ def measure(
     batches : sequence of int
     image_size : int
     threads : int, optional
-        By default as many as torch uses here.
+        By default one per core.
     repeats : int
         Turns.
     device : str
@@ -190,7 +191,7 @@ def measure(
     if place.startswith("cuda") and not cuda_available():
         raise UserError("No NVIDIA GPU is at hand.", "Measure on the CPU: --device cpu.")
     before = torch.get_num_threads()
-    base = Settings(image_size=image_size, threads=threads or before, device=place)
+    base = Settings(image_size=image_size, threads=threads or default_threads(), device=place)
     found, missing = _available(runtimes)
     cases = [
         (runtime, replace(base, batch=batch, half=half))
@@ -274,8 +275,6 @@ def machine(device: str = "cpu") -> dict[str, Any]:
 
     import torch
     import ultralytics
-
-    from core.ship.latency.machine import processor
 
     gpu = device.startswith("cuda")
     return {

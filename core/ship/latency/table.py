@@ -304,3 +304,19 @@ def calibrate(
         measured_ms=float(times[0]),
         error=float(misfit),
     )
+
+
+def table_json(latency: LatencyTable, table: ChannelTable) -> dict[str, Any]:
+    """Return what the command ``latency-table`` prints."""
+    whole = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
+    return {
+        "about": dict(latency.about),
+        "step": latency.step,
+        "shapes": len(latency.grids),
+        "points": sum(grid.ms.size for grid in latency.grids),
+        "scale": latency.scale,
+        "constant_ms": latency.constant,
+        "measured_ms": latency.measured_ms,
+        "predicted_ms": whole,
+        "error": latency.error,
+    }
