@@ -14,10 +14,12 @@ from core.errors import UserError
 from core.files import sha256_of
 from core.graph.cache import cache_path, read_table, write_table
 from core.graph.table import ChannelTable
+from core.plan.latency_cost import Milliseconds, rounded
 from core.plan.predict import Prediction, predict_plan
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
+from core.ship.latency.usual import known_latency, latency_for
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from core.choose.ranking import Ranking
     from core.choose.suggest import Chooser, Suggestion
     from core.data.stream import DataSettings
-    from core.plan.cost import CostModel
     from core.prune.verify import Verification
 
 
@@ -146,7 +147,7 @@ def resolve(
     UserError
         For a plan made for another file, or one that does not fit the network.
     """
-    plan, resolution = _chooser(loaded, analysis, plan, data, cache).resolve(progress)
+    plan, resolution = _chooser(loaded, analysis, plan, data, cache, progress).resolve(progress)
     refused = {blocked.constraint for blocked in resolution.blocked}
     if not resolution.removed.any() and refused == {"locked"}:
         raise UserError(
@@ -186,23 +187,27 @@ def suggest(
     """
     progress(0.0, "Understanding the network")
     analysis = analyse(loaded, cache=cache)
-    return _chooser(loaded, analysis, plan, data, cache).suggest(Span(progress, 0.02, 1.0))
+    show = Span(progress, 0.02, 1.0)
+    return _chooser(loaded, analysis, plan, data, cache, show).suggest(show)
 
 
 def _chooser(
-    loaded: Loaded, analysis: Analysis, plan: Plan, data: DataSettings | None, cache: bool
+    loaded: Loaded,
+    analysis: Analysis,
+    plan: Plan,
+    data: DataSettings | None,
+    cache: bool,
+    progress: Progress,
 ) -> Chooser:
     from core.choose.ranking import Ranker
     from core.choose.suggest import Chooser
 
     _check_plan(analysis, plan)
+    latency = latency_for(loaded.model, analysis.table, analysis.facts, plan, cache, progress)
+    plan = rounded(plan, latency)
+    cost = None if latency is None else Milliseconds(analysis.table, latency)
     ranker = Ranker(loaded, plan, data, cache=cache)
-    return Chooser(ranker, analysis.table, plan, _cost_model(analysis, plan))
-
-
-def _cost_model(analysis: Analysis, plan: Plan) -> CostModel | None:
-    """Return what tells a cost that does not follow from the table: milliseconds."""
-    return None
+    return Chooser(ranker, analysis.table, plan, cost)
 
 
 def _check_plan(analysis: Analysis, plan: Plan) -> None:
@@ -241,7 +246,8 @@ def predict(
     """
     analysis = analyse(loaded, cache=cache)
     resolution = resolve(loaded, analysis, plan, data, progress, cache=cache)[1]
-    return predict_plan(analysis.table, resolution)
+    latency = known_latency(analysis.facts, analysis.table) if cache else None
+    return predict_plan(analysis.table, resolution, latency)
 
 
 def prune(
@@ -281,7 +287,8 @@ def prune(
     progress(0.2, "Ranking channels")
     ranking = Span(progress, 0.2, 0.35)
     plan, resolution = resolve(loaded, analysis, plan, data, ranking, cache=cache)
-    prediction = predict_plan(analysis.table, resolution)
+    latency = known_latency(analysis.facts, analysis.table) if cache else None
+    prediction = predict_plan(analysis.table, resolution, latency)
     if not resolution.removed.any():
         raise _nothing(prediction)
     progress(0.35, "Removing channels")

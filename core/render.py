@@ -84,12 +84,23 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
     return "\n".join([*lines, table(head, rows, "rlllllr"), *([""] if why else []), *why])
 
 
+def latency_text(prediction: Prediction) -> list[str]:
+    """Return one line on predicted milliseconds, or none."""
+    if prediction.latency_ms is None:
+        return []
+    before, after = prediction.latency_ms
+    kept = after / before if before else 1.0
+    name = "ms, predicted"
+    return [f"{name:14} {before:9.2f} → {after:9.2f}  {bar(kept, 20)} {kept:.1%}"]
+
+
 def prediction_text(prediction: Prediction) -> str:
     """Describe what a plan does."""
     before, after = prediction.before, prediction.after
     lines = [
         change_text("parameters", before.parameters, after.parameters),
         change_text("multiply-adds", before.macs, after.macs),
+        *latency_text(prediction),
         "",
     ]
     rows = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.commands import Add, Command
 from core.commands.options import positive, shown_progress
 from core.errors import UserError
+from core.progress import Span
 
 if TYPE_CHECKING:
     from core.plan.latency import LatencyTable
@@ -52,9 +53,6 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         show(0.1 * number / len(paths), f"Opening {Path(path).name}")
         loaded.append(load(path))
 
-    def rest(fraction: float, text: str) -> None:
-        show(0.1 + 0.9 * fraction, text)
-
     measured = measure(
         dict(zip(_names(paths), (one.model for one in loaded), strict=True)),
         runtimes=_words(options.runtime),
@@ -63,7 +61,7 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         threads=options.threads,
         repeats=options.repeats,
         device=options.device,
-        progress=rest,
+        progress=Span(show, 0.1, 1.0),
     )
     return measured.to_json(), latency_text(measured)
 

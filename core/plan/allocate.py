@@ -180,7 +180,7 @@ class Allocator:
 
     def _units(self, removed: Mask, scores: Scores) -> Units:
         usable = self.free & ~removed
-        label = label_units(self.resolver.axes, self.plan.round_to, usable, removed, scores)
+        label = label_units(self.resolver.axes, self.plan.multiple, usable, removed, scores)
         members = np.flatnonzero(label >= 0)
         count = int(label.max(initial=-1)) + 1
         own = label[members]

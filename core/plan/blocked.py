@@ -94,7 +94,7 @@ class Refusals:
             if ratio > (entry.ratio or 0) and self.resolver.trial(bigger, plan, free).any():
                 text = (
                     f"A ratio of {entry.ratio:g} removes nothing from {entry.label}: kept counts "
-                    f"are multiples of {plan.round_to}, halves of a split keep equal counts and "
+                    f"are multiples of {plan.multiple}, halves of a split keep equal counts and "
                     f"attention heads go whole; {ratio:g} is the nearest that does."
                 )
                 return Blocked(entry.label, "rounding", text, (bigger,))

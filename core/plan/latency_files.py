@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from importlib import metadata
@@ -132,6 +133,18 @@ def write_latency(path: Path, latency: LatencyTable) -> None:
     write_atomically(path, pour)
 
 
+def stored_latency(latency: LatencyTable, sha256: str, about: Mapping[str, Any]) -> Path:
+    """Return the file of a table: the cached one, or a temporary one where there is no cache."""
+    path = table_path(sha256, about)
+    if find_latency(sha256, about) is None:
+        try:
+            write_latency(path, latency)
+        except UserError:
+            path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
+            write_latency(path, latency)
+    return path
+
+
 def read_latency(path: Path) -> LatencyTable:
     """Read what ``write_latency`` wrote.
 
@@ -176,28 +189,35 @@ def _grid(name: str, inputs: Any, outputs: Any, ms: Any) -> Grid:
     return Grid(str(name), inputs, outputs, ms)
 
 
-def find_latency(sha256: str, about: Mapping[str, Any] | None = None) -> LatencyTable | None:
-    """Return a model's cached table for this machine.
+def find_latency(sha256: str, about: Mapping[str, Any]) -> LatencyTable | None:
+    """Return a model's cached table of exactly this description, unless there is none."""
+    try:
+        return read_latency(table_path(sha256, about))
+    except UserError:
+        return None
+
+
+def usual_latency(sha256: str, image_size: int) -> LatencyTable | None:
+    """Return the table that plans of a model are timed by on this machine, when one is cached.
+
+    That of ONNX Runtime with one thread per core at the model's image size; failing that, the one
+    made last that still holds here, whatever its runtime and settings.
 
     Parameters
     ----------
     sha256 : str
         Of the model's file.
-    about : mapping, optional
-        Exactly which (see ``describe``); by default the one made last that still holds here,
-        whatever its runtime, threads and image size.
-
-    Returns
-    -------
-    LatencyTable or None
-        None when there is none, or it is damaged.
+    image_size : int
+        Of the model.
     """
-    folder = latency_folder()
-    paths = [table_path(sha256, about)] if about is not None else _newest(folder, sha256)
-    for path in paths:
+    with contextlib.suppress(UserError):
+        known = find_latency(sha256, describe("onnx", image_size=image_size))
+        if known is not None:
+            return known
+    for path in _newest(latency_folder(), sha256):
         with contextlib.suppress(UserError):
             latency = read_latency(path)
-            if about is not None or _holds(latency):
+            if _holds(latency):
                 return latency
     return None
 

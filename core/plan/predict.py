@@ -9,6 +9,7 @@ import numpy as np
 
 from core.graph.table import ChannelTable
 from core.plan.conflicts import Conflict, naive_conflicts
+from core.plan.latency import Clock, LatencyTable
 from core.plan.resolve import Blocked, Resolution
 from core.plan.widths import Widths, compute_widths, kept_of
 
@@ -52,6 +53,8 @@ class Prediction:
     naive_conflicts : tuple of Conflict
         What would break if only the selected layers were cut, in the order of the failures.
     blocked : tuple of Blocked
+    latency_ms : pair of float, or None
+        Milliseconds before and after, by a latency table; None without one.
     """
 
     before: Widths
@@ -59,26 +62,42 @@ class Prediction:
     layers: tuple[LayerChange, ...]
     naive_conflicts: tuple[Conflict, ...]
     blocked: tuple[Blocked, ...]
+    latency_ms: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
         return {
-            "before": {"parameters": self.before.parameters, "macs": self.before.macs},
-            "after": {"parameters": self.after.parameters, "macs": self.after.macs},
+            "before": self._figures(self.before, 0),
+            "after": self._figures(self.after, 1),
             "layers": [layer.to_json() for layer in self.layers],
             "naive_conflicts": [conflict.to_json() for conflict in self.naive_conflicts],
             "blocked": [blocked.to_json() for blocked in self.blocked],
         }
 
+    def _figures(self, widths: Widths, side: int) -> dict[str, Any]:
+        figures: dict[str, Any] = {"parameters": widths.parameters, "macs": widths.macs}
+        if self.latency_ms is not None:
+            figures["latency_ms"] = self.latency_ms[side]
+        return figures
 
-def predict_plan(table: ChannelTable, resolution: Resolution) -> Prediction:
-    """Predict the consequences of a resolved plan. Exact: the pruned network has these figures."""
+
+def predict_plan(
+    table: ChannelTable, resolution: Resolution, latency: LatencyTable | None = None
+) -> Prediction:
+    """Predict the consequences of a resolved plan.
+
+    Widths, parameters and multiply-adds are exact: the pruned network has these figures.
+    Milliseconds, where there is a latency table of the network, are an estimate.
+    """
+    nothing = np.zeros(table.atom_count, bool)
+    clock = None if latency is None else Clock(latency, table)
     return Prediction(
-        before=compute_widths(table, np.zeros(table.atom_count, bool)),
+        before=compute_widths(table, nothing),
         after=compute_widths(table, resolution.removed),
         layers=layer_changes(table, resolution),
         naive_conflicts=naive_conflicts(table, resolution),
         blocked=resolution.blocked,
+        latency_ms=None if clock is None else (clock.ms(nothing), clock.ms(resolution.removed)),
     )
 
 

@@ -310,5 +310,5 @@ def _kept_count(total: int, ratio: float, plan: Plan) -> int:
     """Channels a part keeps: the nearest multiple of ``round_to``, at least one, at most all."""
     if ratio <= 0:
         return total
-    rounded = int(np.floor(total * (1.0 - ratio) / plan.round_to + 0.5)) * plan.round_to
-    return min(total, max(rounded, plan.minimum_channels, plan.round_to))
+    rounded = int(np.floor(total * (1.0 - ratio) / plan.multiple + 0.5)) * plan.multiple
+    return min(total, max(rounded, plan.minimum_channels, plan.multiple))

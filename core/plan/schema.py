@@ -16,6 +16,9 @@ Strategy = Literal["structural", "independent", "all_at_once", "one_by_one"]
 Allocation = Literal["auto", "ratios", "uniform", "global", "isomorphic", "cost"]
 Representative = Literal["medoid", "weight", "gamma"]
 
+USUAL_ROUNDING = 8
+"""Multiples that suit most hardware."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,8 +79,9 @@ class Plan(_Strict):
 
     Attributes
     ----------
-    round_to : int
-        Kept counts become multiples of it, where the layer is wide enough.
+    round_to : int or "auto"
+        Kept counts become multiples of it, where the layer is wide enough. ``auto`` takes the step
+        of this machine's latency table of the model (``core.plan.latency_cost.rounded``).
     minimum_channels : int
         Floor for every layer.
     allocation : str
@@ -99,7 +103,7 @@ class Plan(_Strict):
     criterion: str = "l2"
     allocation: Allocation = "auto"
     representative: Representative = "medoid"
-    round_to: int = Field(default=8, ge=1)
+    round_to: Annotated[int, Field(ge=1)] | Literal["auto"] = USUAL_ROUNDING
     minimum_channels: int = Field(default=1, ge=1)
     target: Target | None = None
     max_loss: Ratio | None = None
@@ -116,6 +120,11 @@ class Plan(_Strict):
                 f"it has version {value}, this Secateur knows version 1; update Secateur"
             )
         return value
+
+    @property
+    def multiple(self) -> int:
+        """What kept counts are multiples of; the usual rounding where that is left open."""
+        return USUAL_ROUNDING if self.round_to == "auto" else self.round_to
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data, as it stands in a file and in a checkpoint."""

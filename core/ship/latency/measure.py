@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.machine import default_threads, processor
-from core.progress import Progress, silent
+from core.progress import Progress, Span, silent
 from core.ship.latency.runtimes import Run, Runtime, Settings, cuda_available, runtime_of
 
 if TYPE_CHECKING:
@@ -145,8 +145,9 @@ def interleave(
         for number in order:
             own, started = time.thread_time(), time.perf_counter()
             runs[number]()
-            wall[turn, number] = (time.perf_counter() - started) * 1e3
-            cpu[turn, number] = (time.thread_time() - own) * 1e3
+            taken = time.perf_counter() - started, time.thread_time() - own
+            if turn >= 0:
+                wall[turn, number], cpu[turn, number] = 1e3 * taken[0], 1e3 * taken[1]
     return wall, cpu
 
 
@@ -240,10 +241,7 @@ def _measure_case(
             folder.mkdir()
             runs.append(runtime.prepare(model, settings, folder))
 
-        def turns(fraction: float, text: str) -> None:
-            progress(0.4 + 0.6 * fraction, text)
-
-        wall, cpu = interleave(runs, repeats, turns)
+        wall, cpu = interleave(runs, repeats, Span(progress, 0.4, 1.0))
     alone = settings.threads == 1 and settings.device == "cpu"
     return [
         Timing(

@@ -19,7 +19,7 @@ from core.plan.latency_files import describe, find_latency, table_path, write_la
 from core.plan.resolve import Resolver
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask, kept_of
-from core.progress import Progress, silent
+from core.progress import Progress, Span, silent
 from core.prune.surgery import cut_network
 from core.ship.latency.grids import grid_of, measure_points, measure_step, points_of
 from core.ship.latency.layers import TIMERS, Point
@@ -140,21 +140,14 @@ def build_latency(
     with tempfile.TemporaryDirectory(prefix="secateur-latency-") as folder:
         store = LayerStore(about, None if cache else Path(folder) / "layers.json")
         progress(0.0, "Looking for steps")
-        bare = _layers(model, table, settings, store, about, _within(progress, 0.02, 0.7))
-        latency = _calibrate(model, table, bare, settings, _within(progress, 0.7, 1.0))
+        bare = _layers(model, table, settings, store, about, Span(progress, 0.02, 0.7))
+        latency = _calibrate(model, table, bare, settings, Span(progress, 0.7, 1.0))
     latency.about["sha256"] = sha256
     if cache:
         with contextlib.suppress(UserError):
             write_latency(table_path(sha256, about), latency)
     progress(1.0, "Done")
     return latency
-
-
-def _within(progress: Progress, low: float, high: float) -> Progress:
-    def report(fraction: float, text: str) -> None:
-        progress(low + (high - low) * fraction, text)
-
-    return report
 
 
 def _layers(
@@ -257,7 +250,7 @@ def time_networks(
             folder.mkdir()
             runs.append(prepare(model, settings, folder))
         try:
-            wall, cpu = interleave(runs, repeats, _within(progress, 0.5, 1.0))
+            wall, cpu = interleave(runs, repeats, Span(progress, 0.5, 1.0))
         finally:
             torch.set_num_threads(before)
     alone = settings.threads == 1 and settings.device == "cpu"

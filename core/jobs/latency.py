@@ -1,0 +1,64 @@
+"""Jobs that measure time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.jobs import Args, Job, Models
+from core.progress import Progress, Span
+
+
+def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Time a model, and others against it, in turns."""
+    from core.pipeline import load
+    from core.ship.latency.measure import REPEATS, measure
+
+    progress(0.0, "Opening the model")
+    first = models.get(str(args["path"]), args.get("sha256"))
+    networks = {str(args["path"]): first.model}
+    for path in map(str, args.get("others") or ()):
+        progress(0.05, f"Opening {Path(path).name}")
+        networks[path] = load(path).model
+    measured = measure(
+        networks,
+        runtimes=tuple(args.get("runtimes") or ("torch", "onnx")),
+        batches=tuple(map(int, args.get("batches") or (1,))),
+        image_size=int(args.get("image_size") or first.facts.image_size),
+        threads=args.get("threads"),
+        repeats=int(args.get("repeats") or REPEATS),
+        device=str(args.get("device") or ""),
+        progress=Span(progress, 0.1, 1.0),
+    )
+    return measured.to_json()
+
+
+def make_table(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Measure a model's layers; the window gets a file it can read without torch.
+
+    Its ``table`` is read by ``core.plan.latency_files.read_latency``.
+    """
+    from core.pipeline import analyse
+    from core.plan.latency_files import stored_latency
+    from core.ship.latency.table import build_latency, describe_here, table_json
+
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    table = analyse(loaded).table
+    about = describe_here(
+        str(args.get("runtime") or "onnx"),
+        threads=args.get("threads"),
+        batch=int(args.get("batch") or 1),
+        image_size=int(args.get("image_size") or loaded.facts.image_size),
+        device=str(args.get("device") or ""),
+        half=bool(args.get("half")),
+    )
+    sha256 = loaded.facts.sha256
+    renew = bool(args.get("renew"))
+    latency = build_latency(loaded.model, table, sha256, about, renew=renew, progress=progress)
+    file = stored_latency(latency, sha256, about)
+    return {**table_json(latency, table), "table": str(file)}
+
+
+JOBS: Mapping[str, Job] = {"latency": measure_latency, "latency_table": make_table}

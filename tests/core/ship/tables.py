@@ -1,0 +1,50 @@
+"""Latency tables made up from a formula: nothing is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from core.plan.latency import LatencyTable
+from core.plan.latency_files import describe
+from core.ship.latency.grids import measure_points, points_of
+from core.ship.latency.layers import Point
+from core.ship.latency.runtimes import fused
+from core.ship.latency.shapes import Use, layer_uses
+from core.ship.latency.store import LayerStore
+from core.ship.latency.table import assemble
+
+from ..networks import image_size, network, table_of
+
+STEP = 16
+
+
+def silent(_fraction: float, _text: str) -> None:
+    pass
+
+
+def made_up(points: Sequence[Point], *_: object) -> np.ndarray:
+    """A staircase in both widths, as a runtime that works in blocks of 16 has."""
+    times = []
+    for shape, narrow, wide in points:
+        ins, outs = shape.widths(narrow, wide)
+        blocks = -(-outs // STEP) * (1 if shape.grouped else -(-ins // STEP))
+        times.append(1e-6 * blocks * np.prod(shape.kernel) * np.prod(shape.side) + 0.001)
+    return np.array(times)
+
+
+@lru_cache(maxsize=4)
+def uses_of(family: str) -> tuple[Use, ...]:
+    return layer_uses(fused(network(family)), table_of(family), image_size(family))
+
+
+@lru_cache(maxsize=4)
+def latency_of(family: str, step: int = STEP) -> LatencyTable:
+    """Made up, without overhead."""
+    store = LayerStore({"device": "made up"}, Path("/nonexistent/layers.json"))
+    measure_points(store, points_of(uses_of(family), step), made_up, silent)
+    about = describe("torch", threads=1, image_size=image_size(family))
+    return assemble(table_of(family), uses_of(family), step, store, about)
