@@ -1,0 +1,177 @@
+"""What a target in milliseconds buys against one in multiply-adds: accuracy and measured time.
+
+``python scripts/latency_table.py MODEL DATA`` prints the table of docs/latency.md. No weight is
+changed. Scores come from the train split, accuracy from the val split at ``--size``; times are
+those of ONNX Runtime at ``--latency-size``, all networks in turns in one run, as ratios to the
+unpruned one. Networks:
+
+- by multiply-adds to 0.7, no rounding (``round_to`` 1), and with the usual rounding of 8;
+- by milliseconds, stopped where multiply-adds are 0.7;
+- by milliseconds to 0.7.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import core
+from core.choose.ranking import Ranker
+from core.data.evaluate import evaluate
+from core.data.stream import DataSettings
+from core.plan.allocate import Allocator, Goal
+from core.plan.latency_cost import Milliseconds, rounded
+from core.plan.resolve import Resolver
+from core.plan.schema import Plan, Target
+from core.plan.widths import compute_widths
+from core.prune.rank import rank_to_target
+from core.prune.surgery import cut_network
+from core.ship.latency.measure import measure
+from core.ship.latency.table import build_latency, describe_here
+
+
+class Bench:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.loaded = core.load(options.model)
+        self.table = core.analyse(self.loaded).table
+        self.resolver = Resolver(self.table)
+        self.data = DataSettings(
+            Path(options.data), images=options.images, image_size=options.size, device="cpu"
+        )
+        about = describe_here(
+            "onnx", threads=options.threads, image_size=options.latency_size, device="cpu"
+        )
+        facts = self.loaded.facts
+        self.latency = build_latency(self.loaded.model, self.table, facts.sha256, about)
+        self.cost = Milliseconds(self.table, self.latency)
+        self.nothing = np.zeros(self.table.atom_count, bool)
+
+    def macs(self, removed: np.ndarray) -> float:
+        whole = compute_widths(self.table, self.nothing).macs
+        return compute_widths(self.table, removed).macs / whole
+
+    def descend(self, plan: Plan) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Return, for every round, what was gone before, the scores, and what is gone after."""
+        ranker = Ranker(self.loaded, plan, self.data)
+        steps: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        before, scores = [self.nothing], [np.zeros(0)]
+
+        def rate(model, table, progress):
+            scores[0] = ranker.rank(model, table, progress).scores
+            return scores[0]
+
+        def watch(removed):
+            steps.append((before[0], scores[0], removed))
+            before[0] = removed
+            share = self.cost.cost(removed) / self.cost.whole()
+            print(f"  round {len(steps)}: multiply-adds {self.macs(removed):.3f}, ms {share:.3f}",
+                  flush=True)  # fmt: skip
+
+        by_time = plan.target is not None and plan.target.latency_ms is not None
+        rank_to_target(
+            self.loaded.model,
+            self.resolver,
+            plan,
+            rate,
+            watch=watch,
+            cost=self.cost if by_time else None,
+        )
+        return steps
+
+    def stop_at_macs(self, plan: Plan, steps: list, goal: float) -> np.ndarray:
+        """Return the removal of a descent by milliseconds where multiply-adds reach a share."""
+        before, scores, _ = next(step for step in steps if self.macs(step[2]) <= goal)
+        allocator = Allocator(self.resolver, plan)
+        low, high = 0.0, self.cost.cost(before)
+        best = before
+        for _ in range(30):
+            middle = (low + high) / 2
+            removed = allocator.reduce(before, scores, Goal(self.cost, middle))
+            if abs(self.macs(removed) - goal) < abs(self.macs(best) - goal):
+                best = removed
+            low, high = (middle, high) if self.macs(removed) < goal else (low, middle)
+        return best
+
+    def accuracy(self, model) -> float:
+        settings = replace(self.data, split="val", images=10**9)
+        return evaluate(model, settings, self.loaded.facts.classes).map50_95
+
+
+def find(bench: Bench, criterion: str) -> dict[str, np.ndarray]:
+    found = {}
+    for rounding in (1, 8):
+        plan = Plan(criterion=criterion, round_to=rounding, allocation="cost",
+                    target=Target(macs=0.7))  # fmt: skip
+        print(f"by multiply-adds, round_to {rounding}", flush=True)
+        found[f"by multiply-adds to 0.7, `round_to` {rounding}"] = bench.descend(plan)[-1][2]
+    goal = 0.7 * bench.cost.whole()
+    plan = Plan(
+        criterion=criterion, round_to="auto", allocation="cost", target=Target(latency_ms=goal)
+    )
+    plan = rounded(plan, bench.latency)
+    print(f"by milliseconds, round_to {plan.round_to}", flush=True)
+    steps = bench.descend(plan)
+    name = f"`round_to` {plan.round_to}"
+    found[f"by ms until multiply-adds are 0.7, {name}"] = bench.stop_at_macs(plan, steps, 0.7)
+    found[f"by ms to 0.7, {name}"] = steps[-1][2]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--criterion", default="fisher")
+    parser.add_argument("--images", type=int, default=96)
+    parser.add_argument("--size", type=int, default=320)
+    parser.add_argument("--latency-size", type=int, default=640)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--repeats", type=int, default=40)
+    options = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(options.threads)
+    bench = Bench(options)
+    found = {"unpruned": bench.nothing, **find(bench, options.criterion)}
+    models = {
+        name: cut_network(bench.loaded.model, bench.table, mask) for name, mask in found.items()
+    }
+    measured = measure(
+        models,
+        runtimes=("onnx",),
+        image_size=options.latency_size,
+        threads=options.threads,
+        repeats=options.repeats,
+        device="cpu",
+    )
+    print(f"\n{bench.latency.about}, scores by `{options.criterion}`\n")
+    print("| network | multiply-adds | predicted ms | measured ms (quartiles) | ratio | mAP50-95 |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    whole, accuracy = bench.cost.whole(), 0.0
+    for (name, mask), timing in zip(found.items(), measured.timings, strict=True):
+        # On one thread the thread's own computing time is what other programs leave alone.
+        time = timing.cpu or timing.wall
+        ratio = timing.cpu_ratio or timing.ratio
+        figure = bench.accuracy(models[name])
+        accuracy = accuracy or figure
+        guess = bench.cost.cost(mask)
+        spread = f"{time.median:.2f} ({time.low:.2f} to {time.high:.2f})"
+        share = "1" if ratio is None else f"{ratio.median:.3f}"
+        cells = (
+            name,
+            f"{bench.macs(mask):.3f}",
+            f"{guess:.2f} ({guess / whole:.3f})",
+            spread,
+            share,
+            f"{figure:.4f} ({figure / accuracy:.1%})",
+        )
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
