@@ -19,7 +19,13 @@ from typing import Any, cast
 import platformdirs
 
 from core.commands import GROUPS, Command, Group
-from core.commands.options import add_data, data_settings, shown_progress
+from core.commands.options import (
+    add_data,
+    add_repair,
+    data_settings,
+    repair_settings,
+    shown_progress,
+)
 from core.errors import CancelledError, UserError
 from core.pipeline import Analysis
 
@@ -101,8 +107,9 @@ def build_parser() -> argparse.ArgumentParser:
     prune.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
     prune.add_argument("-o", "--output", required=True, metavar="OUT.pt")
     prune.add_argument("--events", action="store_true", help="print progress as JSON lines")
-    for command in (predict, prune):
-        add_data(command, "for ranking by its training images")
+    add_data(predict, "for ranking by its training images")
+    add_data(prune, "for ranking by its training images and for repair")
+    add_repair(prune)
     verify = add("verify", "Compare a pruned model with its masked original.")
     verify.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
     verify.add_argument("--plan", metavar="PLAN", help="its plan; else the one stored in it")
@@ -236,11 +243,13 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         options.output,
         cache=not options.no_cache,
         data=data_settings(options, plan.seed),
+        repair=repair_settings(options, plan.seed),
         progress=show,
     )
     report = {
         **result.prediction.to_json(),
         "verification": result.verification.to_json(),
+        "repair": result.repaired.to_json() if result.repaired else None,
         "output": str(result.output),
         "plan": result.plan.to_json(),
     }
@@ -254,6 +263,8 @@ def _verify(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     plan = read_plan(options.plan) if options.plan else None
     proof = verify(load(options.model), load(options.pruned), plan)
     word = "equals" if proof.passed else "differs from"
+    if proof.repaired:
+        word = "has the widths of its plan, and before its weights were repaired it equalled"
     text = (
         f"{options.pruned} {word} the masked original: relative error "
         f"{proof.relative_error:.1e} on {proof.inputs} inputs (at most {proof.tolerance:.0e})"

@@ -133,12 +133,21 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
     progress(0.0, "Opening the model")
     loaded = models.get(str(args["path"]), args.get("sha256"))
     data = data_of(args, seed=plan.seed)
-    result = prune(loaded, plan, str(args["output"]), data=data, progress=progress)
+    wish = args.get("repair")
+    repair = None
+    if wish:
+        from core.repair import RepairSettings
+
+        steps = tuple(str(name) for name in wish.get("steps") or ("auto",))
+        repair = RepairSettings(steps, float(wish.get("minutes", 10.0)), seed=plan.seed)
+    output = str(args["output"])
+    result = prune(loaded, plan, output, data=data, repair=repair, progress=progress)
     return {
         **result.prediction.to_json(),
         "verification": result.verification.to_json(),
+        "repair": result.repaired.to_json() if result.repaired else None,
         "output": str(result.output),
-        "output_size": Path(str(args["output"])).stat().st_size,
+        "output_size": Path(output).stat().st_size,
         "plan": result.plan.to_json(),
         "seconds": time.monotonic() - started,
     }

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from core.checkpoint import Facts, Loaded, prepare
 from core.checkpoint import load as load_file
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from core.choose.suggest import Chooser, Suggestion
     from core.data.stream import DataSettings
     from core.prune.verify import Verification
+    from core.repair import Repaired, RepairSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """A pruned network, proven equal to the masked original.
+    """A pruned network, proven equal to the masked original, then repaired if that was asked for.
 
     ``output`` is the file written, or None.
     """
@@ -50,6 +49,7 @@ class Pruned:
     prediction: Prediction
     verification: Verification
     output: Path | None
+    repaired: Repaired | None = None
 
 
 def load(path: str | Path) -> Loaded:
@@ -257,9 +257,10 @@ def prune(
     *,
     cache: bool = True,
     data: DataSettings | None = None,
+    repair: RepairSettings | None = None,
     progress: Progress = silent,
 ) -> Pruned:
-    """Prune a copy of a model, prove it, and save it.
+    """Prune a copy of a model, prove it, repair it if asked to, and save it.
 
     Parameters
     ----------
@@ -269,7 +270,9 @@ def prune(
     output : path, optional
         A ``.pt`` file to write. Nothing is written unless the proof holds.
     data : DataSettings, optional
-        Images for a criterion that needs them.
+        Images for a criterion that needs them, and for repair.
+    repair : RepairSettings, optional
+        What mends the remaining weights after the proof; each step is kept only when it helps.
     progress : Progress
         Told at every step; may cancel.
 
@@ -280,8 +283,12 @@ def prune(
     """
     from core.prune.record import record
     from core.prune.surgery import cut_network
-    from core.prune.verify import verify_networks
+    from core.prune.verify import try_training, verify_networks
 
+    if repair is not None:
+        from core.repair import check_request
+
+        check_request(repair, data)
     progress(0.0, "Understanding the network")
     analysis = analyse(loaded, cache=cache)
     progress(0.2, "Ranking channels")
@@ -293,7 +300,7 @@ def prune(
         raise _nothing(prediction)
     progress(0.35, "Removing channels")
     model = cut_network(loaded.model, analysis.table, resolution.removed)
-    _try_training(model)
+    try_training(model)
     progress(0.55, "Comparing with the masked original")
     verification = verify_networks(loaded.model, model, analysis.table, resolution.removed)
     actual = sum(p.numel() for p in model.parameters())
@@ -303,6 +310,23 @@ def prune(
             f"{verification.relative_error:.1e}, {actual} parameters for "
             f"{prediction.after.parameters} predicted); it was not saved."
         )
+    repaired = None
+    if repair is not None and data is not None:
+        from core.repair import repair as repair_network
+
+        repaired = repair_network(
+            loaded.model,
+            model,
+            analysis.table,
+            resolution.removed,
+            data,
+            repair,
+            classes=loaded.facts.classes,
+            task=loaded.facts.task,
+            progress=Span(progress, 0.6, 0.85),
+        )
+        model = repaired.model
+    steps = None if repaired is None else repaired.to_json()
     written = None
     if output is not None:
         progress(0.85, "Saving and opening again")
@@ -313,15 +337,21 @@ def prune(
             model,
             written,
             train_args=loaded.train_args,
-            history=[*loaded.facts.history, record(loaded, plan, prediction, verification)],
+            history=[
+                *loaded.facts.history,
+                record(loaded, plan, prediction, verification, steps),
+            ],
             forbidden=[loaded.facts.path],
         )
     progress(1.0, "Done")
-    return Pruned(model, plan, prediction, verification, written)
+    return Pruned(model, plan, prediction, verification, written, repaired)
 
 
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:
     """Compare a pruned file with its masked original.
+
+    Of a file that was repaired after the proof, the widths are checked and the stored proof is
+    given back, marked as such: its weights are no longer the original's.
 
     Parameters
     ----------
@@ -334,11 +364,12 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
     UserError
         When the pruned file is not what this plan makes of the original.
     """
+    from core.prune.record import repaired_proof, stored_removal
     from core.prune.verify import verify_networks
 
     analysis = analyse(original)
     removed = (
-        _stored_removal(analysis, pruned.facts)
+        stored_removal(analysis.table, analysis.facts.sha256, pruned.facts)
         if plan is None
         else resolve(original, analysis, plan)[1].removed
     )
@@ -353,21 +384,10 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
                 "Give the plan it was pruned by, and the model it was pruned from.",
                 (change.name,),
             )
+    stored = repaired_proof(pruned.facts)
+    if stored is not None:
+        return stored
     return verify_networks(original.model, pruned.model, analysis.table, removed)
-
-
-def _try_training(model: nn.Module) -> None:
-    """Run the network once in training mode too; statistics are put back."""
-    import copy
-
-    import torch
-
-    from core.graph.drive import image_channels
-    from core.prune.verify import comparison_sides
-
-    trial = copy.deepcopy(model).train()
-    with torch.no_grad():
-        trial(torch.rand(2, image_channels(model), *comparison_sides(model)[0]))
 
 
 def _nothing(prediction: Prediction) -> UserError:
@@ -381,26 +401,3 @@ def _nothing(prediction: Prediction) -> UserError:
         "The plan removes nothing: its ratios are too small for the rounding.",
         "Raise the ratios, or lower round_to.",
     )
-
-
-def _stored_removal(analysis: Analysis, facts: Facts) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    if not facts.history:
-        raise UserError(
-            f"{facts.path} does not say how it was pruned.", "Give the plan with --plan."
-        )
-    record = facts.history[-1]
-    if record["source"]["sha256"] != analysis.facts.sha256:
-        raise UserError(
-            f"{facts.path} was pruned from another file ({record['source']['name']}).",
-            "Give that file as the original.",
-        )
-    removed = np.zeros(analysis.table.atom_count, bool)
-    for name, sides in record["kept"].items():
-        number = analysis.table.index.get(name)
-        if number is None:
-            raise UserError(f"The original has no layer {name}.", "Give the right original.")
-        atoms = analysis.table.outputs(number)
-        gone = np.ones(len(atoms), bool)
-        gone[sides["outputs"]] = False
-        removed[atoms[gone & (atoms >= 0)]] = True
-    return removed

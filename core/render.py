@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.pipeline import Analysis, Pruned
 from core.plan.predict import Prediction
 from core.plan.why import Answer
 
 BAR = 10
+
+if TYPE_CHECKING:
+    from core.repair import Repaired
 
 
 def count(value: int) -> str:
@@ -152,12 +155,30 @@ def pruned_text(result: Pruned) -> str:
         f"(at most {proof.tolerance:.0e}) on {proof.inputs} inputs",
         f"saved as {result.output}",
     ]
+    if result.repaired is not None:
+        lines += repair_lines(result.repaired)
     lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
     lines.append(
         "Accuracy falls until the network is fine-tuned; train() of Ultralytics would rebuild the "
         "full network (see the README)."
     )
     return "\n".join(lines)
+
+
+def repair_lines(repaired: Repaired) -> list[str]:
+    """Say what every step of a repair gained, on images it was not fitted to."""
+    lines = [
+        f"repaired on {repaired.fitted} images, measured on {repaired.held_out} others"
+        + (f"; {repaired.skipped} could not be read" if repaired.skipped else "")
+    ]
+    for step in repaired.steps:
+        word = "kept" if step.kept else "not kept"
+        text = f"  {step.step:8} gap {step.before.gap:.3g} → {step.after.gap:.3g}"
+        if step.before.map50_95 is not None and step.after.map50_95 is not None:
+            text += f", mAP50-95 {step.before.map50_95:.4f} → {step.after.map50_95:.4f}"
+        note = f" ({step.note})" if step.note else ""
+        lines.append(f"{text}: {word}, {step.seconds:.0f} s{note}")
+    return lines
 
 
 def why_text(answer: Answer) -> str:

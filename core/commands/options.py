@@ -12,6 +12,7 @@ from core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
+    from core.repair import RepairSettings
 
 
 def positive(text: str) -> int:
@@ -62,6 +63,33 @@ def data_settings(
         device=options.device,
         split=split,
     )
+
+
+def add_repair(parser: argparse.ArgumentParser) -> None:
+    """Add ``--repair`` and ``--repair-minutes``."""
+    parser.add_argument(
+        "--repair",
+        metavar="STEPS",
+        help="mend the remaining weights by --data, without labels: auto, or some of fold, refit, "
+        "bn and distill with commas between them",
+    )
+    parser.add_argument(
+        "--repair-minutes",
+        type=float,
+        default=10.0,
+        metavar="MINUTES",
+        help="how long all of it may take (10)",
+    )
+
+
+def repair_settings(options: argparse.Namespace, seed: int = 0) -> RepairSettings | None:
+    """Return how to repair, or None when ``--repair`` was not given."""
+    if options.repair is None:
+        return None
+    from core.repair import RepairSettings, parse_steps
+
+    steps = parse_steps(options.repair)
+    return RepairSettings(steps=steps, minutes=options.repair_minutes, seed=seed)
 
 
 class _Events:

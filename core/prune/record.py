@@ -8,16 +8,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from core.checkpoint import Loaded
+import numpy as np
+
+from core.checkpoint import Facts, Loaded
+from core.errors import UserError
+from core.graph.table import ChannelTable
 from core.plan.predict import LayerChange, Prediction
 from core.plan.schema import Plan
-from core.prune.verify import Verification
+from core.plan.widths import Mask
+from core.prune.verify import TOLERANCE, Verification
 
 
 def record(
-    loaded: Loaded, plan: Plan, prediction: Prediction, verification: Verification
+    loaded: Loaded,
+    plan: Plan,
+    prediction: Prediction,
+    verification: Verification,
+    repair: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """What goes into the checkpoint: plan, source, and the original channels that survive."""
+    """What goes into the checkpoint: plan, source, the original channels that survive, repair."""
     earlier = loaded.facts.history[-1]["original"] if loaded.facts.history else {}
     return {
         "version": 1,
@@ -32,6 +41,8 @@ def record(
         "before": {"parameters": prediction.before.parameters, "macs": prediction.before.macs},
         "after": {"parameters": prediction.after.parameters, "macs": prediction.after.macs},
         "relative_error": verification.relative_error,
+        "inputs": verification.inputs,
+        "repair": repair,
         "kept": {
             change.name: {
                 "inputs": list(change.kept_inputs),
@@ -56,3 +67,42 @@ def _original_indices(
             for side, kept in sides.items()
         }
     return result
+
+
+def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
+    """Return what a pruned file says was removed from the network with this table and hash.
+
+    Raises
+    ------
+    UserError
+        When it says nothing, or was pruned from another file.
+    """
+    if not facts.history:
+        raise UserError(
+            f"{facts.path} does not say how it was pruned.", "Give the plan with --plan."
+        )
+    last = facts.history[-1]
+    if last["source"]["sha256"] != sha256:
+        raise UserError(
+            f"{facts.path} was pruned from another file ({last['source']['name']}).",
+            "Give that file as the original.",
+        )
+    removed = np.zeros(table.atom_count, bool)
+    for name, sides in last["kept"].items():
+        number = table.index.get(name)
+        if number is None:
+            raise UserError(f"The original has no layer {name}.", "Give the right original.")
+        atoms = table.outputs(number)
+        gone = np.ones(len(atoms), bool)
+        gone[sides["outputs"]] = False
+        removed[atoms[gone & (atoms >= 0)]] = True
+    return removed
+
+
+def repaired_proof(facts: Facts) -> Verification | None:
+    """Return the proof made before a file's weights were repaired, or None when they were not."""
+    last = facts.history[-1] if facts.history else {}
+    if not any(step["kept"] for step in last.get("repair") or ()):
+        return None
+    error = float(last["relative_error"])
+    return Verification(error, TOLERANCE, error <= TOLERANCE, int(last["inputs"]), repaired=True)

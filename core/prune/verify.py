@@ -39,12 +39,15 @@ class Verification:
     passed : bool
     inputs : int
         Images compared.
+    repaired : bool
+        Whether weights were repaired since; the comparison is then the stored one from before.
     """
 
     relative_error: float
     tolerance: float
     passed: bool
     inputs: int
+    repaired: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -53,6 +56,7 @@ class Verification:
             "tolerance": self.tolerance,
             "passed": self.passed,
             "inputs": self.inputs,
+            "repaired": self.repaired,
         }
 
 
@@ -160,6 +164,13 @@ def _features(model: nn.Module, image: Tensor) -> list[Tensor]:
     finally:
         hook.remove()
     return seen
+
+
+def try_training(model: nn.Module) -> None:
+    """Run a copy of a network once in training mode too; what fails there raises."""
+    trial = copy.deepcopy(model).train()
+    with torch.no_grad():
+        trial(torch.rand(2, image_channels(model), *comparison_sides(model)[0]))
 
 
 def comparison_sides(model: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -1,0 +1,211 @@
+"""Unlabelled images for repair: decoded once, a part held out, the rest shown in many views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.data.source import read_source
+from core.data.stream import DataSettings
+from core.errors import UserError
+from core.progress import Progress, silent
+
+Pixels = NDArray[np.uint8]
+
+STORED = 1.5
+"""Images are kept at this multiple of the network's side at most, for views that zoom in."""
+HELD_OUT = 8
+"""One image in so many is held out, at least ``LEAST``: steps are measured on it, never fitted."""
+LEAST = 2
+BORDER = 114
+"""Grey around letterboxed images, as Ultralytics pads them."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images in memory, as RGB.
+
+    Attributes
+    ----------
+    fit : tuple of uint8 arrays, shape (height, width, 3)
+        Images that steps may look at.
+    held : tuple of uint8 arrays
+        Images that steps are measured on.
+    held_files : tuple of Path
+        Their files, for a validator to read.
+    side : int
+        The network's side, in pixels.
+    skipped : int
+        Files that could not be read.
+    """
+
+    fit: tuple[Pixels, ...]
+    held: tuple[Pixels, ...]
+    held_files: tuple[Path, ...]
+    side: int
+    skipped: int
+
+    def plain(self, held: bool = False, size: int = 8) -> Iterator[Tensor]:
+        """Yield letterboxed batches, float 0 to 1, shape (n, 3, side, side)."""
+        chosen = self.held if held else self.fit
+        for start in range(0, len(chosen), size):
+            yield to_tensor([letterbox(p, self.side) for p in chosen[start : start + size]])
+
+    def views(self, rng: np.random.Generator, size: int) -> Tensor:
+        """Return one batch of random views of the fitted images: half of them mosaics.
+
+        Flip, zoom, crop and colour; no label is needed, since the teacher labels anything.
+        """
+        return to_tensor([self._view(rng) for _ in range(size)])
+
+    def _view(self, rng: np.random.Generator) -> Pixels:
+        side = self.side
+        if rng.random() < 0.5:
+            return _zoomed(self._any(rng), side, side, rng, 0.6, 1.4)
+        x, y = rng.integers(side // 4, side - side // 4, 2)
+        board = np.full((side, side, 3), BORDER, np.uint8)
+        for rows, columns in (
+            (slice(0, y), slice(0, x)),
+            (slice(0, y), slice(x, side)),
+            (slice(y, side), slice(0, x)),
+            (slice(y, side), slice(x, side)),
+        ):
+            height, width = rows.stop - rows.start, columns.stop - columns.start
+            board[rows, columns] = _zoomed(self._any(rng), height, width, rng, 0.8, 2.2)
+        return board
+
+    def _any(self, rng: np.random.Generator) -> Pixels:
+        return self.fit[int(rng.integers(len(self.fit)))]
+
+
+def open_pool(settings: DataSettings, progress: Progress = silent) -> Pool:
+    """Read the chosen images of a split; labels are not looked at.
+
+    Raises
+    ------
+    UserError
+        When fewer than two images can be read.
+    """
+    source = read_source(settings.path, settings.split)
+    files = _listed(source.images)
+    rng = np.random.default_rng(settings.seed)
+    if settings.images < len(files):
+        files = [files[n] for n in sorted(rng.permutation(len(files))[: settings.images].tolist())]
+    pictures: list[tuple[Path, Pixels]] = []
+    for number, file in enumerate(files):
+        progress(number / len(files), f"Reading image {number + 1} of {len(files)}")
+        pixels = _decode(file, int(STORED * settings.image_size))
+        if pixels is not None:
+            pictures.append((file, pixels))
+    if len(pictures) < 2:
+        raise UserError(
+            f"Repair needs at least two images that can be opened; {settings.path} has "
+            f"{len(pictures)} in its split “{settings.split}”.",
+            "Give a dataset with more images; labels are not needed.",
+        )
+    count = min(max(LEAST, len(pictures) // HELD_OUT), len(pictures) // 2)
+    drawn = set(rng.permutation(len(pictures))[:count].tolist())
+    held = [pair for number, pair in enumerate(pictures) if number in drawn]
+    return Pool(
+        tuple(p for number, (_, p) in enumerate(pictures) if number not in drawn),
+        tuple(p for _, p in held),
+        tuple(f for f, _ in held),
+        settings.image_size,
+        len(files) - len(pictures),
+    )
+
+
+def _listed(places: Sequence[str]) -> list[Path]:
+    """Image files of folders, lists and single files, sorted, each once."""
+    from ultralytics.data.utils import IMG_FORMATS
+
+    found: set[Path] = set()
+    for place in map(Path, places):
+        if place.is_dir():
+            found.update(p for p in place.rglob("*") if p.suffix[1:].lower() in IMG_FORMATS)
+        elif place.suffix.lower() == ".txt":
+            lines = place.read_text(encoding="utf-8").splitlines()
+            found.update(place.parent / line.strip() for line in lines if line.strip())
+        else:
+            found.add(place)
+    return sorted(found)
+
+
+def _decode(file: Path, longest: int) -> Pixels | None:
+    """Return an image as RGB, scaled down to its longest side, or None when it cannot be read."""
+    import cv2
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    pixels: Pixels = np.asarray(upright)
+    scale = longest / max(pixels.shape[:2])
+    if scale < 1:
+        pixels = _resized(pixels, scale, scale, cv2.INTER_AREA)
+    return pixels
+
+
+def _resized(pixels: Pixels, along: float, across: float, how: int | None = None) -> Pixels:
+    import cv2
+
+    height, width = pixels.shape[:2]
+    size = max(1, round(width * across)), max(1, round(height * along))
+    result: Any = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR if how is None else how)
+    return np.asarray(result, np.uint8)
+
+
+def letterbox(pixels: Pixels, side: int) -> Pixels:
+    """Scale an image into a square with grey borders, as the validator does."""
+    scale = side / max(pixels.shape[:2])
+    small = _resized(pixels, scale, scale)[:side, :side]
+    board = np.full((side, side, 3), BORDER, np.uint8)
+    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
+    board[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return board
+
+
+def _zoomed(
+    pixels: Pixels, height: int, width: int, rng: np.random.Generator, low: float, high: float
+) -> Pixels:
+    """Fill a rectangle with a random zoom of an image, grey where smaller, in other colours."""
+    zoom = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    scale = zoom * max(height, width) / max(pixels.shape[:2])
+    stretch = float(np.exp(rng.uniform(-0.1, 0.1)))
+    image = _resized(pixels, scale * stretch, scale / stretch)
+    if rng.random() < 0.5:
+        image = image[:, ::-1]
+    board = np.full((height, width, 3), BORDER, np.uint8)
+    spans = []
+    for have, want in zip(image.shape[:2], (height, width), strict=True):
+        offset = int(rng.integers(min(0, want - have), max(0, want - have) + 1))
+        first = max(0, -offset)
+        place = max(0, offset)
+        count = min(have - first, want - place)
+        spans.append((slice(first, first + count), slice(place, place + count)))
+    (rows, to_rows), (columns, to_columns) = spans
+    board[to_rows, to_columns] = jitter(image[rows, columns], rng)
+    return board
+
+
+def jitter(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """Change contrast, brightness and colour a little."""
+    gain = rng.uniform(0.7, 1.3) * np.exp(rng.uniform(-0.08, 0.08, 3))
+    shift = rng.uniform(-20, 20)
+    levels = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
+    return np.stack([levels[:, c][pixels[..., c]] for c in range(3)], axis=-1)
+
+
+def to_tensor(pictures: Sequence[Pixels]) -> Tensor:
+    """Stack RGB images into floats 0 to 1, shape (n, 3, height, width)."""
+    stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
+    return stacked.permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,107 @@
+"""Whether a step helped, measured on images it was not fitted to."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+from torch import Tensor, nn
+
+from core.data.evaluate import evaluate
+from core.data.source import read_source
+from core.data.stream import ALL, DataSettings
+from core.errors import UserError
+from core.repair.images import Pool
+from core.repair.outputs import agreement, outputs_on
+
+SLACK = 0.02
+"""Share of the original's mAP that a step may seem to lose and still count as harmless: on a few
+images the figure moves by more than that from noise alone, while agreement does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How good a network is on the held-out images.
+
+    Attributes
+    ----------
+    gap : float
+        Distance of its outputs from the original's, weighted by the original's confidence; 0 for
+        the original. Needs no labels.
+    map50_95 : float or None
+        Where the held-out images have labels.
+    """
+
+    gap: float
+    map50_95: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data; a gap that is not a number becomes null."""
+        gap = self.gap if math.isfinite(self.gap) else None
+        return {"gap": gap, "map50_95": self.map50_95}
+
+
+class Judge:
+    """Measures networks on the held-out images.
+
+    Parameters
+    ----------
+    teacher : nn.Module
+        The original, on the device.
+    pool : Pool
+    data : DataSettings
+        Where the images came from; their labels are used when there are any.
+    classes : mapping
+    task : str
+    device : str
+    """
+
+    def __init__(
+        self,
+        teacher: nn.Module,
+        pool: Pool,
+        data: DataSettings,
+        classes: Mapping[int, str],
+        task: str,
+        device: str,
+    ) -> None:
+        self._pool, self._data, self._classes, self._task = pool, data, classes, task
+        self._device = device
+        self._images: list[Tensor] = [batch.to(device) for batch in pool.plain(held=True)]
+        self._targets = outputs_on(teacher, self._images)
+        self.original = self._accuracy(teacher) or None
+
+    def __call__(self, model: nn.Module, *, quick: bool = False) -> Measure:
+        """Measure a network; ``quick`` leaves the labels out."""
+        gap = agreement(model, self._targets, self._images)
+        labelled = self.original is not None and not quick and math.isfinite(gap)
+        return Measure(gap, self._accuracy(model) if labelled else None)
+
+    def better(self, new: Measure, old: Measure) -> bool:
+        """Whether one measure is better: nearer to the original, and no mAP lost beyond noise."""
+        if not (math.isfinite(new.gap) and new.gap < old.gap):
+            return False
+        if new.map50_95 is None or old.map50_95 is None or self.original is None:
+            return True
+        return new.map50_95 >= old.map50_95 - SLACK * self.original
+
+    def _accuracy(self, model: nn.Module) -> float | None:
+        """Return mAP50-95 on the held-out images, or None where they have no usable labels."""
+        with tempfile.TemporaryDirectory(prefix="secateur-repair-") as folder:
+            listing, place = Path(folder) / "held.txt", Path(folder) / "held.yaml"
+            listing.write_text("\n".join(map(str, self._pool.held_files)), encoding="utf-8")
+            source = read_source(self._data.path, self._data.split)
+            files = {"train": str(listing), "val": str(listing)}
+            text = {**source.extra, "names": dict(source.names), **files}
+            place.write_text(yaml.safe_dump(text), encoding="utf-8")
+            settings = replace(self._data, path=place, split="val", images=ALL, device=self._device)
+            try:
+                found = evaluate(model, settings, self._classes, self._task)
+            except UserError:
+                return None
+        return found.map50_95

@@ -1,0 +1,133 @@
+"""What two networks say about the same images, and how far apart that is.
+
+One table of losses by the name of a head's output; a head is whatever the network returns, so no
+version of YOLO is named. ``scores`` are logits per class, and they weigh everything else: a box
+matters where the teacher sees something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import kl_div, log_softmax, smooth_l1_loss, softplus
+
+from core.errors import UserError
+
+Outputs = dict[str, Tensor]
+
+
+def outputs_of(result: Any) -> list[Outputs]:
+    """Return the raw outputs of every head in what a network returns in evaluation mode.
+
+    End-to-end networks have two heads, a classifier one with ``logits`` alone.
+
+    Raises
+    ------
+    UserError
+        For a network whose outputs cannot be matched one to one (RT-DETR picks its own queries).
+    """
+    if isinstance(result, tuple) and len(result) == 2:
+        second = result[1]
+        if isinstance(second, dict):
+            heads = [part for part in second.values() if isinstance(part, dict)] or [second]
+            return [{k: v for k, v in head.items() if isinstance(v, Tensor)} for head in heads]
+        if isinstance(second, Tensor) and second.ndim == 2:
+            return [{"logits": second}]
+    raise UserError(
+        "Repair cannot match the outputs of this kind of network: it chooses its own queries, so "
+        "they do not correspond to the original's.",
+        "Prune without --repair, then fine-tune.",
+    )
+
+
+def weight_of(teacher: Outputs) -> Tensor:
+    """How much every place matters: the teacher's highest class probability, shape (n, places)."""
+    return teacher["scores"].float().sigmoid().amax(1)
+
+
+def _scores(student: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
+    # The cross-entropy less the teacher's own entropy, in the form that is cheap and exact at 0.
+    gap = softplus(student) - softplus(teacher) - teacher.sigmoid() * (student - teacher)
+    return gap.sum() / weight.sum().clamp(min=1.0)
+
+
+BINS = 16
+"""Fewest channels of a box that hold a distribution per side (reg_max 4) instead of distances."""
+
+
+def _boxes(student: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
+    if teacher.shape[1] < BINS:
+        return _values(student, teacher, weight)
+    n, channels, places = teacher.shape
+    shape = (n, 4, channels // 4, places)
+    mine, wanted = student.view(shape).log_softmax(2), teacher.view(shape).log_softmax(2)
+    gap = kl_div(mine, wanted, reduction="none", log_target=True).sum((1, 2))
+    return (gap * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def _values(student: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
+    scale = _spread(teacher, weight)
+    gap = smooth_l1_loss(student / scale, teacher / scale, reduction="none", beta=0.1).mean(1)
+    return 4.0 * (gap * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def _spread(teacher: Tensor, weight: Tensor) -> Tensor:
+    total = weight.sum().clamp(min=1e-6)
+    mean = (teacher * weight[:, None]).sum((0, 2), keepdim=True) / total
+    variance = ((teacher - mean).square() * weight[:, None]).sum((0, 2), keepdim=True) / total
+    return variance.mean().sqrt().clamp(min=1e-3)
+
+
+def _map(student: Tensor, teacher: Tensor, _weight: Tensor) -> Tensor:
+    return 4.0 * (student - teacher).square().mean() / teacher.var().clamp(min=1e-6)
+
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+LOSSES: Mapping[str, Loss] = {
+    "scores": _scores,
+    "boxes": _boxes,
+    "kpts": _values,
+    "angle": _values,
+    "mask_coefficient": _values,
+    "proto": _map,
+}
+"""Loss of every output by its name; outputs of other names follow from these."""
+
+
+def output_loss(student: list[Outputs], teacher: list[Outputs]) -> Tensor:
+    """How far the student's outputs are from the teacher's; 0 when they are the same.
+
+    Class logits by cross-entropy with the teacher's probabilities, so a rare confident cell counts
+    as much as it says; box distributions by Kullback-Leibler divergence, weighted by confidence.
+    """
+    total = torch.zeros(())
+    for mine, wanted in zip(student, teacher, strict=True):
+        if "logits" in wanted:
+            logs = log_softmax(mine["logits"].float(), 1)
+            goal = log_softmax(wanted["logits"].float(), 1)
+            total = total + kl_div(logs, goal, reduction="batchmean", log_target=True)
+            continue
+        weight = weight_of(wanted)
+        for name, loss in LOSSES.items():
+            if name in wanted:
+                total = total + loss(mine[name].float(), wanted[name].float(), weight)
+    return total
+
+
+def agreement(student: nn.Module, targets: list[list[Outputs]], images: list[Tensor]) -> float:
+    """Mean output loss over held-out batches, weighted by their sizes; lower is better."""
+    total, count = 0.0, 0
+    with torch.inference_mode():
+        for batch, wanted in zip(images, targets, strict=True):
+            total += float(output_loss(outputs_of(student(batch)), wanted)) * len(batch)
+            count += len(batch)
+    return total / count
+
+
+def outputs_on(model: nn.Module, images: list[Tensor]) -> list[list[Outputs]]:
+    """Return a network's outputs for fixed batches."""
+    with torch.inference_mode():
+        return [outputs_of(model(batch)) for batch in images]

@@ -1,0 +1,223 @@
+"""The steps of repair in order, each measured on images it was not fitted to."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.data.stream import DataSettings
+from core.errors import UserError
+from core.graph.table import ChannelTable
+from core.plan.widths import Mask
+from core.progress import Progress, Span, publish, silent
+from core.repair.context import Context, RepairSettings
+from core.repair.images import open_pool
+from core.repair.judge import Judge, Measure
+
+if TYPE_CHECKING:
+    from torch import nn
+
+STEPS: Mapping[str, str] = {
+    "fold": "core.repair.fold",
+    "refit": "core.repair.refit",
+    "bn": "core.repair.statistics",
+    "distill": "core.repair.distill",
+}
+"""Steps by name, by the module that holds their ``apply``."""
+
+AUTO = ("bn", "refit", "distill")
+"""What ``auto`` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step did.
+
+    Attributes
+    ----------
+    step : str
+    before, after : Measure
+        On the held-out images. ``after`` is of the step's result, kept or not.
+    kept : bool
+    seconds : float
+    note : str
+    """
+
+    step: str
+    before: Measure
+    after: Measure
+    kept: bool
+    seconds: float
+    note: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data; a measure that is not a number becomes null."""
+        return {
+            "step": self.step,
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+            "kept": self.kept,
+            "seconds": round(self.seconds, 2),
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A repaired network and how it came about.
+
+    Attributes
+    ----------
+    model : nn.Module
+        Of the same classes, shapes and precision as before.
+    steps : tuple of StepReport
+    original : float or None
+        mAP50-95 of the unpruned network on the held-out images, where they have labels.
+    fitted, held_out, skipped : int
+        Images the steps saw, images they were measured on, files that could not be read.
+    """
+
+    model: nn.Module
+    steps: tuple[StepReport, ...]
+    original: float | None
+    fitted: int
+    held_out: int
+    skipped: int
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the steps as plain data."""
+        return [step.to_json() for step in self.steps]
+
+
+def parse_steps(text: str) -> tuple[str, ...]:
+    """Read ``auto`` or names with commas between them.
+
+    Raises
+    ------
+    UserError
+        For a name that is not known.
+    """
+    if text.strip() == "auto":
+        return AUTO
+    return known_steps([part.strip() for part in text.split(",") if part.strip()])
+
+
+def known_steps(names: Sequence[str]) -> tuple[str, ...]:
+    """Check names of steps; raises ``UserError`` for one that is not known, or for none."""
+    if list(names) == ["auto"]:
+        return AUTO
+    for name in names:
+        if name not in STEPS:
+            raise UserError(
+                f"There is no repair step “{name}”.", f"Choose among {', '.join(STEPS)}, or auto."
+            )
+    if not names:
+        raise UserError("No repair step is named.", f"Choose among {', '.join(STEPS)}, or auto.")
+    return tuple(names)
+
+
+def check_request(settings: RepairSettings, data: DataSettings | None) -> None:
+    """Refuse a repair that cannot be done before anything long begins.
+
+    Raises
+    ------
+    UserError
+        For steps that are not known, no time, or no images.
+    """
+    known_steps(settings.steps)
+    if data is None:
+        raise UserError(
+            "Repair looks at images, and no data was given.",
+            "Give a dataset yaml (--data); its labels are not needed.",
+        )
+    if not settings.minutes > 0:
+        raise UserError("Repair needs some time.", "Give more than 0 minutes.")
+
+
+def repair(
+    original: nn.Module,
+    pruned: nn.Module,
+    table: ChannelTable,
+    removed: Mask,
+    data: DataSettings,
+    settings: RepairSettings | None = None,
+    *,
+    classes: Mapping[int, str] | None = None,
+    task: str = "detect",
+    progress: Progress = silent,
+) -> Repaired:
+    """Repair a pruned network by its original, on images without labels.
+
+    Parameters
+    ----------
+    original, pruned : nn.Module
+        Left as they are.
+    table : ChannelTable
+        Of the original.
+    removed : bool array, shape (atoms,)
+        What the pruned network lacks.
+    data : DataSettings
+        A part of these images is held out; where it has labels, mAP is measured as well.
+    settings : RepairSettings
+    classes : mapping
+        The model's.
+    task : str
+    progress : Progress
+        May cancel; nothing is changed then. Told every step's report as a partial result.
+
+    Raises
+    ------
+    UserError
+        For images that cannot be used, or a network whose outputs cannot be matched.
+    """
+    settings = settings or RepairSettings()
+    start = time.monotonic()
+    device = data.pick_device()
+    progress(0.0, "Reading images")
+    teacher = _resting(original, device)
+    pool = open_pool(data, Span(progress, 0.0, 0.05))
+    judge = Judge(teacher, pool, data, classes or {}, task, device)
+    student = _resting(pruned, device)
+    context = Context(
+        teacher, table, removed, pool, settings, device, start + 60 * settings.minutes
+    )
+    reports: list[StepReport] = []
+    best = judge(student)
+    names = known_steps(settings.steps)
+    for number, name in enumerate(names):
+        span = Span(progress, *_span(names, number), prefix=f"Repair, {name}: ")
+        span(0.0, "starting")
+        began = time.monotonic()
+        apply = importlib.import_module(STEPS[name]).apply
+        candidate, note = apply(context.with_progress(span, judge), student)
+        after = judge(candidate)
+        kept = judge.better(after, best)
+        report = StepReport(name, best, after, kept, time.monotonic() - began, note)
+        reports.append(report)
+        publish(progress, {"repair": report.to_json()})
+        if kept:
+            student, best = candidate, after
+    result = copy.deepcopy(pruned)
+    result.load_state_dict(student.state_dict())
+    return Repaired(
+        result, tuple(reports), judge.original, len(pool.fit), len(pool.held), pool.skipped
+    )
+
+
+def _resting(model: nn.Module, device: str) -> nn.Module:
+    trial = copy.deepcopy(model).float().to(device).eval()
+    return trial.requires_grad_(False)
+
+
+SHARES = {"fold": 1.0, "refit": 3.0, "bn": 1.0, "distill": 30.0}
+"""How long steps take, roughly; for the progress alone."""
+
+
+def _span(names: Sequence[str], number: int) -> tuple[float, float]:
+    lengths = [SHARES.get(name, 1.0) for name in names]
+    ends = [sum(lengths[:n]) / sum(lengths) for n in (number, number + 1)]
+    return 0.05 + 0.95 * ends[0], 0.05 + 0.95 * ends[1]

@@ -1,0 +1,183 @@
+"""What each step of repair promises, whatever the network."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.prune.surgery import cut_network
+from core.repair.context import RepairSettings
+from core.repair.distill import DistillSettings, distill
+from core.repair.fold import fold
+from core.repair.fused import Fused
+from core.repair.layers import columns_of, mendable
+from core.repair.refit import RefitSettings, draw_goals, fit_layer, refit, solve
+from core.repair.statistics import renew_statistics
+from tests.core.networks import network, table_of
+from tests.core.repair.conftest import cut, removal
+
+
+def shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(t.shape) for name, t in model.state_dict().items()}
+
+
+def constant_channels(layer: str) -> tuple[nn.Module, np.ndarray]:
+    """A network in which half of a layer's channels are constant, and the removal of those."""
+    model, table = copy.deepcopy(network("yolov8n")), table_of("yolov8n")
+    norm = model.get_submodule(layer.replace(".conv", ".bn"))
+    half = norm.num_features // 2
+    with torch.no_grad():
+        norm.weight[:half] = 0
+        norm.bias[:half] = torch.linspace(-2, 3, half)
+    removed = np.zeros(table.atom_count, bool)
+    removed[table.outputs(table.index[layer])[:half]] = True
+    return model, removed
+
+
+def test_folding_constant_channels_is_exact(context_of) -> None:
+    model, removed = constant_channels("model.12.m.0.cv2.conv")  # read by one 1 x 1 convolution
+    table = table_of("yolov8n")
+    context = context_of("yolov8n", removed)
+    object.__setattr__(context, "teacher", model)
+    small = cut_network(model, table, removed)
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        wanted, cut_only = model(image)[0], small(image)[0]
+        folded = fold(context, small)(image)[0]
+    assert (cut_only - wanted).abs().max() > 1e-2, "the channels did carry something"
+    assert torch.allclose(folded, wanted, atol=1e-3, rtol=1e-4)
+
+
+def test_folding_is_exact_inside_the_border(context_of) -> None:
+    model, removed = constant_channels("model.0.conv")  # read by a 3 x 3 convolution with padding
+    context = context_of("yolov8n", removed)
+    object.__setattr__(context, "teacher", model)
+    folded = fold(context, cut_network(model, table_of("yolov8n"), removed))
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        wanted = model.model[1](model.model[0](image))
+        got = folded.model[1](folded.model[0](image))
+    assert torch.allclose(got[..., 1:, 1:], wanted[..., 1:, 1:], atol=1e-4)
+    assert not torch.allclose(got, wanted, atol=1e-2)
+
+
+@pytest.mark.parametrize("ridge", [1e-6, 0.03, 1.0, 100.0])
+@pytest.mark.parametrize("rows", [5, 200])
+def test_least_squares_never_raise_the_error(ridge, rows) -> None:
+    generator = torch.Generator().manual_seed(rows)
+    inputs = torch.randn(rows, 24, generator=generator)
+    wanted = torch.randn(rows, 6, generator=generator) + 3
+    start = torch.randn(6, 24, generator=generator)
+    weight, constant, (before, after) = solve(inputs, wanted, start, ridge)
+    assert after <= before
+    error = (inputs @ weight.T + constant - wanted).square().mean()
+    assert float(error) == pytest.approx(after, rel=1e-4, abs=1e-9)
+
+
+def test_no_layer_is_worse_after_refit(context_of) -> None:
+    removed = removal("yolov8n")
+    context = context_of("yolov8n", removed)
+    model = cut("yolov8n", removed)
+    images = list(context.pool.plain(size=1))
+    layers = mendable(context.table, removed)
+    goals = draw_goals(context, layers, images)
+    errors = [
+        fit_layer(context, model, layer, goals[layer.name], images, RefitSettings())
+        for layer in layers[::6]
+    ]
+    assert all(after <= before * (1 + 1e-6) for before, after in errors)
+    assert sum(after for _, after in errors) < sum(before for before, _ in errors)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(3, 5, 3, padding=1),
+        nn.Conv2d(3, 5, 3, stride=2, padding=1),
+        nn.Conv2d(3, 5, 1),
+        nn.Conv2d(3, 5, (1, 5), padding=(0, 2)),
+        nn.Conv2d(3, 5, 3, padding=2, dilation=2),
+    ],
+)
+def test_columns_are_what_the_kernel_reads(layer) -> None:
+    value = torch.rand(2, 3, 8, 12)
+    with torch.no_grad():
+        wanted = layer(value)
+        places = torch.randint(wanted[0, 0].numel(), (2, 7))
+        columns = columns_of(layer, value, places)
+        got = columns @ layer.weight.flatten(1).T + layer.bias
+    picked = wanted.flatten(2).transpose(1, 2).gather(1, places[..., None].expand(-1, -1, 5))
+    assert torch.allclose(got, picked.flatten(0, 1), atol=1e-5)
+
+
+def test_without_removal_nothing_drifts(context_of) -> None:
+    table = table_of("yolov8n")
+    context = context_of("yolov8n", np.zeros(table.atom_count, bool))
+    model = network("yolov8n")
+    again = renew_statistics(context, model)
+    for name, tensor in model.state_dict().items():
+        assert torch.allclose(again.state_dict()[name], tensor, rtol=1e-3, atol=1e-3), name
+
+
+@pytest.mark.parametrize("family", ["yolov8n", "yolo11n", "yolov10n"])
+def test_folding_batchnorm_and_back(family) -> None:
+    model, table = network(family), table_of(family)
+    image = torch.rand(1, 3, 64, 64)
+    trial = copy.deepcopy(model)
+    with torch.no_grad():
+        wanted = model(image)[1]
+        fused = Fused(trial, table)
+        folded = trial(image)[1]
+        back = fused.undo(copy.deepcopy(trial))
+        again = back(image)[1]
+    assert fused.count > 20
+    for result in (folded, again):
+        flat = result.get("one2one", result), wanted.get("one2one", wanted)
+        assert torch.allclose(flat[0]["scores"], flat[1]["scores"], atol=1e-3, rtol=1e-3)
+    assert shapes(back) == shapes(model)
+    back.load_state_dict(model.state_dict())
+
+
+@pytest.mark.parametrize("family", ["yolov8n", "yolov8n-seg", "yolov8n-cls", "yolo26n"])
+def test_steps_keep_shapes_and_the_student(family, context_of) -> None:
+    removed = removal(family)
+    assert removed.any()
+    context, student = context_of(family, removed), cut(family, removed)
+    before = copy.deepcopy(student.state_dict())
+    results = [fold(context, student), renew_statistics(context, student)]
+    results.append(distill(context, student, DistillSettings(), 0.0)[0])
+    for result in results:
+        assert shapes(result) == shapes(student)
+        assert [type(m) for m in result.modules()] == [type(m) for m in student.modules()]
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(tensor, before[name]), "a step works on a copy"
+
+
+def test_refit_goes_through_every_layer(context_of) -> None:
+    removed = removal("yolov8n", 0.2)
+    student = cut("yolov8n", removed)
+    texts: list[str] = []
+    context = context_of("yolov8n", removed)
+    object.__setattr__(context, "progress", lambda fraction, text: texts.append(text))
+    result = refit(context, student)
+    assert shapes(result) == shapes(student)
+    assert any("model.22" in text for text in texts)
+    assert all(torch.isfinite(t).all() for t in result.state_dict().values())
+
+
+def test_distilling_depends_on_the_seed_alone(context_of) -> None:
+    removed = removal("yolov8n")
+    student = cut("yolov8n", removed)
+
+    def run(seed: int) -> torch.Tensor:
+        context = context_of("yolov8n", removed, seed=seed)
+        return distill(context, student, DistillSettings(), 0.0)[0].model[2].cv1.conv.weight
+
+    first = run(0)
+    assert torch.equal(first, run(0))
+    assert not torch.equal(first, run(1))
+    assert RepairSettings().updates is None
