@@ -42,6 +42,7 @@ class Choosing(QObject):
         self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
         self._measured = context.session.measured
         self._window = window
+        context.session.modelChanged.connect(self._look_for_data)
 
     # ---- data ---------------------------------------------------------------------------------
 
@@ -81,6 +82,18 @@ class Choosing(QObject):
             "split.",
             key="data",
         )
+
+    def _look_for_data(self) -> None:
+        """Say so at once where a project's dataset is not in its place any more."""
+        data = self._measured.data
+        if data is not None and not Path(data.path).is_file():
+            self._session.say(
+                f"The dataset of the project is not at {data.path}.",
+                "Show where it lies now; the plan is kept.",
+                "warning",
+                actions=(("Choose a dataset …", self.choose_data),),
+                key="data",
+            )
 
     def change_data(self, **values: Any) -> None:
         """Change how many images are looked at, their size, the seed or the device."""

@@ -17,6 +17,8 @@ AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
+LAYOUT = len(PANELS)
+"""Names a layout: one that was stored when there were other panels has no place for the new."""
 IN_FRONT = ("plan", "blocks")
 DIGITS = 9
 """Panels that Alt and a digit lead to; the others have their name in the menu and the palette."""
@@ -92,12 +94,12 @@ class Docks(QObject):
     def settle(self) -> None:
         """Size the panels, then put them where the person left them; call once all is made."""
         self._size()
-        self._first = self._window.saveState()
+        self._first = self._window.saveState(LAYOUT)
         geometry, state = self._settings.layout()
         if geometry.size():
             self._window.restoreGeometry(geometry)
         if state.size():
-            self._window.restoreState(state)
+            self._window.restoreState(state, LAYOUT)
         self._model_changed()
 
     def _size(self) -> None:
@@ -110,7 +112,7 @@ class Docks(QObject):
 
     def reset(self) -> None:
         """Put every panel in its first place."""
-        self._window.restoreState(self._first)
+        self._window.restoreState(self._first, LAYOUT)
         self._size()
         if self._wanted is not None:
             self._wanted = None
@@ -118,7 +120,7 @@ class Docks(QObject):
 
     def save(self) -> None:
         """Remember where everything is."""
-        state = self._wanted if self._wanted is not None else self._window.saveState()
+        state = self._wanted if self._wanted is not None else self._window.saveState(LAYOUT)
         self._settings.set_layout(self._window.saveGeometry(), state)
 
     def _model_changed(self) -> None:
@@ -132,7 +134,7 @@ class Docks(QObject):
         # some 80 kB behind each time, is for the first model: which tab was in front is known
         # only once the panels have been on the screen.
         if empty and self._wanted is None:
-            self._wanted = self._window.saveState()
+            self._wanted = self._window.saveState(LAYOUT)
             self._shown = [dock for dock in self.by_id.values() if not dock.isHidden()]
             self._front = [dock for dock in self._shown if not dock.visibleRegion().isEmpty()]
             for dock in self._shown:
@@ -140,7 +142,7 @@ class Docks(QObject):
         elif not empty and self._wanted is not None:
             state, self._wanted = self._wanted, None
             if not self._front:
-                self._window.restoreState(state)
+                self._window.restoreState(state, LAYOUT)
             for dock in self._shown:
                 dock.show()
             for dock in self._front:

@@ -73,6 +73,8 @@ class Step:
     checkpoint : str
         The network as it was then; empty when none was kept.
     note : str
+    scope : str
+        Which of the block's channels were meant, as in a plan.
     """
 
     number: int
@@ -84,6 +86,7 @@ class Step:
     fallback_of: int | None = None
     checkpoint: str = ""
     note: str = ""
+    scope: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +308,7 @@ def step_of(data: Mapping[str, Any]) -> Step:
         data.get("fallback_of"),
         str(data.get("checkpoint") or ""),
         str(data.get("note") or ""),
+        str(data.get("scope") or "all"),
     )
 
 

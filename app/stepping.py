@@ -14,6 +14,7 @@ from app.dialogs.prune import CHECKPOINTS
 from app.measured import Step, data_arguments, step_of
 from core.errors import UserError
 
+LOG = "steps.jsonl"
 NO_DATA = "One by one measures every step on images, and no dataset is set."
 
 
@@ -152,7 +153,10 @@ class Stepping(QObject):
         """List the steps that an earlier run of the project left in its folder."""
         measured = self._measured
         if measured.steps_folder and not measured.steps:
-            measured.set_steps(read_steps(Path(measured.steps_folder)), measured.steps_folder)
+            model = self._session.model
+            sha256 = model.facts.sha256 if model is not None else ""
+            found = read_steps(Path(measured.steps_folder), sha256)
+            measured.set_steps(found, measured.steps_folder)
 
 
 def steps_folder(output: Path) -> Path:
@@ -160,15 +164,15 @@ def steps_folder(output: Path) -> Path:
     return output.with_name(f"{output.stem}-steps")
 
 
-def read_steps(folder: Path) -> list[Step]:
-    """Return the steps in the log of a folder; one that is missing or damaged holds none."""
-    logs = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
-    if not logs:
+def read_steps(folder: Path, sha256: str) -> list[Step]:
+    """Return the steps of a model in a folder's log; one missing or damaged holds none."""
+    log = folder / LOG
+    if not log.is_file():
         return []
     from core.tune.journal import read_journal
 
     try:
-        records = [record for log in logs for record in read_journal(log, "steps")]
-    except (UserError, OSError):
+        records = read_journal(log, "steps")
+    except UserError:
         return []
-    return [step_of(record) for record in records if "step" in record]
+    return [step_of(r) for r in records if "step" in r and r.get("model") == sha256]

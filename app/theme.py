@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
@@ -215,11 +216,23 @@ QToolButton[fold="true"] {{ border: 1px solid transparent; border-radius: 4px;
   padding: 2px 4px 2px 0; font-weight: 600; }}
 QToolButton[fold="true"]:hover {{ background: {c.raised}; }}
 QToolButton[fold="true"]:focus {{ border-color: {c.accent}; }}
+QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {c.muted};
+  border-radius: 3px; background: {c.base}; }}
+QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
+QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
+  image: url({_tick(c)}); }}
+QCheckBox::indicator:checked:disabled {{ background: {c.border}; border-color: {c.border}; }}
 QFrame#message {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 6px; }}
 QFrame#dropZone {{ border: 2px dashed {c.border}; border-radius: 12px; background: {c.base}; }}
 QFrame#dropZone[over="true"] {{ border-color: {c.accent}; }}
 QFrame#card {{ background: {c.base}; border: 1px solid {c.border}; border-radius: 6px; }}
 """
+
+
+def _tick(c: Colours) -> str:
+    """Return the file of a tick that can be seen on the accent."""
+    name = "tick-light.svg" if c is LIGHT else "tick-dark.svg"
+    return Path(str(files("resources") / "icons" / name)).as_posix()
 
 
 @lru_cache(maxsize=256)

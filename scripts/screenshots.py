@@ -23,7 +23,9 @@ from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
 
 SIZE = (1440, 900)
 DATA = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared" / "data"))
-SECONDS = 120
+SECONDS = 600
+IMAGES, SIDE = 16, 160
+"""How many images, and how large, the pictures look at: enough to show what there is to see."""
 
 
 class Camera:
@@ -97,6 +99,40 @@ def over(picture: QPixmap, dialog: QPixmap) -> QPixmap:
     return picture
 
 
+def shoot_images(camera: Camera) -> None:
+    """Pictures of what needs a dataset: a suggestion, a scan."""
+    data = HOME / "coco128"
+    if not (DATA / "coco128" / "coco128.yaml").is_file():
+        print("no coco128: no pictures of suggestions and scans")
+        return
+    if not data.exists():
+        shutil.copytree(DATA / "coco128", data)
+    window = camera.window
+    choosing, jobs, measured = window.choosing, window.jobs, window.session.measured
+    window.session.undo_stack.setIndex(0)
+    choosing.set_data(str(data / "coco128.yaml"))
+    choosing.change_data(images=IMAGES, image_size=SIDE)
+    window.pane.messages.dismiss_key("data")
+    window.session.select({18})
+    camera.show("choose")
+    choosing.suggest()
+    camera.wait(lambda: not jobs.running("suggest"))
+    panel = window.docks["choose"].widget()
+    panel.folds["images"].toggle()
+    camera.take("suggest")
+    panel.folds["images"].toggle()
+    window.session.undo_stack.setIndex(0)
+    camera.show("sensitivity")
+    window.session.select({6})
+    window.scanning.scan((0.25, 0.5, 0.75))
+    # The picture is of a scan that runs, with some blocks still to come.
+    camera.wait(lambda: len(measured.points) >= 34 or not jobs.running("sensitivity"))
+    camera.take("sensitivity")
+    for job in jobs.running("sensitivity"):
+        jobs.cancel(job.number)
+    camera.wait(lambda: not jobs.running())
+
+
 def shoot(folder: Path, kind: str) -> None:
     from app.dialogs.result import ResultDialog
     from app.dialogs.why import WhyDialog
@@ -147,6 +183,7 @@ def shoot(folder: Path, kind: str) -> None:
     dialog = window.findChild(ResultDialog)
     camera.take("pruned", dialog)
     dialog.accept()
+    shoot_images(camera)
     camera.close()
 
 

@@ -42,7 +42,7 @@ class FrontChart(pg.PlotWidget):
             self.addItem(item)
         calm(self, "Alternatives", TIP)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumHeight(120)
+        self.setMinimumHeight(146)
         self.getAxis("bottom").setLabel("multiply-adds kept, %")
         self.getAxis("left").setLabel("predicted cost")
         self.getAxis("left").setStyle(showValues=False)

@@ -78,7 +78,8 @@ class SensitivityPanel(OnScreen, QWidget):
         percent = row(label("Ratios, %", wrap=False), self.ratios)
         self._heat_row = row(label("Graph shows the loss at", wrap=False), self.heat, None)
         self.status.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        parts = (percent, row(self.only, None, self.scan), self.progress, self._heat_row)
+        self._begin = row(self.only, None, self.scan)
+        parts = (percent, self._begin, self.progress, self._heat_row)
         side.setLayout(column(*parts, self.status, None, margins=0, spacing=5))
         return side
 
@@ -102,6 +103,8 @@ class SensitivityPanel(OnScreen, QWidget):
 
     def _show_controls(self) -> None:
         able = self._session.model is not None and not self.progress.running
+        # One in the other's place: the panel must not grow, and the graph with it, as a scan runs.
+        self._begin.setVisible(not self.progress.running)
         self.scan.setEnabled(able and self._measured.data is not None)
         self.scan.setText("Go on" if self._measured.points else "Scan")
         tip = "Measure what is not measured yet; can be stopped and goes on where it was"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.commands import SCOPE_NAMES
 from app.context import Context
 from app.controls import JobLine
 from app.item_models import ROW_ROLE, Column, TableModel
@@ -113,6 +114,11 @@ def _button(text: str, tip: str) -> QPushButton:
     return result
 
 
+def _amount(step: Step) -> str:
+    scope = "" if step.scope == "all" else f", {SCOPE_NAMES.get(step.scope, step.scope)}"
+    return f"{step.ratio:.0%}{scope}"
+
+
 def _figure(value: float | None, digits: str) -> str:
     return "" if value is None else format(value, digits)
 
@@ -120,7 +126,7 @@ def _figure(value: float | None, digits: str) -> str:
 COLUMNS: list[Column[Step]] = [
     Column("Step", lambda s: str(s.number), right=True),
     Column("Block", lambda s: "" if s.block is None else str(s.block), right=True),
-    Column("By", lambda s: f"{s.ratio:.0%}", right=True),
+    Column("By", _amount, right=True),
     Column("mAP50-95", lambda s: _figure(s.accuracy, ".4f"), right=True),
     Column("Left", lambda s: _figure(s.share, ".1%"), tip="Of the unpruned accuracy", right=True),
     Column("Outcome", outcome, colour=lambda s: "success" if s.accepted else "muted"),

@@ -143,7 +143,6 @@ def journal(path, sha256, *records, size=320):
 
 
 def test_a_scan_is_there_again_when_its_model_is(opened, fake, qtbot, coco, tmp_path):
-    pytest.importorskip("core.tune.journal")
     session = opened.session
     journal(scan_file(session), session.model.facts.sha256, BASE, figures(4, 0.5, 0.25))
     opened.documents.close_model()

@@ -1,12 +1,14 @@
 """One by one and repair, against an engine that answers as the test says."""
 
+import json
+
 import pytest
 from PySide6.QtCore import Qt
 
 from app import commands
 from app.dialogs.prune import PruneDialog
 from app.dialogs.result import ResultDialog
-from tests.app.conftest import QUICK_MS
+from tests.app.conftest import ENGINE_MS, QUICK_MS
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -167,3 +169,27 @@ def test_the_result_says_what_each_step_gained(opened, fake, asking, tmp_path, q
     assert rows[0][:3] == ["Fold means", "0.3000 → 0.3100 (+0.0100)", "kept"]
     assert rows[1][1:3] == ["0.3100 → 0.2800 (−0.0300)", "undone: it did not help"]
     dialog.accept()
+
+
+def test_the_steps_of_a_project_are_listed_again(
+    opened, fake, running, qtbot, tmp_path, answers, drop
+):
+    fake._stop(fake.last("one_by_one").number)
+    folder, sha256 = tmp_path / "out-steps", opened.session.model.facts.sha256
+    folder.mkdir()
+    lines = [
+        {"secateur": "steps", "version": 1},
+        {"model": "another", **step(1, 2, 0.9)},
+        {"model": sha256, **step(2, 4, 0.97, scope="inside")},
+    ]
+    (folder / "steps.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    answers["save"].append(str(tmp_path / "mine.secateur"))
+    opened.actions_table.by_id["save"].trigger()
+    opened.documents.close_model()
+    assert running.model.rowCount() == 0
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        drop(opened, tmp_path / "mine.secateur")
+    qtbot.waitUntil(lambda: running.model.rowCount() == 1, timeout=QUICK_MS)
+    assert running.model.index(0, 0).data() == "2"
+    assert running.model.index(0, 2).data() == "50%, inside only"
+    assert not opened.session.dirty

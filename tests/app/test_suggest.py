@@ -147,7 +147,7 @@ def test_the_window_knows_every_criterion_of_the_engine():
     plain, by_images = json.loads(done.stdout.splitlines()[-1])
     words = criteria.CRITERIA
     assert {n for n in words if not words[n].by_images} == set(plain)
-    assert {n for n in words if words[n].by_images} >= set(by_images)
+    assert {n for n in words if words[n].by_images} == set(by_images)
 
 
 # ---- suggestions -------------------------------------------------------------------------------
@@ -283,3 +283,20 @@ def test_data_and_goal_are_part_of_the_project(opened, answers, dataset, tmp_pat
     assert opened.session.plan.criterion == "fisher"
     assert opened.session.ranked_by == "l2"  # images are looked at only when asked
     assert not opened.session.dirty
+
+
+def test_a_project_whose_data_is_gone_says_so_and_opens(
+    opened, answers, dataset, tmp_path, drop, qtbot, heard
+):
+    path = tmp_path / "mine.secateur"
+    opened.choosing.set_data(str(dataset))
+    answers["save"].append(str(path))
+    opened.actions_table.by_id["save"].trigger()
+    opened.documents.close_model()
+    dataset.rename(dataset.with_name("elsewhere.yaml"))
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        drop(opened, path)
+    assert "The dataset of the project is not at" in heard()[-1]
+    answers["open"].append(str(dataset.with_name("elsewhere.yaml")))
+    opened.pane.messages.rows[-1].buttons[0].click()
+    assert opened.session.measured.data.path.endswith("elsewhere.yaml")
