@@ -256,11 +256,8 @@ def asked_plan(plan: Plan, goal: Any, only: frozenset[int] = frozenset()) -> Pla
 
 
 def data_words(data: DataSetting | None) -> str:
-    """Say what is looked at."""
-    if data is None:
-        return "No dataset. Drop its yaml here, or choose it."
-    where = data.device or "GPU where there is one"
-    return f"{data.images} images at {data.image_size} px, seed {data.seed}, {where}"
+    """Say in a few words what is looked at."""
+    return "none" if data is None else f"{data.images} of {Path(data.path).name}"
 
 
 def _take_scores(session: Any, ranking: Any, result: dict[str, Any]) -> None:

@@ -181,9 +181,16 @@ def set_max_loss(plan: Plan, share: float) -> Edit:
     return Edit(text, _changed(plan, max_loss=round(share, 4)), "max_loss")
 
 
-def set_round_to(plan: Plan, multiple: int) -> Edit:
+def set_round_to(plan: Plan, multiple: int | str) -> Edit:
     """Choose the multiple that kept counts round to."""
-    return Edit(f"Round to {multiple}", _changed(plan, round_to=multiple))
+    return Edit(f"Keep {rounding(multiple)}", _changed(plan, round_to=multiple))
+
+
+def rounding(multiple: int | str) -> str:
+    """Say a rounding: multiples of 8."""
+    if multiple == "auto":
+        return "what runs fastest"
+    return "any number" if multiple == 1 else f"multiples of {multiple}"
 
 
 def set_minimum(plan: Plan, channels: int) -> Edit:

@@ -30,6 +30,7 @@ from app.session import Session
 from app.settings import Settings, engine_log
 from app.status_bar import StatusBar, precision_note
 from app.stepping import Stepping
+from app.timing import Timing
 
 BLOCK_MENU = ("lock", "drop", "toggle", "why")
 
@@ -54,6 +55,7 @@ class MainWindow(QMainWindow):
         self.choosing = Choosing(self.context, self)
         self.scanning = Scanning(self.context, self)
         self.stepping = Stepping(self.context, self)
+        self.timing = Timing(self.context, self)
         self.recovery = Recovery(self.context, self.documents, self)
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
@@ -115,6 +117,8 @@ class MainWindow(QMainWindow):
             (inspector.rankRequested, choosing.rank),
             (wanted.suggestRequested, choosing.suggest),
             (wanted.alternativePicked, choosing.take_alternative),
+            (wanted.timeRequested, self.timing.measure),
+            (self.timing.failed, self.reporter.failed),
             (self.documents.dataFound, choosing.set_data),
             (sensitivity.scanRequested, scanning.scan),
             (model.evaluateRequested, scanning.evaluate),

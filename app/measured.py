@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from core.plan.schema import Plan, Target
     from core.project import DataSetting, Project
 
@@ -99,12 +102,19 @@ class Evaluation:
     skipped: int
 
 
+class Clock(Protocol):
+    """Tells how long an image takes."""
+
+    def ms(self, removed: NDArray[np.bool_]) -> float:
+        """Return milliseconds without these atoms."""
+
+
 class Measured(QObject):
     """Data set, goal and measurements.
 
     Signals
     -------
-    dataChanged, goalChanged, frontChanged, stepsChanged, accuracyChanged
+    dataChanged, goalChanged, frontChanged, stepsChanged, accuracyChanged, clockChanged
     scanChanged
         Points of a sensitivity scan arrived; not more often than the screen can show.
     kept
@@ -117,6 +127,7 @@ class Measured(QObject):
     scanChanged = Signal()
     stepsChanged = Signal()
     accuracyChanged = Signal()
+    clockChanged = Signal()
     kept = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -138,6 +149,7 @@ class Measured(QObject):
         self.steps: tuple[Step, ...] = ()
         self.steps_folder = ""
         self.accuracy: Evaluation | None = None
+        self.clock: Clock | None = None
 
     def begin(self, project: Project | None, scan_file: str = "", steps_folder: str = "") -> None:
         """Start over for another model, with what its project holds; raises no signal."""
@@ -186,6 +198,12 @@ class Measured(QObject):
         if accuracy != self.accuracy:
             self.accuracy = accuracy
             self.accuracyChanged.emit()
+
+    def set_clock(self, clock: Clock | None) -> None:
+        """Take in what tells a plan's milliseconds on this machine."""
+        if clock is not self.clock:
+            self.clock = clock
+            self.clockChanged.emit()
 
     # ---- suggestions --------------------------------------------------------------------------
 

@@ -82,6 +82,13 @@ def percent(share: float) -> str:
     return f"{'−' if change < 0 else '+'}{abs(change):.1f} %"
 
 
+def change_ms(before: float, after: float) -> str:
+    """Write a time in milliseconds, with the new one where it changes: 23.4 → 17.0 ms (−27.4 %)."""
+    if abs(after - before) < 0.005:
+        return f"{before:.1f} ms"
+    return f"{before:.1f} → {after:.1f} ms ({percent(after / max(before, 1e-9))})"
+
+
 def kind_count(table: ChannelTable, *kinds: str) -> int:
     """Count layers of some classes."""
     return sum(layer.kind in kinds for layer in table.layers)

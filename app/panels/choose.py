@@ -14,7 +14,7 @@ from app.panels.choose_goal import FrontPart, GoalPart
 from app.panels.choose_rules import RankingPart, RulesPart
 from app.widgets import column, label, line
 
-JOBS = ("suggest", "scores")
+JOBS = ("suggest", "scores", "latency_table")
 
 
 class ChoosePanel(QWidget):
@@ -27,6 +27,7 @@ class ChoosePanel(QWidget):
     suggestRequested(frozenset of int)
         The blocks that may give channels; none stands for all.
     alternativePicked(int)
+    timeRequested()
     """
 
     dataRequested = Signal()
@@ -35,6 +36,7 @@ class ChoosePanel(QWidget):
     rankRequested = Signal()
     suggestRequested = Signal(object)
     alternativePicked = Signal(int)
+    timeRequested = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -86,6 +88,7 @@ class ChoosePanel(QWidget):
         self.data.discarded.connect(self.dataDiscarded)
         self.data.changed.connect(self.dataChanged)
         self.ranking.rankRequested.connect(self.rankRequested)
+        self.goal.timeRequested.connect(self.timeRequested)
         self.front.picked.connect(self.alternativePicked)
         for signal in (session.modelChanged, session.planChanged):
             signal.connect(self._show)
@@ -107,7 +110,7 @@ class ChoosePanel(QWidget):
         measured = self._session.measured
         if self._session.model is None:
             return
-        self.folds["images"].set_summary(data_words(measured.data) if measured.data else "none")
+        self.folds["images"].set_summary(data_words(measured.data))
         self.folds["goal"].set_summary(commands.wish(measured.aim))
         self.folds["ranking"].set_summary(self.ranking.criterion.currentText())
         self.folds["rules"].set_summary(self.rules.words())

@@ -10,13 +10,14 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app import commands, criteria
+from app import commands, criteria, text
 from app.context import Context
-from app.controls import TIP, choose, combo, row, set_able
+from app.controls import choose, combo, row
 from app.widgets import label
 
 if TYPE_CHECKING:
@@ -29,11 +30,19 @@ GOALS = {
     "latency_ms": ("time per image", "Milliseconds, measured on this machine"),
 }
 USUAL = {"macs": 70.0, "params": 70.0, "latency_ms": 10.0}
-NO_LATENCY = "Needs latency measurements, which this engine does not make."
+NOT_TIMED = "Not timed on this machine yet. Measure it, or let Suggest do so."
 
 
 class GoalPart(QWidget):
-    """Chooses how much of the network may stay, and how that is spread."""
+    """Chooses how much of the network may stay, and how that is spread.
+
+    Signals
+    -------
+    timeRequested()
+        The layers of the model shall be timed on this machine.
+    """
+
+    timeRequested = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -52,7 +61,11 @@ class GoalPart(QWidget):
         self.spread.activated.connect(self._spread_asked)
         self._measured.goalChanged.connect(self.show_goal)
         context.session.selectionChanged.connect(self._show_only)
-        context.session.modelChanged.connect(self._allow_latency)
+        self._measured.clockChanged.connect(self._show_time)
+        context.session.predictionChanged.connect(self._show_time)
+        context.jobs.changed.connect(self._show_time)
+        self._jobs = context.jobs
+        self.show_goal()
 
     def _lay_out(self) -> None:
         self._of = label("of the", wrap=False)
@@ -70,15 +83,13 @@ class GoalPart(QWidget):
             shown.setBuddy(field)
             form.addRow(shown, widget)
         form.addRow(self.only)
-
-    def _allow_latency(self) -> None:
-        """Offer what the engine can measure."""
-        from core.engine import JOBS
-
-        able = "latency_table" in JOBS
-        set_able(self.kind, "latency_ms", able)
-        tip = GOALS["latency_ms"][1] if able else NO_LATENCY
-        self.kind.setItemData(self.kind.findData("latency_ms"), tip, TIP)
+        self.time = label("", "muted")
+        self.measure = QPushButton("Measure")
+        self.measure.setToolTip("Time the layers of this model on this machine; takes minutes")
+        self.measure.clicked.connect(self.timeRequested)
+        self._time_row = row(self.time, self.measure)
+        self._time_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        form.addRow(self._time_row)
 
     # ---- showing ------------------------------------------------------------------------------
 
@@ -95,6 +106,21 @@ class GoalPart(QWidget):
         (self.millis if by_time else self.percent).setValue(value)
         choose(self.spread, self._session.plan.allocation)
         self._show_only()
+        self._show_time()
+
+    def _show_time(self) -> None:
+        """Say how long an image takes now and with the plan, where layers were timed."""
+        clock, prediction = self._measured.clock, self._session.prediction
+        by_time = self._session.model is not None and self.kind.currentData() == "latency_ms"
+        self._time_row.setVisible(by_time or clock is not None)
+        self.measure.setVisible(clock is None)
+        self.measure.setEnabled(not self._jobs.running("latency_table", "suggest"))
+        if clock is None or prediction is None:
+            self.time.setText(NOT_TIMED)
+            return
+        after = prediction.resolution.removed
+        before, now = clock.ms(after & False), clock.ms(after)
+        self.time.setText(f"An image takes {text.change_ms(before, now)} on this machine.")
 
     def _show_only(self) -> None:
         self.only.setEnabled(bool(self._session.selection))

@@ -20,6 +20,7 @@ STRATEGIES = {
     "one_by_one": "Each line of the plan on a fresh copy, measured on your images, kept or undone.",
 }
 ROUNDS = (1, 2, 4, 8, 16, 32)
+AUTO = (commands.rounding("auto"), "The multiple at which this machine's layer times fall in steps")
 NOT_RANKED = "Not ranked by {wanted} yet: {shown} shows until you ask or take a suggestion."
 NEEDS_DATA = "{wanted} looks at images: choose a dataset above."
 
@@ -117,7 +118,7 @@ class RulesPart(QWidget):
             "a smaller one, or skipped"
         )
         self.round_to: QComboBox = combo(
-            {n: (f"multiples of {n}" if n > 1 else "any number", "") for n in ROUNDS}, "Rounding"
+            {n: (commands.rounding(n), "") for n in ROUNDS} | {"auto": AUTO}, "Rounding"
         )
         self.minimum = QSpinBox()
         self.minimum.setRange(1, 512)

@@ -256,8 +256,8 @@ class PlanPanel(QScrollArea):
 
 def _rules(plan: Plan) -> str:
     strategy = commands.STRATEGY_NAMES[plan.strategy]
-    rounding = f"multiples of {plan.round_to}" if plan.round_to != 1 else "any number"
-    return f"{strategy}, ranked by {criteria.title(plan.criterion)}, {rounding} of channels."
+    ranking, rounding = criteria.title(plan.criterion), commands.rounding(plan.round_to)
+    return f"{strategy}, ranked by {ranking}; channels kept: {rounding}."
 
 
 def _selected(blocks: list[int], mixed: bool) -> str:

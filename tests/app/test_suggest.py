@@ -300,3 +300,38 @@ def test_a_project_whose_data_is_gone_says_so_and_opens(
     answers["open"].append(str(dataset.with_name("elsewhere.yaml")))
     opened.pane.messages.rows[-1].buttons[0].click()
     assert opened.session.measured.data.path.endswith("elsewhere.yaml")
+
+
+# ---- time as a goal ----------------------------------------------------------------------------
+
+
+class Clock:
+    """Every channel costs 0.01 ms."""
+
+    def ms(self, removed):
+        return 0.01 * float((~removed).sum())
+
+
+def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, monkeypatch):
+    session, panel = opened.session, panel_of(opened).goal
+    assert not panel._time_row.isVisibleTo(panel)
+    panel.kind.setCurrentIndex(panel.kind.findData("latency_ms"))
+    panel.kind.activated.emit(panel.kind.currentIndex())
+    assert session.measured.goal == Target(latency_ms=10.0)
+    assert panel.millis.isVisibleTo(panel)
+    assert not panel.percent.isVisibleTo(panel)
+    assert "Not timed on this machine yet" in panel.time.text()
+    panel.measure.click()
+    assert fake.last("latency_table").args["sha256"] == session.model.facts.sha256
+    monkeypatch.setattr("app.timing.known_clock", lambda facts, table: Clock())
+    with qtbot.waitSignal(session.measured.clockChanged, timeout=QUICK_MS):
+        fake.done("latency_table", {"table": "anywhere"})
+    before = 0.01 * session.table.atom_count
+    assert f"takes {before:.1f} ms" in panel.time.text()
+    choose(opened, 5)
+    assert f"{before:.1f} → {before - 0.64:.1f} ms" in panel.time.text()
+    panel.millis.setValue(7.5)
+    assert session.measured.goal == Target(latency_ms=7.5)
+    opened.choosing.suggest()
+    assert fake.last("suggest").args["plan"]["target"]["latency_ms"] == 7.5
+    assert commands.wish(session.measured.aim) == "7.5 ms"
