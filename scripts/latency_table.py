@@ -78,6 +78,7 @@ class Bench:
             self.resolver,
             plan,
             rate,
+            rounds=self.options.rounds,
             watch=watch,
             cost=self.cost if by_time else None,
         )
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--criterion", default="fisher")
     parser.add_argument("--images", type=int, default=96)
+    parser.add_argument("--rounds", type=int, help="rankings per descent; enough by default")
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--latency-size", type=int, default=640)
     parser.add_argument("--threads", type=int, default=os.cpu_count())

@@ -1,0 +1,106 @@
+"""From a model's file to milliseconds: jobs, targets and predictions. Nothing is timed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import core
+from core.checkpoint import save
+from core.errors import UserError
+from core.jobs.latency import JOBS
+from core.plan.latency import Clock
+from core.plan.latency_files import read_latency, usual_latency
+from core.plan.schema import Plan, Target
+from core.ship.latency import table as building
+
+from ..networks import network
+from .tables import made_up, silent
+
+
+class Models:
+    def get(self, path, expected=None):
+        return core.load(path)
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """A model's file; layers and networks take the time that a formula says."""
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in building.TIMERS:
+        monkeypatch.setitem(building.TIMERS, name, made_up)
+
+    def time_networks(models, *_):
+        sizes = [sum(p.numel() for p in model.parameters()) for model in models]
+        return 5.0 + 1e-5 * np.array(sizes)
+
+    monkeypatch.setattr(building, "time_networks", time_networks)
+    path = tmp_path / "model.pt"
+    save(network("yolov8n"), path, train_args={})
+    return path
+
+
+def test_the_table_job_leaves_a_file_the_window_reads(path):
+    result = JOBS["latency_table"](Models(), {"path": str(path), "threads": 1}, silent)
+    json.dumps(result, allow_nan=False)
+    loaded = core.load(path)
+    latency = read_latency(result["table"])
+    assert latency.about["runtime"] == "onnx" and latency.about["image_size"] == 640
+    table = core.analyse(loaded).table
+    whole = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
+    assert whole == pytest.approx(result["predicted_ms"])
+    assert usual_latency(loaded.facts.sha256, 640) is not None
+    with pytest.raises(UserError, match="not for openvino"):
+        JOBS["latency_table"](Models(), {"path": str(path), "runtime": "openvino"}, silent)
+
+
+def test_the_latency_job_times_models_in_turns(path):
+    args = {
+        "path": str(path),
+        "others": [],
+        "runtimes": ["torch"],
+        "image_size": 64,
+        "repeats": 1,
+        "threads": 1,
+        "device": "cpu",
+    }
+    result = JOBS["latency"](Models(), args, silent)
+    assert [t["model"] for t in result["timings"]] == [str(path)]
+
+
+def test_a_target_in_milliseconds_makes_its_table(path):
+    loaded = core.load(path)
+    plan = Plan(selection=({"block": 4, "ratio": 0.5},))
+    assert core.predict(loaded, plan).latency_ms is None
+    told = []
+    by_time = Plan(target=Target(latency_ms=22.0), criterion="l1", allocation="cost")
+    prediction = core.predict(loaded, by_time, progress=lambda _, text: told.append(text))
+    assert any("Latency table" in text for text in told)
+    before, after = prediction.latency_ms
+    assert after == pytest.approx(22.0, rel=0.0101)
+    figures = prediction.to_json()
+    assert (figures["before"]["latency_ms"], figures["after"]["latency_ms"]) == (before, after)
+    told.clear()
+    again = core.predict(loaded, by_time, progress=lambda _, text: told.append(text))
+    assert again.latency_ms == prediction.latency_ms
+    assert not any("Latency table" in text for text in told)
+    assert core.predict(loaded, plan).latency_ms is not None
+
+
+def test_a_target_out_of_reach_names_the_nearest(path):
+    loaded = core.load(path)
+    plan = Plan(target=Target(latency_ms=1.0), criterion="l1", allocation="cost")
+    with pytest.raises(UserError, match="cannot be reached"):
+        core.predict(loaded, plan)
+
+
+def test_rounding_left_open_takes_the_step(path):
+    loaded = core.load(path)
+    plan = Plan(selection=({"block": 8, "ratio": 0.3},), round_to="auto")
+    usual = {c.outputs_after % 8 for c in core.predict(loaded, plan).layers}
+    JOBS["latency_table"](Models(), {"path": str(path)}, silent)
+    changes = core.predict(loaded, plan).layers
+    assert usual == {0} and {c.outputs_after % 16 for c in changes} == {0}
