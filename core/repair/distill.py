@@ -40,35 +40,68 @@ class DistillSettings:
         Weights are averaged over about this share of the steps done (exponential moving average).
     """
 
-    rate: float = 1e-3
+    rate: float = 3e-4
     features: float = 1.0
     warm: float = 0.03
     average: float = 0.05
 
 
 def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
-    """Distil for the time that is left; keep the best of the averages seen on the way."""
-    minutes = context.settings.minutes
-    until = context.deadline - 60 * RESERVE * minutes
-    best, least, looked = student, math.inf, 0.0
+    """Distil for the time that is left; keep the best of the averages seen on the way.
 
-    def watch(average: Callable[[], nn.Module], share: float) -> None:
-        nonlocal best, least, looked
-        if context.judge is None or share < looked + LOOK:
-            return
-        looked = share
-        trial = average()
-        gap = context.judge(trial, quick=True).gap
-        if gap < least:
-            best, least = trial, gap
-
-    last, done = distill(context, student, DistillSettings(), until, watch)
-    if context.judge is None or context.judge(last, quick=True).gap < least:
-        best = last
-    return best, f"{done} updates of {context.settings.batch} images"
+    Where the student is nearly the teacher, the same rate that mends a broken one does harm; then
+    it starts over, gentler, in the time that remains.
+    """
+    until = context.deadline - 60 * RESERVE * context.settings.minutes
+    tracker = _Tracker(context, student)
+    notes = []
+    for rate in RATES:
+        last, done = distill(context, student, DistillSettings(rate), until, tracker.watch)
+        tracker.offer(last)
+        notes.append(f"{done} updates of {context.settings.batch} images at rate {rate:g}")
+        if not tracker.harmful:
+            break
+        tracker.harmful = False
+    return tracker.best, "; then ".join(notes)
 
 
-LOOK = 0.2
+class _Tracker:
+    """The nearest network seen so far, by the held-out images."""
+
+    def __init__(self, context: Context, student: nn.Module) -> None:
+        self.judge = context.judge
+        self.best = student
+        self.start = self.least = self._gap(student)
+        self.looked = 0.0
+        self.harmful = False
+
+    def _gap(self, model: nn.Module) -> float:
+        return math.inf if self.judge is None else self.judge(model, quick=True).gap
+
+    def offer(self, model: nn.Module) -> float:
+        """Keep a network if it is nearer, or if there is nothing to measure by."""
+        gap = self._gap(model)
+        if gap < self.least or self.judge is None:
+            self.best, self.least = model, gap
+        return gap
+
+    def watch(self, average: Callable[[], nn.Module], share: float) -> bool:
+        """Look now and then; return whether to go on."""
+        if share < self.looked:
+            self.looked = 0.0
+        if self.judge is None or share < self.looked + LOOK:
+            return True
+        self.looked = share
+        gap = self.offer(average())
+        self.harmful = share >= PATIENCE and not gap < self.start
+        return not self.harmful
+
+
+RATES = (3e-4, 6e-5)
+"""Learning rates, tried in this order."""
+PATIENCE = 0.3
+"""Share of the time after which a student must be nearer than at the start."""
+LOOK = 0.15
 """Share of the time between two looks at the held-out images."""
 RESERVE = 0.05
 """Share of the time kept for measuring the result."""
@@ -79,7 +112,7 @@ def distill(
     student: nn.Module,
     options: DistillSettings,
     until: float,
-    watch: Callable[[Callable[[], nn.Module], float], None] | None = None,
+    watch: Callable[[Callable[[], nn.Module], float], bool] | None = None,
 ) -> tuple[nn.Module, int]:
     """Return a distilled copy of the student, and how many updates it took.
 
@@ -92,7 +125,8 @@ def distill(
     until : float
         On the context's clock; ignored when the settings give a number of updates.
     watch : callable, optional
-        Offered the averaged network after every update, with the share of the work done.
+        Offered the averaged network after every update, with the share of the work done; it
+        returns whether to go on.
     """
     settings = context.settings
     trial = copy.deepcopy(student).float().to(context.device).eval()
@@ -121,8 +155,8 @@ def distill(
             done += 1
             _blend(average, trial, max(1.0 / (1.0 + options.average * done), 1.0 / (1 + done)))
             context.progress(share, f"update {done}")
-            if watch is not None:
-                watch(lambda: fused.undo(copy.deepcopy(average)), share)
+            if watch and not watch(lambda: fused.undo(copy.deepcopy(average)), share):
+                break
     return fused.undo(average), done
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ class Mendable:
     ----------
     name : str
         The same in both.
+    block : int
+        Index of the block that holds it.
     norm : str or None
         The BatchNorm right behind it; a constant goes into its running mean.
     inputs, outputs : int64 arrays
@@ -32,6 +35,7 @@ class Mendable:
     """
 
     name: str
+    block: int
     norm: str | None
     inputs: NDArray[np.int64]
     outputs: NDArray[np.int64]
@@ -55,7 +59,7 @@ def mendable(table: ChannelTable, removed: Mask) -> list[Mendable]:
         ins, outs = kept[table.inputs(number)], kept[table.outputs(number)]
         if outs.any():
             parts = np.flatnonzero(ins), np.flatnonzero(outs), np.flatnonzero(~ins)
-            result.append(Mendable(layer.name, norm, *parts))
+            result.append(Mendable(layer.name, layer.block, norm, *parts))
     return result
 
 
@@ -86,11 +90,11 @@ class _Reached(Exception):  # noqa: N818  (control flow, not an error)
 
 
 @contextlib.contextmanager
-def stop_at(model: nn.Module, name: str) -> Iterator[list[Tensor]]:
+def stop_at(model: nn.Module, name: str) -> Iterator[list[Any]]:
     """Inside, a pass that reaches a layer ends there; its input is put into the list."""
-    seen: list[Tensor] = []
+    seen: list[Any] = []
 
-    def take(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def take(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
         seen.append(inputs[0])
         raise _Reached
 
@@ -101,10 +105,22 @@ def stop_at(model: nn.Module, name: str) -> Iterator[list[Tensor]]:
         handle.remove()
 
 
-def input_of(model: nn.Module, name: str, batch: Tensor) -> Tensor:
-    """Return what a layer reads when a network sees a batch; later layers do not run."""
+def input_of(model: nn.Module, name: str, value: Any) -> Any:
+    """Return what a layer, or a block, of a module reads; what comes later does not run.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A network, or one block of it.
+    name : str
+        Of the layer inside the module; empty for the module itself.
+    value : Tensor, or list of Tensor for a block with several sources
+        What the module reads.
+    """
+    if not name:
+        return value
     with stop_at(model, name) as seen, contextlib.suppress(_Reached):
-        model(batch)
+        model(value)
     return seen[0]
 
 

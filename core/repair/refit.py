@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ PLACES = 192
 """Positions of every image and layer that enter the least squares."""
 IMAGES = 48
 """Images looked at, at most."""
+TOGETHER = 8
+"""Images that pass at once."""
 EVEN = 0.3
 """Share of the positions that are drawn evenly, so that the background is not forgotten."""
 
@@ -56,12 +59,24 @@ def refit(context: Context, student: nn.Module, options: RefitSettings | None = 
     images = [image.to(context.device) for image in images]
     goals = draw_goals(context, layers, images)
     touched = False
+    block, feeds = -1, []
     for number, layer in enumerate(layers):
-        context.progress(0.4 + 0.6 * number / len(layers), f"Refitting {layer.name}")
+        context.progress(0.4 + 0.6 * number / len(layers), f"fitting {layer.name}")
         touched = touched or bool(len(layer.lost))
-        if touched and layer.name in goals:
-            fit_layer(context, result, layer, goals[layer.name], images, options)
+        if not touched or layer.name not in goals:
+            continue
+        if layer.block != block:  # later layers of a block need no pass through the whole network
+            block, feeds = layer.block, block_inputs(context, result, layer.block, images)
+        fit_layer(context, result, layer, goals[layer.name], feeds, options)
     return result
+
+
+@torch.no_grad()
+def block_inputs(context: Context, model: nn.Module, block: int, images: list[Tensor]) -> list[Any]:
+    """What a block reads for every batch of ``TOGETHER`` images."""
+    batches = [torch.cat(images[n : n + TOGETHER]) for n in range(0, len(images), TOGETHER)]
+    with context.low_precision():
+        return [input_of(model, f"model.{block}", batch) for batch in batches]
 
 
 def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
@@ -155,16 +170,21 @@ def fit_layer(
     model: nn.Module,
     layer: Mendable,
     goal: Goal,
-    images: list[Tensor],
+    feeds: list[Any],
     options: RefitSettings,
 ) -> tuple[float, float]:
-    """Solve one layer in place; return its mean squared error before and after."""
+    """Solve one layer in place; return its mean squared error before and after.
+
+    ``feeds`` is what the layer's block reads (``block_inputs``).
+    """
     module = model.get_submodule(layer.name)
+    around = model.get_submodule(f"model.{layer.block}")
+    inside = layer.name.removeprefix(f"model.{layer.block}").removeprefix(".")
     rows = []
-    for image, places in zip(images, goal.places, strict=True):
+    for feed, places in zip(feeds, goal.places.split(TOGETHER), strict=True):
         with context.low_precision():
-            value = input_of(model, layer.name, image)
-        rows.append(columns_of(module, value.float(), places[None]))
+            value = input_of(around, inside, feed)
+        rows.append(columns_of(module, value.float(), places))
     inputs = torch.cat(rows)
     weight = module.get_parameter("weight")
     start = weight.flatten(1)

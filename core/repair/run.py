@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,7 @@ def repair(
     classes: Mapping[int, str] | None = None,
     task: str = "detect",
     progress: Progress = silent,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Repaired:
     """Repair a pruned network by its original, on images without labels.
 
@@ -168,6 +169,8 @@ def repair(
     task : str
     progress : Progress
         May cancel; nothing is changed then. Told every step's report as a partial result.
+    clock : callable
+        Seconds; what the settings' minutes are counted on.
 
     Raises
     ------
@@ -175,7 +178,7 @@ def repair(
         For images that cannot be used, or a network whose outputs cannot be matched.
     """
     settings = settings or RepairSettings()
-    start = time.monotonic()
+    start = clock()
     device = data.pick_device()
     progress(0.0, "Reading images")
     teacher = _resting(original, device)
@@ -183,7 +186,7 @@ def repair(
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
     context = Context(
-        teacher, table, removed, pool, settings, device, start + 60 * settings.minutes
+        teacher, table, removed, pool, settings, device, start + 60 * settings.minutes, clock
     )
     reports: list[StepReport] = []
     best = judge(student)
@@ -191,12 +194,12 @@ def repair(
     for number, name in enumerate(names):
         span = Span(progress, *_span(names, number), prefix=f"Repair, {name}: ")
         span(0.0, "starting")
-        began = time.monotonic()
+        began = clock()
         apply = importlib.import_module(STEPS[name]).apply
         candidate, note = apply(context.with_progress(span, judge), student)
         after = judge(candidate)
         kept = judge.better(after, best)
-        report = StepReport(name, best, after, kept, time.monotonic() - began, note)
+        report = StepReport(name, best, after, kept, clock() - began, note)
         reports.append(report)
         publish(progress, {"repair": report.to_json()})
         if kept:

@@ -9,13 +9,15 @@ import pytest
 import torch
 from torch import nn
 
+from core.progress import silent
 from core.prune.surgery import cut_network
 from core.repair.context import RepairSettings
-from core.repair.distill import DistillSettings, distill
+from core.repair.distill import DistillSettings, apply, distill
 from core.repair.fold import fold
 from core.repair.fused import Fused
+from core.repair.judge import Judge
 from core.repair.layers import columns_of, mendable
-from core.repair.refit import RefitSettings, draw_goals, fit_layer, refit, solve
+from core.repair.refit import RefitSettings, block_inputs, draw_goals, fit_layer, refit, solve
 from core.repair.statistics import renew_statistics
 from tests.core.networks import network, table_of
 from tests.core.repair.conftest import cut, removal
@@ -85,10 +87,11 @@ def test_no_layer_is_worse_after_refit(context_of) -> None:
     images = list(context.pool.plain(size=1))
     layers = mendable(context.table, removed)
     goals = draw_goals(context, layers, images)
-    errors = [
-        fit_layer(context, model, layer, goals[layer.name], images, RefitSettings())
-        for layer in layers[::6]
-    ]
+    errors = []
+    for layer in layers[::6]:
+        feeds = block_inputs(context, model, layer.block, images)
+        goal = goals[layer.name]
+        errors.append(fit_layer(context, model, layer, goal, feeds, RefitSettings()))
     assert all(after <= before * (1 + 1e-6) for before, after in errors)
     assert sum(after for _, after in errors) < sum(before for before, _ in errors)
 
@@ -167,6 +170,17 @@ def test_refit_goes_through_every_layer(context_of) -> None:
     assert shapes(result) == shapes(student)
     assert any("model.22" in text for text in texts)
     assert all(torch.isfinite(t).all() for t in result.state_dict().values())
+
+
+def test_distilling_the_original_keeps_it(context_of, data) -> None:
+    context = context_of("yolov8n", np.zeros(table_of("yolov8n").atom_count, bool), updates=4)
+    judge = Judge(context.teacher, context.pool, data, {}, "detect", "cpu")
+    context = context.with_progress(silent, judge)
+    student = network("yolov8n")
+    best, note = apply(context, student)
+    assert judge(student).gap == pytest.approx(0, abs=1e-6)
+    assert judge(best).gap <= judge(student).gap
+    assert "then" in note, "it started over, gentler"
 
 
 def test_distilling_depends_on_the_seed_alone(context_of) -> None:

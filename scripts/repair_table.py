@@ -1,0 +1,101 @@
+"""Accuracy after pruning and repair: the table of docs/repair.md.
+
+    python scripts/repair_table.py yolov8n-coco.pt coco128/coco128.yaml --cpu-minutes
+
+Channels are ranked and weights repaired on the train split only, labels unused in repair; figures
+are from the val split. With --cpu-minutes distillation is given as much processor time as the
+threads would have in those minutes, so that a figure does not depend on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import core
+from core.data.evaluate import evaluate
+from core.data.stream import ALL, DataSettings
+from core.pipeline import analyse, resolve
+from core.plan.schema import Plan, Target
+from core.plan.widths import compute_widths
+from core.prune.surgery import cut_network
+from core.repair import RepairSettings, parse_steps, repair
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--images", type=int, default=96)
+    parser.add_argument("--size", type=int, default=320)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--criterion", default="fisher")
+    parser.add_argument("--steps", default="auto")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--cpu-minutes", action="store_true")
+    parser.add_argument("--less", type=float, nargs="*", default=[0.1, 0.2, 0.3, 0.5])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    loaded = core.load(options.model)
+    analysis = analyse(loaded)
+    table, facts = analysis.table, loaded.facts
+    data = DataSettings(
+        Path(options.data),
+        images=options.images,
+        seed=options.seed,
+        image_size=options.size,
+        device=options.device,
+    )
+
+    def accuracy(model) -> float:
+        settings = replace(data, split="val", images=ALL)
+        return evaluate(model, settings, facts.classes, facts.task).map50_95
+
+    unpruned = accuracy(loaded.model)
+    print(f"Unpruned: {unpruned:.4f} mAP50-95 on val at {options.size} px\n")
+    print("| multiply-adds | raw | repaired | steps (held-out gap) | seconds |")
+    print("| --- | --- | --- | --- | --- |", flush=True)
+    for less in options.less:
+        target = Target(macs=1 - less)
+        plan = Plan(criterion=options.criterion, target=target, round_to=1, seed=options.seed)
+        removed = resolve(loaded, analysis, plan, data)[1].removed
+        pruned = cut_network(loaded.model, table, removed)
+        minutes = options.minutes * (options.threads if options.cpu_minutes else 1)
+        settings = RepairSettings(parse_steps(options.steps), minutes=minutes, seed=options.seed)
+        start = time.perf_counter()
+        result = repair(
+            loaded.model,
+            pruned,
+            table,
+            removed,
+            data,
+            settings,
+            classes=facts.classes,
+            task=facts.task,
+            clock=time.process_time if options.cpu_minutes else time.monotonic,
+        )
+        seconds = time.perf_counter() - start
+        before, after = accuracy(pruned), accuracy(result.model)
+        steps = ", ".join(
+            f"{s.step} {s.before.gap:.2f} → {s.after.gap:.2f}{'' if s.kept else ' (not kept)'}"
+            for s in result.steps
+        )
+        reached = compute_widths(table, removed).macs / sum(b.macs for b in table.blocks) - 1
+        cells = (
+            f"{reached:+.1%}",
+            f"{before:.4f} ({before / unpruned:.1%})",
+            f"{after:.4f} ({after / unpruned:.1%})",
+            steps,
+            f"{seconds:.0f}",
+        )
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
