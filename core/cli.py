@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import platformdirs
 
-from core.commands import GROUPS, Command, Group
+from core.commands import GROUPS, Command, Group, steps
 from core.commands.options import (
     add_data,
     add_repair,
@@ -107,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     prune.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
     prune.add_argument("-o", "--output", required=True, metavar="OUT.pt")
     prune.add_argument("--events", action="store_true", help="print progress as JSON lines")
+    steps.add_options(prune)
     add_data(predict, "for ranking by its training images")
     add_data(prune, "for ranking by its training images and for repair")
     add_repair(prune)
@@ -234,6 +235,8 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.render import pruned_text
 
     plan = read_plan(options.plan)
+    if plan.strategy == "one_by_one":
+        return steps.prune_steps(options, plan)
     show = shown_progress(options)
     show(0.0, "Opening the model")
     loaded = load(options.model)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import UserError
-from core.pipeline import analyse, score
+from core.pipeline import Pruned, analyse, score
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.plan.widths import compute_widths
 from core.progress import Progress, Span, silent
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.checkpoint import Loaded
     from core.data.stream import DataSettings
+    from core.graph.table import ChannelTable
     from core.plan.resolve import Scores
+    from core.tune.one_by_one import AfterStep, Run
     from core.tune.sensitivity import Sensitivity
 
 RANKING = "fisher"
@@ -118,3 +122,183 @@ def _checked(ratios: Sequence[float]) -> Sequence[float]:
                 "Give ratios above 0 and up to 1, for example 0.25,0.5,0.75,0.9.",
             )
     return ratios
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """Outcome of a run of one by one.
+
+    Attributes
+    ----------
+    pruned : Pruned
+        The last network accepted, with a plan that replays it.
+    steps : tuple of dict
+        Every step tried, in order.
+    baseline : dict
+        The unpruned network's figures.
+    folder : Path
+        Where the steps are kept.
+    """
+
+    pruned: Pruned
+    steps: tuple[dict[str, Any], ...]
+    baseline: dict[str, Any]
+    folder: Path
+
+
+def prune_one_by_one(
+    loaded: Loaded,
+    plan: Plan,
+    data: DataSettings,
+    output: str | Path,
+    *,
+    folder: str | Path | None = None,
+    from_step: int | None = None,
+    after_step: AfterStep | None = None,
+    after_name: str = "",
+    cache: bool = True,
+    progress: Progress = silent,
+) -> OneByOne:
+    """Prune entry by entry, each measured, and taken back where it loses too much.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        Left as it is.
+    plan : Plan
+        Its selection is tried in order; with a target and no selection, blocks are, in order of
+        the least measured harm, until it is met. ``max_loss`` is the share of the unpruned
+        mAP50-95 that may go in all, 0.05 by default.
+    data : DataSettings
+        Its split is evaluated after every step.
+    output : path
+        A ``.pt`` file for the last network accepted.
+    folder : path, optional
+        Of the steps; beside the output by default. A run in it is gone on with.
+    from_step : int, optional
+        Start from that step's network.
+    after_step : callable, optional
+        Repairs or tunes each network before it is evaluated; named by ``after_name``.
+    progress : Progress
+        Handed every step tried; may cancel, and the steps are kept.
+
+    Raises
+    ------
+    UserError
+        For a plan or data that does not fit, or when no step stayed within the loss allowed.
+    """
+    from core.tune.journal import Journal
+    from core.tune.one_by_one import LOG
+    from core.tune.order import entries_for_target, entries_given
+
+    output = Path(output)
+    folder = Path(folder) if folder else output.with_name(f"{output.stem}-steps")
+    _check_one_by_one(loaded, plan, output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Journal(folder / LOG, "steps") as journal:
+        run = _run(loaded, plan, data, folder, after_step, after_name, cache)
+
+        def entries(run: Run) -> Any:
+            if plan.selection or plan.target is None:
+                return entries_given(plan)
+            table = run.resolver.table
+            scores = run.rank(loaded.model, table, Span(progress, 0.0, 0.05))
+            part = Span(progress, 0.0, 0.05, "Measuring each block: ")
+            return entries_for_target(run, plan.target, journal, scores, part)
+
+        last = run.go(journal, entries, progress, from_step)
+        if not last.removed.any():
+            raise UserError(
+                f"No step kept {1 - run.limit:.1%} of the unpruned accuracy.",
+                f"The steps tried are in {folder}; allow more loss (max_loss), or smaller ratios.",
+            )
+        pruned = _finish(run, last, output, changed=after_step is not None)
+    progress(1.0, "Done")
+    return OneByOne(pruned, tuple(run.steps), run.base, folder)
+
+
+def _check_one_by_one(loaded: Loaded, plan: Plan, output: Path) -> None:
+    if plan.model_sha256 not in (None, loaded.facts.sha256):
+        raise UserError(
+            "The plan was made for another model file (its SHA-256 differs).",
+            "Open that model, or remove model_sha256 from the plan to use it here.",
+        )
+    if not plan.selection and plan.target is None:
+        raise UserError(
+            "The plan selects nothing.", "Name at least one block or layer with a ratio."
+        )
+    if plan.target is not None and plan.target.latency_ms is not None:
+        raise UserError(
+            "One by one cannot aim at milliseconds.", 'Give the target as "macs" or "params".'
+        )
+    if output.suffix.lower() != ".pt":
+        raise UserError(
+            f"{output} does not end in .pt.", "Checkpoints must, or nothing opens them."
+        )
+    if not output.parent.is_dir():
+        raise UserError(f"There is no folder {output.parent}.", "Make it, or choose another.")
+
+
+def _run(
+    loaded: Loaded,
+    plan: Plan,
+    data: DataSettings,
+    folder: Path,
+    after_step: AfterStep | None,
+    after_name: str,
+    cache: bool,
+) -> Run:
+    from core.choose.ranking import Ranker
+    from core.data.validation import Validation
+    from core.pipeline import load
+    from core.tune.one_by_one import Run
+    from core.tune.sensitivity import scan_settings
+
+    facts = loaded.facts
+    resolver = Resolver(analyse(loaded, cache=cache).table)
+    Resolver.resolve(
+        resolver,
+        plan.model_copy(update={"target": None, "strategy": "structural"}),
+        np.zeros(resolver.table.atom_count),
+    )  # names that are not there are refused before anything is measured
+    validation = Validation(loaded.model, data, facts.classes, facts.task)
+    ranked = replace(data, split="train", images=RANKING_IMAGES)
+    ranker = Ranker(loaded, plan, ranked, cache=cache)
+
+    def rank(model: nn.Module, table: ChannelTable, report: Progress) -> Scores:
+        return ranker.rank(model, table, report).scores
+
+    settings = scan_settings(validation, facts.sha256, plan, _ranking(plan, data))
+    settings |= {"plan": plan.to_json(), "after_step": after_name}
+    return Run(
+        loaded,
+        resolver,
+        plan,
+        validation,
+        rank,
+        lambda path: load(path).model,
+        folder,
+        settings,
+        after_step,
+    )
+
+
+def _finish(run: Run, last: Any, output: Path, *, changed: bool) -> Pruned:
+    """Prove the whole removal and save it; weights changed on the way prove each step instead."""
+    from core.plan.predict import predict_plan
+    from core.plan.resolve import Resolution
+    from core.prune.verify import verify_networks
+
+    table = run.resolver.table
+    prediction = predict_plan(table, Resolution(last.removed, (), ()))
+    proof = last.proof
+    if not changed:
+        proof = verify_networks(run.loaded.model, last.model, table, last.removed)
+    actual = sum(p.numel() for p in last.model.parameters())
+    if not proof.passed or actual != prediction.after.parameters:
+        raise RuntimeError(
+            f"The pruned network differs from the masked original (relative error "
+            f"{proof.relative_error:.1e}); it was not saved."
+        )
+    plan = run.save(last.model, output, last.removed, prediction, proof)
+    return Pruned(last.model, plan, prediction, proof, output)

@@ -218,8 +218,8 @@ def _check_plan(analysis: Analysis, plan: Plan) -> None:
         )
     if plan.strategy == "one_by_one":
         raise UserError(
-            "The strategy one_by_one evaluates after every layer, which this version cannot yet.",
-            "Use structural or all_at_once.",
+            "The strategy one_by_one evaluates after every step, which needs labelled images.",
+            "Give them (--data; in Python, core.measure.prune_one_by_one), or plan structural.",
         )
     if not plan.selection and plan.target is None:
         raise UserError(

@@ -28,5 +28,10 @@ class Group(Protocol):
         """Add the parsers of the group's commands."""
 
 
-GROUPS = ("core.commands.accuracy", "core.commands.choosing", "core.commands.latency")
+GROUPS = (
+    "core.commands.accuracy",
+    "core.commands.choosing",
+    "core.commands.steps",
+    "core.commands.latency",
+)
 """The groups, by module."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
@@ -57,4 +59,39 @@ def scan_sensitivity(models: Models, args: Args, progress: Progress) -> dict[str
     return {**result.to_json(), "output": args.get("output")}
 
 
-JOBS: Mapping[str, Job] = {"evaluate": evaluate_model, "sensitivity": scan_sensitivity}
+def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Prune step by step, each measured; every step tried is a partial result."""
+    from core.measure import prune_one_by_one
+    from core.plan.schema import parse_plan
+
+    started = time.monotonic()
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    result = prune_one_by_one(
+        loaded,
+        parse_plan(args["plan"]),
+        labelled(args),
+        str(args["output"]),
+        folder=args.get("folder") or None,
+        from_step=args.get("from_step"),
+        progress=progress,
+    )
+    pruned = result.pruned
+    return {
+        **pruned.prediction.to_json(),
+        "verification": pruned.verification.to_json(),
+        "output": str(pruned.output),
+        "output_size": Path(str(pruned.output)).stat().st_size,
+        "plan": pruned.plan.to_json(),
+        "seconds": time.monotonic() - started,
+        "baseline": result.baseline,
+        "steps": list(result.steps),
+        "folder": str(result.folder),
+    }
+
+
+JOBS: Mapping[str, Job] = {
+    "evaluate": evaluate_model,
+    "sensitivity": scan_sensitivity,
+    "one_by_one": one_by_one,
+}
