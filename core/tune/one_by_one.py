@@ -235,10 +235,12 @@ class Run:
         progress: Progress,
     ) -> dict[str, Any]:
         number = 1 + max((r["step"] for r in journal.records if "step" in r), default=0)
+        progress(0.1, "Removing channels")
         model, proof = self._cut(removed)
         if self.after_step is not None:
             progress(0.2, "Repairing")
             model = self.after_step(model)
+        progress(0.3, "Evaluating")
         accuracy = self.validation.evaluate(model, Span(progress, 0.3, 0.9))
         prediction = predict_plan(self.resolver.table, Resolution(removed, (), ()))
         name = f"step-{number:03d}.pt"
