@@ -26,7 +26,7 @@ def _window(arguments: list[str]) -> int:
 
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
     **dict.fromkeys(("inspect", "predict", "why", "prune", "verify"), _command_line),
-    **dict.fromkeys(("suggest", "sensitivity", "evaluate"), _command_line),
+    **dict.fromkeys(("suggest", "sensitivity", "evaluate", "steps"), _command_line),
     **dict.fromkeys(("latency", "latency-table"), _command_line),
     "engine": _engine,
 }
