@@ -1,43 +1,108 @@
-"""Accuracy after pruning, for every criterion: the table of docs/accuracy.md.
+"""Accuracy after pruning, for every criterion and allocation: the table of docs/accuracy.md.
 
     python scripts/accuracy.py ../shared/data/yolov8n-coco.pt ../shared/data/coco128/coco128.yaml
 
 Scores come from the train split only, figures from the val split; no weight is changed. The
-dataset is only read. Criteria that need data are renewed in rounds and allocated by cost; those
-that need none are shown both ways, by cost from one ranking and by one ratio for all.
+dataset is only read. Every figure is kept in a file of JSON lines as soon as it is measured: run
+the same command again after an interruption, and it goes on. With ``--torch-pruning``, its best
+settings are measured in the same run (its own tracer needs C2f rewritten first).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 import core
 from core.data.evaluate import evaluate
-from core.data.stream import DataSettings, Stream
+from core.data.stream import ALL, DataSettings, Stream
 from core.errors import UserError
-from core.plan.resolve import Resolver
+from core.pipeline import resolve
 from core.plan.schema import Plan, Target
-from core.plan.target import meet_target
 from core.plan.widths import compute_widths
-from core.prune.criteria import CRITERIA, DATA_CRITERIA, score_atoms
-from core.prune.rank import rank_to_target
+from core.prune.criteria import CRITERIA, DATA_CRITERIA
 from core.prune.surgery import cut_network
 
-STEPS = (0.9, 0.8, 0.7)
-ROUNDS_PER_STEP = 3
+STEPS = (0.9, 0.8, 0.7, 0.5)
+ALLOCATIONS = ("cost", "global", "isomorphic", "uniform")
+REPRESENTATIVES = ("medoid", "weight", "gamma")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to choose what goes."""
+
+    criterion: str
+    allocation: str
+    representative: str = ""
+
+    @property
+    def name(self) -> str:
+        return (
+            f"{self.criterion} ({self.representative})" if self.representative else self.criterion
+        )
+
+    def plan(self, step: float, options: argparse.Namespace) -> Plan:
+        return Plan(
+            criterion=self.criterion,
+            allocation=self.allocation,
+            representative=self.representative or "medoid",
+            round_to=options.round_to,
+            seed=options.seed,
+            target=Target(macs=step),
+        )
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    for criterion in (*DATA_CRITERIA, *CRITERIA):
+        if options.only and criterion not in options.only:
+            continue
+        for allocation in options.allocations:
+            if criterion == "separability":
+                for representative in REPRESENTATIVES:
+                    yield Row(criterion, allocation, representative)
+            else:
+                yield Row(criterion, allocation)
+
+
+class Results:
+    """Figures measured so far, by what was measured; each is on disk before the next begins."""
+
+    def __init__(self, path: Path, settings: dict) -> None:
+        self.path, self.settings = path, settings
+        self.known: dict[str, dict] = {}
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                    self.known[entry["key"]] = entry
+                except (ValueError, KeyError):
+                    continue  # the line an interruption tore
+
+    def get(self, what: dict, measure) -> dict:
+        """Return the figures of something, measured only where they are not known."""
+        key = json.dumps({**self.settings, **what}, sort_keys=True)
+        if key not in self.known:
+            self.known[key] = {"key": key, **measure()}
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(("\n" if self._torn() else "") + json.dumps(self.known[key]) + "\n")
+        return self.known[key]
+
+    def _torn(self) -> bool:
+        """Whether an interruption left a line without its end."""
+        return not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size > 0
 
 
 class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
         self.loaded = core.load(options.model)
-        self.table = core.analyse(self.loaded).table
-        self.resolver = Resolver(self.table)
+        self.analysis = core.analyse(self.loaded)
         self.data = DataSettings(
             Path(options.data),
             images=options.images,
@@ -45,90 +110,109 @@ class Bench:
             image_size=options.size,
             device=options.device,
         )
-        self.classes = self.loaded.facts.classes
-        self.stream = Stream(self.data, self.loaded.facts.task, self.classes)
-        self.plan = Plan(round_to=options.round_to, seed=options.seed)
-        self.whole = self.macs(np.zeros(self.table.atom_count, bool))
-        self.unpruned = self.accuracy(self.loaded.model)
-
-    def macs(self, removed: np.ndarray) -> int:
-        return compute_widths(self.table, removed).macs
+        facts = self.loaded.facts
+        images = Stream(self.data, facts.task, facts.classes)
+        settings = {
+            "model": facts.sha256,
+            "train": images.fingerprint(),
+            "images": len(images),
+            "val": options.val_images or "all",
+            "size": options.size,
+            "seed": options.seed,
+            "round_to": options.round_to,
+        }
+        self.results = Results(Path(options.results), settings)
+        self.unpruned = self.results.get({"row": "unpruned"}, self._unpruned)["map50_95"]
 
     def accuracy(self, model) -> float:
-        settings = replace(self.data, split="val", images=10**9)
-        return evaluate(model, settings, self.classes).map50_95
+        facts = self.loaded.facts
+        settings = replace(self.data, split="val", images=self.options.val_images or ALL)
+        return evaluate(model, settings, facts.classes, facts.task).map50_95
 
-    def score(self, criterion: str):
-        def rate(model, table, progress):
-            return score_atoms(model, table, criterion, self.data.seed, self.stream, progress)
+    def _unpruned(self) -> dict:
+        return {"map50_95": self.accuracy(self.loaded.model)}
 
-        return rate
+    def measure(self, row: Row, step: float) -> dict:
+        """Prune as anyone would who asks for this target; scores of earlier steps are known."""
+        table, start = self.analysis.table, time.perf_counter()
+        try:
+            plan = row.plan(step, self.options)
+            removed = resolve(self.loaded, self.analysis, plan, self.data)[1].removed
+        except UserError as error:
+            return {"refused": error.message}
+        seconds = time.perf_counter() - start
+        whole, now = (compute_widths(table, mask).macs for mask in (removed & False, removed))
+        figure = self.accuracy(cut_network(self.loaded.model, table, removed))
+        return {"map50_95": figure, "macs": now / whole, "seconds": seconds}
 
-    def by_cost(self, criterion: str) -> tuple[list[np.ndarray], float]:
-        """Return the removals at every step along one descent, and its seconds."""
-        plan = self.plan.model_copy(update={"target": Target(macs=STEPS[-1])})
-        masks: list[np.ndarray] = []
-        start = time.perf_counter()
-        rank_to_target(
-            self.loaded.model,
-            self.resolver,
-            plan,
-            self.score(criterion),
-            rounds=len(STEPS) * ROUNDS_PER_STEP,
-            watch=masks.append,
-        )
-        return masks[ROUNDS_PER_STEP - 1 :: ROUNDS_PER_STEP], time.perf_counter() - start
+    def line(self, name: str, way: str, cells: list[dict]) -> str:
+        texts, seconds = [], 0.0
+        for step, cell in zip(STEPS, cells, strict=True):
+            if "refused" in cell:
+                texts.append("not reached")
+                continue
+            figure = cell["map50_95"]
+            change = f"{cell['macs'] - 1:+.1%}".replace("-", "−")
+            texts.append(f"{figure:.4f} ({figure / self.unpruned:.1%} at {change})")
+            seconds += cell["seconds"] if step >= 0.7 else 0.0
+        return f"| `{name}` | {way} | {' | '.join(texts)} | {seconds:.0f} s |"
 
-    def by_ratio(self, criterion: str) -> tuple[list[np.ndarray], float]:
-        start = time.perf_counter()
-        scores = score_atoms(self.loaded.model, self.table, criterion, self.data.seed)
-        masks = []
-        for step in STEPS:
-            plan = self.plan.model_copy(update={"target": Target(macs=step)})
-            chosen = meet_target(self.resolver, plan, scores)
-            masks.append(self.resolver.resolve(chosen, scores).removed)
-        return masks, time.perf_counter() - start
-
-    def row(self, name: str, way: str, masks: list[np.ndarray], seconds: float) -> str:
+    def show(self, row: Row) -> None:
         cells = []
-        for removed in masks:
-            figure = self.accuracy(cut_network(self.loaded.model, self.table, removed))
-            share = self.macs(removed) / self.whole - 1
-            cells.append(f"{figure:.4f} ({figure / self.unpruned:.1%} at {share:+.1%})")
-        return f"| `{name}` | {way} | {' | '.join(cells)} | {seconds:.0f} s |"
+        for step in STEPS:
+            what = {"row": row.name, "allocation": row.allocation, "step": step}
+            cells.append(self.results.get(what, lambda s=step: self.measure(row, s)))
+        print(self.line(row.name, row.allocation, cells), flush=True)
+
+    def show_torch_pruning(self) -> None:
+        from tests.benchmarks.torch_pruning_accuracy import WAYS, Peer
+
+        peer = Peer(self.loaded, self.data)
+        for name, way in WAYS.items():
+            cells = []
+            for step in STEPS:
+
+                def measure(step: float = step, way: dict = way) -> dict:
+                    model, macs, seconds = peer.prune(way, step)
+                    return {"map50_95": self.accuracy(model), "macs": macs, "seconds": seconds}
+
+                cells.append(self.results.get({"row": name, "step": step}, measure))
+            print(self.line(name, "Torch-Pruning", cells), flush=True)
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("data")
     parser.add_argument("--images", type=int, default=96)
+    parser.add_argument("--val-images", type=int, help="all of them by default")
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--round-to", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="*", help="criteria; all of them by default")
-    options = parser.parse_args()
+    parser.add_argument("--allocations", nargs="*", default=ALLOCATIONS, choices=ALLOCATIONS)
+    parser.add_argument("--torch-pruning", action="store_true", help="measure its best, too")
+    parser.add_argument("--results", default="accuracy.jsonl", help="where figures are kept")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
     import torch
 
     torch.set_num_threads(options.threads)
     bench = Bench(options)
     print(f"Unpruned: {bench.unpruned:.4f} mAP50-95 on val at {options.size} px; round_to")
-    print(f"{options.round_to}, {len(bench.stream)} training images, {options.threads} thread(s)\n")
-    print("| criterion | allocation | −10 % | −20 % | −30 % | time to −30 % |")
-    print("| --- | --- | --- | --- | --- | --- |", flush=True)
-    for name in (*DATA_CRITERIA, *CRITERIA):
-        if options.only and name not in options.only:
-            continue
-        ways = {"by cost": bench.by_cost}
-        if name in CRITERIA:
-            ways["one ratio"] = bench.by_ratio
-        for way, find in ways.items():
-            try:
-                print(bench.row(name, way, *find(name)), flush=True)
-            except UserError as error:
-                print(f"| `{name}` | {way} | {error.message} | | | |", flush=True)
+    print(f"{options.round_to}, {options.images} training images, {options.threads} thread(s)\n")
+    heads = " | ".join(f"−{1 - step:.0%}".replace("%", " %") for step in STEPS)
+    print(f"| criterion | allocation | {heads} | time to −30 % |")
+    print("| --- | --- |" + " --- |" * (len(STEPS) + 1), flush=True)
+    for row in rows(options):
+        bench.show(row)
+    if options.torch_pruning:
+        bench.show_torch_pruning()
 
 
 if __name__ == "__main__":
