@@ -20,6 +20,8 @@ from core.data.source import Source, read_source
 from core.errors import UserError
 
 Batch = dict[str, Any]
+KEEP = 1 << 28
+"""Bytes of decoded images that a stream holds: some 870 at 320 px."""
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 """Tasks whose labels can be read: beside their images, or by the folders they lie in."""
 ALL = 1 << 30
@@ -77,7 +79,10 @@ class DataSettings:
 
 
 class Stream:
-    """Batches of images and labels, read again from disk on every pass.
+    """Batches of images and labels; the same on every pass.
+
+    Images are kept as they were decoded while they fit in ``KEEP`` bytes, and read again from disk
+    on every pass beyond that.
 
     Parameters
     ----------
@@ -107,6 +112,8 @@ class Stream:
         self.settings = settings
         source = read_source(settings.path, settings.split, classes)
         self.dataset, self.skipped = open_dataset(source, settings, task)
+        self._items: dict[int, Mapping[str, Any]] = {}
+        self._room = KEEP
         if not any(len(label["cls"]) for label in self.dataset.labels):
             raise UserError(
                 f"None of the {len(self.dataset)} images of {settings.path} has a labelled object.",
@@ -133,7 +140,7 @@ class Stream:
         size = size or self.settings.batch
         device = self.settings.pick_device()
         for start in range(0, len(self.dataset), size):
-            items = [self.dataset[n] for n in range(start, min(start + size, len(self.dataset)))]
+            items = [self._item(n) for n in range(start, min(start + size, len(self.dataset)))]
             batch: Batch = self.dataset.collate_fn(items)
             for key, value in batch.items():
                 if isinstance(value, Tensor):
@@ -141,6 +148,19 @@ class Stream:
             whole = not batch["img"].is_floating_point()
             batch["img"] = batch["img"].float() / (255 if whole else 1)
             yield batch
+
+    def _item(self, number: int) -> dict[str, Any]:
+        """Return one image with its labels, which whoever collates them may change."""
+        item = self._items.get(number)
+        if item is None:
+            item = self.dataset[number]
+            self._room -= item["img"].nbytes
+            if self._room >= 0:
+                self._items[number] = item
+        return {
+            key: value.clone() if isinstance(value, Tensor) and key != "img" else value
+            for key, value in item.items()
+        }
 
 
 def open_dataset(

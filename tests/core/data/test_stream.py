@@ -47,10 +47,17 @@ def test_same_seed_same_images(data: Path) -> None:
     assert len(drawn) > 1
 
 
-def test_passes_are_the_same(data: Path) -> None:
+@pytest.mark.parametrize("room", [1 << 28, 20_000, 0])
+def test_passes_are_the_same(data: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """Whether all images fit in memory, one, or none; and in batches of any size."""
+    monkeypatch.setattr("core.data.stream.KEEP", room)
     source = stream(data)
-    first, again = (torch.cat([b["img"] for b in source.batches()]) for _ in range(2))
-    assert torch.equal(first, again)
+    first, again, single = (list(source.batches(size)) for size in (None, None, 1))
+    for key in ("img", "cls", "bboxes", "batch_idx"):
+        for one, two in zip(first, again, strict=True):
+            assert torch.equal(one[key], two[key])
+    assert torch.equal(torch.cat([b["img"] for b in first]), torch.cat([b["img"] for b in single]))
+    assert all((b["batch_idx"] == 0).all() for b in single)
 
 
 def test_nothing_is_written_beside_the_data(data: Path) -> None:
