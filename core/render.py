@@ -130,6 +130,7 @@ def prediction_text(prediction: Prediction) -> str:
         if blocked.nearest:
             nearest = ", ".join(str(entry.to_json()) for entry in blocked.nearest)
             lines.append(f"         nearest that works: {nearest}")
+    lines += skipped_text(prediction.skipped)
     return "\n".join(lines).rstrip()
 
 
@@ -141,6 +142,13 @@ def change_text(name: str, before: int, after: int) -> str:
 
 def _widths(before: int, after: int) -> str:
     return str(before) if before == after else f"{before} → {after}"
+
+
+def skipped_text(skipped: int) -> list[str]:
+    """Say how many images could not be read; nothing when all could."""
+    if not skipped:
+        return []
+    return [f"{skipped} of the images could not be read and were left out of the ranking."]
 
 
 def pruned_text(result: Pruned) -> str:
@@ -158,6 +166,7 @@ def pruned_text(result: Pruned) -> str:
     if result.repaired is not None:
         lines += repair_lines(result.repaired)
     lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
+    lines += skipped_text(result.prediction.skipped)
     lines.append(
         "Accuracy falls until the network is fine-tuned; train() of Ultralytics would rebuild the "
         "full network (see the README)."

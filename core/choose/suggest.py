@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from core.choose.front import Alternative, Descent, front_of
 from core.choose.ranking import Ranker, Ranking
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.plan.allocate import ORDERS, Allocator, explicit_plan
+from core.plan.allocate import BEST, ORDERS, Allocator, explicit_plan
 from core.plan.cost import CostModel, Goal
 from core.plan.resolve import Resolution, Resolver, Scores
 from core.plan.schema import Plan
@@ -68,13 +68,6 @@ class Suggestion:
         }
 
 
-def allocated(plan: Plan, looks_at_images: bool) -> Plan:
-    """Return the plan with ``auto`` replaced by the allocation that measured best."""
-    if plan.allocation != "auto":
-        return plan
-    return plan.model_copy(update={"allocation": "cost" if looks_at_images else "uniform"})
-
-
 class Chooser:
     """Turns one plan into atoms to remove.
 
@@ -91,7 +84,8 @@ class Chooser:
         self, ranker: Ranker, table: ChannelTable, plan: Plan, cost: CostModel | None = None
     ) -> None:
         self.ranker, self.table, self.cost, self.asked = ranker, table, cost, plan
-        self.plan = allocated(plan, ranker.looks_at_images)
+        best = {"allocation": BEST} if plan.allocation == "auto" else {}
+        self.plan = plan.model_copy(update=best)
         self.resolver = Resolver(table)
         self.first: Ranking | None = None
         self.descent = Descent(table)
@@ -117,7 +111,7 @@ class Chooser:
             scores = self._rank_whole(progress).scores
             plan = meet_target(self.resolver, plan, scores, self.cost)
         found = plan.model_copy(update={"allocation": self.asked.allocation})
-        return found, self.resolver.resolve(plan, scores)
+        return found, replace(self.resolver.resolve(plan, scores), skipped=self.ranker.skipped)
 
     def _in_rounds(self) -> bool:
         return self.ranker.looks_at_images and self.plan.allocation in ORDERS

@@ -47,7 +47,7 @@ def _write(stream: Any, text: str) -> None:
 
 def suggestion_text(found: Suggestion, output: str | None) -> str:
     """Describe a suggestion and its alternatives."""
-    from core.render import change_text, table
+    from core.render import change_text, skipped_text, table
 
     rows = [
         [f"{other.macs:.1%}", f"{other.params:.1%}", f"{other.score:.4g}"] for other in found.front
@@ -58,8 +58,7 @@ def suggestion_text(found: Suggestion, output: str | None) -> str:
         "",
         table(["multiply-adds", "parameters", "predicted cost"], rows, "rrr"),
     ]
-    if found.skipped:
-        lines += ["", f"{found.skipped} of the images could not be read and were left out."]
+    lines += skipped_text(found.skipped)
     if output:
         lines += ["", f"saved as {output}"]
     return "\n".join(lines)

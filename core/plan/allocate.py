@@ -84,6 +84,9 @@ ORDERS: Mapping[str, tuple[Order, bool]] = {
 }
 """Orders by name, and whether the value changes while units go."""
 
+BEST = "cost"
+"""What ``auto`` stands for: it kept most with every criterion it was measured with."""
+
 
 class Allocator:
     """Removes units from one network, the least in its order first.
@@ -93,7 +96,7 @@ class Allocator:
     resolver : Resolver
     plan : Plan
         Its locks, rounding, floor (``minimum_channels``), selection (an empty one means every
-        block) and allocation hold; an allocation that is none of ``ORDERS`` counts as ``cost``.
+        block) and allocation hold; an allocation that is none of ``ORDERS`` counts as ``BEST``.
     floor : float
         Share of its outputs that every layer keeps.
     only : bool array, shape (atoms,), optional
@@ -159,7 +162,7 @@ class Allocator:
         count = len(units.sizes)
         if not count:
             return removed
-        order, changes = ORDERS.get(self.plan.allocation, ORDERS["cost"])
+        order, changes = ORDERS.get(self.plan.allocation, ORDERS[BEST])
         state = Savings(goal.model, units.label, removed, self.least)
         value = np.zeros(0) if changes else order(units, np.ones(count))
         lowest = goal.amount * (1 - TOLERANCE)

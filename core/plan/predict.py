@@ -55,6 +55,8 @@ class Prediction:
     blocked : tuple of Blocked
     latency_ms : pair of float, or None
         Milliseconds before and after, by a latency table; None without one.
+    skipped : int
+        Images that could not be read, where images were ranked by.
     """
 
     before: Widths
@@ -63,6 +65,7 @@ class Prediction:
     naive_conflicts: tuple[Conflict, ...]
     blocked: tuple[Blocked, ...]
     latency_ms: tuple[float, float] | None = None
+    skipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -72,6 +75,7 @@ class Prediction:
             "layers": [layer.to_json() for layer in self.layers],
             "naive_conflicts": [conflict.to_json() for conflict in self.naive_conflicts],
             "blocked": [blocked.to_json() for blocked in self.blocked],
+            "skipped": self.skipped,
         }
 
     def _figures(self, widths: Widths, side: int) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def predict_plan(
         naive_conflicts=naive_conflicts(table, resolution),
         blocked=resolution.blocked,
         latency_ms=None if clock is None else (clock.ms(nothing), clock.ms(resolution.removed)),
+        skipped=resolution.skipped,
     )
 
 

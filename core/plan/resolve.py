@@ -33,11 +33,14 @@ class Resolution:
     selected : tuple of int
         Layers whose own outputs the person asked to cut, in order of execution.
     blocked : tuple of Blocked
+    skipped : int
+        Images that could not be read, where images were ranked by.
     """
 
     removed: Mask
     selected: tuple[int, ...]
     blocked: tuple[Blocked, ...]
+    skipped: int = 0
 
 
 class Resolver:

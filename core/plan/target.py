@@ -22,7 +22,7 @@ def meet_target(
     plan : Plan
         Its allocation decides: ``uniform`` gives one ratio to all it selects (an empty selection
         means every block), ``ratios`` multiplies the ratios given by one factor, the others rank
-        over the whole network. ``auto`` counts as ``uniform``.
+        over the whole network. ``auto`` is ``core.plan.allocate.BEST``.
     scores : float array, shape (atoms,)
     model : CostModel, optional
         For a target in milliseconds.
@@ -35,7 +35,7 @@ def meet_target(
     if plan.target is None:
         return plan
     goal = Goal.of(resolver.table, plan.target, model=model)
-    if plan.allocation in ORDERS:
+    if plan.allocation in ORDERS or plan.allocation == "auto":
         allocator = Allocator(resolver, plan, FLOOR)
         removed = allocator.reduce(allocator.start(), scores, goal)
         check_reached(resolver.table, removed, goal)

@@ -14,9 +14,10 @@ from core.choose.score_cache import read_scores
 from core.cli import main
 from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
-from core.pipeline import analyse, load, resolve, suggest
+from core.pipeline import analyse, load, predict, resolve, suggest
 from core.plan.schema import Entry, Plan, Target
 from core.plan.widths import compute_widths
+from core.render import prediction_text
 from tests.core.images import make_dataset
 
 
@@ -93,6 +94,9 @@ def test_skipped_images_are_counted(loaded, data) -> None:
     settings = DataSettings(data.path, images=6, image_size=64, device="cpu")
     assert suggest(loaded, plan(criterion="fisher"), settings).skipped == 1
     assert suggest(loaded, plan(criterion="fisher"), settings).skipped == 1, "from the cache too"
+    prediction = predict(loaded, plan(criterion="fisher"), data=settings)
+    assert prediction.to_json()["skipped"] == 1
+    assert "1 of the images could not be read" in prediction_text(prediction)
 
 
 def test_a_suggestion_that_removes_nothing_is_refused(loaded) -> None:

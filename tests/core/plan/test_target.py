@@ -87,7 +87,7 @@ def check_constraints(family: str, plan: Plan, removed: Mask) -> None:
     assert not removed[~resolver.free_atoms(plan)].any(), "a fixed or locked channel was removed"
     for pieces in resolver.axes.pieces:
         assert len({piece.gone(removed) for piece in pieces}) == 1
-    over_network = plan.allocation in ("global", "isomorphic", "cost")
+    over_network = plan.allocation not in ("ratios", "uniform")
     for number, layer in enumerate(table.layers):
         total, kept = int(table.out_counts[number]), int(widths.outputs[number])
         floor = max(np.ceil(0.2 * total - 1e-9) if over_network else 0, plan.minimum_channels)
@@ -107,7 +107,7 @@ def test_targets_are_met(family: str, allocation: str) -> None:
 
 @pytest.mark.parametrize("target", [0.9, 0.62, 0.5])
 def test_rounding_in_eights_meets_targets_between_its_steps(target: float) -> None:
-    plan = Plan(round_to=8, target=Target(macs=target))
+    plan = Plan(round_to=8, target=Target(macs=target), allocation="uniform")
     removed = removal("yolov8n", plan, random_scores("yolov8n", 1))
     goal = Goal.of(table_of("yolov8n"), plan.target)
     assert goal.model.cost(removed) == pytest.approx(goal.amount, rel=0.01)
