@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.graph.table import ChannelTable
 
 if TYPE_CHECKING:
+    from core.plan.latency import LatencyTable
     from core.plan.resolve import Resolution
     from core.plan.schema import Plan
     from core.plan.widths import Widths
@@ -70,12 +71,19 @@ class Predictor:
     Parameters
     ----------
     table : ChannelTable
+    latency : LatencyTable, optional
+        Of that network on this machine; ``milliseconds`` then tells times, and a rounding left
+        open takes its steps, as in the engine.
     """
 
-    def __init__(self, table: ChannelTable) -> None:
+    def __init__(self, table: ChannelTable, latency: LatencyTable | None = None) -> None:
+        from core.plan.latency import Clock
         from core.plan.resolve import Resolver
         from core.plan.widths import compute_widths
 
+        fits = latency is not None and len(latency.layer_grid) == len(table.layers)
+        self.latency = latency if fits else None
+        self._clock = None if self.latency is None else Clock(self.latency, table)
         self.table = table
         self.resolver = Resolver(table)
         self.nothing = np.zeros(table.atom_count, bool)
@@ -107,9 +115,12 @@ class Predictor:
 
     def predict(self, plan: Plan, scores: NDArray[np.float64]) -> Prediction:
         """Predict a plan; one that cannot be resolved changes nothing and says why."""
+        from core.plan.latency_cost import rounded
         from core.plan.resolve import Resolution
         from core.plan.widths import compute_widths
 
+        if plan.round_to == "auto":
+            plan = rounded(plan, self.latency)
         refusal = None
         resolution = Resolution(self.nothing, (), ())
         if plan.selection:
@@ -119,6 +130,12 @@ class Predictor:
                 refusal = error
         after = compute_widths(self.table, resolution.removed)
         return self._prediction(plan, resolution, after, refusal)
+
+    def milliseconds(self, removed: NDArray[np.bool_] | None = None) -> float | None:
+        """Time of the network without some atoms, or whole; None without a latency table."""
+        if self._clock is None:
+            return None
+        return self._clock.ms(self.nothing if removed is None else removed)
 
     def _prediction(
         self, plan: Plan, resolution: Resolution, after: Widths, refusal: UserError | None

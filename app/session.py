@@ -159,9 +159,11 @@ class Session(QObject):
     ) -> None:
         """Show a model, with the plan of a project or an empty one."""
         from app.prediction import Predictor
+        from core.plan.latency_files import usual_latency
         from core.plan.schema import Plan
 
-        self.model = OpenModel(path, facts, table, Predictor(table), file_size)
+        predictor = Predictor(table, usual_latency(facts.sha256, facts.image_size))
+        self.model = OpenModel(path, facts, table, predictor, file_size)
         self._plan = project.plan if project is not None else Plan()
         self.results = project.results if project is not None else ()
         self.project_path = project_path
