@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 STEPS: dict[str, tuple[str, str]] = {
@@ -31,16 +32,33 @@ def step_title(name: str) -> str:
     return STEPS[name][0] if name in STEPS else name
 
 
-def gain(report: dict[str, Any]) -> str:
-    """Say what a step did to the accuracy on images it was not fitted to."""
-    before, after = report.get("before"), report.get("after")
+def gap(report: Mapping[str, Any]) -> str:
+    """Say how far the outputs were from the original's before and after a step."""
+    before, after = _figures(report, "gap")
     if before is None or after is None:
-        return "not measured"
-    change = float(after) - float(before)
+        return "not a number"
+    return f"{before:.3g} → {after:.3g}"
+
+
+def gain(report: Mapping[str, Any]) -> str:
+    """Say what a step did to the accuracy, where the images have labels."""
+    before, after = _figures(report, "map50_95")
+    if before is None or after is None:
+        return "no labels"
+    change = after - before
     sign = "+" if change >= 0 else "−"
-    return f"{float(before):.4f} → {float(after):.4f} ({sign}{abs(change):.4f})"
+    return f"{before:.4f} → {after:.4f} ({sign}{abs(change):.4f})"
 
 
-def verdict(report: dict[str, Any]) -> str:
-    """Say whether a step was kept."""
-    return "kept" if report.get("kept") else "undone: it did not help"
+def _figures(report: Mapping[str, Any], name: str) -> tuple[float | None, float | None]:
+    before, after = ((report.get(side) or {}).get(name) for side in ("before", "after"))
+    return before, after
+
+
+def verdict(report: Mapping[str, Any]) -> str:
+    """Say whether a step was kept, and if not, why (``core.repair.judge`` decides so)."""
+    if report.get("kept"):
+        return "kept"
+    before, after = _figures(report, "gap")
+    nearer = before is not None and after is not None and after < before
+    return "undone: accuracy fell" if nearer else "undone: came no nearer"

@@ -60,7 +60,7 @@ class ResultDialog(QDialog):
         super().__init__(parent)
         self._output = str(result["output"])
         self.setWindowTitle("Pruned")
-        self.resize(720, 600)
+        self.resize(820 if result.get("repair") else 720, 640)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(10)
@@ -97,8 +97,8 @@ class ResultDialog(QDialog):
     def _repair(self, steps: list[dict[str, Any]]) -> QWidget:
         self.repairs: TableModel[Any] = TableModel(_REPAIR_COLUMNS, self)
         self.repairs.set_rows(steps)
-        view = table_view(self.repairs, "What every step of the repair gained", stretch=4)
-        height = view.verticalHeader().defaultSectionSize() * len(steps) + 30
+        view = table_view(self.repairs, "What every step of the repair gained", stretch=5)
+        height = view.verticalHeader().defaultSectionSize() * len(steps) + 34
         view.setFixedHeight(min(170, height))
         return view
 
@@ -154,7 +154,14 @@ def _figures(result: Mapping[str, Any], file_before: int | None, note: str) -> Q
 
 _REPAIR_COLUMNS: list[Column[Any]] = [
     Column("Step", lambda r: repairs.step_title(str(r["step"]))),
-    Column("Accuracy on held-out images", repairs.gain),
+    Column(
+        "Distance",
+        repairs.gap,
+        tip="Of the outputs from the original's, on images the repair was not fitted to",
+    ),
+    Column(
+        "mAP50-95", repairs.gain, tip="On the same images: few, so it wavers more than the distance"
+    ),
     Column("Verdict", repairs.verdict, colour=lambda r: "success" if r.get("kept") else "muted"),
     Column("Time", lambda r: f"{r.get('seconds') or 0.0:.1f} s", right=True),
     Column("Note", lambda r: str(r.get("note") or "")),

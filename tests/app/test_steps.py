@@ -156,18 +156,38 @@ def test_repair_by_chosen_steps_or_none(opened, fake, asking, tmp_path):
     assert fake.last("prune").args["repair"] is None
 
 
+def repaired(step, before, after, kept=True):
+    """A report as ``core.repair`` writes it."""
+    sides = [dict(zip(("gap", "map50_95"), side, strict=True)) for side in (before, after)]
+    return {
+        "step": step, "before": sides[0], "after": sides[1], "kept": kept, "seconds": 1.0,
+        "note": "",
+    }  # fmt: skip
+
+
 def test_the_result_says_what_each_step_gained(opened, fake, asking, tmp_path, qtbot):
     asking.go.click()
     steps = [
-        {"step": "fold", "before": 0.3, "after": 0.31, "kept": True, "seconds": 1.0, "note": ""},
-        {"step": "bn", "before": 0.31, "after": 0.28, "kept": False, "seconds": 2.0, "note": "x"},
+        repaired("fold", (9.4, 0.3), (4.9, 0.31)),
+        repaired("bn", (4.9, 0.31), (5.2, 0.34), kept=False),
+        repaired("refit", (4.9, 0.31), (3.1, 0.28), kept=False),
+        repaired("distill", (4.9, None), (None, None), kept=False),
     ]
     with qtbot.waitSignal(opened.pruning.pruned, timeout=QUICK_MS):
         fake.done("prune", pruned(tmp_path / "small.pt", repair=steps))
     dialog = opened.findChild(ResultDialog)
-    rows = [[dialog.repairs.index(r, c).data() for c in range(5)] for r in range(2)]
-    assert rows[0][:3] == ["Fold means", "0.3000 → 0.3100 (+0.0100)", "kept"]
-    assert rows[1][1:3] == ["0.3100 → 0.2800 (−0.0300)", "undone: it did not help"]
+    rows = [[dialog.repairs.index(r, c).data() for c in range(4)] for r in range(4)]
+    assert rows == [
+        ["Fold means", "9.4 → 4.9", "0.3000 → 0.3100 (+0.0100)", "kept"],
+        [
+            "BatchNorm statistics",
+            "4.9 → 5.2",
+            "0.3100 → 0.3400 (+0.0300)",
+            "undone: came no nearer",
+        ],
+        ["Refit weights", "4.9 → 3.1", "0.3100 → 0.2800 (−0.0300)", "undone: accuracy fell"],
+        ["Distil", "not a number", "no labels", "undone: came no nearer"],
+    ]
     dialog.accept()
 
 
