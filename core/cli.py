@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Libraries print to standard output as they please; there, only our own result belongs.
         with contextlib.redirect_stdout(sys.stderr):
             result, text = _command(options.command)(options)
-        print(json.dumps(result, allow_nan=False) if options.json else text)
+        if output := json.dumps(result, allow_nan=False) if options.json else text:
+            print(output)
         sys.stdout.flush()
     except UserError as error:
         return _fail(str(error))
@@ -90,11 +91,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, text: str, model: str = "MODEL") -> argparse.ArgumentParser:
+    def add(name: str, text: str, model: str | None = "MODEL") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("model", metavar=model, help="a .pt checkpoint or an Ultralytics yaml")
         command.add_argument("--json", action="store_true", help="print one JSON object")
-        command.add_argument("--no-cache", action="store_true", help="trace the network anew")
+        if model is not None:
+            about = "a .pt checkpoint or an Ultralytics yaml"
+            command.add_argument("model", metavar=model, help=about)
+            command.add_argument("--no-cache", action="store_true", help="trace the network anew")
         return command
 
     add("inspect", "List a model's blocks, sources, widths, parameters and multiply-adds.")

@@ -28,6 +28,7 @@ def save(
     train_args: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]] = (),
     forbidden: Iterable[str | Path] = (),
+    training: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a network as an Ultralytics checkpoint; the file is whole and readable, or absent.
 
@@ -43,6 +44,9 @@ def save(
         What was done to the network, oldest first, as plain data.
     forbidden : iterable of path
         Files that must not be replaced, such as the one the network came from.
+    training : mapping, optional
+        The state of an unfinished training, under the names that Ultralytics uses, to go on from;
+        tensors and plain data only.
 
     Raises
     ------
@@ -55,7 +59,8 @@ def save(
     target = Path(path)
     _check_target(target, forbidden)
     records = [as_plain(record) for record in history]
-    buffer = _serialise(_contents(model, plain_items(train_args), records), target)
+    contents = {**_contents(model, plain_items(train_args), records), **(training or {})}
+    buffer = _serialise(contents, target)
     _verify(model, buffer, target)
     write_atomically(target, lambda stream: _copy(buffer, stream))
 

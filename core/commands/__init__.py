@@ -32,6 +32,10 @@ GROUPS = (
     "core.commands.accuracy",
     "core.commands.choosing",
     "core.commands.steps",
+    "core.commands.compare",
+    "core.commands.data",
+    "core.commands.finetune",
+    "core.commands.jobs",
     "core.commands.latency",
 )
 """The groups, by module."""

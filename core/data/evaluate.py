@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from core.data.stream import DataSettings
-from core.data.validation import Accuracy, Validation
+from core.data.validation import Accuracy, Validation, Watch
 from core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def evaluate(
     task: str = "detect",
     *,
     progress: Progress = silent,
+    watch: Watch | None = None,
 ) -> Accuracy:
     """Evaluate a copy of a network.
 
@@ -36,6 +37,8 @@ def evaluate(
     task : str
     progress : Progress
         Told after every batch; may cancel.
+    watch : callable, optional
+        Called as ``watch(validator, predictions, batch)`` for every batch, before it is counted.
 
     Raises
     ------
@@ -43,4 +46,4 @@ def evaluate(
         For data that cannot be used, or a task without a validator here.
     """
     progress(0.0, "Reading the dataset")
-    return Validation(model, settings, classes, task).evaluate(model, progress)
+    return Validation(model, settings, classes, task).evaluate(model, progress, watch)

@@ -223,6 +223,7 @@ def _dataset_class() -> Any:
         def __init__(self, *, chosen: tuple[int, int], squash: bool, **options: Any) -> None:
             self.chosen, self.squash = chosen, squash
             self.unreadable = 0
+            self.messages: list[str] = []
             super().__init__(**options)
 
         def get_img_files(self, img_path: list[str]) -> list[str]:
@@ -242,6 +243,7 @@ def _dataset_class() -> Any:
                 cache = self.cache_labels(cache_path)
             cache.setdefault("version", "")
             self.unreadable = int(cache["results"][3])
+            self.messages = [str(text) for text in cache["msgs"]]
             return cache, False
 
     return Dataset

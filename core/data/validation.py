@@ -11,8 +11,9 @@ import copy
 import hashlib
 import importlib
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from core.progress import Progress, silent
 if TYPE_CHECKING:
     from torch import nn
 
+Watch = Callable[[Any, Any, Any], None]
 HELD_BYTES = 1 << 30
 """Decoded images kept in memory; those beyond are decoded again on every pass."""
 
@@ -34,6 +36,7 @@ VALIDATORS: Mapping[str, tuple[str, str]] = {
     "segment": ("ultralytics.models.yolo.segment", "SegmentationValidator"),
     "pose": ("ultralytics.models.yolo.pose", "PoseValidator"),
     "obb": ("ultralytics.models.yolo.obb", "OBBValidator"),
+    "classify": ("ultralytics.models.yolo.classify", "ClassificationValidator"),
     "rtdetr": ("ultralytics.models.rtdetr.val", "RTDETRValidator"),
 }
 """Validators by kind of network: the task, but RT-DETR wants squashed images and no NMS."""
@@ -46,15 +49,27 @@ class Accuracy:
     Attributes
     ----------
     map50_95, map50 : float
-        Mean average precision of boxes over classes, at IoU 0.5 to 0.95 and at 0.5.
+        Mean average precision of boxes over classes, at IoU 0.5 to 0.95 and at 0.5. For
+        classification, which has no boxes, the shares of images whose class is the first guess,
+        and among the first five.
     images, skipped : int
         Images evaluated, and images that could not be read.
+    figures : dict of str to float
+        All that the task measures: ``map50_95``, ``map50``, ``precision`` and ``recall``, the same
+        with ``mask_`` or ``keypoint_`` before them, or ``top1`` and ``top5``.
+    classes : dict of str to dict
+        ``precision``, ``recall``, ``map50`` and ``map50_95`` of every class that occurs.
+    milliseconds : float
+        Of one image in the network, in batches; 0 where a caller ran the network its own way.
     """
 
     map50_95: float
     map50: float
     images: int
     skipped: int
+    figures: Mapping[str, float] = field(default_factory=dict)
+    classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    milliseconds: float = field(default=0.0, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -164,7 +179,9 @@ class Validation:
         """
         return Measure(self, model)
 
-    def evaluate(self, model: nn.Module, progress: Progress = silent) -> Accuracy:
+    def evaluate(
+        self, model: nn.Module, progress: Progress = silent, watch: Watch | None = None
+    ) -> Accuracy:
         """Evaluate a copy of a network.
 
         Parameters
@@ -173,15 +190,24 @@ class Validation:
             Left as it is.
         progress : Progress
             Told after every batch; may cancel.
+        watch : callable, optional
+            Called as ``watch(validator, predictions, batch)`` before a batch is counted.
         """
+        seconds = 0.0
         measure = self.measure(copy.deepcopy(model).float().eval())
         with torch.inference_mode(), _quiet():
             for number in range(len(self)):
                 batch = measure.prepare(number)
-                measure.add(measure.network(batch["img"]), batch)
+                began = time.perf_counter()
+                outputs = measure.network(batch["img"])
+                if batch["img"].is_cuda:
+                    torch.cuda.synchronize()
+                seconds += time.perf_counter() - began
+                measure.add(outputs, batch, watch)
                 done = (number + 1) / len(self)
                 progress(done, f"Evaluated {number + 1} of {len(self)} batches")
-        return measure.result()
+        milliseconds = 1000 * seconds / max(len(self.dataset), 1)
+        return replace(measure.result(), milliseconds=milliseconds)
 
     def loader(self) -> _Loader:
         """Return what a validator of Ultralytics wants for a data loader."""
@@ -238,21 +264,55 @@ class Measure:
         batch: Batch = self._state.preprocess(self._validation.batch(number))
         return batch
 
-    def add(self, outputs: Any, batch: Batch) -> None:
+    def add(self, outputs: Any, batch: Batch, watch: Watch | None = None) -> None:
         """Take in what the network put out for a batch."""
-        self._state.update_metrics(self._state.postprocess(outputs), dict(batch))
+        predictions = self._state.postprocess(outputs)
+        if watch is not None:
+            watch(self._state, predictions, batch)
+        self._state.update_metrics(predictions, dict(batch))
 
     def result(self) -> Accuracy:
         """Return the figures over all that was taken in."""
         with _quiet():
-            figures = self._state.get_stats()
+            figures = _figures(self._state.get_stats())
         self._folder.cleanup()
         return Accuracy(
-            float(figures["metrics/mAP50-95(B)"]),
-            float(figures["metrics/mAP50(B)"]),
+            figures["map50_95"] if "map50_95" in figures else figures["top1"],
+            figures["map50"] if "map50" in figures else figures["top5"],
             len(self._validation.dataset),
             self._validation.skipped,
+            figures,
+            _by_class(self._state),
         )
+
+
+_NAMES = {"mAP50-95": "map50_95", "mAP50": "map50", "precision": "precision", "recall": "recall"}
+_KINDS = {"(B)": "", "(M)": "mask_", "(P)": "keypoint_"}
+
+
+def _figures(raw: Mapping[str, Any]) -> dict[str, float]:
+    """Give Ultralytics' figures names that need no key."""
+    figures = {}
+    for key, value in raw.items():
+        name = key.removeprefix("metrics/")
+        kind = name[-3:]
+        if kind in _KINDS and name[:-3] in _NAMES:
+            figures[_KINDS[kind] + _NAMES[name[:-3]]] = float(value)
+        elif name.startswith("accuracy_"):
+            figures[name.removeprefix("accuracy_")] = float(value)
+    return figures
+
+
+def _by_class(validator: Any) -> dict[str, dict[str, float]]:
+    metrics = validator.metrics
+    if not hasattr(metrics, "ap_class_index"):
+        return {}
+    names = ("precision", "recall", "map50", "map50_95")
+    found = {}
+    for place, number in enumerate(metrics.ap_class_index):
+        values = (float(value) for value in metrics.box.class_result(place))
+        found[str(validator.names[int(number)])] = dict(zip(names, values, strict=True))
+    return found
 
 
 class _Loader:

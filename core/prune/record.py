@@ -82,6 +82,11 @@ def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
             f"{facts.path} does not say how it was pruned.", "Give the plan with --plan."
         )
     last = facts.history[-1]
+    if "kept" not in last:
+        raise UserError(
+            f"{facts.path} was tuned since it was pruned, so it does not equal the masked original.",
+            "Verify the file from before that.",
+        )
     if last["source"]["sha256"] != sha256:
         raise UserError(
             f"{facts.path} was pruned from another file ({last['source']['name']}).",

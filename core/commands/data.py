@@ -1,0 +1,49 @@
+"""The command that checks a dataset."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from core.commands import Add, Command
+from core.commands.options import shown_progress
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    data = add("data", "Check a dataset: images, labels, classes, splits.", model=None)
+    data.add_argument("data", metavar="DATA", help="a dataset yaml, or a folder")
+    data.add_argument("--model", metavar="MODEL", help="hold its classes against this model's")
+    data.add_argument("--events", action="store_true", help="print progress as JSON lines")
+
+
+def _data(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.data.check import check_data
+    from core.pipeline import analyse
+
+    facts = analyse(options.model).facts if options.model else None
+    report = check_data(
+        options.data,
+        task=None if facts is None else facts.task,
+        classes=None if facts is None else facts.classes,
+        progress=shown_progress(options),
+    )
+    return report, check_text(report)
+
+
+def check_text(report: Mapping[str, Any]) -> str:
+    """Return what a check found, for people."""
+    word = "can be used" if report["usable"] else "cannot be used"
+    lines = [f"{report['path']} {word} ({report['task']}, {len(report['classes'])} classes)"]
+    for name, split in report["splits"].items():
+        lines.append(
+            f"{name}: {split['images']} images, {split['labelled']} with labels,"
+            f" {split['objects']} objects of {len(split['classes'])} classes"
+        )
+    for problem in report["problems"]:
+        lines.append(f"{problem['severity']}: {problem['message']} {problem['hint']}".rstrip())
+    return "\n".join(lines)
+
+
+COMMANDS: Mapping[str, Command] = {"data": _data}

@@ -1,0 +1,267 @@
+"""A job's folder: what it is, how it stands, what it told, and what it was told."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import platformdirs
+import psutil
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import UserError
+from core.files import sha256_of, write_atomically
+
+VERSION = 1
+JOB, EVENTS, CONTROL, LOG = "job.json", "events.jsonl", "control", "log.txt"
+State = Literal["ready", "running", "paused", "done", "failed", "cancelled"]
+Word = Literal["run", "pause", "cancel"]
+_CLOCK = 2.0
+"""Seconds by which the system's own account of when a process began may wander."""
+
+
+class Process(BaseModel):
+    """A process: its number alone may be another's after a while."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pid: int
+    started: float
+
+
+class Job(BaseModel):
+    """What ``job.json`` holds.
+
+    Attributes
+    ----------
+    version : int
+        Of the format.
+    id : str
+        The folder's name.
+    kind : str
+        A key of `core.runs.run.KINDS`.
+    arguments : dict
+        What the kind is run with.
+    hashes : dict of str to str
+        SHA-256 of the input files by their argument's name.
+    state : str
+        As last written; see `status_of` for how it stands now.
+    process : Process or None
+        Who runs it, or ran it last.
+    created, changed : str
+        ISO 8601, UTC.
+    message, hint : str
+        Why it failed.
+    result : dict or None
+        What came of it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    id: str
+    kind: str
+    arguments: dict[str, Any]
+    hashes: dict[str, str] = Field(default_factory=dict)
+    state: State = "ready"
+    process: Process | None = None
+    created: str = ""
+    changed: str = ""
+    message: str = ""
+    hint: str = ""
+    result: dict[str, Any] | None = None
+
+
+def jobs_folder() -> Path:
+    """Return where jobs live unless a folder is named."""
+    return Path(platformdirs.user_data_dir("secateur")) / "jobs"
+
+
+def create_job(
+    kind: str,
+    arguments: Mapping[str, Any],
+    inputs: Mapping[str, str | Path | None],
+    parent: str | Path | None = None,
+    folder: str | Path | None = None,
+) -> Path:
+    """Make the folder of a new job.
+
+    Parameters
+    ----------
+    kind : str
+    arguments : mapping
+        Plain data.
+    inputs : mapping
+        Files the job reads, by argument; their hashes are kept.
+    parent : path, optional
+        Where the folder shall be; `jobs_folder` otherwise.
+    folder : path, optional
+        The folder itself, instead; it must not hold a job.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be made or holds a job already.
+    """
+    name = f"{kind}-{datetime.datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    place = Path(folder) if folder is not None else Path(parent or jobs_folder()) / name
+    if (place / JOB).exists():
+        raise UserError(
+            f"{place} holds a job already.",
+            f"Go on with it by `jobs resume {place}`, or name another.",
+        )
+    hashes = {
+        key: sha256_of(Path(path))
+        for key, path in inputs.items()
+        if path is not None and Path(path).is_file()
+    }
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"Could not make the folder {place}: {reason}.", "Name another.") from error
+    job = Job(id=place.name, kind=kind, arguments=dict(arguments), hashes=hashes, created=_now())
+    write_job(place, job)
+    return place
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def write_job(folder: Path, job: Job) -> None:
+    """Write ``job.json``; it is whole at any moment."""
+    text = job.model_copy(update={"changed": _now()}).model_dump_json(indent=1) + "\n"
+
+    def pour(stream: BinaryIO) -> None:
+        stream.write(text.encode("utf-8"))
+
+    write_atomically(folder / JOB, pour)
+
+
+def read_job(folder: str | Path) -> Job:
+    """Read ``job.json``.
+
+    Raises
+    ------
+    UserError
+        When there is none, it is damaged, or a newer Secateur wrote it.
+    """
+    path = Path(folder) / JOB
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"There is no job in {folder}.", "See `secateur jobs`.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged.", "Its files of weights can still be opened.") from (
+            error
+        )
+    if (
+        isinstance(data, dict)
+        and isinstance(data.get("version"), int)
+        and data["version"] > VERSION
+    ):
+        raise UserError(f"The job {folder} was made by a newer Secateur.", "Update Secateur.")
+    try:
+        return Job.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{path} is damaged.", "Its files of weights can still be opened.") from (
+            error
+        )
+
+
+def list_jobs(parent: str | Path | None = None) -> list[Path]:
+    """Return the folders of jobs in a folder (or that folder itself), oldest first."""
+    place = Path(parent or jobs_folder())
+    if (place / JOB).is_file():
+        return [place]
+    found = [path.parent for path in place.glob(f"*/{JOB}")]
+    return sorted(found, key=lambda folder: (folder / JOB).stat().st_ctime_ns)
+
+
+def find_job(name: str | Path, parent: str | Path | None = None) -> Path:
+    """Return the folder of a job that is named by path or by id.
+
+    Raises
+    ------
+    UserError
+        When there is none of that name.
+    """
+    for place in (Path(name), Path(parent or jobs_folder()) / name):
+        if (place / JOB).is_file():
+            return place
+    raise UserError(f"There is no job {name}.", "See `secateur jobs`.")
+
+
+def this_process() -> Process:
+    """Return the process that runs now."""
+    return Process(pid=os.getpid(), started=psutil.Process().create_time())
+
+
+def is_alive(process: Process | None) -> bool:
+    """Return whether that very process still runs."""
+    if process is None:
+        return False
+    with contextlib.suppress(psutil.Error):
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started) < _CLOCK
+        return same and found.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def status_of(job: Job) -> str:
+    """Return how a job stands now: its state, or ``interrupted`` when its process is gone."""
+    if job.state in ("running", "paused") and not is_alive(job.process):
+        return "interrupted"
+    return job.state
+
+
+def tell(folder: str | Path, word: Word) -> None:
+    """Tell a job to pause, to run on, or to end; it listens at every batch."""
+    write_atomically(Path(folder) / CONTROL, lambda stream: _word(stream, word))
+
+
+def _word(stream: BinaryIO, word: str) -> None:
+    stream.write(word.encode("ascii"))
+
+
+def told(folder: str | Path) -> str:
+    """Return the last word that a job was told."""
+    with contextlib.suppress(OSError):
+        return (Path(folder) / CONTROL).read_text(encoding="ascii", errors="replace").strip()
+    return "run"
+
+
+def read_events(folder: str | Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Return the events told since, and where to read on.
+
+    A line that is not whole yet is left for the next time; one that a crash cut short is skipped.
+
+    Parameters
+    ----------
+    folder : path
+    offset : int
+        In bytes; 0 is the beginning.
+    """
+    try:
+        with (Path(folder) / EVENTS).open("rb") as stream:
+            stream.seek(offset)
+            data = stream.read()
+    except OSError:
+        return [], offset
+    whole = data[: data.rfind(b"\n") + 1]
+    return list(_parsed(whole)), offset + len(whole)
+
+
+def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
+    for line in lines.splitlines():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                yield event

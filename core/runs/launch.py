@@ -1,0 +1,72 @@
+"""Starts a job's process so that it outlives whoever started it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.runs.folder import LOG, is_alive, read_job
+
+_PATIENCE = 60.0
+"""Seconds within which a started job must have written that it runs."""
+
+
+def program() -> list[str]:
+    """Return how this program starts itself."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable]
+    return [sys.executable, "-m", "core.cli"]
+
+
+def launch(folder: str | Path) -> int:
+    """Start the job of a folder as a process of its own; return its number.
+
+    The process has no part in the caller's terminal, pipes or process group. What it prints goes
+    to the folder's log, what it tells to the folder's events.
+
+    Raises
+    ------
+    UserError
+        When the job runs already.
+    """
+    folder = Path(folder).absolute()
+    job = read_job(folder)
+    if job.state in ("running", "paused") and is_alive(job.process):
+        raise UserError(f"The job {job.id} runs already.", "Watch it by `secateur jobs show`.")
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+        apart = {"creationflags": flags}
+    with (folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            [*program(), "jobs", "run", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env=_environment(),
+            **apart,
+        )
+    _await_start(folder, process)
+    return process.pid
+
+
+def _environment() -> dict[str, str]:
+    """Let the process import this very program, wherever it was started from."""
+    home = str(Path(__file__).resolve().parents[2])
+    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
+
+
+def _await_start(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the job says that it runs, or is over: then its folder tells the truth."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        job = read_job(folder)
+        if job.process is not None and job.process.pid == process.pid:
+            return
+        time.sleep(0.05)

@@ -1,0 +1,236 @@
+"""Runs the job of a folder in this process, to its one terminal event."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import CancelledError, UserError
+from core.files import sha256_of
+from core.runs.folder import (
+    CONTROL,
+    EVENTS,
+    LOG,
+    Job,
+    is_alive,
+    read_job,
+    status_of,
+    this_process,
+    told,
+    write_job,
+)
+
+Event = dict[str, Any]
+Emit = Callable[[Event], None]
+Kind = Callable[[Mapping[str, Any], Path, Emit, Callable[[], None]], dict[str, Any]]
+_LISTEN = 0.2
+"""Seconds between two looks at the control file of a paused job."""
+TERMINAL = ("done", "failed", "cancelled")
+
+
+class EventLog:
+    """Appends events to a job's folder, one JSON line each, and hands them on.
+
+    Parameters
+    ----------
+    folder : Path
+    listener : callable, optional
+        Told every event too.
+    """
+
+    def __init__(self, folder: Path, listener: Emit | None = None) -> None:
+        self._listener = listener
+        self._stream = (folder / EVENTS).open("ab")
+        if self._stream.tell() and not self._ends_whole(folder / EVENTS):
+            self._stream.write(b"\n")  # a crash cut the last line short
+
+    @staticmethod
+    def _ends_whole(path: Path) -> bool:
+        with path.open("rb") as stream:
+            stream.seek(-1, os.SEEK_END)
+            return stream.read(1) == b"\n"
+
+    def __call__(self, event: Event) -> None:
+        """Write one event; a full disk loses events, never the training."""
+        event = {**event, "time": round(time.time(), 3)}
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(json.dumps(event).encode("utf-8") + b"\n")
+            self._stream.flush()
+        if self._listener is not None:
+            self._listener(event)
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(OSError):
+            self._stream.close()
+
+
+class Control:
+    """What a job was told, asked for at every batch.
+
+    Parameters
+    ----------
+    folder : Path
+    emit : callable
+    on_state : callable
+        Told ``paused`` and ``running``.
+    """
+
+    def __init__(self, folder: Path, emit: Emit, on_state: Callable[[str], None]) -> None:
+        self._folder, self._emit, self._on_state = folder, emit, on_state
+        self._changed = -1
+
+    def __call__(self) -> None:
+        """Wait while the job is paused; raise ``CancelledError`` when it shall end."""
+        try:
+            changed = (self._folder / CONTROL).stat().st_mtime_ns
+        except OSError:
+            return
+        if changed == self._changed:
+            return
+        self._changed = changed
+        word = told(self._folder)
+        if word == "pause":
+            self._on_state("paused")
+            self._emit({"event": "paused"})
+            while (word := told(self._folder)) == "pause":
+                time.sleep(_LISTEN)
+            if word != "cancel":
+                self._on_state("running")
+                self._emit({"event": "continued"})
+        if word == "cancel":
+            raise CancelledError
+
+
+def _finetune(
+    arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
+) -> dict[str, Any]:
+    from core.checkpoint import prepare
+
+    prepare()
+    from core.tune.finetune.run import finetune
+    from core.tune.finetune.settings import parse_settings
+
+    settings = parse_settings(arguments)
+    result = finetune(settings, folder, emit=emit, check=check, resume=True)
+    if settings.history is not None:
+        result["node"] = _remember(settings.history, settings.model, result, folder)
+    return result
+
+
+def _remember(history: str, model: str, result: Mapping[str, Any], folder: Path) -> str:
+    """Add the tuned file to a history, beneath the file it was tuned from."""
+    from core.history import add_node, find_by_file
+
+    source = find_by_file(history, model) or add_node(history, "model", model)
+    figures = result["after"]
+    details = {"job": str(folder), "before": result["before"], "epochs": result["epochs"]}
+    output = result["output"]
+    return add_node(
+        history, "tune", output, parent=source.id, figures=figures, details=details
+    ).id
+
+
+def _iterate(
+    arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
+) -> dict[str, Any]:
+    from core.runs.iterative import iterate
+
+    return iterate(arguments, folder, emit, check)
+
+
+KINDS: Mapping[str, Kind] = {"finetune": _finetune, "iterative": _iterate}
+
+
+def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
+    """Run a job, or go on with one that was cancelled, failed or interrupted.
+
+    Parameters
+    ----------
+    folder : path
+    listener : callable, optional
+        Told every event.
+
+    Returns
+    -------
+    dict
+        The terminal event: ``done`` with ``result``, ``failed`` with ``message``, ``hint`` and
+        ``bug``, or ``cancelled``.
+
+    Raises
+    ------
+    UserError
+        When it runs already, is done, or its files were replaced since; nothing was changed then.
+    """
+    folder = Path(folder)
+    job = _claim(folder)
+    with contextlib.suppress(OSError):
+        (folder / CONTROL).unlink(missing_ok=True)
+    emit = EventLog(folder, listener)
+
+    def on_state(state: str) -> None:
+        with contextlib.suppress(UserError):
+            write_job(folder, job.model_copy(update={"state": state}))
+
+    try:
+        event = _outcome(job, folder, emit, Control(folder, emit, on_state))
+        with contextlib.suppress(UserError):  # a full disk; the event says what it says
+            write_job(folder, _ended(job, event))
+        emit(event)
+    finally:
+        emit.close()
+    return event
+
+
+def _claim(folder: Path) -> Job:
+    job = read_job(folder)
+    if job.kind not in KINDS:
+        raise UserError(
+            f"This Secateur knows no jobs of the kind “{job.kind}”.", "Update Secateur."
+        )
+    if job.state in ("running", "paused") and is_alive(job.process):
+        raise UserError(f"The job {job.id} runs already.", "Watch it by `secateur jobs show`.")
+    if status_of(job) == "done":
+        raise UserError(f"The job {job.id} is done.", "Start a new one.")
+    for key, known in job.hashes.items():
+        path = Path(str(job.arguments.get(key, "")))
+        if not path.is_file() or sha256_of(path) != known:
+            raise UserError(
+                f"{path} is gone or was replaced since the job {job.id} began.",
+                "Put the file back, or start a new job.",
+            )
+    running = {"state": "running", "process": this_process(), "message": "", "hint": ""}
+    job = job.model_copy(update=running)
+    write_job(folder, job)
+    return job
+
+
+def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> Event:
+    try:
+        return {"event": "done", "result": KINDS[job.kind](job.arguments, folder, emit, check)}
+    except (CancelledError, KeyboardInterrupt):
+        return {"event": "cancelled"}
+    except UserError as error:
+        return {"event": "failed", "message": error.message, "hint": error.hint, "bug": False}
+    except Exception as error:
+        with contextlib.suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)) + "\n")
+        message = f"{type(error).__name__}: {error}"
+        hint = f"A fault of Secateur, logged in {folder / LOG}; please report it."
+        return {"event": "failed", "message": message, "hint": hint, "bug": True}
+
+
+def _ended(job: Job, event: Event) -> Job:
+    change = {
+        "state": event["event"],
+        "message": event.get("message", ""),
+        "hint": event.get("hint", ""),
+        "result": event.get("result"),
+    }
+    return job.model_copy(update=change)

@@ -1,0 +1,169 @@
+"""Learning from the unpruned network beside the labels.
+
+Two ways. ``features`` is Ultralytics' own (``distill_model``): the maps before the head, through a
+small projector that has to be learnt first. ``outputs`` compares scores and boxes position by
+position (1503.02531 for the scores; 2102.12252 for boxes as distributions): a pruned network has
+the head's final outputs of its teacher, so nothing stands between the two.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (its usual name)
+from torch import Tensor, nn
+from ultralytics.nn.distill_model import DistillationModel
+from ultralytics.nn.modules.head import Detect
+
+from core.checkpoint import Loaded
+from core.errors import UserError
+
+Preds = dict[str, Any]
+OUTPUT_WEIGHT: Any = 1.0
+"""Of the teacher's outputs against the labels."""
+
+
+def check_teacher(student: Loaded, teacher: Loaded) -> None:
+    """Refuse a teacher that the student cannot learn from.
+
+    Raises
+    ------
+    UserError
+        For another task, other classes, or a head that gives no scores and boxes by position.
+    """
+    if student.facts.task != teacher.facts.task:
+        raise UserError(
+            f"The teacher {teacher.facts.path} is for the task “{teacher.facts.task}”, the network"
+            f" to tune for “{student.facts.task}”.",
+            "Take the network it was pruned from.",
+        )
+    if student.facts.classes != teacher.facts.classes:
+        raise UserError(
+            f"The teacher {teacher.facts.path} knows other classes than the network to tune.",
+            "Take the network it was pruned from.",
+        )
+    heads = [_head(network.model) for network in (student, teacher)]
+    if None in heads:
+        raise UserError(
+            "Learning from a teacher needs a head that gives boxes by position (YOLO's Detect),"
+            f" which networks like {student.facts.family} do not have.",
+            "Leave the teacher out.",
+        )
+    first, second = heads
+    if (first.nl, first.nc, first.reg_max) != (second.nl, second.nc, second.reg_max):
+        raise UserError(
+            "The teacher's head has other levels or outputs than the head of the network to tune.",
+            "Take the network it was pruned from.",
+        )
+
+
+def _head(model: nn.Module) -> Any:
+    blocks: Any = model.model
+    return blocks[-1] if isinstance(blocks[-1], Detect) else None
+
+
+def student_of(model: Any) -> Any:
+    """Return the network that is trained, without the teacher around it."""
+    return model.student_model if isinstance(model, DistillationModel) else model
+
+
+def plain_student(model: Any) -> Any:
+    """Return a copy of the trained network without what listens to it beside its teacher."""
+    student = copy.deepcopy(student_of(model))
+    for module in student.modules():
+        DistillationModel._clear_feature_hooks(module)
+    return student
+
+
+def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None) -> nn.Module:
+    """Return a student with its teacher, for Ultralytics' trainer.
+
+    Parameters
+    ----------
+    student : nn.Module
+        Its ``args`` are the training's.
+    teacher : nn.Module
+    way : str
+        ``outputs`` or ``features``.
+    weight : float, optional
+        Of the teacher against the labels; by default 1 for outputs, Ultralytics' 6 for features.
+    """
+    joined: nn.Module
+    if way == "features":
+        joined = DistillationModel(teacher_model=teacher, student_model=student)
+    else:
+        joined = OutputDistillation(teacher_model=teacher, student_model=student)
+        joined.dis = OUTPUT_WEIGHT
+    if weight is not None:
+        joined.dis = weight
+    return joined
+
+
+class OutputDistillation(DistillationModel):  # type: ignore[misc]
+    """A student that is told its teacher's scores and boxes at every position."""
+
+    def __init__(self, teacher_model: nn.Module, student_model: nn.Module) -> None:
+        super().__init__(teacher_model=teacher_model, student_model=student_model)
+        self.projector = nn.ModuleList()
+
+    def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the student's loss with the teacher's part appended."""
+        if not self.training:
+            result: tuple[Tensor, dict[str, Tensor]] = super().loss(batch, preds)
+            return result
+        with torch.no_grad():
+            told = self.teacher_model(batch["img"])[1]
+        said = self.student_model(batch["img"])
+        self._teacher_feats.clear()
+        self._student_feats.clear()
+        regular, items = self.student_model.loss(batch, said)
+        gains = self.student_model.args
+        part = torch.zeros(1, device=batch["img"].device)
+        for mine, theirs in _branches(said, told):
+            scores, boxes = output_loss(mine, theirs, self.student_model.model[-1].reg_max)
+            part = part + self.dis * (gains.cls * scores + gains.dfl * boxes)
+        items["dis_loss"] = part.detach()
+        return torch.cat([regular, part * batch["img"].shape[0]]), items
+
+
+def _branches(said: Preds, told: Preds) -> list[tuple[Preds, Preds]]:
+    if "scores" in said:
+        return [(said, told)]
+    return [(said[name], told[name]) for name in said if "scores" in said[name]]
+
+
+def output_loss(said: Preds, told: Preds, bins: int) -> tuple[Tensor, Tensor]:
+    """Compare what two heads say at every position.
+
+    Parameters
+    ----------
+    said, told : dict
+        ``scores`` (n, classes, positions) before the sigmoid, ``boxes`` (n, 4 * bins, positions).
+    bins : int
+        Of the distribution that a box side is told by; 1 where it is told as a number.
+
+    Returns
+    -------
+    scores : Tensor
+        Kullback-Leibler divergence of the scores, over the sum of the teacher's scores.
+    boxes : Tensor
+        The same of the sides' distributions (L1 where there are none), weighted by how sure the
+        teacher is that there is something at the position.
+    """
+    target = told["scores"].detach().sigmoid()
+    sure = target.amax(1)
+    total = sure.sum().clamp(min=1.0)
+    entropy = F.binary_cross_entropy(target, target, reduction="sum")
+    cross = F.binary_cross_entropy_with_logits(said["scores"], target, reduction="sum")
+    scores = (cross - entropy) / total
+    if bins > 1:
+        n, _, positions = said["boxes"].shape
+        shape = (n, 4, bins, positions)
+        mine = said["boxes"].view(shape).log_softmax(2)
+        theirs = told["boxes"].detach().view(shape).log_softmax(2)
+        apart = F.kl_div(mine, theirs, reduction="none", log_target=True).sum(2).mean(1)
+    else:
+        apart = (said["boxes"] - told["boxes"].detach()).abs().mean(1)
+    return scores, (apart * sure).sum() / total

@@ -1,0 +1,207 @@
+"""What a fine-tuning is run with: three presets over Ultralytics' arguments, all of them open.
+
+Needs neither torch nor Ultralytics, so a window can show the table.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from core.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A choice of arguments for one purpose.
+
+    Attributes
+    ----------
+    title, text : str
+        For people.
+    options : mapping
+        Arguments of Ultralytics' trainer.
+    inherits : bool
+        Whether the arguments that the network was trained with come first.
+    distill : str
+        How a teacher is listened to unless the person says otherwise.
+    hold_statistics : bool
+        Whether BatchNorm keeps its mean and variance instead of following the few images.
+    """
+
+    title: str
+    text: str
+    options: Mapping[str, Any]
+    inherits: bool = False
+    distill: str = "outputs"
+    hold_statistics: bool = False
+
+
+#: A tenth of the learning rate of training and a warm-up that starts at nothing: the weights are
+#: good already, and the first steps must not undo them. No mosaic, mix-up or large scaling: there
+#: is no time to get used to pictures that do not look like those of the task.
+_GENTLE: Mapping[str, Any] = {
+    "optimizer": "SGD",
+    "momentum": 0.9,
+    "lr0": 0.001,
+    "lrf": 0.1,
+    "cos_lr": True,
+    "warmup_epochs": 1.0,
+    "warmup_bias_lr": 0.0,
+    "weight_decay": 0.0005,
+    "mosaic": 0.0,
+    "close_mosaic": 0,
+    "scale": 0.2,
+    "translate": 0.1,
+    "hsv_s": 0.4,
+    "hsv_v": 0.2,
+    "erasing": 0.0,
+    "auto_augment": None,
+}
+
+PRESETS: Mapping[str, Preset] = {
+    "recover_quickly": Preset(
+        "Recover quickly",
+        "A few epochs at a low learning rate, for a light pruning or for little data.",
+        {**_GENTLE, "epochs": 10},
+        hold_statistics=True,
+    ),
+    "recover_fully": Preset(
+        "Recover fully",
+        "Many epochs from a higher learning rate, with more varied pictures.",
+        {
+            **_GENTLE,
+            "epochs": 60,
+            "lr0": 0.002,
+            "lrf": 0.01,
+            "warmup_epochs": 3.0,
+            "mosaic": 0.5,
+            "close_mosaic": 20,
+            "scale": 0.4,
+        },
+    ),
+    "as_trained": Preset(
+        "As trained",
+        "The arguments the network was trained with, as far as its file tells them.",
+        {},
+        inherits=True,
+        distill="features",
+    ),
+}
+
+DISTILL: Mapping[str, str] = {
+    "outputs": "scores and boxes of the teacher, position by position",
+    "features": "the maps before the head, by Ultralytics' own distill_model",
+    "none": "the labels alone",
+}
+
+#: What the file of a network may tell of its training and a new training may take up.
+_INHERITED = (
+    "optimizer", "lr0", "lrf", "momentum", "weight_decay", "warmup_epochs", "warmup_momentum",
+    "warmup_bias_lr", "cos_lr", "box", "cls", "dfl", "pose", "kobj", "angle", "nbs", "hsv_h",
+    "hsv_s", "hsv_v", "degrees", "translate", "scale", "shear", "perspective", "flipud", "fliplr",
+    "bgr", "mosaic", "mixup", "cutmix", "copy_paste", "close_mosaic", "auto_augment", "erasing",
+    "epochs", "patience", "multi_scale", "overlap_mask", "mask_ratio", "dropout", "batch",
+)  # fmt: skip
+
+#: Arguments that Secateur sets itself, each with what to use instead.
+_OURS: Mapping[str, str] = {
+    "model": "name the pruned file",
+    "data": "use --data",
+    "device": "use --device",
+    "time": "use --minutes",
+    "distill_model": "use --teacher",
+    "resume": "use --resume",
+    "task": "it is the network's",
+    "mode": "it is train",
+    "project": "use --folder",
+    "name": "use --folder",
+    "save_dir": "use --folder",
+    "exist_ok": "use --folder",
+    "pretrained": "the pruned weights are where training starts",
+    "cfg": "give the arguments one by one",
+    "plots": "the events hold what plots would show",
+    "save": "the best and the last state are always kept",
+    "val": "the best state is found by validation",
+    "compile": "a compiled network cannot be saved as it is",
+    "quantize": "quantise the exported file",
+    "single_cls": "the classes are the network's",
+    "classes": "the classes are the network's",
+    "deterministic": "it is on",
+}
+
+
+def parse_options(pairs: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Read ``key=value`` as given on the command line; values are YAML.
+
+    Parameters
+    ----------
+    pairs : sequence of str
+        Such as ``lr0=0.002`` or ``freeze=[0, 1]``.
+    known : mapping
+        Ultralytics' arguments with their defaults.
+
+    Raises
+    ------
+    UserError
+        For an argument that Ultralytics does not have, or that Secateur sets itself.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, found, text = pair.partition("=")
+        if not found:
+            raise UserError(f"“{pair}” is no setting.", "Write it like lr0=0.002.")
+        try:
+            options[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"The value of “{key}” is not readable.", "Write lr0=0.002.") from error
+    check_options(options, known)
+    return options
+
+
+def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse what Ultralytics' trainer does not know, and what is not for the person to set.
+
+    Raises
+    ------
+    UserError
+        With the nearest name, or with what to use instead.
+    """
+    for key, value in options.items():
+        if key in _OURS:
+            raise UserError(f"“{key}” is not for you to set: {_OURS[key]}.")
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"Did you mean “{near[0]}”?" if near else "See the arguments of `yolo train`."
+            raise UserError(f"Ultralytics has no training argument “{key}”.", hint)
+        if key == "cache" and str(value).lower() == "disk":
+            raise UserError(
+                "cache=disk writes files beside your images.", "Use cache=ram, or leave it off."
+            )
+
+
+def merged_options(
+    preset: str, trained_with: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of a training: the preset's, overridden by the person's.
+
+    Parameters
+    ----------
+    preset : str
+        A key of `PRESETS`.
+    trained_with : mapping
+        What the network's file says of its training.
+    chosen : mapping
+        What the person set.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"There is no preset “{preset}”.", f"There are {', '.join(PRESETS)}.")
+    known = PRESETS[preset]
+    inherited = {
+        key: trained_with[key] for key in _INHERITED if known.inherits and key in trained_with
+    }
+    return {**inherited, **known.options, **chosen}

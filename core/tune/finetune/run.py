@@ -1,0 +1,331 @@
+"""One fine-tuning from its settings to the best file, measured before and after."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import gc
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.checkpoint import Loaded, load, save
+from core.data.evaluate import evaluate
+from core.data.stream import ALL, DataSettings
+from core.errors import UserError
+from core.files import sha256_of
+from core.tune.finetune.device import choose_device, use_threads
+from core.tune.finetune.distill import check_teacher
+from core.tune.finetune.feed import read_feed
+from core.tune.finetune.presets import PRESETS, check_options, merged_options
+from core.tune.finetune.report import INTERVAL, Reporter
+from core.tune.finetune.settings import Settings
+from core.tune.finetune.state import STATE_KEY, read_state
+from core.tune.finetune.trainer import Emit, Run, count, make_trainer
+
+
+def finetune(
+    settings: Settings,
+    folder: str | Path,
+    *,
+    emit: Emit = lambda event: None,
+    check: Callable[[], None] = lambda: None,
+    resume: bool = False,
+) -> dict[str, Any]:
+    """Fine-tune a network and keep its shape.
+
+    Parameters
+    ----------
+    settings : Settings
+    folder : str or Path
+        Gets ``last.pt``, with all that is needed to go on, and ``best.pt``; must exist.
+    emit : callable
+        Told events, as plain data: see ``docs/finetune.md``.
+    check : callable
+        Called at every batch; it may raise ``CancelledError``, or wait.
+    resume : bool
+        Whether to go on from ``last.pt`` where there is one.
+
+    Returns
+    -------
+    dict
+        ``best``, ``last`` (paths), ``parameters``, ``epochs``, ``seconds``, and the figures on
+        the validation images ``before``, ``after`` (of the best) and ``final`` (of the last).
+
+    Raises
+    ------
+    UserError
+        For settings, data or a teacher that do not fit, a loss that is no number, memory that
+        does not suffice, or a disk that is full. The best state so far stays.
+    CancelledError
+        From ``check``; the files of the last whole epoch stay.
+    """
+    use_threads(settings.threads)
+    folder = Path(folder)
+    run, options, device = _prepare(settings, folder, emit, check)
+    state = read_state(run.last) if resume and run.last.is_file() else None
+    if state is not None:
+        run = replace(run, state=state, elapsed=float(state[STATE_KEY]["elapsed"]))
+        options["batch"] = state[STATE_KEY]["batch"]
+    began = time.monotonic()
+    emit(_started(run, options, device))
+    before = _before(settings, run, options)
+    emit({"event": "baseline", "metrics": before})
+    if state is None or not state[STATE_KEY]["finished"]:
+        _train(run, options)
+    return _finish(settings, run, options, before, time.monotonic() - began)
+
+
+def _prepare(
+    settings: Settings, folder: Path, emit: Emit, check: Callable[[], None]
+) -> tuple[Run, dict[str, Any], dict[str, Any]]:
+    """Check everything that can be checked before the first image is read."""
+    from ultralytics.utils import DEFAULT_CFG_DICT
+
+    check_options(settings.options, DEFAULT_CFG_DICT)
+    name, device = choose_device(settings.device)
+    student = load(settings.model)
+    if student.facts.fused:
+        raise UserError(
+            f"{settings.model} has its BatchNorm folded into the convolutions.",
+            "Fine-tune the file from before it was fused or exported.",
+        )
+    feed = read_feed(settings.data, student.facts.task, student.facts.classes)
+    preset = PRESETS.get(settings.preset)
+    way = settings.distill
+    if way == "auto":
+        way = "outputs" if preset is None else preset.distill  # type: ignore[assignment]
+    teacher = load(settings.teacher) if settings.teacher and way != "none" else None
+    if teacher is not None:
+        check_teacher(student, teacher)
+    options = _options(settings, student, name, folder)
+    weight = settings.options.get("dis")
+    run = Run(
+        student=student,
+        teacher=teacher,
+        way=way,
+        weight=None if weight is None else float(weight),
+        feed=feed,
+        folder=folder,
+        history=[*student.facts.history, _record(settings, student, options)],
+        emit=emit,
+        check=check,
+        validate_every=settings.validate_every,
+        hold_statistics=bool(preset and preset.hold_statistics),
+        smaller_batch=settings.smaller_batch,
+    )
+    return run, options, device
+
+
+def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> dict[str, Any]:
+    """Return the arguments for Ultralytics' trainer."""
+    options = merged_options(settings.preset, student.train_args, settings.options)
+    options.setdefault("batch", 16)
+    options.setdefault("nbs", options["batch"])
+    # The check for mixed precision downloads a network; without it, full precision.
+    options.setdefault("amp", False)
+    if getattr(sys, "frozen", False):
+        options.setdefault("workers", 0)  # a packaged program cannot count on starting them
+    if options["amp"] and device == "cpu":
+        options["amp"] = False
+    chosen = {
+        "epochs": settings.epochs,
+        "batch": settings.batch,
+        "imgsz": settings.image_size or options.get("imgsz", student.facts.image_size),
+        "time": settings.minutes and settings.minutes / 60,
+    }
+    options.update({key: value for key, value in chosen.items() if value is not None})
+    if settings.batch and "nbs" not in settings.options:
+        options["nbs"] = settings.batch
+    return {
+        **options,
+        "task": student.facts.task,
+        "model": settings.model,
+        "data": settings.data,
+        "device": device,
+        "seed": settings.seed,
+        "save_dir": str(folder / "work"),
+        "exist_ok": True,
+        "plots": False,
+        "verbose": False,
+    }
+
+
+def _record(settings: Settings, student: Loaded, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the files say about this tuning; the original channels are those of the pruning."""
+    history = student.facts.history
+    told = ("epochs", "batch", "imgsz", "optimizer", "lr0", "time")
+    return {
+        "version": 1,
+        "kind": "finetune",
+        "secateur": metadata.version("secateur"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "source": {
+            "name": Path(student.facts.path).name,
+            "sha256": student.facts.sha256,
+            "family": student.facts.family,
+        },
+        "preset": settings.preset,
+        "options": {key: options[key] for key in told if key in options},
+        "data": Path(settings.data).name,
+        "teacher": Path(settings.teacher).name if settings.teacher else None,
+        "original": history[-1].get("original", {}) if history else {},
+    }
+
+
+def _started(run: Run, options: Mapping[str, Any], device: Mapping[str, Any]) -> dict[str, Any]:
+    state = run.state
+    return {
+        "event": "started",
+        "device": {**device, "threads": torch.get_num_threads()},
+        "parameters": run.parameters,
+        "task": run.student.facts.task,
+        "epochs": int(options.get("epochs", 100)),
+        "minutes": options["time"] * 60 if options.get("time") else None,
+        "batch": options["batch"],
+        "image_size": options["imgsz"],
+        "teacher": run.way if run.teacher is not None else None,
+        "resumed_after": None if state is None else int(state["epoch"]) + 1,
+        "secateur": metadata.version("secateur"),
+    }
+
+
+def _before(settings: Settings, run: Run, options: Mapping[str, Any]) -> dict[str, float] | None:
+    """Measure the network as it came; after an interruption, it is known already."""
+    known = run.folder / "before.json"
+    if not settings.baseline:
+        return None
+    import json
+
+    from core.files import write_atomically
+
+    if run.state is not None and known.is_file():
+        stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
+        return stored
+    figures = _measure(settings, run, run.student, options)
+    text = json.dumps(figures)
+    write_atomically(known, lambda stream: _pour(stream, text))
+    return figures
+
+
+def _pour(stream: Any, text: str) -> None:
+    stream.write(text.encode("utf-8"))
+
+
+def _measure(
+    settings: Settings, run: Run, loaded: Loaded, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return the accuracy on the validation images."""
+    facts = loaded.facts
+    data = DataSettings(
+        Path(settings.data),
+        images=ALL,
+        image_size=int(options["imgsz"]),
+        device="cpu" if options["device"] == "cpu" else f"cuda:{options['device']}",
+        split="val",
+    )
+    last = [0.0]
+
+    def progress(fraction: float, text: str) -> None:
+        run.check()
+        if time.monotonic() - last[0] >= INTERVAL:
+            last[0] = time.monotonic()
+            run.emit({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    accuracy = evaluate(loaded.model, data, facts.classes, facts.task, progress=progress)
+    return {name: round(value, 5) for name, value in accuracy.figures.items()}
+
+
+def _train(run: Run, options: dict[str, Any]) -> None:
+    """Train to the end; when the memory does not suffice later on, go on with half the batch."""
+    while True:
+        trainer = make_trainer(run, options)
+        Reporter(run.emit).watch(trainer)
+        try:
+            trainer.train()
+            return
+        except FileNotFoundError as error:
+            raise _images_gone(run, error) from error
+        except RuntimeError as error:
+            batch = int(trainer.batch_size)
+            if "out of memory" not in str(error).lower():
+                raise
+            if not (run.smaller_batch and batch > 1):
+                raise UserError(
+                    f"The memory does not suffice for {batch} images a step; the best state so"
+                    " far is kept.",
+                    "Use a smaller batch or image size, or allow a smaller batch.",
+                ) from error
+        del trainer
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        options["batch"] = batch // 2
+        state = read_state(run.last) if run.last.is_file() else None
+        elapsed = float(state[STATE_KEY]["elapsed"]) if state else run.elapsed
+        run = replace(run, state=state, elapsed=elapsed)
+        text = f"Out of memory with {batch} images a step; going on with {batch // 2}."
+        event = {"event": "out_of_memory", "batch": batch, "next_batch": batch // 2}
+        run.emit({**event, "text": text})
+
+
+def _images_gone(run: Run, error: FileNotFoundError) -> UserError:
+    what = str(error).removeprefix("Image Not Found").strip()
+    return UserError(
+        f"An image of the dataset {run.feed.path} is gone ({what[:200]}); the best state so far"
+        " is kept.",
+        "Put the images back and resume.",
+    )
+
+
+def _finish(
+    settings: Settings,
+    run: Run,
+    options: Mapping[str, Any],
+    before: dict[str, float] | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """Read both files back, count and measure."""
+    emitted: dict[str, Any] = {}
+    state = read_state(run.last)
+    networks = {"after": load(run.best), "final": load(run.last)}
+    for name, loaded in networks.items():
+        if (found := count(loaded.model)) != run.parameters:
+            raise RuntimeError(
+                f"{loaded.facts.path} has {found} parameters instead of {run.parameters}."
+            )
+        emitted[name] = _measure(settings, run, loaded, options)
+    shutil.rmtree(run.folder / "work", ignore_errors=True)
+    output = run.best
+    if settings.output is not None:
+        output = Path(settings.output)
+        _copy(networks["after"], output, settings)
+    return {
+        "output": str(output),
+        "best": str(run.best),
+        "last": str(run.last),
+        "parameters": run.parameters,
+        "epochs": int(state["epoch"]) + 1,
+        "seconds": round(seconds, 2),
+        "before": before,
+        **emitted,
+        "sha256": sha256_of(output),
+    }
+
+
+def _copy(loaded: Loaded, output: Path, settings: Settings) -> None:
+    inputs = [settings.model, *([settings.teacher] if settings.teacher else [])]
+    save(
+        copy.deepcopy(loaded.model),
+        output,
+        train_args=loaded.train_args,
+        history=loaded.facts.history,
+        forbidden=inputs,
+    )
