@@ -13,9 +13,14 @@ Command = Callable[[argparse.Namespace], tuple[dict[str, Any], str]]
 
 
 class Add(Protocol):
-    """Makes the parser of a command on a model, with ``--json`` and ``--no-cache``."""
+    """Makes the parser of a command, with ``--json``.
 
-    def __call__(self, name: str, text: str, model: str = "MODEL") -> argparse.ArgumentParser:
+    A command on a model has ``--no-cache`` too; ``model=None`` makes one on something else.
+    """
+
+    def __call__(
+        self, name: str, text: str, model: str | None = "MODEL"
+    ) -> argparse.ArgumentParser:
         """Return the parser, for the command's own arguments."""
 
 

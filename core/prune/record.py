@@ -84,7 +84,7 @@ def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
     last = facts.history[-1]
     if "kept" not in last:
         raise UserError(
-            f"{facts.path} was tuned since it was pruned, so it does not equal the masked original.",
+            f"{facts.path} was tuned after pruning, so it does not equal the masked original.",
             "Verify the file from before that.",
         )
     if last["source"]["sha256"] != sha256:
