@@ -20,10 +20,10 @@ from core.repair.context import Context, gradients_pass
 from core.repair.layers import Mendable, add_constant, columns_of, input_of, mendable
 from core.repair.outputs import Outputs, outputs_of, weight_of
 
-PLACES = 192
+PLACES = 128
 """Positions of every image and layer that enter the least squares."""
-IMAGES = 48
-"""Images looked at, at most."""
+IMAGES = 192
+"""Images looked at, at most; where there are fewer, their mirror images as well."""
 TOGETHER = 8
 """Images that pass at once."""
 EVEN = 0.3
@@ -55,8 +55,8 @@ def refit(context: Context, student: nn.Module, options: RefitSettings | None = 
     options = options or RefitSettings()
     result = copy.deepcopy(student).float().to(context.device).eval()
     layers = mendable(context.table, context.removed)
-    images = list(context.pool.plain(size=1))[:IMAGES]
-    images = [image.to(context.device) for image in images]
+    images = [image.to(context.device) for image in context.pool.plain(size=1)]
+    images = [*images, *(image.flip(3) for image in images)][:IMAGES]
     goals = draw_goals(context, layers, images)
     touched = False
     block, feeds = -1, []
