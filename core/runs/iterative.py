@@ -1,0 +1,238 @@
+"""Prune a little, tune, measure, and again: until a target, or until too much accuracy is lost.
+
+Every step prunes the tuned network of the step before, and learns from the unpruned one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import UserError
+from core.files import write_atomically
+
+Emit = Callable[[dict[str, Any]], None]
+_STEP = "step.json"
+_MAIN = ("map50_95", "top1")
+"""The figure that losses are measured by: the first of these that the task has."""
+
+
+class Iteration(BaseModel):
+    """What an iterative pruning is asked to do.
+
+    Attributes
+    ----------
+    model, data : str
+        The unpruned checkpoint, and a dataset yaml.
+    plan : dict
+        Criterion, rounding, locks and a target; the target is met in the last step.
+    steps : int
+    max_loss : float or None
+        Share of the unpruned figure that may be lost after tuning; the last step within it is the
+        result.
+    images : int
+        How many images a criterion looks at.
+    tune : dict
+        Settings of every tuning, as `core.tune.finetune.settings.Settings` has them; ``model``,
+        ``data`` and ``output`` are set here, and the teacher is the unpruned model unless named.
+    output : str or None
+        Where the result is copied to.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    model: str
+    data: str
+    plan: dict[str, Any]
+    steps: int = Field(default=3, ge=1, le=50)
+    max_loss: float | None = Field(default=None, gt=0, lt=1)
+    images: int = Field(default=96, ge=1)
+    tune: dict[str, Any] = Field(default_factory=dict)
+    output: str | None = None
+
+
+def parse_iteration(data: Any) -> Iteration:
+    """Check plain data; raises ``UserError`` with the first thing that is wrong."""
+    try:
+        return Iteration.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"The iteration cannot be set up: {where}: {first['msg']}.") from error
+
+
+def iterate(
+    arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
+) -> dict[str, Any]:
+    """Run, or go on with, an iterative pruning in a job's folder.
+
+    Returns
+    -------
+    dict
+        ``output``, ``accepted`` (the last step within the limit; 0 is the unpruned model),
+        ``reached`` (whether that is the target), ``baseline`` figures and ``steps`` [{step,
+        share, parameters, macs, before, after, accepted, file}].
+
+    Raises
+    ------
+    UserError
+        For a plan without a target, or what pruning and tuning refuse.
+    """
+    from core.pipeline import load
+    from core.plan.schema import parse_plan
+
+    job = parse_iteration(arguments)
+    plan = parse_plan(job.plan)
+    if plan.target is None or plan.target.latency_ms is not None:
+        raise UserError(
+            "The plan has no target to go towards.", 'Add one, such as "target": {"macs": 0.5}.'
+        )
+    baseline = _baseline(job, load(job.model), folder)
+    emit({"event": "baseline", "metrics": baseline})
+    steps: list[dict[str, Any]] = []
+    current = Path(job.model)
+    for number in range(1, job.steps + 1):
+        check()
+        place = folder / f"step-{number}"
+        done = _known(place)
+        if done is None:
+            done = _step(job, number, current, place, emit, check)
+        lost = 1.0 - done["after"][_main(baseline)] / max(baseline[_main(baseline)], 1e-9)
+        done["accepted"] = job.max_loss is None or lost <= job.max_loss
+        write_atomically(place / _STEP, lambda stream, d=done: _pour(stream, d))  # type: ignore[misc]
+        steps.append(done)
+        emit({"event": "step", "steps": job.steps, **done})
+        if not done["accepted"]:
+            break
+        current = Path(done["file"])
+    good = [step for step in steps if step["accepted"]]
+    output = current
+    if job.output is not None and good:
+        output = Path(job.output)
+        _copy(current, output, job)
+    return {
+        "output": str(output),
+        "accepted": len(good),
+        "reached": len(good) == job.steps,
+        "baseline": baseline,
+        "steps": steps,
+    }
+
+
+def _main(figures: Mapping[str, float]) -> str:
+    return next(name for name in _MAIN if name in figures)
+
+
+def _known(place: Path) -> dict[str, Any] | None:
+    """Return a step that was done before an interruption."""
+    try:
+        data = json.loads((place / _STEP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) and Path(str(data.get("file"))).is_file() else None
+
+
+def _pour(stream: Any, data: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(data).encode("utf-8"))
+
+
+def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
+    known = folder / "baseline.json"
+    try:
+        stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
+        return stored
+    except (OSError, ValueError):
+        pass
+    from core.data.evaluate import evaluate
+    from core.data.stream import ALL
+
+    settings = _data(job, loaded, "val", ALL)
+    accuracy = evaluate(loaded.model, settings, loaded.facts.classes, loaded.facts.task)
+    figures = {name: round(value, 5) for name, value in accuracy.figures.items()}
+    write_atomically(known, lambda stream: _pour(stream, figures))
+    return figures
+
+
+def _data(job: Iteration, loaded: Any, split: str, images: int) -> Any:
+    from core.data.stream import DataSettings
+
+    size = int(job.tune.get("image_size") or loaded.facts.image_size)
+    device = str(job.tune.get("device") or "")
+    return DataSettings(
+        Path(job.data), images=images, image_size=size, split=split, device=device
+    )
+
+
+def _step(
+    job: Iteration,
+    number: int,
+    current: Path,
+    place: Path,
+    emit: Emit,
+    check: Callable[[], None],
+) -> dict[str, Any]:
+    """Prune the network so far by this step's part of the whole way, and tune it."""
+    from core.pipeline import analyse, load, prune
+    from core.plan.schema import Target, parse_plan
+    from core.plan.widths import compute_widths
+    from core.tune.finetune.run import finetune
+    from core.tune.finetune.settings import parse_settings
+
+    import numpy as np
+
+    place.mkdir(exist_ok=True)
+    plan = parse_plan(job.plan)
+    kind = "macs" if plan.target is not None and plan.target.macs else "params"
+    original, loaded = load(job.model), load(current)
+    costs = {}
+    for name, one in (("whole", original), ("now", loaded)):
+        table = analyse(one).table
+        widths = compute_widths(table, np.zeros(table.atom_count, bool))
+        costs[name] = widths.macs if kind == "macs" else widths.parameters
+    wanted = getattr(plan.target, kind)
+    # Every step takes the same share of what is left, so that all of them are equally hard.
+    share = wanted ** (number / job.steps)
+    target = Target(**{kind: min(1.0, share * costs["whole"] / costs["now"])})
+    pruned = place / "pruned.pt"
+    emit({"event": "pruning", "step": number, "steps": job.steps, "share": round(share, 4)})
+
+    def progress(fraction: float, text: str) -> None:
+        check()
+        emit({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    part = plan.model_copy(update={"target": target, "model_sha256": None})
+    data = _data(job, original, "train", job.images)
+    result = prune(loaded, part, pruned, data=data, progress=progress)
+    teacher = job.tune.get("teacher", job.model)
+    settings = {**job.tune, "model": str(pruned), "data": job.data, "teacher": teacher}
+    tuned = finetune(
+        parse_settings({**settings, "output": None}), place, emit=emit, check=check, resume=True
+    )
+    return {
+        "step": number,
+        "share": round(share, 4),
+        "parameters": result.prediction.after.parameters,
+        "macs": result.prediction.after.macs,
+        "before": tuned["before"],
+        "after": tuned["after"],
+        "file": tuned["best"],
+    }
+
+
+def _copy(source: Path, output: Path, job: Iteration) -> None:
+    from core.checkpoint import save
+    from core.pipeline import load
+
+    loaded = load(source)
+    save(
+        loaded.model,
+        output,
+        train_args=loaded.train_args,
+        history=loaded.facts.history,
+        forbidden=[job.model, source],
+    )

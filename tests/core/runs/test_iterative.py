@@ -1,0 +1,69 @@
+"""Pruning in turns: towards the target in equal shares, resumable, and back where it went too far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import core
+from core.errors import UserError
+from core.runs.folder import create_job, read_events
+from core.runs.iterative import Iteration, iterate
+from core.runs.run import run_job
+from tests.core.networks import parameters
+
+PLAN = {"version": 1, "criterion": "l2", "round_to": 1, "target": {"params": 0.5}}
+TUNE = {"epochs": 1, "batch": 2, "image_size": 64, "device": "cpu", "baseline": False}
+
+
+def job(teacher: Path, data: Path, **change: object) -> dict:
+    iteration = Iteration(model=str(teacher), data=str(data), plan=PLAN, steps=2, tune=TUNE)
+    return iteration.model_copy(update=change).model_dump(mode="json")
+
+
+def test_two_steps_resumed(teacher: Path, data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.pt"
+    arguments = job(teacher, data, output=str(output))
+    folder = create_job("iterative", arguments, {"model": teacher}, folder=tmp_path / "job")
+
+    def stop(event: dict) -> None:
+        if event["event"] == "step":
+            raise KeyboardInterrupt
+
+    assert run_job(folder, stop)["event"] == "cancelled"
+    first = (folder / "step-1" / "best.pt").stat().st_mtime_ns
+    event = run_job(folder)
+    assert event["event"] == "done", event
+    assert (folder / "step-1" / "best.pt").stat().st_mtime_ns == first
+    result = event["result"]
+    assert result["reached"] and result["accepted"] == 2
+    whole = parameters(core.load(teacher).model)
+    shares = [step["parameters"] / whole for step in result["steps"]]
+    assert shares == pytest.approx([0.5**0.5, 0.5], abs=0.02)
+    small = core.load(output)
+    assert parameters(small.model) == result["steps"][-1]["parameters"]
+    kinds = [record.get("kind", "prune") for record in small.facts.history]
+    assert kinds == ["prune", "finetune", "prune", "finetune"]
+    # The second pruning is told in channels of the very first network, through the tuning.
+    original = small.facts.history[-1]["original"]
+    widths = dict(core.load(teacher).model.named_parameters())
+    for name, sides in original.items():
+        assert max(sides["outputs"], default=0) < len(widths[f"{name}.weight"])
+    assert sum(e["event"] == "done" for e in read_events(folder)[0]) == 1
+
+
+def test_too_much_lost(teacher: Path, data: Path, tmp_path: Path) -> None:
+    # An untrained network finds nothing, so whatever is lost is all there was.
+    arguments = job(teacher, data, max_loss=0.5, steps=3)
+    events: list[dict] = []
+    result = iterate(arguments, tmp_path, events.append, lambda: None)
+    assert (result["accepted"], result["reached"]) == (0, False)
+    assert result["output"] == str(teacher)
+    assert [step["accepted"] for step in result["steps"]] == [False]
+
+
+def test_a_target_is_needed(teacher: Path, data: Path, tmp_path: Path) -> None:
+    plan = {"version": 1, "selection": [{"block": 4, "ratio": 0.5}]}
+    with pytest.raises(UserError, match="no target"):
+        iterate(job(teacher, data, plan=plan), tmp_path, lambda event: None, lambda: None)
