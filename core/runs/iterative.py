@@ -177,13 +177,13 @@ def _step(
     check: Callable[[], None],
 ) -> dict[str, Any]:
     """Prune the network so far by this step's part of the whole way, and tune it."""
+    import numpy as np
+
     from core.pipeline import analyse, load, prune
     from core.plan.schema import Target, parse_plan
     from core.plan.widths import compute_widths
     from core.tune.finetune.run import finetune
     from core.tune.finetune.settings import parse_settings
-
-    import numpy as np
 
     place.mkdir(exist_ok=True)
     plan = parse_plan(job.plan)
