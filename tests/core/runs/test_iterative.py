@@ -1,4 +1,4 @@
-"""Pruning in turns: towards the target in equal shares, resumable, and back where it went too far."""
+"""Pruning in turns: equal shares of the way, resumable, and no further than a loss allows."""
 
 from __future__ import annotations
 
