@@ -163,9 +163,7 @@ def _data(job: Iteration, loaded: Any, split: str, images: int) -> Any:
 
     size = int(job.tune.get("image_size") or loaded.facts.image_size)
     device = str(job.tune.get("device") or "")
-    return DataSettings(
-        Path(job.data), images=images, image_size=size, split=split, device=device
-    )
+    return DataSettings(Path(job.data), images=images, image_size=size, split=split, device=device)
 
 
 def _step(

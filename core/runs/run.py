@@ -132,9 +132,7 @@ def _remember(history: str, model: str, result: Mapping[str, Any], folder: Path)
     figures = result["after"]
     details = {"job": str(folder), "before": result["before"], "epochs": result["epochs"]}
     output = result["output"]
-    return add_node(
-        history, "tune", output, parent=source.id, figures=figures, details=details
-    ).id
+    return add_node(history, "tune", output, parent=source.id, figures=figures, details=details).id
 
 
 def _iterate(
