@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError
 from core.files import write_atomically
+from core.plan.widths import compute_widths
+
+if TYPE_CHECKING:
+    from core.checkpoint import Loaded
 
 Emit = Callable[[dict[str, Any]], None]
 _STEP = "step.json"
@@ -175,11 +180,8 @@ def _step(
     check: Callable[[], None],
 ) -> dict[str, Any]:
     """Prune the network so far by this step's part of the whole way, and tune it."""
-    import numpy as np
-
-    from core.pipeline import analyse, load, prune
+    from core.pipeline import load, prune
     from core.plan.schema import Target, parse_plan
-    from core.plan.widths import compute_widths
     from core.tune.finetune.run import finetune
     from core.tune.finetune.settings import parse_settings
 
@@ -187,15 +189,11 @@ def _step(
     plan = parse_plan(job.plan)
     kind = "macs" if plan.target is not None and plan.target.macs else "params"
     original, loaded = load(job.model), load(current)
-    costs = {}
-    for name, one in (("whole", original), ("now", loaded)):
-        table = analyse(one).table
-        widths = compute_widths(table, np.zeros(table.atom_count, bool))
-        costs[name] = widths.macs if kind == "macs" else widths.parameters
+    whole, now = _cost(original, original, kind), _cost(loaded, original, kind)
     wanted = getattr(plan.target, kind)
     # Every step takes the same share of what is left, so that all of them are equally hard.
     share = wanted ** (number / job.steps)
-    target = Target(**{kind: min(1.0, share * costs["whole"] / costs["now"])})
+    target = Target(**{kind: min(1.0, share * whole / now)})
     pruned = place / "pruned.pt"
     emit({"event": "pruning", "step": number, "steps": job.steps, "share": round(share, 4)})
 
@@ -215,11 +213,20 @@ def _step(
         "step": number,
         "share": round(share, 4),
         "parameters": result.prediction.after.parameters,
-        "macs": result.prediction.after.macs,
+        "macs": _cost(load(pruned), original, "macs"),
         "before": tuned["before"],
         "after": tuned["after"],
         "file": tuned["best"],
     }
+
+
+def _cost(loaded: Loaded, original: Loaded, kind: str) -> int:
+    """Return what a network costs at the original's image size, whatever it was tuned at."""
+    from core.graph.analyse import analyse_model
+
+    table = analyse_model(loaded.model, original.facts.image_size)
+    widths = compute_widths(table, np.zeros(table.atom_count, bool))
+    return widths.macs if kind == "macs" else widths.parameters
 
 
 def _copy(source: Path, output: Path, job: Iteration) -> None:
