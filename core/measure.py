@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,9 @@ def sensitivity(
     loaded : Loaded
         Left as it is.
     data : DataSettings
-        Its split is evaluated. A criterion that looks at images reads the train split.
+        Its split is evaluated. A criterion that looks at images reads the train split. Its device
+        may be a list with commas, and empty is all GPUs: a checkpoint is then scanned by a
+        process for each.
     output : path, optional
         A file of results, appended to: what it holds of this very scan is not measured again.
         Without one, results are only returned.
@@ -73,9 +75,12 @@ def sensitivity(
     from core.data.validation import Validation
     from core.tune import sensitivity as scans
     from core.tune.journal import Journal
+    from core.tune.spread import devices_of
 
     plan = plan or Plan(criterion=RANKING)
     ratios = _checked(ratios or scans.RATIOS)
+    devices = devices_of(data.device)
+    data = replace(data, device=devices[0])
     journal = Journal(Path(output), "sensitivity") if output is not None else None
     try:
         progress(0.0, "Reading the dataset")
@@ -91,10 +96,14 @@ def sensitivity(
         points, unprunable = scans.scan_points(resolver, plan, scores, ratios, blocks)
         settings = scans.scan_settings(validation, facts.sha256, plan, ranking)
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
+        baseline, measure = scans.measured_here(loaded.model, table, validation)
+        if len(devices) > 1 and Path(facts.path).is_file():  # a description has random weights
+            measure = scans.measured_on(devices, table, _request(loaded, data))
         base, done, resumed = scans.scan(
             points,
             scans.Ledger(journal, settings),
-            *scans.here(loaded.model, table, validation),
+            baseline,
+            measure,
             (widths.macs, widths.parameters),
             Span(progress, 0.1, 1.0),
         )
@@ -102,6 +111,13 @@ def sensitivity(
         if journal is not None:
             journal.close()
     return scans.Sensitivity(base, done, tuple(unprunable), resumed)
+
+
+def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
+    """Return what another process needs to evaluate the same network on the same images."""
+    used = {**asdict(data), "path": str(Path(data.path).resolve())}
+    path = str(Path(loaded.facts.path).resolve())
+    return {"path": path, "sha256": loaded.facts.sha256, "data": used}
 
 
 def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.jobs import Args, Job, Models, data_of
-from core.progress import Progress
+from core.progress import Progress, publish
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
@@ -59,6 +59,23 @@ def scan_sensitivity(models: Models, args: Args, progress: Progress) -> dict[str
     return {**result.to_json(), "output": args.get("output")}
 
 
+def evaluate_cuts(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Evaluate cuts of a model, for a scan over several devices; each is a partial result."""
+    from core.data.validation import Validation
+    from core.pipeline import analyse
+    from core.tune.cuts import CutEvaluator
+    from core.tune.masks import unpack
+
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    facts, table = loaded.facts, analyse(loaded).table
+    validation = Validation(loaded.model, labelled(args), facts.classes, facts.task)
+    cuts = [unpack(text, table.atom_count) for text in args["cuts"]]
+    evaluator = CutEvaluator(loaded.model, table, validation)
+    for place, accuracy in evaluator.evaluate(cuts, progress):
+        publish(progress, {"cut": place, **accuracy.to_json()})
+    return {"cuts": len(cuts)}
+
+
 def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
     """Prune step by step, each measured; every step tried is a partial result."""
     from core.measure import prune_one_by_one
@@ -94,4 +111,5 @@ JOBS: Mapping[str, Job] = {
     "evaluate": evaluate_model,
     "sensitivity": scan_sensitivity,
     "one_by_one": one_by_one,
+    "cuts": evaluate_cuts,
 }

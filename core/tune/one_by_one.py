@@ -8,7 +8,6 @@ checkpoint, with a line in an append-only log; a run goes on where it stopped, o
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +29,7 @@ from core.prune.surgery import cut_network
 from core.prune.verify import Verification, verify_networks
 from core.tune.fallbacks import forms
 from core.tune.journal import Journal
+from core.tune.masks import pack, unpack
 from core.tune.sensitivity import settings_key, share_of
 
 if TYPE_CHECKING:
@@ -332,17 +332,6 @@ def replayable(resolver: Resolver, plan: Plan, removed: Mask) -> Plan:
 def public(known: dict[str, Any]) -> dict[str, Any]:
     """Return what is told of a step: all but what only going on needs."""
     return {k: v for k, v in known.items() if k not in ("run", "removed", "item", "model")}
-
-
-def pack(removed: Mask) -> str:
-    """Write a mask as text."""
-    return base64.b64encode(np.packbits(removed).tobytes()).decode()
-
-
-def unpack(text: str, atoms: int) -> Mask:
-    """Read a mask."""
-    bits = np.frombuffer(base64.b64decode(text), np.uint8)
-    return np.unpackbits(bits, count=atoms).astype(bool)
 
 
 def _proof(known: dict[str, Any]) -> Verification:

@@ -24,6 +24,7 @@ from core.plan.widths import Mask, compute_widths
 from core.progress import Progress, Span, publish, silent
 from core.tune.cuts import CutEvaluator
 from core.tune.journal import Journal
+from core.tune.spread import spread
 
 if TYPE_CHECKING:
     from torch import nn
@@ -274,7 +275,9 @@ def _each_once(
             yield same, accuracy
 
 
-def here(model: nn.Module, table: ChannelTable, validation: Validation) -> tuple[Any, Source]:
+def measured_here(
+    model: nn.Module, table: ChannelTable, validation: Validation
+) -> tuple[Callable[[Progress], Accuracy], Source]:
     """Return how to measure baseline and points in this process."""
     made: list[CutEvaluator] = []
 
@@ -290,3 +293,15 @@ def here(model: nn.Module, table: ChannelTable, validation: Validation) -> tuple
                 yield points[place], accuracy
 
     return lambda progress: evaluator().baseline(progress), measure
+
+
+def measured_on(devices: Sequence[str], table: ChannelTable, request: Mapping[str, Any]) -> Source:
+    """Return how to measure points in a process for each device."""
+
+    def measure(points: Sequence[Point], progress: Progress) -> Iterable[tuple[Point, Accuracy]]:
+        if points:
+            cuts = [point.removed for point in points]
+            for place, accuracy in spread(table, cuts, devices, request, progress):
+                yield points[place], accuracy
+
+    return measure

@@ -23,6 +23,7 @@ from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.prune.surgery import cut_network
 from core.tune.cuts import CutEvaluator
+from core.tune.spread import shares
 from core.tune.trunk import first_change
 from tests.core.images import make_dataset
 from tests.core.networks import enliven, network, table_of
@@ -214,6 +215,35 @@ def test_killed_at_a_random_moment_it_goes_on_to_the_same_result(small, tmp_path
     again = scan(small, output)
     assert again.resumed >= 1
     assert again.points == whole.points
+
+
+def test_spread_over_devices_it_comes_to_the_same(small, tmp_path):
+    whole = scan(small, None)
+    path, data = small
+    used = settings(data, images=4, image_size=96, device="cpu,cpu")
+    options = {"plan": RANDOM, "blocks": [15, 18, 21], "ratios": [0.5, 0.9]}
+    output = tmp_path / "s.jsonl"
+    spread = sensitivity(load(path), used, output, **options)
+    assert (spread.baseline, spread.points) == (whole.baseline, whole.points)
+    assert scan(small, output).resumed == len(whole.points), "devices are no part of the key"
+
+
+def test_a_process_that_fails_is_one_sentence(small, tmp_path):
+    path, data = small
+    used = settings(data, images=4, image_size=96, device="cpu,cuda:99")
+    with pytest.raises(UserError, match="On cuda:99"):
+        sensitivity(load(path), used, tmp_path / "s", plan=RANDOM, ratios=[0.5], blocks=[15, 21])
+
+
+def test_shares_are_whole_and_even():
+    table = table_of("yolov8n")
+    cuts = cuts_of(table, 0.5) + cuts_of(table, 0.9)
+    for workers in (1, 2, 3, 50):
+        parts = shares(table, cuts, workers)
+        assert sorted(place for part in parts for place in part) == list(range(len(cuts)))
+        assert len(parts) <= workers
+        firsts = [{first_change(table, cuts[place]) for place in part} for part in parts]
+        assert sum(map(len, firsts)) == len(set().union(*firsts))
 
 
 def test_bad_wishes(small, tmp_path):
