@@ -65,6 +65,7 @@ def evaluate_cuts(models: Models, args: Args, progress: Progress) -> dict[str, A
     from core.pipeline import analyse
     from core.tune.cuts import CutEvaluator
     from core.tune.masks import unpack
+    from core.tune.sensitivity import plain_figures
 
     loaded = models.get(str(args["path"]), args.get("sha256"))
     facts, table = loaded.facts, analyse(loaded).table
@@ -72,7 +73,7 @@ def evaluate_cuts(models: Models, args: Args, progress: Progress) -> dict[str, A
     cuts = [unpack(text, table.atom_count) for text in args["cuts"]]
     evaluator = CutEvaluator(loaded.model, table, validation)
     for place, accuracy in evaluator.evaluate(cuts, progress):
-        publish(progress, {"cut": place, **accuracy.to_json()})
+        publish(progress, {"cut": place, **plain_figures(accuracy)})
     return {"cuts": len(cuts)}
 
 

@@ -30,7 +30,7 @@ from core.prune.verify import Verification, verify_networks
 from core.tune.fallbacks import forms
 from core.tune.journal import Journal
 from core.tune.masks import pack, unpack
-from core.tune.sensitivity import settings_key, share_of
+from core.tune.sensitivity import plain_figures, settings_key, share_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -150,7 +150,7 @@ class Run:
         for known in journal.records:
             if known.get("run") == self.key and "baseline" in known:
                 return dict(known["baseline"])
-        found = self.validation.evaluate(self.loaded.model, progress).to_json()
+        found = plain_figures(self.validation.evaluate(self.loaded.model, progress))
         settings = {"settings": self.settings, "plan": self.plan.to_json()}
         journal.append({"run": self.key, "baseline": found, **settings})
         return found

@@ -228,7 +228,7 @@ def scan(
     base = ledger.get(None, None)
     if base is None:
         found = baseline(Span(progress, 0.0, 0.05))
-        base = {"block": None, "ratio": None, **found.to_json()}
+        base = {"block": None, "ratio": None, **plain_figures(found)}
         base |= {"macs": whole[0], "parameters": whole[1]}
         ledger.add(base)
     publish(progress, {**base, "share": 1.0})
@@ -256,6 +256,12 @@ def scan(
     progress(1.0, "Done")
     base.pop("block"), base.pop("ratio")
     return base, tuple(figures for figures in measured if figures is not None), resumed
+
+
+def plain_figures(accuracy: Accuracy) -> Figures:
+    """Return what a scan keeps of an evaluation of the unpruned network."""
+    wanted = ("map50_95", "map50", "images", "skipped")
+    return {name: getattr(accuracy, name) for name in wanted}
 
 
 def share_of(value: float, base: float) -> float | None:
