@@ -5,7 +5,7 @@ widths. Runtimes work on blocks of channels (16 for ONNX Runtime with AVX-512), 
 two multiples of ``step`` cost as much as the upper one: that is the staircase a plan should land
 on. Between grid points the time is interpolated along both widths. What is no layer (joins,
 splits, the head's last operations) is a calibrated overhead: a scale of the layers' sum, a
-constant, and a cost per element moved, more where the width is no multiple of the step.
+constant, a cost per element moved, and a surcharge on layers of odd input width.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ from core.graph.table import ChannelTable, Ints
 from core.plan.widths import Mask, kept_of
 
 Floats = NDArray[np.float64]
+PACKED = 4
+"""Runtimes read inputs in fours; a layer whose input width is no multiple may take a slower way.
+
+ONNX Runtime does, behind a split or a join, where it cannot repack such inputs into its blocks.
+How much slower is calibrated, and nothing where a runtime does not care.
+"""
+
 NO_GRID = -1
 """Stands for a layer without a time of its own, such as a BatchNorm that the runtime folds."""
 
@@ -62,7 +69,8 @@ class LatencyTable:
         How often the layer runs in one pass.
     scale, constant, per_move, per_odd : float
         The calibration: milliseconds are ``scale`` times the layers' sum, plus ``constant``, plus
-        ``per_move`` times the elements moved, plus ``per_odd`` times those of odd width.
+        ``per_move`` times the elements moved. Layers of odd input width (``PACKED``) count for
+        ``1 + per_odd``.
     measured_ms : float
         The whole unpruned network, as measured.
     error : float
@@ -91,43 +99,28 @@ class Moves:
     Parameters
     ----------
     table : ChannelTable
-    step : int
-        Tensors whose width is no multiple of it are counted a second time, apart: a runtime that
-        works in blocks has to repack them.
+
+    Attributes
+    ----------
+    per_atom : float array, shape (atoms,)
+        Elements moved for each atom kept.
+    always : float
+        Those of no atom.
     """
 
-    def __init__(self, table: ChannelTable, step: int) -> None:
+    def __init__(self, table: ChannelTable) -> None:
         places = _positions(table)
-        held = [
-            tensor
-            for step_ in table.steps
-            if step_.op not in ("layer", "parameter", "follow")
-            for tensor in (*step_.inputs, *step_.outputs)
-            if len(table.tensors[tensor])
-        ]
-        self._atoms = np.concatenate([np.zeros(0, np.int64), *(table.tensors[t] for t in held)])
-        self._atoms = self._atoms.astype(np.int64)
-        lengths = [len(table.tensors[tensor]) for tensor in held]
-        self._starts = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int64)
-        self._places = places[held] if held else np.zeros(0)
-        self._step = step
-        self.per_atom = np.zeros(table.atom_count + 1)
-        np.add.at(self.per_atom, self._atoms, np.repeat(self._places, lengths))  # -1: no atom
-        self.per_atom = self.per_atom[:-1]
+        moved = np.zeros(table.atom_count + 1)
+        for step in table.steps:
+            if step.op in ("layer", "parameter", "follow"):
+                continue
+            for tensor in (*step.inputs, *step.outputs):
+                np.add.at(moved, table.tensors[tensor], places[tensor])  # no atom is -1, the last
+        self.per_atom, self.always = moved[:-1], float(moved[-1])
 
-    def count(self, kept: NDArray[np.uint8]) -> tuple[float, float]:
-        """Return elements moved, and those among them in tensors of odd width.
-
-        Parameters
-        ----------
-        kept : uint8 array, shape (atoms + 1,)
-            1 for what stays; the last place is 1 and stands for no atom.
-        """
-        if not len(self._starts):
-            return 0.0, 0.0
-        widths = np.add.reduceat(kept.take(self._atoms), self._starts, dtype=np.int32)
-        elements = widths * self._places
-        return float(elements.sum()), float(elements[widths % self._step != 0].sum())
+    def count(self, removed: Mask) -> float:
+        """Return the elements moved without some atoms, mask of shape (atoms,)."""
+        return float(self.per_atom @ ~removed) + self.always
 
 
 def _positions(table: ChannelTable) -> Floats:
@@ -177,7 +170,10 @@ class Clock:
         self._ms: Floats = np.concatenate([np.zeros(0), *flat])
         self.place = np.full(len(table.layers), NO_GRID, np.int64)
         self.place[self.timed] = np.arange(len(self.timed))
-        self.moves = Moves(table, latency.step)
+        self.moves = Moves(table)
+        # A width that no plan changes (the image's) is in the measured time already.
+        few = most_in <= PACKED
+        self._mixing = np.array([table.layers[n].mixes for n in self.timed], bool) & ~few
 
     def layer_ms(self, layers: NDArray[np.int64], inputs: Ints, outputs: Ints) -> Floats:
         """Milliseconds of layers at given widths; 0 for those without a time of their own.
@@ -211,14 +207,29 @@ class Clock:
 
     def ms(self, removed: Mask) -> float:
         """Milliseconds of the network without the removed atoms, shape (atoms,)."""
+        own, moved, odd = self.parts(removed)
+        latency = self.latency
+        return own + latency.constant + latency.per_move * moved + latency.per_odd * odd
+
+    def parts(self, removed: Mask) -> tuple[float, float, float]:
+        """Return what the calibration weighs, after removing atoms.
+
+        Returns
+        -------
+        own : float
+            Milliseconds of all layers.
+        moved : float
+            Elements moved.
+        odd : float
+            Milliseconds of the layers of odd input width.
+        """
         atoms, starts = self.table.gather
         kept = kept_of(removed).view(np.uint8)
         inputs, outputs = np.split(np.add.reduceat(kept.take(atoms), starts, dtype=np.int32), 2)
-        layers = self.timed
-        own = float(self.layer_ms(layers, inputs[layers], outputs[layers]).sum())
-        moved, odd = self.moves.count(kept)
-        latency = self.latency
-        return own + latency.constant + latency.per_move * moved + latency.per_odd * odd
+        inputs, outputs = inputs[self.timed], outputs[self.timed]
+        own = self.layer_ms(self.timed, inputs, outputs)
+        odd = self._mixing & (inputs % PACKED != 0)
+        return float(own.sum()), self.moves.count(removed), float(own[odd].sum())
 
 
 class _Axis:

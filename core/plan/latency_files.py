@@ -21,7 +21,7 @@ from core.graph.cache import cache_folder
 from core.machine import default_threads, processor
 from core.plan.latency import Grid, LatencyTable
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; a file of another version is not read but made anew."""
 
 LIBRARIES: Mapping[str, str] = {"torch": "torch", "onnx": "onnxruntime"}

@@ -32,6 +32,9 @@ PROBED = tuple(range(32, 132, 4))
 PROBES = 5
 """How often; the least time of each width counts, since only interruptions make it longer."""
 
+REFERENCE: Point = (PROBE, 64, 64)
+"""The layer that tells how fast the machine runs at the moment."""
+
 CHUNK_POINTS = 32
 CHUNK_ELEMENTS = 16_000_000
 """Limits of what is measured in turns together: points, and elements of inputs and outputs."""
@@ -107,13 +110,20 @@ def measure_step(store: LayerStore, measure: Measure) -> int:
 def measure_points(
     store: LayerStore, points: dict[Place, Point], measure: Measure, progress: Progress
 ) -> None:
-    """Measure the points that the store lacks, a few in turns together; may be cancelled."""
+    """Measure the points that the store lacks, a few in turns together; may be cancelled.
+
+    Each time one layer, always the same, takes part: where the machine runs slower or faster than
+    at first, as virtual ones do for minutes, the times are scaled back by it.
+    """
     lacking = {place: point for place, point in points.items() if place not in store}
     whole = sum(_work(point) for point in lacking.values()) or 1.0
     done = 0.0
     for places in _chunks(lacking):
         progress(done / whole, f"Timing layers: {lacking[places[0]][0].name}")
-        store.add(places, measure([lacking[place] for place in places]))
+        times = measure([REFERENCE, *(lacking[place] for place in places)])
+        store.reference = store.reference or float(times[0])
+        pace = store.reference / times[0] if times[0] > 0 else 1.0
+        store.add(places, times[1:] * pace)
         done += sum(_work(lacking[place]) for place in places)
 
 

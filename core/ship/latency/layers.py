@@ -1,7 +1,8 @@
 """Times of single layers, by runtime.
 
-A timer takes points (a shape at given widths) and lets them take turns. It reports a low quartile
-of the repeats: what a layer needs when nothing else interrupts it.
+A timer takes points (a shape at given widths) and lets them take turns. It reports the least of the
+repeats: what a layer needs when nothing else interrupts it. On a machine that other programs load,
+most repeats of a long layer are interrupted, and any quartile would count that in.
 """
 
 from __future__ import annotations
@@ -28,8 +29,6 @@ Point = tuple[Shape, int, int]
 
 Floats = NDArray[np.float64]
 Timer = Callable[[Sequence[Point], Settings, int], Floats]
-
-QUARTILE = 25
 
 
 def time_onnx(points: Sequence[Point], settings: Settings, repeats: int) -> Floats:
@@ -66,7 +65,7 @@ def time_onnx(points: Sequence[Point], settings: Settings, repeats: int) -> Floa
         # Fused nodes keep the name of the first, plus the runtime's own suffix.
         first = name.lstrip("/").split("_")[0]
         if first.startswith("L") and first[1:].isdigit():
-            times[int(first[1:])] += np.percentile(values[1:], QUARTILE)
+            times[int(first[1:])] += min(values[1:])
     return times
 
 
@@ -198,8 +197,8 @@ def time_torch(points: Sequence[Point], settings: Settings, repeats: int) -> Flo
                     taken[turn, number] = (clock() - started) * 1e3 / calls
     finally:
         torch.set_num_threads(before)
-    low: Floats = np.percentile(taken[1:], QUARTILE, axis=0)
-    return low
+    least: Floats = taken[1:].min(axis=0)
+    return least
 
 
 def _torch_layer(shape: Shape, narrow: int, wide: int) -> nn.Module:

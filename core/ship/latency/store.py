@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.files import write_atomically
 from core.plan.latency_files import key_of, latency_folder
 
-FORMAT = 1
+FORMAT = 2
 
 Place = tuple[str, int, int]
 """A shape's name, an input width and an output width."""
@@ -32,12 +32,20 @@ class LayerStore:
     path : Path, optional
         The file; in the user's cache by default. One that is missing, damaged or of another
         version counts as empty.
+
+    Attributes
+    ----------
+    step : int or None
+        Of the staircase; None until it was measured.
+    reference : float or None
+        Milliseconds of the reference layer when the first points were measured.
     """
 
     def __init__(self, about: Mapping[str, Any], path: Path | None = None) -> None:
         self.about = {key: about[key] for key in about if key not in ("sha256", "image_size")}
         self.path = path or latency_folder() / f"layers-{key_of(self.about)}.json"
         self.step: int | None = None
+        self.reference: float | None = None
         self._times: dict[Place, float] = {}
         self._read()
 
@@ -52,10 +60,12 @@ class LayerStore:
                 for row in rows
             }
             step = None if data["step"] is None else int(data["step"])
+            reference = None if data["reference"] is None else float(data["reference"])
         except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
             return
-        if all(0 <= ms < float("inf") for ms in times.values()) and (step is None or step >= 1):
-            self._times, self.step = times, step
+        positive = step is None or step >= 1, reference is None or reference > 0
+        if all(0 <= ms < float("inf") for ms in times.values()) and all(positive):
+            self._times, self.step, self.reference = times, step, reference
 
     def __contains__(self, place: Place) -> bool:
         return place in self._times
@@ -76,7 +86,13 @@ class LayerStore:
         points: dict[str, list[list[float]]] = {}
         for (name, ins, outs), ms in sorted(self._times.items()):
             points.setdefault(name, []).append([ins, outs, ms])
-        data = {"format": FORMAT, "about": self.about, "step": self.step, "points": points}
+        data = {
+            "format": FORMAT,
+            "about": self.about,
+            "step": self.step,
+            "reference": self.reference,
+            "points": points,
+        }
         text = json.dumps(data).encode()
         with contextlib.suppress(OSError, UserError):
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from core.plan.latency import NO_GRID, Clock, Grid, LatencyTable
 from core.plan.latency_files import describe, find_latency, table_path, write_latency
 from core.plan.resolve import Resolver
 from core.plan.schema import Entry, Plan
-from core.plan.widths import Mask, kept_of
+from core.plan.widths import Mask
 from core.progress import Progress, Span, silent
 from core.prune.surgery import cut_network
 from core.ship.latency.grids import grid_of, measure_points, measure_step, points_of
@@ -34,11 +34,14 @@ if TYPE_CHECKING:
 LAYER_REPEATS = 12
 NETWORK_REPEATS = 20
 
-CALIBRATION = ((0.0, 1), (0.15, 1), (0.3, 8), (0.45, 1), (0.5, 16), (0.75, 8))
-"""Networks that the sum of layers is calibrated on: ratio of every block, and rounding."""
+CALIBRATION = ((0.0, 1), (0.05, 1), (0.2, 1), (0.3, 8), (0.45, 1), (0.5, 16), (0.75, 8))
+"""Networks that the sum of layers is calibrated on: mean ratio of the blocks, and rounding."""
 
-PRIOR = 0.3
-"""Weight of the belief that the layers' sum needs no scaling, against one network's misfit."""
+PRIOR = 0.05
+"""Weight of the belief that the layers' sum needs no scaling, against one network's misfit.
+
+It only decides where the networks do not: a machine may run at another speed than when its layers
+were measured, and then the scale must tell."""
 
 
 def settings_of(about: Mapping[str, Any]) -> Settings:
@@ -204,7 +207,7 @@ def _calibrate(
 ) -> LatencyTable:
     """Measure a few whole networks and fit what is not a layer."""
     resolver = Resolver(table)
-    masks = [_uniform(resolver, ratio, rounding) for ratio, rounding in CALIBRATION]
+    masks = [_uneven(resolver, ratio, rounding) for ratio, rounding in CALIBRATION]
     times = time_networks(
         [cut_network(model, table, mask) for mask in masks],
         str(bare.about["runtime"]),
@@ -215,8 +218,12 @@ def _calibrate(
     return calibrate(table, bare, masks, times)
 
 
-def _uniform(resolver: Resolver, ratio: float, rounding: int) -> Mask:
-    entries = tuple(Entry(block=b.index, ratio=ratio) for b in resolver.table.blocks)
+def _uneven(resolver: Resolver, ratio: float, rounding: int) -> Mask:
+    """Prune every block by a ratio of its own, the same in every run: widths of all kinds."""
+    blocks = resolver.table.blocks
+    spread = np.random.default_rng(round(1000 * ratio)).uniform(0.4, 1.6, len(blocks))
+    ratios = np.clip(ratio * spread, 0.0, 0.9).tolist()
+    entries = tuple(Entry(block=b.index, ratio=r) for b, r in zip(blocks, ratios, strict=True))
     plan = Plan(selection=entries, round_to=rounding)
     return resolver.resolve(plan, np.zeros(resolver.table.atom_count)).removed
 
@@ -231,7 +238,9 @@ def time_networks(
     """Time whole networks in turns.
 
     On one thread of a CPU it is the median of the thread's own computing time, which other
-    programs hardly disturb; otherwise a low quartile of the clock's.
+    programs hardly disturb. Otherwise it is a low quartile of the clock's for the first network,
+    and for the others their median ratio to it within each turn: a machine whose speed changes
+    between turns changes it for all.
 
     Returns
     -------
@@ -254,7 +263,9 @@ def time_networks(
         finally:
             torch.set_num_threads(before)
     alone = settings.threads == 1 and settings.device == "cpu"
-    return np.median(cpu, axis=0) if alone else np.percentile(wall, 25, axis=0)
+    if alone:
+        return np.median(cpu, axis=0)
+    return np.percentile(wall[:, 0], 25) * np.median(wall / wall[:, :1], axis=0)
 
 
 def calibrate(
@@ -278,8 +289,8 @@ def calibrate(
     clock = Clock(bare, table)
     rows, goals = [], []
     for mask, ms in zip(masks, times, strict=True):
-        counts = clock.moves.count(kept_of(mask).view(np.uint8))
-        rows.append(np.array([clock.ms(mask), 1.0, *counts]) / ms)
+        own, moved, odd = clock.parts(mask)
+        rows.append(np.array([own, 1.0, moved, odd]) / ms)
         goals.append(1.0)
     rows.append(np.array([PRIOR, 0.0, 0.0, 0.0]))
     goals.append(PRIOR)
@@ -293,7 +304,7 @@ def calibrate(
         scale=scale,
         constant=constant,
         per_move=per_move,
-        per_odd=per_odd,
+        per_odd=per_odd / scale if scale else 0.0,
         measured_ms=float(times[0]),
         error=float(misfit),
     )

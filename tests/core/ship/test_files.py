@@ -21,7 +21,7 @@ from core.plan.latency_files import (
     usual_latency,
     write_latency,
 )
-from core.ship.latency.grids import measure_points, measure_step, points_of
+from core.ship.latency.grids import REFERENCE, measure_points, measure_step, points_of
 from core.ship.latency.store import LayerStore
 
 from .tables import latency_of, made_up, silent, uses_of
@@ -98,7 +98,8 @@ def test_a_cancelled_build_goes_on_where_it_stopped(tmp_path):
     measured = []
 
     def measure(some):
-        measured.extend(some)
+        assert some[0] == REFERENCE
+        measured.extend(some[1:])
         return made_up(some)
 
     def until_half(fraction, _text):
@@ -115,6 +116,25 @@ def test_a_cancelled_build_goes_on_where_it_stopped(tmp_path):
     assert len(measured) == len(points) == len(store) == len(set(measured))
     measure_points(LayerStore(about), points, measure, silent)
     assert len(measured) == len(points)
+
+
+def test_a_machine_that_changes_its_pace_is_seen_through(tmp_path):
+    generator = np.random.default_rng(0)
+    points = points_of(uses_of("yolov8n"), 16)
+    steady = LayerStore(describe("torch"), tmp_path / "steady.json")
+    uneven = LayerStore(describe("torch"), tmp_path / "uneven.json")
+    paces = [1.0]
+
+    def at_some_pace(some):
+        paces.append(generator.choice([1.0, 1.3]))
+        return made_up(some) * paces[-2]
+
+    measure_points(steady, points, made_up, silent)
+    measure_points(uneven, points, at_some_pace, silent)
+    assert len(set(paces)) > 1
+    assert np.allclose([steady[place] for place in points], [uneven[place] for place in points])
+    again = LayerStore(describe("torch"), tmp_path / "uneven.json")
+    assert again.reference == uneven.reference == pytest.approx(made_up([REFERENCE])[0])
 
 
 @pytest.mark.parametrize("text", ("", "{", "[]", '{"format": 1}', '{"format": 1, "points": 3}'))

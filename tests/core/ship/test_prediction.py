@@ -92,7 +92,7 @@ def test_the_sum_is_that_of_the_formula_where_widths_were_measured():
 
 def test_calibration_finds_the_overhead_that_was_put_in():
     table = table_of("yolov8n")
-    planted = replace(latency_of("yolov8n"), scale=1.05, constant=2.0, per_move=2e-7, per_odd=1e-7)
+    planted = replace(latency_of("yolov8n"), scale=1.05, constant=2.0, per_move=2e-7, per_odd=0.3)
     masks = [uniform("yolov8n", r, m) for r, m in ((0, 1), (0.3, 8), (0.45, 1), (0.6, 16))]
     times = np.array([Clock(planted, table).ms(mask) for mask in masks])
     found = calibrate(table, latency_of("yolov8n"), masks, times)
