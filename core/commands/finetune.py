@@ -45,7 +45,7 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     )
     tune.add_argument("--epochs", type=positive, help="instead of the preset's")
     tune.add_argument("--minutes", type=float, help="train no longer than this")
-    tune.add_argument("--batch", type=positive, help="images a step (16)")
+    tune.add_argument("--batch", type=positive, help="images a step (the preset's)")
     tune.add_argument("--image-size", type=positive, help="side in pixels (the model's own)")
     tune.add_argument("--device", default="", help="cpu or cuda:0; a GPU where there is one")
     tune.add_argument("--threads", type=positive, help="of the processor")

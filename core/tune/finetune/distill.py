@@ -21,7 +21,7 @@ from core.checkpoint import Loaded
 from core.errors import UserError
 
 Preds = dict[str, Any]
-OUTPUT_WEIGHT: Any = 1.0
+OUTPUT_WEIGHT: Any = 4.0
 """Of the teacher's outputs against the labels."""
 
 
@@ -88,7 +88,8 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
     way : str
         ``outputs`` or ``features``.
     weight : float, optional
-        Of the teacher against the labels; by default 1 for outputs, Ultralytics' 6 for features.
+        Of the teacher against the labels; by default ``OUTPUT_WEIGHT`` for outputs, Ultralytics' 6
+        for features.
     """
     joined: nn.Module
     if way == "features":

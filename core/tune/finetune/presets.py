@@ -41,14 +41,12 @@ class Preset:
     hold_statistics: bool = False
 
 
-#: A tenth of the learning rate of training and a warm-up that starts at nothing: the weights are
-#: good already, and the first steps must not undo them. No mosaic, mix-up or large scaling: there
-#: is no time to get used to pictures that do not look like those of the task.
+#: The weights are good already, and the first steps must not undo them: a low learning rate, and a
+#: warm-up that starts at nothing. No mosaic, mix-up or large scaling: there is no time to get used
+#: to pictures that do not look like those of the task. What was measured: docs/finetune.md.
 _GENTLE: Mapping[str, Any] = {
-    "optimizer": "SGD",
+    "batch": 8,
     "momentum": 0.9,
-    "lr0": 0.001,
-    "lrf": 0.1,
     "cos_lr": True,
     "warmup_epochs": 1.0,
     "warmup_bias_lr": 0.0,
@@ -66,23 +64,15 @@ _GENTLE: Mapping[str, Any] = {
 PRESETS: Mapping[str, Preset] = {
     "recover_quickly": Preset(
         "Recover quickly",
-        "A few epochs at a low learning rate, for a light pruning or for little data.",
-        {**_GENTLE, "epochs": 10},
+        "A few epochs of small steps, for a network that still works after pruning.",
+        {**_GENTLE, "optimizer": "SGD", "lr0": 0.0005, "lrf": 0.1, "epochs": 10},
         hold_statistics=True,
     ),
     "recover_fully": Preset(
         "Recover fully",
-        "Many epochs from a higher learning rate, with more varied pictures.",
-        {
-            **_GENTLE,
-            "epochs": 60,
-            "lr0": 0.002,
-            "lrf": 0.01,
-            "warmup_epochs": 3.0,
-            "mosaic": 0.5,
-            "close_mosaic": 20,
-            "scale": 0.4,
-        },
+        "More and larger steps, for a network that pruning has broken.",
+        {**_GENTLE, "optimizer": "AdamW", "lr0": 0.0003, "lrf": 0.05, "epochs": 20},
+        hold_statistics=True,
     ),
     "as_trained": Preset(
         "As trained",

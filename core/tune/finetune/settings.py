@@ -28,7 +28,7 @@ class Settings(BaseModel):
     minutes : float or None
         Longest time to train for; the learning rate falls over that time.
     batch : int or None
-        Images a step; 16 unless given.
+        Images a step; the preset's unless given.
     image_size : int or None
         Side in pixels; the network's own unless given.
     device : str
