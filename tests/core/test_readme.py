@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from core.pipeline import load
 from core.plan.schema import parse_plan
+from tests.core.images import make_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,3 +55,29 @@ def test_the_plan_of_the_documentation_is_valid() -> None:
     (example,) = blocks(COMMANDS, "json")
     plan = parse_plan(json.loads(example))
     assert len(plan.selection) == 4
+
+
+SMALLER: dict[str, str] = {
+    "suggest": "--images 4 --image-size 64",
+    "prune": "--images 4 --image-size 64 --repair-minutes 0.02",
+    "finetune": "--epochs 1 --image-size 64 --batch 2",
+    "compare": "--image-size 64",
+}
+"""What keeps the lines short here; everything else is as the README has it."""
+
+
+def test_a_goal_suggested_pruned_tuned_and_compared(trained: Path, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", load(trained).facts.classes)
+    lines = blocks(README, "sh")[2].strip().splitlines()
+    assert [line.split()[1] for line in lines[1:]] == list(SMALLER)
+    for line in lines:
+        command = line.replace("yolov8n.pt", str(trained)).replace("data.yaml", str(data))
+        if command.startswith("secateur "):
+            name = command.split()[1]
+            command = f"{command} {SMALLER[name]}".replace(
+                "secateur", f"{sys.executable} -m app", 1
+            )
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True, timeout=200)
+    pruned, tuned = load(tmp_path / "small.pt"), load(tmp_path / "tuned.pt")
+    count = [sum(p.numel() for p in model.model.parameters()) for model in (pruned, tuned)]
+    assert count[0] == count[1] < 3_000_000
