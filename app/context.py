@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from app.background import Background
     from app.jobs.manager import JobManager
+    from app.jobs.runs import Runs
     from app.session import Session
     from app.settings import Settings
     from app.theme import Theme
@@ -22,3 +23,4 @@ class Context:
     background: Background
     settings: Settings
     theme: Theme
+    runs: Runs

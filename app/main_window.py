@@ -23,6 +23,7 @@ from app.graph_host import GraphHost
 from app.graph_pane import GraphPane
 from app.handlers import Handlers
 from app.jobs.manager import JobManager
+from app.jobs.runs import Runs
 from app.pruning import Pruning
 from app.recovery import Recovery
 from app.scanning import Scanning
@@ -31,6 +32,7 @@ from app.settings import Settings, engine_log
 from app.status_bar import StatusBar, precision_note
 from app.stepping import Stepping
 from app.timing import Timing
+from app.tuning import Tuning
 
 BLOCK_MENU = ("lock", "drop", "toggle", "why")
 
@@ -47,6 +49,7 @@ class MainWindow(QMainWindow):
             Background(self),
             settings,
             theme.Theme(settings.appearance(), self),
+            Runs(self),
         )
         self.session, self.jobs = self.context.session, self.context.jobs
         self.reporter = ErrorReporter(self.session, self)
@@ -56,6 +59,7 @@ class MainWindow(QMainWindow):
         self.scanning = Scanning(self.context, self)
         self.stepping = Stepping(self.context, self)
         self.timing = Timing(self.context, self)
+        self.tuning = Tuning(self.context, self)
         self.recovery = Recovery(self.context, self.documents, self)
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
@@ -92,6 +96,7 @@ class MainWindow(QMainWindow):
         plan.pruneRequested.connect(self.pruning.prune)
         plan.rulesRequested.connect(lambda: self.layout_of_docks.go_to("choose"))
         self._connect_choosing()
+        self._connect_tuning()
         self.pane.empty.openRequested.connect(self.documents.open_dialog)
         self.pane.empty.pathChosen.connect(self.documents.open_path)
         self.session.titleChanged.connect(self._show_title)
@@ -136,6 +141,25 @@ class MainWindow(QMainWindow):
             (stepping.failed, self.reporter.failed),
         ):
             signal.connect(act)
+
+    def _connect_tuning(self) -> None:
+        (panel,) = self._panels("tuning")
+        for signal, act in (
+            (panel.startRequested, self.tuning.start),
+            (panel.checkRequested, self.tuning.check),
+            (panel.dataRequested, self.choosing.choose_data),
+            (panel.openRequested, self.documents.open_path),
+            (self.tuning.dataWanted, self.choosing.choose_data),
+            (self.tuning.openWanted, self.documents.open_path),
+            (self.tuning.shown, self._show_run),
+            (self.tuning.failed, self.reporter.failed),
+        ):
+            signal.connect(act)
+
+    def _show_run(self, folder: str) -> None:
+        self.context.runs.watch(folder)
+        if self.session.model is not None:
+            self.layout_of_docks.go_to("tuning")
 
     def _panels(self, *names: str) -> tuple[Any, ...]:
         return tuple(self.docks[name].widget() for name in names)
@@ -204,7 +228,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved work, then leave nothing running."""
-        if not self.documents.may_leave():
+        if not (self.documents.may_leave() and self.tuning.may_close()):
             event.ignore()
             return
         self.layout_of_docks.save()
@@ -214,5 +238,6 @@ class MainWindow(QMainWindow):
         self.documents.watcher.watch("")
         self.session.shutdown()
         self.context.background.shutdown()
+        self.context.runs.shutdown()
         self.jobs.shutdown()
         event.accept()

@@ -114,7 +114,7 @@ class Measured(QObject):
 
     Signals
     -------
-    dataChanged, goalChanged, frontChanged, stepsChanged, accuracyChanged, clockChanged
+    dataChanged, goalChanged, frontChanged, stepsChanged, accuracyChanged, clockChanged, dataChecked
     scanChanged
         Points of a sensitivity scan arrived; not more often than the screen can show.
     kept
@@ -128,6 +128,7 @@ class Measured(QObject):
     stepsChanged = Signal()
     accuracyChanged = Signal()
     clockChanged = Signal()
+    dataChecked = Signal()
     kept = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -150,6 +151,7 @@ class Measured(QObject):
         self.steps_folder = ""
         self.accuracy: Evaluation | None = None
         self.clock: Clock | None = None
+        self.check: dict[str, Any] | None = None
 
     def begin(self, project: Project | None, scan_file: str = "", steps_folder: str = "") -> None:
         """Start over for another model, with what its project holds; raises no signal."""
@@ -164,7 +166,7 @@ class Measured(QObject):
         """Raise every signal: another model is open."""
         for signal in (self.dataChanged, self.goalChanged, self.frontChanged):
             signal.emit()
-        for signal in (self.scanChanged, self.stepsChanged, self.accuracyChanged):
+        for signal in (self.scanChanged, self.stepsChanged, self.accuracyChanged, self.dataChecked):
             signal.emit()
 
     # ---- data and goal ------------------------------------------------------------------------
@@ -175,6 +177,7 @@ class Measured(QObject):
             return
         self.data = data
         self.set_accuracy(None)
+        self.set_check(None)
         self.clear_scan()
         self.dataChanged.emit()
         self.kept.emit()
@@ -198,6 +201,11 @@ class Measured(QObject):
         if accuracy != self.accuracy:
             self.accuracy = accuracy
             self.accuracyChanged.emit()
+
+    def set_check(self, check: dict[str, Any] | None) -> None:
+        """Take in what a check of the dataset found, as the engine's job ``check_data`` has it."""
+        self.check = check
+        self.dataChecked.emit()
 
     def set_clock(self, clock: Clock | None) -> None:
         """Take in what tells a plan's milliseconds on this machine."""

@@ -89,6 +89,14 @@ def change_ms(before: float, after: float) -> str:
     return f"{before:.1f} → {after:.1f} ms ({percent(after / max(before, 1e-9))})"
 
 
+def duration(seconds: float) -> str:
+    """Write a time: 40 s, 12 min, 1 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def kind_count(table: ChannelTable, *kinds: str) -> int:
     """Count layers of some classes."""
     return sum(layer.kind in kinds for layer in table.layers)

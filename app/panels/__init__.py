@@ -54,5 +54,6 @@ PANELS: tuple[PanelSpec, ...] = (
         "sensitivity", "Sensitivity", "app.panels.sensitivity:SensitivityPanel", "bottom", True
     ),
     PanelSpec("steps", "Steps", "app.panels.steps:StepsPanel", "bottom", True),
+    PanelSpec("tuning", "Fine-tune", "app.panels.tuning:TuningPanel", "bottom", True),
     PanelSpec("jobs", "Jobs", "app.panels.jobs:JobsPanel", "bottom", True),
 )

@@ -238,7 +238,9 @@ def told(folder: str | Path) -> str:
     return "run"
 
 
-def read_events(folder: str | Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+def read_events(
+    folder: str | Path, offset: int = 0, limit: int = -1
+) -> tuple[list[dict[str, Any]], int]:
     """Return the events told since, and where to read on.
 
     A line that is not whole yet is left for the next time; one that a crash cut short is skipped.
@@ -248,11 +250,15 @@ def read_events(folder: str | Path, offset: int = 0) -> tuple[list[dict[str, Any
     folder : path
     offset : int
         In bytes; 0 is the beginning.
+    limit : int
+        Bytes to read at most, or one line where that is longer; all there are when negative.
     """
     try:
         with (Path(folder) / EVENTS).open("rb") as stream:
             stream.seek(offset)
-            data = stream.read()
+            data = stream.read(limit)
+            if 0 <= limit == len(data) and b"\n" not in data:
+                data += stream.readline()
     except OSError:
         return [], offset
     whole = data[: data.rfind(b"\n") + 1]

@@ -1,0 +1,268 @@
+"""What a long job told, folded into what a view shows; memory stays flat however long it runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+POINTS = 400
+"""A curve keeps between this many points and twice as many: more than a chart has pixels for."""
+NOTES = 6
+METRICS = {
+    "mAP50-95": "mAP50-95",
+    "mAP50": "mAP50",
+    "accuracy_top1": "top-1",
+    "accuracy_top5": "top-5",
+}
+"""Ultralytics' figures worth a curve, and their names here."""
+PARTS = {"(B)": "", "(M)": " of masks", "(P)": " of keypoints"}
+BASELINES = {"map50_95": "mAP50-95", "top1": "top-1"}
+"""The main figure of the network before it was tuned, by task."""
+Curve = tuple[tuple[float, ...], tuple[float, ...]]
+Curves = Mapping[str, Curve]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """A long job as its folder tells it.
+
+    Attributes
+    ----------
+    folder, kind, created : str
+    state : str
+        As `core.runs.folder.status_of` has it: ``interrupted`` where the process is gone.
+    told : str
+        What it was told last: ``run``, ``pause`` or ``cancel``.
+    arguments : mapping
+    message, hint : str
+        Why it failed.
+    result : mapping or None
+    """
+
+    folder: str
+    kind: str
+    created: str
+    state: str
+    told: str
+    arguments: Mapping[str, Any]
+    message: str = ""
+    hint: str = ""
+    result: Mapping[str, Any] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether its process lives."""
+        return self.state in ("running", "paused")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can go on."""
+        return self.state in ("ready", "cancelled", "failed", "interrupted")
+
+    @property
+    def title(self) -> str:
+        """The name of the file it works on."""
+        return Path(str(self.arguments.get("model") or self.folder)).name
+
+    @property
+    def output(self) -> str:
+        """The file that came of it, where it is done."""
+        return str((self.result or {}).get("output") or "")
+
+    @property
+    def word(self) -> str:
+        """How it stands, in a word or two."""
+        if self.active and self.told == "cancel":
+            return "ending"
+        if self.state == "running" and self.told == "pause":
+            return "pausing"
+        return {"ready": "not started"}.get(self.state, self.state)
+
+
+class Series:
+    """A curve in bounded memory: when it gets long, every second point goes; the newest stays."""
+
+    def __init__(self) -> None:
+        self._points: list[tuple[float, float]] = []
+        self._newest: tuple[float, float] | None = None
+        self._every, self._passed = 1, 0
+
+    def add(self, x: float, y: float) -> None:
+        """Add a point; it replaces those at its place or after it (a training that was resumed)."""
+        if self._newest is not None:
+            if self._newest[0] < x:
+                self._keep(self._newest)
+            while self._points and self._points[-1][0] >= x:
+                self._points.pop()
+        self._newest = (x, y)
+
+    def _keep(self, point: tuple[float, float]) -> None:
+        self._passed += 1
+        if self._passed >= self._every:
+            self._passed = 0
+            self._points.append(point)
+        if len(self._points) > 2 * POINTS:
+            self._points = self._points[::2]
+            self._every *= 2
+
+    def curve(self) -> Curve:
+        """Return what is kept, as x and y."""
+        points = [*self._points, *([self._newest] if self._newest else [])]
+        return tuple(p[0] for p in points), tuple(p[1] for p in points)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a view shows of a job at a moment.
+
+    Attributes
+    ----------
+    device : str
+    epoch, epochs, batch, batches : int
+        0 while unknown; epochs and batches count from 1.
+    images_per_second, seconds_left : float or None
+    memory : mapping
+        Bytes, of the ``process`` and, on one, of the ``gpu``.
+    parameters : int or None
+    losses, metrics, rates : mapping of str to curve
+        Against epochs.
+    before, best : float or None
+        The main figure before, and the best one since.
+    measure : str
+        The main figure's name.
+    text : str
+        What it does while it measures.
+    notes : tuple of str
+        What a person should know, oldest first.
+    events : int
+        How many were read.
+    """
+
+    entry: RunEntry
+    device: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    batch: int = 0
+    batches: int = 0
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    memory: Mapping[str, int] = field(default_factory=dict)
+    parameters: int | None = None
+    losses: Curves = field(default_factory=dict)
+    metrics: Curves = field(default_factory=dict)
+    rates: Curves = field(default_factory=dict)
+    before: float | None = None
+    best: float | None = None
+    measure: str = ""
+    text: str = ""
+    notes: tuple[str, ...] = ()
+    events: int = 0
+
+
+class Digest:
+    """Takes in events one by one; knows what each kind means."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+        self.notes: deque[str] = deque(maxlen=NOTES)
+        self.curves: dict[str, dict[str, Series]] = {"losses": {}, "metrics": {}, "rates": {}}
+        self.events = 0
+        self._kinds: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+            "started": self._started,
+            "progress": lambda e: self.facts.update(text=str(e.get("text") or "")),
+            "baseline": self._baseline,
+            "batch": self._batch,
+            "epoch": self._epoch,
+            "out_of_memory": lambda e: self.notes.append(str(e.get("text") or "Out of memory.")),
+            "failed": lambda e: self.notes.append(str(e.get("message") or "It failed.")),
+            "cancelled": lambda e: self.notes.append("Stopped; best and last state are kept."),
+        }
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Take in one event; one that is not known, or not whole, is counted and left alone."""
+        self.events += 1
+        act = self._kinds.get(str(event.get("event")))
+        if act is not None:
+            try:
+                act(event)
+            except (TypeError, ValueError, AttributeError, KeyError):
+                return
+
+    def snapshot(self, entry: RunEntry) -> Snapshot:
+        """Return what is known now."""
+        drawn = {
+            group: {name: series.curve() for name, series in curves.items()}
+            for group, curves in self.curves.items()
+        }
+        return Snapshot(entry, **self.facts, **drawn, notes=tuple(self.notes), events=self.events)
+
+    # ---- by kind ------------------------------------------------------------------------------
+
+    def _started(self, event: Mapping[str, Any]) -> None:
+        device = event.get("device") or {}
+        threads = device.get("threads")
+        name = str(device.get("name") or "")
+        told = f"{name}, {threads} threads" if threads else name
+        self.facts.update(
+            device=told,
+            epochs=int(event.get("epochs") or 0),
+            parameters=event.get("parameters"),
+        )
+        after = event.get("resumed_after")
+        if after:
+            self.notes.append(f"Resumed after epoch {after}.")
+
+    def _baseline(self, event: Mapping[str, Any]) -> None:
+        figures = event.get("metrics") or {}
+        for key, name in BASELINES.items():
+            if key in figures:
+                self.facts.update(before=float(figures[key]), measure=name)
+                return
+
+    def _batch(self, event: Mapping[str, Any]) -> None:
+        epoch, batch = int(event["epoch"]), int(event["batch"])
+        batches = max(int(event["batches"]), 1)
+        self.facts.update(batch=batch, batches=batches)
+        self._common(event, epoch - 1 + batch / batches)
+
+    def _epoch(self, event: Mapping[str, Any]) -> None:
+        epoch = int(event["epoch"])
+        self._common(event, float(epoch))
+        figures = _worth_a_curve(event.get("metrics") or {})
+        for name, value in figures.items():
+            self.curves["metrics"].setdefault(name, Series()).add(float(epoch), value)
+        main = next(iter(figures), None)
+        if main is not None:
+            best = max(figures[main], self.facts.get("best") or 0.0)
+            self.facts.update(best=best, measure=self.facts.get("measure") or main)
+
+    def _common(self, event: Mapping[str, Any], x: float) -> None:
+        for name, value in (event.get("losses") or {}).items():
+            short = str(name).removeprefix("train/").removesuffix("_loss")
+            self.curves["losses"].setdefault(short, Series()).add(x, float(value))
+        if event.get("learning_rate") is not None:
+            series = self.curves["rates"].setdefault("learning rate", Series())
+            series.add(x, float(event["learning_rate"]))
+        self.facts.update(
+            text="",
+            epoch=int(event["epoch"]),
+            epochs=int(event.get("epochs") or 0),
+            images_per_second=event.get("images_per_second"),
+            seconds_left=event.get("seconds_left"),
+            memory=dict(event.get("memory") or {}),
+        )
+
+
+def _worth_a_curve(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Pick the figures that tell how good a network is, the main one first."""
+    found: dict[str, float] = {}
+    for key, name in METRICS.items():
+        for metric, value in metrics.items():
+            stem = str(metric).removeprefix("metrics/")
+            part = next((p for p in PARTS if stem.endswith(p)), "")
+            if stem.removesuffix(part) == key:
+                found[name + PARTS.get(part, "")] = float(value)
+    return found

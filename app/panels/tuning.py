@@ -1,0 +1,171 @@
+"""Fine-tune: sets up a training of a pruned network, and watches those that run or ran."""
+
+from __future__ import annotations
+
+import datetime
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from app import theme
+from app.context import Context
+from app.controls import combo
+from app.jobs.tail import RunEntry
+from app.panels.tuning_form import TuningForm
+from app.panels.tuning_watch import WatchPart
+from app.widgets import OnScreen, label
+
+NEW = "New fine-tuning"
+
+
+class TuningPanel(OnScreen, QWidget):
+    """A form for a new fine-tuning, or one that runs or ran: whichever is chosen at the top.
+
+    Signals
+    -------
+    startRequested(dict), checkRequested(str), dataRequested
+        See `TuningForm`.
+    openRequested(str)
+        A tuned file shall be opened.
+    """
+
+    startRequested = Signal(dict)
+    checkRequested = Signal(str)
+    dataRequested = Signal()
+    openRequested = Signal(str)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._runs = context.runs
+        self._told: tuple[tuple[str, str], ...] = ()
+        self.which = combo({"": (NEW, "Set up a fine-tuning")}, "Fine-tuning to show")
+        self.which.setMinimumContentsLength(34)
+        self.which.activated.connect(lambda _: self._runs.watch(self.which.currentData()))
+        self.status = label("", "muted", wrap=False)
+        self._make_buttons()
+        self.form = TuningForm(context)
+        self.form.startRequested.connect(self.startRequested)
+        self.form.checkRequested.connect(self.checkRequested)
+        self.form.dataRequested.connect(self.dataRequested)
+        self.watch = WatchPart()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.form)
+        self.pages.addWidget(self.watch)
+        top = QHBoxLayout()
+        top.addWidget(self.which)
+        top.addWidget(self.status, 1)
+        for button in (self.pause, self.go_on, self.cancel, self.resume, self.open, self.again):
+            top.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.addLayout(top)
+        layout.addWidget(self.pages, 1)
+        self.setAccessibleName("Fine-tune")
+        self._runs.listChanged.connect(self._show_list)
+        self._runs.followed.connect(self._show_run)
+        context.theme.changed.connect(self._restyle)
+        self._show_run()
+
+    def _make_buttons(self) -> None:
+        tell = self._runs.tell
+        watched = lambda: self._runs.watched  # noqa: E731
+        self.pause = _button("Pause", "Let it wait after the batch it is at")
+        self.pause.clicked.connect(lambda: tell(watched(), "pause"))
+        self.go_on = _button("Continue", "Let it go on")
+        self.go_on.clicked.connect(lambda: tell(watched(), "run"))
+        self.cancel = _button("Stop", "End it; its best and last state are kept")
+        theme.set_icon(self.cancel, "stop")
+        self.cancel.clicked.connect(lambda: tell(watched(), "cancel"))
+        self.resume = _button("Resume", "Go on with the training from its last whole epoch")
+        self.resume.clicked.connect(lambda: self._runs.resume(watched()))
+        self.open = _button("Open tuned file", "Open the best state in this window")
+        self.open.clicked.connect(self._open)
+        self.again = _button("New …", "Set up another fine-tuning")
+        self.again.clicked.connect(lambda: self._runs.watch(""))
+
+    @property
+    def entry(self) -> RunEntry | None:
+        """The job that shows, as last heard of."""
+        snapshot = self._runs.snapshot
+        return self._runs.entry(self._runs.watched) or (snapshot.entry if snapshot else None)
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Show the job as it is now."""
+        self._show_list()
+        self._show_run()
+
+    def _show_list(self) -> None:
+        told = tuple((e.folder, entry_text(e)) for e in self._runs.entries)
+        if [folder for folder, _ in told] == [folder for folder, _ in self._told]:
+            for number, (_, words) in enumerate(told, 1):
+                if self.which.itemText(number) != words:
+                    self.which.setItemText(number, words)
+        else:
+            self.which.clear()
+            self.which.addItem(NEW, "")
+            for folder, words in told:
+                self.which.addItem(words, folder)
+        self._told = told
+        self._show_choice()
+
+    def _show_choice(self) -> None:
+        place = self.which.findData(self._runs.watched)
+        if place >= 0 and place != self.which.currentIndex():
+            self.which.setCurrentIndex(place)
+        self._show_buttons()
+
+    def _show_run(self) -> None:
+        watched = bool(self._runs.watched)
+        self.pages.setCurrentIndex(1 if watched else 0)
+        if self.shown and watched:
+            self.watch.show_snapshot(self._runs.snapshot)
+        self._show_choice()
+
+    def _show_buttons(self) -> None:
+        entry = self.entry if self._runs.watched else None
+        active = entry is not None and entry.active
+        ending = active and entry is not None and entry.told == "cancel"
+        paused = active and entry is not None and entry.told == "pause"
+        self.pause.setVisible(active and not paused)
+        self.pause.setEnabled(not ending)
+        self.go_on.setVisible(paused)
+        self.cancel.setVisible(active)
+        self.cancel.setEnabled(not ending)
+        self.resume.setVisible(entry is not None and entry.resumable)
+        self.open.setVisible(entry is not None and bool(entry.output))
+        self.again.setVisible(entry is not None)
+        self.status.setText("" if entry is None else status_text(entry))
+        self.status.setToolTip("" if entry is None else f"{entry.message} {entry.hint}".strip())
+
+    def _open(self) -> None:
+        entry = self.entry
+        if entry is not None and entry.output:
+            self.openRequested.emit(entry.output)
+
+    def _restyle(self) -> None:
+        self.watch.restyle()
+        self.form.data.show_data()
+
+
+def entry_text(entry: RunEntry) -> str:
+    """Name a job: its network, when it was made, how it stands."""
+    try:
+        made = datetime.datetime.fromisoformat(entry.created).astimezone()
+        when = f", {made:%d %b %H:%M}"
+    except ValueError:
+        when = ""
+    return f"{entry.title}{when}: {entry.word}"
+
+
+def status_text(entry: RunEntry) -> str:
+    """Say how a job stands, with the reason where it failed."""
+    word = entry.word.capitalize()
+    return f"{word}: {entry.message}" if entry.state == "failed" and entry.message else word
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button

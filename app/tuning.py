@@ -1,0 +1,258 @@
+"""Fine-tuning from the window: checks the data, makes jobs, says what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from app.context import Context
+from app.jobs.tail import RunEntry
+from app.settings import data_folder
+
+if TYPE_CHECKING:
+    from app.session import Session
+
+JOBS = ".jobs"
+"""Ending of the folder beside a project that holds its jobs."""
+NO_DATA = "Fine-tuning learns from labelled images, and no dataset is set."
+KEPT = "Its best and last state are kept; it can go on where it was."
+Buttons = QMessageBox.StandardButton
+
+
+class Tuning(QObject):
+    """The window's side of fine-tuning.
+
+    Signals
+    -------
+    failed(Failure)
+        The check of the data failed.
+    dataWanted()
+        A dataset shall be chosen first.
+    openWanted(str)
+        A file shall be opened.
+    shown(str)
+        A job's folder shall be looked at.
+    """
+
+    failed = Signal(object)
+    dataWanted = Signal()
+    openWanted = Signal(str)
+    shown = Signal(str)
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._session, self._jobs, self._runs = context.session, context.jobs, context.runs
+        self._measured = context.session.measured
+        self._states: dict[str, str] = {}
+        for signal in (self._session.modelChanged, self._session.titleChanged):
+            signal.connect(self._look)
+        self._runs.listChanged.connect(self._compare)
+        self._runs.started.connect(self.shown)
+        self._runs.failed.connect(
+            lambda text, hint: self._session.say(text, hint, "error", key="run")
+        )
+        self._look()
+
+    def _look(self) -> None:
+        places = tuple(str(place) for place in job_places(self._session))
+        if places != self._runs.places:
+            self._runs.look_in(places)
+
+    # ---- starting -----------------------------------------------------------------------------
+
+    def check(self, network: str, then: Mapping[str, Any] | None = None) -> None:
+        """Check the dataset against a network, and start a tuning where that is wanted.
+
+        Parameters
+        ----------
+        network : str
+        then : mapping, optional
+            The settings of a tuning to start if the data can be used.
+        """
+        data, measured = self._measured.data, self._measured
+        if data is None:
+            actions = (("Choose a dataset …", self.dataWanted.emit),)
+            self._session.say(NO_DATA, kind="warning", actions=actions, key="data")
+            return
+        if self._jobs.running("check_data"):
+            return
+
+        def done(result: dict[str, Any]) -> None:
+            if data != measured.data:
+                return
+            measured.set_check({**result, "network": network})
+            if then is not None and result["usable"]:
+                self._start(then)
+            elif then is not None:
+                self._refuse(result)
+
+        self._jobs.submit(
+            "check_data",
+            f"Check {Path(data.path).name}",
+            {"path": network, "data": data.path},
+            done=done,
+            failed=self.failed.emit,
+        )
+
+    def _refuse(self, check: Mapping[str, Any]) -> None:
+        errors = [p for p in check["problems"] if p["severity"] == "error"]
+        first = errors[0] if errors else {"message": "It has problems.", "hint": ""}
+        more = f" There are {len(errors) - 1} more; see Fine-tune." if len(errors) > 1 else ""
+        text = f"The data cannot be used for this network: {first['message']}"
+        self._session.say(text, first["hint"] + more, "error", key="run")
+
+    def start(self, settings: Mapping[str, Any]) -> None:
+        """Start a tuning; the data is checked first unless it has been, for this network.
+
+        Parameters
+        ----------
+        settings : mapping
+            As `core.tune.finetune.settings.Settings` has them; ``data`` and ``output`` are set
+            here.
+        """
+        network, check = str(settings["model"]), self._measured.check
+        if check is not None and check["usable"] and check["network"] == network:
+            self._start(settings)
+        else:
+            self.check(network, settings)
+
+    def _start(self, settings: Mapping[str, Any]) -> None:
+        from core.errors import UserError
+        from core.tune.finetune.settings import parse_settings
+
+        data = self._measured.data
+        if data is None:
+            return
+        taken = {str(e.arguments.get("output")) for e in self._runs.entries if e.state != "done"}
+        output = free_name(Path(str(settings["model"])), taken)
+        try:
+            parsed = parse_settings({**settings, "data": data.path, "output": str(output)})
+        except UserError as error:
+            self._session.say(error.message, error.hint, "error", key="run")
+            return
+        inputs = {"model": parsed.model, "teacher": parsed.teacher, "data": parsed.data}
+        parent = str(job_places(self._session)[-1])
+        self._runs.start("finetune", parsed.model_dump(mode="json"), inputs, parent)
+
+    # ---- what became of jobs ------------------------------------------------------------------
+
+    def _compare(self) -> None:
+        """Say what ended, or was found: running, or interrupted."""
+        before, first = self._states, True
+        self._states = {entry.folder: entry.state for entry in self._runs.entries}
+        for entry in self._runs.entries:
+            was = before.get(entry.folder)
+            if was == entry.state:
+                continue
+            if was in ("running", "paused") and not entry.active:
+                self._say_end(entry)
+            elif was is None and entry.active and first and entry.folder != self._runs.watched:
+                first = False
+                self._say_found(entry)
+            elif was is None and entry.state == "interrupted" and first:
+                first = False
+                self._say_interrupted(entry)
+
+    def _say_end(self, entry: RunEntry) -> None:
+        show = ("Show", lambda: self.shown.emit(entry.folder))
+        resume = ("Resume", lambda: self._runs.resume(entry.folder))
+        if entry.state == "done":
+            output = entry.output
+            opened = ("Open it", lambda: self.openWanted.emit(output))
+            text = f"The fine-tuning of {entry.title} is done: {Path(output).name}."
+            figures, actions = figures_text(entry), (opened, show)
+            self._session.say(text, figures, "success", actions=actions, key="run")
+        elif entry.state == "failed":
+            text = f"The fine-tuning of {entry.title} failed: {entry.message}"
+            self._session.say(text, entry.hint, "error", actions=(show, resume), key="run")
+        elif entry.state == "cancelled":
+            text = f"The fine-tuning of {entry.title} was stopped."
+            self._session.say(text, KEPT, "info", actions=(show, resume), key="run")
+        else:
+            self._say_interrupted(entry)
+
+    def _say_found(self, entry: RunEntry) -> None:
+        text = f"The fine-tuning of {entry.title} goes on ({entry.word})."
+        show = ("Show", lambda: self._show(entry))
+        self._session.say(text, "", "info", actions=(show,), key="run")
+
+    def _say_interrupted(self, entry: RunEntry) -> None:
+        actions = (
+            ("Resume", lambda: self._runs.resume(entry.folder)),
+            ("Show", lambda: self._show(entry)),
+            ("Leave it", lambda: self._runs.leave(entry.folder)),
+        )
+        text = f"The fine-tuning of {entry.title} was interrupted."
+        self._session.say(text, KEPT, "warning", actions=actions, key="run")
+
+    def _show(self, entry: RunEntry) -> None:
+        """Look at a job; without a model there are no panels, so its own is opened."""
+        model = str(entry.arguments.get("model") or "")
+        if self._session.model is None and Path(model).is_file():
+            self.openWanted.emit(model)
+        self.shown.emit(entry.folder)
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def may_close(self) -> bool:
+        """Ask what shall become of running jobs; False when the window shall stay."""
+        active = self._runs.active
+        if not active:
+            return True
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Fine-tuning runs")
+        names = ", ".join(entry.title for entry in active[:3])
+        box.setText(f"The fine-tuning of {names} runs.")
+        box.setInformativeText(
+            "Let it go on without the window? It shows again when Secateur is opened. A stopped "
+            "one keeps its best and last state, and can be resumed."
+        )
+        box.setStandardButtons(Buttons.Yes | Buttons.No | Buttons.Cancel)
+        for button, words in ((Buttons.Yes, "&Go on"), (Buttons.No, "&Stop")):
+            box.button(button).setText(words)
+        box.setDefaultButton(Buttons.Yes)
+        answer = box.exec()
+        box.deleteLater()
+        if answer == Buttons.No:
+            for entry in active:
+                self._runs.tell(entry.folder, "cancel")
+        return answer in (Buttons.Yes, Buttons.No)
+
+
+def job_places(session: Session) -> list[Path]:
+    """Return where jobs lie; the last is where a new one goes: beside the project if there is one.
+
+    The first is the same as `core.runs.folder.jobs_folder`, which the command line lists.
+    """
+    places = [data_folder() / "jobs"]
+    if session.project_path is not None:
+        places.append(session.project_path.with_suffix(JOBS))
+    return places
+
+
+def free_name(network: Path, taken: set[str]) -> Path:
+    """Return a name for the tuned file that nothing bears, and no unfinished job will."""
+    stem = network.stem
+    for number in range(1, 10_000):
+        ending = "-tuned" if number == 1 else f"-tuned-{number}"
+        path = network.with_name(f"{stem}{ending}.pt").absolute()
+        if not path.exists() and str(path) not in taken:
+            return path
+    raise AssertionError("ten thousand tuned files of one name")
+
+
+def figures_text(entry: RunEntry) -> str:
+    """Say the main figure before and after a tuning, in words; empty while unknown."""
+    result = entry.result or {}
+    before, after = result.get("before") or {}, result.get("after") or {}
+    for key, name in (("map50_95", "mAP50-95"), ("top1", "top-1 accuracy")):
+        if key in after:
+            was = f"{before[key]:.4f} → " if key in before else ""
+            return f"{name} {was}{after[key]:.4f} on the val split."
+    return ""
