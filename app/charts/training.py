@@ -39,7 +39,7 @@ class HistoryChart(QWidget):
         self.words.setTextFormat(Qt.TextFormat.RichText)
         self.words.setWordWrap(True)
         self.plot = pg.PlotWidget()
-        calm(self.plot, title, "")
+        calm(self.plot, title or "Learning rate", "Against epochs")
         self.plot.setMinimumSize(120, 60)
         self.plot.getAxis("left").setStyle(maxTickLevel=0)
         self.plot.showGrid(y=True, alpha=0.15)
@@ -90,7 +90,20 @@ class HistoryChart(QWidget):
             self._line.setPos(before)
         self._line.setVisible(before is not None)
         self._curves, self._before = shown, before
+        self._fit()
         self._describe()
+
+    def _fit(self) -> None:
+        """Show all of it; a curve that is flat lies in the middle, whatever its height."""
+        values = [v for _, y in self._curves.values() for v in y]
+        values += [self._before] if self._before is not None else []
+        if values:
+            low, high = min(values), max(values)
+            room = 0.08 * (high - low) or 0.5 * abs(high) or 0.5
+            self.plot.setYRange(low - room, high + room, padding=0)
+        ends = [x[-1] for x, _ in self._curves.values() if x]
+        if ends:
+            self.plot.setXRange(0.0, max(*ends, 1.0), padding=0.03)
 
     def _dress(self, number: int, name: str) -> None:
         colour = theme.colour(ROLES[number % len(ROLES)])
@@ -106,13 +119,17 @@ class HistoryChart(QWidget):
         for number, (name, (_, y)) in enumerate(self._curves.items()):
             value = format(y[-1], self._digits) if y else ""
             colour = getattr(theme.colours(), ROLES[number % len(ROLES)])
-            parts.append(f'<span style="color:{colour}">{name} {value}</span>')
+            whole = f"{name} {value}".replace(" ", "&nbsp;")
+            parts.append(f'<span style="color:{colour}">{whole}</span>')
             plain.append(f"{name} {value}")
         if self._before is not None:
             before = f"before {format(self._before, self._digits)}"
-            parts.append(f'<span style="color:{theme.colours().muted}">{before}</span>')
+            whole = before.replace(" ", "&nbsp;")
+            parts.append(f'<span style="color:{theme.colours().muted}">{whole}</span>')
             plain.append(before)
-        self.words.setText(" &nbsp;".join([f"<b>{self._title}</b>", *parts]))
+        self.words.setText(
+            " &nbsp;".join([*([f"<b>{self._title}</b>"] if self._title else []), *parts])
+        )
         self.plot.setAccessibleDescription(", ".join(plain) or "nothing yet")
 
 
@@ -122,7 +139,7 @@ class TrainingCharts(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.losses = HistoryChart("Losses")
-        self.metrics = HistoryChart("Accuracy", ".4f")
+        self.metrics = HistoryChart("Accuracy", ".3f")
         self.rates = HistoryChart("", ".2e")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -34,7 +34,7 @@ WAYS = {
     "none": ("nothing", "Learn from the labels alone"),
 }
 LENGTHS = {
-    "preset": ("the preset's epochs", "As many epochs as the preset has"),
+    "preset": ("as the preset", "As many epochs as the preset has"),
     "epochs": ("epochs", "So many passes over the images"),
     "minutes": ("minutes", "No longer than this; the learning rate falls over that time"),
 }

@@ -199,7 +199,7 @@ def test_a_running_job_is_found_followed_and_told(window, qtbot, coco, drop, hea
     heard_of(window, qtbot, lambda s: s.epoch == 2)
     assert panel.watch.values["Accuracy"].text() == "0.2500 → 0.3100 mAP50-95"
     charts = panel.watch.charts
-    assert "mAP50-95 0.3100" in charts.metrics.plot.accessibleDescription()
+    assert "mAP50-95 0.310" in charts.metrics.plot.accessibleDescription()
     assert "box 0.7" in charts.losses.plot.accessibleDescription()
     assert panel.pause.isVisibleTo(panel)
     assert not panel.resume.isVisibleTo(panel)
