@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         return _fail(_report_bug(error))
-    return int(result.get("verification", {}).get("passed", True) is False)
+    proofs = (result.get("verification"), result.get("parity"))
+    return int(any(proof and proof.get("passed") is False for proof in proofs))
 
 
 def _fail(text: str) -> int:

@@ -6,10 +6,9 @@ file it needs lies in a temporary folder of the caller.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import UserError
+from core.ship.export.exporter import quiet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -112,7 +112,7 @@ def fused(model: nn.Module) -> nn.Module:
     """Return a copy in FP32 with every BatchNorm folded into its convolution."""
     trial: Any = copy.deepcopy(model).float().eval()
     if hasattr(trial, "fuse"):
-        with _quiet():
+        with quiet():
             trial = trial.fuse(verbose=False)
     for parameter in trial.parameters():
         parameter.requires_grad_(False)
@@ -153,41 +153,17 @@ def export(model: nn.Module, form: str, settings: Settings, folder: Path) -> Pat
     UserError
         When the exporter fails, with its reason.
     """
-    from ultralytics.engine.exporter import Exporter
+    from core.ship.export.exporter import run_exporter
 
-    trial: Any = copy.deepcopy(model).float().eval()
-    trial.pt_path = str(folder / "network.pt")
-    options: dict[str, Any] = {
-        "format": form,
-        "imgsz": settings.image_size,
-        "batch": settings.batch,
-        "device": "0" if settings.device.startswith("cuda") else "cpu",
-    }
-    if settings.half:
-        options["half"] = True
-    try:
-        with _quiet():
-            return Path(str(Exporter(overrides=options)(model=trial)))
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"Ultralytics could not export the network to {form}: {error}.",
-            "Choose another runtime, or look at the log of Ultralytics.",
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Ultralytics' chatter out of the results."""
-    from ultralytics.utils import LOGGER
-
-    level = LOGGER.level
-    LOGGER.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        LOGGER.setLevel(level)
+    return run_exporter(
+        model,
+        form,
+        folder,
+        image_size=settings.image_size,
+        batch=settings.batch,
+        precision="fp16" if settings.half else "fp32",
+        device=settings.device,
+    )
 
 
 def onnx_session(source: str | bytes, threads: int, *, profile: Path | None = None) -> Any:
@@ -258,7 +234,7 @@ def _prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run
     from ultralytics.nn.autobackend import AutoBackend
 
     path = export(model, "engine", settings, folder)
-    with _quiet():
+    with quiet():
         backend = AutoBackend(str(path), device=torch.device("cuda:0"), fp16=settings.half)
     kind = torch.float16 if settings.half else torch.float32
     side = settings.image_size
@@ -288,7 +264,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             "openvino",
             "OpenVINO",
             ("openvino",),
-            "Install it with: pip install openvino.",
+            "Install it with: pip install 'secateur[export]'.",
             False,
             _prepare_openvino,
         ),

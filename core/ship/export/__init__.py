@@ -1,0 +1,1 @@
+"""Export: a network in the formats of other runtimes, compared with the checkpoint it came from."""

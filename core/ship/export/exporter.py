@@ -1,0 +1,149 @@
+"""Ultralytics' exporter, kept off the network, the person's packages and the person's folders."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from core.errors import CancelledError, UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.data.stream import DataSettings
+
+QUANTIZE = {"fp32": None, "fp16": 16, "int8": 8}
+"""How Ultralytics names precisions."""
+_LONGEST = 300
+"""Letters of an exporter's reason that are shown."""
+
+
+def run_exporter(
+    model: nn.Module,
+    form: str,
+    folder: Path,
+    *,
+    image_size: int,
+    batch: int = 1,
+    precision: str = "fp32",
+    device: str = "cpu",
+    images: Any = None,
+    keep_choice: bool = False,
+) -> Path:
+    """Export a copy of a network into a folder by Ultralytics' exporter.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it is. It is exported itself: nothing is built anew from its description.
+    form : str
+        A format, as Ultralytics names it.
+    folder : Path
+        An empty folder; everything is written there, under the name ``network``.
+    image_size, batch : int
+    precision : str
+        ``fp32``, ``fp16`` or ``int8``.
+    device : str
+        ``cpu`` or ``cuda``.
+    images : iterable of batches, optional
+        uint8 images to calibrate INT8 by.
+    keep_choice : bool
+        Whether a head that picks its detections itself goes on doing so; Ultralytics exports the
+        raw ones otherwise.
+
+    Returns
+    -------
+    Path
+        The file or folder.
+
+    Raises
+    ------
+    UserError
+        When the exporter fails, with its reason.
+    """
+    from ultralytics.engine.exporter import Exporter
+
+    class Quiet(Exporter):  # type: ignore[misc]
+        def get_int8_calibration_dataloader(self, prefix: str = "") -> Any:
+            return images
+
+    trial: Any = copy.deepcopy(model).float().eval()
+    trial.pt_path = str(folder / "network.pt")
+    options: dict[str, Any] = {
+        "format": form,
+        "imgsz": image_size,
+        "batch": batch,
+        "device": "0" if device.startswith("cuda") else "cpu",
+    }
+    if QUANTIZE[precision] is not None:
+        options["quantize"] = QUANTIZE[precision]
+    if precision == "int8":
+        options["data"] = "none"  # or Ultralytics would name a dataset of its own
+    if keep_choice and getattr(model, "end2end", False):
+        options["nms"] = False
+    try:
+        with quiet(), mock.patch("ultralytics.utils.checks.AUTOINSTALL", False):
+            return Path(str(Quiet(overrides=options)(model=trial)))
+    except (UserError, CancelledError):
+        raise
+    except ImportError as error:
+        name = error.name or str(error)
+        raise UserError(
+            f"Exporting to {form} needs the Python module {name}, which is not installed.",
+            "Install the package that brings it, or choose another format.",
+        ) from error
+    except Exception as error:
+        raise UserError(
+            f"Ultralytics could not export the network to {form}: {brief(error)}.",
+            "Nothing was written. Choose another format, precision or image size.",
+        ) from error
+
+
+def brief(error: Exception) -> str:
+    """Return an error's reason on one line, without a full stop at its end."""
+    return " ".join(str(error).split())[:_LONGEST].rstrip(".") or type(error).__name__
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Ultralytics' chatter out of the results."""
+    from ultralytics.utils import LOGGER
+
+    level = LOGGER.level
+    LOGGER.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(level)
+
+
+def calibration_images(data: DataSettings, task: str, classes: Any, image_size: int) -> Any:
+    """Return a loader of uint8 images, shape (1, c, side, side), read as for ranking.
+
+    Raises
+    ------
+    UserError
+        For data that cannot be used.
+    """
+    import dataclasses
+
+    import torch
+    from torch.utils.data import DataLoader
+
+    from core.data.source import read_source
+    from core.data.stream import open_dataset
+
+    settings = dataclasses.replace(data, image_size=image_size)
+    dataset: Any = open_dataset(read_source(data.path, data.split, classes), settings, task)[0]
+
+    def whole(items: list[Any]) -> dict[str, Any]:
+        batch: dict[str, Any] = dataset.collate_fn(items)
+        if batch["img"].is_floating_point():
+            batch["img"] = (batch["img"] * 255).round().to(torch.uint8)
+        return batch
+
+    return DataLoader(dataset, batch_size=1, collate_fn=whole, drop_last=True)

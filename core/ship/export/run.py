@@ -1,0 +1,339 @@
+"""Exporting: into a temporary folder, compared with the checkpoint, then put in its place."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import UserError
+from core.progress import Progress, Span, silent
+from core.ship.export.formats import PRECISIONS, Format, format_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from core.checkpoint import Loaded
+    from core.data.stream import DataSettings
+    from core.ship.export.parity import Parity
+
+COMPARED = 4
+"""Images that the exported network and the checkpoint are compared on."""
+MARKER = "metadata.yaml"
+"""What Ultralytics leaves in every folder it exports."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """How to export.
+
+    Attributes
+    ----------
+    form : str
+        A format's name (``core.ship.export.formats``).
+    precision : str
+        ``fp32``, ``fp16`` or ``int8``.
+    image_size : int or None
+        Side of the images in pixels, rounded up to the network's stride; None takes the model's.
+    batch : int
+    device : str
+        ``cpu`` or ``cuda``; empty takes what the format and precision need.
+    data : DataSettings or None
+        Images to calibrate INT8 by, and to compare on; without, comparing takes generated ones.
+    compared : int
+        Images to compare on.
+    """
+
+    form: str = "onnx"
+    precision: str = "fp32"
+    image_size: int | None = None
+    batch: int = 1
+    device: str = ""
+    data: DataSettings | None = None
+    compared: int = COMPARED
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came of an export.
+
+    Attributes
+    ----------
+    output : Path
+    form : str
+    precision : str
+    image_size : int
+    bytes : int
+        Of the exported file, or of all files in the folder.
+    model_bytes : int
+        Of the checkpoint's file; 0 where there is none.
+    parameters : int
+        Of the checkpoint's network.
+    exported_parameters : int or None
+        Weights that the exported network holds, BatchNorm folded in; None where unknown.
+    parity : Parity or None
+        None where the format cannot be run on this machine.
+    seconds : float
+    """
+
+    output: Path
+    form: str
+    precision: str
+    image_size: int
+    bytes: int
+    model_bytes: int
+    parameters: int
+    exported_parameters: int | None
+    parity: Parity | None
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as the command line prints it."""
+        return {
+            "output": str(self.output),
+            "format": self.form,
+            "precision": self.precision,
+            "image_size": self.image_size,
+            "bytes": self.bytes,
+            "model_bytes": self.model_bytes,
+            "parameters": self.parameters,
+            "exported_parameters": self.exported_parameters,
+            "parity": None if self.parity is None else self.parity.to_json(),
+            "seconds": self.seconds,
+        }
+
+
+def export(
+    loaded: Loaded,
+    output: str | Path,
+    settings: ExportSettings,
+    progress: Progress = silent,
+) -> Exported:
+    """Export a network, compare it with the checkpoint, and put it in its place.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        Left as it is; the module itself is exported, with the widths it has.
+    output : path
+        Must end as the format's files or folders do. Written only when whole.
+    settings : ExportSettings
+    progress : Progress
+        May cancel between the steps; nothing is left then.
+
+    Raises
+    ------
+    UserError
+        For a format, precision or task that does not fit, tools or images that are missing, an
+        exporter that fails, or a place that cannot be written.
+    """
+    started = time.monotonic()
+    form = format_of(settings.form)
+    target = Path(output)
+    _check(form, loaded, target, settings)
+    from core.graph.drive import real_side
+    from core.ship.export.parity import compare
+
+    side = real_side(loaded.model, settings.image_size or loaded.facts.image_size)
+    device = settings.device or ("cuda" if form.gpu or _half_on_gpu(form, settings) else "cpu")
+    progress(0.0, "Reading images" if settings.data else "Preparing")
+    images, real = _images(loaded, settings, side)
+    with tempfile.TemporaryDirectory(prefix="secateur-export-") as name:
+        progress(0.05, f"Exporting to {form.title}")
+        made = _run(loaded, form, settings, side, device, Path(name))
+        progress(0.6, "Comparing with the checkpoint")
+        parity = compare(
+            loaded.model,
+            made,
+            form,
+            images,
+            precision=settings.precision,
+            real=real,
+            device=device if form.gpu else "cpu",
+            progress=Span(progress, 0.6, 0.95),
+        )
+        counted = _parameters(made, form)
+        progress(0.95, "Writing")
+        _put(made, target)
+    progress(1.0, "Done")
+    file = Path(loaded.facts.path)
+    return Exported(
+        target,
+        form.name,
+        settings.precision,
+        side,
+        size_of(target),
+        file.stat().st_size if file.is_file() else 0,
+        sum(p.numel() for p in loaded.model.parameters()),
+        counted,
+        parity,
+        time.monotonic() - started,
+    )
+
+
+def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings) -> None:
+    """Refuse what cannot come to anything, before anything is done."""
+    if settings.precision not in PRECISIONS:
+        raise UserError(
+            f"There is no precision “{settings.precision}”.", f"Known are {', '.join(PRECISIONS)}."
+        )
+    if not target.name.endswith(form.suffix) or target.name == form.suffix:
+        raise UserError(
+            f"{target} does not end in {form.suffix}.",
+            f"Call it NAME{form.suffix}: Ultralytics tells formats by their names.",
+        )
+    if not target.parent.is_dir():
+        raise UserError(f"There is no folder {target.parent}.", "Make it, or name another.")
+    if form.folder and target.exists() and not _replaceable(target):
+        raise UserError(
+            f"{target} exists and is not an exported network; it is not replaced.",
+            "Choose another name.",
+        )
+    if not form.folder and target.is_dir():
+        raise UserError(f"{target} is a folder.", "Name a file in it.")
+    form.check(loaded.facts.task, settings.precision)
+    if settings.precision == "int8" and form.calibrates and settings.data is None:
+        raise UserError(
+            "INT8 needs images to find the ranges of its values by.",
+            "Give data like that the network was trained on (--data).",
+        )
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / MARKER).is_file() or (folder / "Manifest.json").is_file())
+
+
+def _half_on_gpu(form: Format, settings: ExportSettings) -> bool:
+    return settings.precision == "fp16" and form.gpu_half
+
+
+def _run(
+    loaded: Loaded, form: Format, settings: ExportSettings, side: int, device: str, folder: Path
+) -> Path:
+    from core.ship.export.exporter import calibration_images, run_exporter
+
+    images = None
+    if settings.precision == "int8" and form.calibrates and settings.data is not None:
+        facts = loaded.facts
+        images = calibration_images(settings.data, facts.task, facts.classes, side)
+    made = run_exporter(
+        loaded.model,
+        form.name,
+        folder,
+        image_size=side,
+        batch=settings.batch,
+        precision=settings.precision,
+        device=device,
+        images=images,
+        keep_choice=True,
+    )
+    if not made.exists():
+        raise UserError(
+            f"Ultralytics said it exported to {form.title}, but left nothing.",
+            "Nothing was written. Choose another format.",
+        )
+    return made
+
+
+def _images(loaded: Loaded, settings: ExportSettings, side: int) -> tuple[Sequence[Tensor], bool]:
+    """Images to compare on, each of shape (1, c, side, side), and whether they are real."""
+    import torch
+
+    from core.graph.drive import image_channels
+
+    if settings.data is None:
+        generator = torch.Generator().manual_seed(0)
+        shape = (settings.batch, image_channels(loaded.model), side, side)
+        return [torch.rand(shape, generator=generator) for _ in range(settings.compared)], False
+    from core.ship.export.exporter import calibration_images
+
+    facts = loaded.facts
+    loader = calibration_images(settings.data, facts.task, facts.classes, side)
+    chosen = []
+    for batch in loader:
+        image = batch["img"].float() / 255
+        chosen.append(image.expand(settings.batch, -1, -1, -1).contiguous())
+        if len(chosen) == settings.compared:
+            break
+    return chosen, True
+
+
+def _put(made: Path, target: Path) -> None:
+    """Copy what was made beside its place and rename it, so that it is whole or absent."""
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+    try:
+        if made.is_dir():
+            shutil.copytree(made, part)
+            if target.exists():
+                target.rename(old)
+            try:
+                part.rename(target)
+            except OSError:
+                if old.exists():
+                    old.rename(target)
+                raise
+        else:
+            shutil.copyfile(made, part)
+            part.replace(target)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(
+            f"Could not write {target}: {reason}.",
+            "Nothing was saved; choose another folder or free some space, then try again.",
+        ) from error
+    finally:
+        for rest in (part, old):
+            if rest.is_dir():
+                shutil.rmtree(rest, ignore_errors=True)
+            else:
+                rest.unlink(missing_ok=True)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size
+
+
+# ---- weights in an exported network -------------------------------------------------------------
+
+
+def _parameters(path: Path, form: Format) -> int | None:
+    count = COUNTS.get(form.name)
+    return None if count is None else count(path)
+
+
+def _count_onnx(path: Path) -> int:
+    """Count the weights that operations with weights read, also through a change of precision."""
+    import math
+
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    seen = set()
+    for node in graph.node:
+        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+            for name in node.input:
+                maker = makers.get(name)
+                through = maker is not None and maker.op_type in ("DequantizeLinear", "Cast")
+                seen.add(maker.input[0] if maker is not None and through else name)
+    return sum(sizes.get(name, 0) for name in seen)
+
+
+def _count_torchscript(path: Path) -> int:
+    import torch
+
+    module: nn.Module = torch.jit.load(str(path), map_location="cpu")
+    return sum(p.numel() for p in module.parameters())
+
+
+COUNTS: Mapping[str, Any] = {"onnx": _count_onnx, "torchscript": _count_torchscript}

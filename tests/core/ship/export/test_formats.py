@@ -1,0 +1,49 @@
+"""The table of formats against what Ultralytics' exporter says of itself."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from ultralytics.engine.exporter import FP16_FORMATS, INT8_FORMATS, export_formats
+
+from core.errors import UserError
+from core.ship.export import formats
+from core.ship.export.formats import FORMATS, Format, format_of
+
+
+def test_the_table_says_what_the_exporter_says():
+    theirs = export_formats()
+    suffixes = dict(zip(theirs["Argument"], theirs["Suffix"], strict=True))
+    options = dict(zip(theirs["Argument"], theirs["Arguments"], strict=True))
+    for form in FORMATS.values():
+        assert form.suffix == suffixes[form.name]
+        assert ("fp16" in form.precisions) == (form.name in FP16_FORMATS)
+        assert ("int8" in form.precisions) == (form.name in INT8_FORMATS)
+        assert form.calibrates == ("int8" in form.precisions and "data" in options[form.name])
+
+
+def test_a_missing_tool_is_one_sentence_that_names_the_package():
+    form = Format("x", "X", ".x", {"no_such_module": "no-such-package"})
+    error = form.missing()
+    assert error.message == "X needs no-such-package, which is not installed."
+    assert "pip install no-such-package" in error.hint
+    with pytest.raises(UserError, match="no-such-package"):
+        form.check("detect", "fp32")
+    assert "no-such-package" in form.to_json()["missing"]
+
+
+def test_what_a_format_does_not_have_is_refused(monkeypatch):
+    monkeypatch.setattr(formats, "_gpu", lambda: False)
+    with pytest.raises(UserError, match="TorchScript has no INT8"):
+        format_of("jit").check("detect", "int8")
+    with pytest.raises(UserError, match="FP16 needs an NVIDIA GPU"):
+        format_of("torchscript").check("detect", "fp16")
+    with pytest.raises(UserError, match="does not know the task “obb”"):
+        format_of("imx").check("obb", "int8")
+    with pytest.raises(UserError, match=r"no export format “tflight”.*Known are onnx"):
+        format_of("tflight")
+    elsewhere = Format("y", "Y", ".y", {}, systems=("elsewhere",))
+    assert "do not run on" in elsewhere.missing().message
+    assert Format("z", "Z", ".z", {}, systems=(sys.platform,)).missing() is None
+    assert "NVIDIA" in Format("g", "G", ".g", {}, gpu=True).missing().message
