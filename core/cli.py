@@ -237,6 +237,7 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.pipeline import load, prune
     from core.plan.schema import read_plan
     from core.render import pruned_text
+    from core.ship.replay import weights_sha256
 
     plan = read_plan(options.plan)
     if plan.strategy == "one_by_one":
@@ -259,6 +260,7 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         "repair": result.repaired.to_json() if result.repaired else None,
         "output": str(result.output),
         "plan": result.plan.to_json(),
+        "weights_sha256": weights_sha256(result.model),
     }
     return report, pruned_text(result)
 

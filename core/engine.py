@@ -127,6 +127,7 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
     """Prune, prove and save."""
     from core.pipeline import prune
     from core.plan.schema import parse_plan
+    from core.ship.replay import weights_sha256
 
     started = time.monotonic()
     plan = parse_plan(args["plan"])
@@ -149,6 +150,7 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
         "output": str(result.output),
         "output_size": Path(output).stat().st_size,
         "plan": result.plan.to_json(),
+        "weights_sha256": weights_sha256(result.model),
         "seconds": time.monotonic() - started,
     }
 

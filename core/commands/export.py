@@ -1,11 +1,12 @@
-"""Commands that hand a network on: export."""
+"""Commands that hand a network on: export, and the plan that replays it."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core.commands import Add, Command
 from core.commands.options import positive, shown_progress
@@ -38,6 +39,9 @@ def add_parsers(add: Add) -> None:
     export.add_argument("--device", default="", help="cpu or cuda; what the format needs otherwise")
     export.add_argument("--events", action="store_true", help="print progress as JSON lines")
     add("formats", "List the export formats, and what is missing for them here.", model=None)
+    plan = add("plan", "Write the plan of exact channels by which a file was pruned.")
+    plan.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
+    plan.add_argument("-o", "--output", required=True, metavar="PLAN.json")
 
 
 def _export(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -106,4 +110,22 @@ def _formats(_options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return {"formats": known}, "\n".join(lines)
 
 
-COMMANDS: Mapping[str, Command] = {"export": _export, "formats": _formats}
+def _plan(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.files import write_atomically
+    from core.pipeline import load
+    from core.ship.replay import replay_plan, weights_sha256
+
+    pruned = load(options.pruned)
+    plan = replay_plan(load(options.model), pruned)
+    text = json.dumps(plan.to_json(), indent=1) + "\n"
+    write_atomically(Path(options.output), lambda stream: _pour(stream, text))
+    sha256 = weights_sha256(pruned.model)
+    result = {"plan": plan.to_json(), "output": options.output, "weights_sha256": sha256}
+    return result, f"saved as {options.output}; the weights of {options.pruned}: SHA-256 {sha256}"
+
+
+def _pour(stream: BinaryIO, text: str) -> None:
+    stream.write(text.encode("utf-8"))
+
+
+COMMANDS: Mapping[str, Command] = {"export": _export, "formats": _formats, "plan": _plan}

@@ -1,0 +1,73 @@
+"""Replay: the plan that makes a pruned network again, and the hash that tells it is the same."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from core.checkpoint import Loaded
+    from core.plan.schema import Plan
+
+
+def weights_sha256(model: nn.Module) -> str:
+    """Hash the weights and statistics of a network, with their names, types and shapes.
+
+    Unlike the hash of a file it does not change with the date and versions a file states.
+
+    Returns
+    -------
+    str
+        SHA-256, lower-case hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        values = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def replay_plan(original: Loaded, pruned: Loaded) -> Plan:
+    """Return the plan of exact channels by which a file was pruned.
+
+    It needs no data and no criterion: on any machine it removes the same channels of the same
+    file, and of no other one. What was done to the weights afterwards (repair, tuning) is not in
+    it.
+
+    Parameters
+    ----------
+    original : Loaded
+        The network it was pruned from.
+    pruned : Loaded
+        Says in its history what was kept.
+
+    Raises
+    ------
+    UserError
+        When the file does not say how it was pruned, or was pruned from another file.
+    """
+    from core.pipeline import analyse
+    from core.plan.allocate import explicit_plan
+    from core.plan.resolve import Resolver
+    from core.plan.schema import Plan
+    from core.prune.record import stored_removal
+
+    table = analyse(original).table
+    sha256 = original.facts.sha256
+    removed = stored_removal(table, sha256, pruned.facts)
+    resolver = Resolver(table)
+    plan = explicit_plan(resolver, Plan(model_sha256=sha256), removed)
+    again = resolver.resolve(plan, np.zeros(table.atom_count))
+    if not np.array_equal(again.removed, removed):
+        raise UserError(
+            f"No plan of exact channels makes {pruned.facts.path} again.",
+            "Replay it by the plan it was pruned by.",
+        )
+    return plan
