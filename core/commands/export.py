@@ -112,11 +112,12 @@ def _formats(_options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _plan(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.files import write_atomically
-    from core.pipeline import load
+    from core.pipeline import analyse, load
     from core.ship.replay import replay_plan, weights_sha256
 
     pruned = load(options.pruned)
-    plan = replay_plan(load(options.model), pruned)
+    original = analyse(options.model, cache=not options.no_cache)
+    plan = replay_plan(original.table, original.facts.sha256, pruned.facts)
     text = json.dumps(plan.to_json(), indent=1) + "\n"
     write_atomically(Path(options.output), lambda stream: _pour(stream, text))
     sha256 = weights_sha256(pruned.model)

@@ -12,7 +12,8 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from torch import nn
 
-    from core.checkpoint import Loaded
+    from core.checkpoint import Facts
+    from core.graph.table import ChannelTable
     from core.plan.schema import Plan
 
 
@@ -34,7 +35,7 @@ def weights_sha256(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def replay_plan(original: Loaded, pruned: Loaded) -> Plan:
+def replay_plan(table: ChannelTable, sha256: str, pruned: Facts) -> Plan:
     """Return the plan of exact channels by which a file was pruned.
 
     It needs no data and no criterion: on any machine it removes the same channels of the same
@@ -43,31 +44,30 @@ def replay_plan(original: Loaded, pruned: Loaded) -> Plan:
 
     Parameters
     ----------
-    original : Loaded
-        The network it was pruned from.
-    pruned : Loaded
-        Says in its history what was kept.
+    table : ChannelTable
+        Of the network it was pruned from.
+    sha256 : str
+        Of that network's file.
+    pruned : Facts
+        Of the pruned file; its history says what was kept.
 
     Raises
     ------
     UserError
         When the file does not say how it was pruned, or was pruned from another file.
     """
-    from core.pipeline import analyse
     from core.plan.allocate import explicit_plan
     from core.plan.resolve import Resolver
     from core.plan.schema import Plan
     from core.prune.record import stored_removal
 
-    table = analyse(original).table
-    sha256 = original.facts.sha256
-    removed = stored_removal(table, sha256, pruned.facts)
+    removed = stored_removal(table, sha256, pruned)
     resolver = Resolver(table)
     plan = explicit_plan(resolver, Plan(model_sha256=sha256), removed)
     again = resolver.resolve(plan, np.zeros(table.atom_count))
     if not np.array_equal(again.removed, removed):
         raise UserError(
-            f"No plan of exact channels makes {pruned.facts.path} again.",
+            f"No plan of exact channels makes {pruned.path} again.",
             "Replay it by the plan it was pruned by.",
         )
     return plan
