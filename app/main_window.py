@@ -14,6 +14,7 @@ from app import theme
 from app.actions import Actions
 from app.background import Background
 from app.choosing import Choosing
+from app.comparing import Comparing
 from app.context import Context
 from app.dialogs.result import ResultDialog
 from app.docks import Docks
@@ -60,6 +61,7 @@ class MainWindow(QMainWindow):
         self.stepping = Stepping(self.context, self)
         self.timing = Timing(self.context, self)
         self.tuning = Tuning(self.context, self)
+        self.comparing = Comparing(self.context, self)
         self.recovery = Recovery(self.context, self.documents, self)
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
@@ -143,7 +145,7 @@ class MainWindow(QMainWindow):
             signal.connect(act)
 
     def _connect_tuning(self) -> None:
-        (panel,) = self._panels("tuning")
+        panel, compare = self._panels("tuning", "compare")
         for signal, act in (
             (panel.startRequested, self.tuning.start),
             (panel.checkRequested, self.tuning.check),
@@ -153,6 +155,9 @@ class MainWindow(QMainWindow):
             (self.tuning.openWanted, self.documents.open_path),
             (self.tuning.shown, self._show_run),
             (self.tuning.failed, self.reporter.failed),
+            (compare.compareRequested, self.comparing.compare),
+            (self.comparing.dataWanted, self.choosing.choose_data),
+            (self.comparing.failed, self.reporter.failed),
         ):
             signal.connect(act)
 

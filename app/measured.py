@@ -115,6 +115,7 @@ class Measured(QObject):
     Signals
     -------
     dataChanged, goalChanged, frontChanged, stepsChanged, accuracyChanged, clockChanged, dataChecked
+    compared
     scanChanged
         Points of a sensitivity scan arrived; not more often than the screen can show.
     kept
@@ -129,6 +130,7 @@ class Measured(QObject):
     accuracyChanged = Signal()
     clockChanged = Signal()
     dataChecked = Signal()
+    compared = Signal()
     kept = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -152,6 +154,7 @@ class Measured(QObject):
         self.accuracy: Evaluation | None = None
         self.clock: Clock | None = None
         self.check: dict[str, Any] | None = None
+        self.comparison: dict[str, Any] | None = None
 
     def begin(self, project: Project | None, scan_file: str = "", steps_folder: str = "") -> None:
         """Start over for another model, with what its project holds; raises no signal."""
@@ -168,6 +171,7 @@ class Measured(QObject):
             signal.emit()
         for signal in (self.scanChanged, self.stepsChanged, self.accuracyChanged, self.dataChecked):
             signal.emit()
+        self.compared.emit()
 
     # ---- data and goal ------------------------------------------------------------------------
 
@@ -178,6 +182,7 @@ class Measured(QObject):
         self.data = data
         self.set_accuracy(None)
         self.set_check(None)
+        self.set_comparison(None)
         self.clear_scan()
         self.dataChanged.emit()
         self.kept.emit()
@@ -206,6 +211,11 @@ class Measured(QObject):
         """Take in what a check of the dataset found, as the engine's job ``check_data`` has it."""
         self.check = check
         self.dataChecked.emit()
+
+    def set_comparison(self, comparison: dict[str, Any] | None) -> None:
+        """Take in how models compare, as the engine's job ``compare`` has it."""
+        self.comparison = comparison
+        self.compared.emit()
 
     def set_clock(self, clock: Clock | None) -> None:
         """Take in what tells a plan's milliseconds on this machine."""

@@ -134,6 +134,34 @@ def shoot_images(camera: Camera) -> None:
     camera.wait(lambda: not jobs.running())
 
 
+def shoot_tuning(camera: Camera) -> None:
+    """Pictures of a fine-tuning that runs, and of the original and the pruned network compared."""
+    from app.controls import choose
+
+    window = camera.window
+    if window.session.measured.data is None:
+        return
+    runs, panel = window.context.runs, window.docks["tuning"].widget()
+    camera.show("tuning")
+    form = panel.form
+    choose(form.length, "epochs")
+    form.amount.setValue(12)
+    choose(form.size, SIDE)
+    form.begin.click()
+    camera.wait(lambda: bool(runs.active))
+    # The picture is of a training under way, with some epochs still to come.
+    camera.wait(lambda: runs.snapshot and (runs.snapshot.epoch >= 8 or not runs.active))
+    camera.take("tuning")
+    panel.cancel.click()
+    camera.wait(lambda: not runs.active)
+    window.pane.messages.dismiss_key("run")
+    camera.show("compare")
+    compare = window.docks["compare"].widget()
+    compare.run.click()
+    camera.wait(lambda: window.session.measured.comparison is not None)
+    camera.take("compare")
+
+
 def shoot(folder: Path, kind: str) -> None:
     from app.dialogs.result import ResultDialog
     from app.dialogs.why import WhyDialog
@@ -185,6 +213,7 @@ def shoot(folder: Path, kind: str) -> None:
     camera.take("pruned", dialog)
     dialog.accept()
     shoot_images(camera)
+    shoot_tuning(camera)
     camera.close()
 
 

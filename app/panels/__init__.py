@@ -55,5 +55,6 @@ PANELS: tuple[PanelSpec, ...] = (
     ),
     PanelSpec("steps", "Steps", "app.panels.steps:StepsPanel", "bottom", True),
     PanelSpec("tuning", "Fine-tune", "app.panels.tuning:TuningPanel", "bottom", True),
+    PanelSpec("compare", "Compare", "app.panels.compare:ComparePanel", "bottom", True),
     PanelSpec("jobs", "Jobs", "app.panels.jobs:JobsPanel", "bottom", True),
 )

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.commands import Add, Command
 from core.commands.options import add_data, data_settings, shown_progress
-
-if TYPE_CHECKING:
-    from core.checkpoint import Loaded
-    from core.graph.table import ChannelTable
 
 
 def add_parsers(add: Add) -> None:
@@ -26,21 +22,13 @@ def add_parsers(add: Add) -> None:
 
 
 def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from core.graph.analyse import analyse_model
-    from core.pipeline import load
-    from core.tune.compare import compare, compared_text
+    from core.measure import compare_files
+    from core.tune.compare import compared_text
 
-    show = shown_progress(options)
-    models: list[tuple[Loaded, ChannelTable]] = []
-    for path in (options.model, *options.others):
-        show(0.0, f"Opening {path}")
-        loaded = load(path)
-        # A tuned file may name another image size: costs are counted at one size for all.
-        size = models[0][0].facts.image_size if models else loaded.facts.image_size
-        models.append((loaded, analyse_model(loaded.model, size)))
     settings = data_settings(options, split=options.split)
     assert settings is not None  # --data is required
-    result = compare(models, settings, shown=options.shown, progress=show)
+    paths = (options.model, *options.others)
+    result = compare_files(paths, settings, shown=options.shown, progress=shown_progress(options))
     return result, compared_text(result)
 
 

@@ -108,9 +108,18 @@ def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]
     }
 
 
+def compare_models(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Measure the models at ``paths`` on the same images; the first is what others are held to."""
+    from core.measure import compare_files
+
+    shown = int(args.get("shown", 50))
+    return compare_files(args["paths"], labelled(args), shown=shown, progress=progress)
+
+
 JOBS: Mapping[str, Job] = {
     "evaluate": evaluate_model,
     "sensitivity": scan_sensitivity,
     "one_by_one": one_by_one,
     "cuts": evaluate_cuts,
+    "compare": compare_models,
 }

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
+from app.controls import choose
 from app.jobs.tail import POINTS, Digest, RunEntry, Series
 from app.panels.tuning_data import check_text
 from app.settings import data_folder
@@ -20,7 +21,7 @@ from core.runs.folder import (
     told,
     write_job,
 )
-from tests.app.conftest import QUICK_MS
+from tests.app.conftest import ENGINE_MS, QUICK_MS
 
 LEFT = Qt.MouseButton.LeftButton
 Buttons = QMessageBox.StandardButton
@@ -381,3 +382,56 @@ def test_tuned_files_take_no_name_that_is_taken(tmp_path):
     assert first == tmp_path / "a-tuned.pt"
     first.write_bytes(b"")
     assert free_name(network, {str(tmp_path / "a-tuned-2.pt")}) == tmp_path / "a-tuned-3.pt"
+
+
+# ---- a real one ---------------------------------------------------------------------------------
+
+
+def test_a_real_tuning_outlives_its_window_and_is_found_again(
+    opened, qtbot, coco, tmp_path, answers, shown, no_leaks
+):
+    from app.main_window import MainWindow
+    from core.files import sha256_of
+    from tests.core.images import make_dataset
+
+    before = sha256_of(coco)
+    small = tmp_path / "small.pt"
+    small.write_bytes(coco.read_bytes())
+    data = make_dataset(tmp_path / "tiny", opened.session.model.facts.classes, images=2)
+    opened.choosing.set_data(str(data))
+    opened.session.measured.set_check({**checked(data), "network": str(small)})
+    form = shown.form
+    form._fill(form.network, [(str(small), "small")], str(small))
+    form._fill(form.teacher, [("", "none")], "")
+    choose(form.length, "epochs")
+    form.amount.setValue(1)
+    form.batch.setValue(2)
+    choose(form.size, 160)
+    choose(form.device, "cpu")
+    form._tips()
+    with qtbot.waitSignal(opened.context.runs.started, timeout=ENGINE_MS):
+        qtbot.mouseClick(form.begin, LEFT)
+    listed(opened, qtbot, lambda e: len(e) == 1 and e[0].active)
+    assert opened.context.runs.watched == opened.context.runs.entries[0].folder
+    opened.session.undo_stack.setClean()
+    opened.session._extra_unsaved = False
+    answers["ask"].append(Buttons.Yes)
+    assert opened.close()
+    again = MainWindow()
+    try:
+        runs = again.context.runs
+        qtbot.waitUntil(lambda: bool(runs.entries), timeout=QUICK_MS)
+        runs.watch(runs.entries[0].folder)
+        qtbot.waitUntil(lambda: runs.entries[0].state not in ("running",), timeout=ENGINE_MS)
+        assert runs.entries[0].state == "done", runs.entries[0].message
+        qtbot.waitUntil(lambda: runs.snapshot and runs.snapshot.epoch == 1, timeout=QUICK_MS)
+        shot = runs.snapshot
+        assert shot.device.startswith("CPU")
+        assert shot.best is not None
+        assert len(shot.losses) == 3
+        assert runs.entries[0].output == str(tmp_path / "small-tuned.pt")
+        assert (tmp_path / "small-tuned.pt").stat().st_size > 1e6
+        assert sha256_of(small) == before  # the file it began with is as it was
+    finally:
+        again.close()
+        again.deleteLater()

@@ -72,3 +72,18 @@ def test_image_by_image(trained: Path, shared_data: Path, tmp_path: Path) -> Non
     worst = compare(models, settings)["images"]
     assert worst[0]["change"] == min(row["change"] for row in worst) < 0
     assert "parameters" in compared_text(result)
+
+
+def test_the_engines_job_compares_files(shared_data: Path, trained: Path) -> None:
+    from core.engine import JOBS, ModelStore
+    from core.progress import silent
+
+    data = {
+        "path": str(shared_data / "coco128" / "coco128.yaml"), "images": 2, "image_size": 160,
+        "split": "val", "device": "cpu", "seed": 0,
+    }  # fmt: skip
+    args = {"paths": [str(trained), str(trained)], "data": data}
+    result = JOBS["compare"](ModelStore(), args, silent)
+    first, second = result["models"]
+    assert first["figures"] == second["figures"]
+    assert result["split"] == "val" and first["images"] == 2
