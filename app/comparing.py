@@ -100,7 +100,8 @@ def tables(result: Mapping[str, Any]) -> dict[str, Table]:
 
 def _models(result: Mapping[str, Any]) -> Table:
     first = result["models"][0]
-    keys = [key for key in first["figures"] if key in FIGURES] or list(first["figures"])
+    keys = [key for key in FIGURES if key in first["figures"]]
+    keys += [key for key in first["figures"] if key not in keys]
     rows = []
     for model in result["models"]:
         costs = [_held(model[key], first[key]) for key in ("parameters", "macs")]

@@ -21,6 +21,8 @@ METRICS = {
 PARTS = {"(B)": "", "(M)": " of masks", "(P)": " of keypoints"}
 BASELINES = {"map50_95": "mAP50-95", "top1": "top-1"}
 """The main figure of the network before it was tuned, by task."""
+LOSSES = {"dis": "teacher"}
+"""Names of losses for people, where Ultralytics' own say little."""
 Curve = tuple[tuple[float, ...], tuple[float, ...]]
 Curves = Mapping[str, Curve]
 
@@ -242,6 +244,7 @@ class Digest:
     def _common(self, event: Mapping[str, Any], x: float) -> None:
         for name, value in (event.get("losses") or {}).items():
             short = str(name).removeprefix("train/").removesuffix("_loss")
+            short = LOSSES.get(short, short)
             self.curves["losses"].setdefault(short, Series()).add(x, float(value))
         if event.get("learning_rate") is not None:
             series = self.curves["rates"].setdefault("learning rate", Series())

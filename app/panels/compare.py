@@ -76,7 +76,7 @@ class ComparePanel(OnScreen, QWidget):
         self._place = QVBoxLayout()
         self._place.addWidget(self.views)
         self._right = QHBoxLayout()
-        self._right.addLayout(self._place, 3)
+        self._right.addLayout(self._place, 5)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(12)
@@ -163,11 +163,12 @@ class ComparePanel(OnScreen, QWidget):
             return
         name = VIEWS[self.views.currentIndex()]
         table = tables(result)[name]
-        self._table = table_view(TableModel[Row](table.columns, self), name, stretch=0)
+        self._table = table_view(TableModel[Row](table.columns, self), name)
         model = self._table.model()
         assert isinstance(model, TableModel)
         model.setParent(self._table)
         model.set_rows(table.rows)
+        self._table.resizeColumnsToContents()
         self._place.addWidget(self._table, 1)
 
     def _show_chart(self) -> None:
