@@ -43,5 +43,6 @@ GROUPS = (
     "core.commands.finetune",
     "core.commands.jobs",
     "core.commands.latency",
+    "core.commands.report",
 )
 """The groups, by module."""
