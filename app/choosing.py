@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from app import commands, criteria
 from app.context import Context
 from app.measured import Alternative, data_arguments
+from app.readiness import is_free
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -225,12 +226,7 @@ class Choosing(QObject):
         return True
 
     def _busy(self) -> bool:
-        running = self._jobs.running("suggest", "scores")
-        if running:
-            self._session.say(
-                f"“{running[0].title}” still runs.", "See Jobs.", "warning", key="busy"
-            )
-        return bool(running)
+        return not is_free(self._session, self._jobs, "suggest", "scores")
 
     def _say_skipped(self, result: dict[str, Any]) -> None:
         skipped = int(result.get("skipped") or 0)

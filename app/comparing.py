@@ -14,6 +14,7 @@ from app import text
 from app.context import Context
 from app.item_models import Column
 from app.measured import data_arguments
+from app.readiness import has_data, is_free
 
 FIGURES = {
     "map50_95": "mAP50-95",
@@ -55,13 +56,12 @@ class Comparing(QObject):
 
     def compare(self, paths: Sequence[str]) -> None:
         """Measure models on the val split; the first is what the others are held against."""
-        data, measured = self._measured.data, self._measured
-        if data is None:
-            actions = (("Choose a dataset …", self.dataWanted.emit),)
-            self._session.say(NO_DATA, kind="warning", actions=actions, key="data")
+        session, measured = self._session, self._measured
+        if not has_data(session, NO_DATA, self.dataWanted.emit) or len(paths) < 2:
             return
-        if len(paths) < 2 or self._jobs.running("compare"):
+        if not is_free(session, self._jobs, "compare"):
             return
+        data = measured.data
 
         def done(result: dict[str, Any]) -> None:
             if data == measured.data:

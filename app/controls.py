@@ -9,8 +9,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
+    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QSizePolicy,
     QToolButton,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.context import Context
-from app.widgets import label
+from app.widgets import Elided, label
 
 TIP = Qt.ItemDataRole.ToolTipRole
 
@@ -142,15 +142,14 @@ class JobLine(QWidget):
     context : Context
     kinds : str
         Names of jobs.
+    tall : bool
+        Whether the words stand above the bar, for places too narrow to have them beside it.
     """
 
-    def __init__(self, context: Context, *kinds: str) -> None:
+    def __init__(self, context: Context, *kinds: str, tall: bool = False) -> None:
         super().__init__()
         self._jobs, self._kinds = context.jobs, kinds
-        self.words = QLabel()
-        self.words.setProperty("role", "muted")
-        self.words.setMinimumWidth(0)
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.words = Elided("muted")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -162,11 +161,14 @@ class JobLine(QWidget):
         theme.set_icon(self.cancel, "stop")
         self.cancel.setToolTip("End it; nothing is left half done")
         self.cancel.clicked.connect(self._cancel)
-        layout = QHBoxLayout(self)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.words, 3)
-        layout.addWidget(self.bar, 2)
-        layout.addWidget(self.cancel)
+        layout.setVerticalSpacing(3)
+        layout.addWidget(self.words, 0, 0, 1, 3 if tall else 1)
+        layout.addWidget(self.bar, int(tall), 1)
+        layout.addWidget(self.cancel, int(tall), 2)
+        layout.setColumnStretch(0, 0 if tall else 3)
+        layout.setColumnStretch(1, 2)
         context.jobs.changed.connect(self._show)
         self._show()
 
@@ -180,8 +182,7 @@ class JobLine(QWidget):
         self.setVisible(bool(running))
         if running:
             text = running[0].text or "Waiting"
-            self.words.setText(text)
-            self.words.setToolTip(f"{running[0].title}: {text}")
+            self.words.set_whole(text, f"{running[0].title}: {text}")
             self.bar.setValue(round(1000 * running[0].fraction))
 
     def _cancel(self) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.measured import Evaluation, data_arguments, point_of
+from app.readiness import has_data, is_free
 from app.settings import data_folder
 from core.errors import UserError
 
@@ -140,15 +141,10 @@ class Scanning(QObject):
 
     def _may(self, job: str) -> bool:
         """Whether the job can start; says why not."""
-        if self._measured.data is None:
-            actions = (("Choose a dataset …", self.dataWanted.emit),)
-            self._session.say(NO_DATA, kind="warning", actions=actions, key="data")
-            return False
-        running = self._jobs.running(job)
-        if running:
-            text = f"“{running[0].title}” still runs."
-            self._session.say(text, "See Jobs.", "warning", key="busy")
-        return not running
+        session = self._session
+        return has_data(session, NO_DATA, self.dataWanted.emit) and is_free(
+            session, self._jobs, job
+        )
 
 
 def scan_file(session: Session) -> Path:

@@ -12,6 +12,7 @@ from app import commands
 from app.context import Context
 from app.dialogs.prune import CHECKPOINTS
 from app.measured import Step, data_arguments, step_of
+from app.readiness import has_data, is_free
 from core.errors import UserError
 
 LOG = "steps.jsonl"
@@ -84,13 +85,11 @@ class Stepping(QObject):
         session.flush()
         if session.model is None:
             return False
-        running = self._jobs.running("one_by_one")
-        if running:
-            session.say(f"“{running[0].title}” still runs.", "See Steps.", "warning", key="busy")
-        elif self._measured.data is None:
-            actions = (("Choose a dataset …", self.dataWanted.emit),)
-            session.say(NO_DATA, kind="warning", actions=actions, key="data")
-        elif not session.plan.selection:
+        if not is_free(session, self._jobs, "one_by_one", where="Steps"):
+            return False
+        if not has_data(session, NO_DATA, self.dataWanted.emit):
+            return False
+        if not session.plan.selection:
             text = "The plan is empty: one by one tries its lines in turn."
             session.say(text, "Give some blocks a ratio, or take a suggestion.", "warning")
         else:

@@ -216,11 +216,12 @@ QToolButton[fold="true"] {{ border: 1px solid transparent; border-radius: 4px;
   padding: 2px 4px 2px 0; font-weight: 600; }}
 QToolButton[fold="true"]:hover {{ background: {c.raised}; }}
 QToolButton[fold="true"]:focus {{ border-color: {c.accent}; }}
-QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {c.muted};
-  border-radius: 3px; background: {c.base}; }}
+QCheckBox::indicator, QListView::indicator, QTreeView::indicator {{ width: 13px; height: 13px;
+  border: 1px solid {c.muted}; border-radius: 3px; background: {c.base}; }}
 QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
-QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
-  image: url({_tick(c)}); }}
+QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked {{
+  background: {c.accent}; border-color: {c.accent}; image: url({_tick(c)}); }}
+QListView::indicator:selected, QTreeView::indicator:selected {{ border-color: {c.on_accent}; }}
 QCheckBox::indicator:checked:disabled {{ background: {c.border}; border-color: {c.border}; }}
 QFrame#message {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 6px; }}
 QFrame#dropZone {{ border: 2px dashed {c.border}; border-radius: 12px; background: {c.base}; }}

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
 from app.jobs.tail import RunEntry
+from app.readiness import has_data
 from app.settings import data_folder
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ class Tuning(QObject):
             The settings of a tuning to start if the data can be used.
         """
         data, measured = self._measured.data, self._measured
-        if data is None:
-            actions = (("Choose a dataset …", self.dataWanted.emit),)
-            self._session.say(NO_DATA, kind="warning", actions=actions, key="data")
+        if not has_data(self._session, NO_DATA, self.dataWanted.emit) or data is None:
             return
         if self._jobs.running("check_data"):
             return

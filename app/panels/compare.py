@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
@@ -56,7 +56,7 @@ class ComparePanel(OnScreen, QWidget):
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(lambda: self.compareRequested.emit(self.chosen))
         self.status = label(NOTHING, "muted")
-        self.progress = JobLine(context, "compare")
+        self.progress = JobLine(context, "compare", tall=True)
         self.views = QTabBar()
         self.views.setAccessibleName("What is compared")
         for name in VIEWS:
@@ -117,6 +117,7 @@ class ComparePanel(OnScreen, QWidget):
             item = QListWidgetItem(Path(path).name, self.models)
             item.setToolTip(path)
             item.setData(PATH, path)
+            item.setSizeHint(QSize(0, self.fontMetrics().height() + 8))  # room for the tick's box
             state = Qt.CheckState.Checked if path in ticked else Qt.CheckState.Unchecked
             item.setCheckState(state)
         self._enable()

@@ -62,7 +62,7 @@ class SensitivityPanel(OnScreen, QWidget):
         self.heat.setMinimumContentsLength(5)
         self.heat.setToolTip("The graph (Ctrl+7) is coloured by the accuracy lost at this ratio")
         self.status = label(NOTHING, "muted")
-        self.progress = JobLine(context, "sensitivity")
+        self.progress = JobLine(context, "sensitivity", tall=True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(12)
