@@ -1,4 +1,4 @@
-"""The graph of the network: layout without Qt, items, scene, view."""
+"""The graph of the network: state, items, scene, view; `core.drawing` lays it out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["GraphState", "GraphView"]
 
 
 def __getattr__(name: str) -> Any:
-    # Layout and state can be used, and tested, without loading Qt.
+    # The state can be used, and tested, without loading Qt.
     if name == "GraphView":
         from app.graph_view.view import GraphView
 

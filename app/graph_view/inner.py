@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath
 
-from app.graph_view.diagram import WIDTHS_ROOM
 from app.graph_view.ink import FAR, LAYER_DETAIL, Ink, arrow_head, rounded_line
 from app.graph_view.looks import BlockLook
-from app.graph_view.places import InsidePlace
+from core.drawing.diagram import WIDTHS_ROOM
+from core.drawing.places import InsidePlace
 
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -18,9 +18,9 @@ from app.graph_view.ink import (
     rounded_line,
 )
 from app.graph_view.inner import InnerPicture
-from app.graph_view.layout import HEADER
 from app.graph_view.looks import BlockLook, EdgeLook
-from app.graph_view.places import BoxPlace, EdgePlace, InsidePlace
+from core.drawing.layout import HEADER
+from core.drawing.places import BoxPlace, EdgePlace, InsidePlace
 
 RADIUS = 8.0
 HALO = 12.0

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QGraphicsView, QWidget
 from app.graph_view.colours import scale_of
 from app.graph_view.ink import Ink, draw_lock, draw_tick
 from app.graph_view.legend_place import Box, place_legend
-from app.graph_view.places import GraphLayout
 from app.graph_view.state import GraphState
+from core.drawing.places import GraphLayout
 
 ROLE_WORDS = (
     ("selected", "selected to prune"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.graph_view.colours import Palette, ramp_colour
-from app.graph_view.places import EdgePlace, InsidePlace
 from app.graph_view.state import GraphState
+from core.drawing.places import EdgePlace, InsidePlace
 from core.graph.table import ChannelTable
 
 TAGS = {"cascade": "follows", "coupled": "coupled", "blocked": "blocked"}

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from app.graph_view.places import Rect
+from core.drawing.places import Rect
 
 if TYPE_CHECKING:
     from app.graph_view.view import GraphView

@@ -16,10 +16,10 @@ from PySide6.QtWidgets import (
 
 from app.graph_view.ink import DETAIL, Ink
 from app.graph_view.items import BlockItem, EdgeItem
-from app.graph_view.layout import layout_blocks, row_of
 from app.graph_view.looks import Looks, Marks
-from app.graph_view.places import BoxPlace, GraphLayout, Rect
 from app.graph_view.state import GraphState
+from core.drawing.layout import layout_blocks, row_of
+from core.drawing.places import BoxPlace, GraphLayout, Rect
 from core.graph.table import ChannelTable
 
 CALLOUT_WIDTH = 300.0

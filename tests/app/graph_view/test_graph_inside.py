@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.graph_view.diagram import place_inside
-from app.graph_view.inside import read_inside
+from core.drawing.diagram import place_inside
+from core.drawing.inside import read_inside
 from tests.app.graph_view.graph_families import FAMILIES
 
 

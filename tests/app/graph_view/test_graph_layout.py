@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.graph_view.layout import find_lanes, layout_blocks, row_of
-from app.graph_view.places import BoxPlace, GraphLayout, Points
+from core.drawing.layout import find_lanes, layout_blocks, row_of
+from core.drawing.places import BoxPlace, GraphLayout, Points
 from tests.app.graph_view.graph_families import FAMILIES, ROOT
 
 EVERY = frozenset(range(99))
@@ -170,7 +170,7 @@ def test_opening_a_block_without_layers_changes_nothing(tables):
 
 def test_layout_needs_neither_qt_nor_torch():
     code = (
-        "import sys, app.graph_view.layout, app.graph_view.looks, app.graph_view.search;"
+        "import sys, core.drawing.layout, app.graph_view.looks, app.graph_view.search;"
         "assert not {'PySide6', 'torch', 'ultralytics'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

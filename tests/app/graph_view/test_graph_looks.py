@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from app.graph_view.colours import PALETTES, contrast, mix, ramp_colour
-from app.graph_view.layout import layout_blocks
 from app.graph_view.looks import Looks, Marks, percent, widths_text
 from app.graph_view.search import find_blocks
 from app.graph_view.state import GraphState
+from core.drawing.layout import layout_blocks
 
 LIGHT = PALETTES["light"]
 

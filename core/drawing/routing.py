@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from app.graph_view.places import BoxPlace, EdgePlace, Point, Points
+from core.drawing.places import BoxPlace, EdgePlace, Point, Points
 from core.graph.table import ChannelTable
 
 TRACK = 11.0

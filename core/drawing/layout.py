@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil, log2
 
-from app.graph_view.diagram import place_inside
-from app.graph_view.places import (
+from core.drawing.diagram import place_inside
+from core.drawing.places import (
     BoxPlace,
     EdgePlace,
     GraphLayout,
@@ -21,7 +21,7 @@ from app.graph_view.places import (
     LanePlace,
     RowPlace,
 )
-from app.graph_view.routing import Router
+from core.drawing.routing import Router
 from core.graph.table import Block, ChannelTable
 
 __all__ = ["BoxPlace", "EdgePlace", "GraphLayout", "layout_blocks"]
@@ -178,7 +178,9 @@ class _Layout:
                 y += height + 2 * ROW_PAD + ROW_GAP
         return rows
 
-    def _vertical(self, rows: dict[int, RowPlace], stacks: dict) -> dict[int, tuple[float, float]]:
+    def _vertical(
+        self, rows: dict[int, RowPlace], stacks: dict[tuple[int, int], list[int]]
+    ) -> dict[int, tuple[float, float]]:
         """Y and height of each box."""
         places = {}
         for (_, row), stack in stacks.items():

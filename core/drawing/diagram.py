@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import networkx as nx
 
-from app.graph_view.inside import Node, read_inside, readers_of
-from app.graph_view.places import InsidePlace, NodePlace, Point, Points
+from core.drawing.inside import Node, read_inside, readers_of
+from core.drawing.places import InsidePlace, NodePlace, Point, Points
 from core.graph.table import ChannelTable
 
 LAYER_HEIGHT = 22.0
