@@ -10,9 +10,9 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
-from app.jobs.tail import RunEntry
 from app.readiness import has_data
 from app.settings import data_folder
+from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
     from app.session import Session

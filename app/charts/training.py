@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app import theme
 from app.charts import calm, dress
-from app.jobs.tail import Curve, Snapshot
+from core.runs.tail import Curve, Snapshot
 
 ROLES = ("selected", "cascade", "coupled", "success", "blocked", "muted")
 """Colours of the curves of one chart, in order."""

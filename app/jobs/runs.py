@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from app.jobs.runs_worker import RunsWorker, StartRequest
-from app.jobs.tail import RunEntry, Snapshot
+from core.runs.tail import RunEntry, Snapshot
 
 PATIENCE_MS = 5000
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from app.jobs.tail import Digest, RunEntry
 from core.errors import UserError
+from core.runs.tail import Digest, RunEntry
 
 FOLLOW_MS = 250
 """Between two looks at what the watched job told: as often as its figures are worth reading."""

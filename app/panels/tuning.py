@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLay
 from app import theme
 from app.context import Context
 from app.controls import combo
-from app.jobs.tail import RunEntry
 from app.panels.tuning_form import TuningForm
 from app.panels.tuning_watch import WatchPart
 from app.widgets import OnScreen, label
+from core.runs.tail import RunEntry
 
 NEW = "New fine-tuning"
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from app import text
-from app.jobs.tail import Snapshot
 from app.widgets import label
+from core.runs.tail import Snapshot
 
 if TYPE_CHECKING:
     from app.charts.training import TrainingCharts

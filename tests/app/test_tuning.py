@@ -7,7 +7,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
 from app.controls import choose
-from app.jobs.tail import POINTS, Digest, RunEntry, Series
 from app.panels.tuning_data import check_text
 from app.settings import data_folder
 from app.tuning import free_name, job_places
@@ -21,6 +20,7 @@ from core.runs.folder import (
     told,
     write_job,
 )
+from core.runs.tail import POINTS, Digest, RunEntry, Series
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 
 LEFT = Qt.MouseButton.LeftButton

@@ -195,7 +195,7 @@ class Digest:
 
     def snapshot(self, entry: RunEntry) -> Snapshot:
         """Return what is known now."""
-        drawn = {
+        drawn: dict[str, Any] = {
             group: {name: series.curve() for name, series in curves.items()}
             for group, curves in self.curves.items()
         }
