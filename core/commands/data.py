@@ -9,6 +9,8 @@ from typing import Any
 from core.commands import Add, Command
 from core.commands.options import shown_progress
 
+_DETAILS = 5
+
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
@@ -20,13 +22,15 @@ def add_parsers(add: Add) -> None:
 
 def _data(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.data.check import check_data
-    from core.pipeline import analyse
+    from core.jobs.data import keypoints_of
+    from core.pipeline import load
 
-    facts = analyse(options.model).facts if options.model else None
+    loaded = load(options.model) if options.model else None
     report = check_data(
         options.data,
-        task=None if facts is None else facts.task,
-        classes=None if facts is None else facts.classes,
+        task=None if loaded is None else loaded.facts.task,
+        classes=None if loaded is None else loaded.facts.classes,
+        keypoints=None if loaded is None else keypoints_of(loaded.model),
         progress=shown_progress(options),
     )
     return report, check_text(report)
@@ -43,6 +47,10 @@ def check_text(report: Mapping[str, Any]) -> str:
         )
     for problem in report["problems"]:
         lines.append(f"{problem['severity']}: {problem['message']} {problem['hint']}".rstrip())
+        details = problem["details"][:_DETAILS]
+        lines += [f"  {detail['image']}: {detail['text']}" for detail in details]
+        more = len(problem["details"]) - len(details)
+        lines += [f"  and {more} more; see --json"] if more else []
     return "\n".join(lines)
 
 

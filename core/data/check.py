@@ -14,35 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from core.data.source import Source, _parse, read_source
+from core.data.findings import (
+    SHOWN,
+    Findings,
+    compare_classes,
+    compare_folders,
+    judge_classes,
+    judge_split,
+)
+from core.data.index import Index, Split, write_index
+from core.data.labels import Object
+from core.data.source import Source, _parse, find_description, read_source
 from core.data.stream import ALL, TASKS, DataSettings, open_dataset
 from core.errors import UserError
-from core.progress import Progress, silent
+from core.progress import Progress, Span, silent
 
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-_SHOWN = 20
-"""How many files of one kind of trouble are named."""
 SPLITS = ("train", "val", "test")
-
-
-@dataclass
-class Findings:
-    """Troubles in the order found; an error makes training impossible, a warning only worse."""
-
-    problems: list[dict[str, str]] = field(default_factory=list)
-
-    def error(self, message: str, hint: str = "") -> None:
-        """Note what must be mended."""
-        self.problems.append({"severity": "error", "message": message, "hint": hint})
-
-    def warning(self, message: str, hint: str = "") -> None:
-        """Note what should be looked at."""
-        self.problems.append({"severity": "warning", "message": message, "hint": hint})
-
-    @property
-    def usable(self) -> bool:
-        """Whether there is no error."""
-        return all(problem["severity"] != "error" for problem in self.problems)
+DIGEST = 0.85
+"""Share of the progress after which images are looked for in two splits."""
 
 
 def check_data(
@@ -50,8 +39,10 @@ def check_data(
     *,
     task: str | None = None,
     classes: Mapping[int, str] | None = None,
+    keypoints: Sequence[int] | None = None,
     samples: int = 12,
     seed: int = 0,
+    index: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Check a dataset, and hold it against a model where one is given.
@@ -65,21 +56,25 @@ def check_data(
         of classes, else ``detect``.
     classes : mapping, optional
         The model's.
+    keypoints : sequence of int, optional
+        The model's ``kpt_shape``.
     samples : int
-        Images of each split to hand on with their boxes.
+        Images of each split to hand on with their objects.
     seed : int
         For the choice of samples.
+    index : bool
+        Whether to write a list of all images (`core.data.index`) among the caches.
     progress : Progress
         May cancel.
 
     Returns
     -------
     dict
-        ``path``, ``task``, ``usable``, ``problems`` [{severity, message, hint}], ``classes``
-        {number: name}, ``splits`` {name: {images, labelled, background, unreadable, objects,
-        classes {name: count}, messages, samples [{image, boxes [{class, x, y, width, height}]}]}}
-        with boxes as fractions of the image, and ``duplicates`` [{split, image, other_split,
-        other_image}].
+        ``path``, ``task``, ``usable``, ``problems`` [{severity, message, hint, details [{image,
+        text}]}], ``classes`` {number: name}, ``splits`` {name: {images, labelled, background,
+        unreadable, objects, classes {name: count}, messages, samples [{image, boxes}]}} with
+        boxes as in `core.data.labels`, ``duplicates`` [{split, image, other_split, other_image}]
+        and ``index``, a file or None.
 
     Raises
     ------
@@ -89,75 +84,85 @@ def check_data(
     progress(0.0, "Reading the description")
     place = find_description(Path(path))
     found = Findings()
-    if place.is_dir():
-        kind, names, splits = _check_folders(place, classes, found, samples, seed)
-    else:
-        kind, names, splits = _check_labelled(place, task, classes, found, samples, seed, progress)
-    if task is not None and kind != task:
+    read = _read_folders if place.is_dir() else _read_labelled
+    checked = read(place, task, found, _Wish(samples, seed), progress)
+    if classes is not None and checked.names:
+        if place.is_dir():
+            compare_folders(checked.names.values(), classes, found)
+        else:
+            compare_classes(checked.names, classes, found)
+    if keypoints and checked.keypoints and tuple(keypoints) != checked.keypoints:
         found.error(
-            f"The dataset is for the task “{kind}”, the model for “{task}”.",
+            f"The dataset has {_points(checked.keypoints)} and the model {_points(keypoints)}.",
+            "Use data with the keypoints the model was trained for.",
+        )
+    if task is not None and checked.task != task:
+        found.error(
+            f"The dataset is for the task “{checked.task}”, the model for “{task}”.",
             "Use data with labels for the model's task.",
         )
     for wanted in ("train", "val"):
-        if wanted not in splits:
+        if wanted not in checked.counts and not checked.refused:
             found.error(
                 f"The dataset has no split “{wanted}”.",
                 "Training learns from train and is measured on val.",
             )
-    progress(0.8, "Looking for images in two splits")
-    same = _duplicates({name: split.pop("files") for name, split in splits.items()})
+    judge_classes(checked.names, checked.counts, found)
+    files = {name: split.images for name, split in checked.splits.items()}
+    same = _duplicates(files, Span(progress, DIGEST, 1.0))
     if same:
         found.warning(
             f"{len(same)} images are in two splits, so figures flatter the model.",
             "Leave them out of one split.",
+            map(_pair, same),
         )
+    listed = Index(str(place), checked.task, checked.names, checked.splits, checked.keypoints)
     progress(1.0, "Checked")
     return {
         "path": str(place),
-        "task": kind,
+        "task": checked.task,
         "usable": found.usable,
         "problems": found.problems,
-        "classes": {str(number): name for number, name in names.items()},
-        "splits": splits,
-        "duplicates": same[:_SHOWN],
+        "classes": {str(number): name for number, name in checked.names.items()},
+        "splits": {name: _told(split) for name, split in checked.counts.items()},
+        "duplicates": same[:SHOWN],
+        "index": str(write_index(listed)) if index else None,
     }
 
 
-def find_description(path: Path) -> Path:
-    """Return the yaml that a path means: itself, or the one in the folder; or a class folder.
-
-    Raises
-    ------
-    UserError
-        When there is nothing, or several descriptions.
-    """
-    if not path.is_dir():
-        return path
-    if (path / "data.yaml").is_file():
-        return path / "data.yaml"
-    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(file.name for file in found[:4])
-        raise UserError(f"{path} holds several descriptions: {names}.", "Name the one you mean.")
-    if (path / "train").is_dir() and any(item.is_dir() for item in (path / "train").iterdir()):
-        return path
-    raise UserError(
-        f"{path} holds no dataset: neither a yaml nor train with a folder a class.",
-        "Name a dataset yaml of Ultralytics.",
-    )
+_INNER = ("looked", "unreadable_files", "noted")
 
 
-def _check_labelled(
-    path: Path,
-    task: str | None,
-    classes: Mapping[int, str] | None,
-    found: Findings,
-    samples: int,
-    seed: int,
-    progress: Progress,
-) -> tuple[str, Mapping[int, str], dict[str, dict[str, Any]]]:
+def _told(split: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in split.items() if key not in _INNER}
+
+
+def _points(shape: Sequence[int]) -> str:
+    return f"{shape[0]} keypoints of {shape[1]} numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    samples: int
+    seed: int
+
+
+@dataclass
+class _Checked:
+    """What was read: counts for people, and every image with what is in it."""
+
+    task: str
+    names: Mapping[int, str] = field(default_factory=dict)
+    keypoints: tuple[int, ...] = ()
+    counts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    splits: dict[str, Split] = field(default_factory=dict)
+    refused: bool = False
+    """Whether a split is there and cannot be read; it is not called missing then."""
+
+
+def _read_labelled(
+    path: Path, task: str | None, found: Findings, wish: _Wish, progress: Progress
+) -> _Checked:
     data = _parse(path)
     labelled = task in TASKS and task != "classify"
     kind = str(task) if labelled else ("pose" if "kpt_shape" in data else "detect")
@@ -167,43 +172,101 @@ def _check_labelled(
             "Add kpt_shape, for example [17, 3].",
         )
         kind = "detect"
-    names: Mapping[int, str] = {}
-    splits: dict[str, dict[str, Any]] = {}
     told = [name for name in SPLITS if data.get(name) or (name == "val" and data.get("validation"))]
+    return _read_splits(path, kind, told, found, wish, progress)
+
+
+def _read_folders(
+    path: Path, task: str | None, found: Findings, wish: _Wish, progress: Progress
+) -> _Checked:
+    told = [name for name in SPLITS if any(p.is_dir() for p in (path / name).glob("*"))]
+    return _read_splits(path, "classify", told, found, wish, progress)
+
+
+def _read_splits(
+    path: Path,
+    task: str,
+    told: Sequence[str],
+    found: Findings,
+    wish: _Wish,
+    progress: Progress,
+) -> _Checked:
+    checked = _Checked(task)
+    names: dict[int, str] = {}
     for number, name in enumerate(told):
-        progress(0.05 + 0.75 * number / max(len(told), 1), f"Reading the split {name}")
+        start, end = (DIGEST * n / len(told) for n in (number, number + 1))
+        part = Span(progress, start, end, f"{name}: ")
         try:
             source = read_source(path, name)
-            splits[name] = _split(source, kind, samples, seed)
+            checked.counts[name], checked.splits[name] = _split(source, task, wish, part)
         except UserError as error:
             found.error(error.message, error.hint)
+            checked.refused = True
             continue
-        names = source.names
-        _judge(name, splits[name], found)
-    if classes is not None and names:
-        _compare_classes(names, classes, found)
-    return kind, names, splits
+        if source.folders:  # folders of a split may be fewer than the classes there are
+            names |= {len(names) + n: c for n, c in enumerate(_new(source.names, names))}
+            checked.splits[name] = _renumbered(checked.splits[name], source.names, names)
+        else:
+            names = dict(source.names)
+            checked.keypoints = tuple(int(n) for n in source.extra.get("kpt_shape", ()))
+        judge_split(name, checked.counts[name], found)
+    checked.names = names
+    return checked
 
 
-def _split(source: Source, task: str, samples: int, seed: int) -> dict[str, Any]:
+def _new(some: Mapping[int, str], known: Mapping[int, str]) -> list[str]:
+    return [name for name in some.values() if name not in set(known.values())]
+
+
+def _renumbered(split: Split, own: Mapping[int, str], names: Mapping[int, str]) -> Split:
+    number = {name: n for n, name in names.items()}
+    classes = tuple(tuple(number[own[n]] for n in found) for found in split.classes)
+    return Split(split.images, split.labels, classes)
+
+
+def _split(
+    source: Source, task: str, wish: _Wish, progress: Progress
+) -> tuple[dict[str, Any], Split]:
     settings = DataSettings(source.path, images=ALL, image_size=64)
-    dataset, unreadable = open_dataset(source, settings, task)
+    dataset, unreadable = open_dataset(source, settings, task, progress=progress)
     counts: Counter[int] = Counter()
+    classes = []
     for label in dataset.labels:
-        counts.update(int(number) for number in label["cls"].ravel())
-    labelled = sum(1 for label in dataset.labels if len(label["cls"]))
-    order = np.random.default_rng(seed).permutation(len(dataset.labels))[:samples]
-    return {
-        "images": len(dataset.labels) + unreadable,
+        numbers = [int(number) for number in label["cls"].ravel()]
+        counts.update(numbers)
+        classes.append(tuple(sorted(set(numbers))))
+    labelled = sum(1 for found in classes if found)
+    files = [str(file) for file in dataset.im_files]
+    label_of = getattr(dataset, "label_of", {})
+    split = Split(tuple(files), tuple(label_of[file] for file in files if label_of), tuple(classes))
+    messages = [_plain(text) for text in dataset.messages]
+    gone = set(dataset.listed) - set(files)
+    told = {
+        "images": len(files) + unreadable,
         "labelled": labelled,
-        "background": len(dataset.labels) - labelled,
+        "background": len(files) - labelled,
         "unreadable": unreadable,
         "objects": sum(counts.values()),
         "classes": {source.names.get(n, str(n)): counts[n] for n in sorted(counts)},
-        "messages": [_plain(text) for text in dataset.messages[:_SHOWN]],
-        "samples": [_sample(dataset.labels[n], source.names) for n in sorted(order.tolist())],
-        "files": list(dataset.im_files),
+        "messages": messages[:SHOWN],
+        "samples": _samples(source, task, split, wish),
+        "looked": list(zip(split.images, split.labels, strict=False))[:3],
+        "unreadable_files": _about(messages, sorted(gone)),
+        "noted": _about(messages, files),
     }
+    return told, split
+
+
+def _about(messages: Sequence[str], files: Sequence[str]) -> list[dict[str, str]]:
+    """Return what messages say of some files, each with its file."""
+    wanted = set(files)
+    found = []
+    for text in messages:
+        file, _, reason = text.partition(": ")
+        if file in wanted:
+            reason = reason.removeprefix("ignoring corrupt image/label: ")
+            found.append({"image": file, "text": reason.removeprefix(f"{file} ")})
+    return found
 
 
 def _plain(text: str) -> str:
@@ -211,103 +274,42 @@ def _plain(text: str) -> str:
     return " ".join("".join(c for c in text if c.isprintable() and ord(c) < 0x2600).split())
 
 
-def _sample(label: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
-    boxes = []
-    for number, (x, y, width, height) in zip(
-        label["cls"].ravel().tolist(), label["bboxes"].tolist(), strict=True
-    ):
-        place = {"x": x, "y": y, "width": width, "height": height}
-        rounded = {key: round(value, 5) for key, value in place.items()}
-        boxes.append({"class": names.get(int(number), str(int(number))), **rounded})
-    return {"image": str(label["im_file"]), "boxes": boxes}
+def _samples(source: Source, task: str, split: Split, wish: _Wish) -> list[dict[str, Any]]:
+    index = Index(
+        str(source.path),
+        task,
+        source.names,
+        {"": split},
+        tuple(source.extra.get("kpt_shape", ())),
+    )
+    order = np.random.default_rng(wish.seed).permutation(len(split.images))[: wish.samples]
+    whole = {"x": 0.5, "y": 0.5, "width": 1.0, "height": 1.0} if not split.labels else {}
+
+    def boxes(number: int) -> list[Object]:
+        return [{**whole, **found} for found in index.objects("", number)]
+
+    chosen = sorted(order.tolist())
+    return [{"image": split.images[n], "boxes": boxes(n)} for n in chosen]
 
 
-def _judge(name: str, split: Mapping[str, Any], found: Findings) -> None:
-    if not split["objects"]:
-        found.error(
-            f"No image of the split “{name}” has a labelled object.",
-            "Check that the labels lie where Ultralytics looks for them (images → labels).",
-        )
-    if split["unreadable"]:
-        found.warning(f"{split['unreadable']} images or labels of “{name}” cannot be read.")
-    if split["objects"] and split["background"] > split["labelled"]:
-        found.warning(f"More than half of the images of “{name}” have no labelled object.")
+def _pair(same: Mapping[str, str]) -> dict[str, str]:
+    other = f"{same['other_split']}: {Path(same['other_image']).name}"
+    return {"image": same["image"], "text": f"in {same['split']}, and in {other}"}
 
 
-def _compare_classes(names: Mapping[int, str], classes: Mapping[int, str], found: Findings) -> None:
-    if len(names) != len(classes):
-        found.error(
-            f"The dataset has {len(names)} classes and the model {len(classes)}.",
-            "Use data with the classes the model was trained for.",
-        )
-        return
-    pairs = [(n, names.get(n), str(classes.get(n))) for n in sorted(classes)]
-    other = [pair for pair in pairs if str(pair[1]).casefold() != pair[2].casefold()]
-    if not other:
-        return
-    number, mine, theirs = other[0]
-    text = f"{len(other)} classes have other names than the model's; {number} is “{mine}”, the"
-    text += f" model's “{theirs}”."
-    known = {name.casefold() for *_, name in pairs}
-    if {str(name).casefold() for name in names.values()} & known:
-        found.warning(text, "Check that the order is the same.")
-    else:
-        found.error(text, "Use data with the classes the model was trained for.")
-
-
-def _check_folders(
-    path: Path, classes: Mapping[int, str] | None, found: Findings, samples: int, seed: int
-) -> tuple[str, Mapping[int, str], dict[str, dict[str, Any]]]:
-    splits: dict[str, dict[str, Any]] = {}
-    names: set[str] = set()
-    for name in SPLITS:
-        folders = sorted(p for p in (path / name).glob("*") if p.is_dir())
-        if not folders:
-            continue
-        files = {
-            folder.name: [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in _SUFFIXES]
-            for folder in folders
-        }
-        names |= set(files)
-        everything = [(file, key) for key, kept in files.items() for file in kept]
-        order = np.random.default_rng(seed).permutation(len(everything))[:samples]
-        whole = {"class": "", "x": 0.5, "y": 0.5, "width": 1.0, "height": 1.0}
-        splits[name] = {
-            "images": len(everything),
-            "labelled": len(everything),
-            "background": 0,
-            "unreadable": 0,
-            "objects": len(everything),
-            "classes": {key: len(kept) for key, kept in files.items()},
-            "messages": [],
-            "samples": [
-                {"image": str(file), "boxes": [{**whole, "class": key}]}
-                for file, key in (everything[n] for n in sorted(order.tolist()))
-            ],
-            "files": [str(file) for file, _ in everything],
-        }
-        _judge(name, splits[name], found)
-    listed = dict(enumerate(sorted(names)))
-    if classes is not None:
-        strange = sorted(names - {str(name) for name in classes.values()})
-        if strange:
-            found.error(
-                f"The model does not know the classes {', '.join(strange[:5])}.",
-                "Name the folders like the model's classes.",
-            )
-    return "classify", listed, splits
-
-
-def _duplicates(files: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+def _duplicates(
+    files: Mapping[str, Sequence[str]], progress: Progress = silent
+) -> list[dict[str, str]]:
     """Return images whose bytes are in two splits; only files of equal length are read."""
+    progress(0.0, "Looking for images in two splits")
     sized: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for split, paths in files.items():
         for path in paths:
             sized[Path(path).stat().st_size].append((split, path))
+    groups = [group for group in sized.values() if len({split for split, _ in group}) > 1]
     found = []
-    for group in sized.values():
-        if len({split for split, _ in group}) < 2:
-            continue
+    for number, group in enumerate(groups):
+        progress(number / len(groups), "Looking for images in two splits")
         seen: dict[bytes, tuple[str, str]] = {}
         for split, path in group:
             with Path(path).open("rb") as stream:

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from core.data.source import Source
 from core.errors import UserError
+from core.progress import Progress, silent
 
 
 class FolderDataset:
@@ -27,6 +28,8 @@ class FolderDataset:
         Side of the square cut from the middle of every image.
     check : callable
         Raises for an image that cannot be opened whole.
+    progress : Progress
+        Told of every image; may cancel.
 
     Attributes
     ----------
@@ -34,7 +37,9 @@ class FolderDataset:
     labels : list of dict
         ``cls``, shape (1,), of each image.
     unreadable : int
-        Images left out.
+        Images left out; ``messages`` says why of each.
+    listed : list of str
+        Those left out too.
 
     Raises
     ------
@@ -42,7 +47,15 @@ class FolderDataset:
         When no image can be used.
     """
 
-    def __init__(self, source: Source, images: int, seed: int, image_size: int, check: Any) -> None:
+    def __init__(
+        self,
+        source: Source,
+        images: int,
+        seed: int,
+        image_size: int,
+        check: Any,
+        progress: Progress = silent,
+    ) -> None:
         from ultralytics.data.augment import classify_transforms
 
         self.transforms = classify_transforms(size=image_size)
@@ -50,10 +63,14 @@ class FolderDataset:
         chosen = _drawn(_listed(source), images, seed)
         self.im_files: list[str] = []
         self.labels: list[dict[str, Any]] = []
-        for path, kind in chosen:
+        self.listed = [str(path) for path, _ in chosen]
+        self.messages: list[str] = []
+        for number, (path, kind) in enumerate(chosen):
+            progress(number / len(chosen), f"Looking at image {number} of {len(chosen)}")
             try:
                 check(str(path))
-            except Exception:  # decoders raise what they please; it cannot be read, that is all
+            except Exception as error:  # decoders raise what they please; it cannot be read
+                self.messages.append(f"{path}: {error}")
                 continue
             self.im_files.append(str(path))
             self.labels.append({"cls": np.array([kind])})

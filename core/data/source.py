@@ -88,6 +88,32 @@ def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None 
     return Source(path, split, found, names, extra)
 
 
+def find_description(path: Path) -> Path:
+    """Return the yaml that a path means: itself, or the one in the folder; or a class folder.
+
+    Raises
+    ------
+    UserError
+        When there is nothing, or several descriptions.
+    """
+    if not path.is_dir():
+        return path
+    if (path / "data.yaml").is_file():
+        return path / "data.yaml"
+    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(file.name for file in found[:4])
+        raise UserError(f"{path} holds several descriptions: {names}.", "Name the one you mean.")
+    if (path / "train").is_dir() and any(item.is_dir() for item in (path / "train").iterdir()):
+        return path
+    raise UserError(
+        f"{path} holds no dataset: neither a yaml nor train with a folder a class.",
+        "Name a dataset yaml of Ultralytics.",
+    )
+
+
 def _parse(path: Path) -> dict[str, Any]:
     try:
         if path.is_dir():

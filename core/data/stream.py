@@ -7,6 +7,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,12 +19,15 @@ from torch import Tensor
 from core.data.folders import FolderDataset
 from core.data.source import Source, read_source
 from core.errors import UserError
+from core.progress import Progress, silent
 
 Batch = dict[str, Any]
 KEEP = 1 << 28
 """Bytes of decoded images that a stream holds: some 870 at 320 px."""
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 """Tasks whose labels can be read: beside their images, or by the folders they lie in."""
+_TELL_EVERY = 16
+"""Images between two reports of a scan."""
 ALL = 1 << 30
 """More images than any dataset has."""
 
@@ -170,10 +174,12 @@ def open_dataset(
     *,
     rect: bool = False,
     squash: bool = False,
+    progress: Progress = silent,
 ) -> tuple[Any, int]:
     """Return Ultralytics' dataset over some images of a split, and how many were unreadable.
 
-    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them.
+    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them. Every image
+    is decoded once, to see that it can be; ``progress`` is told meanwhile, and may cancel.
     """
     from ultralytics.cfg import get_cfg
 
@@ -185,13 +191,18 @@ def open_dataset(
         )
     if source.folders:
         folders = FolderDataset(
-            source, settings.images, settings.seed, settings.image_size, _check_image
+            source, settings.images, settings.seed, settings.image_size, _check_image, progress
         )
         return folders, folders.unreadable
     kind = _dataset_class()
     data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
     data.setdefault("channels", 3)
-    with mock.patch("ultralytics.data.utils.check_image", _check_image), _quiet():
+    bar = partial(_Bar, progress)
+    with (
+        mock.patch("ultralytics.data.utils.check_image", _check_image),
+        mock.patch("ultralytics.data.dataset.TQDM", bar),
+        _quiet(),
+    ):
         try:
             dataset = kind(
                 img_path=list(source.images),
@@ -208,11 +219,34 @@ def open_dataset(
         except (RuntimeError, FileNotFoundError, ValueError, AssertionError) as error:
             raise UserError(
                 f"The dataset {source.path} has no usable image in its split “{source.split}”.",
-                "Check that its images can be opened and its labels fit the task.",
+                "Check that its images can be opened and its labels fit the task. " + _first(error),
             ) from error
     nowhere = Path(tempfile.gettempdir()) / "secateur-no-such-folder"
     dataset.npy_files = [nowhere / "none.npy"] * len(dataset)
     return dataset, dataset.unreadable
+
+
+def _first(error: Exception) -> str:
+    """Return the first trouble that Ultralytics lists, as a sentence; empty where it lists none."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    found = [line for line in lines[1:] if ": " in line and "http" not in line]
+    return f"The first: {found[0]}." if found else ""
+
+
+class _Bar:
+    """Stands in the place of Ultralytics' progress bar, and tells our own progress."""
+
+    def __init__(self, progress: Progress, items: Any, desc: str = "", total: int = 0) -> None:
+        self._progress, self._items, self._total, self.desc = progress, items, total, desc
+
+    def __iter__(self) -> Iterator[Any]:
+        for number, item in enumerate(self._items):
+            if number % _TELL_EVERY == 0:
+                self._progress(number / self._total, f"Looking at image {number} of {self._total}")
+            yield item
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def _dataset_class() -> Any:
@@ -224,7 +258,9 @@ def _dataset_class() -> Any:
             self.chosen, self.squash = chosen, squash
             self.unreadable = 0
             self.messages: list[str] = []
+            self.listed: list[str] = []
             super().__init__(**options)
+            self.label_of = dict(zip(self.listed, self.label_files, strict=True))
 
         def get_img_files(self, img_path: list[str]) -> list[str]:
             files: list[str] = sorted(set(super().get_img_files(img_path)))
@@ -239,6 +275,7 @@ def _dataset_class() -> Any:
             return loaded
 
         def _load_or_scan_cache(self, cache_path: Path, cache_hash: str) -> tuple[Any, bool]:
+            self.listed = list(self.im_files)  # those that cannot be read go afterwards
             with mock.patch("ultralytics.data.dataset.save_dataset_cache_file"):
                 cache = self.cache_labels(cache_path)
             cache.setdefault("version", "")

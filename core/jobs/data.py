@@ -13,17 +13,26 @@ def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, A
     """Check ``data`` (a path), and hold it against the model at ``path`` where one is named."""
     from core.data.check import check_data
 
-    facts = None
+    facts, keypoints = None, None
     if args.get("path"):
         progress(0.0, "Opening the model")
-        facts = models.get(str(args["path"]), args.get("sha256")).facts
+        loaded = models.get(str(args["path"]), args.get("sha256"))
+        facts, keypoints = loaded.facts, keypoints_of(loaded.model)
     return check_data(
         str(args["data"]),
         task=None if facts is None else facts.task,
         classes=None if facts is None else facts.classes,
+        keypoints=keypoints,
         samples=int(args.get("samples", 12)),
+        index=bool(args.get("index", True)),
         progress=progress,
     )
+
+
+def keypoints_of(model: Any) -> tuple[int, ...] | None:
+    """Return how many keypoints a network finds and how many numbers each has, if it finds any."""
+    shape = getattr(model.model[-1], "kpt_shape", None)
+    return None if shape is None else tuple(int(n) for n in shape)
 
 
 JOBS: Mapping[str, Job] = {"check_data": check_dataset}
