@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.checkpoint.environment import prepare
-from core.checkpoint.facts import Facts
+from core.checkpoint.facts import Facts, record_head
 from core.checkpoint.reader import Loaded, load
 
 if TYPE_CHECKING:
     from core.checkpoint.writer import save
 
-__all__ = ["Facts", "Loaded", "load", "prepare", "save"]
+__all__ = ["Facts", "Loaded", "load", "prepare", "record_head", "save"]
 
 
 def __getattr__(name: str) -> Any:

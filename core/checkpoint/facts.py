@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 
@@ -66,3 +69,29 @@ class Facts:
         values["classes"] = {int(index): str(name) for index, name in values["classes"].items()}
         values["history"] = tuple(dict(record) for record in values.get("history", ()))
         return cls(**values)
+
+
+def record_head(facts: Facts) -> dict[str, Any]:
+    """Return what every record of a file's history begins with.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the file that something is done to.
+
+    Returns
+    -------
+    dict
+        ``version`` of the record, ``secateur`` (its version), ``date`` (ISO 8601, UTC) and
+        ``source`` {name, sha256, family}.
+    """
+    return {
+        "version": 1,
+        "secateur": metadata.version("secateur"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "source": {
+            "name": Path(facts.path).name,
+            "sha256": facts.sha256,
+            "family": facts.family,
+        },
+    }

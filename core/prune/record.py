@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.checkpoint import Facts, Loaded
+from core.checkpoint import Facts, Loaded, record_head
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.predict import LayerChange, Prediction
@@ -29,14 +26,7 @@ def record(
     """What goes into the checkpoint: plan, source, the original channels that survive, repair."""
     earlier = loaded.facts.history[-1]["original"] if loaded.facts.history else {}
     return {
-        "version": 1,
-        "secateur": metadata.version("secateur"),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "source": {
-            "name": Path(loaded.facts.path).name,
-            "sha256": loaded.facts.sha256,
-            "family": loaded.facts.family,
-        },
+        **record_head(loaded.facts),
         "plan": plan.to_json(),
         "before": {"parameters": prediction.before.parameters, "macs": prediction.before.macs},
         "after": {"parameters": prediction.after.parameters, "macs": prediction.after.macs},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import lru_cache
 
 import torch
 from torch import nn
 
+from core.checkpoint import Facts, Loaded
 from core.graph.analyse import analyse_model
 from core.graph.table import ChannelTable
 from core.pipeline import load
@@ -45,6 +47,23 @@ def enliven(model: nn.Module) -> nn.Module:
 def network(family: str) -> nn.Module:
     """An untrained network; treat it as read-only."""
     return enliven(load(f"{family}.yaml").model.float().eval())
+
+
+def untrained(family: str) -> Loaded:
+    """The same network as if it came from a file."""
+    model = network(family)
+    facts = Facts(
+        path=f"{family}.yaml",
+        sha256=f"{zlib.crc32(family.encode()):x}",
+        family=family,
+        task=str(model.task),
+        classes=dict(model.names),
+        image_size=image_size(family),
+        dtype="float32",
+        frozen=False,
+        fused=False,
+    )
+    return Loaded(model, facts, {"task": model.task, "imgsz": image_size(family)})
 
 
 @lru_cache(maxsize=32)

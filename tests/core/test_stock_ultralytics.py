@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
 
 import core
-from core.checkpoint import Facts, Loaded
-from tests.core.networks import FAMILIES, image_size, network, parameters
+from core.checkpoint import Loaded
+from tests.core.networks import FAMILIES, parameters, untrained
 
 SCRIPT = Path(__file__).with_name("stock_check.py")
 
@@ -38,22 +37,6 @@ def stock_report(path: Path, side: int) -> dict:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def loaded(family: str) -> Loaded:
-    model = network(family)
-    facts = Facts(
-        path=f"{family}.yaml",
-        sha256=f"{zlib.crc32(family.encode()):x}",
-        family=family,
-        task=str(model.task),
-        classes=dict(model.names),
-        image_size=image_size(family),
-        dtype="float32",
-        frozen=False,
-        fused=False,
-    )
-    return Loaded(model, facts, {"task": model.task, "imgsz": image_size(family)})
 
 
 def check(original: Loaded, ratio: float, folder: Path, side: int) -> None:
@@ -82,7 +65,7 @@ def check(original: Loaded, ratio: float, folder: Path, side: int) -> None:
 @pytest.mark.parametrize("ratio", [0.3, 0.5])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family(family: str, ratio: float, tmp_path: Path) -> None:
-    check(loaded(family), ratio, tmp_path, 64 if family.endswith("-cls") else 160)
+    check(untrained(family), ratio, tmp_path, 64 if family.endswith("-cls") else 160)
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import datetime
 import gc
 import shutil
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 import torch
 
-from core.checkpoint import Loaded, load, save
+from core.checkpoint import Loaded, load, record_head, save
 from core.data.evaluate import evaluate
 from core.data.stream import ALL, DataSettings
 from core.errors import UserError
@@ -163,15 +162,8 @@ def _record(settings: Settings, student: Loaded, options: Mapping[str, Any]) -> 
     history = student.facts.history
     told = ("epochs", "batch", "imgsz", "optimizer", "lr0", "time")
     return {
-        "version": 1,
+        **record_head(student.facts),
         "kind": "finetune",
-        "secateur": metadata.version("secateur"),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "source": {
-            "name": Path(student.facts.path).name,
-            "sha256": student.facts.sha256,
-            "family": student.facts.family,
-        },
         "preset": settings.preset,
         "options": {key: options[key] for key in told if key in options},
         "data": Path(settings.data).name,

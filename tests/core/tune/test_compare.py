@@ -11,8 +11,8 @@ import core
 from core.data.stream import DataSettings
 from core.errors import UserError
 from core.tune.compare import compare, compare_channels, compared_text
-from tests.core.networks import parameters
-from tests.core.tune.finetune.conftest import full, pruned
+from tests.core.networks import parameters, untrained
+from tests.core.tune.finetune.conftest import pruned
 
 
 def with_table(loaded: core.checkpoint.Loaded) -> tuple:
@@ -20,7 +20,7 @@ def with_table(loaded: core.checkpoint.Loaded) -> tuple:
 
 
 def test_channels_of_the_original(tmp_path: Path) -> None:
-    original, small = full("yolov8n"), core.load(pruned("yolov8n", tmp_path))
+    original, small = untrained("yolov8n"), core.load(pruned("yolov8n", tmp_path))
     rows = compare_channels([with_table(original), with_table(small)])
     by_name = {row["layer"]: row for row in rows}
     assert len(by_name) == len(rows)
@@ -41,7 +41,7 @@ def test_channels_of_the_original(tmp_path: Path) -> None:
 
 
 def test_other_classes_are_refused(tmp_path: Path) -> None:
-    one, other = full("yolov8n"), full("yolov8n-seg")
+    one, other = untrained("yolov8n"), untrained("yolov8n-seg")
     with pytest.raises(UserError, match="another task"):
         compare([with_table(one), (other, None)], DataSettings(tmp_path))
     with pytest.raises(UserError, match="alone"):

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import zlib
 from pathlib import Path
 
 import pytest
 
 import core
-from core.checkpoint import Facts, Loaded, save
+from core.checkpoint import save
 from core.tune.finetune.settings import Settings
 from tests.core.images import make_dataset
-from tests.core.networks import image_size, network
-
-
-def full(family: str) -> Loaded:
-    model = network(family)
-    facts = Facts(
-        path=f"{family}.yaml",
-        sha256=f"{zlib.crc32(family.encode()):x}",
-        family=family,
-        task=str(model.task),
-        classes=dict(model.names),
-        image_size=image_size(family),
-        dtype="float32",
-        frozen=False,
-        fused=False,
-    )
-    return Loaded(model, facts, {"task": model.task, "imgsz": image_size(family)})
+from tests.core.networks import network, untrained
 
 
 def pruned(family: str, folder: Path) -> Path:
     path = folder / f"{family}-pruned.pt"
-    original = full(family)
+    original = untrained(family)
     blocks = [{"block": n, "ratio": 0.4} for n in range(len(original.model.model))]
     core.prune(original, core.parse_plan({"version": 1, "selection": blocks}), path, cache=False)
     return path
@@ -47,7 +30,7 @@ def pruned_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
-    original = full("yolov8n")
+    original = untrained("yolov8n")
     save(original.model, path, train_args=original.train_args)
     return path
 

@@ -15,8 +15,7 @@ from core.errors import CancelledError, UserError
 from core.tune.finetune import trainer
 from core.tune.finetune.run import finetune
 from core.tune.finetune.settings import Settings
-from tests.core.networks import parameters
-from tests.core.tune.finetune.conftest import full
+from tests.core.networks import parameters, untrained
 
 STOCK = """
 import json, sys
@@ -88,7 +87,7 @@ def test_stock_training_rebuilds_the_full_network(settings: Settings, tmp_path: 
     before, after, ours = json.loads(done.stdout.strip().splitlines()[-1])
     assert not ours
     assert before == parameters(core.load(settings.model).model)
-    assert after == parameters(full("yolov8n").model) > before
+    assert after == parameters(untrained("yolov8n").model) > before
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""Accuracy after tuning, beside Torch-Pruning tuned alike: the last table of docs/accuracy.md.
+
+    python scripts/tuned_table.py ../shared/data/yolov8n-coco.pt ../shared/data/coco128/coco128.yaml
+
+Both networks are pruned, tuned and taught with the train split only, by the same trainer with the
+same settings; figures are from the val split. Every row is kept in a file of JSON lines as soon as
+it is measured: run the same command again after an interruption, and it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from accuracy import Results
+
+import core
+from core.checkpoint import Loaded
+from core.data.stream import DataSettings, Stream
+from core.plan.schema import Plan, Target
+from core.repair import RepairSettings, parse_steps
+from core.tune.finetune.run import finetune
+from core.tune.finetune.settings import Settings
+
+OURS, THEIRS = "Secateur", "Torch-Pruning"
+THEIR_WAY = "Taylor, multivariable, no normaliser, sum, global"
+"""The settings that kept most for Torch-Pruning: see the first table of docs/accuracy.md."""
+
+
+class Shelf:
+    """Networks kept in memory: Torch-Pruning's hold classes that no Ultralytics file may hold."""
+
+    def __init__(self, name: str, loaded: Loaded) -> None:
+        self._networks, self._states = {name: loaded}, dict[str, Any]()
+        self._like = loaded
+
+    def load(self, path: str | Path) -> Loaded:
+        return self._networks.get(str(path)) or core.load(path)
+
+    def save(self, model: Any, path: Path, *, training: dict[str, Any], **_rest: Any) -> None:
+        self._networks[str(path)] = replace(self._like, model=copy.deepcopy(model).float())
+        self._states[str(path)] = training
+        path.touch()
+
+    @contextmanager
+    def instead_of_files(self) -> Iterator[None]:
+        """Let the trainer read and write here; nothing else about it changes."""
+        home = "core.tune.finetune"
+        with (
+            mock.patch(f"{home}.run.load", self.load),
+            mock.patch(f"{home}.run.read_state", lambda path: self._states[str(path)]),
+            mock.patch(f"{home}.run.sha256_of", lambda path: ""),
+            mock.patch(f"{home}.trainer.save", self.save),
+        ):
+            yield
+
+
+class Bench:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.loaded = core.load(options.model)
+        self.data = DataSettings(
+            Path(options.data), images=ALL_TRAIN, image_size=options.size, device="cpu"
+        )
+        facts = self.loaded.facts
+        images = Stream(self.data, facts.task, facts.classes)
+        settings = {"model": facts.sha256, "train": images.fingerprint(), "size": options.size}
+        self.folder = Path(options.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.results = Results(self.folder / "rows.jsonl", settings)
+        self._peer: Any = None
+
+    def settings(self, model: str, preset: str) -> Settings:
+        return Settings(
+            model=model,
+            data=self.options.data,
+            teacher=self.options.model,
+            preset=preset,
+            image_size=self.options.size,
+            device="cpu",
+            validate_every=self.options.validate_every,
+        )
+
+    def ours(self, less: float, preset: str, folder: Path) -> dict[str, Any]:
+        """Prune by the best there is here, repair, and tune the file."""
+        path = self.folder / f"secateur-{less}.pt"
+        if not path.exists():
+            plan = Plan(criterion="fisher", round_to=1, target=Target(macs=1 - less))
+            repair = RepairSettings(parse_steps("bn,refit"))
+            core.prune(self.loaded, plan, path, data=self.data, repair=repair)
+        macs = [self._macs(core.load(file)) for file in (path, self.options.model)]
+        result = finetune(self.settings(str(path), preset), folder, emit=show, resume=True)
+        return {**result, "macs": macs[0] / macs[1]}
+
+    def theirs(self, less: float, preset: str, folder: Path) -> dict[str, Any]:
+        """Let Torch-Pruning prune, and tune its network by the same trainer."""
+        from tests.benchmarks.torch_pruning_accuracy import WAYS, Peer
+
+        self._peer = self._peer or Peer(self.loaded, self.data)
+        model, macs, _ = self._peer.prune(WAYS[THEIR_WAY], 1 - less)
+        shelf = Shelf("torch-pruning", replace(self.loaded, model=model))
+        with shelf.instead_of_files():
+            result = finetune(self.settings("torch-pruning", preset), folder, emit=show)
+        return {**result, "macs": macs}
+
+    @staticmethod
+    def _macs(loaded: Loaded) -> int:
+        return sum(block.macs for block in core.analyse(loaded).table.blocks)
+
+    def row(self, who: str, less: float, preset: str) -> dict[str, Any]:
+        way: Callable[..., dict[str, Any]] = {OURS: self.ours, THEIRS: self.theirs}[who]
+        folder = self.folder / f"{who}-{less}-{preset}"
+        folder.mkdir(exist_ok=True)
+
+        def measure() -> dict[str, Any]:
+            start = time.process_time()
+            result = way(less, preset, folder)
+            kept = ("before", "after", "final", "epochs", "seconds", "parameters", "macs")
+            cpu = time.process_time() - start
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            return {**{key: result[key] for key in kept}, "cpu_seconds": cpu, "peak_kb": peak}
+
+        what = {"row": who, "less": less, "preset": preset, "every": self.options.validate_every}
+        return self.results.get(what, measure)
+
+
+ALL_TRAIN = 96
+
+
+def show(event: dict[str, Any]) -> None:
+    if event["event"] in ("started", "baseline", "epoch"):
+        told = {key: event[key] for key in ("epoch", "seconds", "metrics") if event.get(key)}
+        print(f"<!-- {event['event']} {told} -->", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--size", type=int, default=320)
+    parser.add_argument("--less", type=float, nargs="*", default=[0.5, 0.3])
+    parser.add_argument("--who", nargs="*", default=[OURS, THEIRS], choices=[OURS, THEIRS])
+    parser.add_argument("--presets", nargs="*", default=["recover_fully"])
+    parser.add_argument("--validate-every", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--folder", default="tuned", help="where networks and figures are kept")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    bench = Bench(options)
+    print("| network | multiply-adds | preset | before | best | last epoch | processor time |")
+    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    for preset in options.presets:
+        for less in options.less:
+            for who in options.who:
+                row = bench.row(who, less, preset)
+                figures = [f"{row[k]['map50_95']:.4f}" for k in ("before", "after", "final")]
+                change = f"{row['macs'] - 1:+.1%}".replace("-", "−")
+                cells = (who, change, f"`{preset}`", *figures, f"{row['cpu_seconds']:.0f} s")
+                print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
