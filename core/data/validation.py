@@ -90,6 +90,9 @@ class Validation:
     task : str
     held_bytes : int
         Decoded images kept in memory.
+    square : bool
+        Whether every image is letterboxed to the whole square, as an exported network wants them;
+        otherwise a batch is no higher or wider than its images need.
 
     Attributes
     ----------
@@ -109,6 +112,8 @@ class Validation:
         classes: Mapping[int, str],
         task: str,
         held_bytes: int = HELD_BYTES,
+        *,
+        square: bool = False,
     ) -> None:
         kind = "rtdetr" if type(model).__name__ == "RTDETRDetectionModel" else task
         if kind not in VALIDATORS:
@@ -119,7 +124,7 @@ class Validation:
         source = read_source(settings.path, settings.split, classes)
         squash = kind == "rtdetr"
         self.dataset, self.skipped = open_dataset(
-            source, settings, task, rect=not squash, squash=squash
+            source, settings, task, rect=not (squash or square), squash=squash
         )
         places = list(source.images)
         self._data = {
@@ -169,32 +174,34 @@ class Validation:
             self._held[number] = batch
         return dict(batch)
 
-    def measure(self, model: nn.Module) -> Measure:
+    def measure(self, model: nn.Module | Path) -> Measure:
         """Begin an evaluation.
 
         Parameters
         ----------
-        model : nn.Module
-            Taken over: it is fused and moved to the device.
+        model : nn.Module or Path
+            Taken over: it is fused and moved to the device. Or an exported network, for batches of
+            the size it was exported for.
         """
         return Measure(self, model)
 
     def evaluate(
-        self, model: nn.Module, progress: Progress = silent, watch: Watch | None = None
+        self, model: nn.Module | Path, progress: Progress = silent, watch: Watch | None = None
     ) -> Accuracy:
         """Evaluate a copy of a network.
 
         Parameters
         ----------
-        model : nn.Module
-            Left as it is.
+        model : nn.Module or Path
+            Left as it is; a path is that of an exported network.
         progress : Progress
             Told after every batch; may cancel.
         watch : callable, optional
             Called as ``watch(validator, predictions, batch)`` before a batch is counted.
         """
         seconds = 0.0
-        measure = self.measure(copy.deepcopy(model).float().eval())
+        own = model if isinstance(model, Path) else copy.deepcopy(model).float().eval()
+        measure = self.measure(own)
         with torch.inference_mode(), _quiet():
             for number in range(len(self)):
                 batch = measure.prepare(number)
@@ -223,7 +230,7 @@ class Measure:
         Ultralytics' wrapper of the network; called with images as ``prepare`` gives them.
     """
 
-    def __init__(self, validation: Validation, model: nn.Module) -> None:
+    def __init__(self, validation: Validation, model: nn.Module | Path) -> None:
         from ultralytics.nn.autobackend import AutoBackend
 
         self._validation = validation
@@ -244,7 +251,10 @@ class Measure:
             )
             device = validation.device
             self.network = AutoBackend(
-                model, device=device, verbose=False, end2end=validator.args.nms is False
+                str(model) if isinstance(model, Path) else model,
+                device=device,
+                verbose=False,
+                end2end=validator.args.nms is False,
             ).eval()
             validator.training = False
             validator.device = device

@@ -207,7 +207,8 @@ class Digest:
         device = event.get("device") or {}
         threads = device.get("threads")
         name = str(device.get("name") or "")
-        told = f"{name}, {threads} threads" if threads else name
+        words = "1 thread" if threads == 1 else f"{threads} threads"
+        told = f"{name}, {words}" if threads else name
         self.facts.update(
             device=told,
             epochs=int(event.get("epochs") or 0),

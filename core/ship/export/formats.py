@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import util
 from typing import Any
 
@@ -44,6 +44,8 @@ class Format:
         Whether they run on ARM under Linux.
     runs_on : tuple of str
         Where an exported network runs beside its tools; everywhere when empty.
+    further : mapping of str to mapping
+        Packages that a precision needs besides, as in ``packages``.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Format:
     systems: tuple[str, ...] = ()
     arm: bool = True
     runs_on: tuple[str, ...] = ()
+    further: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def folder(self) -> bool:
@@ -68,21 +71,26 @@ class Format:
         """Whether an exported network can also be run here, by the tools that export it."""
         return not self.runs_on or sys.platform.startswith(self.runs_on)
 
-    def missing(self) -> UserError | None:
+    def missing(self, precision: str = "fp32") -> UserError | None:
         """Return what stands in the way of exporting here, in words; None when nothing does."""
         if self.systems and not sys.platform.startswith(self.systems):
             return UserError(f"The tools for {self.title} do not run on {platform.system()}.", "")
         if not self.arm and sys.platform == "linux" and platform.machine() == "aarch64":
             return UserError(f"The tools for {self.title} do not run on ARM under Linux.", "")
-        absent = [package for module, package in self.packages.items() if not _installed(module)]
+        needed = {**self.packages, **self.further.get(precision, {})}
+        absent = [package for module, package in needed.items() if not _installed(module)]
         if absent:
             verb = "is" if len(absent) == 1 else "are"
+            basic = all(package in self.packages.values() for package in absent)
+            title = self.title if basic else f"{self.title} in {_WORDS[precision]}"
             return UserError(
-                f"{self.title} needs {' and '.join(absent)}, which {verb} not installed.",
+                f"{title} needs {' and '.join(absent)}, which {verb} not installed.",
                 f"Install with: pip install {' '.join(absent)}.",
             )
         if self.gpu and not _gpu():
             return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
+        if precision == "fp16" and self.gpu_half and not _gpu():
+            return UserError(f"{self.title} in FP16 needs an NVIDIA GPU; none is at hand.", "")
         return None
 
     def check(self, task: str, precision: str) -> None:
@@ -107,11 +115,9 @@ class Format:
         if precision not in self.precisions:
             known = ", ".join(_WORDS[one] for one in self.precisions)
             raise UserError(f"{self.title} has no {_WORDS[precision]}.", f"It has {known}.")
-        problem = self.missing()
+        problem = self.missing(precision)
         if problem is not None:
             raise problem
-        if precision == "fp16" and self.gpu_half and not _gpu():
-            raise UserError(f"{self.title} in FP16 needs an NVIDIA GPU; none is at hand.", "")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, with what is missing here, or null."""
@@ -124,6 +130,11 @@ class Format:
             "calibrates": self.calibrates,
             "tasks": list(self.tasks),
             "missing": None if problem is None else str(problem),
+            "missing_for": {
+                precision: str(error)
+                for precision in self.precisions
+                if problem is None and (error := self.missing(precision)) is not None
+            },
         }
 
 
@@ -164,6 +175,7 @@ FORMATS: Mapping[str, Format] = {
             {"openvino": "openvino"},
             PRECISIONS,
             calibrates=True,
+            further={"int8": {"nncf": "nncf"}},
         ),
         Format(
             "engine",

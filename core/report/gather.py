@@ -1,0 +1,335 @@
+"""All of a report as plain data: what is known, what was measured, what could be used instead."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.progress import Progress, Span, silent
+from core.report import images
+from core.report.instead import alternatives
+from core.report.known import Known, OpenProject, open_project, read_known
+from core.report.measuring import Measuring, measure
+from core.report.network import describe_network, plan_words
+from core.report.store import (
+    ACCURACY,
+    ALTERNATIVES,
+    EXPORT,
+    LATENCY,
+    keep,
+    newest,
+    records,
+    store_of,
+)
+from core.report.trainings import sensitivity, steps, trainings
+
+VERSION = 1
+LIBRARIES = ("secateur", "torch", "ultralytics", "numpy", "onnxruntime", "openvino")
+SAMPLES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """What goes into a report.
+
+    Attributes
+    ----------
+    measuring : Measuring
+        What to measure now; nothing by default. It is kept for later reports.
+    samples : int
+        Images shown.
+    store : Path or None
+        Where measurements are kept; beside the project by default.
+    jobs : tuple of Path or None
+        Folders of long jobs; the one beside the project and the usual one by default.
+    """
+
+    measuring: Measuring = field(default_factory=Measuring)
+    samples: int = SAMPLES
+    store: Path | None = None
+    jobs: tuple[Path, ...] | None = None
+
+
+def build_report(
+    project: str | Path | OpenProject,
+    settings: ReportSettings | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Gather a report.
+
+    Parameters
+    ----------
+    project : path or OpenProject
+    settings : ReportSettings, optional
+    progress : Progress
+        May cancel; what was measured until then and is whole is kept.
+
+    Returns
+    -------
+    dict
+        Plain data; ``docs/report.md`` names its parts. What is not known is null or empty.
+
+    Raises
+    ------
+    UserError
+        When the project cannot be read or has no model, or for something that cannot be measured.
+        Files that are missing are told in ``notes``; the rest of the report is made.
+    """
+    opened = project if isinstance(project, OpenProject) else open_project(project)
+    return gather(opened, settings or ReportSettings(), progress)[0]
+
+
+def gather(
+    opened: OpenProject, settings: ReportSettings, progress: Progress
+) -> tuple[dict[str, Any], Known]:
+    """Gather a report, and what it was made of; as `build_report`."""
+    progress(0.02, "Reading the project")
+    known = read_known(opened, settings.jobs)
+    store = settings.store or store_of(opened.place)
+    fresh = _measure(known, settings, store, Span(progress, 0.05, 0.9))
+    progress(0.9, "Putting the report together")
+    return _assemble(known, settings, store, fresh), known
+
+
+def _measure(
+    known: Known, settings: ReportSettings, store: Path, progress: Progress
+) -> dict[str, dict[str, Any]]:
+    """Measure what is asked for, and keep it; a store that cannot be written costs only that."""
+    fresh = {}
+    for done in measure(known, settings.measuring, progress):
+        result = {**done.result, "date": _now()}
+        if done.name == ACCURACY:
+            result = _only_samples(result, settings.samples)
+        fresh[done.name] = result
+        try:
+            keep(store, done.name, done.models, result)
+        except UserError as error:
+            known.note(error)
+    return fresh
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _only_samples(result: dict[str, Any], count: int) -> dict[str, Any]:
+    """Keep the images that a report shows; a split may have thousands."""
+    rows = result["images"]
+    return {**result, "images": [dict(row) for row in images.choose(rows, max(count, 12))]}
+
+
+def _assemble(
+    known: Known, settings: ReportSettings, store: Path, fresh: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    shown = [network.sha256 for network in known.shown[1:]]
+    found: dict[str, dict[str, Any] | None] = {}
+    for name in (ACCURACY, LATENCY, ALTERNATIVES):
+        record = newest(store, name, known.sha256, shown)
+        stored = None if record is None else {**record["result"], "date": record["date"]}
+        found[name] = fresh.get(name) or stored
+    network = describe_network(known)
+    accuracy = _accuracy(known, found[ACCURACY])
+    plan = _plan(known)
+    return {
+        "version": VERSION,
+        "made": _now(),
+        "project": known.opened.name,
+        "notes": [],
+        "model": _model(known),
+        "networks": [network.to_json() for network in known.networks],
+        "shown": [network.to_json() for network in known.shown],
+        "results": [network.to_json() for network in known.of("pruned")],
+        "plan": plan,
+        "plan_words": plan_words(plan),
+        "repair": _repair(known),
+        "precisions": {
+            "before": known.facts.dtype if known.facts else None,
+            "after": known.pruned_facts.dtype if known.pruned_facts else None,
+        },
+        **network,
+        "accuracy": accuracy,
+        "samples": _samples(known, found[ACCURACY], settings.samples),
+        "trainings": trainings(known),
+        "steps": steps(known),
+        "latency": _latency(known, found[LATENCY]),
+        "sensitivity": sensitivity(known),
+        "exports": _exports(known, store),
+        "alternatives": alternatives(known, found[ALTERNATIVES], accuracy),
+        "versions": _versions(),
+        "replay": _replay(known),
+    } | {"notes": [{"message": message, "hint": hint} for message, hint in known.notes]}
+
+
+def _model(known: Known) -> dict[str, Any]:
+    original, facts = known.original, known.facts
+    assert original is not None
+    assert known.opened.project.model is not None
+    return {
+        "name": original.path.name,
+        "sha256": known.sha256,
+        "family": facts.family if facts else known.opened.project.model.family,
+        "task": facts.task if facts else None,
+        "classes": len(facts.classes) if facts else None,
+        "image_size": facts.image_size if facts else None,
+        "there": original.sha256 is not None,
+    }
+
+
+def _plan(known: Known) -> dict[str, Any]:
+    """Return the plan of the newest pruned file, bound to its model; else the project's."""
+    project, pruned = known.opened.project, known.pruned
+    made = [r.plan for r in project.results if pruned and r.date == pruned.date and r.plan]
+    plan = made[-1] if made else project.plan.to_json()
+    return {**plan, "model_sha256": known.sha256}
+
+
+def _repair(known: Known) -> list[dict[str, Any]]:
+    """Return the steps by which the newest pruned file's weights were repaired."""
+    history = known.pruned_facts.history if known.pruned_facts is not None else ()
+    return list((history[-1].get("repair") if history else None) or [])
+
+
+def _replay(known: Known) -> list[str]:
+    """Return the commands that make the newest pruned file again."""
+    model = known.original.path.name if known.original else "MODEL.pt"
+    pruned = known.pruned
+    again = f"secateur prune {_quoted(model)} --plan plan.json -o again.pt"
+    if pruned is None:
+        return [again]
+    exact = f"secateur plan {_quoted(model)} {_quoted(pruned.path.name)} -o plan.json"
+    return [exact, again]
+
+
+def _quoted(name: str) -> str:
+    import shlex
+
+    return shlex.quote(name)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+# ---- measurements, as far as they are of the files at hand --------------------------------------
+
+
+def _accuracy(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the figures of the networks shown, in their order."""
+    if stored is None:
+        return None
+    by_hash = {entry.get("sha256"): entry for entry in stored.get("models") or ()}
+    models = [
+        {
+            "role": network.role,
+            "name": network.path.name,
+            "figures": dict(by_hash[network.sha256]["figures"]),
+            "classes": dict(by_hash[network.sha256].get("classes") or {}),
+            "images": by_hash[network.sha256].get("images"),
+        }
+        for network in known.shown
+        if network.sha256 in by_hash
+    ]
+    if not models or models[0]["role"] != "original":
+        return None
+    return {
+        "date": stored.get("date"),
+        "data": stored.get("data"),
+        "split": stored.get("split"),
+        "image_size": stored.get("image_size"),
+        "measure": main_figure(models[0]["figures"]),
+        "models": models,
+    }
+
+
+def main_figure(figures: Mapping[str, float]) -> str:
+    """Return the key of the figure that tells most."""
+    from core.report.measuring import MAIN
+
+    return next((name for name in MAIN if name in figures), next(iter(figures), ""))
+
+
+def _samples(known: Known, stored: Mapping[str, Any] | None, count: int) -> list[dict[str, Any]]:
+    """Return sample images with what the networks shown found."""
+    if stored is None or not stored.get("images"):
+        return []
+    hashes = [entry.get("sha256") for entry in stored.get("models") or ()]
+    places = [hashes.index(n.sha256) for n in known.shown if n.sha256 in hashes]
+    found = []
+    for row in images.choose(stored["images"], count):
+        made = images.sample(
+            {
+                **row,
+                "boxes": [row["boxes"][place] for place in places],
+                "scores": [row["scores"][place] for place in places],
+            }
+        )
+        if made is not None:
+            found.append(made)
+    missing = min(count, len(stored["images"])) - len(found)
+    if missing:
+        known.notes.append(
+            (
+                f"{missing} of the sample images cannot be read any more.",
+                "Put the dataset back, or measure accuracy anew.",
+            )
+        )
+    return found
+
+
+def _latency(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return timings with the networks' names, and what a table of layers predicts."""
+    if stored is None:
+        return None
+    names = {network.sha256: network for network in known.shown if network.sha256}
+    timings = [
+        {**timing, "model": names[timing["model"]].path.name, "role": names[timing["model"]].role}
+        for timing in stored.get("timings") or ()
+        if timing.get("model") in names
+    ]
+    if not timings:
+        return None
+    return {**stored, "timings": timings, "predicted": _predicted(known)}
+
+
+def _predicted(known: Known) -> dict[str, Any] | None:
+    """Return the prediction of a latency table of this machine, where there is one."""
+    import numpy as np
+
+    from core.plan.latency import Clock
+    from core.ship.latency.usual import known_latency
+
+    if known.facts is None or known.table is None:
+        return None
+    latency = known_latency(known.facts, known.table)
+    if latency is None or known.removed is None:
+        return None
+    clock = Clock(latency, known.table)
+    keys = ("runtime", "threads", "batch", "image_size", "precision", "device")
+    return {
+        "before": clock.ms(np.zeros(known.table.atom_count, bool)),
+        "after": clock.ms(known.removed),
+        **{key: latency.about.get(key) for key in keys},
+    }
+
+
+def _exports(known: Known, store: Path) -> list[dict[str, Any]]:
+    """Return what the networks shown were exported to, the newest of each kind."""
+    names = {network.sha256: network.path.name for network in known.networks if network.sha256}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in records(store, EXPORT, known.sha256):
+        name = names.get(record["models"][-1])
+        if name is not None:
+            result = record["result"]
+            key = (name, result.get("format"), result.get("precision"))
+            found[key] = {**result, "model": name, "date": record["date"]}
+    return list(found.values())

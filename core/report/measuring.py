@@ -1,0 +1,430 @@
+"""What a report measures when it is asked to: accuracy, latency, and what else could be used.
+
+Everything runs on the same images, or in turns in one run, so that figures compare.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import UserError
+from core.progress import Progress, Span
+from core.report.store import ACCURACY, ALTERNATIVES, LATENCY
+
+if TYPE_CHECKING:
+    from core.checkpoint import Loaded
+    from core.data.stream import DataSettings
+    from core.report.known import Known, Network, OpenProject
+
+REPEATS = 20
+"""Turns in which alternatives are timed."""
+QUANTISED = (("onnx", "fp16"), ("onnx", "int8"), ("openvino", "int8"))
+"""Formats and precisions that stand beside pruning."""
+MAIN = ("map50_95", "top1")
+"""The figure that tells most: the first of these that a task has."""
+STRIDE = 32
+SMALLEST = 64
+RUNTIMES = ("torch", "onnx", "openvino")
+WHAT = (ACCURACY, LATENCY, ALTERNATIVES)
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """What to measure, and how.
+
+    Attributes
+    ----------
+    what : tuple of str
+        Of ``accuracy``, ``latency`` and ``alternatives``.
+    data : DataSettings or None
+        The images; accuracy needs them, alternatives have none without.
+    threads : int or None
+        Of the runtimes; one per core by default.
+    device : str
+    against : tuple of Path
+        Further models to hold against, such as a smaller one trained on the same data.
+    """
+
+    what: tuple[str, ...] = ()
+    data: DataSettings | None = None
+    threads: int | None = None
+    device: str = ""
+    against: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What was measured, of which files (SHA-256, the unpruned one first)."""
+
+    name: str
+    models: tuple[str, ...]
+    result: dict[str, Any]
+
+
+def project_data(opened: OpenProject, split: str = "val") -> DataSettings | None:
+    """Return all images of a project's dataset; None where it has none."""
+    from core.data.stream import ALL, DataSettings
+    from core.project import place
+
+    data = opened.project.data
+    if data is None:
+        return None
+    return DataSettings(
+        place(data.path, opened.place),
+        images=ALL,
+        seed=data.seed,
+        image_size=data.image_size,
+        device=data.device,
+        split=split,
+    )
+
+
+def check(known: Known, wanted: Measuring) -> None:
+    """Refuse what cannot be measured, before anything is.
+
+    Raises
+    ------
+    UserError
+        For something that is not known, images that are missing, or a model that is not there.
+    """
+    strange = [name for name in wanted.what if name not in WHAT]
+    if strange:
+        raise UserError(f"A report cannot measure “{strange[0]}”.", f"Known are {', '.join(WHAT)}.")
+    if ACCURACY in wanted.what and wanted.data is None:
+        raise UserError(
+            "Accuracy is measured on labelled images, and no data was given.",
+            "Name a dataset yaml (--data), or choose one in the project.",
+        )
+    original = known.original
+    if wanted.what and (original is None or known.sha256 is None or original.sha256 is None):
+        raise UserError(
+            "Nothing can be measured without the project's model.",
+            "Put it back, or make the report without measuring.",
+        )
+
+
+def measure(known: Known, wanted: Measuring, progress: Progress) -> Iterator[Measurement]:
+    """Measure what is wanted, one after the other; may be cancelled in between and within.
+
+    Raises
+    ------
+    UserError
+        As `check`, or what the measurements refuse.
+    """
+    check(known, wanted)
+    ways = {ACCURACY: _accuracy, LATENCY: _latency, ALTERNATIVES: _alternatives}
+    for number, name in enumerate(wanted.what):
+        yield ways[name](known, wanted, Span(progress, *_part(number, wanted.what)))
+
+
+def _there(known: Known) -> list[Network]:
+    return [network for network in known.shown if network.sha256 is not None]
+
+
+def _hashes(networks: Sequence[Network]) -> tuple[str, ...]:
+    return tuple(network.sha256 for network in networks if network.sha256 is not None)
+
+
+# ---- accuracy and latency -----------------------------------------------------------------------
+
+
+def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
+    from core.data.evaluate import evaluate
+    from core.measure import compare_files
+    from core.pipeline import load
+
+    assert wanted.data is not None
+    networks = _there(known)
+    if len(networks) > 1:
+        paths = [network.path for network in networks]
+        every = 1 << 30
+        result = compare_files(paths, wanted.data, shown=every, progress=progress)
+        result.pop("channels")
+    else:
+        loaded = load(networks[0].path)
+        facts = loaded.facts
+        accuracy = evaluate(
+            loaded.model, wanted.data, facts.classes, facts.task, progress=progress
+        ).to_json()
+        keys = ("figures", "classes", "milliseconds", "images")
+        entry = {"sha256": facts.sha256, **{key: accuracy[key] for key in keys}}
+        result = {"models": [entry], "split": wanted.data.split, "images": []}
+    result |= {"data": wanted.data.path.name, "image_size": wanted.data.image_size}
+    return Measurement(ACCURACY, _hashes(networks), result)
+
+
+def _latency(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
+    from core.pipeline import load
+    from core.ship.latency import measure as timing
+
+    networks = _there(known)
+    models = {}
+    for number, network in enumerate(networks):
+        progress(0.1 * number / len(networks), f"Opening {network.path.name}")
+        models[str(network.sha256)] = load(network.path).model
+    assert known.facts is not None
+    measured = timing.measure(
+        models,
+        runtimes=RUNTIMES,
+        image_size=known.facts.image_size,
+        threads=wanted.threads,
+        device=wanted.device,
+        progress=Span(progress, 0.1, 1.0),
+    )
+    return Measurement(LATENCY, _hashes(networks), measured.to_json())
+
+
+# ---- alternatives -------------------------------------------------------------------------------
+
+
+@dataclass
+class _Row:
+    """One thing that could be used.
+
+    ``exported`` is the network for ONNX Runtime, where it can be timed.
+    """
+
+    kind: str
+    name: str
+    size: int
+    parameters: int | None = None
+    macs: int | None = None
+    precision: str = "fp32"
+    bytes: int | None = None
+    figure: float | None = None
+    ms: float | None = None
+    ratio: float | None = None
+    note: str = ""
+    sha256: str | None = None
+    exported: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        names = ("kind", "name", "parameters", "macs", "precision", "bytes", "figure")
+        rest = {name: getattr(self, name) for name in (*names, "ms", "ratio", "note", "sha256")}
+        return {**rest, "image_size": self.size}
+
+
+def _alternatives(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
+    networks = _there(known)
+    with tempfile.TemporaryDirectory(prefix="secateur-alternatives-") as folder:
+        bench = _Bench(known, wanted, Path(folder))
+        rows = bench.rows(networks, progress)
+        about = bench.about()
+    result = {**about, "rows": [row.to_json() for row in rows]}
+    return Measurement(ALTERNATIVES, _hashes(networks), result)
+
+
+class _Bench:
+    """Measures alternatives to pruning, one after the other.
+
+    Parameters
+    ----------
+    known : Known
+    wanted : Measuring
+    folder : Path
+        For exported networks.
+    """
+
+    def __init__(self, known: Known, wanted: Measuring, folder: Path) -> None:
+        from core.machine import default_threads
+        from core.pipeline import load
+
+        original = known.original
+        assert original is not None
+        assert known.facts is not None
+        self._wanted, self._folder = wanted, folder
+        self.loaded: Loaded = load(original.path)
+        self.size = wanted.data.image_size if wanted.data is not None else known.facts.image_size
+        self.threads = wanted.threads or default_threads()
+        self.images = 0
+        self.measure = ""
+        self.macs: int | None = None
+        self._validations: dict[tuple[int, int], Any] = {}
+
+    def about(self) -> dict[str, Any]:
+        """Say what the rows hold for."""
+        from core.ship.latency.measure import machine
+
+        data = self._wanted.data
+        return {
+            "image_size": self.size,
+            "data": None if data is None else data.path.name,
+            "split": None if data is None else data.split,
+            "images": self.images,
+            "measure": self.measure,
+            "machine": machine(),
+            "threads": self.threads,
+            "runtime": "ONNX Runtime",
+        }
+
+    def rows(self, networks: Sequence[Network], progress: Progress) -> list[_Row]:
+        """Measure all of them."""
+        from core.pipeline import load
+
+        rows = []
+        part = Span(progress, 0.0, 0.35)
+        todo = [(n.role, load(n.path)) for n in networks]
+        todo += [("model", self._other(path)) for path in self._wanted.against]
+        for number, (kind, loaded) in enumerate(todo):
+            name = Path(loaded.facts.path).name
+            rows.append(
+                self._network(kind, name, loaded, self.size, Span(part, *_part(number, todo)))
+            )
+        sizes = smaller_sizes(self.size, _ratio(rows))
+        part = Span(progress, 0.35, 0.5)
+        for number, size in enumerate(sizes):
+            span = Span(part, *_part(number, sizes))
+            rows.append(self._network("resolution", "", self.loaded, size, span))
+        part = Span(progress, 0.5, 0.8)
+        for number, (form, precision) in enumerate(QUANTISED):
+            span = Span(part, *_part(number, QUANTISED))
+            rows.append(self._quantised(form, precision, span))
+        self._time(rows, Span(progress, 0.8, 1.0))
+        return rows
+
+    def _other(self, path: Path) -> Loaded:
+        """Open a further model, of the same task and classes."""
+        from core.pipeline import load
+
+        other, facts = load(path), self.loaded.facts
+        if (other.facts.task, other.facts.classes) != (facts.task, facts.classes):
+            raise UserError(
+                f"{path} is for another task or other classes than {facts.path}.",
+                "Name a model that was trained for the same.",
+            )
+        return other
+
+    # ---- one row --------------------------------------------------------------------------------
+
+    def _network(self, kind: str, name: str, loaded: Loaded, size: int, progress: Progress) -> _Row:
+        """Measure a network at an image size; what it costs is counted there."""
+        from core.graph.analyse import analyse_model
+        from core.plan.widths import compute_widths
+
+        title = name or Path(self.loaded.facts.path).name
+        progress(0.0, f"Measuring {title} at {size} px")
+        table = analyse_model(loaded.model, size)
+        widths = compute_widths(table, np.zeros(table.atom_count, bool))
+        row = _Row(kind, title, size, widths.parameters, widths.macs)
+        path = Path(loaded.facts.path)
+        if kind == "original":
+            self.macs = row.macs  # a lower precision does the same sums
+        if kind != "resolution":
+            row.sha256 = loaded.facts.sha256
+            row.bytes = path.stat().st_size if path.is_file() else None
+        self._evaluate(row, loaded.model, 8, Span(progress, 0.0, 0.6))
+        progress(0.7, f"Exporting {title}")
+        self._export(row, loaded, size, "fp32")
+        return row
+
+    def _quantised(self, form: str, precision: str, progress: Progress) -> _Row:
+        """Export the unpruned network in a lower precision and measure what came out."""
+        from core.ship.export.formats import FORMATS
+        from core.ship.export.run import ExportSettings, export
+
+        entry, data = FORMATS[form], self._wanted.data
+        title = f"{entry.title} {precision.upper()}"
+        row = _Row("quantised", title, self.size, macs=self.macs, precision=precision)
+        progress(0.0, f"Exporting to {title}")
+        target = self._folder / f"{form}-{precision}{entry.suffix}"
+        calibration = None if data is None else replace(data, split="train", images=100)
+        settings = ExportSettings(form, precision, self.size, data=calibration, compared=2)
+        try:
+            done = export(self.loaded, target, settings, Span(progress, 0.0, 0.6))
+        except UserError as error:
+            row.note = str(error)
+            return row
+        row.bytes = done.bytes
+        row.parameters = done.exported_parameters
+        self._evaluate(row, target, 1, Span(progress, 0.6, 1.0))
+        row.exported = target if form == "onnx" else None
+        return row
+
+    def _evaluate(self, row: _Row, model: Any, batch: int, progress: Progress) -> None:
+        """Measure accuracy on squares of the row's size, where there are images."""
+        from core.data.validation import Validation
+
+        data, facts = self._wanted.data, self.loaded.facts
+        if data is None:
+            return
+        if (row.size, batch) not in self._validations:
+            settings = replace(data, image_size=row.size, batch=batch)
+            self._validations[row.size, batch] = Validation(
+                self.loaded.model, settings, facts.classes, facts.task, square=True
+            )
+        accuracy = self._validations[row.size, batch].evaluate(model, progress)
+        self.measure = next(name for name in MAIN if name in accuracy.figures)
+        self.images = accuracy.images
+        row.figure = accuracy.figures[self.measure]
+
+    # ---- times ----------------------------------------------------------------------------------
+
+    def _export(self, row: _Row, loaded: Loaded, size: int, precision: str) -> None:
+        """Export for ONNX Runtime, to be timed; no row without its tools."""
+        from core.ship.export.formats import FORMATS
+        from core.ship.latency.runtimes import Settings
+        from core.ship.latency.runtimes import export as run_export
+
+        if FORMATS["onnx"].missing() is not None:
+            return
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        settings = Settings(image_size=size, threads=self.threads, device="cpu")
+        row.exported = run_export(loaded.model, "onnx", settings, folder)
+
+    def _time(self, rows: Sequence[_Row], progress: Progress) -> None:
+        """Let all that was exported take turns in ONNX Runtime; the unpruned network is the first.
+
+        On one thread the thread's own computing time counts, as other programs hardly disturb it.
+        """
+        from core.ship.latency.measure import interleave
+        from core.ship.latency.runtimes import onnx_session, random_inputs
+
+        timed = [row for row in rows if row.exported is not None]
+        if not timed:
+            return
+        progress(0.0, "Timing all of them in turns")
+        runs = []
+        for row in timed:
+            session = onnx_session(str(row.exported), self.threads)
+            inputs = random_inputs(session)
+            runs.append(lambda s=session, i=inputs: s.run(None, i))
+        wall, cpu = interleave(runs, REPEATS, progress)
+        taken = cpu if self.threads == 1 else wall
+        for number, row in enumerate(timed):
+            row.ms = float(np.median(taken[:, number]))
+            row.ratio = float(np.median(taken[:, number] / taken[:, 0]))
+
+
+def _part(number: int, things: Sequence[Any] | Mapping[Any, Any]) -> tuple[float, float]:
+    return number / len(things), (number + 1) / len(things)
+
+
+def _ratio(rows: Sequence[_Row]) -> float:
+    """Return the multiply-adds that the newest pruned network keeps; 0.7 where there is none."""
+    costs = {row.kind: row.macs for row in rows}
+    whole, kept = costs.get("original"), costs.get("tuned", costs.get("pruned"))
+    return kept / whole if whole and kept else 0.7
+
+
+def smaller_sizes(size: int, ratio: float) -> list[int]:
+    """Return the image sizes at which the unpruned network costs what the pruned one does.
+
+    Sizes are multiples of the stride, so there are two as a rule: just below and just above.
+
+    Parameters
+    ----------
+    size : int
+        Side of the usual image in pixels.
+    ratio : float
+        Share of the multiply-adds that the pruned network keeps; cost goes by area.
+    """
+    equal = size * ratio**0.5 / STRIDE
+    found = {STRIDE * int(np.floor(equal)), STRIDE * int(np.ceil(equal))}
+    return sorted((s for s in found if SMALLEST <= s < size), reverse=True)

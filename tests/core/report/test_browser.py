@@ -1,0 +1,74 @@
+"""The report opens in a browser: no network request, nothing on the console."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import core
+from core.project import DataSetting, ModelReference, Project, write_project
+from core.report import ReportSettings, build_report, open_project, write_report
+from core.report.measuring import Measuring, project_data
+
+from . import browser
+from .conftest import add_tuning, result_of
+
+
+def colours(picture):
+    """Return how many different colours a picture has, and its corner's brightness."""
+    pixels = np.asarray(Image.open(picture).convert("RGB")).astype(np.int64)
+    packed = pixels @ np.array([65536, 256, 1])
+    return len(np.unique(packed)), float(pixels[2, 2].mean())
+
+
+def test_the_check_sees_requests_and_console_errors(tmp_path):
+    bad = tmp_path / "bad.html"
+    bad.write_text(
+        "<!DOCTYPE html><html><head><link rel=icon href='data:,'></head><body>"
+        "<img src='http://127.0.0.1:9/x.png'><script>console.error('oh no')</script></body></html>"
+    )
+    seen = browser.visit(bad, tmp_path)
+    assert seen.requests == ["http://127.0.0.1:9/x.png"]
+    assert any("oh no" in line for line in seen.console)
+
+
+@pytest.fixture(scope="module")
+def coco(shared_data, tmp_path_factory):
+    """A project of the real YOLOv8n, pruned, with accuracy measured and a fine-tuning."""
+    folder = tmp_path_factory.mktemp("coco")
+    model = folder / "yolov8n-coco.pt"
+    model.write_bytes((shared_data / "yolov8n-coco.pt").read_bytes())
+    loaded = core.load(model)
+    plan = core.Plan(selection=({"block": 21, "ratio": 0.3}, {"block": 8, "ratio": 0.2}))
+    done = core.prune(loaded, plan, folder / "small.pt")
+    (folder / "tuned.pt").write_bytes((folder / "small.pt").read_bytes())
+    add_tuning(folder / "p.jobs", folder / "small.pt", folder / "tuned.pt")
+    project = Project(
+        model=ModelReference(path="yolov8n-coco.pt", sha256=loaded.facts.sha256, family="yolov8n"),
+        plan=plan,
+        results=(result_of(done, "small.pt", plan),),
+        data=DataSetting(path=str(shared_data / "coco128" / "coco128.yaml"), image_size=160),
+    )
+    write_project(folder / "p.secateur", project)
+    opened = open_project(folder / "p.secateur")
+    data = replace(project_data(opened), images=8, device="cpu")
+    settings = ReportSettings(Measuring(("accuracy",), data))
+    assert build_report(opened, settings)["samples"]
+    return opened
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_report_of_the_real_network_opens_silently(coco, tmp_path, dark):
+    browser.find()
+    page = write_report(coco, tmp_path / "report.html").path
+    assert page.stat().st_size < 2_000_000
+    picture = tmp_path / "page.png"
+    seen = browser.visit(page, tmp_path, dark=dark, picture=picture)
+    assert seen.requests == [] and seen.console == []
+    assert seen.width <= 1300 and seen.height > 3000  # nothing sticks out; all sections are there
+    count, corner = colours(picture)
+    assert count > 1000  # photographs and drawings are there
+    assert (corner < 60) == dark
