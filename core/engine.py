@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from core.errors import CancelledError, UserError
 from core.files import sha256_of
-from core.jobs import Args, Job, Models, accuracy, choosing, data, data_of, export, latency
+from core.jobs import Args, Job, Models, accuracy, choosing, data, data_of, demo, export, latency
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -172,6 +172,7 @@ JOBS: Mapping[str, Job] = {
     "open": open_model,
     **choosing.JOBS,
     **data.JOBS,
+    **demo.JOBS,
     **export.JOBS,
     **latency.JOBS,
     "prune": prune_model,

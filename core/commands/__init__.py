@@ -39,6 +39,7 @@ GROUPS = (
     "core.commands.steps",
     "core.commands.compare",
     "core.commands.data",
+    "core.commands.demo",
     "core.commands.export",
     "core.commands.finetune",
     "core.commands.jobs",

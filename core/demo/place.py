@@ -1,0 +1,174 @@
+"""The demo's folder: its network, its data set and its project. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import BinaryIO
+
+from core.errors import UserError
+from core.files import sha256_of, write_atomically
+from core.plan.schema import Plan, Target
+from core.progress import Progress, silent
+from core.project import DataSetting, ModelReference, Project, write_project
+from resources import scenes
+
+IMAGE_SIZE = 160
+"""Side in pixels that the demo's network was trained at."""
+IMAGES = 32
+"""That a ranking looks at: few, since it is renewed in some twenty rounds."""
+CRITERION = "fisher"
+TARGET = 0.3
+"""Share of the multiply-adds that shall stay: so few that fine-tuning has something to do."""
+SEED = 0
+_README = """Made by Secateur's demo; running the demo again replaces what is in this folder.
+
+demo.secateur   the project: open it in Secateur's window
+demo.pt         the network, a YOLOv8n trained on drawn scenes
+scenes/         the scenes, annotated in YOLO's format
+plan.json       which channels were removed
+pruned.pt       the network without them, repaired
+tuned.pt        the pruned network after fine-tuning
+tuned.onnx      the same, exported, where the tools for that are installed
+report.html     all of it in one page
+summary.json    the figures
+pictures/       what the three networks see
+demo.jobs/      the fine-tuning's own record
+demo.measured.jsonl   what was measured, for reports
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where things lie in a demo's folder."""
+
+    folder: Path
+
+    @property
+    def project(self) -> Path:
+        """The project file."""
+        return self.folder / "demo.secateur"
+
+    @property
+    def model(self) -> Path:
+        """The trained network."""
+        return self.folder / "demo.pt"
+
+    @property
+    def data(self) -> Path:
+        """The data set's description."""
+        return self.folder / "scenes" / "data.yaml"
+
+    @property
+    def readme(self) -> Path:
+        """What the folder holds, in words; also the sign that it is a demo's."""
+        return self.folder / "README.txt"
+
+    @property
+    def jobs(self) -> Path:
+        """Long jobs of the project, where the window and reports look for them."""
+        return self.project.with_suffix(".jobs")
+
+    @property
+    def pruned(self) -> Path:
+        """The pruned network."""
+        return self.folder / "pruned.pt"
+
+    @property
+    def tuned(self) -> Path:
+        """The fine-tuned network."""
+        return self.folder / "tuned.pt"
+
+
+def is_ready(folder: str | Path) -> bool:
+    """Return whether a folder holds a demo that can be opened."""
+    place = Place(Path(folder))
+    return all(path.is_file() for path in (place.project, place.model, place.data))
+
+
+def set_up(
+    folder: str | Path,
+    *,
+    train: int = scenes.TRAIN,
+    val: int = scenes.VAL,
+    progress: Progress = silent,
+) -> Place:
+    """Lay out the demo's network, data set and project in a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is missing; otherwise it must be empty or an earlier demo's.
+    train, val : int
+        Scenes to draw.
+    progress : Progress
+        Told after every scene; may cancel.
+
+    Raises
+    ------
+    UserError
+        When the folder holds other things, or cannot be written.
+    """
+    place = Place(Path(folder).absolute())
+    _claim(place)
+    network = (files("resources") / "demo" / "demo.pt").read_bytes()
+    write_atomically(place.model, _pour(network))
+    try:
+        place.data.unlink(missing_ok=True)
+        scenes.write_dataset(
+            place.data.parent, train=train, val=val, seed=SEED, progress=_whole(progress)
+        )
+    except OSError as error:
+        raise _unwritable(place.folder, error) from error
+    write_project(place.project, first_project(place))
+    progress(1.0, "Done")
+    return place
+
+
+def first_project(place: Place) -> Project:
+    """Return the project as it is before anything was done."""
+    return Project(
+        model=ModelReference(
+            path=place.model.name, sha256=sha256_of(place.model), family="yolov8n"
+        ),
+        plan=Plan(criterion=CRITERION, seed=SEED),
+        data=DataSetting(
+            path=place.data.relative_to(place.folder).as_posix(),
+            images=IMAGES,
+            image_size=IMAGE_SIZE,
+            seed=SEED,
+        ),
+        goal=Target(macs=TARGET),
+    )
+
+
+def _claim(place: Place) -> None:
+    """Make the folder, and sign it; refuse one that is in use for something else."""
+    try:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        if not place.readme.exists() and any(place.folder.iterdir()):
+            raise UserError(
+                f"{place.folder} is not empty, and what is in it is not of the demo.",
+                "Name an empty folder, or one that is not there yet.",
+            )
+    except OSError as error:
+        raise _unwritable(place.folder, error) from error
+    write_atomically(place.readme, _pour(_README.encode("utf-8")))
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    reason = (error.strerror or str(error)).lower()
+    return UserError(f"Could not write to {folder}: {reason}.", "Name another folder.")
+
+
+def _pour(data: bytes) -> Callable[[BinaryIO], None]:
+    def write(stream: BinaryIO) -> None:
+        stream.write(data)
+
+    return write
+
+
+def _whole(progress: Progress) -> Callable[[float, str], None]:
+    return lambda fraction, text: progress(fraction, text)
