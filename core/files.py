@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import UserError
+
+_STALE = 3600.0
+"""Seconds after which the part of a file that is still there was left by a process that died."""
 
 
 def sha256_of(path: Path) -> str:
@@ -32,6 +37,8 @@ def _sha256(path: Path, *_unchanged: int) -> str:
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file so that it is either whole or absent.
 
+    Parts are written under a hidden name; those that a killed process left are removed here.
+
     Parameters
     ----------
     path : Path
@@ -44,6 +51,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     UserError
         When the folder does not exist, is not writable, or the disk is full. No part is left.
     """
+    remove_parts(path.parent, path.name, _STALE)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
@@ -61,6 +69,24 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path, name: str = "*", age: float = 0.0) -> None:
+    """Remove parts of files that were never finished.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the file they were to become; any when ``*``.
+    age : float
+        Seconds since they were last written, at least.
+    """
+    pattern = f".{name if name == '*' else glob.escape(name)}.*.part"
+    with contextlib.suppress(OSError):
+        for part in folder.glob(pattern):
+            if time.time() - part.stat().st_mtime >= age:
+                part.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -117,4 +118,6 @@ class Reporter:
 
 
 def _figures(values: Any) -> dict[str, float]:
-    return {str(key): round(float(value), 6) for key, value in (values or {}).items()}
+    """Return figures as JSON can hold them: what is no number is left out."""
+    figures = {str(key): round(float(value), 6) for key, value in (values or {}).items()}
+    return {key: value for key, value in figures.items() if math.isfinite(value)}

@@ -18,8 +18,8 @@ import torch
 from core.checkpoint import Loaded, load, record_head, save
 from core.data.evaluate import evaluate
 from core.data.stream import ALL, DataSettings
-from core.errors import UserError
-from core.files import sha256_of
+from core.errors import CancelledError, UserError
+from core.files import remove_parts, sha256_of
 from core.tune.finetune.device import choose_device, use_threads
 from core.tune.finetune.distill import check_teacher
 from core.tune.finetune.feed import read_feed
@@ -28,6 +28,13 @@ from core.tune.finetune.report import INTERVAL, Reporter
 from core.tune.finetune.settings import Settings
 from core.tune.finetune.state import STATE_KEY, read_state
 from core.tune.finetune.trainer import Emit, Run, count, make_trainer
+from core.tune.finetune.trouble import (
+    images_gone,
+    is_out_of_memory,
+    memory_short,
+    missing_image,
+    unwritable,
+)
 
 
 def finetune(
@@ -69,6 +76,8 @@ def finetune(
     use_threads(settings.threads)
     folder = Path(folder)
     run, options, device = _prepare(settings, folder, emit, check)
+    for file in (run.last, run.best):  # what a killed process left half written
+        remove_parts(folder, file.name)
     state = read_state(run.last) if resume and run.last.is_file() else None
     if state is not None:
         run = replace(run, state=state, elapsed=float(state[STATE_KEY]["elapsed"]))
@@ -231,8 +240,17 @@ def _measure(
             last[0] = time.monotonic()
             run.emit({"event": "progress", "fraction": round(fraction, 4), "text": text})
 
-    accuracy = evaluate(loaded.model, data, facts.classes, facts.task, progress=progress)
-    return {name: round(value, 5) for name, value in accuracy.figures.items()}
+    while True:
+        try:
+            accuracy = evaluate(loaded.model, data, facts.classes, facts.task, progress=progress)
+            return {name: round(value, 5) for name, value in accuracy.figures.items()}
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if data.batch == 1:
+                raise memory_short(1, run.best) from error
+        _tell_scarce(run, data.batch, "at a time in measuring")
+        data = replace(data, batch=data.batch // 2)
 
 
 def _train(run: Run, options: dict[str, Any]) -> None:
@@ -243,38 +261,38 @@ def _train(run: Run, options: dict[str, Any]) -> None:
         try:
             trainer.train()
             return
-        except FileNotFoundError as error:
-            raise _images_gone(run, error) from error
-        except RuntimeError as error:
+        except (UserError, CancelledError):
+            raise
+        except Exception as error:
             batch = int(trainer.batch_size)
-            if "out of memory" not in str(error).lower():
-                raise
-            if not (run.smaller_batch and batch > 1):
-                raise UserError(
-                    f"The memory does not suffice for {batch} images a step; the best state so"
-                    " far is kept.",
-                    "Use a smaller batch or image size, or allow a smaller batch.",
-                ) from error
+            _explain(run, trainer, error, batch)
         del trainer
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _tell_scarce(run, batch, "a step")
         options["batch"] = batch // 2
         state = read_state(run.last) if run.last.is_file() else None
         elapsed = float(state[STATE_KEY]["elapsed"]) if state else run.elapsed
         run = replace(run, state=state, elapsed=elapsed)
-        text = f"Out of memory with {batch} images a step; going on with {batch // 2}."
-        event = {"event": "out_of_memory", "batch": batch, "next_batch": batch // 2}
-        run.emit({**event, "text": text})
 
 
-def _images_gone(run: Run, error: FileNotFoundError) -> UserError:
-    what = str(error).removeprefix("Image Not Found").strip()
-    return UserError(
-        f"An image of the dataset {run.feed.path} is gone ({what[:200]}); the best state so far"
-        " is kept.",
-        "Put the images back and resume.",
-    )
+def _explain(run: Run, trainer: Any, error: Exception, batch: int) -> None:
+    """Raise what a person can mend, or the error itself; return where less memory may do."""
+    if (gone := missing_image(trainer)) is not None:
+        raise images_gone(run.feed.path, gone, run.best) from error
+    if isinstance(error, OSError):
+        raise unwritable(error, run.best) from error
+    if not is_out_of_memory(error):
+        raise error
+    if not (run.smaller_batch and batch > 1):
+        raise memory_short(batch, run.best) from error
+
+
+def _tell_scarce(run: Run, batch: int, how: str) -> None:
+    """Say that half the batch is tried, and give back what the failed one held."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    text = f"Out of memory with {batch} images {how}; going on with {batch // 2}."
+    run.emit({"event": "out_of_memory", "batch": batch, "next_batch": batch // 2, "text": text})
 
 
 def _finish(

@@ -24,6 +24,7 @@ from core.errors import UserError
 from core.tune.finetune.distill import join, plain_student, student_of
 from core.tune.finetune.feed import Feed, label_count
 from core.tune.finetune.state import capture, number, restore
+from core.tune.finetune.trouble import memory_short, no_labels, not_a_number, unwritable
 
 Emit = Callable[[dict[str, Any]], None]
 _MOST_BAD_STEPS = 20
@@ -98,7 +99,7 @@ def make_trainer(run: Run, options: Mapping[str, Any]) -> Any:
     Raises
     ------
     UserError
-        For an argument that Ultralytics refuses.
+        For an argument that Ultralytics refuses, or a folder that cannot be written.
     """
     kind = type("Trainer", (KeepsShape, _stock_trainer(run.student.model)), {})
     home = "ultralytics.engine.trainer"
@@ -108,7 +109,11 @@ def make_trainer(run: Run, options: Mapping[str, Any]) -> Any:
             return kind(run, dict(options))
     except (TypeError, ValueError, KeyError, SyntaxError, AssertionError) as error:
         text = " ".join(str(error).split())[:300]
-        raise UserError(f"Ultralytics refuses the training's arguments: {text}") from error
+        raise UserError(
+            f"Ultralytics refuses the training's arguments: {text}", "Correct it, or leave it out."
+        ) from error
+    except OSError as error:
+        raise unwritable(error, run.best) from error
 
 
 def _stock_trainer(model: nn.Module) -> Any:
@@ -202,7 +207,7 @@ class KeepsShape:
         before, self._built_with = self._built_with, self.batch_size
         if before and self.batch_size < before:
             if not self.run.smaller_batch:
-                raise _out_of_memory(before)
+                raise memory_short(before, self.best)
             text = f"Out of memory with {before} images a step; going on with {self.batch_size}."
             event = {"event": "out_of_memory", "batch": before, "next_batch": self.batch_size}
             self.run.emit({**event, "text": text})
@@ -210,11 +215,11 @@ class KeepsShape:
             self._stock._build_train_pipeline()
         except ValueError as error:
             if "No labels found" in str(error):
-                raise _no_labels(self.run.feed.path, "train") from error
+                raise no_labels(self.run.feed.path, "train") from error
             raise
         for split, loader in (("train", self.train_loader), ("val", self.test_loader)):
             if label_count(loader.dataset) == 0:
-                raise _no_labels(self.run.feed.path, split)
+                raise no_labels(self.run.feed.path, split)
 
     def _model_train(self) -> None:
         self._stock._model_train()
@@ -272,12 +277,12 @@ class KeepsShape:
         self._bad_steps += 1
         # Mixed precision runs over now and then, and the scaler leaves that step out.
         if not self.amp or self._bad_steps > _MOST_BAD_STEPS:
-            raise _not_a_number(self.epoch)
+            raise not_a_number(self.epoch, self.best)
 
     def _check_finite(self, network: nn.Module) -> None:
         tensors = network.state_dict().values()
         if not all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point()):
-            raise _not_a_number(self.epoch)
+            raise not_a_number(self.epoch, self.best)
 
     def _check_shape(self) -> None:
         networks = [self.model, *([self.ema.ema] if getattr(self, "ema", None) else [])]
@@ -295,24 +300,3 @@ def public_arguments(args: Any) -> dict[str, Any]:
     private = ("model", "project", "name", "save_dir", "resume", "distill_model", "cfg", "source")
     kept = {key: value for key, value in vars(args).items() if key not in private}
     return {**kept, "data": Path(str(args.data)).name}
-
-
-def _not_a_number(epoch: int) -> UserError:
-    return UserError(
-        f"The loss stopped being a number in epoch {epoch + 1}; the best state so far is kept.",
-        "Lower the learning rate (lr0), or switch mixed precision off (amp=false), and try again.",
-    )
-
-
-def _out_of_memory(batch: int) -> UserError:
-    return UserError(
-        f"The memory does not suffice for {batch} images a step; the best state so far is kept.",
-        "Use a smaller batch or a smaller image size, or allow Secateur to take a smaller batch.",
-    )
-
-
-def _no_labels(path: Path, split: str) -> UserError:
-    return UserError(
-        f"No image of the split “{split}” of {path} has a labelled object.",
-        "Check that the labels lie where Ultralytics looks for them (images → labels).",
-    )

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 import core
+from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
-from core.tune.finetune import trainer
+from core.tune.finetune import run, trainer
 from core.tune.finetune.run import finetune
 from core.tune.finetune.settings import Settings
 from tests.core.networks import parameters, untrained
@@ -154,7 +155,7 @@ class Scarce:
     def __call__(self) -> None:
         self.left -= 1
         if self.left == 0:
-            raise RuntimeError("CUDA out of memory")
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 def test_out_of_memory_in_the_first_epoch(
@@ -183,6 +184,43 @@ def test_out_of_memory_later_goes_on_from_the_last_epoch(
     scarce = Scarce(3)
     real = trainer.KeepsShape._batch_done
     monkeypatch.setattr(trainer.KeepsShape, "_batch_done", lambda self: (scarce(), real(self)))
+    events: list[dict] = []
+    assert finetune(settings, tmp_path, emit=events.append)["epochs"] == 2
+    assert [e["epoch"] for e in events if e["event"] == "epoch"] == [1, 2]
+    assert [e["next_batch"] for e in events if e["event"] == "out_of_memory"] == [1]
+
+
+def test_out_of_memory_while_measuring(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = run.evaluate, []
+
+    def evaluate(model: object, data: DataSettings, *rest: object, **more: object) -> object:
+        asked.append(data.batch)
+        if data.batch > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return real(model, data, *rest, **more)
+
+    monkeypatch.setattr(run, "evaluate", evaluate)
+    events: list[dict] = []
+    change = {"epochs": 1, "baseline": True}
+    finetune(settings.model_copy(update=change), tmp_path, emit=events.append)
+    assert asked[:3] == [8, 4, 2]
+    told = [e["text"] for e in events if e["event"] == "out_of_memory"]
+    assert told[:2] == [
+        "Out of memory with 8 images at a time in measuring; going on with 4.",
+        "Out of memory with 4 images at a time in measuring; going on with 2.",
+    ]
+    monkeypatch.setattr(run, "evaluate", lambda *rest, **more: (Scarce(1)(), None))
+    with pytest.raises(UserError, match="does not suffice for 1 images at a time; no epoch"):
+        finetune(settings.model_copy(update=change), tmp_path / "other")
+
+
+def test_out_of_memory_in_validation(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scarce, real = Scarce(2), trainer.KeepsShape.validate
+    monkeypatch.setattr(trainer.KeepsShape, "validate", lambda self: (scarce(), real(self))[1])
     events: list[dict] = []
     assert finetune(settings, tmp_path, emit=events.append)["epochs"] == 2
     assert [e["epoch"] for e in events if e["event"] == "epoch"] == [1, 2]
