@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from core.program import prepare, refusal
+
 
 def _command_line(arguments: list[str]) -> int:
     from core.cli import main as command_line
@@ -37,9 +39,13 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command named first, or open the window on the files named."""
+    prepare()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments:
         return _window([])
+    if (reason := refusal(arguments)) is not None:
+        print(f"secateur: {reason}", file=sys.stderr)
+        return 2
     start = COMMANDS.get(arguments[0])
     if start is None:
         start = _command_line if arguments[0].startswith("-") else _window

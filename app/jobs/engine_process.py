@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,15 +10,14 @@ from typing import Any
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 from app.jobs.protocol import decode, encode
+from core.program import own_command, own_environment
 
 STDERR_LIMIT = 2_000_000
 
 
 def engine_command() -> list[str]:
     """Return how this program starts itself as the engine."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "engine"]
-    return [sys.executable, "-m", "app", "engine"]
+    return own_command("app", "engine")
 
 
 class EngineProcess(QObject):
@@ -50,13 +47,9 @@ class EngineProcess(QObject):
     def start(self) -> None:
         """Start the process; what it prints besides the protocol goes to the log file."""
         program, *arguments = engine_command()
-        environment = QProcessEnvironment.systemEnvironment()
-        environment.insert("PYTHONUNBUFFERED", "1")
-        environment.insert("PYTHONIOENCODING", "utf-8")
-        home = str(Path(__file__).resolve().parents[2])
-        if not getattr(sys, "frozen", False):
-            known = [home, *filter(None, [environment.value("PYTHONPATH")])]
-            environment.insert("PYTHONPATH", os.pathsep.join(known))
+        environment = QProcessEnvironment()
+        for name, value in {**own_environment(), "PYTHONUNBUFFERED": "1"}.items():
+            environment.insert(name, value)
         self._process.setProcessEnvironment(environment)
         with contextlib.suppress(OSError):
             self._log.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -10,17 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.program import own_command, own_environment
 from core.runs.folder import LOG, is_alive, read_job
 
 _PATIENCE = 60.0
 """Seconds within which a started job must have written that it runs."""
-
-
-def program() -> list[str]:
-    """Return how this program starts itself."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable]
-    return [sys.executable, "-m", "core.cli"]
 
 
 def launch(folder: str | Path) -> int:
@@ -44,22 +37,15 @@ def launch(folder: str | Path) -> int:
         apart = {"creationflags": flags}
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
-            [*program(), "jobs", "run", str(folder)],
+            own_command("core.cli", "jobs", "run", str(folder)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            env=_environment(),
+            env=own_environment(),
             **apart,
         )
     _await_start(folder, process)
     return process.pid
-
-
-def _environment() -> dict[str, str]:
-    """Let the process import this very program, wherever it was started from."""
-    home = str(Path(__file__).resolve().parents[2])
-    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
 
 
 def _await_start(folder: Path, process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,6 @@ import contextlib
 import json
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from core.data.validation import Accuracy
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.widths import Mask
+from core.program import own_command
 from core.progress import Progress
 from core.tune.masks import pack
 from core.tune.trunk import first_change
@@ -113,13 +113,6 @@ def spread(
             worker.end()
 
 
-def _command() -> list[str]:
-    """Return how this program starts itself as an engine."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "engine"]
-    return [sys.executable, "-m", "core.engine"]
-
-
 @dataclass
 class _Worker:
     """One engine process."""
@@ -137,7 +130,7 @@ class _Worker:
     ) -> None:
         """Start the process and hand it its share."""
         self.process = subprocess.Popen(
-            _command(),
+            own_command("core.engine", "engine"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

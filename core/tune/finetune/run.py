@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,6 +19,7 @@ from core.data.evaluate import evaluate
 from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.files import remove_parts, sha256_of
+from core.program import is_packaged
 from core.tune.finetune.device import choose_device, use_threads
 from core.tune.finetune.distill import check_teacher
 from core.tune.finetune.feed import read_feed
@@ -139,7 +139,7 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
     options.setdefault("nbs", options["batch"])
     # The check for mixed precision downloads a network; without it, full precision.
     options.setdefault("amp", False)
-    if getattr(sys, "frozen", False):
+    if is_packaged():
         options.setdefault("workers", 0)  # a packaged program cannot count on starting them
     if options["amp"] and device == "cpu":
         options["amp"] = False

@@ -1,0 +1,133 @@
+"""How this program starts itself, and what a packaged one needs before it does anything else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import platformdirs
+
+LOG_LIMIT = 2_000_000
+"""Bytes after which the log of what is printed is begun anew; the one before is kept."""
+
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
+_PYTHON_OPTIONS = ("-m", "-c", "-u", "-I", "-E")
+
+
+def is_packaged() -> bool:
+    """Return whether this is the packaged program, which brings its own Python."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def own_command(module: str, *words: str) -> list[str]:
+    """Return the command that starts this program anew.
+
+    Parameters
+    ----------
+    module : str
+        What Python runs where the program is not packaged.
+    *words : str
+        What follows. A packaged program gets these alone: its entry understands them all.
+    """
+    if is_packaged():
+        return [sys.executable, *words]
+    return [sys.executable, "-m", module, *words]
+
+
+def own_environment() -> dict[str, str]:
+    """Return the environment of another process of this program, wherever it was started from."""
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    if not is_packaged():
+        home = str(Path(__file__).resolve().parents[1])
+        paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
+
+
+def output_log() -> Path:
+    """Return the file that takes what is printed where nobody can read it."""
+    return Path(platformdirs.user_log_dir("secateur")) / "output.log"
+
+
+def prepare() -> None:
+    """Make the process fit to work in; before anything is imported that prints.
+
+    A program without a console, or one started with its output closed, has no standard streams:
+    libraries that print would fail, and files they open would take the streams' numbers. A
+    packaged program also gives other programs back the library path that it was started with.
+    """
+    _open_streams()
+    if is_packaged():
+        import multiprocessing
+
+        multiprocessing.freeze_support()
+        for name in _LIBRARY_PATHS:
+            before = os.environ.pop(f"{name}_ORIG", None)
+            if before is not None:
+                os.environ[name] = before
+            else:
+                os.environ.pop(name, None)
+
+
+def refusal(arguments: Sequence[str]) -> str | None:
+    """Return why options meant for Python are refused, or None where there are none.
+
+    Libraries start ``sys.executable`` with such options to install packages or to train on several
+    devices; packaged, that is this program.
+    """
+    if not arguments or arguments[0] not in _PYTHON_OPTIONS:
+        return None
+    what = " ".join(arguments[:2])
+    return (
+        f"“{what}” is for Python, and this is Secateur: to train on several devices or to add "
+        "packages, install Secateur into a Python of your own."
+    )
+
+
+def _open_streams() -> None:
+    """Give standard streams that are missing a place: input none, output the log."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if not _is_open(number):
+            _fill(number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, _stream(number))
+            setattr(sys, f"__{name}__", getattr(sys, name))
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _fill(number: int) -> None:
+    """Open a descriptor: the log's, or nothing's where the log cannot be written."""
+    handle = None
+    if number:
+        with contextlib.suppress(OSError):
+            handle = os.open(_fresh_log(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    if handle is None:
+        handle = os.open(os.devnull, os.O_WRONLY if number else os.O_RDONLY)
+    if handle != number:
+        os.dup2(handle, number)
+        os.close(handle)
+    os.set_inheritable(number, True)
+
+
+def _fresh_log() -> Path:
+    log = output_log()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_LIMIT:
+        log.replace(log.with_suffix(".log.1"))
+    return log
+
+
+def _stream(number: int) -> TextIO:
+    options: dict[str, Any] = {"encoding": "utf-8", "errors": "replace", "closefd": False}
+    return cast(TextIO, open(number, "w" if number else "r", buffering=1, **options))
