@@ -39,4 +39,4 @@ bundle: setup
 	$(BIN)/pyinstaller --noconfirm build.spec
 
 clean:
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -53,7 +53,8 @@ A = ActionSpec
 ACTIONS: tuple[ActionSpec, ...] = (
     A("open", "&Open …", "open_dialog", "&File", "Ctrl+O", "open", True,
       "Open a checkpoint, a description or a project"),
-    A("demo", "Open the &demo", "open_demo", "&File", tooltip="Open YOLOv8n, untrained"),
+    A("demo", "Open the &demo", "open_demo", "&File",
+      tooltip="Open a small trained network with images for it; nothing is downloaded"),
     A("save", "&Save project", "save", "&File", "Ctrl+S", "save", True,
       "Save the plan and its results as a project", "model", separator=True, short="Save"),
     A("save_as", "Save project &as …", "save_as", "&File", "Ctrl+Shift+S", needs="model"),
@@ -126,6 +127,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
       group="appearance"),
     A("reset_layout", "Put panels back", "reset_layout", "&View",
       tooltip="Show every panel in its first place"),
+    A("run_demo", "&Run the whole demo …", "run_demo", "&Help",
+      tooltip="Walk the whole job on a small network: suggest, prune, tune, compare, export"),
     A("log", "Show the &log", "show_log", "&Help", tooltip="Where faults are written down"),
     A("about", "&About Secateur", "about", "&Help"),
 )  # fmt: skip

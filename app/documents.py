@@ -26,7 +26,7 @@ PROJECT = ".secateur"
 OPENABLE = "YOLO models and Secateur projects (*.pt *.yaml *.yml *.secateur);;All files (*)"
 PROJECTS = "Secateur projects (*.secateur)"
 PLANS = "Plans (*.json);;All files (*)"
-BUSY = ("prune", "verify", "suggest", "sensitivity", "one_by_one", "evaluate", "compare")
+BUSY = ("prune", "verify", "suggest", "sensitivity", "one_by_one", "evaluate", "compare", "demo")
 Buttons = QMessageBox.StandardButton
 
 

@@ -10,17 +10,18 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from app import theme
 from app.context import Context
+from app.controls import JobLine
 from app.widgets import label
 
 SHOWN = 5
 TITLE = "Drop a YOLO model here"
-DEMO = "yolov8n.yaml"
 
 
 class EmptyPage(QWidget):
     """Invites to open something."""
 
     openRequested = Signal()
+    demoRequested = Signal()
     pathChosen = Signal(str)
 
     def __init__(self, context: Context) -> None:
@@ -45,11 +46,12 @@ class EmptyPage(QWidget):
         self.open_button = QPushButton("Open a model …")
         self.open_button.setProperty("primary", "true")
         self.open_button.clicked.connect(self.openRequested)
-        self.demo_button = QPushButton("Try it on YOLOv8n")
+        self.demo_button = QPushButton("Try the demo")
         self.demo_button.setToolTip(
-            "Opens Ultralytics' own description of YOLOv8n (untrained; nothing is downloaded)"
+            "Opens a small trained network with images for it; nothing is downloaded"
         )
-        self.demo_button.clicked.connect(lambda: self.pathChosen.emit(DEMO))
+        self.demo_button.clicked.connect(self.demoRequested)
+        self.job = JobLine(context, "demo_set_up", tall=True)
         row = QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self.open_button)
@@ -58,6 +60,7 @@ class EmptyPage(QWidget):
         for part in (self._picture, self._title, hint):
             inside.addWidget(part)
         inside.addLayout(row)
+        inside.addWidget(self.job)
         self._recent = QVBoxLayout()
         self._recent.setSpacing(2)
         layout = QVBoxLayout(self)

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from app import commands
 from app.context import Context
 from app.documents import Documents
-from app.empty_page import DEMO
 from app.error_reporting import log_path
 from app.graph_host import GraphHost
 from app.pruning import Pruning
@@ -54,10 +53,8 @@ class Handlers(QObject):
         self.reset_layout: Callable[[], None] = window.layout_of_docks.reset
         self.find: Callable[[], None] = window.pane.search.open_search
         self.quit = window.close
-
-    def open_demo(self) -> None:
-        """Open YOLOv8n, untrained."""
-        self._documents.open_path(DEMO)
+        self.open_demo: Callable[[], None] = window.demo.open
+        self.run_demo: Callable[[], None] = window.demo.run_all
 
     # ---- selection and plan -------------------------------------------------------------------
 

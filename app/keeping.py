@@ -34,7 +34,9 @@ def to_project(session: Session, path: Path) -> Project:
         model=model,
         plan=session.plan,
         view=view,
-        results=session.results,
+        results=tuple(
+            r.model_copy(update={"output": reference(r.output, path)}) for r in session.results
+        ),
         data=data,
         goal=measured.goal,
         sensitivity=reference(measured.scan_file, path) if measured.scan_file else None,
@@ -55,6 +57,9 @@ def at_home(project: Project, path: Path) -> Project:
     return project.model_copy(
         update={
             "data": data,
+            "results": tuple(
+                r.model_copy(update={"output": str(place(r.output, path))}) for r in project.results
+            ),
             "sensitivity": found(project.sensitivity),
             "steps": found(project.steps),
         }

@@ -16,6 +16,7 @@ from app.background import Background
 from app.choosing import Choosing
 from app.comparing import Comparing
 from app.context import Context
+from app.demo import Demo
 from app.dialogs.result import ResultDialog
 from app.docks import Docks
 from app.documents import Documents
@@ -62,6 +63,7 @@ class MainWindow(QMainWindow):
         self.timing = Timing(self.context, self)
         self.tuning = Tuning(self.context, self)
         self.comparing = Comparing(self.context, self)
+        self.demo = Demo(self.context, self.documents, self)
         self.recovery = Recovery(self.context, self.documents, self)
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
@@ -100,9 +102,12 @@ class MainWindow(QMainWindow):
         self._connect_choosing()
         self._connect_tuning()
         self.pane.empty.openRequested.connect(self.documents.open_dialog)
+        self.pane.empty.demoRequested.connect(self.demo.open)
         self.pane.empty.pathChosen.connect(self.documents.open_path)
         self.session.titleChanged.connect(self._show_title)
         self.documents.opening.connect(self.pane.empty.set_opening)
+        self.demo.failed.connect(self.reporter.failed)
+        self.demo.shown.connect(lambda: self.layout_of_docks.go_to("compare"))
         self.documents.failed.connect(self.reporter.failed)
         self.pruning.failed.connect(self.reporter.failed)
         self.pruning.pruned.connect(self._show_result)
@@ -233,7 +238,11 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved work, then leave nothing running."""
-        if not (self.documents.may_leave() and self.tuning.may_close()):
+        if not (
+            self.documents.may_leave()
+            and self.demo.may_close()
+            and self.tuning.may_close(self.demo.walking)
+        ):
             event.ignore()
             return
         self.layout_of_docks.save()

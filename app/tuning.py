@@ -198,9 +198,15 @@ class Tuning(QObject):
 
     # ---- the end ------------------------------------------------------------------------------
 
-    def may_close(self) -> bool:
-        """Ask what shall become of running jobs; False when the window shall stay."""
-        active = self._runs.active
+    def may_close(self, ending: str = "") -> bool:
+        """Ask what shall become of running jobs; False when the window shall stay.
+
+        Parameters
+        ----------
+        ending : str
+            A folder whose jobs end with the window and are not asked about; none when empty.
+        """
+        active = [e for e in self._runs.active if not ending or not e.folder.startswith(ending)]
         if not active:
             return True
         box = QMessageBox(self._window)

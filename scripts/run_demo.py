@@ -1,4 +1,4 @@
-"""What ``make run`` runs: the window on the demo, or the same job without one."""
+"""What ``make run`` runs: the window on the demo, or the whole demo where there is no display."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "demo-output"
-DEMO = "yolov8n.yaml"
-PLAN = '{"version": 1, "selection": [{"block": 4, "ratio": 0.5}, {"block": 6, "ratio": 0.5}]}\n'
 
 
 def has_display() -> bool:
@@ -24,31 +22,36 @@ def secateur(*arguments: object) -> int:
     return subprocess.call([sys.executable, "-m", "app", *map(str, arguments)], cwd=ROOT)
 
 
+def window() -> int:
+    """Lay the demo out where it is not there yet, and open it."""
+    from core.demo import Place, is_ready, set_up
+    from core.errors import UserError
+
+    def show(fraction: float, text: str) -> None:
+        end = "\n" if fraction >= 1 else ""
+        print(f"\r\x1b[K{fraction:4.0%} {text}", end=end, flush=True)
+
+    try:
+        place = Place(OUTPUT) if is_ready(OUTPUT) else set_up(OUTPUT, progress=show)
+    except UserError as error:
+        print(f"\n{error}")
+        return 1
+    return secateur(place.project)
+
+
 def headless() -> int:
     print(f"No display: running the demo without the window. Results go to {OUTPUT}.")
-    OUTPUT.mkdir(exist_ok=True)
-    plan, pruned = OUTPUT / "plan.json", OUTPUT / "pruned.pt"
-    plan.write_text(PLAN, encoding="utf-8")
-    steps = (
-        ("inspect", DEMO),
-        ("predict", DEMO, "--plan", plan),
-        ("prune", DEMO, "--plan", plan, "-o", pruned),
-        ("verify", DEMO, pruned, "--plan", plan),
-        ("inspect", pruned),
-    )
-    failed = any(secateur(*step) for step in steps)
-    screenshot = ROOT / "scripts" / "screenshots.py"
-    if screenshot.exists():
+    failed = secateur("demo", "-o", OUTPUT)
+    if not failed:
+        print("\nPictures of the window:", flush=True)
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-        command = [sys.executable, str(screenshot), str(OUTPUT / "screenshots")]
-        failed |= bool(subprocess.call(command, cwd=ROOT, env=environment))
-    print(
-        "\nFailed."
-        if failed
-        else f"\nDone: {OUTPUT} holds the plan, the pruned network and screenshots."
-    )
-    return int(failed)
+        pictures = [sys.executable, str(ROOT / "scripts" / "demo_pictures.py"), str(OUTPUT)]
+        failed = subprocess.call(pictures, cwd=ROOT, env=environment)
+    done = f"Done: see {OUTPUT / 'report.html'}, and README.txt beside it for what else there is."
+    print("\nFailed." if failed else f"\n{done}")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":
-    sys.exit(secateur(DEMO) if has_display() else headless())
+    sys.path.insert(0, str(ROOT))
+    sys.exit(window() if has_display() else headless())

@@ -35,6 +35,7 @@ tuned.onnx      the same, exported, where the tools for that are installed
 report.html     all of it in one page
 summary.json    the figures
 pictures/       what the three networks see
+screenshots/    the window on this project, where `make run` found no display
 demo.jobs/      the fine-tuning's own record
 demo.measured.jsonl   what was measured, for reports
 """
@@ -114,7 +115,8 @@ def set_up(
     place = Place(Path(folder).absolute())
     _claim(place)
     network = (files("resources") / "demo" / "demo.pt").read_bytes()
-    write_atomically(place.model, _pour(network))
+    if not place.model.is_file() or place.model.read_bytes() != network:
+        write_atomically(place.model, _pour(network))
     try:
         place.data.unlink(missing_ok=True)
         scenes.write_dataset(

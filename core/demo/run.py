@@ -11,6 +11,9 @@ from core.demo.steps import STEPS
 from core.demo.walk import MODELS, DemoSettings, Walk, write_json
 from core.progress import Progress, Span, publish, silent
 
+SHOWN = 50
+"""Images of the comparison that are handed on, the worst changes first."""
+
 
 def run_demo(
     folder: str | Path, settings: DemoSettings | None = None, progress: Progress = silent
@@ -32,7 +35,8 @@ def run_demo(
         ``folder``, ``project``, ``report``, ``pictures`` (paths), ``steps`` (as handed on),
         ``models`` [{name, path, parameters, macs, bytes, milliseconds (processor time), figures}],
         ``verification``, ``tuning``, ``latency``, ``export`` (None where its tools are missing),
-        ``missing`` [{runtime, message}] and ``seconds``.
+        ``missing`` [{runtime, message}], ``seconds``, and ``comparison`` (as
+        `core.measure.compare_files` has it; ``summary.json`` holds all but that).
 
     Raises
     ------
@@ -54,7 +58,8 @@ def run_demo(
     result = {**_result(walk), "steps": done, "seconds": round(time.monotonic() - began, 1)}
     write_json(walk.place.folder / "summary.json", result)
     progress(1.0, "Done")
-    return result
+    shown = {**walk.compared, "images": walk.compared["images"][:SHOWN]}
+    return {**result, "comparison": shown}
 
 
 def _result(walk: Walk) -> dict[str, Any]:

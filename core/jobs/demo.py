@@ -21,11 +21,11 @@ def lay_out(_models: Models, args: Args, progress: Progress) -> dict[str, Any]:
 
 def walk(_models: Models, args: Args, progress: Progress) -> dict[str, Any]:
     """Walk the main job in ``folder``; every step done is a partial result."""
-    from core.demo import DemoSettings, run_demo, summary_rows
+    from core.demo import HEAD, DemoSettings, run_demo, summary_rows
 
     settings = DemoSettings(**(args.get("settings") or {}))
     result = run_demo(str(args["folder"]), settings, progress)
-    return {**result, "rows": summary_rows(result)}
+    return {**result, "head": HEAD, "rows": summary_rows(result)}
 
 
 JOBS: Mapping[str, Job] = {"demo_set_up": lay_out, "demo": walk}

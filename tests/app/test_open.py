@@ -52,7 +52,7 @@ def test_a_known_model_needs_no_engine(opened):
 
 def test_a_description_opens_through_the_engine(window, qtbot):
     with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
-        qtbot.mouseClick(window.pane.empty.demo_button, Qt.MouseButton.LeftButton)
+        window.open_paths(["yolov8n.yaml"])
     assert window.session.model.path == "yolov8n.yaml"
     assert len(window.session.table.blocks) == 23
 
