@@ -47,7 +47,7 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--minutes", type=float, help="train no longer than this")
     tune.add_argument("--batch", type=positive, help="images a step (the preset's)")
     tune.add_argument("--image-size", type=positive, help="side in pixels (the model's own)")
-    tune.add_argument("--device", default="", help="cpu or cuda:0; a GPU where there is one")
+    tune.add_argument("--device", default="", help="cpu, cuda:0, or 0,1 (a GPU if any)")
     tune.add_argument("--threads", type=positive, help="of the processor")
     tune.add_argument("--seed", type=int, default=0)
     tune.add_argument(

@@ -8,6 +8,13 @@ from typing import Any
 import torch
 
 from core.errors import UserError
+from core.program import is_packaged
+
+
+def gpus(name: str) -> list[int]:
+    """Return the numbers of the GPUs that a device for Ultralytics names; none for others."""
+    parts = name.split(",")
+    return [int(part) for part in parts] if all(part.isdigit() for part in parts) else []
 
 
 def choose_device(wanted: str) -> tuple[str, dict[str, Any]]:
@@ -16,20 +23,15 @@ def choose_device(wanted: str) -> tuple[str, dict[str, Any]]:
     Parameters
     ----------
     wanted : str
-        ``cpu``, ``cuda``, ``cuda:1``, ``1`` or ``mps``; empty takes a GPU where there is one.
+        ``cpu``, ``cuda``, ``cuda:1``, ``1`` or ``mps``; ``0,1`` or ``all`` for several GPUs at
+        once; empty takes a GPU where there is one.
 
     Raises
     ------
     UserError
-        When there is no such device, or several are asked for.
+        When there is no such device, or a packaged program is asked for several.
     """
-    text = wanted.strip().lower()
-    if "," in text or text in ("-1", "all"):
-        raise UserError(
-            "Training on several GPUs at once is not supported: every process would build the"
-            " full network anew.",
-            "Choose one, for example cuda:0.",
-        )
+    text = "".join(wanted.lower().split())
     if not text:
         text = "cuda:0" if torch.cuda.is_available() else "cpu"
     if text == "cpu":
@@ -38,21 +40,38 @@ def choose_device(wanted: str) -> tuple[str, dict[str, Any]]:
         if not torch.backends.mps.is_available():
             raise UserError("There is no Apple GPU that torch can use.", "Choose the cpu.")
         return "mps", {"type": "mps", "name": "Apple GPU"}
-    number = text.removeprefix("cuda").removeprefix(":") or "0"
-    if not number.isdigit():
-        raise UserError(f"There is no device “{wanted}”.", "Write cpu, cuda or cuda:1.")
-    if not torch.cuda.is_available():
+    return _cuda(text, wanted)
+
+
+def _cuda(text: str, wanted: str) -> tuple[str, dict[str, Any]]:
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    every = ",".join(map(str, range(found))) or "0"
+    parts = (every if text == "all" else text).split(",")
+    numbers = [part.removeprefix("cuda").removeprefix(":") or "0" for part in parts]
+    if not all(number.isdigit() for number in numbers) or len(set(numbers)) < len(numbers):
+        raise UserError(
+            f"There is no device “{wanted}”.", "Write cpu, cuda, cuda:1, or 0,1 for several."
+        )
+    if not found:
         raise UserError(
             f"“{wanted}” was chosen, but torch finds no GPU here.",
             "Choose the cpu, or install a torch for your GPU and its driver.",
         )
-    if int(number) >= torch.cuda.device_count():
+    for number in numbers:
+        if int(number) >= found:
+            raise UserError(
+                f"There is no GPU number {number}: torch finds {found}.", "Choose another one."
+            )
+    names = [torch.cuda.get_device_name(int(number)) for number in numbers]
+    if len(numbers) == 1:
+        return numbers[0], {"type": "cuda", "name": names[0], "number": int(numbers[0])}
+    if is_packaged():
         raise UserError(
-            f"There is no GPU number {number}: torch finds {torch.cuda.device_count()}.",
-            "Choose another one.",
+            "The packaged program trains on one GPU at a time.",
+            "Choose one, for example cuda:0; Secateur installed by pip uses several.",
         )
-    name = torch.cuda.get_device_name(int(number))
-    return number, {"type": "cuda", "name": name, "number": int(number)}
+    told = {"type": "cuda", "name": " + ".join(names), "numbers": [int(n) for n in numbers]}
+    return ",".join(numbers), told
 
 
 def use_threads(threads: int | None) -> None:

@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor, nn
 from ultralytics.nn.distill_model import DistillationModel
 from ultralytics.nn.modules.head import Detect
+from ultralytics.utils.torch_utils import unwrap_model
 
 from core.checkpoint import Loaded
 from core.errors import UserError
@@ -65,7 +66,8 @@ def _head(model: nn.Module) -> Any:
 
 
 def student_of(model: Any) -> Any:
-    """Return the network that is trained, without the teacher around it."""
+    """Return the network that is trained, without what is around it: other GPUs, the teacher."""
+    model = unwrap_model(model)
     return model.student_model if isinstance(model, DistillationModel) else model
 
 

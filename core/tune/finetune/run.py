@@ -20,21 +20,16 @@ from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.files import remove_parts, sha256_of
 from core.program import is_packaged
-from core.tune.finetune.device import choose_device, use_threads
+from core.tune.finetune.device import choose_device, gpus, use_threads
 from core.tune.finetune.distill import check_teacher
 from core.tune.finetune.feed import read_feed
 from core.tune.finetune.presets import PRESETS, check_options, merged_options
 from core.tune.finetune.report import INTERVAL, Reporter
 from core.tune.finetune.settings import Settings
+from core.tune.finetune.several import Together
 from core.tune.finetune.state import STATE_KEY, read_state
 from core.tune.finetune.trainer import Emit, Run, count, make_trainer
-from core.tune.finetune.trouble import (
-    images_gone,
-    is_out_of_memory,
-    memory_short,
-    missing_image,
-    unwritable,
-)
+from core.tune.finetune.trouble import explain, is_out_of_memory, memory_short
 
 
 def finetune(
@@ -75,7 +70,7 @@ def finetune(
     """
     use_threads(settings.threads)
     folder = Path(folder)
-    run, options, device = _prepare(settings, folder, emit, check)
+    run, options, device = set_up(settings, folder, emit, check)
     for file in (run.last, run.best):  # what a killed process left half written
         remove_parts(folder, file.name)
     state = read_state(run.last) if resume and run.last.is_file() else None
@@ -87,14 +82,28 @@ def finetune(
     before = _before(settings, run, options)
     emit({"event": "baseline", "metrics": before})
     if state is None or not state[STATE_KEY]["finished"]:
-        _train(run, options)
+        _train(settings, run, options)
     return _finish(settings, run, options, before, time.monotonic() - began)
 
 
-def _prepare(
+def set_up(
     settings: Settings, folder: Path, emit: Emit, check: Callable[[], None]
 ) -> tuple[Run, dict[str, Any], dict[str, Any]]:
-    """Check everything that can be checked before the first image is read."""
+    """Check everything that can be checked before the first image is read.
+
+    Returns
+    -------
+    run : Run
+    options : dict
+        For Ultralytics' trainer.
+    device : dict
+        What to tell the person about it.
+
+    Raises
+    ------
+    UserError
+        For settings, data, a device or a teacher that do not fit.
+    """
     from ultralytics.utils import DEFAULT_CFG_DICT
 
     check_options(settings.options, DEFAULT_CFG_DICT)
@@ -150,6 +159,7 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
         "time": settings.minutes and settings.minutes / 60,
     }
     options.update({key: value for key, value in chosen.items() if value is not None})
+    _divide(options, settings.batch is not None, len(gpus(device)))
     if settings.batch and "nbs" not in settings.options:
         options["nbs"] = settings.batch
     return {
@@ -164,6 +174,18 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
         "plots": False,
         "verbose": False,
     }
+
+
+def _divide(options: dict[str, Any], chosen: bool, devices: int) -> None:
+    """Make every GPU get as many images a step; a batch that a person chose is not changed."""
+    rest = int(options["batch"]) % max(devices, 1)
+    if rest and chosen:
+        raise UserError(
+            f"A batch of {options['batch']} images cannot be divided among {devices} GPUs.",
+            f"Choose a multiple of {devices}.",
+        )
+    if rest:
+        options["batch"] = options["nbs"] = int(options["batch"]) - rest + devices
 
 
 def _record(settings: Settings, student: Loaded, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,12 +246,12 @@ def _measure(
     settings: Settings, run: Run, loaded: Loaded, options: Mapping[str, Any]
 ) -> dict[str, float]:
     """Return the accuracy on the validation images."""
-    facts = loaded.facts
+    facts, numbers = loaded.facts, gpus(options["device"])
     data = DataSettings(
         Path(settings.data),
         images=ALL,
         image_size=int(options["imgsz"]),
-        device="cpu" if options["device"] == "cpu" else f"cuda:{options['device']}",
+        device=f"cuda:{numbers[0]}" if numbers else options["device"],
         split="val",
     )
     last = [0.0]
@@ -249,15 +271,19 @@ def _measure(
                 raise
             if data.batch == 1:
                 raise memory_short(1, run.best) from error
-        _tell_scarce(run, data.batch, "at a time in measuring")
+        _tell_scarce(run, data.batch, data.batch // 2, "at a time in measuring")
         data = replace(data, batch=data.batch // 2)
 
 
-def _train(run: Run, options: dict[str, Any]) -> None:
+def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
     """Train to the end; when the memory does not suffice later on, go on with half the batch."""
+    devices = max(len(gpus(options["device"])), 1)
     while True:
-        trainer = make_trainer(run, options)
-        Reporter(run.emit).watch(trainer)
+        if devices > 1:
+            trainer: Any = Together(run, options, settings)
+        else:
+            trainer = make_trainer(run, options)
+            Reporter(run.emit).watch(trainer)
         try:
             trainer.train()
             return
@@ -265,34 +291,22 @@ def _train(run: Run, options: dict[str, Any]) -> None:
             raise
         except Exception as error:
             batch = int(trainer.batch_size)
-            _explain(run, trainer, error, batch)
+            explain(run, trainer, error, devices)
         del trainer
-        _tell_scarce(run, batch, "a step")
-        options["batch"] = batch // 2
+        options["batch"] = batch // 2 // devices * devices
+        _tell_scarce(run, batch, options["batch"], "a step")
         state = read_state(run.last) if run.last.is_file() else None
         elapsed = float(state[STATE_KEY]["elapsed"]) if state else run.elapsed
         run = replace(run, state=state, elapsed=elapsed)
 
 
-def _explain(run: Run, trainer: Any, error: Exception, batch: int) -> None:
-    """Raise what a person can mend, or the error itself; return where less memory may do."""
-    if (gone := missing_image(trainer)) is not None:
-        raise images_gone(run.feed.path, gone, run.best) from error
-    if isinstance(error, OSError):
-        raise unwritable(error, run.best) from error
-    if not is_out_of_memory(error):
-        raise error
-    if not (run.smaller_batch and batch > 1):
-        raise memory_short(batch, run.best) from error
-
-
-def _tell_scarce(run: Run, batch: int, how: str) -> None:
-    """Say that half the batch is tried, and give back what the failed one held."""
+def _tell_scarce(run: Run, batch: int, smaller: int, how: str) -> None:
+    """Say that less is tried, and give back what the failed attempt held."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    text = f"Out of memory with {batch} images {how}; going on with {batch // 2}."
-    run.emit({"event": "out_of_memory", "batch": batch, "next_batch": batch // 2, "text": text})
+    text = f"Out of memory with {batch} images {how}; going on with {smaller}."
+    run.emit({"event": "out_of_memory", "batch": batch, "next_batch": smaller, "text": text})
 
 
 def _finish(

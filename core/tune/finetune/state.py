@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from ultralytics.utils import RANK
+from ultralytics.utils.torch_utils import unwrap_model
 
 from core.errors import UserError
 from core.tune.finetune.distill import student_of
@@ -44,7 +46,7 @@ def capture(trainer: Any, elapsed: float) -> dict[str, Any]:
         "finished": bool(trainer.stop),
         "elapsed": elapsed,
         "batch": trainer.batch_size,
-        "weights": _trained(trainer.model.state_dict()),
+        "weights": _trained(unwrap_model(trainer.model).state_dict()),
         "average": _trained(trainer.ema.ema.state_dict()),
         "best": number(trainer.best_fitness),
         "random": _random(),
@@ -119,7 +121,7 @@ def restore(trainer: Any, state: Mapping[str, Any]) -> None:
         From `read_state`.
     """
     own = state[STATE_KEY]
-    _load(trainer.model, own["weights"])
+    _load(unwrap_model(trainer.model), own["weights"])
     _load(trainer.ema.ema, own["average"])
     trainer.ema.updates = state["updates"]
     for saved, group in zip(
@@ -142,7 +144,9 @@ def restore(trainer: Any, state: Mapping[str, Any]) -> None:
     if own["held"] and len(getattr(loader.dataset, "buffer", [0])) == 0:
         for at in own["held"]:
             loader.dataset.load_image(at)
-    if loader.num_workers == 0:
+    if RANK > 0:
+        return  # the random numbers kept are the first process's
+    if loader.num_workers == 0 and RANK == -1:
         # The order of the images is drawn from a seed of its own: draw, and pass by, what was used.
         loader.iterator = loader._get_iterator()
         for _ in range(trainer.start_epoch * len(loader)):

@@ -233,7 +233,7 @@ class KeepsShape:
         final = self.epoch + 1 >= self.epochs
         due = (self.epoch + 1) % self.run.validate_every == 0
         if not (final or due or cast(Any, self).stop):
-            return self.metrics, self.fitness
+            return getattr(self, "metrics", None), self.fitness  # the first process alone has them
         self._measured = self.epoch
         return cast("tuple[Any, Any]", self._stock.validate())
 

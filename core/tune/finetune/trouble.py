@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.tune.finetune.trainer import Run
 
 _SCARCE = (
     "out of memory",
@@ -24,6 +27,29 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(words in str(error).lower() for words in _SCARCE)
+
+
+def explain(run: Run, trainer: Any, error: Exception, devices: int = 1) -> None:
+    """Raise what a person can mend, or the error itself; return where a smaller batch may do.
+
+    Parameters
+    ----------
+    run : Run
+    trainer : BaseTrainer or Together
+        That failed.
+    error : Exception
+        With which.
+    devices : int
+        How many share a batch; each needs an image.
+    """
+    if (gone := missing_image(trainer)) is not None:
+        raise images_gone(run.feed.path, gone, run.best) from error
+    if isinstance(error, OSError):
+        raise unwritable(error, run.best) from error
+    if not is_out_of_memory(error):
+        raise error
+    if not (run.smaller_batch and trainer.batch_size // 2 >= devices):
+        raise memory_short(trainer.batch_size, run.best) from error
 
 
 def memory_short(batch: int, best: Path) -> UserError:

@@ -272,9 +272,9 @@ def test_what_does_not_fit_is_refused_before_training(
     description = data.read_text()
     refused("no argument|no training argument", options={"lr": 1})
     refused("not for you", options={"model": "x"})
-    refused("several GPUs", device="0,1")
     if not torch.cuda.is_available():
         refused("no GPU here", device="cuda")
+        refused("no GPU here", device="0,1")
     refused("no preset", preset="fast")
     data.write_text("train: images/train\nval: images/val\nnames: [a, b]\n")
     refused("has 2 classes and the model 80")
