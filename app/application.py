@@ -30,6 +30,7 @@ def run(paths: Sequence[str]) -> int:
     # The engine takes seconds of computing to start: the window shows first.
     QTimer.singleShot(0, window.jobs.start_engine)
     QTimer.singleShot(0, window.recovery.offer)
+    QTimer.singleShot(0, window.tour.offer)
     if paths:
         QTimer.singleShot(0, lambda: window.open_paths(paths))
     code = application.exec()

@@ -19,6 +19,7 @@ from app.graph_host import GraphHost
 from app.pruning import Pruning
 
 if TYPE_CHECKING:
+    from app.help.window import HelpWindow
     from app.main_window import MainWindow
 
 PICTURES = "Pictures (*.svg *.png)"
@@ -38,6 +39,7 @@ class Handlers(QObject):
         super().__init__(window)
         self._context, self._session, self._window = context, context.session, window
         self._documents, self._pruning, self._host = documents, pruning, host
+        self.help_window: HelpWindow | None = None
         # Many actions are another object's method as it is.
         self.open_dialog: Callable[[], None] = documents.open_dialog
         self.save: Callable[[], bool] = documents.save
@@ -54,6 +56,7 @@ class Handlers(QObject):
         self.find: Callable[[], None] = window.pane.search.open_search
         self.quit = window.close
         self.open_demo: Callable[[], None] = window.demo.open
+        self.tour: Callable[[], None] = window.tour.start
         self.run_demo: Callable[[], None] = window.demo.run_all
 
     # ---- selection and plan -------------------------------------------------------------------
@@ -181,6 +184,16 @@ class Handlers(QObject):
         """Show where faults are written down."""
         folder = log_path().parent
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def help(self) -> None:
+        """Show the help page, or bring it to the front."""
+        if self.help_window is None:
+            from app.help.window import HelpWindow
+
+            self.help_window = HelpWindow(self._context.theme, self._window)
+        self.help_window.show()
+        self.help_window.raise_()
+        self.help_window.activateWindow()
 
     def about(self) -> None:
         """Say what this is."""

@@ -34,6 +34,7 @@ from app.settings import Settings, engine_log
 from app.status_bar import StatusBar, precision_note
 from app.stepping import Stepping
 from app.timing import Timing
+from app.tour import Tour
 from app.tuning import Tuning
 
 BLOCK_MENU = ("lock", "drop", "toggle", "why")
@@ -70,6 +71,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.pane)
         self.layout_of_docks = Docks(self.context, self)
         self.docks = self.layout_of_docks.by_id
+        self.tour = Tour(self)
         self.handlers = Handlers(self.context, self, self.documents, self.pruning, self.host)
         self.actions_table = Actions(self.session, self.handlers, lambda: bool(self.jobs.running()))
         self._make_bars()
@@ -107,6 +109,8 @@ class MainWindow(QMainWindow):
         self.session.titleChanged.connect(self._show_title)
         self.documents.opening.connect(self.pane.empty.set_opening)
         self.demo.failed.connect(self.reporter.failed)
+        self.demo.tourWanted.connect(self.tour.start)
+        self.tour.demoWanted.connect(self.demo.open)
         self.demo.shown.connect(lambda: self.layout_of_docks.go_to("compare"))
         self.documents.failed.connect(self.reporter.failed)
         self.pruning.failed.connect(self.reporter.failed)

@@ -72,6 +72,14 @@ class Settings:
         self._store.setValue("geometry", geometry)
         self._store.setValue("state", state)
 
+    def tour_seen(self) -> bool:
+        """Whether the tour was shown, or skipped."""
+        return str(self._store.value("tour", "")) == "seen"
+
+    def set_tour_seen(self) -> None:
+        """Remember that the tour was shown."""
+        self._store.setValue("tour", "seen")
+
     def folder(self) -> str:
         """Return the folder last used in a file dialog."""
         return str(self._store.value("folder", str(Path.home())))

@@ -12,13 +12,8 @@ from app import commands, criteria
 from app.context import Context
 from app.controls import add_items, choose, combo, row
 from app.widgets import column, label
+from core.plan.words import STRATEGIES
 
-STRATEGIES = {
-    "structural": "Any selection; everything coupled to it follows. The usual choice.",
-    "independent": "Only blocks that touch nothing but their own reader; the graph marks them.",
-    "all_at_once": "One plan over the whole network from one ranking, one surgery.",
-    "one_by_one": "Each line of the plan on a fresh copy, measured on your images, kept or undone.",
-}
 ROUNDS = (1, 2, 4, 8, 16, 32)
 AUTO = (commands.rounding("auto"), "The multiple at which this machine's layer times fall in steps")
 NOT_RANKED = "Not ranked by {wanted} yet: {shown} shows until you ask or take a suggestion."

@@ -1,4 +1,4 @@
-"""What ranks channels and how much each part gives: names and explanations for people."""
+"""Criteria, strategies and allocations: names and explanations for people."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ REPRESENTATIVES: dict[str, tuple[str, str]] = {
     "medoid": ("the medoid", "Of channels that act alike, the most typical one stays"),
     "weight": ("largest weight", "Of channels that act alike, the one with the largest weights"),
     "gamma": ("largest gamma", "Of channels that act alike, the one BatchNorm scales up most"),
+}
+
+STRATEGIES: dict[str, str] = {
+    "structural": "Any selection; everything coupled to it follows. The usual choice.",
+    "independent": "Only blocks that touch nothing but their own reader; the graph marks them.",
+    "all_at_once": "One plan over the whole network from one ranking, one surgery.",
+    "one_by_one": "Each line of the plan on a fresh copy, measured on your images, kept or undone.",
 }
 
 ALLOCATIONS: dict[str, tuple[str, str]] = {
