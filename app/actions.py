@@ -132,6 +132,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("tour", "&Tour", "tour", "&Help", tooltip="Show the way around the window in five steps"),
     A("run_demo", "&Run the whole demo …", "run_demo", "&Help",
       tooltip="Walk the whole job on a small network: suggest, prune, tune, compare, export"),
+    A("report_problem", "Report a pro&blem …", "report_problem", "&Help", separator=True,
+      tooltip="Save logs, versions, machine and plan for a report; no images, no weights"),
     A("log", "Show the &log", "show_log", "&Help", tooltip="Where faults are written down"),
     A("about", "&About Secateur", "about", "&Help"),
 )  # fmt: skip

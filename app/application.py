@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
+
+from app.settings import config_folder
 
 
 def run(paths: Sequence[str]) -> int:
@@ -14,6 +16,7 @@ def run(paths: Sequence[str]) -> int:
     QApplication.setApplicationName("secateur")
     QApplication.setApplicationDisplayName("Secateur")
     QApplication.setDesktopFileName("secateur")
+    keep_to_own_folder()
     application = QApplication([sys.argv[0]])
     from app.single_instance import InstanceServer, hand_over
 
@@ -36,3 +39,9 @@ def run(paths: Sequence[str]) -> int:
     code = application.exec()
     server.close()
     return code
+
+
+def keep_to_own_folder() -> None:
+    """Let Qt keep what its own dialogs remember beside our settings, where it keeps it in files."""
+    for kind in (QSettings.Format.NativeFormat, QSettings.Format.IniFormat):
+        QSettings.setPath(kind, QSettings.Scope.UserScope, str(config_folder()))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import traceback
-from pathlib import Path
 from types import TracebackType
 
-import platformdirs
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
@@ -24,15 +21,19 @@ from PySide6.QtWidgets import (
 from app.jobs.protocol import Failure
 from app.session import Session
 from app.widgets import label
-
-
-def log_path() -> Path:
-    """Return the file that bugs are written to, the command line's and the engine's too."""
-    return Path(platformdirs.user_log_dir("secateur")) / "secateur.log"
+from core.logs import append, fault_log
 
 
 class BugDialog(QDialog):
-    """Says that Secateur made a mistake, and offers the log."""
+    """Says that Secateur made a mistake, and offers the log.
+
+    Signals
+    -------
+    reportWanted()
+        A report about it shall be saved.
+    """
+
+    reportWanted = Signal()
 
     def __init__(self, message: str, details: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,12 +45,15 @@ class BugDialog(QDialog):
         copy = QPushButton("Copy details")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))
         show = QPushButton("Show the log")
-        show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_path()))))
+        show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(fault_log()))))
         close = QPushButton("Go on")
         close.setDefault(True)
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
-        for part in (copy, show):
+        report = QPushButton("&Save a report …")
+        report.setToolTip("Logs, versions, machine and plan in one file; no images, no weights")
+        report.clicked.connect(self.reportWanted)
+        for part in (copy, show, report):
             buttons.addWidget(part)
         buttons.addStretch(1)
         buttons.addWidget(close)
@@ -80,6 +84,7 @@ class ErrorReporter(QObject):
     window : QWidget
     """
 
+    reportWanted = Signal()
     _caught = Signal(str, str)
 
     def __init__(self, session: Session, window: QWidget) -> None:
@@ -112,7 +117,7 @@ class ErrorReporter(QObject):
             sys.__excepthook__(kind, error, trace)
             return
         details = "".join(traceback.format_exception(kind, error, trace))
-        write_log(details)
+        append(details)
         if sys.stderr is not None:
             print(details, file=sys.stderr)
         self._caught.emit(f"{kind.__name__}: {error}", details)
@@ -125,6 +130,7 @@ class ErrorReporter(QObject):
         if self._dialog is not None:
             return  # one at a time: faults often come in swarms
         self._dialog = BugDialog(message, details, self._window)
+        self._dialog.reportWanted.connect(self.reportWanted)
         self._dialog.finished.connect(self._closed)
         self._dialog.open()
 
@@ -132,12 +138,3 @@ class ErrorReporter(QObject):
         if self._dialog is not None:
             self._dialog.deleteLater()
             self._dialog = None
-
-
-def write_log(details: str) -> None:
-    """Add to the log; a log that cannot be written is no second fault."""
-    with contextlib.suppress(OSError):
-        path = log_path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as log:
-            log.write(details + "\n")

@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from app import commands
 from app.context import Context
 from app.documents import Documents
-from app.error_reporting import log_path
 from app.graph_host import GraphHost
 from app.pruning import Pruning
+from core import logs
 
 if TYPE_CHECKING:
     from app.help.window import HelpWindow
@@ -57,6 +57,7 @@ class Handlers(QObject):
         self.quit = window.close
         self.open_demo: Callable[[], None] = window.demo.open
         self.tour: Callable[[], None] = window.tour.start
+        self.report_problem: Callable[[], None] = window.support.save
         self.run_demo: Callable[[], None] = window.demo.run_all
 
     # ---- selection and plan -------------------------------------------------------------------
@@ -182,7 +183,7 @@ class Handlers(QObject):
 
     def show_log(self) -> None:
         """Show where faults are written down."""
-        folder = log_path().parent
+        folder = logs.folder()
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
     def help(self) -> None:

@@ -30,12 +30,14 @@ from app.pruning import Pruning
 from app.recovery import Recovery
 from app.scanning import Scanning
 from app.session import Session
-from app.settings import Settings, engine_log
+from app.settings import Settings
 from app.status_bar import StatusBar, precision_note
 from app.stepping import Stepping
+from app.support import Support
 from app.timing import Timing
 from app.tour import Tour
 from app.tuning import Tuning
+from core.logs import engine_log
 
 BLOCK_MENU = ("lock", "drop", "toggle", "why")
 
@@ -72,6 +74,8 @@ class MainWindow(QMainWindow):
         self.layout_of_docks = Docks(self.context, self)
         self.docks = self.layout_of_docks.by_id
         self.tour = Tour(self)
+        self.support = Support(self.context, self)
+        self.reporter.reportWanted.connect(self.support.save)
         self.handlers = Handlers(self.context, self, self.documents, self.pruning, self.host)
         self.actions_table = Actions(self.session, self.handlers, lambda: bool(self.jobs.running()))
         self._make_bars()

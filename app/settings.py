@@ -21,11 +21,6 @@ def config_folder() -> Path:
     return Path(platformdirs.user_config_dir("secateur"))
 
 
-def engine_log() -> Path:
-    """Return the file that the engine's own output goes to."""
-    return Path(platformdirs.user_log_dir("secateur")) / "engine.log"
-
-
 class Settings:
     """One INI file in the user's configuration folder."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.checkpoint.environment import prepare
+
 if TYPE_CHECKING:
     from core.errors import UserError
     from core.pipeline import analyse, load, predict, prune, suggest, verify
@@ -28,6 +30,8 @@ __all__ = [
     "suggest",
     "verify",
 ]
+
+prepare()  # before anything here, or after it, imports ultralytics
 
 _HOMES = {
     "Plan": "core.plan.schema",

@@ -9,15 +9,12 @@ import json
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any, cast
 
-import platformdirs
-
+from core import program
 from core.commands import GROUPS, Command, Group, steps
 from core.commands.options import (
     add_data,
@@ -27,12 +24,8 @@ from core.commands.options import (
     shown_progress,
 )
 from core.errors import CancelledError, UserError
+from core.logs import append_fault
 from core.pipeline import Analysis
-
-
-def log_path() -> Path:
-    """Return the file that bugs are written to."""
-    return Path(platformdirs.user_log_dir("secateur")) / "secateur.log"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,11 +65,7 @@ def _fail(text: str) -> int:
 
 def _report_bug(error: Exception) -> str:
     """Log a bug whole; return the line for the person."""
-    where = log_path()
-    with contextlib.suppress(OSError):
-        where.parent.mkdir(parents=True, exist_ok=True)
-        with where.open("a", encoding="utf-8") as log:
-            log.write("".join(traceback.format_exception(error)) + "\n")
+    where = append_fault(error)
     kind = type(error).__name__
     return f"A fault of Secateur ({kind}: {error}), logged in {where}; please report it."
 
@@ -291,5 +280,6 @@ COMMANDS: Mapping[str, Command] = {
 
 
 if __name__ == "__main__":
+    program.prepare()
     logging.captureWarnings(True)
     sys.exit(main())

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from core.errors import CancelledError, UserError
 from core.files import sha256_of
 from core.jobs import Args, Job, Models, accuracy, choosing, data, data_of, demo, export, latency
+from core.logs import append_fault
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ class Engine:
         try:
             self._channel.send({"event": "ready", **_libraries()})
         except Exception as error:
-            where = log_bug(error)
+            where = append_fault(error)
             self._channel.send({"event": "broken", "message": str(error), "log": str(where)})
             return
         while (request := self._queue.get()) is not None:
@@ -280,7 +281,7 @@ class Engine:
             event = {
                 **_failed(f"{type(error).__name__}: {error}"),
                 "bug": True,
-                "log": str(log_bug(error)),
+                "log": str(append_fault(error)),
                 "trace": "".join(traceback.format_exception(error)),
             }
         self._channel.send({"id": number, **event})
@@ -330,18 +331,6 @@ def _libraries() -> dict[str, Any]:
         "device": torch.cuda.get_device_name(0) if cuda else "CPU",
         "threads": torch.get_num_threads(),
     }
-
-
-def log_bug(error: BaseException) -> Path:
-    """Write a bug's whole trace to the log; return the log's place."""
-    from core.cli import log_path
-
-    where = log_path()
-    with contextlib.suppress(OSError):
-        where.parent.mkdir(parents=True, exist_ok=True)
-        with where.open("a", encoding="utf-8") as log:
-            log.write("".join(traceback.format_exception(error)) + "\n")
-    return where
 
 
 def _own_channel() -> Channel:

@@ -11,10 +11,13 @@ from typing import Any, TextIO, cast
 
 import platformdirs
 
-LOG_LIMIT = 2_000_000
-"""Bytes after which the log of what is printed is begun anew; the one before is kept."""
+from core.logs import make_room, output_log
 
 _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
+_OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "ORT_DISABLE_TELEMETRY": "1"}
+"""Variables that keep Ultralytics and ONNX Runtime off the network."""
+_TELEMETRY = ("openvino_telemetry",)
+"""Modules that tell others what is done here; OpenVINO and NNCF do without."""
 _PYTHON_OPTIONS = ("-m", "-c", "-u", "-I", "-E")
 
 
@@ -48,19 +51,16 @@ def own_environment() -> dict[str, str]:
     return environment
 
 
-def output_log() -> Path:
-    """Return the file that takes what is printed where nobody can read it."""
-    return Path(platformdirs.user_log_dir("secateur")) / "output.log"
-
-
 def prepare() -> None:
     """Make the process fit to work in; before anything is imported that prints.
 
     A program without a console, or one started with its output closed, has no standard streams:
-    libraries that print would fail, and files they open would take the streams' numbers. A
-    packaged program also gives other programs back the library path that it was started with.
+    libraries that print would fail, and files they open would take the streams' numbers. Libraries
+    are kept off the network and to this program's own folders. A packaged program also gives other
+    programs back the library path that it was started with.
     """
     _open_streams()
+    _keep_apart()
     if is_packaged():
         import multiprocessing
 
@@ -71,6 +71,25 @@ def prepare() -> None:
                 os.environ[name] = before
             else:
                 os.environ.pop(name, None)
+
+
+def _keep_apart() -> None:
+    """Keep libraries off the network, and out of the settings of the person's other programs.
+
+    What the environment says is meant for those others, and does not count in a process of ours.
+    All of it is read once, when the library is first imported.
+    """
+    cache = Path(platformdirs.user_cache_dir("secateur"))
+    folders = {
+        "YOLO_CONFIG_DIR": Path(platformdirs.user_config_dir("secateur")) / "ultralytics",
+        "MPLCONFIGDIR": cache / "matplotlib",
+        "TORCHINDUCTOR_CACHE_DIR": cache / "inductor",
+        "TRITON_CACHE_DIR": cache / "triton",
+    }
+    os.environ.update({name: str(place) for name, place in folders.items()})
+    os.environ.update(_OFFLINE)
+    for name in _TELEMETRY:
+        sys.modules.setdefault(name, cast(Any, None))  # as if it were not installed
 
 
 def refusal(arguments: Sequence[str]) -> str | None:
@@ -111,21 +130,13 @@ def _fill(number: int) -> None:
     handle = None
     if number:
         with contextlib.suppress(OSError):
-            handle = os.open(_fresh_log(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            handle = os.open(make_room(output_log()), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     if handle is None:
         handle = os.open(os.devnull, os.O_WRONLY if number else os.O_RDONLY)
     if handle != number:
         os.dup2(handle, number)
         os.close(handle)
     os.set_inheritable(number, True)
-
-
-def _fresh_log() -> Path:
-    log = output_log()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".log.1"))
-    return log
 
 
 def _stream(number: int) -> TextIO:

@@ -10,9 +10,8 @@ from typing import Any
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 from app.jobs.protocol import decode, encode
+from core.logs import make_room
 from core.program import own_command, own_environment
-
-STDERR_LIMIT = 2_000_000
 
 
 def engine_command() -> list[str]:
@@ -52,9 +51,7 @@ class EngineProcess(QObject):
             environment.insert(name, value)
         self._process.setProcessEnvironment(environment)
         with contextlib.suppress(OSError):
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            if self._log.exists() and self._log.stat().st_size > STDERR_LIMIT:
-                self._log.unlink()
+            make_room(self._log)
             mode = QProcess.OpenModeFlag.Append
             self._process.setStandardErrorFile(str(self._log), mode)
         self._process.start(program, arguments)

@@ -1,8 +1,7 @@
-"""Ultralytics reads its environment once, when it is first imported: set it before that."""
+"""Libraries read their environment once, when they are first imported: set it before that."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -12,8 +11,11 @@ import platformdirs
 def prepare() -> None:
     """Keep Ultralytics off the network and out of the person's own Ultralytics settings.
 
-    Must run before the first import of ultralytics in the process. Variables that are already
-    set are left alone, so a person can still decide otherwise.
+    ONNX Runtime is kept from sending what it is used for, too.
+
+    Must run before the first import of ultralytics in the process; importing ``core`` does. A
+    person who uses ``core`` in a program of theirs may decide otherwise by setting the variables;
+    in Secateur's own processes they are always these (``core.program``).
     """
     folder = Path(platformdirs.user_config_dir("secateur")) / "ultralytics"
     defaults = {
@@ -21,11 +23,8 @@ def prepare() -> None:
         "YOLO_OFFLINE": "true",
         "YOLO_AUTOINSTALL": "false",
         "YOLO_VERBOSE": "false",
+        "ORT_DISABLE_TELEMETRY": "1",
     }
-    if "YOLO_CONFIG_DIR" not in os.environ:
-        # A home that cannot be written to is no reason to stop: Ultralytics then falls back to
-        # a temporary folder by itself.
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
+    # Ultralytics makes the folder; where it cannot, it falls back to a temporary one by itself.
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

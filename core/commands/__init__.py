@@ -45,5 +45,6 @@ GROUPS = (
     "core.commands.jobs",
     "core.commands.latency",
     "core.commands.report",
+    "core.commands.support",
 )
 """The groups, by module."""

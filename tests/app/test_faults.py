@@ -141,23 +141,25 @@ def test_a_drop_while_a_job_runs_is_put_off(opened, qtbot, coco, tmp_path, drop,
 
 
 def test_a_fault_of_secateur_is_reported_with_its_trace(opened):
-    from app.error_reporting import BugDialog, log_path, write_log
+    from app.error_reporting import BugDialog
+    from core.logs import append, fault_log
 
     opened.reporter.failed(Failure("KeyError: 'x'", bug=True, trace="Traceback: here"))
     opened.reporter.failed(Failure("KeyError: 'y'", bug=True, trace="Traceback: again"))
     (dialog,) = opened.findChildren(BugDialog)
     assert dialog.details.toPlainText() == "Traceback: here"
     dialog.accept()
-    write_log("once")
-    assert "once" in log_path().read_text()
+    append("once")
+    assert "once" in fault_log().read_text()
 
 
 def test_exceptions_nothing_caught_are_logged_and_shown(opened):
-    from app.error_reporting import BugDialog, log_path
+    from app.error_reporting import BugDialog
+    from core.logs import fault_log
 
     error = ValueError("unheard of")
     opened.reporter._on_exception(ValueError, error, None)
-    assert "unheard of" in log_path().read_text()
+    assert "unheard of" in fault_log().read_text()
     opened.findChild(BugDialog).accept()
 
 

@@ -270,7 +270,7 @@ def test_a_bug_is_logged_whole(capsys, model, monkeypatch, tmp_path) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(core.cli, "COMMANDS", {"inspect": broken})
-    monkeypatch.setattr(core.cli, "log_path", lambda: tmp_path / "log" / "secateur.log")
+    monkeypatch.setattr("core.logs.fault_log", lambda: tmp_path / "log" / "secateur.log")
     assert main(["inspect", str(model)]) == 1
     assert "fault of Secateur" in capsys.readouterr().err
     assert "ZeroDivisionError: a bug" in (tmp_path / "log" / "secateur.log").read_text()

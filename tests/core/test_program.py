@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
-from core import program
+from core import logs, program
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,10 +76,10 @@ def test_the_log_is_begun_anew_when_it_is_long(tmp_path: Path) -> None:
     done = run(TALKS, tmp_path, preexec_fn=lambda: os.closerange(0, 3))
     assert done.returncode == 0
     (log,) = tmp_path.rglob("output.log")
-    log.write_bytes(b"x" * (program.LOG_LIMIT + 1))
+    log.write_bytes(b"x" * (logs.LIMIT + 1))
     assert run(TALKS, tmp_path, preexec_fn=lambda: os.closerange(0, 3)).returncode == 0
     assert log.stat().st_size < 1000
-    assert log.with_name("output.log.1").stat().st_size == program.LOG_LIMIT + 1
+    assert log.with_name("output.log.1").stat().st_size == logs.LIMIT + 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="closes POSIX descriptors")
