@@ -148,9 +148,10 @@ def locked_blocks(analysis: Analysis) -> dict[int, str]:
 
 def inspect_json(analysis: Analysis) -> dict[str, Any]:
     """Return what ``inspect --json`` prints."""
+    from core.render import convolutions
+
     facts, table = analysis.facts, analysis.table
     locked = locked_blocks(analysis)
-    convolutions = sum(la.kind in ("Conv2d", "ConvTranspose2d") for la in table.layers)
     blocks = [
         {
             "index": b.index,
@@ -188,7 +189,7 @@ def inspect_json(analysis: Analysis) -> dict[str, Any]:
             "parameters": sum(b.parameters for b in table.blocks),
             "macs": sum(b.macs for b in table.blocks),
             "blocks": len(table.blocks),
-            "conv_layers": convolutions,
+            "conv_layers": convolutions(table),
         },
         "blocks": blocks,
         "concats": concats,

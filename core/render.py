@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.graph.table import ChannelTable
 from core.pipeline import Analysis, Pruned
 from core.plan.predict import Prediction
 from core.plan.why import Answer
@@ -42,6 +44,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -
     return "\n".join(lines)
 
 
+def convolutions(table: ChannelTable) -> int:
+    """Count the convolutions of a network."""
+    return sum(layer.kind in ("Conv2d", "ConvTranspose2d") for layer in table.layers)
+
+
 def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
     """Describe a model: its facts, then its blocks."""
     facts, blocks = analysis.facts, analysis.table.blocks
@@ -54,7 +61,8 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
     lines = [
         f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size} px, "
         + ", ".join([facts.dtype, *notes]),
-        f"{count(parameters)} parameters, {count(macs)} multiply-adds, {len(blocks)} blocks",
+        f"{count(parameters)} parameters, {count(macs)} multiply-adds, {len(blocks)} blocks, "
+        f"{convolutions(analysis.table)} convolutions",
         "",
     ]
     largest = max((b.macs for b in blocks), default=1) or 1
@@ -128,7 +136,7 @@ def prediction_text(prediction: Prediction) -> str:
     for blocked in prediction.blocked:
         lines.append(f"Blocked: {blocked.message}")
         if blocked.nearest:
-            nearest = ", ".join(str(entry.to_json()) for entry in blocked.nearest)
+            nearest = ", ".join(json.dumps(entry.to_json()) for entry in blocked.nearest)
             lines.append(f"         nearest that works: {nearest}")
     lines += skipped_text(prediction.skipped)
     return "\n".join(lines).rstrip()

@@ -1,0 +1,107 @@
+"""Documents whose printed lines are what their commands print.
+
+In a block marked ``console``, lines after ``$`` (and ``>``, which continues one) are run, and the
+others are what is printed. A block ``text`` after a block ``python`` is what that prints. ``…``
+stands for any text in a line, alone on a line for any lines: for what differs between machines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FIGURE = re.compile(r"(?<![\w.])\d[\d.,]*(?![\w])")
+
+
+@dataclass(frozen=True)
+class Example:
+    """Something to run, and what it prints.
+
+    Attributes
+    ----------
+    code : str
+        For the shell, or for Python.
+    printed : tuple of str
+        Lines.
+    python : bool
+    """
+
+    code: str
+    printed: tuple[str, ...]
+    python: bool = False
+
+
+def examples(text: str) -> list[Example]:
+    """Return the examples of a document, in order."""
+    found: list[Example] = []
+    blocks = [(match[1], match[2]) for match in _BLOCK.finditer(text)]
+    for number, (language, content) in enumerate(blocks):
+        if language == "console":
+            found += _console(content.splitlines())
+        elif language == "python":
+            after = blocks[number + 1] if number + 1 < len(blocks) else ("", "")
+            printed = tuple(after[1].splitlines()) if after[0] == "text" else ()
+            found.append(Example(content, printed, python=True))
+    return found
+
+
+def _console(lines: list[str]) -> list[Example]:
+    found: list[tuple[list[str], list[str]]] = []
+    for line in lines:
+        if line.startswith("$ "):
+            found.append(([line[2:]], []))
+        elif line.startswith("> ") and not found[-1][1]:
+            found[-1][0].append(line[2:])
+        else:
+            found[-1][1].append(line)
+    return [Example("\n".join(code), tuple(printed)) for code, printed in found]
+
+
+def run(example: Example, folder: Path) -> str:
+    """Run an example in a folder; return what it prints."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    if example.python:
+        command = [sys.executable, "-c", example.code]
+    else:
+        program = f"{sys.executable} -m app"
+        command = ["sh", "-ec", re.sub(r"^secateur(?= )", program, example.code)]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{example.code}\n{done.stderr[-2000:]}"
+    return done.stdout.rstrip("\n")
+
+
+def pattern(printed: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what the whole of an output must match."""
+    lines = []
+    for line in printed:
+        any_text = ".*?".join(re.escape(part) for part in line.split("…"))
+        lines.append(r"(?:[^\n]*\n)*?" if line == "…" else f"{any_text}[ ]*\n")
+    return re.compile("".join(lines))
+
+
+def matches(printed: tuple[str, ...], output: str) -> bool:
+    """Return whether an output is the one printed in a document."""
+    whole = f"{output}\n" if output else ""
+    return bool(pattern(printed).fullmatch(whole))
+
+
+def sections(text: str) -> list[str]:
+    """Cut a document at its headings."""
+    return re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]
+
+
+def figures(text: str) -> set[str]:
+    """Return the figures in the running text: not in blocks, quotations and tables."""
+    prose = _BLOCK.sub("", text)
+    kept = [line for line in prose.splitlines() if not line.startswith((">", "|"))]
+    plain = re.sub(r"\]\([^)]*\)|`[^`]*`", "", "\n".join(kept))
+    return {found.rstrip(".,") for found in _FIGURE.findall(plain)}
