@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test lint bench screenshots bundle clean
+.PHONY: setup run test lint bench screenshots bundle bundle-test bundle-tarball clean
 
 setup: $(STAMP)
 
@@ -35,8 +35,17 @@ bench: setup
 screenshots: setup
 	$(BIN)/python scripts/screenshots.py
 
+# The packaged program, in dist/secateur: docs/packaging.md.
 bundle: setup
-	$(BIN)/pyinstaller --noconfirm build.spec
+	QT_QPA_PLATFORM=offscreen $(BIN)/pyinstaller --noconfirm --log-level WARN build.spec
+	$(BIN)/python -m scripts.bundle.sizes dist/secateur
+
+# Builds it, moves it away from all that made it, and lets it walk the demo there.
+bundle-test: bundle
+	$(BIN)/python -m scripts.bundle.check dist/secateur --version $$($(BIN)/secateur --version | cut -d' ' -f2)
+
+bundle-tarball: bundle
+	$(BIN)/python -m scripts.bundle.tarball dist/secateur dist
 
 clean:
 	rm -rf build dist demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

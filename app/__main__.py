@@ -26,6 +26,12 @@ def _window(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def _self_test(arguments: list[str]) -> int:
+    from app.self_test import main as self_test
+
+    return self_test(arguments[1:])
+
+
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
     **dict.fromkeys(("inspect", "predict", "why", "prune", "verify"), _command_line),
     **dict.fromkeys(("suggest", "sensitivity", "evaluate", "steps"), _command_line),
@@ -34,6 +40,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
     **dict.fromkeys(("export", "formats", "plan", "report"), _command_line),
     **dict.fromkeys(("demo", "report-problem"), _command_line),
     "engine": _engine,
+    "--self-test": _self_test,
 }
 """First words that are not a file to open."""
 

@@ -5,19 +5,47 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtCore import QEvent, QSettings, QTimer, Signal
+from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
 from app.settings import config_folder
 
+DESKTOP_NAME = "secateur"
+"""Of the desktop entry, by which a desktop knows whose window this is."""
+
+
+class Application(QApplication):
+    """The application; on macOS, files are opened by telling it, not by arguments.
+
+    Signals
+    -------
+    fileOpened(list of str)
+        Paths.
+    """
+
+    fileOpened = Signal(list)
+
+    def event(self, event: QEvent) -> bool:
+        """Take in what the system asks for."""
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self.fileOpened.emit([event.file()])
+            return True
+        return super().event(event)
+
+
+def make_application() -> Application:
+    """Return the application, named as the system knows it."""
+    QApplication.setApplicationName("secateur")
+    QApplication.setApplicationDisplayName("Secateur")
+    QApplication.setDesktopFileName(DESKTOP_NAME)
+    keep_to_own_folder()
+    return Application([sys.argv[0]])
+
 
 def run(paths: Sequence[str]) -> int:
     """Open the window on some files, or hand them to the window that is open already."""
-    QApplication.setApplicationName("secateur")
-    QApplication.setApplicationDisplayName("Secateur")
-    QApplication.setDesktopFileName("secateur")
-    keep_to_own_folder()
-    application = QApplication([sys.argv[0]])
+    application = make_application()
     from app.single_instance import InstanceServer, hand_over
 
     if hand_over(paths):
@@ -29,6 +57,7 @@ def run(paths: Sequence[str]) -> int:
     server = InstanceServer(window)
     server.received.connect(window.open_paths)
     server.listen()
+    application.fileOpened.connect(window.open_paths)
     window.show()
     # The engine takes seconds of computing to start: the window shows first.
     QTimer.singleShot(0, window.jobs.start_engine)

@@ -44,7 +44,10 @@ def own_command(module: str, *words: str) -> list[str]:
 def own_environment() -> dict[str, str]:
     """Return the environment of another process of this program, wherever it was started from."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    if not is_packaged():
+    if is_packaged():
+        # It shall set itself up as at its first start, not as a part of this process.
+        environment["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
+    else:
         home = str(Path(__file__).resolve().parents[1])
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)

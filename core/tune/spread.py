@@ -18,7 +18,7 @@ from core.data.validation import Accuracy
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.widths import Mask
-from core.program import own_command
+from core.program import own_command, own_environment
 from core.progress import Progress
 from core.tune.masks import pack
 from core.tune.trunk import first_change
@@ -134,6 +134,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=own_environment(),
         )
         assert self.process.stdin is not None
         line = json.dumps({"id": 1, "job": JOB, "args": dict(args)}).encode() + b"\n"

@@ -35,6 +35,7 @@ def test_packaged_it_starts_itself(packaged: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("PYTHONPATH", raising=False)
     assert program.own_command("core.cli", "jobs", "run", "x") == [packaged, "jobs", "run", "x"]
     assert "PYTHONPATH" not in program.own_environment()
+    assert program.own_environment()["PYINSTALLER_RESET_ENVIRONMENT"] == "1"
     for module in (launch, spread):
         assert module.own_command is program.own_command
 

@@ -1,0 +1,52 @@
+"""Packs the program for Linux: ``python -m scripts.bundle.tarball FOLDER WHERE``."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tarfile
+from importlib import metadata
+from pathlib import Path
+
+
+def name() -> str:
+    """Return the archive's name without its suffix, which is also the folder's in it."""
+    return f"secateur-{metadata.version('secateur')}-{sys.platform}-{platform.machine()}"
+
+
+def pack(folder: Path, where: Path) -> Path:
+    """Pack a folder; return the archive, which is whole or absent.
+
+    Parameters
+    ----------
+    folder : Path
+        The program's.
+    where : Path
+        Gets the archive.
+    """
+    archive = where / f"{name()}.tar.gz"
+    part = archive.with_suffix(".part")
+
+    def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.uid = entry.gid = 0
+        entry.uname = entry.gname = ""
+        return entry
+
+    try:
+        with tarfile.open(part, "w:gz", compresslevel=6) as stream:
+            stream.add(folder, name(), filter=anonymous)
+        part.replace(archive)
+    finally:
+        part.unlink(missing_ok=True)
+    return archive
+
+
+def main(folder: str, where: str) -> int:
+    """Pack, and say how large it became."""
+    archive = pack(Path(folder), Path(where))
+    print(f"{archive}: {archive.stat().st_size / 1e6:.0f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))

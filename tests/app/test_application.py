@@ -1,0 +1,34 @@
+"""The application object: what the system asks it to open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OPENS = """
+import sys
+from PySide6.QtCore import QCoreApplication, QUrl
+from PySide6.QtGui import QFileOpenEvent
+from app.application import make_application
+
+application = make_application()
+opened = []
+application.fileOpened.connect(opened.extend)
+QCoreApplication.sendEvent(application, QFileOpenEvent(sys.argv[1]))
+assert opened == [sys.argv[1]], opened
+QCoreApplication.sendEvent(application, QFileOpenEvent(QUrl("https://example.org/x.pt")))
+assert opened == [sys.argv[1]], opened
+print(application.applicationDisplayName(), application.desktopFileName())
+"""
+
+
+def test_files_are_opened_by_telling_the_application(tmp_path):
+    """As macOS does: a double click is no argument there."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "-c", OPENS, str(tmp_path / "a model.pt")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["Secateur", "secateur"]

@@ -1,0 +1,206 @@
+"""Modules, data and metadata of the packaged program."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from scripts.bundle import contents
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def hidden() -> list[str]:
+    return contents.hidden_imports()
+
+
+def test_all_hidden_imports_can_be_found(hidden) -> None:
+    absent = [name for name in hidden if importlib.util.find_spec(name) is None]
+    assert not absent
+    assert len(hidden) > 300
+
+
+def test_everything_named_in_a_table_is_collected(hidden) -> None:
+    """Commands, panels, criteria and repair steps are imported by name."""
+    from app.panels import PANELS
+    from core.commands import GROUPS
+    from core.prune.criteria import DATA_CRITERIA
+    from core.repair.run import STEPS
+
+    named = {*GROUPS, *DATA_CRITERIA.values(), *STEPS.values()}
+    named |= {panel.home.partition(":")[0] for panel in PANELS}
+    assert named <= set(hidden), named - set(hidden)
+
+
+def test_all_of_the_program_is_collected(hidden) -> None:
+    for package in ("app", "core"):
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            assert name in hidden
+
+
+LOADS = """
+import sys
+import core
+core.load(sys.argv[1])
+print(*(name for name in sys.modules if name.startswith("ultralytics")), sep="\\n")
+"""
+
+
+def test_every_class_that_checkpoints_name_is_collected(hidden) -> None:
+    """The restricted loader looks for them among the modules that are there."""
+    from core.checkpoint.scan import scan_pickles
+
+    model = ROOT / "resources" / "demo" / "demo.pt"
+    with zipfile.ZipFile(model) as archive:
+        (pickle,) = (name for name in archive.namelist() if name.endswith("data.pkl"))
+        names = scan_pickles(io.BytesIO(archive.read(pickle)), 1).names
+    asked = {name.rpartition(".")[0] for name in names if name.startswith("ultralytics.")}
+    assert "ultralytics.nn.modules.block" in asked
+    command = [sys.executable, "-c", LOADS, str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    present = set(done.stdout.split())
+    assert asked <= present
+    assert present <= set(hidden) | {"ultralytics"}, present - set(hidden)
+
+
+def test_nothing_needed_is_excluded(hidden) -> None:
+    excluded = contents.excluded()
+    for name in (*hidden, "torch", "numpy", "scipy", "cv2", "PIL", "yaml", "google.protobuf"):
+        assert not any(name == one or name.startswith(f"{one}.") for one in excluded), name
+
+
+def test_tools_of_the_tests_are_excluded() -> None:
+    assert {"pytest", "mypy", "triton", "PyInstaller", "tkinter"} <= set(contents.excluded())
+
+
+def test_the_metadata_that_is_asked_for_is_there() -> None:
+    """Ultralytics' exporter would else find its requirements missing, and call pip."""
+    found = contents.metadata()
+    places = {place.split("-")[0].lower().replace("_", "-") for _, place in found}
+    wanted = {"onnx", "onnxslim", "onnxruntime", "ultralytics", "torch", "torchvision", "secateur"}
+    assert wanted <= places
+    assert {Path(source).name for source, _ in found} >= {"METADATA"}
+
+
+def test_no_metadata_tells_of_the_building_machine() -> None:
+    for source, _ in contents.metadata():
+        text = Path(source).read_text("utf-8", errors="replace")
+        assert str(ROOT) not in text
+        assert str(Path.home()) + "/" not in text
+        assert Path(source).name not in ("RECORD", "direct_url.json")
+
+
+def test_distributions_are_those_that_secateur_asks_for() -> None:
+    found = contents.distributions()
+    assert {"secateur", "torch", "pyside6-essentials", "onnxruntime", "jinja2"} <= set(found)
+    assert not {"pytest", "mypy", "pyinstaller", "triton", "openvino", "polars"} & set(found)
+    for name in found:
+        assert metadata.version(name)
+
+
+def test_data_files_are_there() -> None:
+    places = {f"{place}/{Path(source).name}" for source, place in contents.data_files()}
+    assert {
+        "resources/icons/secateur.svg",
+        "resources/demo/demo.pt",
+        "ultralytics/cfg/default.yaml",
+        "ultralytics/cfg/models/v8/yolov8.yaml",
+    } <= places
+
+
+def test_files_are_left_out_by_their_place() -> None:
+    def entry(place: str) -> tuple[str, str, str]:
+        return place, f"/somewhere/{place}", "BINARY"
+
+    stay = [
+        "torch/bin/torch_shm_manager",
+        "PySide6/Qt/plugins/platforms/libqxcb.so",
+        "PySide6/Qt/plugins/platforms/libqwayland.so",
+        "PySide6/Qt/plugins/platforms/libqoffscreen.so",
+        "PySide6/Qt/lib/libQt6Core.so.6",
+        "numpy/testing/__init__.py",
+    ]
+    go = [
+        "torch/bin/protoc-3.21.12.0",
+        "PySide6/Qt/plugins/platforms/libqvnc.so",
+        "PySide6/Qt/plugins/platformthemes/libqgtk3.so",
+        "PySide6/Qt/lib/libQt6Quick.so.6",
+        "PySide6/Qt/qml/QtQuick/qmldir",
+        "sympy/core/tests/test_arit.py",
+    ]
+    kept = [place for place, _, _ in contents.kept([entry(place) for place in (*stay, *go)])]
+    assert kept == stay
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strips ELF files")
+def test_libraries_nobody_asks_for_any_more_are_left_out() -> None:
+    import PySide6
+
+    core = Path(PySide6.__file__).parent / "Qt" / "lib" / "libQt6Core.so.6"
+    asked = subprocess.run(["ldd", str(core)], capture_output=True, text=True, check=True).stdout
+    (zlib,) = re.findall(r"libglib-2.0.so.0 => (\S+)", asked)[:1] or [""]
+    system = "/usr/lib/x86_64-linux-gnu/libnobody.so.1"
+    entries = [
+        ("PySide6/Qt/lib/libQt6Core.so.6", str(core), "BINARY"),
+        ("libnobody.so.1", system, "BINARY"),
+        *([("libglib-2.0.so.0", zlib, "BINARY")] if zlib else []),
+    ]
+    kept = {place for place, _, _ in contents.needed(entries, contents.packages())}
+    assert "libnobody.so.1" not in kept
+    assert "PySide6/Qt/lib/libQt6Core.so.6" in kept
+    assert not zlib or "libglib-2.0.so.0" in kept
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strips ELF files")
+def test_stripped_libraries_still_load(tmp_path: Path) -> None:
+    import torch
+
+    path = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+    entries = [
+        ("torch/lib/libtorch_cpu.so", str(path), "BINARY"),
+        ("numpy/x.so", "/x.so", "BINARY"),
+    ]
+    lean, other = contents.stripped(entries, tmp_path)
+    assert other == entries[1]
+    assert Path(lean[1]).stat().st_size < path.stat().st_size
+    # The loader takes a library that is there already by its name: torch then runs on this one.
+    code = (
+        f"import ctypes; ctypes.CDLL({lean[1]!r}, ctypes.RTLD_GLOBAL)\n"
+        "import torch; assert torch.ones(3, 3).mm(torch.ones(3, 3)).sum() == 27\n"
+        f"used = open('/proc/self/maps').read()\n"
+        f"assert {lean[1]!r} in used and {str(path)!r} not in used"
+    )
+    folders = [path.parent, *contents.packages().glob("nvidia/*/lib")]
+    environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, folders))}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_separate_opencv_keeps_its_libraries_beside_it() -> None:
+    entries = [
+        ("liba-1.so", "/work/opencv/opencv.libs/liba-1.so", "BINARY"),
+        ("cv2/cv2.so", "/work/opencv/cv2/cv2.so", "EXTENSION"),
+        ("libz.so.1", "/usr/lib/libz.so.1", "BINARY"),
+    ]
+    places = [place for place, _, _ in contents.at_home(entries, ["/work/opencv"])]
+    assert places == ["opencv.libs/liba-1.so", "cv2/cv2.so", "libz.so.1"]
+
+
+def test_identifiers_and_versions_agree() -> None:
+    plist = contents.info_plist("1.2.3")
+    assert plist["CFBundleVersion"] == plist["CFBundleShortVersionString"] == "1.2.3"
+    assert contents.version() == metadata.version("secateur")
+    kinds = {t for kind in plist["CFBundleDocumentTypes"] for t in kind["LSItemContentTypes"]}
+    declared = [*plist["UTExportedTypeDeclarations"], *plist["UTImportedTypeDeclarations"]]
+    assert kinds == {kind["UTTypeIdentifier"] for kind in declared}

@@ -1,0 +1,177 @@
+"""What the desktop is told under Linux, and the scripts that tell it."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from scripts.bundle import contents, tarball
+
+ROOT = Path(__file__).resolve().parents[2]
+DESKTOP = ROOT / "resources" / "desktop"
+NAMESPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
+CATEGORIES = {"Science", "ArtificialIntelligence", "Development"}
+"""Of those that the menu specification registers."""
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="for Linux desktops")
+
+
+def entry(text: str) -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parser.optionxform = str
+    parser.read_string(text)
+    assert parser.sections() == ["Desktop Entry"]
+    return parser["Desktop Entry"]
+
+
+def kinds() -> dict[str, list[str]]:
+    root = ElementTree.parse(DESKTOP / "secateur-mime.xml").getroot()
+    return {
+        kind.attrib["type"]: [glob.attrib["pattern"] for glob in kind.iter(f"{NAMESPACE}glob")]
+        for kind in root.iter(f"{NAMESPACE}mime-type")
+    }
+
+
+def test_the_entry_says_what_the_specification_asks() -> None:
+    facts = entry((DESKTOP / "secateur.desktop").read_text("utf-8"))
+    assert facts["Type"] == "Application"
+    assert facts["Name"] == "Secateur"
+    assert facts["Exec"] == "secateur %F"
+    assert facts["Icon"] == "secateur"
+    assert facts["Terminal"] == "false"
+    for name in ("Categories", "MimeType", "Keywords"):
+        assert facts[name].endswith(";")
+    assert set(facts["Categories"].strip(";").split(";")) <= CATEGORIES
+    if tool := shutil.which("desktop-file-validate"):
+        subprocess.run([tool, str(DESKTOP / "secateur.desktop")], check=True)
+
+
+def test_it_opens_the_kinds_of_file_that_it_declares() -> None:
+    from app.documents import PROJECT
+
+    facts = entry((DESKTOP / "secateur.desktop").read_text("utf-8"))
+    declared = kinds()
+    assert set(facts["MimeType"].strip(";").split(";")) == set(declared)
+    patterns = [pattern for found in declared.values() for pattern in found]
+    assert sorted(patterns) == ["*.pt", f"*{PROJECT}"]
+
+
+def test_the_window_belongs_to_the_entry() -> None:
+    """A desktop puts the entry's icon on windows whose name it knows."""
+    from app.application import DESKTOP_NAME
+
+    facts = entry((DESKTOP / "secateur.desktop").read_text("utf-8"))
+    assert DESKTOP_NAME == "secateur" == facts["StartupWMClass"]
+
+
+@pytest.fixture
+def program(tmp_path: Path, icons) -> Path:
+    """A folder as it is unpacked, its program one that says what it was called with."""
+    folder = tmp_path / "a folder $of \"mine\" & 100% 'odd'"
+    folder.mkdir()
+    contents.add_platform_files(folder, icons)
+    own = folder / "secateur"
+    own.write_text('#!/bin/sh\necho "called with $*"\n')
+    own.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> dict[str, str]:
+    home = tmp_path / "home"
+    home.mkdir()
+    return {"HOME": str(home), "PATH": os.environ["PATH"]}
+
+
+def script(folder: Path, name: str, person: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", str(folder / name)], env=person, capture_output=True, text=True, check=False
+    )
+
+
+def unquoted(line: str) -> str:
+    """Undo the quoting of an entry's Exec, as its specification describes."""
+    assert line.startswith('"')
+    quoted = line[1 : line.rindex('"')]
+    return (
+        quoted.replace("%%", "%").replace('\\\\"', '"').replace("\\\\`", "`").replace("\\\\$", "$")
+    )
+
+
+def test_it_installs_and_leaves_nothing_behind(program: Path, person: dict[str, str]) -> None:
+    home = Path(person["HOME"])
+    share = home / ".local" / "share"
+    done = script(program, "install.sh", person)
+    assert done.returncode == 0, done.stderr
+    assert ".local/bin to PATH" in done.stdout
+    linked = home / ".local" / "bin" / "secateur"
+    said = subprocess.run([str(linked), "x"], capture_output=True, text=True, check=True).stdout
+    assert said == "called with x\n"
+    facts = entry((share / "applications" / "secateur.desktop").read_text("utf-8"))
+    assert unquoted(facts["Exec"]) == str(program / "secateur")
+    assert facts["Exec"].endswith(" %F")
+    assert "TryExec" not in facts
+    assert (share / "icons" / "hicolor" / "48x48" / "apps" / "secateur.png").is_file()
+    assert (share / "icons" / "hicolor" / "scalable" / "apps" / "secateur.svg").is_file()
+    if shutil.which("update-mime-database"):
+        globs = (share / "mime" / "globs2").read_text("utf-8")
+        assert "application/x-secateur-project:*.secateur" in globs
+    assert script(program, "install.sh", person).returncode == 0  # again: an update
+    assert script(program, "uninstall.sh", person).returncode == 0
+    left = [path for path in home.rglob("*") if "secateur" in path.name]
+    assert not left
+    if shutil.which("update-mime-database"):
+        assert not (share / "mime" / "globs2").exists() or "secateur" not in (
+            share / "mime" / "globs2"
+        ).read_text("utf-8")
+
+
+def test_another_program_of_that_name_is_not_replaced(
+    program: Path, person: dict[str, str]
+) -> None:
+    own = Path(person["HOME"]) / ".local" / "bin" / "secateur"
+    own.parent.mkdir(parents=True)
+    own.write_text("someone's own")
+    done = script(program, "install.sh", person)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert script(program, "uninstall.sh", person).returncode == 0
+    assert own.read_text() == "someone's own"
+
+
+def test_uninstalling_one_copy_leaves_the_other_s_command(
+    program: Path, person: dict[str, str], tmp_path: Path
+) -> None:
+    newer = tmp_path / "newer"
+    shutil.copytree(program, newer)
+    assert script(program, "install.sh", person).returncode == 0
+    assert script(newer, "install.sh", person).returncode == 0
+    assert script(program, "uninstall.sh", person).returncode == 0
+    linked = Path(person["HOME"]) / ".local" / "bin" / "secateur"
+    assert linked.resolve() == (newer / "secateur").resolve()
+
+
+def test_install_without_its_program_says_so(program: Path, person: dict[str, str]) -> None:
+    (program / "secateur").unlink()
+    done = script(program, "install.sh", person)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_tarball_unpacks_to_one_folder_that_installs(
+    program: Path, person: dict[str, str], tmp_path: Path
+) -> None:
+    archive = tarball.pack(program, tmp_path)
+    assert not list(tmp_path.glob("*.part"))
+    subprocess.run(["tar", "xzf", str(archive)], cwd=tmp_path, check=True)
+    unpacked = tmp_path / tarball.name()
+    assert archive.name == f"{tarball.name()}.tar.gz"
+    assert script(unpacked, "install.sh", person).returncode == 0
+    assert os.access(unpacked / "secateur", os.X_OK)
