@@ -21,6 +21,7 @@ run: setup
 test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/core
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/app
+	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/package
 
 lint: setup
 	$(BIN)/ruff check .

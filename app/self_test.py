@@ -123,6 +123,8 @@ def _paint(test: SelfTest) -> str:
     test.stage = Stage()
     seconds = test.stage.show()
     test.stage.picture(test.folder / "window.png")
+    if "torch" in sys.modules:
+        raise FailureError("the window's process has imported torch")
     return f"{seconds:.2f} s after the program was started"
 
 

@@ -69,9 +69,13 @@ class Elsewhere:
 
     def __enter__(self) -> Elsewhere:
         self.folder.rename(self.moved)
-        self.work.mkdir()
-        self.nothing.mkdir()
-        write_protect(self.moved)
+        try:
+            self.work.mkdir()
+            self.nothing.mkdir()
+            write_protect(self.moved)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -190,6 +190,8 @@ def data_files() -> list[tuple[str, str]]:
     from PyInstaller.utils.hooks import collect_data_files
 
     return [
+        *collect_data_files("app"),
+        *collect_data_files("core"),
         *collect_data_files("resources", excludes=["desktop/*"]),
         *collect_data_files("ultralytics", includes=["cfg/**/*.yaml"]),
     ]

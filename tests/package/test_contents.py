@@ -112,6 +112,13 @@ def test_distributions_are_those_that_secateur_asks_for() -> None:
 
 def test_data_files_are_there() -> None:
     places = {f"{place}/{Path(source).name}" for source, place in contents.data_files()}
+    for package in ("app", "core", "resources"):
+        for path in (ROOT / package).rglob("*"):
+            apart = (
+                path.suffix in (".py", ".pyc") or (ROOT / "resources" / "desktop") in path.parents
+            )
+            if path.is_file() and not apart:
+                assert path.relative_to(ROOT).as_posix() in places
     assert {
         "resources/icons/secateur.svg",
         "resources/demo/demo.pt",
