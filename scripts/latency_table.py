@@ -1,13 +1,14 @@
 """What a target in milliseconds buys against one in multiply-adds: accuracy and measured time.
 
 ``python scripts/latency_table.py MODEL DATA`` prints the table of docs/latency.md. No weight is
-changed. Scores come from the train split, accuracy from the val split at ``--size``; times are
-those of ONNX Runtime at ``--latency-size``, all networks in turns in one run, as ratios to the
-unpruned one. Networks:
+changed, but for the column that ``--repair bn,refit`` adds. Scores come from the train split,
+accuracy from the val split at ``--size``; times are those of ONNX Runtime at ``--latency-size``,
+all networks in turns in one run, as ratios to the unpruned one. Networks:
 
 - by multiply-adds to 0.7, no rounding (``round_to`` 1), and with the usual rounding of 8;
 - by milliseconds, stopped where multiply-adds are 0.7;
-- by milliseconds to 0.7.
+- by milliseconds to 0.7;
+- by multiply-adds with the usual rounding, to the measured time of the last.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from core.choose.ranking import Ranker
 from core.data.evaluate import evaluate
 from core.data.stream import DataSettings
 from core.plan.allocate import Allocator, Goal
+from core.plan.cost import MultiplyAdds
 from core.plan.latency_cost import Milliseconds, rounded
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
 from core.prune.rank import rank_to_target
 from core.prune.surgery import cut_network
+from core.repair import RepairSettings, parse_steps, repair
 from core.ship.latency.measure import measure
 from core.ship.latency.table import build_latency, describe_here
 
@@ -98,9 +101,31 @@ class Bench:
             low, high = (middle, high) if self.macs(removed) < goal else (low, middle)
         return best
 
+    def stop_at_ms(self, plan: Plan, steps: list, goal: float) -> np.ndarray:
+        """Return the removal of a descent by multiply-adds where the time reaches a share."""
+        whole = self.cost.whole()
+        before, scores, after = next(s for s in steps if self.cost.cost(s[2]) <= goal * whole)
+        allocator, cost = Allocator(self.resolver, plan), MultiplyAdds(self.table)
+        low, high, best = cost.cost(after), cost.cost(before), after
+        for _ in range(30):
+            middle = (low + high) / 2
+            removed = allocator.reduce(before, scores, Goal(cost, middle))
+            share = self.cost.cost(removed) / whole
+            if abs(share - goal) < abs(self.cost.cost(best) / whole - goal):
+                best = removed
+            low, high = (middle, high) if share < goal else (low, middle)
+        return best
+
     def accuracy(self, model) -> float:
         settings = replace(self.data, split="val", images=10**9)
         return evaluate(model, settings, self.loaded.facts.classes).map50_95
+
+    def repaired(self, model, removed: np.ndarray, steps: str):
+        """Return the network after repair by the training images."""
+        facts = self.loaded.facts
+        settings = RepairSettings(parse_steps(steps), minutes=60.0)
+        return repair(self.loaded.model, model, self.table, removed, self.data, settings,
+                      classes=facts.classes, task=facts.task).model  # fmt: skip
 
 
 def find(bench: Bench, criterion: str) -> dict[str, np.ndarray]:
@@ -120,6 +145,10 @@ def find(bench: Bench, criterion: str) -> dict[str, np.ndarray]:
     name = f"`round_to` {plan.round_to}"
     found[f"by ms until multiply-adds are 0.7, {name}"] = bench.stop_at_macs(plan, steps, 0.7)
     found[f"by ms to 0.7, {name}"] = steps[-1][2]
+    plan = Plan(criterion=criterion, round_to=8, allocation="cost", target=Target(macs=0.5))
+    print("by multiply-adds until the time is 0.7", flush=True)
+    steps = bench.descend(plan)
+    found["by multiply-adds until ms are 0.7, `round_to` 8"] = bench.stop_at_ms(plan, steps, 0.7)
     return found
 
 
@@ -134,6 +163,7 @@ def main() -> None:
     parser.add_argument("--latency-size", type=int, default=640)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--repair", help="steps, such as bn,refit: a column after them as well")
     options = parser.parse_args()
     import torch
 
@@ -152,8 +182,9 @@ def main() -> None:
         device="cpu",
     )
     print(f"\n{bench.latency.about}, scores by `{options.criterion}`\n")
-    print("| network | multiply-adds | predicted ms | measured ms (quartiles) | ratio | mAP50-95 |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    heads = ["network", "multiply-adds", "predicted ms", "measured ms (quartiles)", "ratio",
+             "mAP50-95", *(["repaired"] if options.repair else [])]  # fmt: skip
+    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
     whole, accuracy = bench.cost.whole(), 0.0
     for (name, mask), timing in zip(found.items(), measured.timings, strict=True):
         # On one thread the thread's own computing time is what other programs leave alone.
@@ -172,6 +203,11 @@ def main() -> None:
             share,
             f"{figure:.4f} ({figure / accuracy:.1%})",
         )
+        if options.repair:
+            mended = figure
+            if mask.any():
+                mended = bench.accuracy(bench.repaired(models[name], mask, options.repair))
+            cells = (*cells, f"{mended:.4f} ({mended / accuracy:.1%})")
         print(f"| {' | '.join(cells)} |", flush=True)
 
 
