@@ -31,11 +31,14 @@ class Choosing(QObject):
     Signals
     -------
     failed(Failure)
+    dataChosen(str)
+        A person chose this dataset.
     suggested()
         A suggestion is in the plan.
     """
 
     failed = Signal(object)
+    dataChosen = Signal(str)
     suggested = Signal()
 
     def __init__(self, context: Context, window: QWidget) -> None:
@@ -54,7 +57,7 @@ class Choosing(QObject):
         path, _ = QFileDialog.getOpenFileName(self._window, "Which dataset?", start, DESCRIPTIONS)
         if path:
             self._settings.set_folder(str(Path(path).parent))
-            self.set_data(path)
+            self.dataChosen.emit(path)
 
     def set_data(self, path: str) -> None:
         """Look at the images of a dataset, unless it cannot be used for this model."""
@@ -87,7 +90,7 @@ class Choosing(QObject):
     def _look_for_data(self) -> None:
         """Say so at once where a project's dataset is not in its place any more."""
         data = self._measured.data
-        if data is not None and not Path(data.path).is_file():
+        if data is not None and not Path(data.path).exists():
             self._session.say(
                 f"The dataset of the project is not at {data.path}.",
                 "Show where it lies now; the plan is kept.",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from app.background import Background
     from app.jobs.manager import JobManager
     from app.jobs.runs import Runs
+    from app.pictures.loader import Pictures
     from app.session import Session
     from app.settings import Settings
     from app.theme import Theme
@@ -24,3 +25,4 @@ class Context:
     settings: Settings
     theme: Theme
     runs: Runs
+    pictures: Pictures

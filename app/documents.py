@@ -40,7 +40,7 @@ class Documents(QObject):
     opening(str)
         A path is being opened; empty when that is over.
     dataFound(str)
-        What was to be opened is a dataset yaml.
+        What was to be opened is a dataset yaml, or a folder.
     """
 
     failed = Signal(object)
@@ -93,6 +93,9 @@ class Documents(QObject):
                 actions=(("Cancel it", lambda: self._jobs.cancel(running[0].number)),),
                 key="busy",
             )
+            return
+        if Path(path).is_dir():
+            self.dataFound.emit(path)
             return
         kinds: dict[str, Callable[[str], None]] = {
             PROJECT: self.open_project,

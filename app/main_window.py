@@ -17,6 +17,7 @@ from app.choosing import Choosing
 from app.comparing import Comparing
 from app.context import Context
 from app.demo import Demo
+from app.data_checking import DataChecking
 from app.dialogs.result import ResultDialog
 from app.docks import Docks
 from app.documents import Documents
@@ -26,6 +27,7 @@ from app.graph_pane import GraphPane
 from app.handlers import Handlers
 from app.jobs.manager import JobManager
 from app.jobs.runs import Runs
+from app.pictures.loader import Pictures
 from app.pruning import Pruning
 from app.recovery import Recovery
 from app.scanning import Scanning
@@ -55,12 +57,14 @@ class MainWindow(QMainWindow):
             settings,
             theme.Theme(settings.appearance(), self),
             Runs(self),
+            Pictures(self),
         )
         self.session, self.jobs = self.context.session, self.context.jobs
         self.reporter = ErrorReporter(self.session, self)
         self.documents = Documents(self.context, self)
         self.pruning = Pruning(self.context, self)
         self.choosing = Choosing(self.context, self)
+        self.data_checking = DataChecking(self.context, self.choosing, self)
         self.scanning = Scanning(self.context, self)
         self.stepping = Stepping(self.context, self)
         self.timing = Timing(self.context, self)
@@ -126,8 +130,8 @@ class MainWindow(QMainWindow):
 
     def _connect_choosing(self) -> None:
         choosing, scanning, stepping = self.choosing, self.scanning, self.stepping
-        wanted, inspector, sensitivity, model, steps = self._panels(
-            "choose", "inspector", "sensitivity", "model", "steps"
+        wanted, inspector, sensitivity, model, steps, data = self._panels(
+            "choose", "inspector", "sensitivity", "model", "steps", "data"
         )
         for signal, act in (
             (wanted.dataRequested, choosing.choose_data),
@@ -139,7 +143,13 @@ class MainWindow(QMainWindow):
             (wanted.alternativePicked, choosing.take_alternative),
             (wanted.timeRequested, self.timing.measure),
             (self.timing.failed, self.reporter.failed),
-            (self.documents.dataFound, choosing.set_data),
+            (self.documents.dataFound, self.data_checking.drop),
+            (choosing.dataChosen, self.data_checking.look),
+            (data.dataRequested, choosing.choose_data),
+            (data.folderRequested, self.data_checking.choose_folder),
+            (data.checkRequested, self.data_checking.check),
+            (self.data_checking.failed, self.reporter.failed),
+            (self.data_checking.shown, lambda: self.layout_of_docks.go_to("data")),
             (sensitivity.scanRequested, scanning.scan),
             (model.evaluateRequested, scanning.evaluate),
             (scanning.dataWanted, choosing.choose_data),
@@ -260,6 +270,7 @@ class MainWindow(QMainWindow):
         self.documents.watcher.watch("")
         self.session.shutdown()
         self.context.background.shutdown()
+        self.context.pictures.shutdown()
         self.context.runs.shutdown()
         self.jobs.shutdown()
         event.accept()

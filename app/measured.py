@@ -154,6 +154,7 @@ class Measured(QObject):
         self.accuracy: Evaluation | None = None
         self.clock: Clock | None = None
         self.check: dict[str, Any] | None = None
+        self.refused: dict[str, Any] | None = None
         self.comparison: dict[str, Any] | None = None
 
     def begin(self, project: Project | None, scan_file: str = "", steps_folder: str = "") -> None:
@@ -179,9 +180,11 @@ class Measured(QObject):
         """Look at other images; what others said does not compare, and goes."""
         if data == self.data:
             return
+        other = data is None or self.data is None or data.path != self.data.path
         self.data = data
         self.set_accuracy(None)
-        self.set_check(None)
+        if other:  # a check is about all images, however many of them are looked at
+            self.set_check(None)
         self.set_comparison(None)
         self.clear_scan()
         self.dataChanged.emit()
@@ -209,7 +212,12 @@ class Measured(QObject):
 
     def set_check(self, check: dict[str, Any] | None) -> None:
         """Take in what a check of the dataset found, as the engine's job ``check_data`` has it."""
-        self.check = check
+        self.check, self.refused = check, None
+        self.dataChecked.emit()
+
+    def set_refused(self, check: dict[str, Any] | None) -> None:
+        """Take in the check of a dataset that does not fit and is not in use."""
+        self.refused = check
         self.dataChecked.emit()
 
     def set_comparison(self, comparison: dict[str, Any] | None) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
+from app.data_checking import submit_check
 from app.readiness import has_data
 from app.settings import data_folder
 from core.runs.tail import RunEntry
@@ -90,13 +91,7 @@ class Tuning(QObject):
             elif then is not None:
                 self._refuse(result)
 
-        self._jobs.submit(
-            "check_data",
-            f"Check {Path(data.path).name}",
-            {"path": network, "data": data.path},
-            done=done,
-            failed=self.failed.emit,
-        )
+        submit_check(self._jobs, data.path, network, done, self.failed.emit)
 
     def _refuse(self, check: Mapping[str, Any]) -> None:
         errors = [p for p in check["problems"] if p["severity"] == "error"]
@@ -115,10 +110,17 @@ class Tuning(QObject):
             here.
         """
         network, check = str(settings["model"]), self._measured.check
-        if check is not None and check["usable"] and check["network"] == network:
+        if check is not None and check["usable"] and self._alike(network, check["network"]):
             self._start(settings)
         else:
             self.check(network, settings)
+
+    def _alike(self, one: str, other: str) -> bool:
+        """Whether two networks have the same classes, as far as is known without opening them."""
+        model = self._session.model
+        own = {model.path} if model is not None else set()
+        family = own | {result.output for result in self._session.results}
+        return one == other or {one, other} <= family
 
     def _start(self, settings: Mapping[str, Any]) -> None:
         from core.errors import UserError

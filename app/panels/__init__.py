@@ -54,6 +54,7 @@ PANELS: tuple[PanelSpec, ...] = (
         "sensitivity", "Sensitivity", "app.panels.sensitivity:SensitivityPanel", "bottom", True
     ),
     PanelSpec("steps", "Steps", "app.panels.steps:StepsPanel", "bottom", True),
+    PanelSpec("data", "Data", "app.panels.data:DataPanel", "bottom", True),
     PanelSpec("tuning", "Fine-tune", "app.panels.tuning:TuningPanel", "bottom", True),
     PanelSpec("compare", "Compare", "app.panels.compare:ComparePanel", "bottom", True),
     PanelSpec("jobs", "Jobs", "app.panels.jobs:JobsPanel", "bottom", True),
