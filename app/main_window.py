@@ -16,8 +16,8 @@ from app.background import Background
 from app.choosing import Choosing
 from app.comparing import Comparing
 from app.context import Context
-from app.demo import Demo
 from app.data_checking import DataChecking
+from app.demo import Demo
 from app.dialogs.result import ResultDialog
 from app.docks import Docks
 from app.documents import Documents

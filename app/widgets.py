@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -14,7 +15,10 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QSizePolicy,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
+    QTreeWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -63,6 +67,52 @@ class Elided(QLabel):
     def _fit(self) -> None:
         end = Qt.TextElideMode.ElideRight
         self.setText(self.fontMetrics().elidedText(self._whole, end, max(self.width(), 0)))
+
+
+class WrappedTree(QTreeWidget):
+    """A tree of one column whose texts take as many lines as they need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHeaderHidden(True)
+        self.setItemDelegate(_Wrapping(self))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setIndentation(16)
+
+    def sizeHint(self) -> QSize:
+        """Small; layouts give it what they have."""
+        return QSize(200, 80)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Break the lines anew."""
+        super().resizeEvent(event)
+        self.scheduleDelayedItemsLayout()
+
+
+class _Wrapping(QStyledItemDelegate):
+    """Asks for the height of all lines."""
+
+    def initStyleOption(self, option: Any, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Let the text break."""
+        super().initStyleOption(option, index)
+        option.features |= QStyleOptionViewItem.ViewItemFeature.WrapText
+        option.textElideMode = Qt.TextElideMode.ElideNone
+
+    def sizeHint(self, option: Any, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Return the size of a text in the width that its level leaves."""
+        tree = self.parent()
+        assert isinstance(tree, WrappedTree)
+        depth, at = 0, index
+        while at.isValid():
+            depth, at = depth + 1, at.parent()
+        levels = depth - 1 + int(tree.rootIsDecorated())
+        icon = 22 if index.data(Qt.ItemDataRole.DecorationRole) is not None else 0
+        width = tree.viewport().width() - levels * tree.indentation() - icon - 8
+        flags = int(Qt.TextFlag.TextWordWrap)
+        text = str(index.data() or "")
+        box = tree.fontMetrics().boundingRect(0, 0, max(width, 40), 10_000, flags, text)
+        return QSize(max(width, 40), box.height() + 6)
 
 
 def column(*parts: QWidget | None, margins: int = 8, spacing: int = 6) -> QVBoxLayout:

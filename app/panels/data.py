@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QSplitter,
-    QTreeWidget,
     QTreeWidgetItem,
     QWidget,
 )
@@ -23,7 +22,7 @@ from app.controls import JobLine, row
 from app.dialogs.pictures import Page
 from app.panels.data_classes import ClassTable
 from app.panels.data_samples import Samples
-from app.widgets import Elided, OnScreen, column, label
+from app.widgets import Elided, OnScreen, WrappedTree, column, label
 
 if TYPE_CHECKING:
     from core.data.index import Index
@@ -31,8 +30,10 @@ if TYPE_CHECKING:
 
 NONE = "No dataset. Drop its yaml or its folder on the window, or choose it."
 UNCHECKED = "Not checked yet."
-SIGNS = {"error": ("error", "blocked"), "warning": ("warning", "warning")}
+SIGNS = {"error": ("error", "blocked"), "warning": ("warning", "warning"), "none": ("success",) * 2}
+WIDTHS = [290, 320, 430]
 IMAGE = Qt.ItemDataRole.UserRole
+SEVERITY = Qt.ItemDataRole.UserRole + 1
 
 
 class DataPanel(OnScreen, QWidget):
@@ -79,9 +80,7 @@ class DataPanel(OnScreen, QWidget):
         self.check.clicked.connect(self.checkRequested)
         self.progress = JobLine(context, "check_data", tall=True)
         self.summary = label("", "muted")
-        self.problems = QTreeWidget()
-        self.problems.setHeaderHidden(True)
-        self.problems.setWordWrap(True)
+        self.problems = WrappedTree()
         self.problems.setAccessibleName("What the check found")
         self.problems.itemActivated.connect(self._open)
         self.classes = ClassTable()
@@ -97,10 +96,10 @@ class DataPanel(OnScreen, QWidget):
         side.setLayout(layout)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
-        for part, share in ((side, 5), (self.classes, 5), (self.samples, 7)):
+        for part in (side, self.classes, self.samples):
             part.setMinimumWidth(220)
             split.addWidget(part)
-            split.setStretchFactor(split.count() - 1, share)
+        split.setSizes(WIDTHS)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(8, 6, 8, 6)
         whole.addWidget(split)
@@ -131,20 +130,25 @@ class DataPanel(OnScreen, QWidget):
     def _fill_problems(self, check: Mapping[str, Any] | None) -> None:
         self.problems.clear()
         self.problems.setVisible(check is not None)
+        self.problems.setRootIsDecorated(False)
         for problem in sorted_problems(check):
             text = f"{problem['message']} {problem['hint']}".strip()
+            details = problem.get("details", ())
             item = QTreeWidgetItem(self.problems, [text])
             item.setToolTip(0, text)
             item.setIcon(0, _sign(str(problem["severity"])))
+            item.setData(0, SEVERITY, problem["severity"])
             item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{problem['severity']}: {text}")
-            for detail in problem.get("details", ()):
+            self.problems.setRootIsDecorated(self.problems.rootIsDecorated() or bool(details))
+            for detail in details:
                 words = f"{Path(detail['image']).name}: {detail['text']}"
                 child = QTreeWidgetItem(item, [words])
                 child.setToolTip(0, f"{detail['image']}\n{detail['text']}")
                 child.setData(0, IMAGE, detail["image"])
         if check is not None and not self.problems.topLevelItemCount():
             item = QTreeWidgetItem(self.problems, ["No problems found."])
-            item.setIcon(0, theme.icon("success", "success"))
+            item.setIcon(0, _sign("none"))
+            item.setData(0, SEVERITY, "none")
 
     def _read_index(self, path: str) -> None:
         self._index_path = path
@@ -168,9 +172,11 @@ class DataPanel(OnScreen, QWidget):
         self.summary.setVisible(not running)
 
     def _restyle(self) -> None:
-        self._shown_check = None
+        for number in range(self.problems.topLevelItemCount()):
+            item = self.problems.topLevelItem(number)
+            if item is not None:
+                item.setIcon(0, _sign(str(item.data(0, SEVERITY))))
         self.classes.restyle()
-        self._show()
 
     def _open(self, item: QTreeWidgetItem) -> None:
         """Show the images that a problem is about."""

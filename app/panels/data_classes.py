@@ -15,6 +15,7 @@ from app.item_models import ROW_ROLE, Column, SortedProxy, TableModel
 from app.widgets import TableView, column, label, table_view
 
 SPLIT_COLOURS = {"train": "accent", "val": "cascade", "test": "coupled"}
+BARS = 1
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -85,34 +86,29 @@ class ClassTable(QWidget):
         self.view = table_view(proxy, "Objects of every class")
         for owned in (model, proxy):
             owned.setParent(self.view)
-        last = len(self._splits) + 1
-        self.view.setItemDelegateForColumn(last, _Bars(self._splits, self.view))
+        self.view.setItemDelegateForColumn(BARS, _Bars(self._splits, self.view))
         header = self.view.horizontalHeader()
-        for number in range(last):
-            header.setSectionResizeMode(number, QHeaderView.ResizeMode.ResizeToContents)
-        self.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(BARS, QHeaderView.ResizeMode.Stretch)
+        self.view.sortByColumn(BARS, Qt.SortOrder.DescendingOrder)
         self.view.selectionModel().selectionChanged.connect(self._pick)
         self._layout.addWidget(self.view, 1)
 
     def _columns(self) -> list[Column[ClassRow]]:
-        counts = [
-            Column[ClassRow](
-                split,
-                lambda row, n=n: f"{row.counts[n]:,}",
-                lambda row, n=n: row.counts[n],
-                f"Objects in the split {split}",
-                lambda row, n=n: "" if row.counts[n] else "muted",
+        order = ", ".join(self._splits)
+        return [
+            Column("Class", lambda row: row.name),
+            Column("", lambda row: "", lambda row: sum(row.counts), f"Objects as bars: {order}"),
+            Column(
+                order,
+                lambda row: " · ".join(f"{count:,}" for count in row.counts),
+                lambda row: row.counts[0],
+                f"Objects in {order}",
+                lambda row: "" if row.counts[0] else "warning",
                 right=True,
-            )
-            for n, split in enumerate(self._splits)
+            ),
         ]
-        bars = Column[ClassRow](
-            "",
-            lambda row: "",
-            lambda row: sum(row.counts),
-            "Objects, as bars; click to sort by all",
-        )
-        return [Column("Class", lambda row: row.name), *counts, bars]
 
     def _pick(self) -> None:
         assert self.view is not None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
@@ -23,6 +24,7 @@ from app.pictures.loader import Picture
 MOST = 24.0
 """How far one can zoom in, as a factor of the whole picture's size."""
 STEP = 1.25
+REST_MS = 90
 MOVE = 60.0
 """Pixels that Shift and an arrow key move the picture by."""
 
@@ -77,6 +79,11 @@ class PictureView(QWidget):
         self.names = True
         self._pens = Pens()
         self._held: QPointF | None = None
+        # While it moves, a picture is drawn fast; once it rests, smoothly, and that is kept.
+        self._smooth: QPixmap | None = None
+        self._smooth_of: tuple[Any, ...] = ()
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._smoothen)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 90)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -92,6 +99,8 @@ class PictureView(QWidget):
         self, picture: Picture | None, marks: Sequence[Mapping[str, Any]], pens: Pens
     ) -> None:
         """Show a picture; None while it is being read."""
+        if picture is not self.picture:
+            self._smooth, self._smooth_of = None, ()
         self.picture, self.marks, self._pens = picture, tuple(marks), pens
         told = ", ".join(caption(mark) for mark in self.marks)
         self.setAccessibleDescription(told or "nothing marked")
@@ -137,20 +146,44 @@ class PictureView(QWidget):
 
     def _paint(self, painter: QPainter, picture: Picture) -> None:
         frame = self.frame()
-        shown = frame.intersected(QRectF(self.rect()))
-        scale = picture.image.width() / frame.width()
-        source = QRectF(
-            (shown.left() - frame.left()) * scale,
-            (shown.top() - frame.top()) * scale,
-            shown.width() * scale,
-            shown.height() * scale,
-        )
-        # Pixels that are larger than three on the screen are meant to be seen as such.
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale > 1 / 3)
-        painter.drawImage(shown, picture.image, source)
+        shown, source, scale = self._part(frame, picture)
+        if self._smooth is not None and self._smooth_of == self._state():
+            painter.drawPixmap(0, 0, self._smooth)
+        else:
+            painter.drawImage(shown, picture.image, source)
+            # Pixels that are larger than three on the screen are meant to be seen as such.
+            if scale > 1 / 3:
+                self._rest.start()
         painter.setClipRect(shown)
         paint_marks(painter, frame, self.marks, self._pens, self.names)
         painter.setClipping(False)
+
+    def _part(self, frame: QRectF, picture: Picture) -> tuple[QRectF, QRectF, float]:
+        """Return what shows on the widget, of the picture, and the picture's pixels for one."""
+        shown = frame.intersected(QRectF(self.rect()))
+        scale = picture.image.width() / frame.width()
+        corner = (shown.topLeft() - frame.topLeft()) * scale
+        return shown, QRectF(corner, shown.size() * scale), scale
+
+    def _state(self) -> tuple[Any, ...]:
+        """Return all that the picture without its marks depends on."""
+        frame, ratio = self.frame(), self.devicePixelRatio()
+        return id(self.picture), frame.getRect(), self.size().toTuple(), ratio
+
+    def _smoothen(self) -> None:
+        picture, ratio = self.picture, self.devicePixelRatio()
+        if picture is None or picture.image.isNull() or self._smooth_of == self._state():
+            return
+        shown, source, _ = self._part(self.frame(), picture)
+        pixmap = QPixmap(self.size() * ratio)
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(shown, picture.image, source)
+        painter.end()
+        self._smooth, self._smooth_of = pixmap, self._state()
+        self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep what lies in the middle."""

@@ -21,6 +21,7 @@ from core.data.findings import (
     compare_folders,
     judge_classes,
     judge_split,
+    many,
 )
 from core.data.index import Index, Split, write_index
 from core.data.labels import Object
@@ -86,21 +87,9 @@ def check_data(
     found = Findings()
     read = _read_folders if place.is_dir() else _read_labelled
     checked = read(place, task, found, _Wish(samples, seed), progress)
-    if classes is not None and checked.names:
-        if place.is_dir():
-            compare_folders(checked.names.values(), classes, found)
-        else:
-            compare_classes(checked.names, classes, found)
-    if keypoints and checked.keypoints and tuple(keypoints) != checked.keypoints:
-        found.error(
-            f"The dataset has {_points(checked.keypoints)} and the model {_points(keypoints)}.",
-            "Use data with the keypoints the model was trained for.",
-        )
-    if task is not None and checked.task != task:
-        found.error(
-            f"The dataset is for the task “{checked.task}”, the model for “{task}”.",
-            "Use data with labels for the model's task.",
-        )
+    unlike = Findings()  # what does not fit the model comes first
+    _compare(checked, _Model(task, classes, keypoints), place.is_dir(), unlike)
+    found.problems[:0] = unlike.problems
     for wanted in ("train", "val"):
         if wanted not in checked.counts and not checked.refused:
             found.error(
@@ -112,7 +101,7 @@ def check_data(
     same = _duplicates(files, Span(progress, DIGEST, 1.0))
     if same:
         found.warning(
-            f"{len(same)} images are in two splits, so figures flatter the model.",
+            f"{many(len(same), 'image')} found in two splits, so figures flatter the model.",
             "Leave them out of one split.",
             map(_pair, same),
         )
@@ -128,6 +117,33 @@ def check_data(
         "duplicates": same[:SHOWN],
         "index": str(write_index(listed)) if index else None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    task: str | None
+    classes: Mapping[int, str] | None
+    keypoints: Sequence[int] | None
+
+
+def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -> None:
+    """Hold what was read against a model, as far as that is known."""
+    if model.task is not None and checked.task != model.task:
+        found.error(
+            f"The dataset is for the task “{checked.task}”, the model for “{model.task}”.",
+            "Use data with labels for the model's task.",
+        )
+    if model.classes is not None and checked.names:
+        if folders:
+            compare_folders(checked.names.values(), model.classes, found)
+        else:
+            compare_classes(checked.names, model.classes, found)
+    points = checked.keypoints
+    if model.keypoints and points and tuple(model.keypoints) != points:
+        found.error(
+            f"The dataset has {_points(points)} and the model {_points(model.keypoints)}.",
+            "Use data with the keypoints the model was trained for.",
+        )
 
 
 _INNER = ("looked", "unreadable_files", "noted")
@@ -264,8 +280,9 @@ def _about(messages: Sequence[str], files: Sequence[str]) -> list[dict[str, str]
     for text in messages:
         file, _, reason = text.partition(": ")
         if file in wanted:
-            reason = reason.removeprefix("ignoring corrupt image/label: ")
-            found.append({"image": file, "text": reason.removeprefix(f"{file} ")})
+            for start in ("ignoring corrupt image/label: ", f"{file} "):
+                reason = reason.removeprefix(start)
+            found.append({"image": file, "text": reason})
     return found
 
 

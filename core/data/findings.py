@@ -8,8 +8,6 @@ from typing import Any
 
 SHOWN = 20
 """How many files of one kind of trouble are named."""
-RARE = 0.02
-"""Share of the images below which odd ones are a matter of course, and no warning."""
 Detail = dict[str, str]
 
 
@@ -48,14 +46,14 @@ def judge_split(name: str, split: Mapping[str, Any], found: Findings) -> None:
         )
     if split["unreadable"]:
         found.warning(
-            f"{split['unreadable']} images or labels of “{name}” cannot be read.",
-            "They are left out. Mend or remove them.",
+            f"{many(split['unreadable'], 'image')} of “{name}”, or the labels, cannot be read.",
+            "What cannot be read is left out. Mend or remove it.",
             split["unreadable_files"],
         )
     if split["noted"]:
         found.warning(
-            f"{len(split['noted'])} label files of “{name}” were corrected in memory.",
-            "The files stay as they are.",
+            f"{many(len(split['noted']), 'label file')} of “{name}” corrected in memory.",
+            "On disk all stays as it is.",
             split["noted"],
         )
     if split["objects"] and split["background"] > split["labelled"]:
@@ -80,9 +78,16 @@ def judge_classes(
         strange = [name for name in split["classes"] if name in unseen]
         if other != "train" and strange:
             found.warning(
-                f"{len(strange)} classes of “{other}” are not in “train”: {shortened(strange)}.",
-                "They are measured without having been trained on.",
+                f"“{other}” has {many(len(strange), 'class')} that “train” has not:"
+                f" {shortened(strange)}.",
+                "What is measured there was not trained on.",
             )
+
+
+def many(count: int, thing: str) -> str:
+    """Write a number of things: 1 image, 2 images, 2 classes."""
+    ending = "" if count == 1 else "es" if thing.endswith("s") else "s"
+    return f"{count} {thing}{ending}"
 
 
 def shortened(names: Sequence[str], shown: int = 5) -> str:

@@ -290,12 +290,14 @@ def _check_image(path: str) -> tuple[str, tuple[int, int]]:
     """Check that an image can be decoded whole, and never repair it in place."""
     from ultralytics.data.utils import exif_size
 
-    with Image.open(path) as image:
-        width, height = exif_size(image)
-        try:
+    try:
+        with Image.open(path) as image:
+            width, height = exif_size(image)
             image.load()
-        except (OSError, UnidentifiedImageError, SyntaxError) as error:
-            raise AssertionError(f"{path} cannot be decoded: {error}") from error
+    except ImportError as error:  # Ultralytics looks for a decoder of HEIF when all others failed
+        raise AssertionError(f"{path} is not an image") from error
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise AssertionError(f"{path} cannot be decoded: {error}") from error
     assert min(width, height) > 9, f"image size {width} x {height} is below 10 pixels"
     return "", (height, width)
 
