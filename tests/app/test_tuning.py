@@ -349,7 +349,9 @@ def test_data_that_cannot_be_used_starts_nothing_and_says_why(
     assert not begun
     assert "No <b> labels." in heard()[-1]
     assert "No &lt;b&gt; labels." in shown.form.data.found.text()
-    opened.choosing.change_data(image_size=640)
+    opened.choosing.change_data(image_size=640)  # the check was about every image, at any size
+    assert opened.session.measured.check is not None
+    opened.choosing.drop_data()
     assert opened.session.measured.check is None
 
 
