@@ -72,9 +72,9 @@ class Bench:
             Path(options.data), images=ALL_TRAIN, image_size=options.size, device="cpu"
         )
         facts = self.loaded.facts
+        self.folder = Path(options.folder)
         images = Stream(self.data, facts.task, facts.classes)
         settings = {"model": facts.sha256, "train": images.fingerprint(), "size": options.size}
-        self.folder = Path(options.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.results = Results(self.folder / "rows.jsonl", settings)
         self._peer: Any = None
@@ -87,6 +87,7 @@ class Bench:
             preset=preset,
             image_size=self.options.size,
             device="cpu",
+            seed=self.options.seed,
             validate_every=self.options.validate_every,
         )
 
@@ -118,7 +119,7 @@ class Bench:
 
     def row(self, who: str, less: float, preset: str) -> dict[str, Any]:
         way: Callable[..., dict[str, Any]] = {OURS: self.ours, THEIRS: self.theirs}[who]
-        folder = self.folder / f"{who}-{less}-{preset}"
+        folder = self.folder / f"{who}-{less}-{preset}-{self.options.seed}"
         folder.mkdir(exist_ok=True)
 
         def measure() -> dict[str, Any]:
@@ -129,7 +130,7 @@ class Bench:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             return {**{key: result[key] for key in kept}, "cpu_seconds": cpu, "peak_kb": peak}
 
-        what = {"row": who, "less": less, "preset": preset, "every": self.options.validate_every}
+        what = {"row": who, "less": less, "preset": preset, "seed": self.options.seed}
         return self.results.get(what, measure)
 
 
@@ -150,6 +151,7 @@ def main() -> None:
     parser.add_argument("--less", type=float, nargs="*", default=[0.5, 0.3])
     parser.add_argument("--who", nargs="*", default=[OURS, THEIRS], choices=[OURS, THEIRS])
     parser.add_argument("--presets", nargs="*", default=["recover_fully"])
+    parser.add_argument("--seed", type=int, default=0, help="of the tuning")
     parser.add_argument("--validate-every", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", default="tuned", help="where networks and figures are kept")

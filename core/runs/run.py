@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from core.errors import CancelledError, UserError
 from core.files import sha256_of
 from core.runs.folder import (
@@ -29,6 +31,8 @@ from core.runs.folder import (
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
 Kind = Callable[[Mapping[str, Any], Path, Emit, Callable[[], None]], dict[str, Any]]
+CLAIM = "claim.lock"
+"""Held while a process takes the job; the system lets go of it when the process dies."""
 _LISTEN = 0.2
 """Seconds between two looks at the control file of a paused job."""
 TERMINAL = ("done", "failed", "cancelled")
@@ -187,6 +191,14 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
 
 
 def _claim(folder: Path) -> Job:
+    """Take a job for this process; of two that ask at once, one gets it."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # a folder that cannot be written says so below
+            held.enter_context(filelock.FileLock(folder / CLAIM))
+        return _take(folder)
+
+
+def _take(folder: Path) -> Job:
     job = read_job(folder)
     if job.kind not in KINDS:
         raise UserError(

@@ -29,6 +29,8 @@ class Preset:
         Whether the arguments that the network was trained with come first.
     distill : str
         How a teacher is listened to unless the person says otherwise.
+    weight : float or None
+        Of the teacher against the labels, when it is listened to that way.
     hold_statistics : bool
         Whether BatchNorm keeps its mean and variance instead of following the few images.
     """
@@ -38,12 +40,13 @@ class Preset:
     options: Mapping[str, Any]
     inherits: bool = False
     distill: str = "outputs"
+    weight: float | None = None
     hold_statistics: bool = False
 
 
 #: The weights are good already, and the first steps must not undo them: a low learning rate, and a
-#: warm-up that starts at nothing. No mosaic, mix-up or large scaling: there is no time to get used
-#: to pictures that do not look like those of the task. What was measured: docs/finetune.md.
+#: warm-up that starts at nothing. In few epochs there is no time to get used to pictures that do
+#: not look like those of the task: no mosaic, no large scaling. Measured: docs/accuracy.md.
 _GENTLE: Mapping[str, Any] = {
     "batch": 8,
     "momentum": 0.9,
@@ -71,7 +74,18 @@ PRESETS: Mapping[str, Preset] = {
     "recover_fully": Preset(
         "Recover fully",
         "More and larger steps, for a network that pruning has broken.",
-        {**_GENTLE, "optimizer": "AdamW", "lr0": 0.0003, "lrf": 0.05, "epochs": 20},
+        {
+            **_GENTLE,
+            "optimizer": "AdamW",
+            "lr0": 0.0003,
+            "lrf": 0.05,
+            "epochs": 40,
+            # Mosaics and a teacher that outweighs the labels make more of few images.
+            "mosaic": 1.0,
+            "close_mosaic": 8,
+            "scale": 0.5,
+        },
+        weight=16.0,
         hold_statistics=True,
     ),
     "as_trained": Preset(

@@ -123,7 +123,8 @@ def set_up(
     if teacher is not None:
         check_teacher(student, teacher)
     options = _options(settings, student, name, folder)
-    weight = settings.options.get("dis")
+    usual = preset.weight if preset is not None and way == preset.distill else None
+    weight = settings.options.get("dis", usual)
     run = Run(
         student=student,
         teacher=teacher,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -119,6 +121,42 @@ def test_a_replaced_model_is_refused(settings: Settings, tmp_path: Path) -> None
     with pytest.raises(UserError, match="replaced"):
         run_job(folder)
     assert read_job(folder).state == "ready"
+
+
+CLAIMANT = """
+import sys, time
+from pathlib import Path
+from core.errors import UserError
+from core.runs import run
+real = run.write_job
+run.write_job = lambda *rest: (time.sleep(0.2), real(*rest))  # leave others time to look
+folder = Path(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    run._claim(folder)
+except UserError as error:
+    print(error.message, flush=True)
+else:
+    print("mine", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_of_many_that_start_a_job_at_once_one_runs_it(settings: Settings, tmp_path: Path) -> None:
+    folder = make(settings, tmp_path / "job")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", CLAIMANT, str(folder)]
+    started = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    for word in ("ready", None):
+        said = [process.stdout.readline().strip() for process in started]
+        assert word is None or said == [word] * 3
+        for process in started:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+    for process in started:
+        process.communicate()
+    assert sorted(said) == ["The job job runs already."] * 2 + ["mine"]
 
 
 def test_folders_of_others(settings: Settings, tmp_path: Path) -> None:
