@@ -32,6 +32,8 @@ from core.tune.finetune.run import finetune
 from core.tune.finetune.settings import Settings
 
 OURS, THEIRS = "Secateur", "Torch-Pruning"
+ALL_TRAIN = 96
+"""Images that ranking, repair and tuning see."""
 THEIR_WAY = "Taylor, multivariable, no normaliser, sum, global"
 """The settings that kept most for Torch-Pruning: see the first table of docs/accuracy.md."""
 
@@ -72,9 +74,9 @@ class Bench:
             Path(options.data), images=ALL_TRAIN, image_size=options.size, device="cpu"
         )
         facts = self.loaded.facts
-        self.folder = Path(options.folder)
         images = Stream(self.data, facts.task, facts.classes)
         settings = {"model": facts.sha256, "train": images.fingerprint(), "size": options.size}
+        self.folder = Path(options.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.results = Results(self.folder / "rows.jsonl", settings)
         self._peer: Any = None
@@ -132,9 +134,6 @@ class Bench:
 
         what = {"row": who, "less": less, "preset": preset, "seed": self.options.seed}
         return self.results.get(what, measure)
-
-
-ALL_TRAIN = 96
 
 
 def show(event: dict[str, Any]) -> None:
