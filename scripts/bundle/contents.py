@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from importlib import metadata as versions
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -175,14 +176,25 @@ def _normal(name: str) -> str:
 
 def hidden_imports() -> list[str]:
     """Return modules that are imported by name, which no analysis of imports finds."""
-    from PyInstaller.utils.hooks import collect_submodules
+    found = {name for package in _DYNAMIC_PACKAGES for name in modules_of(package)}
+    kept = {name for name in found if not name.startswith(_NOT_COLLECTED)}
+    return sorted(kept | set(_SINGLE_MODULES))
 
-    found = set(_SINGLE_MODULES)
-    for package in _DYNAMIC_PACKAGES:
-        found.update(collect_submodules(package, on_error="raise"))
-    return sorted(
-        name for name in found if name in _SINGLE_MODULES or not name.startswith(_NOT_COLLECTED)
-    )
+
+def modules_of(package: str) -> list[str]:
+    """Return a package and all modules in it, by their files: importing them takes a minute."""
+    top, *rest = package.split(".")
+    spec = util.find_spec(top)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(package)
+    root = Path(spec.submodule_search_locations[0])
+    folder = root.joinpath(*rest)
+    found = []
+    for path in folder.rglob("*.py"):
+        parts = [top, *path.relative_to(root).with_suffix("").parts]
+        if all(part.isidentifier() for part in parts):
+            found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return sorted(found)
 
 
 def data_files() -> list[tuple[str, str]]:
@@ -231,9 +243,13 @@ def headless_opencv(folder: Path) -> list[str]:
     return [str(folder)]
 
 
-def cuda_libraries() -> list[tuple[str, str]]:
-    """Return every library of NVIDIA's wheels: some are opened by name, out of any analysis."""
-    found = sorted((packages() / "nvidia").glob("*/lib/*.so*"))
+def libraries() -> list[tuple[str, str]]:
+    """Return libraries that are opened by name, out of any analysis.
+
+    Those are torchvision's, which are no modules of Python, and NVIDIA's.
+    """
+    patterns = ("torchvision/*.so", "torchvision/*.pyd", "torchvision/*.dll", "nvidia/*/lib/*.so*")
+    found = sorted(path for pattern in patterns for path in packages().glob(pattern))
     return [(str(path), str(path.parent.relative_to(packages()))) for path in found]
 
 

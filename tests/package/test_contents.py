@@ -127,6 +127,16 @@ def test_data_files_are_there() -> None:
     } <= places
 
 
+def test_libraries_that_torchvision_opens_by_name_are_there() -> None:
+    import torchvision
+
+    folder = Path(torchvision.__file__).parent
+    wanted = {path.name for kind in ("so", "pyd", "dll") for path in folder.glob(f"*.{kind}")}
+    assert wanted
+    found = {Path(source).name for source, place in contents.libraries() if place == "torchvision"}
+    assert wanted <= found
+
+
 def test_files_are_left_out_by_their_place() -> None:
     def entry(place: str) -> tuple[str, str, str]:
         return place, f"/somewhere/{place}", "BINARY"
