@@ -26,7 +26,19 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from core.errors import CancelledError, UserError
 from core.files import sha256_of
-from core.jobs import Args, Job, Models, accuracy, choosing, data, data_of, demo, export, latency
+from core.jobs import (
+    Args,
+    Job,
+    Models,
+    accuracy,
+    choosing,
+    data,
+    data_of,
+    demo,
+    export,
+    latency,
+    report,
+)
 from core.logs import append_fault
 from core.progress import Progress
 
@@ -176,6 +188,7 @@ JOBS: Mapping[str, Job] = {
     **demo.JOBS,
     **export.JOBS,
     **latency.JOBS,
+    **report.JOBS,
     "prune": prune_model,
     "verify": verify_model,
     **accuracy.JOBS,

@@ -163,6 +163,17 @@ def read_project(path: str | Path) -> Project:
         )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise _damaged(path, "it is not valid JSON") from error
+    return parse_project(data, path)
+
+
+def parse_project(data: Any, path: Path = Path("project")) -> Project:
+    """Read a project from plain data; ``path`` is named when it is damaged.
+
+    Raises
+    ------
+    UserError
+        When it is damaged, or newer than this program.
+    """
     if not isinstance(data, dict):
         raise _damaged(path, "it is not a JSON object")
     try:
@@ -189,12 +200,14 @@ def write_project(path: str | Path, project: Project) -> None:
     UserError
         When the folder cannot be written.
     """
-    text = json.dumps(project.model_dump(mode="json", exclude={"plan"}) | _plan(project), indent=1)
+    text = json.dumps(project_json(project), indent=1)
     write_atomically(Path(path), lambda stream: _pour(stream, text + "\n"))
 
 
-def _plan(project: Project) -> dict[str, Any]:
-    return {"plan": project.plan.to_json()}
+def project_json(project: Project) -> dict[str, Any]:
+    """Return a project as plain data, as its file holds it."""
+    plan = {"plan": project.plan.to_json()}
+    return project.model_dump(mode="json", exclude={"plan"}) | plan
 
 
 def _pour(stream: Any, text: str) -> None:

@@ -24,7 +24,8 @@ def export_model(models: Models, args: Args, progress: Progress) -> dict[str, An
         device=str(args.get("device") or ""),
         data=data_of(args),
     )
-    return export(loaded, str(args["output"]), settings, Span(progress, 0.05, 1.0)).to_json()
+    done = export(loaded, str(args["output"]), settings, Span(progress, 0.05, 1.0))
+    return {**done.to_json(), "sha256": loaded.facts.sha256}
 
 
 def list_formats(_models: Models, _args: Args, _progress: Progress) -> dict[str, Any]:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.errors import UserError
 from core.jobs import Args, Job, Models
 from core.progress import Progress, Span
 
 
 def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Time a model, and others against it, in turns."""
-    from core.pipeline import load
+    """Time a model, and others against it, in turns.
+
+    ``predicted_ms`` is what a latency table of the first model made here says, for it and for
+    those pruned from it; null without one of the same runtime and settings.
+    """
+    from core.pipeline import analyse, load
     from core.ship.latency.measure import REPEATS, measure
+    from core.ship.latency.predicted import predicted_ms, removal_of
 
     progress(0.0, "Opening the model")
     first = models.get(str(args["path"]), args.get("sha256"))
-    networks = {str(args["path"]): first.model}
+    files = {str(args["path"]): first}
     for path in map(str, args.get("others") or ()):
         progress(0.05, f"Opening {Path(path).name}")
-        networks[path] = load(path).model
+        files[path] = load(path)
     measured = measure(
-        networks,
+        {path: loaded.model for path, loaded in files.items()},
         runtimes=tuple(args.get("runtimes") or ("torch", "onnx")),
         batches=tuple(map(int, args.get("batches") or (1,))),
         image_size=int(args.get("image_size") or first.facts.image_size),
@@ -31,7 +38,28 @@ def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str,
         device=str(args.get("device") or ""),
         progress=Span(progress, 0.1, 1.0),
     )
-    return measured.to_json()
+    result = measured.to_json()
+    table, device = analyse(first).table, str(result["machine"]["device"])
+    for timing in result["timings"]:
+        timing["predicted_ms"] = None
+        with contextlib.suppress(UserError):  # not pruned from the first
+            removed = removal_of(table, first.facts, files[timing["model"]].facts)
+            known = predicted_ms(table, first.facts.sha256, removed, timing, device)
+            timing["predicted_ms"] = known
+    return {**result, "models": {path: loaded.facts.sha256 for path, loaded in files.items()}}
+
+
+def list_runtimes(_models: Models, _args: Args, _progress: Progress) -> dict[str, Any]:
+    """List the runtimes, with what is missing for each here."""
+    from core.machine import default_threads, processor
+    from core.ship.latency.runtimes import RUNTIMES, cuda_available
+
+    return {
+        "runtimes": [runtime.to_json() for runtime in RUNTIMES.values()],
+        "threads": default_threads(),
+        "processor": processor(),
+        "gpu": cuda_available(),
+    }
 
 
 def make_table(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
@@ -61,4 +89,8 @@ def make_table(models: Models, args: Args, progress: Progress) -> dict[str, Any]
     return {**table_json(latency, table), "table": str(file)}
 
 
-JOBS: Mapping[str, Job] = {"latency": measure_latency, "latency_table": make_table}
+JOBS: Mapping[str, Job] = {
+    "latency": measure_latency,
+    "latency_table": make_table,
+    "runtimes": list_runtimes,
+}

@@ -117,6 +117,19 @@ class Moves:
             for tensor in (*step.inputs, *step.outputs):
                 np.add.at(moved, table.tensors[tensor], places[tensor])  # no atom is -1, the last
         self.per_atom, self.always = moved[:-1], float(moved[-1])
+        self._places, self._table = places, table
+
+    def by_block(self, removed: Mask) -> Floats:
+        """Return the elements each block moves without some atoms, shape (blocks,)."""
+        table, kept = self._table, kept_of(removed)
+        moved = np.zeros(len(table.blocks))
+        for step in table.steps:
+            if step.op in ("layer", "parameter", "follow"):
+                continue
+            for tensor in (*step.inputs, *step.outputs):
+                count = int(kept[table.tensors[tensor]].sum())
+                moved[step.block] += self._places[tensor] * count
+        return moved
 
     def count(self, removed: Mask) -> float:
         """Return the elements moved without some atoms, mask of shape (atoms,)."""
@@ -211,6 +224,19 @@ class Clock:
         latency = self.latency
         return own + latency.constant + latency.per_move * moved + latency.per_odd * odd
 
+    def block_ms(self, removed: Mask) -> Floats:
+        """Milliseconds of every block without the removed atoms, shape (blocks,).
+
+        They sum up to those of the network but for the calibration's constant, which no block
+        causes.
+        """
+        latency = self.latency
+        own, odd = self._layers(removed)
+        spent = own + latency.per_odd * np.where(odd, own, 0.0)
+        blocks = np.array([self.table.layers[n].block for n in self.timed], np.int64)
+        result = np.bincount(blocks, spent, len(self.table.blocks))
+        return result + latency.per_move * self.moves.by_block(removed)
+
     def parts(self, removed: Mask) -> tuple[float, float, float]:
         """Return what the calibration weighs, after removing atoms.
 
@@ -223,13 +249,17 @@ class Clock:
         odd : float
             Milliseconds of the layers of odd input width.
         """
+        own, odd = self._layers(removed)
+        return float(own.sum()), self.moves.count(removed), float(own[odd].sum())
+
+    def _layers(self, removed: Mask) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return milliseconds of the timed layers, and which have an odd input width."""
         atoms, starts = self.table.gather
         kept = kept_of(removed).view(np.uint8)
         inputs, outputs = np.split(np.add.reduceat(kept.take(atoms), starts, dtype=np.int32), 2)
         inputs, outputs = inputs[self.timed], outputs[self.timed]
         own = self.layer_ms(self.timed, inputs, outputs)
-        odd = self._mixing & (inputs % PACKED != 0)
-        return float(own.sum()), self.moves.count(removed), float(own[odd].sum())
+        return own, self._mixing & (inputs % PACKED != 0)
 
 
 class _Axis:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.errors import UserError
 from core.progress import Progress, Span, silent
 from core.report import images
 from core.report.instead import alternatives
-from core.report.known import Known, OpenProject, open_project, read_known
+from core.report.known import Known, Network, OpenProject, open_project, read_known
 from core.report.measuring import Measuring, measure
 from core.report.network import describe_network, plan_words
 from core.report.store import (
@@ -44,15 +46,15 @@ class ReportSettings:
         What to measure now; nothing by default. It is kept for later reports.
     samples : int
         Images shown.
-    store : Path or None
-        Where measurements are kept; beside the project by default.
+    stores : tuple of Path or None
+        Where measurements are kept, those made now in the first; beside the project by default.
     jobs : tuple of Path or None
         Folders of long jobs; the one beside the project and the usual one by default.
     """
 
     measuring: Measuring = field(default_factory=Measuring)
     samples: int = SAMPLES
-    store: Path | None = None
+    stores: tuple[Path, ...] | None = None
     jobs: tuple[Path, ...] | None = None
 
 
@@ -91,10 +93,10 @@ def gather(
     """Gather a report, and what it was made of; as `build_report`."""
     progress(0.02, "Reading the project")
     known = read_known(opened, settings.jobs)
-    store = settings.store or store_of(opened.place)
-    fresh = _measure(known, settings, store, Span(progress, 0.05, 0.9))
+    stores = settings.stores or (store_of(opened.place),)
+    fresh = _measure(known, settings, stores[0], Span(progress, 0.05, 0.9))
     progress(0.9, "Putting the report together")
-    return _assemble(known, settings, store, fresh), known
+    return _assemble(known, settings, stores, fresh), known
 
 
 def _measure(
@@ -125,12 +127,15 @@ def _only_samples(result: dict[str, Any], count: int) -> dict[str, Any]:
 
 
 def _assemble(
-    known: Known, settings: ReportSettings, store: Path, fresh: Mapping[str, dict[str, Any]]
+    known: Known,
+    settings: ReportSettings,
+    stores: Sequence[Path],
+    fresh: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:
     shown = [network.sha256 for network in known.shown[1:]]
     found: dict[str, dict[str, Any] | None] = {}
     for name in (ACCURACY, LATENCY, ALTERNATIVES):
-        record = newest(store, name, known.sha256, shown)
+        record = newest(stores, name, known.sha256, shown)
         stored = None if record is None else {**record["result"], "date": record["date"]}
         found[name] = fresh.get(name) or stored
     network = describe_network(known)
@@ -159,7 +164,7 @@ def _assemble(
         "steps": steps(known),
         "latency": _latency(known, found[LATENCY]),
         "sensitivity": sensitivity(known),
-        "exports": _exports(known, store),
+        "exports": _exports(known, stores),
         "alternatives": alternatives(known, found[ALTERNATIVES], accuracy),
         "versions": _versions(),
         "replay": _replay(known),
@@ -287,46 +292,41 @@ def _samples(known: Known, stored: Mapping[str, Any] | None, count: int) -> list
 
 
 def _latency(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return timings with the networks' names, and what a table of layers predicts."""
+    """Return timings with the networks' names, and what a table of layers predicts for each."""
     if stored is None:
         return None
     names = {network.sha256: network for network in known.shown if network.sha256}
-    timings = [
-        {**timing, "model": names[timing["model"]].path.name, "role": names[timing["model"]].role}
-        for timing in stored.get("timings") or ()
-        if timing.get("model") in names
-    ]
-    if not timings:
+    device = str((stored.get("machine") or {}).get("device"))
+    timings = []
+    for timing in stored.get("timings") or ():
+        network = names.get(timing.get("model"))
+        if network is not None:
+            told = {"model": network.path.name, "role": network.role}
+            predicted = _predicted(known, network, timing, device)
+            timings.append({**timing, **told, "predicted_ms": predicted})
+    return {**stored, "timings": timings} if timings else None
+
+
+def _predicted(
+    known: Known, network: Network, timing: Mapping[str, Any], device: str
+) -> float | None:
+    from core.ship.latency.predicted import predicted_ms
+
+    if known.table is None or known.sha256 is None:
         return None
-    return {**stored, "timings": timings, "predicted": _predicted(known)}
-
-
-def _predicted(known: Known) -> dict[str, Any] | None:
-    """Return the prediction of a latency table of this machine, where there is one."""
-    import numpy as np
-
-    from core.plan.latency import Clock
-    from core.ship.latency.usual import known_latency
-
-    if known.facts is None or known.table is None:
+    removed = known.removed
+    if network.role == "original":
+        removed = np.zeros(known.table.atom_count, bool)
+    if removed is None:
         return None
-    latency = known_latency(known.facts, known.table)
-    if latency is None or known.removed is None:
-        return None
-    clock = Clock(latency, known.table)
-    keys = ("runtime", "threads", "batch", "image_size", "precision", "device")
-    return {
-        "before": clock.ms(np.zeros(known.table.atom_count, bool)),
-        "after": clock.ms(known.removed),
-        **{key: latency.about.get(key) for key in keys},
-    }
+    return predicted_ms(known.table, known.sha256, removed, timing, device)
 
 
-def _exports(known: Known, store: Path) -> list[dict[str, Any]]:
+def _exports(known: Known, stores: Sequence[Path]) -> list[dict[str, Any]]:
     """Return what the networks shown were exported to, the newest of each kind."""
     names = {network.sha256: network.path.name for network in known.networks if network.sha256}
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in records(store, EXPORT, known.sha256):
+    for record in records(stores, EXPORT, known.sha256):
         name = names.get(record["models"][-1])
         if name is not None:
             result = record["result"]

@@ -49,35 +49,45 @@ def keep(file: str | Path, name: str, models: Sequence[str], result: Mapping[str
         journal.append(record)
 
 
-def records(file: str | Path, name: str, original: str | None) -> list[dict[str, Any]]:
+def records(
+    files: str | Path | Iterable[str | Path], name: str, original: str | None
+) -> list[dict[str, Any]]:
     """Return the measurements of one kind whose first network is this one, oldest first.
 
-    A file that is missing or damaged holds none.
+    Files that are missing or damaged hold none.
     """
-    path = Path(file)
-    if original is None or not path.is_file():
+    if original is None:
         return []
-    try:
-        found = read_journal(path, KIND)
-    except UserError:
-        return []
-    return [
+    places = [files] if isinstance(files, str | Path) else files
+    found = [record for place in places for record in _read(Path(place))]
+    fitting = [
         record
         for record in found
         if record.get("measured") == name
         and isinstance(record.get("result"), dict)
         and (record.get("models") or [None])[0] == original
     ]
+    return sorted(fitting, key=lambda record: str(record.get("date")))
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        return read_journal(path, KIND) if path.is_file() else []
+    except UserError:
+        return []
 
 
 def newest(
-    file: str | Path, name: str, original: str | None, wanted: Iterable[str | None] = ()
+    files: str | Path | Iterable[str | Path],
+    name: str,
+    original: str | None,
+    wanted: Iterable[str | None] = (),
 ) -> dict[str, Any] | None:
     """Return the measurement that covers most of the files wanted; of equals, the newest.
 
     Parameters
     ----------
-    file : path
+    files : path or paths
     name : str
     original : str or None
         SHA-256 of the unpruned network.
@@ -87,7 +97,7 @@ def newest(
     hoped = {sha256 for sha256 in wanted if sha256 is not None}
     best: dict[str, Any] | None = None
     covered = -1
-    for record in records(file, name, original):
+    for record in records(files, name, original):
         here = len(hoped & set(record["models"]))
         if here >= covered:
             best, covered = record, here

@@ -85,6 +85,15 @@ class Runtime:
             return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
         return None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, with what is missing here, or null."""
+        problem = self.missing()
+        return {
+            "name": self.name,
+            "title": self.title,
+            "missing": None if problem is None else str(problem),
+        }
+
     def version(self) -> str:
         """Version of the library that runs the network."""
         module = importlib.import_module(self.needs[-1])

@@ -13,10 +13,12 @@ from core.cli import main
 from core.errors import UserError
 from core.files import sha256_of
 from core.graph.cache import cache_path
-from core.project import read_project, write_project
+from core.jobs.report import JOBS
+from core.project import project_json, read_project, write_project
 from core.report import ReportSettings, build_report, open_project, write_report
 from core.report.graph import draw
 from core.report.measuring import Measuring
+from core.report.store import keep
 from core.tune.journal import Journal
 
 from .conftest import add_tuning
@@ -203,6 +205,32 @@ def test_bad_input_is_one_clear_sentence(own, capsys, monkeypatch, arguments, wo
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and "Traceback" not in said
     assert sorted(path.name for path in own.parent.iterdir()) == before
+
+
+def test_the_job_reports_on_a_project_that_was_not_saved(own, tmp_path):
+    class Models:
+        pass
+
+    project = read_project(own)
+    elsewhere = tmp_path / "elsewhere.measured.jsonl"
+    sha256 = project.model.sha256
+    figures = {"sha256": sha256, "figures": {"map50_95": 0.125}, "classes": {}, "images": 3}
+    keep(elsewhere, "accuracy", [sha256], {"models": [figures], "images": []})
+    own.unlink()
+    args = {
+        "project": project_json(project),
+        "place": str(own),
+        "output": str(tmp_path / "r.html"),
+        "stores": [str(own.with_suffix(".measured.jsonl")), str(elsewhere)],
+        "jobs": [],
+    }
+    told = []
+    result = JOBS["report"](Models(), args, lambda share, text: told.append(share))
+    assert result == {"output": str(tmp_path / "r.html"), "notes": []}
+    assert "0.1250" in section((tmp_path / "r.html").read_text(), "accuracy")
+    assert told == sorted(told) and told[-1] == 1.0
+    with pytest.raises(UserError, match="damaged"):
+        JOBS["report"](Models(), {**args, "project": {"version": 2, "plan": 3}}, lambda *_: None)
 
 
 # ---- files that moved ---------------------------------------------------------------------------

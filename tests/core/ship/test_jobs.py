@@ -71,6 +71,36 @@ def test_the_latency_job_times_models_in_turns(path):
     assert [t["model"] for t in result["timings"]] == [str(path)]
 
 
+def test_measured_times_stand_beside_those_that_the_table_predicts(path, tmp_path):
+    settings = {"image_size": 64, "threads": 1, "device": "cpu"}
+    pruned, tuned = tmp_path / "small.pt", tmp_path / "tuned.pt"
+    loaded = core.load(path)
+    core.prune(loaded, Plan(selection=({"block": 8, "ratio": 0.5},)), pruned)
+    small = core.load(pruned)
+    save(small.model, tuned, train_args={}, history=[*small.facts.history, {"kind": "finetune"}])
+    stranger = tmp_path / "other.pt"
+    save(network("yolov8n"), stranger, train_args={"imgsz": 320})
+    args = {"path": str(path), "runtimes": ["torch"], "repeats": 1, **settings}
+    args["others"] = list(map(str, (pruned, tuned, stranger)))
+    without = JOBS["latency"](Models(), args, silent)
+    assert [timing["predicted_ms"] for timing in without["timings"]] == [None] * 4
+    assert without["models"][str(pruned)] == small.facts.sha256
+    JOBS["latency_table"](Models(), {"path": str(path), "runtime": "torch", **settings}, silent)
+    result = JOBS["latency"](Models(), args, silent)
+    json.dumps(result, allow_nan=False)
+    whole, less, same, unknown = (timing["predicted_ms"] for timing in result["timings"])
+    assert less < whole and same == less and unknown is None
+
+
+def test_the_runtimes_are_listed_with_what_is_missing():
+    result = JOBS["runtimes"](Models(), {}, silent)
+    json.dumps(result)
+    by_name = {runtime["name"]: runtime for runtime in result["runtimes"]}
+    assert by_name["torch"]["missing"] is None
+    assert by_name["tensorrt"]["missing"] is None or "TensorRT" in by_name["tensorrt"]["missing"]
+    assert result["threads"] >= 1
+
+
 def test_a_target_in_milliseconds_makes_its_table(path):
     loaded = core.load(path)
     plan = Plan(selection=({"block": 4, "ratio": 0.5},))

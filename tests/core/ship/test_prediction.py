@@ -101,6 +101,22 @@ def test_calibration_finds_the_overhead_that_was_put_in():
     assert Clock(found, table).ms(other) == pytest.approx(Clock(planted, table).ms(other), rel=0.03)
 
 
+@pytest.mark.parametrize("family", ("yolov8n", "yolo11n", "yolov8n-cls"))
+def test_what_blocks_take_adds_up_to_the_network(family):
+    table = table_of(family)
+    latency = replace(
+        latency_of(family), scale=1.3, constant=0.7, per_move=1e-7, per_odd=0.2, step=1
+    )
+    clock = Clock(latency, table)
+    for ratio in (0.0, 0.3):
+        removed = uniform(family, ratio)
+        blocks = clock.block_ms(removed)
+        assert blocks.shape == (len(table.blocks),) and (blocks >= 0).all()
+        assert blocks.sum() + latency.constant == pytest.approx(clock.ms(removed))
+    joins = [block.index for block in table.blocks if block.type == "Concat"]
+    assert all(clock.block_ms(removed)[index] > 0 for index in joins)  # joins move, and take time
+
+
 def test_a_table_of_another_network_is_refused():
     with pytest.raises(ValueError, match="another network"):
         Clock(latency_of("yolov8n"), table_of("yolo11n"))
