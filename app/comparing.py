@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from app import text
+from app import ledger, text
 from app.context import Context
 from app.item_models import Column
 from app.measured import data_arguments
 from app.readiness import has_data, is_free
+
+if TYPE_CHECKING:
+    from app.session import Session
+    from core.project import DataSetting
 
 FIGURES = {
     "map50_95": "mAP50-95",
@@ -66,6 +70,8 @@ class Comparing(QObject):
         def done(result: dict[str, Any]) -> None:
             if data == measured.data:
                 measured.set_comparison(result)
+            if data is not None:
+                keep_for_report(session, result, data)
 
         self._jobs.submit(
             "compare",
@@ -74,6 +80,23 @@ class Comparing(QObject):
             done=done,
             failed=self.failed.emit,
         )
+
+
+def keep_for_report(session: Session, result: Mapping[str, Any], data: DataSetting) -> None:
+    """Keep what a report shows of a comparison that the open model leads."""
+    models = result["models"]
+    hashes = [str(model["sha256"]) for model in models]
+    if not session.same_model(hashes[0]):
+        return
+    keys = ("sha256", "figures", "classes", "milliseconds", "images")
+    kept = {
+        "models": [{key: model[key] for key in keys} for model in models],
+        "images": result["images"],
+        "split": result["split"],
+        "data": Path(data.path).name,
+        "image_size": data.image_size,
+    }
+    ledger.keep(session, "accuracy", hashes, kept)
 
 
 def main_figure(result: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Signal
@@ -51,7 +52,8 @@ class GraphHost(QObject):
         session.modelChanged.connect(self._load)
         for signal in (session.predictionChanged, session.viewChanged):
             signal.connect(self._show)
-        session.measured.scanChanged.connect(self._show)
+        for signal in (session.measured.scanChanged, session.measured.clockChanged):
+            signal.connect(self._show)
         session.selectionChanged.connect(self._select)
         view.selectionRequested.connect(lambda blocks, mode: session.select(blocks, mode))
         view.ratioStepped.connect(self._step)
@@ -105,8 +107,8 @@ def graph_state(session: Session) -> GraphState:
         ratios={b: ratio for b, ratio in ratios.items() if b is not None},
         overlay=session.overlay,
         overlay_values=overlay_values(session),
-        overlay_texts=loss_texts(session),
-        overlay_title=loss_title(session),
+        overlay_texts=overlay_texts(session),
+        overlay_title=overlay_title(session),
         notes=loss_notes(session),
         layer_widths=prediction.layer_widths,
         highlighted=session.highlighted,
@@ -128,6 +130,7 @@ def overlay_values(session: Session) -> dict[int, float]:
             e.block: e.ratio for e in session.plan.selection if e.block is not None and e.ratio
         },
         "kept": lambda: prediction.share_kept,
+        "latency": lambda: _share_of_most(block_ms(session)),
         "sensitivity": lambda: {
             b: loss / HEAT_FULL for b, loss in session.measured.losses().items()
         },
@@ -135,8 +138,18 @@ def overlay_values(session: Session) -> dict[int, float]:
     return dict(values()) if values else {}
 
 
-def loss_texts(session: Session) -> dict[int, str]:
-    """Return what each block loses, for the overlay that is about it."""
+def block_ms(session: Session) -> dict[int, float]:
+    """Return how long each block takes under the plan, where the layers were timed here."""
+    clock, prediction = session.measured.clock, session.prediction
+    if clock is None or prediction is None:
+        return {}
+    return dict(enumerate(clock.block_ms(prediction.resolution.removed).tolist()))
+
+
+def overlay_texts(session: Session) -> dict[int, str]:
+    """Return the overlay's figure of each block, for those that are about measured ones."""
+    if session.overlay == "latency":
+        return {block: f"{ms:.2f} ms" for block, ms in block_ms(session).items()}
     if session.overlay != "sensitivity" or session.table is None:
         return {}
     texts = {block.index: "" for block in session.table.blocks}
@@ -144,8 +157,11 @@ def loss_texts(session: Session) -> dict[int, str]:
     return texts | {b: f"−{100 * loss:.1f} %" for b, loss in losses}
 
 
-def loss_title(session: Session) -> str:
-    """Say at which ratio the overlay shows the loss."""
+def overlay_title(session: Session) -> str:
+    """Say what the overlay's figures are, where that depends on what was measured."""
+    if session.overlay == "latency":
+        total = sum(block_ms(session).values())
+        return f"Milliseconds, {total:.1f} in all" if total else "Milliseconds: not timed"
     ratio = session.measured.shown_ratio
     if session.overlay != "sensitivity" or ratio is None:
         return ""
@@ -161,6 +177,6 @@ def loss_notes(session: Session) -> dict[int, str]:
     }
 
 
-def _share_of_most(costs: dict[int, int]) -> dict[int, float]:
+def _share_of_most(costs: Mapping[int, float]) -> dict[int, float]:
     most = max(costs.values(), default=1) or 1
     return {block: cost / most for block, cost in costs.items()}

@@ -54,6 +54,7 @@ class Handlers(QObject):
         self.overlay: Callable[[str], None] = self._session.set_overlay
         self.reset_layout: Callable[[], None] = window.layout_of_docks.reset
         self.find: Callable[[], None] = window.pane.search.open_search
+        self.report: Callable[[], None] = window.reporting.ask
         self.quit = window.close
         self.open_demo: Callable[[], None] = window.demo.open
         self.tour: Callable[[], None] = window.tour.start

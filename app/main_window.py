@@ -22,6 +22,7 @@ from app.dialogs.result import ResultDialog
 from app.docks import Docks
 from app.documents import Documents
 from app.error_reporting import ErrorReporter
+from app.exporting import Exporting
 from app.graph_host import GraphHost
 from app.graph_pane import GraphPane
 from app.handlers import Handlers
@@ -30,6 +31,7 @@ from app.jobs.runs import Runs
 from app.pictures.loader import Pictures
 from app.pruning import Pruning
 from app.recovery import Recovery
+from app.reporting import Reporting
 from app.scanning import Scanning
 from app.session import Session
 from app.settings import Settings
@@ -71,6 +73,8 @@ class MainWindow(QMainWindow):
         self.tuning = Tuning(self.context, self)
         self.comparing = Comparing(self.context, self)
         self.demo = Demo(self.context, self.documents, self)
+        self.exporting = Exporting(self.context, self)
+        self.reporting = Reporting(self.context, self)
         self.recovery = Recovery(self.context, self.documents, self)
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
@@ -111,6 +115,7 @@ class MainWindow(QMainWindow):
         plan.rulesRequested.connect(lambda: self.layout_of_docks.go_to("choose"))
         self._connect_choosing()
         self._connect_tuning()
+        self._connect_shipping()
         self.pane.empty.openRequested.connect(self.documents.open_dialog)
         self.pane.empty.demoRequested.connect(self.demo.open)
         self.pane.empty.pathChosen.connect(self.documents.open_path)
@@ -141,7 +146,7 @@ class MainWindow(QMainWindow):
             (inspector.rankRequested, choosing.rank),
             (wanted.suggestRequested, choosing.suggest),
             (wanted.alternativePicked, choosing.take_alternative),
-            (wanted.timeRequested, self.timing.measure),
+            (wanted.timeRequested, lambda: self.timing.measure()),
             (self.timing.failed, self.reporter.failed),
             (self.documents.dataFound, self.data_checking.drop),
             (choosing.dataChosen, self.data_checking.look),
@@ -181,6 +186,21 @@ class MainWindow(QMainWindow):
             (compare.compareRequested, self.comparing.compare),
             (self.comparing.dataWanted, self.choosing.choose_data),
             (self.comparing.failed, self.reporter.failed),
+        ):
+            signal.connect(act)
+
+    def _connect_shipping(self) -> None:
+        latency, export = self._panels("latency", "export")
+        for signal, act in (
+            (latency.runtimesWanted, self.timing.look_for_runtimes),
+            (latency.timeRequested, self.timing.time_networks),
+            (latency.layersRequested, self.timing.measure),
+            (latency.suggestRequested, self.choosing.suggest),
+            (export.wanted, self.exporting.look_up),
+            (export.exportRequested, self.exporting.export),
+            (self.exporting.dataWanted, self.choosing.choose_data),
+            (self.exporting.failed, self.reporter.failed),
+            (self.reporting.failed, self.reporter.failed),
         ):
             signal.connect(act)
 

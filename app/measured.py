@@ -108,6 +108,9 @@ class Clock(Protocol):
     def ms(self, removed: NDArray[np.bool_]) -> float:
         """Return milliseconds without these atoms."""
 
+    def block_ms(self, removed: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the same for every block."""
+
 
 class Measured(QObject):
     """Data set, goal and measurements.

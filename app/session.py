@@ -19,6 +19,7 @@ from PySide6.QtGui import QUndoStack
 from app.commands import Edit, PlanCommand
 from app.criteria import by_images
 from app.measured import Measured
+from app.shipped import Shipped
 from app.state import Coupling, Message, OpenModel
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float64]
 Ranking = tuple[Any, ...]
 """Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
-OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity")
+OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency")
 
 
 class Session(QObject):
     """State of the window.
 
-    ``measured`` holds what images say: data set, goal, measurements.
+    ``measured`` holds what images say (data set, goal, measurements), ``shipped`` what was exported
+    and timed.
 
     Signals
     -------
@@ -83,6 +85,8 @@ class Session(QObject):
         self.results: tuple[Result, ...] = ()
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
+        self.shipped = Shipped(self)
+        self.modelChanged.connect(self.shipped.clear)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.cleanChanged.connect(self.titleChanged)
         self._plan: Plan | None = None

@@ -55,6 +55,7 @@ class PruneDialog(QDialog):
         self.path.setAccessibleName("File of the pruned model")
         self.path.setProperty("field", "true")
         browse = QPushButton("Browse …")
+        browse.setAutoDefault(False)  # Enter in the field prunes
         browse.clicked.connect(self._browse)
         self.way: QComboBox = combo(WAYS, "How the pruned network is repaired")
         self.way.setCurrentIndex(self.way.findData("auto"))

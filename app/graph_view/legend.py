@@ -25,6 +25,7 @@ OVERLAY_WORDS = {
     "ratio": ("Ratio", "0 %", "100 %"),
     "kept": ("Channels kept", "none", "all"),
     "sensitivity": ("Accuracy lost", "0 %", "50 % +"),
+    "latency": ("Milliseconds", "0", "most"),
 }
 STAGES = (("backbone", "backbone"), ("neck", "neck"), ("head", "head"))
 LINE = 19.0

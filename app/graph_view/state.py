@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 ROLES = ("", "selected", "cascade", "coupled", "blocked")
 """What a plan means for a block: nothing, asked for, follows, shares its channels, refused."""
 
-OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity")
+OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency")
 """What the fill of the blocks may tell."""
 
 

@@ -57,5 +57,7 @@ PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("data", "Data", "app.panels.data:DataPanel", "bottom", True),
     PanelSpec("tuning", "Fine-tune", "app.panels.tuning:TuningPanel", "bottom", True),
     PanelSpec("compare", "Compare", "app.panels.compare:ComparePanel", "bottom", True),
+    PanelSpec("latency", "Latency", "app.panels.latency:LatencyPanel", "bottom", True),
+    PanelSpec("export", "Export", "app.panels.export:ExportPanel", "bottom", True),
     PanelSpec("jobs", "Jobs", "app.panels.jobs:JobsPanel", "bottom", True),
 )

@@ -28,8 +28,11 @@ def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str,
     for path in map(str, args.get("others") or ()):
         progress(0.05, f"Opening {Path(path).name}")
         files[path] = load(path)
+    names = {path: Path(path).name for path in files}
+    if len(set(names.values())) < len(names):
+        names = {path: path for path in files}
     measured = measure(
-        {path: loaded.model for path, loaded in files.items()},
+        {names[path]: loaded.model for path, loaded in files.items()},
         runtimes=tuple(args.get("runtimes") or ("torch", "onnx")),
         batches=tuple(map(int, args.get("batches") or (1,))),
         image_size=int(args.get("image_size") or first.facts.image_size),
@@ -39,9 +42,10 @@ def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str,
         progress=Span(progress, 0.1, 1.0),
     )
     result = measured.to_json()
+    paths = {name: path for path, name in names.items()}
     table, device = analyse(first).table, str(result["machine"]["device"])
     for timing in result["timings"]:
-        timing["predicted_ms"] = None
+        timing |= {"model": paths[timing["model"]], "predicted_ms": None}
         with contextlib.suppress(UserError):  # not pruned from the first
             removed = removal_of(table, first.facts, files[timing["model"]].facts)
             known = predicted_ms(table, first.facts.sha256, removed, timing, device)

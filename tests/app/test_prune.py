@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
+from app.dialogs.prune import PruneDialog
 from app.dialogs.result import ResultDialog
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 
@@ -135,3 +136,12 @@ def test_a_read_only_folder_is_said_and_nothing_is_lost(
     assert opened.pane.messages.rows[-1].message.kind == "error"
     assert len(heard()) == 1
     assert opened.session.plan.selection[0].block == 5
+
+
+def test_enter_in_the_field_prunes_instead_of_browsing(opened, tmp_path, qtbot):
+    dialog = PruneDialog(tmp_path / "small.pt", opened)
+    dialog.open()
+    with qtbot.waitSignal(dialog.chosen, timeout=QUICK_MS) as chosen:
+        qtbot.keyClick(dialog.path, Qt.Key.Key_Return)
+    assert chosen.args[0] == tmp_path / "small.pt"
+    dialog.deleteLater()

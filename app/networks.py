@@ -1,0 +1,74 @@
+"""The networks at hand: the open model, what was pruned from it, and what was tuned from those."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QListWidget, QListWidgetItem
+
+if TYPE_CHECKING:
+    from app.jobs.runs import Runs
+    from app.session import Session
+
+PATH = Qt.ItemDataRole.UserRole
+
+
+def at_hand(session: Session, runs: Runs) -> tuple[str, ...]:
+    """Return their files, as far as they are there: the open model, pruned, tuned."""
+    model = session.model
+    own = [model.path] if model is not None else []
+    pruned = [result.output for result in session.results]
+    # Of tuned files only those that came of this model's: others are for other classes.
+    family = {*own, *pruned}
+    tuned = [
+        entry.output
+        for entry in reversed(runs.entries)
+        if entry.state == "done"
+        and {entry.arguments.get("model"), entry.arguments.get("teacher")} & family
+    ]
+    found = dict.fromkeys([*own, *pruned, *tuned])
+    return tuple(path for path in found if Path(path).is_file())
+
+
+class Ticks(QListWidget):
+    """A list of networks to tick; a new one comes ticked, and ticks stay.
+
+    Signals
+    -------
+    ticked
+    """
+
+    ticked = Signal()
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._offered: tuple[str, ...] = ()
+        self.setAccessibleName(name)
+        self.itemChanged.connect(lambda _: self.ticked.emit())
+
+    def offer(self, paths: Sequence[str]) -> None:
+        """Offer these."""
+        if tuple(paths) == self._offered:
+            return
+        wanted = set(self.chosen) | (set(paths) - set(self._offered))
+        self._offered = tuple(paths)
+        self.blockSignals(True)
+        self.clear()
+        for path in paths:
+            item = QListWidgetItem(Path(path).name, self)
+            item.setToolTip(path)
+            item.setData(PATH, path)
+            item.setSizeHint(QSize(0, self.fontMetrics().height() + 8))  # room for the tick's box
+            state = Qt.CheckState.Checked if path in wanted else Qt.CheckState.Unchecked
+            item.setCheckState(state)
+        self.blockSignals(False)
+        self.ticked.emit()
+
+    @property
+    def chosen(self) -> list[str]:
+        """The ticked ones, in order."""
+        items = [self.item(n) for n in range(self.count())]
+        return [str(i.data(PATH)) for i in items if i.checkState() == Qt.CheckState.Checked]
