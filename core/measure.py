@@ -113,49 +113,6 @@ def sensitivity(
     return scans.Sensitivity(base, done, tuple(unprunable), resumed)
 
 
-def compare_files(
-    paths: Sequence[str | Path],
-    data: DataSettings,
-    *,
-    shown: int = 50,
-    progress: Progress = silent,
-) -> dict[str, Any]:
-    """Open models, measure them on the same images and put them side by side.
-
-    Parameters
-    ----------
-    paths : sequence of path
-        Two or more; the first is what the others are held against.
-    data : DataSettings
-        Its split is evaluated.
-    shown : int
-        Images to hand on, the worst changes first.
-
-    Returns
-    -------
-    dict
-        See `core.tune.compare.compare`.
-
-    Raises
-    ------
-    UserError
-        For files that cannot be opened, models that do not belong together, or data that cannot be
-        used.
-    """
-    from core.graph.analyse import analyse_model
-    from core.pipeline import load
-    from core.tune.compare import compare
-
-    models: list[tuple[Loaded, ChannelTable]] = []
-    for path in paths:
-        progress(0.0, f"Opening {Path(path).name}")
-        loaded = load(path)
-        # A tuned file may name another image size: costs are counted at one size for all.
-        size = models[0][0].facts.image_size if models else loaded.facts.image_size
-        models.append((loaded, analyse_model(loaded.model, size)))
-    return compare(models, data, shown=shown, progress=progress)
-
-
 def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
     """Return what another process needs to evaluate the same network on the same images."""
     used = {**asdict(data), "path": str(Path(data.path).resolve())}

@@ -95,3 +95,14 @@ def record_head(facts: Facts) -> dict[str, Any]:
             "family": facts.family,
         },
     }
+
+
+def origin_of(facts: Facts) -> str:
+    """Return the hash of the file that a network was made from in the very beginning.
+
+    Everything that was pruned and tuned from one file has its hash for origin; so has that file.
+    """
+    first = facts.history[0] if facts.history else {}
+    source = first.get("source")
+    told = source.get("sha256") if isinstance(source, Mapping) else None
+    return str(told) if told else facts.sha256

@@ -22,7 +22,7 @@ def draw_comparison(compared: Mapping[str, Any], output: Path) -> None:
     Parameters
     ----------
     compared : mapping
-        A result of `core.measure.compare_files`, of three networks.
+        A result of `core.compare.compare_files`, of three networks.
     output : Path
         A ``.png``; its folder is made.
 

@@ -115,8 +115,8 @@ def _told(event: Mapping[str, Any], progress: Progress) -> None:
 
 
 def _compare(walk: Walk, progress: Progress) -> str:
+    from core.compare import compare_files
     from core.demo.pictures import draw_comparison
-    from core.measure import compare_files
 
     walk.compared = compare_files(walk.paths, walk.data("val"), shown=10**6, progress=progress)
     progress(1.0, "Drawing what they see")

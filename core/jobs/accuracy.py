@@ -109,11 +109,18 @@ def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]
 
 
 def compare_models(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Measure the models at ``paths`` on the same images; the first is what others are held to."""
-    from core.measure import compare_files
+    """Compare the models at ``paths`` with the first of them; layer by layer only without data."""
+    from core.compare import TURNS, compare_files, compare_layer_files
 
-    shown = int(args.get("shown", 50))
-    return compare_files(args["paths"], labelled(args), shown=shown, progress=progress)
+    if not args.get("data"):
+        return compare_layer_files(args["paths"], progress=progress)
+    return compare_files(
+        args["paths"],
+        labelled(args),
+        shown=int(args.get("shown", 50)),
+        turns=int(args.get("turns", TURNS)),
+        progress=progress,
+    )
 
 
 JOBS: Mapping[str, Job] = {

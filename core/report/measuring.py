@@ -135,8 +135,8 @@ def _hashes(networks: Sequence[Network]) -> tuple[str, ...]:
 
 
 def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
+    from core.compare import compare_files
     from core.data.evaluate import evaluate
-    from core.measure import compare_files
     from core.pipeline import load
 
     assert wanted.data is not None

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import core
+from core.cli import main
 from core.data.stream import DataSettings
 from core.errors import UserError
-from core.tune.compare import compare, compare_channels, compared_text
+from core.tune.compare import compare, compared_text
+from core.tune.compare_layers import compare_channels, compare_layers, layers_text
 from tests.core.networks import parameters, untrained
 from tests.core.tune.finetune.conftest import pruned
 
@@ -29,7 +31,8 @@ def test_channels_of_the_original(tmp_path: Path) -> None:
     for row in rows:
         before, after = row["outputs"]
         survived = row["survived"][1]
-        assert after <= before and row["survived"][0] is None
+        assert after <= before == row["original"]
+        assert row["survived"][0] == list(range(before))
         if survived is not None:
             narrower += after < before
             assert len(survived) == after == len(shapes[f"{row['layer']}.weight"])
@@ -38,6 +41,33 @@ def test_channels_of_the_original(tmp_path: Path) -> None:
     for key, model in ((0, original.model), (1, small.model)):
         counted = sum(row["parameters"][key] for row in rows)
         assert counted <= parameters(model) <= counted + 200
+
+
+def test_channels_of_two_pruned_networks(tmp_path: Path) -> None:
+    original = untrained("yolov8n")
+    plans = ([{"block": 4, "ratio": 0.5}], [{"block": 4, "ratio": 0.5}, {"block": 6, "ratio": 0.5}])
+    smalls = []
+    for number, selection in enumerate(plans):
+        plan = core.parse_plan({"version": 1, "criterion": "l1", "selection": selection})
+        core.prune(original, plan, tmp_path / f"{number}.pt", cache=False)
+        smalls.append(with_table(core.load(tmp_path / f"{number}.pt")))
+    result = compare_layers(smalls)
+    json.dumps(result, allow_nan=False)
+    origins = {model["origin"] for model in result["models"]}
+    assert origins == {original.facts.sha256}
+    rows = {row["layer"]: row for row in result["channels"]}
+    alike, unlike = rows["model.4.cv1.conv"], rows["model.6.cv1.conv"]
+    assert alike["survived"][0] == alike["survived"][1] and alike["original"] is None
+    assert set(unlike["survived"][1]) < set(unlike["survived"][0])
+    assert unlike["survived"][0] == list(range(unlike["outputs"][0]))
+    text = layers_text(result).splitlines()
+    assert len(text) == len(rows) + 1
+    (line,) = (line.split() for line in text if " model.6.cv1.conv " in line)
+    share = unlike["macs"][1] / unlike["macs"][0]
+    assert line == ["6", "model.6.cv1.conv", "128", "64", f"{share:.0%}", "64"]
+    # Another network's channels are other channels, whatever their number.
+    other = compare_layers([smalls[0], with_table(untrained("yolov8s"))])["channels"]
+    assert all(row["survived"][1] is None for row in other)
 
 
 def test_other_classes_are_refused(tmp_path: Path) -> None:
@@ -83,7 +113,35 @@ def test_the_engines_job_compares_files(shared_data: Path, trained: Path) -> Non
         "split": "val", "device": "cpu", "seed": 0,
     }  # fmt: skip
     args = {"paths": [str(trained), str(trained)], "data": data}
-    result = JOBS["compare"](ModelStore(), args, silent)
+    result = JOBS["compare"](ModelStore(), {**args, "turns": 3}, silent)
     first, second = result["models"]
     assert first["figures"] == second["figures"]
     assert result["split"] == "val" and first["images"] == 2
+    assert first["speed"]["ratio"] is None and second["speed"]["ratio"] > 0
+    assert first["milliseconds"] == first["speed"]["median"] > 0
+    layers = JOBS["compare"](ModelStore(), {"paths": args["paths"]}, silent)
+    assert layers["channels"] == result["channels"] and "images" not in layers
+
+
+def test_the_command_writes_pictures_and_lists_layers(
+    shared_data: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"version": 1, "selection": [{"block": 4, "ratio": 0.7}]}')
+    small = tmp_path / "small.pt"
+    assert main(["prune", str(trained), "--plan", str(plan), "-o", str(small)]) == 0
+    models = ["compare", str(trained), str(small)]
+    capsys.readouterr()
+    assert main([*models, "--layers"]) == 0
+    assert "in common" in capsys.readouterr().out.splitlines()[0]
+    assert main(models) == 1
+    assert "--layers" in capsys.readouterr().err
+    data = ["--data", str(shared_data / "coco128" / "coco128.yaml"), "--images", "3"]
+    folder = tmp_path / "pictures"
+    options = ["--turns", "0", "--pictures", str(folder), "--json"]
+    assert main([*models, *data, *options]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [str(path) for path in sorted(folder.iterdir())] == sorted(result["pictures"])
+    assert len(result["pictures"]) == 3
+    assert main([*models, *data, *options]) == 1
+    assert "not empty" in capsys.readouterr().err
