@@ -29,14 +29,14 @@ COMMAND_S = 300.0
 DEMO_S = 1500.0
 ENGINE_S = 120.0
 SMALL = {
-    "train": 64,
-    "val": 32,
-    "images": 16,
-    "repair_images": 16,
+    "train": 48,
+    "val": 16,
+    "images": 8,
+    "repair_images": 8,
     "target": 0.5,
     "epochs": 1,
-    "repair_minutes": 0.2,
-    "repeats": 10,
+    "repair_minutes": 0.1,
+    "repeats": 5,
 }
 """The demo's settings: every step, in little time."""
 _PLACES = ("CACHE", "CONFIG", "DATA", "STATE")

@@ -95,6 +95,22 @@ def _keep_apart() -> None:
         sys.modules.setdefault(name, cast(Any, None))  # as if it were not installed
 
 
+def to_install(packages: str) -> str:
+    """Return how a person gets packages that are missing.
+
+    Parameters
+    ----------
+    packages : str
+        As pip is told.
+    """
+    if is_packaged():
+        return (
+            "The packaged program cannot take in more: install Secateur into a Python of your "
+            f"own, and there pip install {packages}."
+        )
+    return f"Install with: pip install {packages}."
+
+
 def refusal(arguments: Sequence[str]) -> str | None:
     """Return why options meant for Python are refused, or None where there are none.
 

@@ -10,6 +10,7 @@ from importlib import util
 from typing import Any
 
 from core.errors import UserError
+from core.program import to_install
 
 TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -85,7 +86,7 @@ class Format:
             title = self.title if basic else f"{self.title} in {_WORDS[precision]}"
             return UserError(
                 f"{title} needs {' and '.join(absent)}, which {verb} not installed.",
-                f"Install with: pip install {' '.join(absent)}.",
+                to_install(" ".join(absent)),
             )
         if self.gpu and not _gpu():
             return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")

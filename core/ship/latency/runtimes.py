@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import UserError
+from core.program import to_install
 from core.ship.export.exporter import quiet
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class Runtime:
     name, title : str
     needs : tuple of str
         Python modules that must be installed.
-    hint : str
-        How a person gets them.
+    packages : str
+        How pip is told to get them.
     gpu_only : bool
         Whether it needs an NVIDIA GPU.
     prepare : callable
@@ -72,7 +73,7 @@ class Runtime:
     name: str
     title: str
     needs: tuple[str, ...]
-    hint: str
+    packages: str
     gpu_only: bool
     prepare: Prepare
 
@@ -80,7 +81,8 @@ class Runtime:
         """Return what stands in the way of running here, in words; None when nothing does."""
         absent = [name for name in self.needs if not _installed(name)]
         if absent:
-            return UserError(f"{self.title} is not installed ({', '.join(absent)}).", self.hint)
+            what = f"{self.title} is not installed ({', '.join(absent)})."
+            return UserError(what, to_install(self.packages) if self.packages else "")
         if self.gpu_only and not cuda_available():
             return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
         return None
@@ -265,7 +267,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             "onnx",
             "ONNX Runtime",
             ("onnx", "onnxslim", "onnxruntime"),
-            "Install it with: pip install 'secateur[export]'.",
+            "'secateur[export]'",
             False,
             _prepare_onnx,
         ),
@@ -273,7 +275,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             "openvino",
             "OpenVINO",
             ("openvino",),
-            "Install it with: pip install 'secateur[export]'.",
+            "'secateur[export]'",
             False,
             _prepare_openvino,
         ),
@@ -281,7 +283,7 @@ RUNTIMES: Mapping[str, Runtime] = {
             "tensorrt",
             "TensorRT",
             ("onnx", "tensorrt"),
-            "Install it with: pip install tensorrt; it needs an NVIDIA GPU.",
+            "tensorrt",
             True,
             _prepare_tensorrt,
         ),

@@ -10,6 +10,7 @@ from ultralytics.engine.exporter import FP16_FORMATS, INT8_FORMATS, export_forma
 from core.errors import UserError
 from core.ship.export import formats
 from core.ship.export.formats import FORMATS, Format, format_of
+from core.ship.latency.runtimes import Runtime
 
 
 def test_the_table_says_what_the_exporter_says():
@@ -31,6 +32,16 @@ def test_a_missing_tool_is_one_sentence_that_names_the_package():
     with pytest.raises(UserError, match="no-such-package"):
         form.check("detect", "fp32")
     assert "no-such-package" in form.to_json()["missing"]
+
+
+def test_a_packaged_program_does_not_send_people_to_a_pip_it_has_not(monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    for hint in (
+        Format("x", "X", ".x", {"no_such_module": "no-such-package"}).missing().hint,
+        Runtime("x", "X", ("no_such_module",), "no-such-package", False, None).missing().hint,
+    ):
+        assert hint.startswith("The packaged program cannot take in more: install Secateur into")
+        assert hint.endswith("pip install no-such-package.")
 
 
 def test_what_a_format_does_not_have_is_refused(monkeypatch):
