@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl
+from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
@@ -17,6 +17,7 @@ from app.documents import Documents
 from app.graph_host import GraphHost
 from app.pruning import Pruning
 from core import logs
+from core.program import licences
 
 if TYPE_CHECKING:
     from app.help.window import HelpWindow
@@ -202,8 +203,12 @@ class Handlers(QObject):
         box = QMessageBox(self._window)
         box.setWindowTitle("About Secateur")
         box.setText(f"<b>Secateur {metadata.version('secateur')}</b>")
-        box.setInformativeText(
-            "Makes YOLO networks smaller and faster without breaking them.\n"
-            "Free software under the AGPL, version 3 or later."
-        )
+        lines = [
+            "Makes YOLO networks smaller and faster without breaking them.",
+            "Free software under the AGPL, version 3 or later.",
+        ]
+        if (parts := licences()) is not None:
+            lines += ["", f"The licences of all its parts: {parts}"]
+            box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        box.setInformativeText("\n".join(lines))
         self._window.show_dialog(box)

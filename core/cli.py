@@ -75,6 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="secateur",
         description="Makes YOLO networks smaller and faster without breaking them.",
+        epilog="Without a command the window opens, on FILE where one is named. --self-test tries "
+        "the program itself, window included.",
     )
     parser.add_argument(
         "--version", action="version", version=f"secateur {metadata.version('secateur')}"

@@ -26,6 +26,12 @@ def is_packaged() -> bool:
     return bool(getattr(sys, "frozen", False))
 
 
+def licences() -> Path | None:
+    """Return the file with the licences of all parts; only a packaged program holds other parts."""
+    folder = getattr(sys, "_MEIPASS", None)
+    return Path(folder) / "LICENCES.txt" if is_packaged() and folder else None
+
+
 def own_command(module: str, *words: str) -> list[str]:
     """Return the command that starts this program anew.
 

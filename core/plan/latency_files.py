@@ -20,6 +20,7 @@ from core.files import write_atomically
 from core.graph.cache import cache_folder
 from core.machine import default_threads, processor
 from core.plan.latency import Grid, LatencyTable
+from core.program import to_install
 
 FORMAT = 2
 """Version of the file; a file of another version is not read but made anew."""
@@ -69,7 +70,7 @@ def describe(
     except metadata.PackageNotFoundError as error:
         raise UserError(
             f"{LIBRARIES[runtime]} is not installed.",
-            "Install it with: pip install 'secateur[export]'.",
+            to_install("'secateur[export]'"),
         ) from error
     return {
         "device": device or processor(),

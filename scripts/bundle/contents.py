@@ -342,8 +342,19 @@ def stripped(entries: Iterable[Entry], folder: Path) -> list[Entry]:
     return found
 
 
-def add_platform_files(folder: Path, icons: Any) -> None:
-    """Put beside the program what a desktop needs to know it: on Linux, for the install script."""
+def add_platform_files(folder: Path, icons: Any, notices: Path) -> None:
+    """Put beside the program what people look for there.
+
+    Parameters
+    ----------
+    folder : Path
+        The program's.
+    icons : scripts.bundle.icons.Icons
+        On Linux, the install script takes them from there.
+    notices : Path
+        The licences of all parts.
+    """
+    shutil.copy(notices, folder / notices.name)
     if sys.platform != "linux":
         return
     share = folder / "share"

@@ -170,4 +170,5 @@ def _bodies(name: str) -> dict[str, str]:
 
 def write(path: Path, names: Iterable[str], sources: Iterable[Path] = ()) -> None:
     """Write the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text(names, sources), encoding="utf-8")

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from PySide6.QtWidgets import QMessageBox
+
 ROOT = Path(__file__).resolve().parents[2]
 OPENS = """
 import sys
@@ -32,3 +35,16 @@ def test_files_are_opened_by_telling_the_application(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["Secateur", "secateur"]
+
+
+@pytest.mark.parametrize("packaged", [True, False])
+def test_about_names_the_licences_where_other_parts_are_in(window, monkeypatch, packaged):
+    if packaged:
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+        monkeypatch.setattr(sys, "_MEIPASS", "/opt/secateur/_internal", raising=False)
+    window.handlers.about()
+    (box,) = window.findChildren(QMessageBox)
+    text = box.informativeText()
+    assert "AGPL" in text
+    assert ("/opt/secateur/_internal/LICENCES.txt" in text.replace("\\", "/")) == packaged
+    box.close()

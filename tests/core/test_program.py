@@ -133,6 +133,15 @@ def test_what_is_meant_for_python_is_refused_in_one_line(words, capsys) -> None:
     assert line.startswith(f"secateur: “{words[0]} {words[1]}”")
 
 
+def test_a_packaged_program_knows_where_its_licences_are(
+    packaged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "_MEIPASS", "/opt/secateur/_internal", raising=False)
+    assert program.licences() == Path("/opt/secateur/_internal/LICENCES.txt")
+    monkeypatch.delattr(sys, "frozen")
+    assert program.licences() is None
+
+
 def test_the_version(capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])

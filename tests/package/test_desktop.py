@@ -76,7 +76,7 @@ def program(tmp_path: Path, icons) -> Path:
     """A folder as it is unpacked, its program one that says what it was called with."""
     folder = tmp_path / "a folder $of \"mine\" & 100% 'odd'"
     folder.mkdir()
-    contents.add_platform_files(folder, icons)
+    contents.add_platform_files(folder, icons, ROOT / "LICENSE")
     own = folder / "secateur"
     own.write_text('#!/bin/sh\necho "called with $*"\n')
     own.chmod(0o755)

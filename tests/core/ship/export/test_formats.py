@@ -8,6 +8,7 @@ import pytest
 from ultralytics.engine.exporter import FP16_FORMATS, INT8_FORMATS, export_formats
 
 from core.errors import UserError
+from core.plan.latency_files import LIBRARIES, describe
 from core.ship.export import formats
 from core.ship.export.formats import FORMATS, Format, format_of
 from core.ship.latency.runtimes import Runtime
@@ -42,6 +43,10 @@ def test_a_packaged_program_does_not_send_people_to_a_pip_it_has_not(monkeypatch
     ):
         assert hint.startswith("The packaged program cannot take in more: install Secateur into")
         assert hint.endswith("pip install no-such-package.")
+    monkeypatch.setitem(LIBRARIES, "onnx", "no-such-package")
+    with pytest.raises(UserError) as told:
+        describe("onnx")
+    assert told.value.hint.startswith("The packaged program cannot take in more")
 
 
 def test_what_a_format_does_not_have_is_refused(monkeypatch):
