@@ -7,7 +7,7 @@ import threading
 import traceback
 from types import TracebackType
 
-from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
@@ -91,7 +91,8 @@ class ErrorReporter(QObject):
         super().__init__(window)
         self._session, self._window = session, window
         self._dialog: BugDialog | None = None
-        self._caught.connect(self._show)
+        # Later: a fault may come out of a paint, where no dialog can be opened.
+        self._caught.connect(self._show, Qt.ConnectionType.QueuedConnection)
         self._previous = (sys.excepthook, threading.excepthook)
 
     def install(self) -> None:

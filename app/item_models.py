@@ -15,6 +15,7 @@ from PySide6.QtCore import (
 )
 
 from app import text, theme
+from app.guard import guarded
 from app.session import Session
 from core.graph.table import Block
 
@@ -85,6 +86,7 @@ class TableModel(QAbstractTableModel, Generic[Row]):
         """Number of columns."""
         return 0 if parent.isValid() else len(self.columns)
 
+    @guarded
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole
     ) -> Any:
@@ -98,6 +100,7 @@ class TableModel(QAbstractTableModel, Generic[Row]):
             return side | Qt.AlignmentFlag.AlignVCenter
         return answers.get(Role(role)) if role in answers else None
 
+    @guarded
     def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
         """Everything about one cell."""
         if not index.isValid() or index.row() >= len(self.rows):

@@ -64,7 +64,7 @@ class Trace(pg.GraphicsObject):
         x, y = DOT * abs(across.x()), DOT * abs(up.y())
         return self._bounds.adjusted(-x, -y, x, y)
 
-    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: object = None) -> object:
+    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: object = None) -> object:  # noqa: N803 (pyqtgraph names it)
         """Tell a plot that ranges itself how far the points reach."""
         values = self._x if axis == 0 else self._y
         return (float(values.min()), float(values.max())) if len(values) else (None, None)

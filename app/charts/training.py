@@ -21,7 +21,7 @@ LINES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 SHOWN = len(ROLES)
 TURN_MS = 25
 """Between two charts that are drawn anew, so that each has a frame of its own."""
-REST_MS = 1000
+REST_MS = 3000
 """Between two rounds of a job: curves are read by the minute, and drawing costs the training."""
 
 
@@ -165,7 +165,7 @@ class TrainingCharts(QWidget):
         self.rates = HistoryChart("", ".2e", 62)
         self._charts = (self.losses, self.metrics, self.rates)
         self._waiting: dict[HistoryChart, tuple[Mapping[str, Curve], float | None]] = {}
-        self._job = ""
+        self._job, self._drawn = "", False
         self._turn = QTimer(self, singleShot=True, interval=TURN_MS)
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         for timer in (self._turn, self._rest):
@@ -179,8 +179,8 @@ class TrainingCharts(QWidget):
     def show_snapshot(self, snapshot: Snapshot | None) -> None:
         """Show a job's curves, a chart at a time; without a job, none.
 
-        Another job shows at once; what is new about the same one, once the last round is a
-        second ago.
+        Another job shows at once; what is new about the same one, once the last round is
+        a while ago.
         """
         if snapshot is None:
             job, curves = "", ({}, {}, {})
@@ -199,10 +199,13 @@ class TrainingCharts(QWidget):
         """Draw the chart that has waited longest; the same curves again cost nothing."""
         while self._waiting:
             chart = next(iter(self._waiting))
-            if chart.set_curves(*self._waiting.pop(chart)) and self._waiting:
+            if chart.set_curves(*self._waiting.pop(chart)):
+                self._drawn = True
                 self._turn.start()
                 return
-        self._rest.start()
+        if self._drawn:
+            self._drawn = False
+            self._rest.start()
 
     def restyle(self) -> None:
         """Take on the colours of the theme."""

@@ -22,6 +22,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app import theme
+from app.guard import guarded
 from app.pictures.drawing import Pens, paint_marks
 from app.pictures.loader import Picture, Pictures, Wish
 
@@ -79,6 +80,7 @@ class GridModel(QAbstractListModel):
         """Number of pictures."""
         return 0 if parent.isValid() else len(self.entries)
 
+    @guarded
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Name and contents, for tips and for screen readers."""
         if not index.isValid() or index.row() >= len(self.entries):

@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import sys
 
 from PySide6.QtCore import Qt
 
@@ -153,13 +154,44 @@ def test_a_fault_of_secateur_is_reported_with_its_trace(opened):
     assert "once" in fault_log().read_text()
 
 
-def test_exceptions_nothing_caught_are_logged_and_shown(opened):
+def test_exceptions_nothing_caught_are_logged_and_shown(opened, qtbot):
     from app.error_reporting import BugDialog
     from core.logs import fault_log
 
     error = ValueError("unheard of")
     opened.reporter._on_exception(ValueError, error, None)
     assert "unheard of" in fault_log().read_text()
+    qtbot.waitUntil(lambda: opened.findChild(BugDialog) is not None, timeout=QUICK_MS)
+    opened.findChild(BugDialog).accept()
+
+
+def test_a_fault_in_a_table_is_reported_once_and_the_other_cells_show(opened, qtbot, monkeypatch):
+    from app.error_reporting import BugDialog
+    from app.item_models import Column, TableModel
+    from app.widgets import table_view
+    from core.logs import fault_log
+
+    monkeypatch.setattr(sys, "excepthook", opened.reporter._on_exception)
+    asked = []
+
+    def breaks(row):
+        asked.append(row)
+        return f"{row['gone']}"
+
+    model = TableModel([Column("Right", lambda r: r["name"]), Column("Wrong", breaks)])
+    view = table_view(model, "A table with a fault")
+    qtbot.addWidget(view)
+    with qtbot.waitExposed(view):
+        view.show()
+    model.set_rows([{"name": "one"}, {"name": "two"}])
+    view.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    qtbot.waitUntil(lambda: opened.findChild(BugDialog) is not None, timeout=QUICK_MS)
+    assert view.viewport().grab().width() > 0
+    assert len(asked) > 2
+    assert model.data(model.index(1, 0)) == "two"
+    assert model.data(model.index(1, 1)) is None
+    assert fault_log().read_text().count("KeyError: 'gone'") == 1
+    assert "breaks" in opened.findChild(BugDialog).details.toPlainText()
     opened.findChild(BugDialog).accept()
 
 

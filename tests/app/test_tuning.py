@@ -200,8 +200,9 @@ def test_a_running_job_is_found_followed_and_told(window, qtbot, coco, drop, hea
     heard_of(window, qtbot, lambda s: s.epoch == 2)
     assert panel.watch.values["Accuracy"].text() == "0.2500 → 0.3100 mAP50-95"
     charts = panel.watch.charts
-    assert "mAP50-95 0.310" in charts.metrics.plot.accessibleDescription()
-    assert "box 0.7" in charts.losses.plot.accessibleDescription()
+    for chart, told_there in ((charts.metrics, "mAP50-95 0.310"), (charts.losses, "box 0.7")):
+        described = chart.plot.accessibleDescription
+        qtbot.waitUntil(lambda d=described, t=told_there: t in d(), timeout=QUICK_MS)
     assert panel.pause.isVisibleTo(panel)
     assert not panel.resume.isVisibleTo(panel)
     qtbot.mouseClick(panel.pause, LEFT)

@@ -25,7 +25,7 @@ DATA = Path(
 )
 BEAT_MS = 4
 EVENTS, A_SECOND = 10_000, 500
-IDLE = f"""
+IDLE = """
 import json, sys
 from PySide6.QtCore import QCoreApplication, QTimer
 from tests.benchmarks.live import Heart
@@ -227,7 +227,7 @@ def stream(window: Any, place: Path, rounds: int) -> dict[str, Any]:
 
 def told_by_training(seconds: float) -> dict[str, float]:
     """How much of a training's own time goes into telling: timed around every callback."""
-    code = f"""
+    code = """
 import json, sys, time
 import core.runs.run as run
 from core.checkpoint import prepare
@@ -250,7 +250,7 @@ run.Control.__call__ = control
 begin = time.monotonic()
 event = run.run_job(sys.argv[1])
 assert event["event"] == "done", event
-print(json.dumps({{"spent": spent[0], "calls": spent[1], "seconds": time.monotonic() - begin}}))
+print(json.dumps({"spent": spent[0], "calls": spent[1], "seconds": time.monotonic() - begin}))
 """
     from core.runs.folder import create_job
 
