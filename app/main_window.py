@@ -184,7 +184,6 @@ class MainWindow(QMainWindow):
             (self.tuning.shown, self._show_run),
             (self.tuning.failed, self.reporter.failed),
             (compare.compareRequested, self.comparing.compare),
-            (self.comparing.dataWanted, self.choosing.choose_data),
             (self.comparing.failed, self.reporter.failed),
         ):
             signal.connect(act)

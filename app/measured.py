@@ -118,7 +118,8 @@ class Measured(QObject):
     Signals
     -------
     dataChanged, goalChanged, frontChanged, stepsChanged, accuracyChanged, clockChanged, dataChecked
-    compared
+    compared, pairChanged
+        Models were compared; other two of them are looked at.
     scanChanged
         Points of a sensitivity scan arrived; not more often than the screen can show.
     kept
@@ -134,6 +135,7 @@ class Measured(QObject):
     clockChanged = Signal()
     dataChecked = Signal()
     compared = Signal()
+    pairChanged = Signal()
     kept = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -159,6 +161,7 @@ class Measured(QObject):
         self.check: dict[str, Any] | None = None
         self.refused: dict[str, Any] | None = None
         self.comparison: dict[str, Any] | None = None
+        self.pair = (0, 1)
 
     def begin(self, project: Project | None, scan_file: str = "", steps_folder: str = "") -> None:
         """Start over for another model, with what its project holds; raises no signal."""
@@ -226,7 +229,14 @@ class Measured(QObject):
     def set_comparison(self, comparison: dict[str, Any] | None) -> None:
         """Take in how models compare, as the engine's job ``compare`` has it."""
         self.comparison = comparison
+        self.pair = (0, len(comparison["models"]) - 1 if comparison is not None else 1)
         self.compared.emit()
+
+    def set_pair(self, pair: tuple[int, int]) -> None:
+        """Look at other two of the models that were compared, by their places."""
+        if pair != self.pair:
+            self.pair = pair
+            self.pairChanged.emit()
 
     def set_clock(self, clock: Clock | None) -> None:
         """Take in what tells a plan's milliseconds on this machine."""

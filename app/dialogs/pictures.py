@@ -2,72 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QGridLayout,
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app import theme
-from app.pictures.drawing import OUTCOMES, Pens
-from app.pictures.loader import FULL, Pictures, Read, Wish
+from app.pictures.drawing import Pens
+from app.pictures.loader import Pictures
+from app.pictures.panes import Page, Panes, outcome_key
 from app.pictures.view import PictureView, Viewpoint
 from app.widgets import Elided, label
-
-Marks = Sequence[Mapping[str, Any]]
-OUTCOME_WORDS = {"found": "found", "missed": "missed", "wrong": "wrong", "label": "labelled"}
-
-
-@dataclass(frozen=True, slots=True)
-class Pane:
-    """One view of a picture.
-
-    Attributes
-    ----------
-    title : str
-    marks : sequence of mapping, optional
-        What to draw; what is read with the picture unless given.
-    """
-
-    title: str = ""
-    marks: Marks | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One picture and what to show of it.
-
-    Attributes
-    ----------
-    path : str
-    title, text : str
-        Its name, and a line about it.
-    panes : tuple of Pane
-    read : callable, optional
-        Reads the marks of a pane that has none.
-    """
-
-    path: str
-    title: str
-    text: str = ""
-    panes: tuple[Pane, ...] = (Pane(),)
-    read: Read | None = None
-
-    @property
-    def wish(self) -> Wish:
-        """The picture in full."""
-        key = None if self.read is None else (self.path, FULL, "read")
-        return Wish(self.path, FULL, self.read, key)
 
 
 class PictureDialog(QDialog):
@@ -81,7 +26,14 @@ class PictureDialog(QDialog):
     parent : QWidget
     outcomes : sequence of str
         Which outcomes the marks have; explained in a line at the foot.
+
+    Signals
+    -------
+    went(int)
+        Another picture shows; its place.
     """
+
+    went = Signal(int)
 
     def __init__(
         self,
@@ -98,18 +50,23 @@ class PictureDialog(QDialog):
         self.resize(1100, 760)
         self.pages: tuple[Page, ...] = ()
         self.number = 0
-        self._pictures, self._pens = pictures, pens
-        self.viewpoint = Viewpoint(self)
-        self.views: list[PictureView] = []
-        self._titles: list[Elided] = []
+        self._pictures = pictures
+        self.panes = Panes(pictures, pens)
         self.heading = Elided("heading")
         self.text = Elided("muted")
         self.place = label("", "muted", wrap=False)
-        self._grid = QGridLayout()
-        self._grid.setSpacing(6)
         self._make_controls()
         self._lay_out(outcomes)
-        pictures.ready.connect(self._ready)
+
+    @property
+    def views(self) -> list[PictureView]:
+        """The views of the picture."""
+        return self.panes.views
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """Where all of them look."""
+        return self.panes.viewpoint
 
     def _make_controls(self) -> None:
         self.previous = _button("&Previous", "The picture before (Left)")
@@ -121,7 +78,7 @@ class PictureDialog(QDialog):
         self.names = QCheckBox("Na&mes")
         self.names.setChecked(True)
         self.names.setToolTip("Write what the marks are")
-        self.names.toggled.connect(lambda on: [view.set_names(on) for view in self.views])
+        self.names.toggled.connect(self.panes.set_names)
         for widget in (self.previous, self.next, self.fit):
             widget.setAutoDefault(False)
 
@@ -132,25 +89,24 @@ class PictureDialog(QDialog):
         foot = QHBoxLayout()
         foot.addWidget(self.names)
         for outcome in outcomes:
-            foot.addWidget(_key(outcome))
+            foot.addWidget(outcome_key(outcome))
         foot.addStretch(1)
         for widget in (self.place, self.fit, self.previous, self.next):
             foot.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.addLayout(top)
-        layout.addLayout(self._grid, 1)
+        layout.addWidget(self.panes, 1)
         layout.addLayout(foot)
 
     def set_pens(self, pens: Pens) -> None:
         """Draw in other colours, from the next picture on."""
-        self._pens = pens
+        self.panes.set_pens(pens)
 
     # ---- pages --------------------------------------------------------------------------------
 
     def set_pages(self, pages: Sequence[Page], number: int = 0) -> None:
         """Show other pictures, beginning with one of them."""
         self.pages = tuple(pages)
-        self.viewpoint.fit()
         self.number = -1
         self.go(number)
 
@@ -159,49 +115,18 @@ class PictureDialog(QDialog):
         if not 0 <= number < len(self.pages) or number == self.number:
             return
         self.number = number
-        self.viewpoint.fit()
         page = self.pages[number]
         self.heading.set_whole(page.title, page.path)
         self.text.set_whole(page.text)
         self.place.setText(f"{number + 1:,} of {len(self.pages):,}")
         self.previous.setEnabled(number > 0)
         self.next.setEnabled(number + 1 < len(self.pages))
-        self._make_views(len(page.panes))
-        self._show()
-        if number + 1 < len(self.pages):  # ready when the person goes there
-            self._pictures.get(self.pages[number + 1].wish)
-
-    def _make_views(self, count: int) -> None:
-        while len(self.views) < count:
-            place = len(self.views)
-            view, title = PictureView(self.viewpoint), Elided("muted")
-            view.set_names(self.names.isChecked())
-            self.views.append(view)
-            self._titles.append(title)
-            self._grid.addWidget(title, 0, place)
-            self._grid.addWidget(view, 1, place)
-            self._grid.setRowStretch(1, 1)
-            self._grid.setColumnStretch(place, 1)
-        for number, (view, title) in enumerate(zip(self.views, self._titles, strict=True)):
-            view.setVisible(number < count)
-            title.setVisible(number < count)
+        self.panes.set_page(page)
         if self.focusWidget() not in self.views:
             self.views[0].setFocus()
-
-    def _show(self) -> None:
-        page = self.pages[self.number]
-        picture = self._pictures.get(page.wish)
-        for view, title, pane in zip(self.views, self._titles, page.panes, strict=False):
-            objects = picture.objects if picture is not None else ()
-            marks = objects if pane.marks is None else pane.marks
-            title.set_whole(pane.title)
-            title.setVisible(bool(pane.title))
-            view.setAccessibleName(f"{page.title} {pane.title}".strip())
-            view.set_picture(picture, marks, self._pens)
-
-    def _ready(self, name: Hashable) -> None:
-        if self.pages and name == self.pages[self.number].wish.name:
-            self._show()
+        if number + 1 < len(self.pages):  # ready when the person goes there
+            self._pictures.get(self.pages[number + 1].wish)
+        self.went.emit(number)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Go from picture to picture."""
@@ -224,15 +149,4 @@ class PictureDialog(QDialog):
 def _button(text: str, tip: str) -> QPushButton:
     result = QPushButton(text)
     result.setToolTip(tip)
-    return result
-
-
-def _key(outcome: str) -> QWidget:
-    """Return a word with the colour that stands for it."""
-    colour, _ = OUTCOMES[outcome]
-    word = OUTCOME_WORDS[outcome]
-    result = label(f'<span style="color:{colour}">■</span> {word}', wrap=False)
-    result.setTextFormat(Qt.TextFormat.RichText)
-    result.setStyleSheet(f"color: {theme.colours().muted};")
-    result.setAccessibleName(word)
     return result

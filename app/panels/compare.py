@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
+    QStackedWidget,
     QTabBar,
     QVBoxLayout,
     QWidget,
 )
 
-from app.comparing import FIGURES, Row, main_figure, tables
+from app import compared
 from app.context import Context
-from app.controls import JobLine
-from app.item_models import TableModel
-from app.widgets import OnScreen, column, label, table_view
+from app.controls import JobLine, add_items, choose, combo
+from app.networks import Ticks, at_hand
+from app.panels.compare_images import ImagesView
+from app.panels.compare_views import ClassesView, LayersView, ModelsView, View
+from app.widgets import OnScreen, column, label
 
-if TYPE_CHECKING:
-    from app.charts.compared import ComparedChart
-    from app.widgets import TableView
-
-VIEWS = ("Models", "Classes", "Layers", "Images")
 NOTHING = "Tick two models or more; the first is what the others are held against."
-NO_DATA = "Choose a dataset first (panel Choose, or drop its yaml on the window)."
-PATH = Qt.ItemDataRole.UserRole
+NO_DATA = (
+    "Without a dataset, only widths and costs are compared. Drop its yaml on the window to measure "
+    "the models on its images."
+)
+SIDE = 200
 
 
 class ComparePanel(OnScreen, QWidget):
@@ -44,24 +40,33 @@ class ComparePanel(OnScreen, QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._runs, self._jobs = context.session, context.runs, context.jobs
+        self._session, self._runs = context.session, context.runs
         self._measured = context.session.measured
-        self._chart: ComparedChart | None = None
-        self._table: TableView | None = None
-        self._offered: tuple[str, ...] = ()
-        self.models = QListWidget()
-        self.models.setAccessibleName("Models to compare")
-        self.models.itemChanged.connect(lambda _: self._enable())
-        self.run = QPushButton("Compare")
+        self.models = Ticks("Models to compare")
+        self.models.ticked.connect(self._enable)
+        self.run = QPushButton("&Compare")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(lambda: self.compareRequested.emit(self.chosen))
         self.status = label(NOTHING, "muted")
         self.progress = JobLine(context, "compare", tall=True)
-        self.views = QTabBar()
-        self.views.setAccessibleName("What is compared")
-        for name in VIEWS:
-            self.views.addTab(name)
-        self.views.currentChanged.connect(lambda _: self._show_table())
+        self.tabs = QTabBar()
+        self.tabs.setAccessibleName("What is compared")
+        self.tabs.setExpanding(False)
+        self.pair = combo({}, "From which model to which")
+        self.pair.setMinimumContentsLength(12)
+        self.pair.setToolTip("Which two models changes, layers and images are about")
+        self.views: dict[str, View] = {
+            "Models": ModelsView(),
+            "Classes": ClassesView(),
+            "Layers": LayersView(),
+            "Images": ImagesView(context),
+        }
+        self.stack = QStackedWidget()
+        for name, view in self.views.items():
+            self.tabs.addTab(name)
+            self.stack.addWidget(view)
+        self._known: object = None
+        self._stale: set[str] = set()
         self._lay_out()
         self._connect(context)
         self.offer()
@@ -69,74 +74,62 @@ class ComparePanel(OnScreen, QWidget):
 
     def _lay_out(self) -> None:
         side = QWidget()
-        side.setFixedWidth(260)
-        side.setLayout(
-            column(self.models, self.progress, self.run, self.status, margins=0, spacing=5)
-        )
-        self._place = QVBoxLayout()
-        self._place.addWidget(self.views)
-        self._right = QHBoxLayout()
-        self._right.addLayout(self._place, 5)
+        side.setFixedWidth(SIDE)
+        parts = (self.models, self.progress, self.run, self.status)
+        side.setLayout(column(*parts, margins=0, spacing=5))
+        top = QHBoxLayout()
+        top.addWidget(self.tabs)
+        top.addStretch(1)
+        top.addWidget(self.pair, 1)
+        right = QVBoxLayout()
+        right.setSpacing(4)
+        right.addLayout(top)
+        right.addWidget(self.stack, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(12)
         layout.addWidget(side)
-        layout.addLayout(self._right, 1)
+        layout.addLayout(right, 1)
         self.setAccessibleName("Compare")
 
     def _connect(self, context: Context) -> None:
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self.offer)
         self._runs.listChanged.connect(self.offer)
-        self._measured.compared.connect(self._show)
+        for changed in (self._measured.compared, self._measured.pairChanged):
+            changed.connect(self._show)
         for signal in (self._measured.dataChanged, context.jobs.changed):
             signal.connect(self._enable)
+        self.tabs.currentChanged.connect(lambda _: self._show_view())
+        self.pair.activated.connect(lambda _: self._take_pair())
         context.theme.changed.connect(self._restyle)
 
     # ---- which models -------------------------------------------------------------------------
 
     def offer(self) -> None:
         """Offer the open model, the project's pruned files, and tuned ones; ticks stay."""
-        model = self._session.model
-        own = [model.path] if model is not None else []
-        pruned = [r.output for r in self._session.results]
-        # Of tuned files only those that came of this model's: others are for other classes.
-        known = {*own, *pruned}
-        tuned = [
-            e.output
-            for e in reversed(self._runs.entries)
-            if e.state == "done" and {e.arguments.get("model"), e.arguments.get("teacher")} & known
-        ]
-        offered = tuple(p for p in dict.fromkeys([*own, *pruned, *tuned]) if Path(p).is_file())
-        if offered == self._offered:
-            return
-        ticked = set(self.chosen) | (set(offered) - set(self._offered))
-        self._offered = offered
-        self.models.clear()
-        for path in offered:
-            item = QListWidgetItem(Path(path).name, self.models)
-            item.setToolTip(path)
-            item.setData(PATH, path)
-            item.setSizeHint(QSize(0, self.fontMetrics().height() + 8))  # room for the tick's box
-            state = Qt.CheckState.Checked if path in ticked else Qt.CheckState.Unchecked
-            item.setCheckState(state)
+        self.models.offer(at_hand(self._session, self._runs))
         self._enable()
 
     @property
     def chosen(self) -> list[str]:
         """The ticked models, in order."""
-        items = [self.models.item(n) for n in range(self.models.count())]
-        return [str(i.data(PATH)) for i in items if i.checkState() == Qt.CheckState.Checked]
+        return self.models.chosen
 
     def _enable(self) -> None:
         running, data = self.progress.running, self._measured.data is not None
         self.run.setVisible(not running)
-        self.run.setEnabled(data and len(self.chosen) > 1)
-        self.run.setToolTip(NOTHING if data else NO_DATA)
+        self.run.setEnabled(len(self.chosen) > 1)
+        self.run.setToolTip(NOTHING)
         if self._measured.comparison is None:
-            self.status.setText(NOTHING if data else NO_DATA)
+            self.status.setText(NOTHING if data else f"{NOTHING} {NO_DATA}")
 
     # ---- what came of it ----------------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        """What shows now."""
+        return self.views[self.tabs.tabText(self.tabs.currentIndex())]
 
     def catch_up(self) -> None:
         """Show the comparison as it is now."""
@@ -144,52 +137,53 @@ class ComparePanel(OnScreen, QWidget):
 
     def _show(self) -> None:
         result = self._measured.comparison
-        self.views.setVisible(result is not None)
+        for part in (self.tabs, self.stack, self.pair):
+            part.setVisible(result is not None)
         self._enable()
-        if result is not None:
-            images = result["models"][0].get("images", 0)
-            self.status.setText(f"On {images:,} images of the split {result['split']}.")
-        self._show_table()
-        self._show_chart()
-
-    def _show_table(self) -> None:
-        if not self.shown:
+        state = (result, self._measured.pair)
+        if result is None or not self.shown or state == self._known:
             return
-        if self._table is not None:
-            self._place.removeWidget(self._table)
-            self._table.deleteLater()
-            self._table = None
-        result = self._measured.comparison
-        if result is None:
-            return
-        name = VIEWS[self.views.currentIndex()]
-        table = tables(result)[name]
-        self._table = table_view(TableModel[Row](table.columns, self), name)
-        model = self._table.model()
-        assert isinstance(model, TableModel)
-        model.setParent(self._table)
-        model.set_rows(table.rows)
-        self._table.resizeColumnsToContents()
-        self._place.addWidget(self._table, 1)
+        self._known = state
+        self._stale = set(self.views)
+        measured = compared.has_images(result)
+        for number, name in enumerate(self.views):
+            self.tabs.setTabVisible(number, measured or name in ("Models", "Layers"))
+        self.pair.clear()
+        pairs = compared.pairs(result).items()
+        add_items(self.pair, {_key(pair): (words, "") for pair, words in pairs})
+        choose(self.pair, _key(self._measured.pair))
+        self.status.setText(summary(result))
+        self._show_view()
 
-    def _show_chart(self) -> None:
-        result = self._measured.comparison
-        if not self.shown or (self._chart is None and result is None):
-            return
-        if self._chart is None:
-            from app.charts.compared import ComparedChart
+    def _show_view(self) -> None:
+        """Bring the current view up to date; the others wait until they are looked at."""
+        result, view = self._measured.comparison, self.view
+        self.stack.setCurrentWidget(view)
+        many = result is not None and len(result["models"]) > 2
+        self.pair.setVisible(many and view is not self.views["Models"])
+        name = self.tabs.tabText(self.tabs.currentIndex())
+        if result is not None and self.shown and name in self._stale:
+            self._stale.discard(name)
+            view.show_result(result, self._measured.pair)
 
-            self._chart = ComparedChart()
-            self._right.addWidget(self._chart, 2)
-        self._chart.setVisible(result is not None)
-        if result is not None:
-            key = main_figure(result)
-            points = [
-                (Path(m["path"]).stem, m["macs"] / 1e9, float(m["figures"].get(key, 0.0)))
-                for m in result["models"]
-            ]
-            self._chart.set_models(points, FIGURES.get(key, key))
+    def _take_pair(self) -> None:
+        one, other = map(int, str(self.pair.currentData()).split())
+        self._measured.set_pair((one, other))
 
     def _restyle(self) -> None:
-        if self._chart is not None:
-            self._chart.restyle()
+        for view in self.views.values():
+            view.restyle()
+
+
+def _key(pair: compared.Pair) -> str:
+    """Name a pair as an item of a box can."""
+    return f"{pair[0]} {pair[1]}"
+
+
+def summary(result: compared.Result) -> str:
+    """Say what a comparison looked at."""
+    if not compared.has_images(result):
+        return f"Widths and costs of {len(result['models'])} models; no images were looked at."
+    images, listed = result["models"][0]["images"], len(result["images"])
+    told = f"On {images:,} images of the split {result['split']}."
+    return told if listed >= images else f"{told} The {listed:,} worst changes are listed."

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.context import Context
 from app.controls import JobLine, row
-from app.dialogs.pictures import Page
 from app.panels.data_classes import ClassTable
 from app.panels.data_samples import Samples
+from app.pictures.panes import Page
 from app.widgets import Elided, OnScreen, WrappedTree, column, label
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from app import theme
 from app.context import Context
 from app.controls import add_items, choose, combo
-from app.dialogs.pictures import Page, PictureDialog
+from app.dialogs.pictures import PictureDialog
 from app.pictures.drawing import Pens
 from app.pictures.grid import SIDE, Entry, PictureGrid
 from app.pictures.loader import Wish
+from app.pictures.panes import Page
 from app.widgets import label
 
 if TYPE_CHECKING:
