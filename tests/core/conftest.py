@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,23 @@ os.environ.pop("YOLO_CONFIG_DIR", None)
 import torch  # noqa: E402  (after the environment, which ultralytics reads once)
 
 from core.checkpoint import prepare  # noqa: E402
+from tests.core.warm import Warm  # noqa: E402
 
 prepare()
 torch.set_num_threads(1)
+
+
+def pytest_unconfigure() -> None:
+    """Leave no folder behind."""
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A ``secateur`` and a ``python`` that have torch loaded already."""
+    process = Warm()
+    yield process
+    process.close()
 
 
 @pytest.fixture(scope="session")

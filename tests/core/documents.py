@@ -7,14 +7,13 @@ stands for any text in a line, alone on a line for any lines: for what differs b
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.core.warm import Warm
+
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FIGURE = re.compile(r"(?<![\w.])\d[\d.,]*(?![\w])")
 
@@ -63,17 +62,13 @@ def _console(lines: list[str]) -> list[Example]:
     return [Example("\n".join(code), tuple(printed)) for code, printed in found]
 
 
-def run(example: Example, folder: Path) -> str:
+def run(example: Example, folder: Path, warm: Warm) -> str:
     """Run an example in a folder; return what it prints."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    if example.python:
-        command = [sys.executable, "-c", example.code]
-    else:
-        program = f"{sys.executable} -m app"
-        command = ["sh", "-ec", re.sub(r"^secateur(?= )", program, example.code)]
+    kind = ["python", "-c"] if example.python else ["sh", "-ec"]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
-        check=False,
+        [str(warm.folder / kind[0]) if example.python else kind[0], kind[1], example.code],
+        cwd=folder, env=warm.environment(), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{example.code}\n{done.stderr[-2000:]}"
     return done.stdout.rstrip("\n")

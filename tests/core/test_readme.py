@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from core.pipeline import load
 from core.plan.schema import parse_plan
+from tests.core.documents import Example, run
 from tests.core.images import make_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,31 +22,22 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_python_lines(tmp_path: Path) -> None:
+def test_python_lines(warm, tmp_path: Path) -> None:
     (code,) = blocks(README, "python")
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    parameters, error, passed = done.stdout.split()
+    parameters, error, passed = run(Example(code, (), python=True), tmp_path, warm).split()
     assert int(parameters) > 0
     assert float(error) <= 1e-5
     assert passed == "True"
 
 
 @pytest.mark.parametrize("model", ["yolov8n.yaml", "trained"])
-def test_first_prune(model: str, request, tmp_path: Path) -> None:
+def test_first_prune(model: str, request, warm, tmp_path: Path) -> None:
     source = request.getfixturevalue("trained") if model == "trained" else model
     lines = blocks(README, "sh")[1].strip().splitlines()
-    program = f"{sys.executable} -m app"
     assert len(lines) == 5
     for line in lines:
-        command = line.replace(".venv/bin/secateur", program).replace("yolov8n.pt", str(source))
-        subprocess.run(command, shell=True, cwd=tmp_path, check=True, timeout=120)
+        command = line.replace(".venv/bin/secateur", "secateur").replace("yolov8n.pt", str(source))
+        run(Example(command, ()), tmp_path, warm)
     assert (tmp_path / "small.pt").is_file()
 
 
@@ -66,18 +56,15 @@ SMALLER: dict[str, str] = {
 """What keeps the lines short here; everything else is as the README has it."""
 
 
-def test_a_goal_suggested_pruned_tuned_and_compared(trained: Path, tmp_path: Path) -> None:
+def test_a_goal_suggested_pruned_tuned_and_compared(trained: Path, warm, tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", load(trained).facts.classes)
     lines = blocks(README, "sh")[2].strip().splitlines()
     assert [line.split()[1] for line in lines[1:]] == list(SMALLER)
     for line in lines:
         command = line.replace("yolov8n.pt", str(trained)).replace("data.yaml", str(data))
         if command.startswith("secateur "):
-            name = command.split()[1]
-            command = f"{command} {SMALLER[name]}".replace(
-                "secateur", f"{sys.executable} -m app", 1
-            )
-        subprocess.run(command, shell=True, cwd=tmp_path, check=True, timeout=200)
+            command = f"{command} {SMALLER[command.split()[1]]}"
+        run(Example(command, ()), tmp_path, warm)
     pruned, tuned = load(tmp_path / "small.pt"), load(tmp_path / "tuned.pt")
     count = [sum(p.numel() for p in model.model.parameters()) for model in (pruned, tuned)]
     assert count[0] == count[1] < 3_000_000

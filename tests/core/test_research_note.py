@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,18 +15,18 @@ NOTE = (ROOT / "docs" / "research-note.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
-def network() -> dict:
-    command = [sys.executable, "-m", "app", "inspect", "yolov8s.yaml", "--json"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+def network(warm, tmp_path_factory) -> dict:
+    asked = documents.Example("secateur inspect yolov8s.yaml --json", ())
+    return json.loads(documents.run(asked, tmp_path_factory.mktemp("network"), warm))
 
 
 @pytest.mark.slow
-def test_every_example_prints_what_stands_there(tmp_path: Path) -> None:
+def test_every_example_prints_what_stands_there(warm, tmp_path: Path) -> None:
     found = documents.examples(NOTE)
     assert len(found) > 20
     wrong = []
     for example in found:
-        output = documents.run(example, tmp_path)
+        output = documents.run(example, tmp_path, warm)
         if not documents.matches(example.printed, output):
             wrong.append(f"{example.code}\n{output}")
     assert not wrong, "\n\n".join(wrong)

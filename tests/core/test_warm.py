@@ -1,0 +1,48 @@
+"""What is run by the process with the libraries ends as it would by itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def shell(line: str, folder: Path, warm, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", line], cwd=folder, env=warm.environment() | {"WORD": "given"},
+        capture_output=True, text=True, check=False, timeout=60, **options,
+    )  # fmt: skip
+
+
+def test_streams_folder_and_environment_are_the_line_s(warm, tmp_path: Path) -> None:
+    (tmp_path / "says.py").write_text(
+        "import os, sys\nprint(sys.stdin.read(), os.environ['WORD'], os.listdir(), sys.argv)\n"
+    )
+    done = shell("echo read | python says.py 1 2 > out; cat out", tmp_path, warm)
+    assert done.stdout == "read\n given ['says.py', 'out'] ['says.py', '1', '2']\n" or (
+        done.stdout == "read\n given ['out', 'says.py'] ['says.py', '1', '2']\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("secateur inspect missing.pt", 1),
+        ("secateur inspect --no-such-option", 2),
+        ("secateur --version", 0),
+        ("python -c 'import sys; sys.exit(3)'", 3),
+        ("python -c '1 / 0'", 1),
+        ("python -c 'import os; os.kill(os.getpid(), 9)'", 70),
+    ],
+)
+def test_the_status_is_that_of_what_was_run(line: str, status: int, warm, tmp_path: Path) -> None:
+    done = shell(line, tmp_path, warm)
+    assert done.returncode == status
+    assert ("Traceback" in done.stderr) == ("1 / 0" in line)
+
+
+def test_no_command_knows_of_another(warm, tmp_path: Path) -> None:
+    shell("python -c 'import core; core.left = 1'", tmp_path, warm)
+    done = shell("python -c 'import core; print(hasattr(core, \"left\"))'", tmp_path, warm)
+    assert done.stdout == "False\n"

@@ -1,0 +1,158 @@
+"""A ``secateur`` and a ``python`` whose libraries are loaded already, for the documents' lines.
+
+Each line starts a process of its own, and importing torch takes most of the time a short command
+needs. Here one process imports it once, and forks for each of them: what is run, and the
+environment, folder and streams it runs with, are those of the line. Only the start is not tested;
+`tests/core/test_program.py` does that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 120.0
+_DIED = 70
+_CLIENT = """#!{python} -SIE
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as link:
+    link.connect({address!r})
+    told = [{name!r}, sys.argv[1:], os.getcwd(), dict(os.environ)]
+    socket.send_fds(link, [json.dumps(told).encode() + b"\\n"], [0, 1, 2])
+    sys.exit(int(link.makefile().read() or {died}))
+"""
+
+
+class Warm:
+    """The process with the libraries.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds the two programs; to be put first in PATH.
+    """
+
+    def __init__(self) -> None:
+        self._place = tempfile.TemporaryDirectory(prefix="warm-")
+        self.folder = Path(self._place.name)
+        address = str(self.folder / "link")
+        for name in ("secateur", "python"):
+            text = _CLIENT.format(python=sys.executable, address=address, name=name, died=_DIED)
+            (self.folder / name).write_text(text, encoding="utf-8")
+            (self.folder / name).chmod(0o755)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "tests.core.warm", address]
+        self._process = subprocess.Popen(command, env=environment, cwd=ROOT)
+        until = time.monotonic() + START_S
+        while not Path(address).exists():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("the process with the libraries did not start")
+            time.sleep(0.02)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which a shell finds the two programs."""
+        paths = os.pathsep.join([str(self.folder), os.environ["PATH"]])
+        return {**os.environ, "PATH": paths, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.terminate()
+        self._process.wait(30)
+        self._place.cleanup()
+
+
+def serve(address: str) -> None:
+    """Import the libraries, then fork for whatever is asked for, until ended."""
+    from core.program import prepare
+
+    prepare()  # as the program does, before anything else is imported
+    import torch
+    import ultralytics  # noqa: F401
+
+    from core import cli, pipeline
+
+    torch.set_num_threads(1)
+    cli._groups()
+    pipeline.analyse("yolov8n.yaml", cache=False)  # imports what the first trace does
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(f"{address}.new")
+        door.listen()
+        Path(f"{address}.new").rename(address)
+        while True:
+            link, _ = door.accept()
+            if os.fork() == 0:
+                door.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                _answer(link)
+            link.close()
+
+
+def _answer(link: socket.socket) -> None:
+    """Run what is asked for, in this process, and end it."""
+    code = _DIED
+    try:
+        message, streams, _, _ = socket.recv_fds(link, 1 << 20, 3)
+        while not message.endswith(b"\n"):
+            message += link.recv(1 << 20)
+        name, words, folder, environment = json.loads(message)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(folder)
+        code = _status(_python if name == "python" else _secateur, words)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        link.sendall(str(code).encode())
+        os._exit(code)
+
+
+def _status(act: Any, words: list[str]) -> int:
+    try:
+        return int(act(words) or 0)
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        print(ended.code, file=sys.stderr)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    return 1
+
+
+def _secateur(words: list[str]) -> int:
+    from app.__main__ import main
+
+    sys.argv = ["secateur", *words]
+    return main(words)
+
+
+def _python(words: list[str]) -> None:
+    """Run ``-c CODE``, ``-m MODULE`` or a file, as Python does."""
+    import runpy
+
+    if words[:1] == ["-c"]:
+        sys.argv = words
+        exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
+    elif words[:1] == ["-m"]:
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = words
+        sys.path.insert(0, str(Path(words[0]).resolve().parent))
+        runpy.run_path(words[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
