@@ -13,13 +13,12 @@ from app.context import Context
 from app.data_checking import submit_check
 from app.readiness import has_data
 from app.settings import data_folder
+from core.runs.listing import JOBS, figures_of
 from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
     from app.session import Session
 
-JOBS = ".jobs"
-"""Ending of the folder beside a project that holds its jobs."""
 NO_DATA = "Fine-tuning learns from labelled images, and no dataset is set."
 KEPT = "Its best and last state are kept; it can go on where it was."
 Buttons = QMessageBox.StandardButton
@@ -50,11 +49,13 @@ class Tuning(QObject):
         self._window = window
         self._session, self._jobs, self._runs = context.session, context.jobs, context.runs
         self._measured = context.session.measured
-        self._states: dict[str, str] = {}
+        self._states: dict[str, tuple[str, int]] = {}
+        self._held = False
         for signal in (self._session.modelChanged, self._session.titleChanged):
             signal.connect(self._look)
         self._runs.listChanged.connect(self._compare)
         self._runs.started.connect(self.shown)
+        self._runs.waits.connect(self._say_waits)
         self._runs.failed.connect(
             lambda text, hint: self._session.say(text, hint, "error", key="run")
         )
@@ -143,21 +144,48 @@ class Tuning(QObject):
     # ---- what became of jobs ------------------------------------------------------------------
 
     def _compare(self) -> None:
-        """Say what ended, or was found: running, or interrupted."""
+        """Say what ended, began, or was found: running, or interrupted."""
         before, first = self._states, True
-        self._states = {entry.folder: entry.state for entry in self._runs.entries}
+        self._states = {e.folder: (e.state, e.place) for e in self._runs.entries}
         for entry in self._runs.entries:
-            was = before.get(entry.folder)
+            was, place = before.get(entry.folder, ("", 0))
             if was == entry.state:
                 continue
-            if was in ("running", "paused") and not entry.active:
+            if (was in ("running", "paused") or (place and entry.state == "failed")) and (
+                not entry.active
+            ):
                 self._say_end(entry)
-            elif was is None and entry.active and first and entry.folder != self._runs.watched:
+            elif place and entry.active and entry.folder != self._runs.watched:
+                self._say_found(entry, "has started")
+            elif not was and entry.active and first and entry.folder != self._runs.watched:
                 first = False
-                self._say_found(entry)
-            elif was is None and entry.state == "interrupted" and first:
+                self._say_found(entry, f"goes on ({entry.word})")
+            elif not was and entry.state == "interrupted" and first:
                 first = False
                 self._say_interrupted(entry)
+        self._look_at_queue()
+
+    def _look_at_queue(self) -> None:
+        """Say once that the queue is held while jobs wait in it."""
+        waiting = self._runs.waiting
+        held = any(entry.held for entry in waiting)
+        if held and not self._held:
+            names = ", ".join(entry.title for entry in waiting[:3])
+            text = f"The queue is held; {names} {'waits' if len(waiting) == 1 else 'wait'} in it."
+            go_on = ("Start the queue", lambda: self._runs.hold(False))
+            self._session.say(text, "", "info", actions=(go_on,), key="queue")
+        self._held = held
+
+    def _say_waits(self, folder: str) -> None:
+        name = Path(str(self._arguments_of(folder).get("model") or folder)).name
+        text = f"{name} waits in the queue."
+        hint = "It starts by itself when its device is free, with or without this window."
+        show = ("Show", lambda: self.shown.emit(folder))
+        self._session.say(text, hint, "info", actions=(show,), key="run")
+
+    def _arguments_of(self, folder: str) -> Mapping[str, Any]:
+        entry = self._runs.entry(folder)
+        return entry.arguments if entry is not None else {}
 
     def _say_end(self, entry: RunEntry) -> None:
         show = ("Show", lambda: self.shown.emit(entry.folder))
@@ -165,20 +193,21 @@ class Tuning(QObject):
         if entry.state == "done":
             output = entry.output
             opened = ("Open it", lambda: self.openWanted.emit(output))
-            text = f"The fine-tuning of {entry.title} is done: {Path(output).name}."
-            figures, actions = figures_text(entry), (opened, show)
+            text = f"The {entry.noun} of {entry.title} is done: {Path(output).name}."
+            figures = figures_of(entry)
+            figures, actions = figures and f"{figures} on the val split.", (opened, show)
             self._session.say(text, figures, "success", actions=actions, key="run")
         elif entry.state == "failed":
-            text = f"The fine-tuning of {entry.title} failed: {entry.message}"
+            text = f"The {entry.noun} of {entry.title} failed: {entry.message}"
             self._session.say(text, entry.hint, "error", actions=(show, resume), key="run")
         elif entry.state == "cancelled":
-            text = f"The fine-tuning of {entry.title} was stopped."
+            text = f"The {entry.noun} of {entry.title} was stopped."
             self._session.say(text, KEPT, "info", actions=(show, resume), key="run")
         else:
             self._say_interrupted(entry)
 
-    def _say_found(self, entry: RunEntry) -> None:
-        text = f"The fine-tuning of {entry.title} goes on ({entry.word})."
+    def _say_found(self, entry: RunEntry, what: str) -> None:
+        text = f"The {entry.noun} of {entry.title} {what}."
         show = ("Show", lambda: self._show(entry))
         self._session.say(text, "", "info", actions=(show,), key="run")
 
@@ -188,7 +217,7 @@ class Tuning(QObject):
             ("Show", lambda: self._show(entry)),
             ("Leave it", lambda: self._runs.leave(entry.folder)),
         )
-        text = f"The fine-tuning of {entry.title} was interrupted."
+        text = f"The {entry.noun} of {entry.title} was interrupted."
         self._session.say(text, KEPT, "warning", actions=actions, key="run")
 
     def _show(self, entry: RunEntry) -> None:
@@ -215,10 +244,13 @@ class Tuning(QObject):
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Fine-tuning runs")
         names = ", ".join(entry.title for entry in active[:3])
-        box.setText(f"The fine-tuning of {names} runs.")
+        waiting = len(self._runs.waiting)
+        more = f", and {waiting} more {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+        box.setText(f"The {active[0].noun} of {names} runs{more}.")
+        queue = " The queue goes on, too, or is held until it is started again." if waiting else ""
         box.setInformativeText(
             "Let it go on without the window? It shows again when Secateur is opened. A stopped "
-            "one keeps its best and last state, and can be resumed."
+            f"one keeps its best and last state, and can be resumed.{queue}"
         )
         box.setStandardButtons(Buttons.Yes | Buttons.No | Buttons.Cancel)
         for button, words in ((Buttons.Yes, "&Go on"), (Buttons.No, "&Stop")):
@@ -227,6 +259,8 @@ class Tuning(QObject):
         answer = box.exec()
         box.deleteLater()
         if answer == Buttons.No:
+            if waiting:
+                self._runs.hold(True)
             for entry in active:
                 self._runs.tell(entry.folder, "cancel")
         return answer in (Buttons.Yes, Buttons.No)
@@ -252,14 +286,3 @@ def free_name(network: Path, taken: set[str]) -> Path:
         if not path.exists() and str(path) not in taken:
             return path
     raise AssertionError("ten thousand tuned files of one name")
-
-
-def figures_text(entry: RunEntry) -> str:
-    """Say the main figure before and after a tuning, in words; empty while unknown."""
-    result = entry.result or {}
-    before, after = result.get("before") or {}, result.get("after") or {}
-    for key, name in (("map50_95", "mAP50-95"), ("top1", "top-1 accuracy")):
-        if key in after:
-            was = f"{before[key]:.4f} → " if key in before else ""
-            return f"{name} {was}{after[key]:.4f} on the val split."
-    return ""

@@ -22,8 +22,8 @@ class Runs(QObject):
         Jobs came, went, or stand otherwise now; see ``entries``.
     followed
         The watched job told something; see ``snapshot``.
-    started(str)
-        A job's process runs; its folder.
+    started(str), waits(str)
+        What was asked to start does, or waits for its device: the job's folder.
     failed(str, str)
         Message and hint.
     """
@@ -31,6 +31,7 @@ class Runs(QObject):
     listChanged = Signal()
     followed = Signal()
     started = Signal(str)
+    waits = Signal(str)
     failed = Signal(str, str)
     _look_in = Signal(object)
     _watch = Signal(str)
@@ -38,6 +39,9 @@ class Runs(QObject):
     _resume = Signal(str)
     _leave = Signal(str)
     _tell = Signal(str, str)
+    _drop = Signal(str)
+    _move = Signal(str, int)
+    _hold = Signal(bool)
     _stop = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -59,12 +63,16 @@ class Runs(QObject):
             (self._resume, worker.resume),
             (self._leave, worker.leave),
             (self._tell, worker.tell),
+            (self._drop, worker.drop),
+            (self._move, worker.move),
+            (self._hold, worker.hold),
             (self._stop, worker.stop),
         ):
             signal.connect(slot)
         worker.listed.connect(self._on_listed)
         worker.followed.connect(self._on_followed)
         worker.started.connect(self._on_started)
+        worker.waits.connect(self.waits)
         worker.failed.connect(self.failed)
         worker.stopped.connect(self._thread.quit, Qt.ConnectionType.DirectConnection)
         self._thread.start()
@@ -86,11 +94,11 @@ class Runs(QObject):
     def start(
         self, kind: str, arguments: dict[str, Any], inputs: dict[str, str | None], parent: str
     ) -> None:
-        """Make a job in a folder and start it; ``started`` or ``failed`` follows."""
+        """Make a job that starts in its turn; ``started``, ``waits`` or ``failed`` follows."""
         self._start.emit(StartRequest(kind, arguments, inputs, parent))
 
     def resume(self, folder: str) -> None:
-        """Go on with a job; ``started`` or ``failed`` follows."""
+        """Go on with a job; ``started``, ``waits`` or ``failed`` follows."""
         self._resume.emit(folder)
 
     def leave(self, folder: str) -> None:
@@ -101,6 +109,21 @@ class Runs(QObject):
         """Tell a job ``pause``, ``run`` or ``cancel``."""
         self._tell.emit(folder, word)
 
+    def stop(self, entry: RunEntry) -> None:
+        """End a job that runs, or let one wait no more."""
+        if entry.place:
+            self._drop.emit(entry.folder)
+        else:
+            self.tell(entry.folder, "cancel")
+
+    def move(self, folder: str, by: int) -> None:
+        """Move a waiting job in the queue; towards its head where negative."""
+        self._move.emit(folder, by)
+
+    def hold(self, held: bool) -> None:
+        """Start nothing from the queue for now, or go on with it."""
+        self._hold.emit(held)
+
     def entry(self, folder: str) -> RunEntry | None:
         """Find a job."""
         return next((e for e in self.entries if e.folder == folder), None)
@@ -109,6 +132,11 @@ class Runs(QObject):
     def active(self) -> list[RunEntry]:
         """Jobs whose processes live."""
         return [e for e in self.entries if e.active]
+
+    @property
+    def waiting(self) -> list[RunEntry]:
+        """Jobs in the queue, the next one first."""
+        return sorted((e for e in self.entries if e.place), key=lambda e: e.place)
 
     def shutdown(self) -> None:
         """End the thread, once it has passed on what it was asked; jobs go on."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,6 @@ LIST_MS = 1500
 SLICE = 256 * 1024
 """Bytes of events read at a time; more than that waits its turn, so that a long log that is opened
 again leaves room for the window's own thread."""
-
-
-Over = dict[str, tuple[int, RunEntry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +49,8 @@ class RunsWorker(QObject):
         The jobs there are, newest first; only when something about them changed.
     followed(Snapshot)
         What the watched job told; not more often than ``FOLLOW_MS``.
-    started(str)
-        A job's process runs.
+    started(str), waits(str)
+        What was asked to start does, or waits for its device: the job's folder.
     failed(str, str)
         Message and hint: something that was asked for could not be done.
     """
@@ -62,6 +58,7 @@ class RunsWorker(QObject):
     listed = Signal(object)
     followed = Signal(object)
     started = Signal(str)
+    waits = Signal(str)
     failed = Signal(str, str)
     stopped = Signal()
 
@@ -69,7 +66,8 @@ class RunsWorker(QObject):
         super().__init__()
         self._places: tuple[str, ...] = ()
         self._known: tuple[RunEntry, ...] = ()
-        self._over: Over = {}
+        self._over: dict[str, tuple[int, RunEntry]] = {}
+        self._fault = ""
         self._folder = ""
         self._offset = 0
         self._digest = Digest()
@@ -105,11 +103,27 @@ class RunsWorker(QObject):
 
     @Slot()
     def list_jobs(self) -> None:
-        """Say so when jobs came, went or changed."""
+        """Start what waits and can, and say so when jobs came, went or changed."""
+        from core.runs.listing import entries
+
+        self._go_on()
         found = entries(self._places, self._over)
         if found != self._known:
             self._known = found
             self.listed.emit(found)
+
+    def _go_on(self) -> None:
+        """Start the jobs whose turn it is; a fault that stays is told once."""
+        from core.runs import queue
+
+        fault: UserError | None = None
+        try:
+            queue.go_on()
+        except UserError as error:
+            fault = error
+        if fault is not None and fault.message != self._fault:
+            self._sorry(fault)
+        self._fault = fault.message if fault is not None else ""
 
     @Slot(str)
     def watch(self, folder: str) -> None:
@@ -124,8 +138,9 @@ class RunsWorker(QObject):
         if not self._folder:
             return
         from core.runs.folder import read_events
+        from core.runs.listing import entry_of
 
-        entry = entry_of(Path(self._folder))
+        entry = entry_of(self._folder)
         events, offset = read_events(self._folder, self._offset, SLICE)
         if entry is None or (entry == self._shown and not events):
             return
@@ -142,7 +157,7 @@ class RunsWorker(QObject):
 
     @Slot(object)
     def start(self, request: StartRequest) -> None:
-        """Make a job's folder and start its process."""
+        """Make a job's folder and put it in the queue; it starts as soon as its device is free."""
         from core.runs.folder import create_job
 
         try:
@@ -152,22 +167,60 @@ class RunsWorker(QObject):
         except (UserError, OSError) as error:
             self._sorry(error)
             return
-        self._launch(str(folder))
+        self._enqueue(str(folder), first=False)
 
     @Slot(str)
     def resume(self, folder: str) -> None:
-        """Go on with a job that was cancelled, failed or interrupted."""
-        self._launch(folder)
+        """Go on with a job that was cancelled, failed or interrupted, once its device is free."""
+        self._enqueue(folder, first=True)
 
-    def _launch(self, folder: str) -> None:
-        from core.runs.launch import launch
+    def _enqueue(self, folder: str, first: bool) -> None:
+        from core.runs import queue
+        from core.runs.listing import entry_of
 
         try:
-            launch(folder)
+            queue.add(folder, first=first)
+            self._go_on()
+            waits = bool(queue.read_queue().place(folder))
         except (UserError, OSError) as error:
             self._sorry(error)
+            return
+        entry = entry_of(folder)
+        if waits:
+            self.list_jobs()
+            self.waits.emit(folder)
+        elif entry is not None and entry.state == "failed":
+            self.failed.emit(entry.message, entry.hint)
         else:
             self.started.emit(folder)
+        self.list_jobs()
+
+    @Slot(str)
+    def drop(self, folder: str) -> None:
+        """Let a job wait no more."""
+        from core.runs import queue
+
+        self._try(lambda: queue.drop(folder))
+
+    @Slot(str, int)
+    def move(self, folder: str, by: int) -> None:
+        """Move a waiting job in the queue; towards its head where negative."""
+        from core.runs import queue
+
+        self._try(lambda: queue.move(folder, by))
+
+    @Slot(bool)
+    def hold(self, held: bool) -> None:
+        """Start nothing from the queue for now, or go on with it."""
+        from core.runs import queue
+
+        self._try(lambda: queue.hold(held))
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (UserError, OSError) as error:
+            self._sorry(error)
         self.list_jobs()
 
     @Slot(str)
@@ -201,57 +254,3 @@ class RunsWorker(QObject):
         else:
             reason = (error.strerror or str(error)).lower()
             self.failed.emit(f"The job could not be started: {reason}.", "Try again.")
-
-
-def entry_of(folder: Path) -> RunEntry | None:
-    """Read a job's folder; None where it is gone or damaged."""
-    from core.runs.folder import read_job, status_of, told
-
-    try:
-        job = read_job(folder)
-    except UserError:
-        return None
-    return RunEntry(
-        folder=str(folder),
-        kind=job.kind,
-        created=job.created,
-        state=status_of(job),
-        told=told(folder),
-        arguments=job.arguments,
-        message=job.message,
-        hint=job.hint,
-        result=job.result,
-    )
-
-
-def entries(places: Iterable[str], over: Over) -> tuple[RunEntry, ...]:
-    """Return the jobs of some folders, newest first; a folder named twice counts once.
-
-    Parameters
-    ----------
-    places : iterable of str
-    over : dict
-        Jobs that do not run and when they were written, so that they are not read every time;
-        filled here.
-    """
-    from core.runs.folder import JOB, list_jobs
-
-    found: dict[str, RunEntry] = {}
-    for place in places:
-        if not Path(place).is_dir():
-            continue
-        for folder in list_jobs(place):
-            name, written = str(folder), _written(folder / JOB)
-            entry = over[name][1] if over.get(name, (0,))[0] == written else entry_of(folder)
-            if entry is not None:
-                found[os.path.realpath(folder)] = entry
-                if not entry.active:
-                    over[name] = written, entry
-    return tuple(sorted(found.values(), key=lambda e: (e.created, e.folder), reverse=True))
-
-
-def _written(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

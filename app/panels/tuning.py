@@ -75,7 +75,7 @@ class TuningPanel(OnScreen, QWidget):
         self.go_on.clicked.connect(lambda: tell(watched(), "run"))
         self.cancel = _button("Stop", "End it; its best and last state are kept")
         theme.set_icon(self.cancel, "stop")
-        self.cancel.clicked.connect(lambda: tell(watched(), "cancel"))
+        self.cancel.clicked.connect(self._stop)
         self.resume = _button("Resume", "Go on with the training from its last whole epoch")
         self.resume.clicked.connect(lambda: self._runs.resume(watched()))
         self.open = _button("Open tuned file", "Open the best state in this window")
@@ -131,13 +131,17 @@ class TuningPanel(OnScreen, QWidget):
         self.pause.setVisible(active and not paused)
         self.pause.setEnabled(not ending)
         self.go_on.setVisible(paused)
-        self.cancel.setVisible(active)
+        self.cancel.setVisible(active or (entry is not None and bool(entry.place)))
         self.cancel.setEnabled(not ending)
         self.resume.setVisible(entry is not None and entry.resumable)
         self.open.setVisible(entry is not None and bool(entry.output))
         self.again.setVisible(entry is not None)
         self.status.setText("" if entry is None else status_text(entry))
         self.status.setToolTip("" if entry is None else f"{entry.message} {entry.hint}".strip())
+
+    def _stop(self) -> None:
+        if self.entry is not None:
+            self._runs.stop(self.entry)
 
     def _open(self) -> None:
         entry = self.entry
@@ -162,6 +166,9 @@ def entry_text(entry: RunEntry) -> str:
 def status_text(entry: RunEntry) -> str:
     """Say how a job stands, with the reason where it failed."""
     word = entry.word.capitalize()
+    if entry.place:
+        after = f", after {entry.waits_for}" if entry.waits_for else ""
+        return f"{word}{after}{' (the queue is held)' if entry.held else ''}"
     return f"{word}: {entry.message}" if entry.state == "failed" and entry.message else word
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -73,6 +74,8 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--history", metavar="DIR", help="a history that gets the result as a node")
     tune.add_argument("--folder", metavar="DIR", help="the job's folder; a new one by default")
     tune.add_argument("--detach", action="store_true", help="go on without this terminal")
+    text = "let it wait until its device is free; goes on without this terminal"
+    tune.add_argument("--queue", action="store_true", help=text)
     tune.add_argument("--events", action="store_true", help="print events as JSON lines")
 
 
@@ -140,13 +143,43 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """Run a job here, or detached, and return what the command prints."""
-    if options.detach:
-        from core.runs.launch import launch
+    """Run a job here, or detached, or put it in the queue; return what the command prints."""
+    from core.runs import queue
 
-        pid = launch(folder)
+    if getattr(options, "queue", False):
+        queue.add(folder)
+        return queued(folder)
+    if options.detach:
+        pid = queue.start(folder)
         text = f"Started as process {pid}. Watch it by `secateur jobs show {folder}`."
         return {"folder": str(folder), "pid": pid}, text
+    queue.note(folder)
+    return run(folder, options)
+
+
+def queued(folder: Path) -> tuple[dict[str, Any], str]:
+    """Start what the queue can start, and say whether a job of it runs or waits."""
+    from core.runs import queue
+
+    queue.go_on()
+    place = queue.read_queue().place(folder)
+    text = f"Waits, number {place} in the queue." if place else "Started."
+    text += f" Watch it by `secateur jobs show {folder}`."
+    return {"folder": str(folder), "place": place}, text
+
+
+def run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Run a job here; whatever becomes of it, the next one in the queue starts."""
+    from core.runs import queue
+
+    try:
+        return _run(folder, options)
+    finally:
+        with contextlib.suppress(UserError):
+            queue.go_on(ended=folder)
+
+
+def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.runs.run import run_job
 
     event = run_job(folder, listener(options))

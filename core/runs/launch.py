@@ -10,7 +10,8 @@ from typing import Any
 
 from core.errors import UserError
 from core.program import own_command, own_environment
-from core.runs.folder import LOG, is_alive, read_job
+from core.runs.folder import LOG, read_job
+from core.runs.run import check_startable
 
 _PATIENCE = 60.0
 """Seconds within which a started job must have written that it runs."""
@@ -25,12 +26,10 @@ def launch(folder: str | Path) -> int:
     Raises
     ------
     UserError
-        When the job runs already.
+        When the job cannot run now, such as when it does already, or its process ends at once.
     """
     folder = Path(folder).absolute()
-    job = read_job(folder)
-    if job.state in ("running", "paused") and is_alive(job.process):
-        raise UserError(f"The job {job.id} runs already.", "Watch it by `secateur jobs show`.")
+    check_startable(read_job(folder))
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
@@ -51,8 +50,13 @@ def launch(folder: str | Path) -> int:
 def _await_start(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until the job says that it runs, or is over: then its folder tells the truth."""
     until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until and process.poll() is None:
+    while time.monotonic() < until:
+        ended = process.poll() is not None
         job = read_job(folder)
         if job.process is not None and job.process.pid == process.pid:
             return
+        if ended:
+            raise UserError(
+                f"The job {job.id} did not start.", f"What it said is in {folder / LOG}."
+            )
         time.sleep(0.05)

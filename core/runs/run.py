@@ -200,6 +200,21 @@ def _claim(folder: Path) -> Job:
 
 def _take(folder: Path) -> Job:
     job = read_job(folder)
+    check_startable(job)
+    running = {"state": "running", "process": this_process(), "message": "", "hint": ""}
+    job = job.model_copy(update=running)
+    write_job(folder, job)
+    return job
+
+
+def check_startable(job: Job) -> None:
+    """Refuse what cannot run now.
+
+    Raises
+    ------
+    UserError
+        When a job is of a kind that is not known, runs, is done, or its files were replaced since.
+    """
     if job.kind not in KINDS:
         raise UserError(
             f"This Secateur knows no jobs of the kind “{job.kind}”.", "Update Secateur."
@@ -215,10 +230,6 @@ def _take(folder: Path) -> Job:
                 f"{path} is gone or was replaced since the job {job.id} began.",
                 "Put the file back, or start a new job.",
             )
-    running = {"state": "running", "process": this_process(), "message": "", "hint": ""}
-    job = job.model_copy(update=running)
-    write_job(folder, job)
-    return job
 
 
 def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> Event:

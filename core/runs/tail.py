@@ -42,6 +42,16 @@ class RunEntry:
     message, hint : str
         Why it failed.
     result : mapping or None
+    changed : str
+        When its folder was last written.
+    place : int
+        In the queue, from 1; 0 when it does not wait.
+    held : bool
+        Whether the queue it waits in starts nothing for now.
+    waits_for : str
+        The name of the file that the job it waits for works on; empty where that is unknown.
+    progress : str
+        How far it is, while it runs.
     """
 
     folder: str
@@ -53,6 +63,11 @@ class RunEntry:
     message: str = ""
     hint: str = ""
     result: Mapping[str, Any] | None = None
+    changed: str = ""
+    place: int = 0
+    held: bool = False
+    waits_for: str = ""
+    progress: str = ""
 
     @property
     def active(self) -> bool:
@@ -61,13 +76,18 @@ class RunEntry:
 
     @property
     def resumable(self) -> bool:
-        """Whether it can go on."""
-        return self.state in ("ready", "cancelled", "failed", "interrupted")
+        """Whether it can go on, and does not wait to do so."""
+        return not self.place and self.state in ("ready", "cancelled", "failed", "interrupted")
 
     @property
     def title(self) -> str:
         """The name of the file it works on."""
         return Path(str(self.arguments.get("model") or self.folder)).name
+
+    @property
+    def noun(self) -> str:
+        """What kind of job it is, in words."""
+        return {"iterative": "pruning in turns"}.get(self.kind, "fine-tuning")
 
     @property
     def output(self) -> str:
@@ -81,6 +101,8 @@ class RunEntry:
             return "ending"
         if self.state == "running" and self.told == "pause":
             return "pausing"
+        if self.place:
+            return f"waiting, number {self.place}"
         return {"ready": "not started"}.get(self.state, self.state)
 
 

@@ -1,0 +1,137 @@
+"""Long jobs in a row, as a list of them shows it: state, place in the queue, figures, progress."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from core.errors import UserError
+from core.runs.folder import EVENTS, JOB, list_jobs, read_job, status_of, told
+from core.runs.queue import Queue, blocker, read_queue
+from core.runs.tail import RunEntry
+
+JOBS = ".jobs"
+"""Ending of the folder beside a project that holds its jobs."""
+TAIL = 8192
+"""Bytes from the end of the events that tell how far a job is."""
+MAIN = {"map50_95": "mAP50-95", "top1": "top-1"}
+"""The figure that tells most, by task, and its name."""
+Over = dict[str, tuple[int, RunEntry]]
+
+
+def entry_of(folder: str | Path) -> RunEntry | None:
+    """Read a job's folder; None where it is gone or damaged."""
+    try:
+        job = read_job(folder)
+    except UserError:
+        return None
+    status = status_of(job)
+    return RunEntry(
+        folder=str(folder),
+        kind=job.kind,
+        created=job.created,
+        changed=job.changed,
+        state=status,
+        told=told(folder),
+        arguments=job.arguments,
+        message=job.message,
+        hint=job.hint,
+        result=job.result,
+        progress=progress_of(folder) if status in ("running", "paused") else "",
+    )
+
+
+def entries(places: Iterable[str | Path], over: Over | None = None) -> tuple[RunEntry, ...]:
+    """Return the jobs of some folders, newest first; a folder named twice counts once.
+
+    Parameters
+    ----------
+    places : iterable of path
+        Folders of jobs, or a job's own.
+    over : dict, optional
+        Jobs that do not run and when they were written, so that they are not read every time;
+        filled here.
+    """
+    over = {} if over is None else over
+    found: dict[str, RunEntry] = {}
+    for place in places:
+        if not Path(place).is_dir():
+            continue
+        for folder in list_jobs(place):
+            name, written = str(folder), _written(folder / JOB)
+            entry = over[name][1] if over.get(name, (0,))[0] == written else entry_of(folder)
+            if entry is not None:
+                found[os.path.realpath(folder)] = entry
+                if not entry.active:
+                    over[name] = written, entry
+    queue = _queue()
+    listed = [_in_line(entry, name, queue) for name, entry in found.items()]
+    return tuple(sorted(listed, key=lambda e: (e.created, e.folder), reverse=True))
+
+
+def _queue() -> Queue:
+    try:
+        return read_queue()
+    except UserError:
+        return Queue()
+
+
+def _in_line(entry: RunEntry, name: str, queue: Queue) -> RunEntry:
+    place = queue.place(name)
+    if not place:
+        return entry
+    waits_for = "" if queue.held else blocker(name, queue)
+    title = ""
+    if waits_for:
+        other = entry_of(waits_for)
+        title = other.title if other is not None else ""
+    return replace(entry, place=place, waits_for=title, held=queue.held)
+
+
+def progress_of(folder: str | Path) -> str:
+    """Say how far a job is, by the last event that tells; empty while none did."""
+    try:
+        with (Path(folder) / EVENTS).open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL))
+            lines = stream.read().splitlines()
+    except OSError:
+        return ""
+    for line in reversed(lines):
+        try:
+            event = json.loads(line)
+            kind = event.get("event")
+            step = f"step {event['step']} of {event['steps']}, " if "steps" in event else ""
+            if kind in ("batch", "epoch"):
+                within = f", batch {event['batch']} of {event['batches']}"
+                at = f"{step}epoch {event['epoch']} of {event['epochs']}"
+                return at + (within if kind == "batch" else "")
+            if kind == "progress" and event.get("text"):
+                return f"{step}{event['text']}"
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return ""
+
+
+def figures_of(entry: RunEntry) -> str:
+    """Say the main figure before and after a job, in words; empty while unknown."""
+    result = entry.result or {}
+    before, after = result.get("before") or {}, result.get("after") or {}
+    if entry.kind == "iterative":
+        before = result.get("baseline") or {}
+        taken = [step for step in result.get("steps") or () if step.get("accepted")]
+        after = taken[-1]["after"] if taken else {}
+    for key, name in MAIN.items():
+        if key in after:
+            was = f"{before[key]:.4f} → " if key in before else ""
+            return f"{name} {was}{after[key]:.4f}"
+    return ""
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
