@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar
 
 from app import theme
+from app.compared_graph import is_kin
 from app.session import Session
 
 MENUS = ("&File", "&Edit", "&Plan", "&View", "&Help")
@@ -124,6 +125,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     A("overlay_latency", "M&illiseconds", "overlay", "&View/Colour blocks by", "Ctrl+8",
       needs="model", argument="latency", group="overlay",
       tooltip="How long each block takes on this machine, as its layers were timed"),
+    A("overlay_compared_channels", "&Channels left, compared", "overlay",
+      "&View/Colour blocks by", "Ctrl+9", needs="compared", argument="compared_channels",
+      group="overlay",
+      tooltip="Which channels the one of two compared models still has of the other's"),
+    A("overlay_compared_macs", "Multiply-adds sa&ved, compared", "overlay",
+      "&View/Colour blocks by", needs="compared", argument="compared_macs", group="overlay",
+      tooltip="How much each block costs less in the one of two compared models"),
     A("look_system", "Like the &system", "appearance", "&View/Appearance", argument="system",
       group="appearance"),
     A("look_light", "&Light", "appearance", "&View/Appearance", argument="light",
@@ -152,6 +160,9 @@ CONDITIONS: Mapping[str, Callable[[Session, bool], bool]] = {
     "undo": lambda session, busy: session.undo_stack.canUndo(),
     "redo": lambda session, busy: session.undo_stack.canRedo(),
     "job": lambda session, busy: busy,
+    "compared": lambda session, busy: (
+        session.measured.comparison is not None and is_kin(session, session.measured.comparison)
+    ),
 }
 
 
@@ -179,6 +190,7 @@ class Actions(QObject):
             session.selectionChanged,
             session.predictionChanged,
             session.undo_stack.indexChanged,
+            session.measured.compared,
         ):
             signal.connect(self.refresh)
         session.viewChanged.connect(self._show_overlay)

@@ -235,11 +235,11 @@ def layers_table(result: Result, pair: Pair) -> Table:
             title,
             lambda row, part=part: _percent(share(part)(row)),
             lambda row, part=part: share(part)(row) or 0.0,
-            f"How the layer's {title.lower()} change",
+            f"How the layer's {part.replace('macs', 'multiply-adds')} change",
             lambda row, part=part: "success" if (share(part)(row) or 1.0) < 0.9995 else "",
             True,
         )
-        for title, part in (("Multiply-adds", "macs"), ("Parameters", "parameters"))
+        for title, part in (("Cost", "macs"), ("Parameters", "parameters"))
     ]
     columns: list[Column[Row]] = [
         Column("Layer", lambda row: row[0].layer, tip="The layer; the number is its block's"),
@@ -259,7 +259,7 @@ def layers_table(result: Result, pair: Pair) -> Table:
 def _common(change: LayerChange) -> str:
     if change.common is None:
         return "" if None in change.outputs else "not known"
-    return f"{change.common} of {change.outputs[0]}"
+    return f"{change.common:,}"
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app import ledger
+from app.compared_graph import OVERLAYS
 from app.context import Context
 from app.measured import data_arguments
 from app.readiness import is_free
@@ -33,6 +34,17 @@ class Comparing(QObject):
         super().__init__(window)
         self._session, self._jobs = context.session, context.jobs
         self._measured = context.session.measured
+        self._session.planChanged.connect(self._show_plan)
+        self._measured.compared.connect(self._look)
+
+    def _show_plan(self) -> None:
+        """Show the plan on the graph again: it changed, and is looked at."""
+        if self._session.overlay in OVERLAYS:
+            self._session.set_overlay("none")
+
+    def _look(self) -> None:
+        if self._measured.comparison is None:
+            self._show_plan()
 
     def compare(self, paths: Sequence[str]) -> None:
         """Put models side by side; the first is what the others are held against.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QPoint, Signal
 
 from app import commands
+from app.compared_graph import compared_state, is_shown
 from app.context import Context
 from app.measured import HEAT_FULL
 
@@ -52,8 +53,10 @@ class GraphHost(QObject):
         session.modelChanged.connect(self._load)
         for signal in (session.predictionChanged, session.viewChanged):
             signal.connect(self._show)
-        for signal in (session.measured.scanChanged, session.measured.clockChanged):
+        measured = session.measured
+        for signal in (measured.scanChanged, measured.clockChanged, measured.compared):
             signal.connect(self._show)
+        measured.pairChanged.connect(self._show)
         session.selectionChanged.connect(self._select)
         view.selectionRequested.connect(lambda blocks, mode: session.select(blocks, mode))
         view.ratioStepped.connect(self._step)
@@ -97,7 +100,7 @@ def graph_state(session: Session) -> GraphState:
     for block in {commands.exact_block(entry) for entry in plan.selection} - {None, *ratios}:
         ratios[block] = 1.0 - prediction.share_kept.get(block, 1.0)
     total = max(prediction.after.macs, 1)
-    return GraphState(
+    state = GraphState(
         widths_in=prediction.block_in,
         widths_out=prediction.block_out,
         share_kept=prediction.share_kept,
@@ -116,6 +119,7 @@ def graph_state(session: Session) -> GraphState:
         path_text=session.coupling.text,
         macs_share={n: m / total for n, m in prediction.block_macs.items()},
     )
+    return compared_state(session, state) if is_shown(session) else state
 
 
 def overlay_values(session: Session) -> dict[int, float]:

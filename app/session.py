@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float64]
 Ranking = tuple[Any, ...]
 """Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
-OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency")
+OVERLAYS = (
+    *("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency"),
+    *("compared_channels", "compared_macs"),
+)
 
 
 class Session(QObject):

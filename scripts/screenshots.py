@@ -160,6 +160,17 @@ def shoot_tuning(camera: Camera) -> None:
     compare.run.click()
     camera.wait(lambda: window.session.measured.comparison is not None)
     camera.take("compare")
+    compare.tabs.setCurrentIndex(2)
+    window.session.set_overlay("compared_channels")
+    camera.take("compare-layers")
+    window.session.set_overlay("none")
+    compare.tabs.setCurrentIndex(3)
+    camera.settle(1.0)
+    camera.take("compare-images")
+    compare.view.opened(0)
+    camera.settle(1.0)
+    compare.view.dialog.grab().save(str(camera.folder / f"compare-large-{camera.kind}.png"))
+    compare.view.dialog.close()
 
 
 def shoot(folder: Path, kind: str) -> None:

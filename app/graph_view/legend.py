@@ -26,6 +26,8 @@ OVERLAY_WORDS = {
     "kept": ("Channels kept", "none", "all"),
     "sensitivity": ("Accuracy lost", "0 %", "50 % +"),
     "latency": ("Milliseconds", "0", "most"),
+    "compared_channels": ("Channels left", "none", "all"),
+    "compared_macs": ("Cost saved", "0 %", "100 %"),
 }
 STAGES = (("backbone", "backbone"), ("neck", "neck"), ("head", "head"))
 LINE = 19.0
@@ -182,5 +184,7 @@ class Legend(QWidget):
         painter.setPen(self._ink.pen(self._ink.palette.text_dim))
         painter.setFont(self._ink.tag)
         row = QRectF(12, y + 2, WIDTH - 24, LINE)
-        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)
+        end = Qt.TextElideMode.ElideMiddle
+        text = QFontMetricsF(self._ink.tag).elidedText(word, end, row.width())
+        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
         return y + LINE

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 ROLES = ("", "selected", "cascade", "coupled", "blocked")
 """What a plan means for a block: nothing, asked for, follows, shares its channels, refused."""
 
-OVERLAYS = ("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency")
+OVERLAYS = (
+    *("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency"),
+    *("compared_channels", "compared_macs"),
+)
 """What the fill of the blocks may tell."""
 
 

@@ -58,7 +58,7 @@ class ComparePanel(OnScreen, QWidget):
         self.views: dict[str, View] = {
             "Models": ModelsView(),
             "Classes": ClassesView(),
-            "Layers": LayersView(),
+            "Layers": LayersView(context.session),
             "Images": ImagesView(context),
         }
         self.stack = QStackedWidget()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from app import compared
 from app.compared import COSTS, Pair, Result, Row, Table
+from app.compared_graph import OVERLAYS, is_kin
 from app.controls import add_items, choose, combo, row
 from app.item_models import ROW_ROLE, SortedProxy, TableModel
 from app.widgets import Elided, KeptStrip, TableView, column, table_view
@@ -17,9 +18,11 @@ from app.widgets import Elided, KeptStrip, TableView, column, table_view
 if TYPE_CHECKING:
     from app.charts.classes import ClassesChart
     from app.charts.compared import ComparedChart
+    from app.session import Session
 
 SIGNS = ("●", "■", "▲", "◆", "⬟", "⬢")
 SHARES = (560, 260)
+PLAN = "none"
 
 
 class View(QWidget):
@@ -212,24 +215,26 @@ class ClassesView(View):
 class LayersView(View):
     """Widths, surviving channels and cost of every layer; of one layer, every channel.
 
-    Signals
-    -------
-    layerPicked(str)
-        Its name.
+    The layer that is gone to is also in focus on the graph, which can show the comparison itself.
     """
 
-    shares = (560, 260)
-    layerPicked = Signal(str)
-
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__("Layers")
+        self._session = session
         self._result: Result | None = None
+        self.graph = combo({PLAN: ("Graph: the plan", "")}, "What the graph shows")
+        add_items(self.graph, {name: (f"Graph: {words}", "") for name, words in OVERLAYS.items()})
+        self.graph.setToolTip("Colour the graph by the comparison, and show its widths there")
+        self.graph.activated.connect(lambda _: self._session.set_overlay(self.graph.currentData()))
+        session.viewChanged.connect(self._look)
+        session.selectionChanged.connect(self._follow)
         self.layer = Elided("heading")
+        self._following = False
         self.strips: list[KeptStrip] = []
         self._words: list[Elided] = []
         self._side = QWidget()
         self._side.setMinimumWidth(180)
-        self._column = column(self.layer, margins=0, spacing=2)
+        self._column = column(self.graph, self.layer, margins=0, spacing=2)
         self._column.addStretch(1)
         self._side.setLayout(self._column)
         self.add_side(self._side)
@@ -237,6 +242,8 @@ class LayersView(View):
     def show_result(self, result: Result, pair: Pair) -> None:
         """Show the layers, the first changed one in detail."""
         self._result = result
+        self.graph.setEnabled(is_kin(self._session, result))
+        self._look()
         self.set_table(compared.layers_table(result, pair))
         changed = (str(cells[0].layer) for cells in self.rows if cells[0].changed)
         first = next(changed, str(self.rows[0][0].layer) if self.rows else "")
@@ -249,18 +256,35 @@ class LayersView(View):
         if 0 <= number < len(rows):
             layer = str(rows[number][0].layer)
             self._describe(layer)
-            self.layerPicked.emit(layer)
+            if not self._following:
+                self._session.focus_layer(layer)
 
     def go_to(self, layer: str) -> None:
-        """Go to a layer, if it is there, without saying so."""
+        """Go to a layer, if it is there; the graph stays where it is."""
         rows = [str(cells[0].layer) for cells in self.rows]
         if self.table is None or layer not in rows:
             return
-        row_now = self.table.currentIndex().row()
-        if row_now != rows.index(layer):
-            self.blockSignals(True)
+        if self.table.currentIndex().row() != rows.index(layer):
+            self._following = True
             self.table.selectRow(rows.index(layer))
-            self.blockSignals(False)
+            self._following = False
+
+    def _follow(self) -> None:
+        """Go to the layer, or to the first changed layer of the block, in focus on the graph."""
+        session = self._session
+        if self._result is None or not self.isVisible() or session.focused is None:
+            return
+        if session.focused_layer:
+            self.go_to(session.focused_layer)
+            return
+        own = [cells[0] for cells in self.rows if cells[0].block == session.focused]
+        found = next((change for change in own if change.changed), own[0] if own else None)
+        if found is not None:
+            self.go_to(found.layer)
+
+    def _look(self) -> None:
+        overlay = self._session.overlay
+        choose(self.graph, overlay if overlay in OVERLAYS else PLAN)
 
     def _describe(self, name: str) -> None:
         result = self._result

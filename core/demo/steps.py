@@ -132,7 +132,7 @@ def _for_report(compared: Mapping[str, Any]) -> dict[str, Any]:
     """Return a comparison as reports keep it: with a few images, evenly from worst to best."""
     from core.report.images import choose
 
-    kept = {key: value for key, value in compared.items() if key != "channels"}
+    kept = {k: value for k, value in compared.items() if k not in ("channels", "blocks")}
     images = [dict(row) for row in choose(compared["images"], 12)]
     return {**kept, "images": images, "data": "data.yaml", "image_size": places.IMAGE_SIZE}
 

@@ -146,6 +146,7 @@ def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measuremen
         every = 1 << 30
         result = compare_files(paths, wanted.data, shown=every, progress=progress)
         result.pop("channels")
+        result.pop("blocks")
     else:
         loaded = load(networks[0].path)
         facts = loaded.facts

@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.progress import Progress, Span, silent
 from core.tune.compare_images import Seen, image_by_image, watch_of
-from core.tune.compare_layers import compare_channels, model_entry
+from core.tune.compare_layers import compare_blocks, compare_channels, model_entry
 
 
 def compare(
@@ -44,8 +44,8 @@ def compare(
     dict
         ``models`` [{path, family, sha256, origin, parameters, macs, figures, classes,
         milliseconds, images}], ``split``, ``task``, ``images`` (see
-        `core.tune.compare_images.image_by_image`) and ``channels`` (see
-        `core.tune.compare_layers.compare_channels`).
+        `core.tune.compare_images.image_by_image`), ``channels`` and ``blocks`` (see
+        `core.tune.compare_layers.compare_layers`).
 
     Raises
     ------
@@ -81,6 +81,7 @@ def compare(
         "task": models[0][0].facts.task,
         "images": image_by_image(seen, shown),
         "channels": compare_channels(models),
+        "blocks": compare_blocks(models),
     }
 
 

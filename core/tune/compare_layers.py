@@ -19,6 +19,7 @@ from core.graph.table import ChannelTable
 from core.plan.widths import compute_widths, layer_costs
 
 Model = tuple[Loaded, ChannelTable]
+FIGURES = ("inputs", "outputs", "parameters", "macs")
 
 
 def model_entry(loaded: Loaded, table: ChannelTable) -> dict[str, Any]:
@@ -41,36 +42,61 @@ def compare_channels(models: Sequence[Model]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        In order of execution: ``layer``, ``block``, ``outputs``, ``parameters`` and ``macs`` (one
-        a model; None where it has no such layer), ``original`` (its width in the unpruned
-        network; None where none of the models is that) and ``survived``: for every model the
-        output channels of the unpruned network that are still there, or None where the file does
-        not tell, or comes from another network than the first model.
+        In order of execution: ``layer``, ``block``, ``inputs``, ``outputs``, ``parameters`` and
+        ``macs`` (one a model; None where it has no such layer), ``original`` (its width in the
+        unpruned network; None where none of the models is that) and ``survived``: for every model
+        the output channels of the unpruned network that are still there, or None where the file
+        does not tell, or comes from another network than the first model.
     """
-    costs: list[tuple[Any, Any, Any]] = []
+    costs: list[tuple[Any, ...]] = []
     for _, table in models:
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
         parameters, macs = layer_costs(table, widths)
-        costs.append((widths.outputs, parameters, macs))
+        costs.append((widths.inputs, widths.outputs, parameters, macs))
     origin = origin_of(models[0][0].facts)
     kin = [origin_of(loaded.facts) == origin for loaded, _ in models]
     names = list(dict.fromkeys(layer.name for _, table in models for layer in table.layers))
     rows = []
     for name in names:
         row: dict[str, Any] = {"layer": name, "block": -1, "original": None}
-        for key in ("outputs", "parameters", "macs", "survived"):
+        for key in (*FIGURES, "survived"):
             row[key] = []
         for (loaded, table), figures, same in zip(models, costs, kin, strict=True):
             place = table.index.get(name)
             if place is not None:
                 row["block"] = table.layers[place].block
-            for key, values in zip(("outputs", "parameters", "macs"), figures, strict=True):
+            for key, values in zip(FIGURES, figures, strict=True):
                 row[key].append(None if place is None else int(values[place]))
             width = row["outputs"][-1]
             row["survived"].append(_survived(loaded, name, width) if same else None)
             if same and not loaded.facts.history:
                 row["original"] = width
         rows.append(row)
+    return rows
+
+
+def compare_blocks(models: Sequence[Model]) -> list[dict[str, Any]]:
+    """Say for every block how wide it is in every model, and what it costs.
+
+    Returns
+    -------
+    list of dict
+        In order: ``block``, ``inputs``, ``outputs``, ``parameters`` and ``macs`` (one a model; None
+        where it has no such block).
+    """
+    tables = [{block.index: block for block in table.blocks} for _, table in models]
+    rows = []
+    for index in sorted({index for blocks in tables for index in blocks}):
+        found = [blocks.get(index) for blocks in tables]
+        rows.append(
+            {
+                "block": index,
+                "inputs": [block and block.in_channels for block in found],
+                "outputs": [block and block.out_channels for block in found],
+                "parameters": [block and block.parameters for block in found],
+                "macs": [block and block.macs for block in found],
+            }
+        )
     return rows
 
 
@@ -93,10 +119,15 @@ def compare_layers(models: Sequence[Model]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``models`` (see `model_entry`) and ``channels`` (see `compare_channels`).
+        ``models`` (see `model_entry`), ``channels`` (see `compare_channels`) and ``blocks`` (see
+        `compare_blocks`).
     """
     entries = [model_entry(loaded, table) for loaded, table in models]
-    return {"models": entries, "channels": compare_channels(models)}
+    return {
+        "models": entries,
+        "channels": compare_channels(models),
+        "blocks": compare_blocks(models),
+    }
 
 
 def layers_text(result: Mapping[str, Any]) -> str:

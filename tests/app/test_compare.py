@@ -1,5 +1,7 @@
 """Models side by side; the engine says what the test says."""
 
+import copy
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
@@ -43,12 +45,14 @@ def comparison(*models, images=("/x/one.jpg",)):
     layer = {
         "layer": "model.0.conv", "block": 0, "outputs": [16, 8, 8][:count], "original": 16,
         "parameters": [432, 216, 216][:count], "macs": [100, 50, 50][:count],
-        "survived": [list(range(16)), SURVIVED, SURVIVED][:count],
+        "survived": [list(range(16)), SURVIVED, SURVIVED][:count], "inputs": [3, 3, 3][:count],
     }  # fmt: skip
+    block = {"block": 0, **{k: layer[k] for k in ("inputs", "outputs", "parameters", "macs")}}
     norm = layer | {"layer": "model.0.bn", "macs": [0, 0, 0][:count]}
     rows = [image(path, *(0.75, 0.25, 0.5)[:count]) for path in images]
-    return {"models": list(models), "split": "val", "task": "detect", "images": rows,
-            "channels": [layer, norm]}  # fmt: skip
+    own = copy.deepcopy(list(models))
+    return {"models": own, "split": "val", "task": "detect", "images": rows,
+            "channels": [layer, norm], "blocks": [block]}  # fmt: skip
 
 
 THREE = (
@@ -74,7 +78,7 @@ def test_tables_hold_what_was_measured():
     assert car[-1] == "+0.0000"
     assert shown(compared.classes_table(result, (1, 2)))[1][-1] == "+0.1000"
     assert shown(compared.layers_table(result, (0, 1))) == [
-        ("model.0.conv", "16", "8", "8 of 16", "−50.0 %", "−50.0 %")
+        ("model.0.conv", "16", "8", "8", "−50.0 %", "−50.0 %")
     ]
     assert shown(compared.images_table(result, (0, 2))) == [("one.jpg", "−0.25", "0.75", "0.50")]
     assert shown(compared.images_table(result, (0, 1))) == [("one.jpg", "−0.50", "0.75", "0.25")]
@@ -271,3 +275,75 @@ def test_an_image_that_is_gone_says_so(opened, panel, tmp_path, qtbot):
     view = panel.view.panes.views[0]
     qtbot.waitUntil(lambda: view.picture is not None, timeout=QUICK_MS)
     assert "not there" in view.picture.trouble
+
+
+def kin(opened, result):
+    """Say that the compared models came of the open one."""
+    for one in result["models"]:
+        one["origin"] = opened.session.model.facts.sha256
+    return result
+
+
+def test_the_graph_shows_a_comparison(opened, panel, qtbot):
+    from app.graph_host import graph_state
+
+    session, actions = opened.session, opened.actions_table.by_id
+    action = actions["overlay_compared_channels"]
+    assert not action.isEnabled()
+    session.measured.set_comparison(kin(opened, comparison(*THREE)))
+    assert action.isEnabled()
+    panel.tabs.setCurrentIndex(2)
+    view = panel.view
+    assert view.graph.isEnabled()
+    view.graph.setCurrentIndex(1)
+    view.graph.activated.emit(1)
+    assert session.overlay == "compared_channels" and action.isChecked()
+    state = graph_state(session)
+    assert (state.widths_in[0], state.widths_out[0]) == (3, 8)
+    assert state.share_kept[0] == state.overlay_values[0] == 0.5
+    assert state.overlay_texts[0] == "50 %"
+    assert state.overlay_title == "Channels left: a-small-tuned"
+    assert state.layer_widths["model.0.conv"] == (3, 3, 16, 8)
+    assert "16 → 8 channels out" in state.notes[0] and "−50.0 %" in state.notes[0]
+    session.set_overlay("compared_macs")
+    assert view.graph.currentText() == "Graph: cost saved"
+    assert graph_state(session).overlay_texts[0] == "−50 %"
+    session.measured.set_pair((1, 2))  # both have the same channels, and cost the same
+    state = graph_state(session)
+    assert state.overlay_texts[0] == "0 %" and state.share_kept[0] == 1.0
+    assert opened.host.view.scene().state.overlay_texts[0] == "0 %"
+
+
+def test_the_plan_shows_again_when_it_is_edited(opened, panel, choose):
+    session = opened.session
+    session.measured.set_comparison(kin(opened, comparison(*THREE)))
+    session.set_overlay("compared_macs")
+    choose(opened, 4)
+    assert session.overlay == "none"
+    session.set_overlay("compared_macs")
+    session.measured.set_comparison(None)
+    assert session.overlay == "none"
+
+
+def test_models_of_another_network_are_not_drawn_on_this_one(opened, panel):
+    result = comparison(*THREE)
+    opened.session.measured.set_comparison(result)
+    assert not opened.actions_table.by_id["overlay_compared_channels"].isEnabled()
+    panel.tabs.setCurrentIndex(2)
+    assert not panel.view.graph.isEnabled()
+
+
+def test_layers_and_graph_follow_one_another(opened, panel):
+    session = opened.session
+    result = kin(opened, comparison(*THREE))
+    second = {**result["channels"][0], "layer": "model.1.conv", "block": 1}
+    result["channels"] += [second, {**second, "layer": "model.2.cv1.conv", "block": 2}]
+    session.measured.set_comparison(result)
+    panel.tabs.setCurrentIndex(2)
+    view = panel.view
+    assert session.focused is None  # showing a layer moves nothing on the graph
+    view.table.selectRow(2)
+    assert (session.focused, session.focused_layer) == (2, "model.2.cv1.conv")
+    session.select({1})
+    assert view.layer.whole.startswith("model.1.conv")
+    assert (session.focused, session.focused_layer) == (1, "")

@@ -43,6 +43,22 @@ def test_channels_of_the_original(tmp_path: Path) -> None:
         assert counted <= parameters(model) <= counted + 200
 
 
+def test_blocks_beside_one_another(tmp_path: Path) -> None:
+    models = [with_table(untrained("yolov8n")), with_table(core.load(pruned("yolov8n", tmp_path)))]
+    rows = compare_layers(models)["blocks"]
+    assert [row["block"] for row in rows] == list(range(23))
+    for number, (_, table) in enumerate(models):
+        assert sum(row["macs"][number] for row in rows) == sum(b.macs for b in table.blocks)
+        by_layer = compare_channels(models)
+        for row in rows:
+            own = [layer["macs"][number] for layer in by_layer if layer["block"] == row["block"]]
+            assert row["macs"][number] == sum(own)
+    assert any(row["outputs"][1] < row["outputs"][0] for row in rows)
+    joined = rows[11]  # Concat of 10 and 6
+    for number in (0, 1):
+        assert joined["inputs"][number] == rows[10]["outputs"][number] + rows[6]["outputs"][number]
+
+
 def test_channels_of_two_pruned_networks(tmp_path: Path) -> None:
     original = untrained("yolov8n")
     plans = ([{"block": 4, "ratio": 0.5}], [{"block": 4, "ratio": 0.5}, {"block": 6, "ratio": 0.5}])
