@@ -173,12 +173,14 @@ class MainWindow(QMainWindow):
             signal.connect(act)
 
     def _connect_tuning(self) -> None:
-        panel, compare = self._panels("tuning", "compare")
+        panel, compare, jobs = self._panels("tuning", "compare", "jobs")
         for signal, act in (
             (panel.startRequested, self.tuning.start),
             (panel.checkRequested, self.tuning.check),
             (panel.dataRequested, self.choosing.choose_data),
             (panel.openRequested, self.documents.open_path),
+            (jobs.showRequested, self._show_run),
+            (jobs.openRequested, self.documents.open_path),
             (self.tuning.dataWanted, self.choosing.choose_data),
             (self.tuning.openWanted, self.documents.open_path),
             (self.tuning.shown, self._show_run),

@@ -1,15 +1,23 @@
-"""Jobs: what runs, how far it is, what ran before, and the engine's log."""
+"""Jobs: fine-tunings that run, wait or are over, and what else the engine did in this session."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app import theme
 from app.context import Context
 from app.item_models import Column, TableModel
 from app.jobs.manager import JobRecord
+from app.panels.jobs_runs import RunsPart
 from app.widgets import label, table_view
 
 COLOURS = {"failed": "blocked", "done": "success", "cancelled": "muted"}
@@ -22,7 +30,39 @@ COLUMNS: list[Column[JobRecord]] = [
 
 
 class JobsPanel(QWidget):
-    """Progress, cancel and history."""
+    """Long jobs with their queue at one tab, short ones of the engine at the other.
+
+    Signals
+    -------
+    showRequested(str)
+        A job's charts shall be shown: its folder.
+    openRequested(str)
+        The file that came of a job shall be opened.
+    """
+
+    showRequested = Signal(str)
+    openRequested = Signal(str)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.runs = RunsPart(context)
+        self.runs.showRequested.connect(self.showRequested)
+        self.runs.openRequested.connect(self.openRequested)
+        self.engine = EnginePart(context)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.runs, "&Fine-tunings")
+        self.tabs.addTab(self.engine, "&Engine")
+        self.tabs.setTabToolTip(0, "Trainings: those that run, wait and are over")
+        self.tabs.setTabToolTip(1, "What the engine did since the window was opened")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tabs)
+        self.setAccessibleName("Jobs")
+
+
+class EnginePart(QWidget):
+    """Progress, cancel and history of the engine's short jobs."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()

@@ -13,15 +13,13 @@ from app.tuning import free_name, job_places
 from core.runs.folder import (
     CONTROL,
     EVENTS,
-    create_job,
     read_events,
     read_job,
-    this_process,
     told,
-    write_job,
 )
 from core.runs.tail import POINTS, Digest, RunEntry, Series
 from tests.app.conftest import ENGINE_MS, QUICK_MS
+from tests.app.fake_runs import FakeRun
 
 LEFT = Qt.MouseButton.LeftButton
 Buttons = QMessageBox.StandardButton
@@ -45,28 +43,6 @@ def epoch(number, figure, loss=1.0):
         **batch(number, 12, loss), "event": "epoch", "metrics": metrics, "fitness": figure,
         "best": True, "seconds": 3.0, "parameters": 1234,
     }  # fmt: skip
-
-
-class FakeRun:
-    """A job's folder, and what its process would write there."""
-
-    def __init__(self, model, parent=None, state="running"):
-        arguments = {"model": str(model), "output": "tuned.pt"}
-        parent = parent or data_folder() / "jobs"
-        self.folder = create_job("finetune", arguments, {}, parent=parent)
-        self.set(state)
-
-    def set(self, state, alive=True, **more):
-        process = this_process()
-        if not alive:
-            process = process.model_copy(update={"started": 1.0})
-        job = read_job(self.folder)
-        write_job(self.folder, job.model_copy(update={"state": state, "process": process, **more}))
-
-    def emit(self, *events):
-        text = "".join(json.dumps(event) + "\n" for event in events)
-        with (self.folder / EVENTS).open("a") as stream:
-            stream.write(text)
 
 
 @pytest.fixture
