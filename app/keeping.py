@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.session import Session
-    from core.project import DataSetting, Project
+    from core.project import DataSetting, Project, Tuned
 
 
 def to_project(session: Session, path: Path) -> Project:
@@ -37,11 +37,21 @@ def to_project(session: Session, path: Path) -> Project:
         results=tuple(
             r.model_copy(update={"output": reference(r.output, path)}) for r in session.results
         ),
+        tuned=tuple(
+            t.model_copy(update={k: reference(v, path) for k, v in names_of(t).items()})
+            for t in session.tuned
+        ),
         data=data,
         goal=measured.goal,
         sensitivity=reference(measured.scan_file, path) if measured.scan_file else None,
         steps=reference(measured.steps_folder, path) if measured.steps_folder else None,
     )
+
+
+def names_of(tuned: Tuned) -> dict[str, str]:
+    """Return the files that a tuned one's record names."""
+    names = {"output": tuned.output, "source": tuned.source, "job": tuned.job}
+    return {key: name for key, name in names.items() if name}
 
 
 def at_home(project: Project, path: Path) -> Project:
@@ -59,6 +69,10 @@ def at_home(project: Project, path: Path) -> Project:
             "data": data,
             "results": tuple(
                 r.model_copy(update={"output": str(place(r.output, path))}) for r in project.results
+            ),
+            "tuned": tuple(
+                t.model_copy(update={k: str(place(v, path)) for k, v in names_of(t).items()})
+                for t in project.tuned
             ),
             "sensitivity": found(project.sensitivity),
             "steps": found(project.steps),

@@ -40,6 +40,7 @@ from app.stepping import Stepping
 from app.support import Support
 from app.timing import Timing
 from app.tour import Tour
+from app.tuned_results import TunedResults
 from app.tuning import Tuning
 from core.logs import engine_log
 
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
         self.stepping = Stepping(self.context, self)
         self.timing = Timing(self.context, self)
         self.tuning = Tuning(self.context, self)
+        self.tuned_results = TunedResults(self.context, self)
         self.comparing = Comparing(self.context, self)
         self.demo = Demo(self.context, self.documents, self)
         self.exporting = Exporting(self.context, self)

@@ -10,25 +10,17 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 if TYPE_CHECKING:
-    from app.jobs.runs import Runs
     from app.session import Session
 
 PATH = Qt.ItemDataRole.UserRole
 
 
-def at_hand(session: Session, runs: Runs) -> tuple[str, ...]:
+def at_hand(session: Session) -> tuple[str, ...]:
     """Return their files, as far as they are there: the open model, pruned, tuned."""
     model = session.model
     own = [model.path] if model is not None else []
     pruned = [result.output for result in session.results]
-    # Of tuned files only those that came of this model's: others are for other classes.
-    family = {*own, *pruned}
-    tuned = [
-        entry.output
-        for entry in reversed(runs.entries)
-        if entry.state == "done"
-        and {entry.arguments.get("model"), entry.arguments.get("teacher")} & family
-    ]
+    tuned = [one.output for one in session.tuned]
     found = dict.fromkeys([*own, *pruned, *tuned])
     return tuple(path for path in found if Path(path).is_file())
 

@@ -5,7 +5,7 @@ Views subscribe to the signals and ask for changes through the methods; no view 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.graph.table import ChannelTable
     from core.plan.schema import Plan
     from core.plan.why import Answer
-    from core.project import Project, Result
+    from core.project import Project, Result, Tuned
 
 Scores = NDArray[np.float64]
 Ranking = tuple[Any, ...]
@@ -86,6 +86,7 @@ class Session(QObject):
         self.coupling = Coupling()
         self.project_path: Path | None = None
         self.results: tuple[Result, ...] = ()
+        self.tuned: tuple[Tuned, ...] = ()
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
         self.shipped = Shipped(self)
@@ -173,6 +174,7 @@ class Session(QObject):
         self.model = OpenModel(path, facts, table, predictor, file_size)
         self._plan = project.plan if project is not None else Plan()
         self.results = project.results if project is not None else ()
+        self.tuned = project.tuned if project is not None else ()
         self.project_path = project_path
         self._ranking = {}
         self._touched = {}
@@ -206,7 +208,7 @@ class Session(QObject):
         """Show no model."""
         self.model = None
         self._plan = None
-        self.results = ()
+        self.results, self.tuned = (), ()
         self.project_path = None
         self._ranking = {}
         self._extra_unsaved = False
@@ -384,6 +386,13 @@ class Session(QObject):
         """Remember a pruned file."""
         self.results = (*self.results, result)
         self._extra_unsaved = True
+        self.resultsChanged.emit()
+        self.titleChanged.emit()
+
+    def add_tuned(self, tuned: Sequence[Tuned], unsaved: bool = True) -> None:
+        """Remember fine-tuned files; whether that is work to be saved is for the caller to say."""
+        self.tuned = (*self.tuned, *tuned)
+        self._extra_unsaved |= unsaved
         self.resultsChanged.emit()
         self.titleChanged.emit()
 

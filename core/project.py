@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.files import write_atomically
 from core.plan.schema import Plan, Target
 
-VERSION = 2
+VERSION = 3
 SUFFIX = ".secateur"
 
 
@@ -73,6 +73,32 @@ class Result(_Strict):
     plan: dict[str, Any] = Field(default_factory=dict)
 
 
+class Tuned(_Strict):
+    """One fine-tuned file that came of the project.
+
+    Attributes
+    ----------
+    output : str
+    date : str
+        ISO 8601, UTC.
+    source : str
+        The file that it was tuned from.
+    job : str
+        The folder of the job that made it.
+    parameters : int or None
+    before, after : dict
+        What was measured on the val split before and after, such as ``map50_95``.
+    """
+
+    output: str
+    date: str = ""
+    source: str = ""
+    job: str = ""
+    parameters: int | None = None
+    before: dict[str, float] = Field(default_factory=dict)
+    after: dict[str, float] = Field(default_factory=dict)
+
+
 class Project(_Strict):
     """A project.
 
@@ -84,7 +110,9 @@ class Project(_Strict):
     plan : Plan
     view : View
     results : tuple of Result
-        Oldest first.
+        Pruned files, oldest first.
+    tuned : tuple of Tuned
+        Fine-tuned files, oldest first.
     data : DataSetting or None
     goal : Target or None
         What “Suggest” aims at.
@@ -94,11 +122,12 @@ class Project(_Strict):
         The folder of a run of the strategy one by one, named like the model.
     """
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     model: ModelReference | None = None
     plan: Plan = Field(default_factory=Plan)
     view: View = Field(default_factory=View)
     results: tuple[Result, ...] = ()
+    tuned: tuple[Tuned, ...] = ()
     data: DataSetting | None = None
     goal: Target | None = None
     sensitivity: str | None = None
@@ -113,6 +142,7 @@ Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPGRADES: Mapping[int, Upgrade] = {
     1: dict,  # 2 only adds: data, goal, sensitivity, steps
+    2: dict,  # 3 only adds: tuned
 }
 """From a version to the next: a function per step, kept for ever with a stored sample."""
 

@@ -40,7 +40,7 @@ class ComparePanel(OnScreen, QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._runs = context.session, context.runs
+        self._session = context.session
         self._measured = context.session.measured
         self.models = Ticks("Models to compare")
         self.models.ticked.connect(self._enable)
@@ -95,7 +95,6 @@ class ComparePanel(OnScreen, QWidget):
     def _connect(self, context: Context) -> None:
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self.offer)
-        self._runs.listChanged.connect(self.offer)
         for changed in (self._measured.compared, self._measured.pairChanged):
             changed.connect(self._show)
         for signal in (self._measured.dataChanged, context.jobs.changed):
@@ -108,7 +107,7 @@ class ComparePanel(OnScreen, QWidget):
 
     def offer(self) -> None:
         """Offer the open model, the project's pruned files, and tuned ones; ticks stay."""
-        self.models.offer(at_hand(self._session, self._runs))
+        self.models.offer(at_hand(self._session))
         self._enable()
 
     @property

@@ -62,14 +62,13 @@ class ExportPanel(OnScreen, QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._runs = context.session, context.runs
+        self._session = context.session
         self._shipped = context.session.shipped
         self._networks: tuple[str, ...] = ()
         self._make(context)
         self._lay_out()
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self.offer)
-        self._runs.listChanged.connect(self.offer)
         context.jobs.changed.connect(self._enable)
         self._session.measured.dataChanged.connect(self._enable)
         self._shipped.formatsChanged.connect(self._show_formats)
@@ -162,7 +161,7 @@ class ExportPanel(OnScreen, QWidget):
 
     def offer(self) -> None:
         """Offer the networks at hand; a pruned one that is new is what is wanted."""
-        paths = at_hand(self._session, self._runs)
+        paths = at_hand(self._session)
         if paths == self._networks:
             self._enable()
             return

@@ -68,14 +68,13 @@ class LatencyPanel(OnScreen, QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._runs = context.session, context.runs
+        self._session = context.session
         self._shipped = context.session.shipped
         self.runtimes: dict[str, QCheckBox] = {}
         self._make(context)
         self._lay_out()
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self._offer)
-        self._runs.listChanged.connect(self._offer)
         self._shipped.runtimesChanged.connect(self._show_runtimes)
         self._shipped.timedChanged.connect(self._show_times)
         context.jobs.changed.connect(self._enable)
@@ -158,7 +157,7 @@ class LatencyPanel(OnScreen, QWidget):
         self._show_times()
 
     def _offer(self) -> None:
-        self.networks.offer(at_hand(self._session, self._runs))
+        self.networks.offer(at_hand(self._session))
         self._enable()
 
     def _show_runtimes(self) -> None:

@@ -73,7 +73,6 @@ class TuningForm(QWidget):
         self._lay_out()
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self.offer)
-        context.runs.listChanged.connect(self.offer)
         self._measured.dataChanged.connect(self._enable)
         context.jobs.changed.connect(self._enable)
         self.offer()
@@ -146,9 +145,9 @@ class TuningForm(QWidget):
         """Offer the networks there are: pruned results, the open model, tuned files."""
         model, results = self._session.model, [r.output for r in self._session.results]
         own = [model.path] if model is not None and Path(model.path).suffix == ".pt" else []
-        done = [e.output for e in self._context.runs.entries if e.state == "done"]
+        tuned = [one.output for one in reversed(self._session.tuned)]
         existing = [
-            p for p in dict.fromkeys([*reversed(results), *own, *done]) if Path(p).is_file()
+            p for p in dict.fromkeys([*reversed(results), *own, *tuned]) if Path(p).is_file()
         ]
         named = [(path, _named(path, results, own)) for path in existing]
         newest = existing[0] if existing else ""

@@ -205,6 +205,7 @@ def read_known(opened: OpenProject, jobs: Sequence[Path] | None = None) -> Known
         known.networks.append(_pruned(known, result))
     places = jobs if jobs is not None else (opened.place.with_suffix(JOBS), jobs_folder())
     known.networks.extend(_tuned(known, places))
+    known.networks.extend(_kept(known))
     return known
 
 
@@ -326,6 +327,27 @@ def _tuned(known: Known, places: Iterable[Path]) -> Iterator[Network]:
         if network.sha256 is not None:
             family.setdefault(network.sha256, network)
         yield network
+
+
+def _kept(known: Known) -> Iterator[Network]:
+    """Yield the tuned files that the project remembers and no job's folder tells of any more."""
+    told = {network.path for network in known.of("tuned")}
+    by_path = {network.path: network.sha256 for network in known.networks}
+    for one in known.opened.project.tuned:
+        path = place(one.output, known.opened.place)
+        if path in told:
+            continue
+        there = path.is_file()
+        source = place(one.source, known.opened.place) if one.source else None
+        yield Network(
+            "tuned",
+            path,
+            sha256_of(path) if there else None,
+            path.stat().st_size if there else None,
+            date=one.date,
+            parameters=one.parameters,
+            source=by_path.get(source) if source is not None else None,
+        )
 
 
 def _jobs(places: Iterable[Path]) -> Iterator[tuple[Path, Job]]:

@@ -19,18 +19,17 @@ STEPS = "steps.jsonl"
 
 def trainings(known: Known) -> list[dict[str, Any]]:
     """Return every fine-tuning of the project's files, the newest first, with its curves."""
-    return [_training(network) for network in reversed(known.of("tuned"))]
+    return [_training(n, n.job) for n in reversed(known.of("tuned")) if n.job is not None]
 
 
-def _training(network: Network) -> dict[str, Any]:
-    assert network.job is not None
-    job = read_job(network.job)
+def _training(network: Network, folder: Path) -> dict[str, Any]:
+    job = read_job(folder)
     result, arguments = job.result or {}, job.arguments
     digest = Digest()
-    events, _ = read_events(network.job)
+    events, _ = read_events(folder)
     for event in events:
         digest.take(event)
-    entry = RunEntry(str(network.job), job.kind, job.created, job.state, "run", arguments)
+    entry = RunEntry(str(folder), job.kind, job.created, job.state, "run", arguments)
     shown = digest.snapshot(entry)
     return {
         "name": network.path.name,

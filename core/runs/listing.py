@@ -37,6 +37,7 @@ def entry_of(folder: str | Path) -> RunEntry | None:
         state=status,
         told=told(folder),
         arguments=job.arguments,
+        hashes=job.hashes,
         message=job.message,
         hint=job.hint,
         result=job.result,
@@ -115,14 +116,23 @@ def progress_of(folder: str | Path) -> str:
     return ""
 
 
-def figures_of(entry: RunEntry) -> str:
-    """Say the main figure before and after a job, in words; empty while unknown."""
+def measured_of(entry: RunEntry) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what was measured before and after a job; empty while unknown.
+
+    For a pruning in turns that is the unpruned network, and the last step that was taken.
+    """
     result = entry.result or {}
     before, after = result.get("before") or {}, result.get("after") or {}
     if entry.kind == "iterative":
         before = result.get("baseline") or {}
         taken = [step for step in result.get("steps") or () if step.get("accepted")]
         after = taken[-1]["after"] if taken else {}
+    return dict(before), dict(after)
+
+
+def figures_of(entry: RunEntry) -> str:
+    """Say the main figure before and after a job, in words; empty while unknown."""
+    before, after = measured_of(entry)
     for key, name in MAIN.items():
         if key in after:
             was = f"{before[key]:.4f} → " if key in before else ""

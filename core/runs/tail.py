@@ -42,6 +42,8 @@ class RunEntry:
     message, hint : str
         Why it failed.
     result : mapping or None
+    hashes : mapping
+        SHA-256 of the files it began with, by argument.
     changed : str
         When its folder was last written.
     place : int
@@ -63,6 +65,7 @@ class RunEntry:
     message: str = ""
     hint: str = ""
     result: Mapping[str, Any] | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict)
     changed: str = ""
     place: int = 0
     held: bool = False

@@ -45,7 +45,7 @@ def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "a.secateur"
     write_project(path, example())
     assert read_project(path) == example()
-    assert json.loads(path.read_text())["version"] == 2
+    assert json.loads(path.read_text())["version"] == 3
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -82,14 +82,39 @@ def test_a_file_of_version_2_stays_readable(tmp_path):
     path.write_text(json.dumps(SAMPLE_2))
     project = read_project(path)
     assert project.data == DataSetting(path="own.yaml")
+    assert project.tuned == ()
     assert project.goal == Target(params=0.5)
     assert place(project.sensitivity, path) == tmp_path / "n.sensitivity.jsonl"
 
 
+SAMPLE_3 = {
+    **SAMPLE_2,
+    "version": 3,
+    "tuned": [
+        {
+            "output": "small-tuned.pt", "date": "2026-11-25T10:00:00+00:00", "source": "small.pt",
+            "job": "n.jobs/finetune-1", "parameters": 12, "before": {"map50_95": 0.2},
+            "after": {"map50_95": 0.3},
+        }
+    ],
+}  # fmt: skip
+
+
+def test_a_file_of_version_3_stays_readable(tmp_path):
+    path = tmp_path / "old.secateur"
+    path.write_text(json.dumps(SAMPLE_3))
+    (tuned,) = read_project(path).tuned
+    assert (tuned.output, tuned.source, tuned.after) == (
+        "small-tuned.pt",
+        "small.pt",
+        {"map50_95": 0.3},
+    )
+
+
 def test_steps_lead_from_version_to_version():
-    steps = {0: lambda data: {"model": None, "plan": data["old plan"]}, 1: dict}
+    steps = {0: lambda data: {"model": None, "plan": data["old plan"]}, 1: dict, 2: dict}
     assert upgrade({"version": 0, "old plan": {}}, steps) == {
-        "version": 2,
+        "version": 3,
         "model": None,
         "plan": {},
     }
@@ -102,7 +127,7 @@ def test_steps_lead_from_version_to_version():
         ("[]", "damaged"),
         ("{}", "no version"),
         ('{"version": true}', "no version"),
-        ('{"version": 3}', "newer Secateur"),
+        ('{"version": 4}', "newer Secateur"),
         ('{"version": 0}', "no Secateur ever wrote"),
         ('{"version": 1, "plan": {"version": 7}}', "damaged"),
         ('{"version": 1, "unknown": 1}', "damaged"),

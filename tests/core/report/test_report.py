@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,7 @@ from core.errors import UserError
 from core.files import sha256_of
 from core.graph.cache import cache_path
 from core.jobs.report import JOBS
-from core.project import project_json, read_project, write_project
+from core.project import Tuned, project_json, read_project, write_project
 from core.report import ReportSettings, build_report, open_project, write_report
 from core.report.graph import draw
 from core.report.measuring import Measuring
@@ -281,6 +282,18 @@ def test_a_pruned_file_that_moved_keeps_its_figures(own, tmp_path):
     assert pruned["sha256"] is None and pruned["macs"] == read_project(own).results[0].macs_after
     text = page(own, tmp_path)
     assert "(not there)" in text and text.count('<svg class="graph"') == 1
+
+
+def test_a_tuned_file_that_only_the_project_remembers_is_in_the_report(tuned, tmp_path):
+    kept = Tuned(output="tuned.pt", source="small.pt", parameters=1234)
+    change(tuned, tuned=(kept,))
+    assert len(build_report(tuned)["networks"]) == 3  # told by the job as well, and once here
+    shutil.rmtree(tuned.with_suffix(".jobs"))
+    report = build_report(tuned)
+    assert [network["role"] for network in report["networks"]] == ["original", "pruned", "tuned"]
+    assert report["networks"][2]["sha256"] == sha256_of(tuned.parent / "tuned.pt")
+    assert report["trainings"] == []
+    assert "tuned.pt" in page(tuned, tmp_path)
 
 
 @pytest.mark.parametrize("field", ["sensitivity", "steps"])
