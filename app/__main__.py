@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
     **dict.fromkeys(("inspect", "predict", "why", "prune", "verify"), _command_line),
     **dict.fromkeys(("suggest", "sensitivity", "evaluate", "steps"), _command_line),
     **dict.fromkeys(("latency", "latency-table"), _command_line),
-    **dict.fromkeys(("data", "finetune", "iterate", "compare", "jobs"), _command_line),
+    **dict.fromkeys(("data", "finetune", "iterate", "compare", "jobs", "history"), _command_line),
     **dict.fromkeys(("export", "formats", "plan", "report"), _command_line),
     **dict.fromkeys(("demo", "report-problem"), _command_line),
     "engine": _engine,

@@ -23,7 +23,7 @@ IN_FRONT = ("plan", "blocks")
 DIGITS = 9
 """Panels that Alt and a digit lead to; the others have their name in the menu and the palette."""
 ACROSS = {"model": 270, "plan": 370}
-DOWN = ({"blocks": 210}, {"plan": 430, "inspector": 380}, {"model": 430, "history": 150})
+DOWN = ({"blocks": 210}, {"plan": 430, "inspector": 380}, {"model": 430, "edits": 150})
 
 
 class Docks(QObject):

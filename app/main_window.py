@@ -31,6 +31,7 @@ from app.jobs.runs import Runs
 from app.pictures.loader import Pictures
 from app.pruning import Pruning
 from app.recovery import Recovery
+from app.remembering import Remembering
 from app.reporting import Reporting
 from app.scanning import Scanning
 from app.session import Session
@@ -75,6 +76,7 @@ class MainWindow(QMainWindow):
         self.tuned_results = TunedResults(self.context, self)
         self.comparing = Comparing(self.context, self)
         self.demo = Demo(self.context, self.documents, self)
+        self.remembering = Remembering(self.context, self.documents, self)
         self.exporting = Exporting(self.context, self)
         self.reporting = Reporting(self.context, self)
         self.recovery = Recovery(self.context, self.documents, self)
@@ -175,7 +177,8 @@ class MainWindow(QMainWindow):
             signal.connect(act)
 
     def _connect_tuning(self) -> None:
-        panel, compare, jobs = self._panels("tuning", "compare", "jobs")
+        panel, compare, jobs, history = self._panels("tuning", "compare", "jobs", "history")
+        remembering = self.remembering
         for signal, act in (
             (panel.startRequested, self.tuning.start),
             (panel.checkRequested, self.tuning.check),
@@ -189,6 +192,12 @@ class MainWindow(QMainWindow):
             (self.tuning.failed, self.reporter.failed),
             (compare.compareRequested, self.comparing.compare),
             (self.comparing.failed, self.reporter.failed),
+            (history.openRequested, remembering.open),
+            (history.compareRequested, remembering.compare),
+            (history.planRequested, remembering.use_plan),
+            (remembering.compareWanted, self._compare),
+            (self.pruning.pruned, remembering.take_pruned),
+            (self.tuning.starting, remembering.begin),
         ):
             signal.connect(act)
 
@@ -211,6 +220,10 @@ class MainWindow(QMainWindow):
         self.context.runs.watch(folder)
         if self.session.model is not None:
             self.layout_of_docks.go_to("tuning")
+
+    def _compare(self, files: list[str]) -> None:
+        self.layout_of_docks.go_to("compare")
+        self._panels("compare")[0].ask(files)
 
     def _panels(self, *names: str) -> tuple[Any, ...]:
         return tuple(self.docks[name].widget() for name in names)

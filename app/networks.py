@@ -26,7 +26,7 @@ def at_hand(session: Session) -> tuple[str, ...]:
 
 
 class Ticks(QListWidget):
-    """A list of networks to tick; a new one comes ticked, and ticks stay.
+    """A list of networks to tick; ticks stay.
 
     Signals
     -------
@@ -38,15 +38,25 @@ class Ticks(QListWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._offered: tuple[str, ...] = ()
+        self._usual: frozenset[str] = frozenset()
         self.setAccessibleName(name)
         self.itemChanged.connect(lambda _: self.ticked.emit())
 
-    def offer(self, paths: Sequence[str]) -> None:
-        """Offer these."""
-        if tuple(paths) == self._offered:
+    def offer(self, paths: Sequence[str], ticked: Sequence[str] | None = None) -> None:
+        """Offer these; new ones come ticked, or only some of them.
+
+        Parameters
+        ----------
+        paths : sequence of str
+        ticked : sequence of str, optional
+            Those that come ticked; all unless given.
+        """
+        offered, usual = tuple(paths), frozenset(paths if ticked is None else ticked)
+        if (offered, usual) == (self._offered, self._usual):
             return
-        wanted = set(self.chosen) | (set(paths) - set(self._offered))
-        self._offered = tuple(paths)
+        wanted = set(self.chosen) | (usual - self._usual)
+        self._usual = usual
+        self._offered = offered
         self.blockSignals(True)
         self.clear()
         for path in paths:
@@ -58,6 +68,13 @@ class Ticks(QListWidget):
             item.setCheckState(state)
         self.blockSignals(False)
         self.ticked.emit()
+
+    def choose(self, paths: Sequence[str]) -> None:
+        """Tick these and no others."""
+        for number in range(self.count()):
+            item = self.item(number)
+            wanted = item.data(PATH) in paths
+            item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
 
     @property
     def chosen(self) -> list[str]:

@@ -18,6 +18,7 @@ from PySide6.QtGui import QUndoStack
 
 from app.commands import Edit, PlanCommand
 from app.criteria import by_images
+from app.lineage import Lineage
 from app.measured import Measured
 from app.shipped import Shipped
 from app.state import Coupling, Message, OpenModel
@@ -43,7 +44,7 @@ class Session(QObject):
     """State of the window.
 
     ``measured`` holds what images say (data set, goal, measurements), ``shipped`` what was exported
-    and timed.
+    and timed, ``lineage`` the history of the network.
 
     Signals
     -------
@@ -90,6 +91,7 @@ class Session(QObject):
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
         self.shipped = Shipped(self)
+        self.lineage = Lineage(self)
         self.modelChanged.connect(self.shipped.clear)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.cleanChanged.connect(self.titleChanged)

@@ -37,12 +37,15 @@ class Tuning(QObject):
         A file shall be opened.
     shown(str)
         A job's folder shall be looked at.
+    starting
+        A tuning is about to start, which will add itself to the history.
     """
 
     failed = Signal(object)
     dataWanted = Signal()
     openWanted = Signal(str)
     shown = Signal(str)
+    starting = Signal()
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -132,11 +135,17 @@ class Tuning(QObject):
             return
         taken = {str(e.arguments.get("output")) for e in self._runs.entries if e.state != "done"}
         output = free_name(Path(str(settings["model"])), taken)
+        places = {
+            "data": data.path,
+            "output": str(output),
+            "history": self._session.lineage.folder or None,
+        }
         try:
-            parsed = parse_settings({**settings, "data": data.path, "output": str(output)})
+            parsed = parse_settings({**settings, **places})
         except UserError as error:
             self._session.say(error.message, error.hint, "error", key="run")
             return
+        self.starting.emit()
         inputs = {"model": parsed.model, "teacher": parsed.teacher, "data": parsed.data}
         parent = str(job_places(self._session)[-1])
         self._runs.start("finetune", parsed.model_dump(mode="json"), inputs, parent)

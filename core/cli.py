@@ -18,6 +18,7 @@ from core import program
 from core.commands import GROUPS, Command, Group, steps
 from core.commands.options import (
     add_data,
+    add_history,
     add_repair,
     data_settings,
     repair_settings,
@@ -106,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_data(predict, "for ranking by its training images")
     add_data(prune, "for ranking by its training images and for repair")
     add_repair(prune)
+    add_history(prune)
     verify = add("verify", "Compare a pruned model with its masked original.")
     verify.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
     verify.add_argument("--plan", metavar="PLAN", help="its plan; else the one stored in it")
@@ -226,8 +228,10 @@ def _why(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.checkpoint.facts import origin_of
     from core.pipeline import load, prune
     from core.plan.schema import read_plan
+    from core.remember import folder_of, remember_pruned
     from core.render import pruned_text
     from core.ship.replay import weights_sha256
 
@@ -254,6 +258,9 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         "plan": result.plan.to_json(),
         "weights_sha256": weights_sha256(result.model),
     }
+    if options.history is not None:
+        folder = folder_of(options.history, origin_of(loaded.facts))
+        report["node"] = remember_pruned(folder, options.model, report).id
     return report, pruned_text(result)
 
 

@@ -43,7 +43,7 @@ class PanelSpec:
 
 PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("model", "Model", "app.panels.model:ModelPanel", "left"),
-    PanelSpec("history", "History", "app.panels.history:HistoryPanel", "left"),
+    PanelSpec("edits", "Edits", "app.panels.edits:EditsPanel", "left"),
     PanelSpec("plan", "Plan", "app.panels.plan:PlanPanel", "right"),
     PanelSpec("choose", "Choose", "app.panels.choose:ChoosePanel", "right", True),
     PanelSpec("inspector", "Inspector", "app.panels.inspector:InspectorPanel", "right"),
@@ -57,6 +57,7 @@ PANELS: tuple[PanelSpec, ...] = (
     PanelSpec("data", "Data", "app.panels.data:DataPanel", "bottom", True),
     PanelSpec("tuning", "Fine-tune", "app.panels.tuning:TuningPanel", "bottom", True),
     PanelSpec("compare", "Compare", "app.panels.compare:ComparePanel", "bottom", True),
+    PanelSpec("history", "History", "app.panels.history:HistoryPanel", "bottom", True),
     PanelSpec("latency", "Latency", "app.panels.latency:LatencyPanel", "bottom", True),
     PanelSpec("export", "Export", "app.panels.export:ExportPanel", "bottom", True),
     PanelSpec("jobs", "Jobs", "app.panels.jobs:JobsPanel", "bottom", True),

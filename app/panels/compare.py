@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -65,6 +67,7 @@ class ComparePanel(OnScreen, QWidget):
         for name, view in self.views.items():
             self.tabs.addTab(name)
             self.stack.addWidget(view)
+        self._asked: tuple[str, ...] = ()
         self._known: object = None
         self._stale: set[str] = set()
         self._lay_out()
@@ -93,7 +96,8 @@ class ComparePanel(OnScreen, QWidget):
         self.setAccessibleName("Compare")
 
     def _connect(self, context: Context) -> None:
-        for signal in (self._session.modelChanged, self._session.resultsChanged):
+        session = self._session
+        for signal in (session.modelChanged, session.resultsChanged, session.lineage.changed):
             signal.connect(self.offer)
         for changed in (self._measured.compared, self._measured.pairChanged):
             changed.connect(self._show)
@@ -106,9 +110,18 @@ class ComparePanel(OnScreen, QWidget):
     # ---- which models -------------------------------------------------------------------------
 
     def offer(self) -> None:
-        """Offer the open model, the project's pruned files, and tuned ones; ticks stay."""
-        self.models.offer(at_hand(self._session))
+        """Offer the open model, pruned files, tuned ones, and others of its history; ticks stay."""
+        near = at_hand(self._session)
+        others = [*self._asked, *self._session.lineage.networks()]
+        self.models.offer(list(dict.fromkeys([*near, *others])), near)
         self._enable()
+
+    def ask(self, paths: Sequence[str]) -> None:
+        """Tick these and no others, and compare them."""
+        self._asked = tuple(paths)
+        self.offer()
+        self.models.choose(paths)
+        self.compareRequested.emit(list(paths))
 
     @property
     def chosen(self) -> list[str]:

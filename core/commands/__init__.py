@@ -42,6 +42,7 @@ GROUPS = (
     "core.commands.demo",
     "core.commands.export",
     "core.commands.finetune",
+    "core.commands.history",
     "core.commands.jobs",
     "core.commands.latency",
     "core.commands.report",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.commands import Add, Command
-from core.commands.options import add_data, data_settings, shown_progress
+from core.commands.options import add_data, add_history, data_settings, shown_progress
 
 
 def add_parsers(add: Add) -> None:
@@ -15,6 +15,7 @@ def add_parsers(add: Add) -> None:
     evaluate = add("evaluate", "Measure a model's accuracy on labelled images.")
     add_data(evaluate, "whose split is evaluated", required=True, images=None)
     evaluate.add_argument("--split", default="val", help="train, val or test (val)")
+    add_history(evaluate)
     evaluate.add_argument("--events", action="store_true", help="print progress as JSON lines")
     scan = add("sensitivity", "Measure the accuracy of each block pruned alone; resumable.")
     add_data(scan, "whose validation images are evaluated", required=True, images=None)
@@ -30,8 +31,10 @@ def add_parsers(add: Add) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.checkpoint.facts import origin_of
     from core.data.evaluate import evaluate
     from core.pipeline import load
+    from core.remember import folder_of, remember_measured
 
     show = shown_progress(options)
     show(0.0, "Opening the model")
@@ -40,9 +43,15 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     assert settings is not None  # --data is required
     facts = loaded.facts
     accuracy = evaluate(loaded.model, settings, facts.classes, facts.task, progress=show)
+    report = accuracy.to_json()
+    if options.history is not None:
+        folder = folder_of(options.history, origin_of(facts))
+        looked_at = {"data": options.data, "split": options.split, "images": accuracy.images}
+        looked_at["image_size"] = options.image_size
+        report["node"] = remember_measured(folder, options.model, accuracy.figures, looked_at).id
     left = f", {accuracy.skipped} could not be read" if accuracy.skipped else ""
     figures = f"mAP50-95 {accuracy.map50_95:.4f}, mAP50 {accuracy.map50:.4f}"
-    return accuracy.to_json(), f"{figures} on {accuracy.images} images{left}"
+    return report, f"{figures} on {accuracy.images} images{left}"
 
 
 def _numbers(text: str, kind: type[Any], what: str) -> list[Any]:

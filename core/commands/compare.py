@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.commands import Add, Command
-from core.commands.options import add_data, data_settings, shown_progress
+from core.commands.options import add_data, add_history, data_settings, shown_progress
 from core.errors import UserError
 
 
@@ -33,11 +33,13 @@ def add_parsers(add: Add) -> None:
         action="store_true",
         help="list every layer: widths, cost, original channels in common",
     )
+    add_history(compare)
     compare.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
 def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.compare import TURNS, compare_files, compare_layer_files
+    from core.remember import folder_of, remember_compared
     from core.tune.compare import compared_text
     from core.tune.compare_layers import layers_text
 
@@ -54,6 +56,9 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     turns = TURNS if options.turns is None else options.turns
     target = _free(options.pictures)
     result = compare_files(paths, settings, shown=options.shown, turns=turns, progress=show)
+    if options.history is not None:
+        folder = folder_of(options.history, result["models"][0]["origin"])
+        remember_compared(folder, result, options.data, options.image_size)
     text = compared_text(result)
     if target is not None:
         from core.tune.compare_pictures import write_pictures

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.commands import Add, Command
-from core.commands.options import positive
+from core.commands.options import add_history, positive
 from core.errors import UserError
+from core.remember import OWN
 from core.tune.finetune.presets import DISTILL, PRESETS
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="any training argument of Ultralytics; may be given often",
     )
-    tune.add_argument("--history", metavar="DIR", help="a history that gets the result as a node")
+    add_history(tune)
     tune.add_argument("--folder", metavar="DIR", help="the job's folder; a new one by default")
     tune.add_argument("--detach", action="store_true", help="go on without this terminal")
     text = "let it wait until its device is free; goes on without this terminal"
@@ -114,6 +115,7 @@ def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         images=options.images,
         tune=tune,
         output=settings.output,
+        history=settings.history,
     )
     inputs = {"model": settings.model, "data": settings.data}
     arguments = iteration.model_dump(mode="json")
@@ -131,7 +133,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
     chosen = {name: getattr(options, name) for name in _SETTINGS}
     for name in ("model", "data", "teacher", "output", "history"):
-        if chosen[name] is not None:
+        if chosen[name] is not None and (name, chosen[name]) != ("history", OWN):
             chosen[name] = str(Path(chosen[name]).absolute())
     settings = parse_settings(
         {**chosen, "options": parse_options(options.options, DEFAULT_CFG_DICT)}

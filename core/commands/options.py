@@ -92,6 +92,19 @@ def repair_settings(options: argparse.Namespace, seed: int = 0) -> RepairSetting
     return RepairSettings(steps=steps, minutes=options.repair_minutes, seed=seed)
 
 
+def add_history(parser: argparse.ArgumentParser) -> None:
+    """Add ``--history``."""
+    from core.remember import OWN
+
+    parser.add_argument(
+        "--history",
+        nargs="?",
+        const=OWN,
+        metavar="DIR",
+        help="remember it as a step in the network's history, or in that of a folder",
+    )
+
+
 class _Events:
     """Progress and partial results as JSON lines."""
 

@@ -33,9 +33,11 @@ def add_options(prune: argparse.ArgumentParser) -> None:
 
 def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any], str]:
     """Run ``prune`` with a plan whose strategy is one by one."""
+    from core.checkpoint.facts import origin_of
     from core.data.stream import ALL
     from core.measure import prune_one_by_one
     from core.pipeline import load
+    from core.remember import folder_of, remember_pruned
     from core.render import pruned_text
 
     show = shown_progress(options)
@@ -46,8 +48,9 @@ def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any]
             "The strategy one_by_one evaluates after every step, which needs labelled images.",
             "Give a dataset yaml with --data.",
         )
+    loaded = load(options.model)
     result = prune_one_by_one(
-        load(options.model),
+        loaded,
         plan,
         replace(settings, images=ALL),
         options.output,
@@ -66,6 +69,9 @@ def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any]
         "steps": list(result.steps),
         "folder": str(result.folder),
     }
+    if options.history is not None:
+        folder = folder_of(options.history, origin_of(loaded.facts))
+        report["node"] = remember_pruned(folder, options.model, report).id
     return report, f"{steps_text(report['steps'])}\n{pruned_text(pruned)}"
 
 

@@ -46,6 +46,8 @@ class Iteration(BaseModel):
         ``data`` and ``output`` are set here, and the teacher is the unpruned model unless named.
     output : str or None
         Where the result is copied to.
+    history : str or None
+        A history's folder (`core.history`), or `core.remember.OWN`, that gets every step.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +61,7 @@ class Iteration(BaseModel):
     images: int = Field(default=96, ge=1)
     tune: dict[str, Any] = Field(default_factory=dict)
     output: str | None = None
+    history: str | None = None
 
 
 def parse_iteration(data: Any) -> Iteration:

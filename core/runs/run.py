@@ -7,7 +7,7 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,19 +124,20 @@ def _finetune(
     settings = parse_settings(arguments)
     result = finetune(settings, folder, emit=emit, check=check, resume=True)
     if settings.history is not None:
-        result["node"] = _remember(settings.history, settings.model, result, folder)
+        from core.remember import remember_tuned
+
+        with _spared(emit):
+            result["node"] = remember_tuned(settings.history, settings.model, result, folder).id
     return result
 
 
-def _remember(history: str, model: str, result: Mapping[str, Any], folder: Path) -> str:
-    """Add the tuned file to a history, beneath the file it was tuned from."""
-    from core.history import add_node, find_by_file
-
-    source = find_by_file(history, model) or add_node(history, "model", model)
-    figures = result["after"]
-    details = {"job": str(folder), "before": result["before"], "epochs": result["epochs"]}
-    output = result["output"]
-    return add_node(history, "tune", output, parent=source.id, figures=figures, details=details).id
+@contextlib.contextmanager
+def _spared(emit: Emit) -> Iterator[None]:
+    """Say what a history could not take in; what was trained is not lost for it."""
+    try:
+        yield
+    except UserError as error:
+        emit({"event": "warning", "message": error.message, "hint": error.hint})
 
 
 def _iterate(
@@ -144,7 +145,13 @@ def _iterate(
 ) -> dict[str, Any]:
     from core.runs.iterative import iterate
 
-    return iterate(arguments, folder, emit, check)
+    result = iterate(arguments, folder, emit, check)
+    if arguments.get("history"):
+        from core.remember import remember_iteration
+
+        with _spared(emit):
+            remember_iteration(str(arguments["history"]), str(arguments["model"]), result, folder)
+    return result
 
 
 KINDS: Mapping[str, Kind] = {"finetune": _finetune, "iterative": _iterate}

@@ -44,7 +44,8 @@ class Settings(BaseModel):
     output : str or None
         Where the best state is copied to in the end.
     history : str or None
-        A history's folder (`core.history`) that gets a node for the result.
+        A history's folder (`core.history`), or `core.remember.OWN`, that gets a node for the
+        result.
     options : dict
         Arguments of Ultralytics' trainer, over the preset's.
     """
