@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NO_DATA = "Fine-tuning learns from labelled images, and no dataset is set."
 KEPT = "Its best and last state are kept; it can go on where it was."
+ENDINGS = {"finetune": "tuned", "iterative": "turns"}
+"""Of the files that jobs write, by kind."""
 Buttons = QMessageBox.StandardButton
 
 
@@ -110,8 +112,8 @@ class Tuning(QObject):
         Parameters
         ----------
         settings : mapping
-            As `core.tune.finetune.settings.Settings` has them; ``data`` and ``output`` are set
-            here.
+            As `core.tune.finetune.settings.Settings` has them, or with the ``kind`` “iterative”
+            as `core.runs.iterative.Iteration`; ``data`` and ``output`` are set here.
         """
         network, check = str(settings["model"]), self._measured.check
         if check is not None and check["usable"] and self._alike(network, check["network"]):
@@ -128,27 +130,33 @@ class Tuning(QObject):
 
     def _start(self, settings: Mapping[str, Any]) -> None:
         from core.errors import UserError
+        from core.runs.iterative import parse_iteration
         from core.tune.finetune.settings import parse_settings
 
-        data = self._measured.data
+        data, wanted = self._measured.data, dict(settings)
         if data is None:
             return
+        kind = wanted.pop("kind", "finetune")
+        parse: Any = parse_iteration if kind == "iterative" else parse_settings
         taken = {str(e.arguments.get("output")) for e in self._runs.entries if e.state != "done"}
-        output = free_name(Path(str(settings["model"])), taken)
+        output = free_name(Path(str(settings["model"])), taken, ENDINGS[kind])
         places = {
             "data": data.path,
             "output": str(output),
             "history": self._session.lineage.folder or None,
         }
         try:
-            parsed = parse_settings({**settings, **places})
+            parsed = parse({**wanted, **places})
+            if kind == "iterative":
+                parse_settings({**parsed.tune, "model": parsed.model, "data": data.path})
         except UserError as error:
             self._session.say(error.message, error.hint, "error", key="run")
             return
         self.starting.emit()
-        inputs = {"model": parsed.model, "teacher": parsed.teacher, "data": parsed.data}
+        arguments = parsed.model_dump(mode="json")
+        inputs = {key: arguments.get(key) for key in ("model", "teacher", "data")}
         parent = str(job_places(self._session)[-1])
-        self._runs.start("finetune", parsed.model_dump(mode="json"), inputs, parent)
+        self._runs.start(kind, arguments, inputs, parent)
 
     # ---- what became of jobs ------------------------------------------------------------------
 
@@ -286,11 +294,11 @@ def job_places(session: Session) -> list[Path]:
     return places
 
 
-def free_name(network: Path, taken: set[str]) -> Path:
+def free_name(network: Path, taken: set[str], word: str = "tuned") -> Path:
     """Return a name for the tuned file that nothing bears, and no unfinished job will."""
     stem = network.stem
     for number in range(1, 10_000):
-        ending = "-tuned" if number == 1 else f"-tuned-{number}"
+        ending = f"-{word}" if number == 1 else f"-{word}-{number}"
         path = network.with_name(f"{stem}{ending}.pt").absolute()
         if not path.exists() and str(path) not in taken:
             return path

@@ -56,6 +56,7 @@ class TuningPanel(OnScreen, QWidget):
         top.addWidget(self.status, 1)
         for button in (self.pause, self.go_on, self.cancel, self.resume, self.open, self.again):
             top.addWidget(button)
+        top.addWidget(self.form.begin)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addLayout(top)
@@ -136,6 +137,7 @@ class TuningPanel(OnScreen, QWidget):
         self.resume.setVisible(entry is not None and entry.resumable)
         self.open.setVisible(entry is not None and bool(entry.output))
         self.again.setVisible(entry is not None)
+        self.form.begin.setVisible(not self._runs.watched)
         self.status.setText("" if entry is None else status_text(entry))
         self.status.setToolTip("" if entry is None else f"{entry.message} {entry.hint}".strip())
 

@@ -22,6 +22,7 @@ from app.context import Context
 from app.controls import add_items, choose, combo, row
 from app.panels.choose_data import DEVICES, SIZES
 from app.panels.tuning_data import DataCheck
+from app.panels.tuning_turns import TurnsPart
 from app.widgets import label
 
 OTHER = "…"
@@ -39,6 +40,7 @@ LENGTHS = {
     "minutes": ("minutes", "No longer than this; the learning rate falls over that time"),
 }
 NEEDS_DATA = "Choose a dataset first"
+NO_CHECKPOINT = "Open a checkpoint (.pt) first, or choose one as the network"
 
 
 class TuningForm(QWidget):
@@ -47,7 +49,8 @@ class TuningForm(QWidget):
     Signals
     -------
     startRequested(dict)
-        Settings, as `core.tune.finetune.settings.Settings` has them.
+        Settings, as `core.tune.finetune.settings.Settings` has them, or with the ``kind``
+        “iterative” those of `core.runs.iterative.Iteration`.
     checkRequested(str)
         The dataset shall be checked against a network.
     dataRequested
@@ -64,6 +67,7 @@ class TuningForm(QWidget):
         self._offered: dict[str, tuple[tuple[str, str], ...]] = {}
         self._newest = ""
         self._make()
+        self.turns = TurnsPart(context, self._kind_changed)
         self.data = DataCheck(context)
         self.data.checkRequested.connect(lambda: self.checkRequested.emit(self.network_path))
         self.data.dataRequested.connect(self.dataRequested)
@@ -114,7 +118,11 @@ class TuningForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
+        target, way = self.turns.widgets
+        self._turns_row: list[QWidget] = [target, way]
         cells: tuple[tuple[tuple[str, QWidget], ...], ...] = (
+            (("Job", self.turns.kind),),
+            (("Keep", target), ("In", way)),
             (("Network", self.network), ("How long", row(self.length, self.amount))),
             (("Teacher", self.teacher), ("Batch", self.batch)),
             (("Preset", self.preset), ("Images", self.size)),
@@ -122,17 +130,29 @@ class TuningForm(QWidget):
         )
         for number, line in enumerate(cells):
             for place, (name, widget) in enumerate(line):
-                grid.addWidget(label(name, "muted", wrap=False), number, 2 * place)
+                caption = label(name, "muted", wrap=False)
+                if widget in (target, way):
+                    self._turns_row.append(caption)
+                grid.addWidget(caption, number, 2 * place)
                 grid.addWidget(widget, number, 2 * place + 1)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
-        grid.addWidget(row(None, self.begin), len(cells), 0, 1, 4)
-        grid.setRowStretch(len(cells) + 1, 1)
+        grid.setRowStretch(len(cells), 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(16)
         layout.addLayout(grid, 3)
         layout.addWidget(self.data, 2)
+
+    def _kind_changed(self) -> None:
+        """In turns, it is the open model that is pruned, and that teaches."""
+        self.offer()
+        own = self._own
+        if self.turns.chosen and own:
+            choose(self.network, own)
+            if self.teacher.findData(own) >= 0:
+                choose(self.teacher, own)
+        self._tips()
 
     # ---- what is offered ----------------------------------------------------------------------
 
@@ -141,10 +161,16 @@ class TuningForm(QWidget):
         """The network chosen to be tuned."""
         return str(self.network.currentData() or "")
 
+    @property
+    def _own(self) -> str:
+        """The open model, where it is a checkpoint."""
+        model = self._session.model
+        return model.path if model is not None and Path(model.path).suffix == ".pt" else ""
+
     def offer(self) -> None:
         """Offer the networks there are: pruned results, the open model, tuned files."""
-        model, results = self._session.model, [r.output for r in self._session.results]
-        own = [model.path] if model is not None and Path(model.path).suffix == ".pt" else []
+        results = [r.output for r in self._session.results]
+        own = [self._own] if self._own else []
         tuned = [one.output for one in reversed(self._session.tuned)]
         existing = [
             p for p in dict.fromkeys([*reversed(results), *own, *tuned]) if Path(p).is_file()
@@ -153,10 +179,11 @@ class TuningForm(QWidget):
         newest = existing[0] if existing else ""
         came = newest != self._newest  # a new result, or another model: that is what is wanted
         self._newest = newest
-        self._fill(self.network, named, newest if came else self.network_path)
+        wanted = newest if came else self.network_path
+        self._fill(self.network, named, self._own if self.turns.chosen else wanted)
         teachers = [("", "none"), *((path, Path(path).name) for path in own)]
         kept = str(self.teacher.currentData() or "")
-        usual = own[0] if own and newest not in own else ""
+        usual = own[0] if own and (newest not in own or self.turns.chosen) else ""
         self._fill(self.teacher, teachers, usual if came else kept)
         self._tips()
 
@@ -195,10 +222,15 @@ class TuningForm(QWidget):
         self.amount.setEnabled(self.length.currentData() != "preset")
         has_data = self._measured.data is not None
         network = self.network_path not in ("", OTHER)
+        turns = self.turns.chosen
+        for widget in self._turns_row:
+            widget.setVisible(turns)
+        self.network.setEnabled(not turns)
+        self.turns.target.setToolTip(self.turns.tip() if turns else "")
         checking = bool(self._context.jobs.running("check_data"))
         self.begin.setEnabled(has_data and network and not checking)
         tip = "Train a copy of the network in a process of its own, which this window can leave"
-        self.begin.setToolTip(tip if has_data else NEEDS_DATA)
+        self.begin.setToolTip(NEEDS_DATA if not has_data else tip if network else NO_CHECKPOINT)
 
     # ---- what is asked for --------------------------------------------------------------------
 
@@ -219,7 +251,7 @@ class TuningForm(QWidget):
             result["epochs"] = int(self.amount.value())
         elif length == "minutes":
             result["minutes"] = self.amount.value()
-        return result
+        return self.turns.settings(result) if self.turns.chosen else result
 
 
 def _named(path: str, results: list[str], own: list[str]) -> str:

@@ -84,7 +84,8 @@ def facts_of(snapshot: Snapshot) -> dict[str, str]:
         epoch = f"{snapshot.epoch} of {snapshot.epochs}"
         within = snapshot.batches and snapshot.entry.active
         batch = f", batch {snapshot.batch} of {snapshot.batches}" if within else ""
-        facts["Epoch"] = epoch + batch
+        step = f"{snapshot.step}/{snapshot.steps}: " if snapshot.steps else ""
+        facts["Epoch"] = step + epoch + batch
     figures = [f"{v:.4f}" for v in (snapshot.before, snapshot.best) if v is not None]
     if figures:
         facts["Accuracy"] = f"{' → '.join(figures)} {snapshot.measure}"

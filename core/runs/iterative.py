@@ -100,6 +100,7 @@ def iterate(
         raise UserError(
             "The plan has no target to go towards.", 'Add one, such as "target": {"macs": 0.5}.'
         )
+    emit({"event": "progress", "fraction": 0.0, "text": "Measuring the unpruned network"})
     baseline = _baseline(job, load(job.model), folder)
     emit({"event": "baseline", "metrics": baseline})
     steps: list[dict[str, Any]] = []
@@ -200,9 +201,12 @@ def _step(
     pruned = place / "pruned.pt"
     emit({"event": "pruning", "step": number, "steps": job.steps, "share": round(share, 4)})
 
+    def tell(event: dict[str, Any]) -> None:
+        emit({**event, "step": number, "steps": job.steps})
+
     def progress(fraction: float, text: str) -> None:
         check()
-        emit({"event": "progress", "fraction": round(fraction, 4), "text": text})
+        tell({"event": "progress", "fraction": round(fraction, 4), "text": text})
 
     part = plan.model_copy(update={"target": target, "model_sha256": None})
     data = _data(job, original, "train", job.images)
@@ -210,7 +214,7 @@ def _step(
     teacher = job.tune.get("teacher", job.model)
     settings = {**job.tune, "model": str(pruned), "data": job.data, "teacher": teacher}
     tuned = finetune(
-        parse_settings({**settings, "output": None}), place, emit=emit, check=check, resume=True
+        parse_settings({**settings, "output": None}), place, emit=tell, check=check, resume=True
     )
     return {
         "step": number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -148,6 +149,8 @@ class Snapshot:
     Attributes
     ----------
     device : str
+    step, steps : int
+        Of a pruning in turns, from 1; 0 for others. Its curves run on from step to step.
     epoch, epochs, batch, batches : int
         0 while unknown; epochs and batches count from 1.
     images_per_second, seconds_left : float or None
@@ -170,6 +173,8 @@ class Snapshot:
 
     entry: RunEntry
     device: str = ""
+    step: int = 0
+    steps: int = 0
     epoch: int = 0
     epochs: int = 0
     batch: int = 0
@@ -197,10 +202,14 @@ class Digest:
         self.notes: deque[str] = deque(maxlen=NOTES)
         self.curves: dict[str, dict[str, Series]] = {"losses": {}, "metrics": {}, "rates": {}}
         self.events = 0
+        self._begins: dict[int, float] = {0: 0.0}
+        self._end = 0.0
         self._kinds: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
             "started": self._started,
             "progress": lambda e: self.facts.update(text=str(e.get("text") or "")),
             "baseline": self._baseline,
+            "pruning": self._pruning,
+            "step": self._stepped,
             "batch": self._batch,
             "epoch": self._epoch,
             "out_of_memory": lambda e: self.notes.append(str(e.get("text") or "Out of memory.")),
@@ -243,7 +252,21 @@ class Digest:
         if after:
             self.notes.append(f"Resumed after epoch {after}.")
 
+    def _pruning(self, event: Mapping[str, Any]) -> None:
+        share = float(event["share"])
+        text = f"Pruning to {share:.0%} of the unpruned network"
+        self.facts.update(step=int(event["step"]), steps=int(event["steps"]), text=text, best=None)
+
+    def _stepped(self, event: Mapping[str, Any]) -> None:
+        after = event.get("after") or {}
+        main = next((f", {n} {after[k]:.4f}" for k, n in BASELINES.items() if k in after), "")
+        lost = "" if event.get("accepted") else "; that loses too much, and is not taken"
+        words = f"Step {event['step']}: {int(event['parameters']):,} parameters{main}{lost}."
+        self.notes.append(words)
+
     def _baseline(self, event: Mapping[str, Any]) -> None:
+        if "step" in event:  # of a network that was pruned on the way
+            return
         figures = event.get("metrics") or {}
         for key, name in BASELINES.items():
             if key in figures:
@@ -254,14 +277,23 @@ class Digest:
         epoch, batch = int(event["epoch"]), int(event["batch"])
         batches = max(int(event["batches"]), 1)
         self.facts.update(batch=batch, batches=batches)
-        self._common(event, epoch - 1 + batch / batches)
+        self._common(event, self._place(event, epoch - 1 + batch / batches))
+
+    def _place(self, event: Mapping[str, Any], epoch: float) -> float:
+        """Return where an epoch lies; every step of a pruning in turns follows the one before."""
+        step = int(event.get("step") or 0)
+        begin = self._begins.setdefault(step, math.ceil(self._end))
+        self._end = begin + epoch
+        if step and step != self.facts.get("step"):
+            self.facts.update(step=step, steps=int(event["steps"]), best=None)
+        return self._end
 
     def _epoch(self, event: Mapping[str, Any]) -> None:
-        epoch = int(event["epoch"])
-        self._common(event, float(epoch))
+        place = self._place(event, float(event["epoch"]))
+        self._common(event, place)
         figures = _worth_a_curve(event.get("metrics") or {})
         for name, value in figures.items():
-            self.curves["metrics"].setdefault(name, Series()).add(float(epoch), value)
+            self.curves["metrics"].setdefault(name, Series()).add(place, value)
         main = next(iter(figures), None)
         if main is not None:
             best = max(figures[main], self.facts.get("best") or 0.0)

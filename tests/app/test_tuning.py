@@ -155,6 +155,32 @@ def test_events_are_read_in_slices_and_lines_stay_whole(tmp_path):
     assert found == list(range(8))
 
 
+def test_a_pruning_in_turns_runs_on_from_step_to_step():
+    digest = Digest()
+    digest.take({"event": "baseline", "metrics": {"map50_95": 0.4}})
+    for step, figure in ((1, 0.35), (2, 0.2)):
+        told = {"step": step, "steps": 3}
+        digest.take({"event": "pruning", **told, "share": 0.5})
+        digest.take({**STARTED, **told})
+        digest.take({"event": "baseline", "metrics": {"map50_95": 0.1}, **told})
+        for number in (1, 2):
+            digest.take({**batch(number, 6), **told})
+            digest.take({**epoch(number, figure), **told})
+        figures = {"after": {"map50_95": figure}, "parameters": 1000, "accepted": step == 1}
+        digest.take({"event": "step", **told, **figures})
+    shot = digest.snapshot(entry())
+    assert (shot.before, shot.best, shot.step, shot.steps) == (0.4, 0.2, 2, 3)
+    assert shot.metrics["mAP50-95"] == ((1.0, 2.0, 3.0, 4.0), (0.35, 0.35, 0.2, 0.2))
+    assert shot.losses["box"][0] == (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+    assert "Step 1: 1,000 parameters, mAP50-95 0.3500." in shot.notes
+    assert "not taken" in shot.notes[-1]
+    # A step that was interrupted is done again in its place.
+    digest.take({**batch(1, 6, loss=9.0), "step": 2, "steps": 3})
+    assert digest.snapshot(entry()).losses["box"] == (
+        (0.5, 1.0, 1.5, 2.0, 2.5), (1.0, 1.0, 1.0, 1.0, 9.0)
+    )  # fmt: skip
+
+
 # ---- the panel ----------------------------------------------------------------------------------
 
 
@@ -347,6 +373,46 @@ def test_a_pruned_result_is_what_is_tuned_and_the_open_model_its_teacher(
     assert (settings["model"], settings["teacher"]) == (str(small), str(coco))
     assert settings["distill"] == "auto"
     assert form.way.isEnabled()
+
+
+def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
+    opened, fake, dataset, shown, begun, qtbot, coco, tmp_path
+):
+    from app import commands
+    from core.plan.schema import Target
+    from core.runs.iterative import parse_iteration
+    from core.tune.finetune.settings import parse_settings
+
+    opened.choosing.set_data(str(dataset))
+    opened.session.edit(commands.set_ratio(opened.session.plan, {5}, 0.5))
+    opened.session.measured.set_goal(Target(params=0.6))
+    form = shown.form
+    assert not form.turns.target.isVisibleTo(form)
+    choose(form.turns.kind, "iterative")
+    form.turns.kind.activated.emit(0)
+    assert form.turns.target.isVisibleTo(form)
+    assert form.network_path == str(coco)
+    assert form.teacher.currentData() == str(coco)
+    form.turns.steps.setValue(4)
+    form.turns.loss.setValue(5)
+    choose(form.preset, "recover_fully")
+    opened.session.measured.set_check({**checked(dataset), "network": str(coco)})
+    qtbot.mouseClick(form.begin, LEFT)
+    ((kind, arguments, inputs, _),) = begun
+    assert kind == "iterative"
+    iteration = parse_iteration(arguments)
+    assert (iteration.steps, iteration.max_loss) == (4, 0.05)
+    assert iteration.plan["target"]["params"] == 0.6
+    assert iteration.plan["selection"] == []
+    assert iteration.output == str(coco.with_name("yolov8n-coco-turns.pt"))
+    assert inputs["model"] == str(coco)
+    tune = parse_settings({**iteration.tune, "model": "a", "data": "b"})
+    assert (tune.preset, tune.teacher) == ("recover_fully", str(coco))
+    form.turns.limited.setChecked(False)
+    assert form.settings()["max_loss"] is None
+    choose(form.turns.kind, "finetune")
+    form.turns.kind.activated.emit(0)
+    assert "plan" not in form.settings()
 
 
 def test_errors_come_before_warnings(dataset):

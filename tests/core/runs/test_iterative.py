@@ -51,7 +51,10 @@ def test_two_steps_resumed(teacher: Path, data: Path, tmp_path: Path) -> None:
     widths = dict(core.load(teacher).model.named_parameters())
     for name, sides in original.items():
         assert max(sides["outputs"], default=0) < len(widths[f"{name}.weight"])
-    assert sum(e["event"] == "done" for e in read_events(folder)[0]) == 1
+    told = read_events(folder)[0]
+    assert sum(e["event"] == "done" for e in told) == 1
+    steps = [e["step"] for e in told if e["event"] == "epoch"]
+    assert steps == [1, 2] and all(e["steps"] == 2 for e in told if e["event"] == "batch")
 
 
 def test_too_much_lost(teacher: Path, data: Path, tmp_path: Path) -> None:
