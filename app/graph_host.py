@@ -164,8 +164,10 @@ def overlay_texts(session: Session) -> dict[int, str]:
 def overlay_title(session: Session) -> str:
     """Say what the overlay's figures are, where that depends on what was measured."""
     if session.overlay == "latency":
-        total = sum(block_ms(session).values())
-        return f"Milliseconds, {total:.1f} in all" if total else "Milliseconds: not timed"
+        clock, prediction = session.measured.clock, session.prediction
+        if clock is None or prediction is None:
+            return "Milliseconds: not timed"
+        return f"Milliseconds, {clock.ms(prediction.resolution.removed):.1f} in all"
     ratio = session.measured.shown_ratio
     if session.overlay != "sensitivity" or ratio is None:
         return ""

@@ -39,7 +39,7 @@ from app.settings import Settings
 from app.status_bar import StatusBar, precision_note
 from app.stepping import Stepping
 from app.support import Support
-from app.timing import Timing
+from app.timing import TABLE_WANTED, Timing
 from app.tour import Tour
 from app.tuned_results import TunedResults
 from app.tuning import Tuning
@@ -213,6 +213,7 @@ class MainWindow(QMainWindow):
             (self.exporting.dataWanted, self.choosing.choose_data),
             (self.exporting.failed, self.reporter.failed),
             (self.reporting.failed, self.reporter.failed),
+            (self.timing.answered, lambda: self.pane.messages.dismiss_key(TABLE_WANTED)),
         ):
             signal.connect(act)
 

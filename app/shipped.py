@@ -83,11 +83,11 @@ def parity_words(parity: Mapping[str, Any] | None) -> str:
 
 def detection_words(parity: Mapping[str, Any] | None) -> str:
     """Say how many detections agree, and on what they were looked for."""
-    if not parity or not parity["detections"]:
+    if not parity or parity["detections"] is None:
         return ""
     kind = "images" if parity["real"] else "generated images"
     share = f"{100 * parity['matched']:.0f} % of {parity['detections']} agree"
-    return f"{share} ({parity['images']} {kind})"
+    return f"{share if parity['detections'] else 'none found'} ({parity['images']} {kind})"
 
 
 def format_of(data: Mapping[str, Any]) -> Format:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from app import text
@@ -20,6 +21,8 @@ PHASES = {
     "broken": "engine not available",
 }
 DEVICE_TIP = "Where pruning and checking are computed"
+JOB_WIDTH = 190
+"""Pixels that the words on a job may take: the window would grow by longer ones."""
 SIZE_TIP = "The file now → the pruned file (estimated; Secateur saves 32-bit weights)"
 
 
@@ -76,7 +79,9 @@ class StatusBar(QStatusBar):
         self._job.setVisible(bool(running))
         self._bar.setVisible(bool(running))
         if running:
-            self._job.setText(running[0].text or running[0].title)
+            words, end = running[0].text or running[0].title, Qt.TextElideMode.ElideRight
+            self._job.setText(self.fontMetrics().elidedText(words, end, JOB_WIDTH))
+            self._job.setToolTip(f"{running[0].title}: {words}")
             self._bar.setValue(round(1000 * running[0].fraction))
 
     def _show_engine(self, state: EngineState) -> None:

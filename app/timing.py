@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LATENCY = "latency"
 """The overlay that colours blocks by their milliseconds."""
+TABLE_WANTED = "clock"
+"""Key of the message that asks for a table of layer times."""
 NOT_TIMED = "The layers of this model were not timed on this machine yet."
 
 
@@ -27,9 +29,12 @@ class Timing(QObject):
     Signals
     -------
     failed(Failure)
+    answered
+        A table of layer times is being made or is there: nobody need ask for one.
     """
 
     failed = Signal(object)
+    answered = Signal()
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -45,9 +50,10 @@ class Timing(QObject):
     def look_up(self) -> None:
         """Take in the table of the open model that is known on this machine, if there is one."""
         model = self._session.model
-        self._session.measured.set_clock(
-            None if model is None else known_clock(model.facts, model.table)
-        )
+        clock = None if model is None else known_clock(model.facts, model.table)
+        self._session.measured.set_clock(clock)
+        if clock is not None:
+            self.answered.emit()
 
     def measure(self, options: Mapping[str, Any] | None = None) -> None:
         """Measure the layers of the open model on this machine.
@@ -60,6 +66,7 @@ class Timing(QObject):
         model = self._session.model
         if model is None or self._jobs.running("latency_table"):
             return
+        self.answered.emit()
         self._jobs.submit(
             "latency_table",
             f"Time the layers of {Path(model.path).name}",
@@ -83,7 +90,7 @@ class Timing(QObject):
             return
         if session.measured.clock is None and not self._jobs.running("latency_table"):
             actions = (("Time the layers", self.measure),)
-            session.say(NOT_TIMED, "It takes minutes.", actions=actions, key="clock")
+            session.say(NOT_TIMED, "It takes minutes.", actions=actions, key=TABLE_WANTED)
 
     # ---- whole networks -----------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.item_models import SortedProxy
 
+COLUMN_GAP = 10
+"""Pixels between what stands in a column and the next one."""
+
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
     """Make a label; ``role`` picks its look from the style sheet."""
@@ -178,6 +181,14 @@ def table_view(
         view.setSortingEnabled(True)
         view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
     return view
+
+
+def fit_columns(view: QTableView) -> None:
+    """Make the columns as wide as what stands in them, with room between one and the next."""
+    view.resizeColumnsToContents()
+    header = view.horizontalHeader()
+    for number in range(header.count()):
+        header.resizeSection(number, header.sectionSize(number) + COLUMN_GAP)
 
 
 class OnScreen:

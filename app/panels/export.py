@@ -24,7 +24,7 @@ from app.networks import at_hand
 from app.panels.choose_data import SIZES
 from app.reporting import open_file
 from app.shipped import Format
-from app.widgets import OnScreen, TableView, label, table_view
+from app.widgets import OnScreen, TableView, fit_columns, label, table_view
 
 PRECISIONS = {
     "fp32": ("FP32", "As the network computes; compared with the checkpoint and must be equal"),
@@ -85,7 +85,7 @@ class ExportPanel(OnScreen, QWidget):
         self.precision: QComboBox = combo(PRECISIONS, "Precision")
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
-        own = {None: ("the network's own", "The size that the network was trained at")}
+        own = {None: ("as trained", "The size that the network was trained at")}
         self.size: QComboBox = combo(own, "Image size")
         add_items(self.size, {side: (f"{side} px", "") for side in SIZES})
         self.batch = QSpinBox()
@@ -195,7 +195,7 @@ class ExportPanel(OnScreen, QWidget):
             extra = " ".join(known.missing_for.values())
             rows.append((known.title, able, f"{state}; {extra}" if extra else state))
         self.formats_model.set_rows(rows)
-        self.formats.resizeColumnsToContents()
+        fit_columns(self.formats)
         if chosen in self._known:
             choose(self.form, chosen)
         self._enable()
@@ -203,7 +203,7 @@ class ExportPanel(OnScreen, QWidget):
     def _show_exported(self) -> None:
         rows = [told.row() for told in self._shipped.exported]
         self.exported_model.set_rows(rows)
-        self.exported.resizeColumnsToContents()
+        fit_columns(self.exported)
         if rows:
             self.views.setCurrentIndex(1)
             self.exported.selectRow(len(rows) - 1)

@@ -26,12 +26,14 @@ from app.item_models import Column, TableModel
 from app.networks import Ticks, at_hand
 from app.panels.choose_data import DEVICES, SIZES
 from app.panels.latency_target import LatencyTarget
-from app.widgets import OnScreen, TableView, column, label, table_view
+from app.widgets import OnScreen, TableView, column, fit_columns, label, table_view
 
 USUAL = ("torch", "onnx")
 """Runtimes that are ticked to begin with."""
 LAYERED = ("onnx", "torch")
 """Runtimes whose layers can be timed one by one, the usual one first."""
+JOBS = ("latency", "latency_table", "suggest")
+"""What can be started here, shown and cancelled here."""
 NOTHING = "Tick networks and runtimes, and press Time. Others are held to the open model."
 Row = tuple[str, ...]
 COLUMNS = tuple(
@@ -91,7 +93,7 @@ class LatencyPanel(OnScreen, QWidget):
         self.batch.setAccessibleName("Batch sizes")
         self.batch.setToolTip("Images at once; several with commas, such as 1, 8")
         self.batch.textChanged.connect(self._enable)
-        own = {None: ("the network's own", "The size that the network was trained at")}
+        own = {None: ("as trained", "The size that the network was trained at")}
         self.size: QComboBox = combo(own, "Image size")
         add_items(self.size, {side: (f"{side} px", "") for side in SIZES})
         self.threads = QSpinBox()
@@ -104,7 +106,7 @@ class LatencyPanel(OnScreen, QWidget):
         self.run = QPushButton("&Time")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
-        self.progress = JobLine(context, "latency", "latency_table", tall=True)
+        self.progress = JobLine(context, *JOBS, tall=True)
         self.status = label(NOTHING, "muted")
         self.model = TableModel[Row](COLUMNS, self)
         self.times: TableView = table_view(self.model, "Measured times")
@@ -177,7 +179,7 @@ class LatencyPanel(OnScreen, QWidget):
         timed = self._shipped.timed
         self.model.set_rows([] if timed is None else time_rows(timed))
         if self.shown:
-            self.times.resizeColumnsToContents()
+            fit_columns(self.times)
         self.status.setText(NOTHING if timed is None else time_words(timed))
         self.times.setVisible(timed is not None)
         self._enable()
@@ -237,7 +239,7 @@ def time_rows(timed: Mapping[str, Any]) -> list[Row]:
             (
                 Path(timing["model"]).name,
                 f"{timing['runtime']}, {timing['precision'].upper()}{several}",
-                f"{ms['median']:.2f} ({ms['low']:.2f}–{ms['high']:.2f})",
+                f"{digits(ms['median'])} ({digits(ms['low'])}–{digits(ms['high'])})",
                 "1" if ratio is None else f"{ratio['median']:.3f}",
                 "" if predicted is None else predicted_words(predicted, ms["median"]),
             )
@@ -245,12 +247,18 @@ def time_rows(timed: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
+def digits(ms: float) -> str:
+    """Write milliseconds by three digits that count: 0.512, 5.12, 51.2, 512."""
+    places = 3 if ms < 1 else 2 if ms < 10 else 1 if ms < 100 else 0
+    return f"{ms:.{places}f}"
+
+
 def predicted_words(predicted: float, measured: float) -> str:
     """Write a prediction, and how far it is from what was measured."""
     if measured <= 0:
-        return f"{predicted:.2f}"
+        return digits(predicted)
     off = 100 * (predicted / measured - 1)
-    return f"{predicted:.2f} ({'+' if off >= 0 else '−'}{abs(off):.0f} %)"
+    return f"{digits(predicted)} ({'+' if off >= 0 else '−'}{abs(off):.0f} %)"
 
 
 def time_words(timed: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ class LatencyTarget(QWidget):
         self.suggest = QPushButton("S&uggest")
         self.suggest.setToolTip("Find what to remove so that an image takes no longer")
         self.suggest.clicked.connect(self._suggest)
-        self.time = QPushButton("Time the &layers")
+        self.time = QPushButton()
         self.time.setToolTip("By the runtime, image size, batch and threads that are chosen here")
         self.time.clicked.connect(self.layersRequested)
         self._lay_out()
@@ -92,6 +92,7 @@ class LatencyTarget(QWidget):
         whole, prediction = self.whole, self._session.prediction
         self._controls.setVisible(whole is not None)
         running = bool(self._jobs.running("latency_table", "suggest", "scores"))
+        self.time.setText("Time the &layers" if whole is None else "Time the &layers again")
         self.time.setEnabled(self._session.model is not None and not running)
         self.suggest.setEnabled(not running)
         if whole is None or prediction is None or self._measured.clock is None:

@@ -90,6 +90,8 @@ def export_text(done: Exported) -> str:
     )
     if parity.detections:
         lines.append(f"{parity.matched:.1%} of {parity.detections} detections agree")
+    elif parity.detections == 0:
+        lines.append("nothing was detected on them, so no detections could be compared")
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ from app.graph_host import graph_state
 from app.jobs.protocol import Failure
 from app.panels.latency import predicted_words, time_rows
 from app.shipped import detection_words, parity_words
+from app.timing import TABLE_WANTED
 from core.plan.latency import Clock
 from core.plan.schema import Target
 from core.project import Result
@@ -206,7 +207,8 @@ def test_parity_in_words():
     assert parity_words(None) == "not compared: does not run here"
     assert parity_words({**EQUAL, "passed": None}).startswith("not judged")
     assert detection_words({**EQUAL, "real": False}).endswith("(4 generated images)")
-    assert detection_words({**EQUAL, "detections": 0}) == "" == detection_words(None)
+    assert detection_words({**EQUAL, "detections": 0}) == "none found (4 images)"
+    assert detection_words({**EQUAL, "detections": None}) == "" == detection_words(None)
 
 
 # ---- latency ------------------------------------------------------------------------------------
@@ -224,7 +226,7 @@ def test_networks_take_turns_in_the_runtimes_ticked(opened, latency, pruned, fak
     assert (args["runtimes"], args["batches"], args["threads"]) == (["onnx"], [1, 8], 1)
     fake.done("latency", timed(coco, pruned, cpu=True, predicted=5.5))
     first, second = latency.model.rows
-    assert first == (coco.name, "onnx, FP32", "10.00 (9.00–11.00)", "1", "5.50 (−45 %)")
+    assert first == (coco.name, "onnx, FP32", "10.0 (9.00–11.0)", "1", "5.50 (−45 %)")
     assert second == ("small.pt", "onnx, FP32", "5.00 (4.00–6.00)", "0.500", "5.50 (+10 %)")
     assert "OpenVINO is not installed." in latency.status.text()
     assert "Computing time" in latency.status.text()
@@ -251,8 +253,8 @@ def test_no_runtime_is_told(latency):
 
 def test_a_batch_of_several_is_named_and_the_clock_counts_on_several_threads():
     (row,) = time_rows({"timings": [{**timed("a.pt")["timings"][0], "batch": 8}]})
-    assert row == ("a.pt", "onnx, FP32, batch 8", "20.00 (19.00–21.00)", "1", "")
-    assert predicted_words(21.0, 20.0) == "21.00 (+5 %)"
+    assert row == ("a.pt", "onnx, FP32, batch 8", "20.0 (19.0–21.0)", "1", "")
+    assert predicted_words(21.0, 20.0) == "21.0 (+5 %)"
 
 
 def test_without_a_table_the_layers_can_be_timed_as_chosen(opened, latency, fake, qtbot):
@@ -307,7 +309,7 @@ def test_the_plans_milliseconds_follow_every_edit(opened, latency, clock, choose
     assert "→" in latency.target.now.text() and latency.target.now.text() != before
 
 
-def test_the_overlay_shows_the_milliseconds_of_every_block(opened, clock, choose, heard):
+def test_the_overlay_shows_the_milliseconds_of_every_block(opened, fake, clock, choose, heard):
     session = opened.session
     opened.actions_table.by_id["overlay_latency"].trigger()
     state = graph_state(session)
@@ -317,12 +319,17 @@ def test_the_overlay_shows_the_milliseconds_of_every_block(opened, clock, choose
     assert state.overlay_texts[8].endswith(" ms")
     choose(opened, 8, ratio=0.5)
     after = graph_state(session)
+    planned = clock.ms(session.prediction.resolution.removed)
+    assert planned < whole and after.overlay_title == f"Milliseconds, {planned:.1f} in all"
     assert float(after.overlay_texts[8][:-3]) < float(state.overlay_texts[8][:-3])
     session.measured.set_clock(None)
     assert graph_state(session).overlay_title == "Milliseconds: not timed"
     session.set_overlay("none")
     session.set_overlay("latency")
     assert "were not timed on this machine" in heard()[-1]
+    assert [row.message.key for row in opened.pane.messages.rows] == [TABLE_WANTED]
+    opened.docks["latency"].widget().target.time.click()
+    assert opened.pane.messages.rows == []  # it is under way
 
 
 def test_everything_in_the_panels_can_be_reached_by_keyboard(opened, exports, latency):

@@ -33,6 +33,9 @@ CONFIDENCE = 0.25
 MARGIN = 1e-3
 """How far scores (absolute) and boxes (share of the image's side) of equal detections may lie."""
 
+UNDETECTING = ("semantic", "depth")
+"""Tasks whose outputs are one value a pixel."""
+
 LOWEST_SCORE = 1e-2
 """Errors of scores are relative to the largest score, or to this where all are smaller. Scores are
 probabilities: ONNX Runtime rounds its sigmoid to one unit of FP32 at 1.0 (1.2e-7), whatever the
@@ -56,8 +59,8 @@ class Parity:
     images : int
     real : bool
         Whether the images came from data, or were generated.
-    detections : int
-        Found by the checkpoint.
+    detections : int or None
+        Found by the checkpoint; None for tasks that detect nothing.
     matched : float
         Share of the detections of both that the other has too; of images, for classification.
     """
@@ -67,7 +70,7 @@ class Parity:
     passed: bool | None
     images: int
     real: bool
-    detections: int
+    detections: int | None
     matched: float
 
     def to_json(self) -> dict[str, Any]:
@@ -134,7 +137,8 @@ def compare(
     share = matched / total if total else 1.0
     tolerance = TOLERANCE if precision == "fp32" else None
     passed = None if tolerance is None else worst <= tolerance and share == 1.0
-    return Parity(worst, tolerance, passed, len(images), real, found, share)
+    detects = str(getattr(model, "task", "detect")) not in UNDETECTING
+    return Parity(worst, tolerance, passed, len(images), real, found if detects else None, share)
 
 
 def _open(path: Path, form: Format, device: str) -> tuple[Run, bool]:
@@ -238,7 +242,7 @@ class _Head:
 
     def _parts(self, tensor: Tensor) -> tuple[int, list[slice]] | None:
         """Axis and pieces in which the first output lies: boxes, scores, the rest."""
-        if self.task in ("classify", "semantic", "depth") or tensor.ndim != 3:
+        if self.task in ("classify", *UNDETECTING) or tensor.ndim != 3:
             return None
         axis = 2 if self.rows or self.queries else 1
         ends = [4, 5, 6] if self.rows else [4, 4 + self.classes]
@@ -285,7 +289,7 @@ class _Head:
 
         For classification: the classes that share the best score, and those near it.
         """
-        if self.task in ("semantic", "depth"):
+        if self.task in UNDETECTING:
             return (torch.zeros(0, 6), torch.zeros(0, 6)), 0
         if self.task == "classify":
             scores = outputs[0][0]
