@@ -12,6 +12,7 @@ from app.context import Context
 from app.jobs.protocol import EngineState
 from app.prediction import file_size
 from app.state import OpenModel
+from app.widgets import Elided
 
 PHASES = {
     "off": "engine off",
@@ -21,8 +22,6 @@ PHASES = {
     "broken": "engine not available",
 }
 DEVICE_TIP = "Where pruning and checking are computed"
-JOB_WIDTH = 190
-"""Pixels that the words on a job may take: the window would grow by longer ones."""
 SIZE_TIP = "The file now → the pruned file (estimated; Secateur saves 32-bit weights)"
 
 
@@ -37,14 +36,15 @@ class StatusBar(QStatusBar):
         self.parameters = self._field("Parameters: numbers learned in training")
         self.macs = self._field("Multiply-adds for one image, batch 1")
         self.file = self._field(SIZE_TIP)
-        self._job = QLabel()
+        self._job = Elided()  # the window would grow by long words
+        self._job.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
         self._bar.setFixedWidth(140)
         self._bar.setTextVisible(False)
         self.engine = QLabel()
         for widget in (self._job, self._bar, self.engine):
-            self.addPermanentWidget(widget)
+            self.addPermanentWidget(widget, int(widget is self._job))
         self._session.predictionChanged.connect(self._show)
         self._session.modelChanged.connect(self._show)
         self._jobs.changed.connect(self._show_job)
@@ -79,9 +79,8 @@ class StatusBar(QStatusBar):
         self._job.setVisible(bool(running))
         self._bar.setVisible(bool(running))
         if running:
-            words, end = running[0].text or running[0].title, Qt.TextElideMode.ElideRight
-            self._job.setText(self.fontMetrics().elidedText(words, end, JOB_WIDTH))
-            self._job.setToolTip(f"{running[0].title}: {words}")
+            words = running[0].text or running[0].title
+            self._job.set_whole(words, f"{running[0].title}: {words}")
             self._bar.setValue(round(1000 * running[0].fraction))
 
     def _show_engine(self, state: EngineState) -> None:

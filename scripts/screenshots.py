@@ -173,6 +173,38 @@ def shoot_tuning(camera: Camera) -> None:
     compare.view.dialog.close()
 
 
+def shoot_shipping(camera: Camera) -> None:
+    """Pictures of measured times with the milliseconds of every block, and of an export."""
+    window = camera.window
+    camera.show("latency")
+    latency = window.docks["latency"].widget()
+    camera.wait(lambda: bool(latency.runtimes))
+    latency.size.setCurrentIndex(latency.size.findData(320))
+    latency.threads.setValue(1)
+    if window.session.measured.clock is None:
+        latency.target.time.click()
+        camera.wait(lambda: window.session.measured.clock is not None)
+    latency.run.click()
+    camera.wait(lambda: window.session.shipped.timed is not None)
+    latency.target.slider.setValue(70)
+    window.session.set_overlay("latency")
+    camera.take("latency")
+    window.session.set_overlay("none")
+    camera.show("export")
+    panel = window.docks["export"].widget()
+    camera.wait(lambda: panel.run.isEnabled())
+    panel.size.setCurrentIndex(panel.size.findData(320))
+    for form, ending in (("torchscript", ".torchscript"), ("onnx", ".onnx")):
+        panel.form.setCurrentIndex(panel.form.findData(form))
+        output = Path(panel.network.currentData()).with_suffix(ending)
+        QFileDialog.getSaveFileName = lambda *a, name=output, **k: (str(name), "")
+        count = len(window.session.shipped.exported)
+        panel.run.click()
+        camera.wait(lambda count=count: len(window.session.shipped.exported) > count)
+    window.pane.messages.dismiss_key("export")
+    camera.take("export")
+
+
 def shoot(folder: Path, kind: str) -> None:
     from app.dialogs.result import ResultDialog
     from app.dialogs.why import WhyDialog
@@ -223,6 +255,7 @@ def shoot(folder: Path, kind: str) -> None:
     dialog = window.findChild(ResultDialog)
     camera.take("pruned", dialog)
     dialog.accept()
+    shoot_shipping(camera)
     shoot_images(camera)
     shoot_tuning(camera)
     camera.close()

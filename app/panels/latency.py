@@ -26,7 +26,7 @@ from app.item_models import Column, TableModel
 from app.networks import Ticks, at_hand
 from app.panels.choose_data import DEVICES, SIZES
 from app.panels.latency_target import LatencyTarget
-from app.widgets import OnScreen, TableView, column, fit_columns, label, table_view
+from app.widgets import OnScreen, TableView, column, label, table_view
 
 USUAL = ("torch", "onnx")
 """Runtimes that are ticked to begin with."""
@@ -42,7 +42,7 @@ COLUMNS = tuple(
         (
             ("Network", "What was timed"),
             ("Runtime", "What ran it, and in which precision"),
-            ("ms", "Median time of one pass; half of all passes took between those in brackets"),
+            ("ms", "Median time of one pass ± half of what the middle half of all passes spans"),
             ("Ratio", "To the open model, turn by turn"),
             ("Predicted", "What the table of this machine's layers says, and how far it is off"),
         )
@@ -109,14 +109,15 @@ class LatencyPanel(OnScreen, QWidget):
         self.progress = JobLine(context, *JOBS, tall=True)
         self.status = label(NOTHING, "muted")
         self.model = TableModel[Row](COLUMNS, self)
-        self.times: TableView = table_view(self.model, "Measured times")
+        self.times: TableView = table_view(self.model, "Measured times", stretch=0)
+        self.times.horizontalHeader().setMinimumSectionSize(64)
         self.target = LatencyTarget(context)
         self.target.layersRequested.connect(self._ask_layers)
         self.target.suggestRequested.connect(self.suggestRequested)
 
     def _lay_out(self) -> None:
         side = QWidget()
-        side.setFixedWidth(164)
+        side.setFixedWidth(154)
         side.setLayout(column(self.networks, self.run, self.progress, margins=0, spacing=5))
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -137,7 +138,7 @@ class LatencyPanel(OnScreen, QWidget):
         self._grid.addLayout(self._boxes, len(fields), 0, 1, 2)
         self._grid.setRowStretch(len(fields) + 1, 1)
         how = QWidget()
-        how.setFixedWidth(186)
+        how.setFixedWidth(168)
         how.setLayout(self._grid)
         right = QWidget()
         right.setLayout(column(self.status, self.times, None, margins=0, spacing=4))
@@ -178,8 +179,6 @@ class LatencyPanel(OnScreen, QWidget):
     def _show_times(self) -> None:
         timed = self._shipped.timed
         self.model.set_rows([] if timed is None else time_rows(timed))
-        if self.shown:
-            fit_columns(self.times)
         self.status.setText(NOTHING if timed is None else time_words(timed))
         self.times.setVisible(timed is not None)
         self._enable()
@@ -239,7 +238,7 @@ def time_rows(timed: Mapping[str, Any]) -> list[Row]:
             (
                 Path(timing["model"]).name,
                 f"{timing['runtime']}, {timing['precision'].upper()}{several}",
-                f"{digits(ms['median'])} ({digits(ms['low'])}–{digits(ms['high'])})",
+                f"{digits(ms['median'])} ± {digits(ms['iqr'] / 2, ms['median'])}",
                 "1" if ratio is None else f"{ratio['median']:.3f}",
                 "" if predicted is None else predicted_words(predicted, ms["median"]),
             )
@@ -247,9 +246,10 @@ def time_rows(timed: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def digits(ms: float) -> str:
-    """Write milliseconds by three digits that count: 0.512, 5.12, 51.2, 512."""
-    places = 3 if ms < 1 else 2 if ms < 10 else 1 if ms < 100 else 0
+def digits(ms: float, like: float | None = None) -> str:
+    """Write milliseconds by three digits that count (0.512, 5.12, 51.2, 512), or as others are."""
+    size = ms if like is None else like
+    places = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
     return f"{ms:.{places}f}"
 
 

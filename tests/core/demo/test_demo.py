@@ -22,6 +22,8 @@ from core.report import build_report
 from core.runs.folder import list_jobs, read_job
 from resources import scenes
 
+from ..report import browser
+
 SHIPPED = files("resources") / "demo"
 SHORT = DemoSettings(
     train=24, val=16, images=8, repair_images=8, epochs=1, repair_minutes=0.3, repeats=3
@@ -127,6 +129,14 @@ def test_the_project_opens_with_its_results(walked):
     assert report["notes"] == []
     (job,) = list_jobs(place.project.with_suffix(".jobs"))
     assert read_job(job).state == "done"
+
+
+def test_the_report_opens_without_a_request_or_a_word_on_the_console(walked, tmp_path):
+    result, _, _ = walked
+    browser.find()
+    seen = browser.visit(Path(result["report"]), tmp_path)
+    assert seen.requests == [] and seen.console == []
+    assert seen.width <= 1300 and seen.height > 3000  # nothing sticks out; all sections are there
 
 
 def test_the_scenes_are_not_annotated_with_caches(walked):

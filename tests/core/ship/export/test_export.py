@@ -5,14 +5,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-import re
 
 import pytest
 import torch
-from torch import nn
 
 import core
-from core.checkpoint import save
 from core.cli import main
 from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
@@ -22,80 +19,34 @@ from core.ship.export.parity import compare
 from core.ship.export.run import ExportSettings, export
 
 from ...images import make_dataset
-from ...networks import network
+from .conftest import SIZE, left, needs
 
-SIZE = 64
-SCORES = re.compile(r"(one2one_)?cv3\.\d\.2")
-"""The layers of a head that make the scores."""
 TASKS = ("yolov8n", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb", "yolov8n-cls")
-
-
-def confident(model):
-    """Let an untrained head find something: its scores start at a millionth otherwise."""
-    for name, module in model.model[-1].named_modules():
-        if isinstance(module, nn.Conv2d) and SCORES.fullmatch(name):
-            nn.init.normal_(module.weight, std=0.01)
-            nn.init.zeros_(module.bias)
-    if hasattr(model.model[-1], "one2one_cv3"):
-        model.end2end = True  # it picks its detections itself, as those that were trained do
-    return model
-
-
-@pytest.fixture(scope="module")
-def pruned(tmp_path_factory):
-    """Pruned checkpoints by family, made when first asked for."""
-    made = {}
-    folder = tmp_path_factory.mktemp("pruned")
-
-    def get(family):
-        if family not in made:
-            torch.manual_seed(0)
-            whole, path = folder / f"{family}-whole.pt", folder / f"{family}.pt"
-            save(confident(copy.deepcopy(network(family))), whole, train_args={"imgsz": SIZE})
-            plan = core.Plan(selection=({"block": 4, "ratio": 0.5},))
-            core.prune(core.load(whole), plan, path)
-            made[family] = core.load(path)
-        return made[family]
-
-    return get
-
-
-def needs(form):
-    problem = FORMATS[form].missing()
-    if problem is not None:
-        pytest.skip(str(problem))
-
-
-def left(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("form", ["onnx", "torchscript", "openvino"])
 @pytest.mark.parametrize("family", [*TASKS, "yolov10n"])
-def test_the_exported_network_equals_its_checkpoint(pruned, tmp_path, family, form):
-    needs(form)
+def test_the_exported_network_equals_its_checkpoint(pruned, exported, family, form):
     loaded = pruned(family)
     before = {name: tensor.clone() for name, tensor in loaded.model.state_dict().items()}
-    output = tmp_path / f"small{FORMATS[form].suffix}"
-    done = export(loaded, output, ExportSettings(form, image_size=SIZE, compared=2))
+    done = exported(family, form)
     assert getattr(loaded.model, "end2end", False) == (family == "yolov10n")
     assert done.parity.passed, done.parity
     assert done.parity.relative_error <= 1e-4
     assert done.parity.detections > 0  # or equal detections would say nothing
     assert done.parity.matched == 1.0
     assert done.bytes > 2 * done.parameters  # it holds the weights
-    assert left(tmp_path) == [output.name]
+    assert left(done.output.parent) == [done.output.name]
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, before[name])
     if done.exported_parameters is not None:
         assert 0.8 * done.parameters < done.exported_parameters <= done.parameters
 
 
-def test_another_network_is_not_taken_for_equal(pruned, tmp_path):
+def test_another_network_is_not_taken_for_equal(pruned, exported):
     """The comparison sees a single changed weight in the layer that makes the scores."""
     loaded = pruned("yolov8n")
-    output = tmp_path / "small.torchscript"
-    export(loaded, output, ExportSettings("torchscript", image_size=SIZE, compared=1))
+    output = exported("yolov8n", "torchscript").output
     images = [torch.rand(1, 3, SIZE, SIZE)]
     form = FORMATS["torchscript"]
     assert compare(loaded.model, output, form, images).passed
