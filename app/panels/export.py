@@ -109,7 +109,8 @@ class ExportPanel(OnScreen, QWidget):
         self.formats_model = TableModel[Row](FORMAT_COLUMNS, self)
         self.exported_model = TableModel[Row](EXPORTED_COLUMNS, self)
         self.formats: TableView = table_view(self.formats_model, "Formats")
-        self.exported: TableView = table_view(self.exported_model, "Exported files")
+        self.exported: TableView = table_view(self.exported_model, "Exported files", stretch=0)
+        self.exported.horizontalHeader().setMinimumSectionSize(70)
         self.exported.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.exported.doubleClicked.connect(lambda _: self._open_folder())
 
@@ -203,7 +204,6 @@ class ExportPanel(OnScreen, QWidget):
     def _show_exported(self) -> None:
         rows = [told.row() for told in self._shipped.exported]
         self.exported_model.set_rows(rows)
-        fit_columns(self.exported)
         if rows:
             self.views.setCurrentIndex(1)
             self.exported.selectRow(len(rows) - 1)
