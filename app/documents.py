@@ -20,6 +20,7 @@ from core.errors import UserError
 
 if TYPE_CHECKING:
     from app.jobs.protocol import Failure
+    from core.plan.schema import Plan
     from core.project import Project
 
 PROJECT = ".secateur"
@@ -193,6 +194,8 @@ class Documents(QObject):
     ) -> None:
         session = self._session
         self.opening.emit("")
+        if project is not None:
+            project = project.model_copy(update={"plan": unbound(project.plan)})
         session.set_model(
             path, known.facts, known.table, known.file_size, project=project, project_path=place
         )
@@ -331,19 +334,22 @@ class Documents(QObject):
             session.say(
                 "The plan was made for another model file; check what it does here.", kind="warning"
             )
-            plan = plan.model_copy(update={"model_sha256": None})
-        session.edit(commands.replace_plan(plan, f"Import {Path(path).name}"))
+        session.edit(commands.replace_plan(unbound(plan), f"Import {Path(path).name}"))
 
     def export_plan(self) -> None:
-        """Save the plan as JSON for the command line."""
+        """Save the plan as JSON, bound to the open model, to be replayed anywhere."""
         from core.files import write_atomically
 
+        session = self._session
+        if session.model is None:
+            return
         name, _ = QFileDialog.getSaveFileName(
             self._window, "Export the plan", str(Path(self._settings.folder()) / "plan.json"), PLANS
         )
         if not name:
             return
-        text = json.dumps(self._session.plan.to_json(), indent=1) + "\n"
+        plan = session.plan.model_copy(update={"model_sha256": session.model.facts.sha256})
+        text = json.dumps(plan.to_json(), indent=1) + "\n"
         try:
             write_atomically(Path(name), lambda stream: (stream.write(text.encode()), None)[1])
         except UserError as error:
@@ -351,6 +357,15 @@ class Documents(QObject):
 
     def _say(self, error: UserError, *actions: tuple[str, Callable[[], object]]) -> None:
         self._session.say(error.message, error.hint, "error", actions=tuple(actions))
+
+
+def unbound(plan: Plan) -> Plan:
+    """Return a plan that is of the open model, whatever file it was made for.
+
+    Whether that was another one is said when it is taken over; a hash that stayed in it would have
+    it refused for good, with nothing in the window to mend that by.
+    """
+    return plan.model_copy(update={"model_sha256": None})
 
 
 def _is_stock(name: str) -> bool:
