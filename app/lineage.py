@@ -116,7 +116,10 @@ def read_known(folder: Path, project: Path | None) -> Known:
         carry(folder, project.with_suffix(COPY))
     branches = tree(read_nodes(folder), folder.name)
     nodes = [branch.node for _, branch in walk(branches)]
-    found = ((node.id, _place(node, project)) for node in nodes)
+    # Of steps that wrote to one name, the last one's file is there.
+    last = {n.file: n.sha256 for n in sorted(nodes, key=lambda n: n.date) if n.sha256}
+    kept = (node for node in nodes if node.sha256 == last.get(node.file, node.sha256))
+    found = ((node.id, _place(node, project)) for node in kept)
     return Known(branches, {node_id: place for node_id, place in found if place})
 
 

@@ -42,7 +42,9 @@ class Remembering(QObject):
         self._numbers = itertools.count()
         self._done: frozenset[str] = frozenset()
         self._project: Path | None = None
+        self._expected: tuple[str, str | None] = "", None
         self._session.modelChanged.connect(self.look)
+        self._session.modelChanged.connect(self._check_opened)
         self._session.titleChanged.connect(self._look_at_project)
         self._measured.compared.connect(self._compared)
         self._measured.accuracyChanged.connect(self._evaluated)
@@ -166,8 +168,23 @@ class Remembering(QObject):
         """Open the network of a step; what is done then branches off from there."""
         branch = self._lineage.branch(node_id)
         file = self._lineage.file_of(branch.node) if branch is not None else ""
-        if file:
+        if branch is not None and file:
+            self._expected = file, branch.node.sha256
             self._documents.open_path(file)
+
+    def _check_opened(self) -> None:
+        """Say so where another file lies in the place of the one that a step made."""
+        model, (file, sha256) = self._session.model, self._expected
+        if model is None or model.path != file:
+            return
+        self._expected = "", None
+        if sha256 is not None and sha256 != model.facts.sha256:
+            self._session.say(
+                f"{Path(file).name} is not the file that this step made.",
+                "It was replaced since; this is what lies there now.",
+                "warning",
+                key="history",
+            )
 
     def compare(self, node_ids: list[str]) -> None:
         """Compare the networks of steps, in the order of the tree."""

@@ -111,9 +111,13 @@ class ComparePanel(OnScreen, QWidget):
 
     def offer(self) -> None:
         """Offer the open model, pruned files, tuned ones, and others of its history; ticks stay."""
-        near = at_hand(self._session)
-        others = [*self._asked, *self._session.lineage.networks()]
-        self.models.offer(list(dict.fromkeys([*near, *others])), near)
+        near, known = at_hand(self._session), self._session.lineage.networks()
+        # In the order of the history: the first one ticked is what the others are held against.
+        tree = {path: number for number, path in enumerate(known)}
+        offered = list(dict.fromkeys([*near, *self._asked, *known]))
+        if near and near[0] in tree:
+            offered.sort(key=lambda path: tree.get(path, len(tree)))
+        self.models.offer(offered, near)
         self._enable()
 
     def ask(self, paths: Sequence[str]) -> None:

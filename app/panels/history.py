@@ -261,7 +261,7 @@ def details(node: Node, gone: bool) -> str:
     """Say all that is known of a step, for its tip."""
     lines = [node.file or ""]
     if gone and node.file:
-        lines.append("The file is not there any more.")
+        lines.append("The file is not there any more, or a later step took its name.")
     lines += [f"{name} {node.figures[k]:.4f}" for k, name in FIGURES.items() if k in node.figures]
     lines += [say(node.details[key]) for key, say in DETAILS.items() if node.details.get(key)]
     return "\n".join(filter(None, lines))

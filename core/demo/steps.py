@@ -42,6 +42,7 @@ def _suggest(walk: Walk, progress: Progress) -> str:
 
 def _prune(walk: Walk, progress: Progress) -> str:
     from core.pipeline import load, prune
+    from core.remember import remember_pruned
     from core.repair import RepairSettings
 
     repair = RepairSettings(("refit", "bn"), walk.settings.repair_minutes, seed=places.SEED)
@@ -57,6 +58,10 @@ def _prune(walk: Walk, progress: Progress) -> str:
     )
     walk.pruned, walk.models["pruned"] = done, load(walk.place.pruned)
     kept = [step.step for step in done.repaired.steps if step.kept] if done.repaired else []
+    report = {**done.prediction.to_json(), "plan": done.plan.to_json(), "output": done.output}
+    report["verification"] = done.verification.to_json()
+    report["repair"] = done.repaired.to_json() if done.repaired else None
+    remember_pruned(walk.history, walk.place.model, report)
     mended = f"repaired by {', '.join(kept)}" if kept else "repair did not help and was left out"
     return f"{done.prediction.after.parameters:,} parameters stay; {mended}"
 
@@ -86,6 +91,7 @@ def _finetune(walk: Walk, progress: Progress) -> str:
         epochs=walk.settings.epochs,
         image_size=places.IMAGE_SIZE,
         output=str(place.tuned),
+        history=str(walk.history),
         seed=places.SEED,
         options={"workers": 0},  # starting helpers takes longer than reading such small images
     )
@@ -117,10 +123,12 @@ def _told(event: Mapping[str, Any], progress: Progress) -> None:
 def _compare(walk: Walk, progress: Progress) -> str:
     from core.compare import compare_files
     from core.demo.pictures import draw_comparison
+    from core.remember import remember_compared
 
     walk.compared = compare_files(walk.paths, walk.data("val"), shown=10**6, progress=progress)
     progress(1.0, "Drawing what they see")
     walk.keep("accuracy", _for_report(walk.compared))
+    remember_compared(walk.history, walk.compared, str(walk.place.data), places.IMAGE_SIZE)
     picture = walk.place.folder / "pictures" / "compared.png"
     draw_comparison(walk.compared, picture)
     walk.pictures.append(picture)

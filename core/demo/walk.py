@@ -76,6 +76,11 @@ class Walk:
         """The files of `MODELS`."""
         return self.place.model, self.place.pruned, self.place.tuned
 
+    @property
+    def history(self) -> Path:
+        """The history beside the project, which the window takes over with it."""
+        return self.place.project.with_suffix(".history")
+
     def data(self, split: str, images: int | None = None) -> DataSettings:
         """Return images of the demo's data set."""
         from core.data.stream import ALL, DataSettings

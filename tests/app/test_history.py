@@ -197,6 +197,28 @@ def test_the_history_is_there_again(opened, panel, lineage, own, qtbot):
     assert read_nodes(home) == read_nodes(moved / "p.history")
 
 
+def test_what_lies_there_now_is_not_taken_for_what_a_step_made(
+    opened, panel, lineage, own, coco, heard, qtbot
+):
+    small = own.parent / "small.pt"
+    taken(opened, qtbot, small, 4)
+    with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):  # another one under the same name
+        opened.remembering.take_pruned(report(made(small, "another"), 6))
+    first, second = (item for item in panel._items() if "small.pt" in item.text(0))
+    panel.tree.clearSelection()
+    first.setSelected(True)
+    assert not panel.open.isEnabled() and "took its name" in first.toolTip(0)
+    first.setSelected(False)
+    second.setSelected(True)
+    assert panel.open.isEnabled()
+    small.unlink()
+    shutil.copy(coco, small)
+    opened.session.mark_saved(own.parent / "p.secateur")
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        qtbot.mouseClick(panel.open, LEFT)
+    assert any("not the file that this step made" in text for text in heard())
+
+
 def test_a_history_of_a_newer_program_is_left_alone(opened, panel, lineage, heard, qtbot):
     folder = Path(lineage.folder)
     folder.mkdir(parents=True)
@@ -222,6 +244,9 @@ def test_pruned_for_real_opened_and_gone_on_from(opened, panel, lineage, own, ch
     qtbot.waitUntil(lambda: len(steps(lineage)) == 2, timeout=QUICK_MS)
     assert opened.session.model.path == str(small)
     assert row(panel, "small.pt").text(0) == "Pruned: small.pt (open)"
+    offered = opened.docks["compare"].widget().models
+    assert offered._offered == (str(own), str(small))  # the first file is what others are held to
+    assert offered.chosen == [str(own), str(small)]  # ticks stay
     taken(opened, qtbot, own.parent / "smaller.pt", 6)  # branches off from there
     assert steps(lineage)[-1] == (2, "Pruned: smaller.pt")
 
