@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QMainWindow, QMenu, QToolBar
 
 from app import theme
 from app.actions import Actions
+from app.argument_asking import ArgumentAsking
 from app.background import Background
 from app.choosing import Choosing
 from app.comparing import Comparing
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         self.stepping = Stepping(self.context, self)
         self.timing = Timing(self.context, self)
         self.tuning = Tuning(self.context, self)
+        self.arguments = ArgumentAsking(self.context, self)
         self.tuned_results = TunedResults(self.context, self)
         self.comparing = Comparing(self.context, self)
         self.demo = Demo(self.context, self.documents, self)
@@ -182,6 +184,8 @@ class MainWindow(QMainWindow):
         for signal, act in (
             (panel.startRequested, self.tuning.start),
             (panel.checkRequested, self.tuning.check),
+            (panel.argumentsRequested, self.arguments.ask),
+            (self.arguments.failed, self.reporter.failed),
             (panel.dataRequested, self.choosing.choose_data),
             (panel.openRequested, self.documents.open_path),
             (jobs.showRequested, self._show_run),

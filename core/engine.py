@@ -38,6 +38,7 @@ from core.jobs import (
     export,
     latency,
     report,
+    tuning,
 )
 from core.logs import append_fault
 from core.progress import Progress
@@ -189,6 +190,7 @@ JOBS: Mapping[str, Job] = {
     **export.JOBS,
     **latency.JOBS,
     **report.JOBS,
+    **tuning.JOBS,
     "prune": prune_model,
     "verify": verify_model,
     **accuracy.JOBS,

@@ -23,7 +23,8 @@ class TuningPanel(OnScreen, QWidget):
 
     Signals
     -------
-    startRequested(dict), checkRequested(str), dataRequested
+    startRequested(dict), checkRequested(str), dataRequested,
+    argumentsRequested(str, dict, callable)
         See `TuningForm`.
     openRequested(str)
         A tuned file shall be opened.
@@ -33,6 +34,7 @@ class TuningPanel(OnScreen, QWidget):
     checkRequested = Signal(str)
     dataRequested = Signal()
     openRequested = Signal(str)
+    argumentsRequested = Signal(str, object, object)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -47,6 +49,7 @@ class TuningPanel(OnScreen, QWidget):
         self.form.startRequested.connect(self.startRequested)
         self.form.checkRequested.connect(self.checkRequested)
         self.form.dataRequested.connect(self.dataRequested)
+        self.form.argumentsRequested.connect(self.argumentsRequested)
         self.watch = WatchPart()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.form)

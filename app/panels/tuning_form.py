@@ -54,8 +54,11 @@ class TuningForm(QWidget):
     checkRequested(str)
         The dataset shall be checked against a network.
     dataRequested
+    argumentsRequested(str, dict, callable)
+        Any argument shall be set, over a preset's: the preset, those set, who is told.
     """
 
+    argumentsRequested = Signal(str, object, object)
     startRequested = Signal(dict)
     checkRequested = Signal(str)
     dataRequested = Signal()
@@ -66,6 +69,7 @@ class TuningForm(QWidget):
         self._measured = context.session.measured
         self._offered: dict[str, tuple[tuple[str, str], ...]] = {}
         self._newest = ""
+        self.options: dict[str, Any] = {}
         self._make()
         self.turns = TurnsPart(context, self._kind_changed)
         self.data = DataCheck(context)
@@ -112,6 +116,9 @@ class TuningForm(QWidget):
         self.size = combo(sizes, "Image size")
         add_items(self.size, {s: (f"{s} px", "") for s in SIZES})
         self.device = combo(DEVICES, "Device")
+        self.more = QPushButton()
+        self.more.clicked.connect(self._ask)
+        self.set_options({})
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
@@ -121,7 +128,7 @@ class TuningForm(QWidget):
         target, way = self.turns.widgets
         self._turns_row: list[QWidget] = [target, way]
         cells: tuple[tuple[tuple[str, QWidget], ...], ...] = (
-            (("Job", self.turns.kind),),
+            (("Job", self.turns.kind), ("Experts", self.more)),
             (("Keep", target), ("In", way)),
             (("Network", self.network), ("How long", row(self.length, self.amount))),
             (("Teacher", self.teacher), ("Batch", self.batch)),
@@ -153,6 +160,18 @@ class TuningForm(QWidget):
             if self.teacher.findData(own) >= 0:
                 choose(self.teacher, own)
         self._tips()
+
+    def _ask(self) -> None:
+        preset = str(self.preset.currentData())
+        self.argumentsRequested.emit(preset, self.options, self.set_options)
+
+    def set_options(self, options: Mapping[str, Any]) -> None:
+        """Use arguments of Ultralytics' trainer over those of the preset."""
+        self.options = dict(options)
+        count = f" ({len(self.options)} set)" if self.options else ""
+        self.more.setText(f"&All arguments{count} …")
+        told = ", ".join(f"{key} {value}" for key, value in self.options.items())
+        self.more.setToolTip(told or "Everything that Ultralytics' trainer can be told")
 
     # ---- what is offered ----------------------------------------------------------------------
 
@@ -246,6 +265,7 @@ class TuningForm(QWidget):
             "batch": self.batch.value() or None,
             "image_size": self.size.currentData(),
             "device": self.device.currentData(),
+            "options": dict(self.options),
         }
         if length == "epochs":
             result["epochs"] = int(self.amount.value())

@@ -35,6 +35,7 @@ class Group(Protocol):
 
 GROUPS = (
     "core.commands.accuracy",
+    "core.commands.arguments",
     "core.commands.choosing",
     "core.commands.steps",
     "core.commands.compare",

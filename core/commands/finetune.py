@@ -70,7 +70,7 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="any training argument of Ultralytics; may be given often",
+        help="any training argument of Ultralytics; may be given often; `arguments` lists them",
     )
     add_history(tune)
     tune.add_argument("--folder", metavar="DIR", help="the job's folder; a new one by default")
@@ -123,21 +123,17 @@ def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from core.checkpoint import prepare
-
-    prepare()
-    from ultralytics.utils import DEFAULT_CFG_DICT
-
-    from core.tune.finetune.presets import parse_options
+    from core.tune.finetune.arguments import check_values, read_arguments, read_options
     from core.tune.finetune.settings import parse_settings
 
     chosen = {name: getattr(options, name) for name in _SETTINGS}
     for name in ("model", "data", "teacher", "output", "history"):
         if chosen[name] is not None and (name, chosen[name]) != ("history", OWN):
             chosen[name] = str(Path(chosen[name]).absolute())
-    settings = parse_settings(
-        {**chosen, "options": parse_options(options.options, DEFAULT_CFG_DICT)}
-    )
+    known = {argument.name: argument for argument in read_arguments()} if options.options else {}
+    trained = read_options(options.options, known)
+    check_values(trained)
+    settings = parse_settings({**chosen, "options": trained})
     for path in filter(None, (settings.model, settings.teacher)):
         if not Path(path).is_file():
             raise UserError(f"There is no file {path}.", "Check the name and the folder.")

@@ -6,11 +6,9 @@ Needs neither torch nor Ultralytics, so a window can show the table.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import yaml  # type: ignore[import-untyped]
 
 from core.errors import UserError
 
@@ -113,7 +111,7 @@ _INHERITED = (
 )  # fmt: skip
 
 #: Arguments that Secateur sets itself, each with what to use instead.
-_OURS: Mapping[str, str] = {
+OURS: Mapping[str, str] = {
     "model": "name the pruned file",
     "data": "use --data",
     "device": "use --device",
@@ -128,6 +126,7 @@ _OURS: Mapping[str, str] = {
     "exist_ok": "use --folder",
     "pretrained": "the pruned weights are where training starts",
     "cfg": "give the arguments one by one",
+    "verbose": "what Ultralytics prints is in the job's log",
     "plots": "the events hold what plots would show",
     "save": "the best and the last state are always kept",
     "val": "the best state is found by validation",
@@ -139,36 +138,14 @@ _OURS: Mapping[str, str] = {
 }
 
 
-def parse_options(pairs: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Read ``key=value`` as given on the command line; values are YAML.
+def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse what Ultralytics' trainer does not know, and what is not for the person to set.
 
     Parameters
     ----------
-    pairs : sequence of str
-        Such as ``lr0=0.002`` or ``freeze=[0, 1]``.
+    options : mapping
     known : mapping
-        Ultralytics' arguments with their defaults.
-
-    Raises
-    ------
-    UserError
-        For an argument that Ultralytics does not have, or that Secateur sets itself.
-    """
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        key, found, text = pair.partition("=")
-        if not found:
-            raise UserError(f"“{pair}” is no setting.", "Write it like lr0=0.002.")
-        try:
-            options[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UserError(f"The value of “{key}” is not readable.", "Write lr0=0.002.") from error
-    check_options(options, known)
-    return options
-
-
-def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse what Ultralytics' trainer does not know, and what is not for the person to set.
+        Ultralytics' arguments.
 
     Raises
     ------
@@ -176,16 +153,27 @@ def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         With the nearest name, or with what to use instead.
     """
     for key, value in options.items():
-        if key in _OURS:
-            raise UserError(f"“{key}” is not for you to set: {_OURS[key]}.")
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"Did you mean “{near[0]}”?" if near else "See the arguments of `yolo train`."
-            raise UserError(f"Ultralytics has no training argument “{key}”.", hint)
-        if key == "cache" and str(value).lower() == "disk":
-            raise UserError(
-                "cache=disk writes files beside your images.", "Use cache=ram, or leave it off."
-            )
+        check_name(key, value, known)
+
+
+def check_name(key: str, value: Any, known: Mapping[str, Any]) -> None:
+    """Refuse one argument; see `check_options`."""
+    if key in OURS:
+        raise UserError(f"“{key}” is not for you to set: {OURS[key]}.")
+    if key not in known:
+        begun = [name for name in known if key and name.startswith(key)]
+        near = begun or difflib.get_close_matches(key, known, 1)
+        hint = f"Did you mean “{near[0]}”?" if near else "`secateur arguments` lists all."
+        raise UserError(f"Ultralytics has no training argument “{key}”.", hint)
+    if key == "cache" and str(value).lower() == "disk":
+        raise UserError(
+            "cache=disk writes files beside your images.", "Use cache=ram, or leave it off."
+        )
+
+
+def inherited_names() -> tuple[str, ...]:
+    """Return the arguments that a preset may take from the network's own training."""
+    return _INHERITED
 
 
 def merged_options(

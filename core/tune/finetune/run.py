@@ -20,10 +20,11 @@ from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.files import remove_parts, sha256_of
 from core.program import is_packaged
+from core.tune.finetune.arguments import check_values
 from core.tune.finetune.device import choose_device, gpus, use_threads
 from core.tune.finetune.distill import check_teacher
 from core.tune.finetune.feed import read_feed
-from core.tune.finetune.presets import PRESETS, check_options, merged_options
+from core.tune.finetune.presets import PRESETS, merged_options
 from core.tune.finetune.report import INTERVAL, Reporter
 from core.tune.finetune.settings import Settings
 from core.tune.finetune.several import Together
@@ -104,9 +105,7 @@ def set_up(
     UserError
         For settings, data, a device or a teacher that do not fit.
     """
-    from ultralytics.utils import DEFAULT_CFG_DICT
-
-    check_options(settings.options, DEFAULT_CFG_DICT)
+    check_values(settings.options)
     name, device = choose_device(settings.device)
     student = load(settings.model)
     if student.facts.fused:
@@ -169,7 +168,7 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
         "model": settings.model,
         "data": settings.data,
         "device": device,
-        "seed": settings.seed,
+        "seed": settings.options.get("seed", settings.seed),
         "save_dir": str(folder / "work"),
         "exist_ok": True,
         "plots": False,
