@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -189,6 +190,8 @@ def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings)
         )
     if not target.parent.is_dir():
         raise UserError(f"There is no folder {target.parent}.", "Make it, or name another.")
+    if not os.access(target.parent, os.W_OK):  # known now, not after minutes of exporting
+        raise UserError(f"The folder {target.parent} cannot be written to.", "Name another one.")
     if form.folder and target.exists() and not _replaceable(target):
         raise UserError(
             f"{target} exists and is not an exported network; it is not replaced.",

@@ -124,6 +124,100 @@ def test_an_export_that_fails_midway_leaves_nothing(pruned, tmp_path, monkeypatc
     assert kept.read_bytes() == b"the person's"
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(pruned, tmp_path, monkeypatch):
+    from core.ship.export import run
+
+    monkeypatch.setattr(run.os, "access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr(run, "_run", lambda *_: pytest.fail("it was exported"))
+    with pytest.raises(UserError, match="cannot be written to"):
+        export(pruned("yolov8n"), tmp_path / "a.onnx", ExportSettings(image_size=SIZE))
+
+
+def test_a_full_disk_keeps_what_was_there(tmp_path, monkeypatch):
+    """For a file and for a folder: the older one is whole, and no part of the new one is left."""
+    import errno
+    import shutil
+
+    from core.ship.export import run
+
+    def full(_source, target, *_args, **_options):
+        target = type(tmp_path)(target)
+        target.mkdir() if target.name.startswith(".a_") else target.write_bytes(b"part")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    older = {"a.onnx": b"older", "a_openvino_model": b"older too"}
+    (tmp_path / "a.onnx").write_bytes(older["a.onnx"])
+    (tmp_path / "a_openvino_model").mkdir()
+    (tmp_path / "a_openvino_model" / run.MARKER).write_bytes(older["a_openvino_model"])
+    made = tmp_path.parent / f"{tmp_path.name}-made"
+    made.mkdir()
+    (made / "network.xml").write_text("new")
+    monkeypatch.setattr(shutil, "copytree", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    for source, name in ((made / "network.xml", "a.onnx"), (made, "a_openvino_model")):
+        with pytest.raises(UserError, match=f"Could not write .*{name}: no space left") as caught:
+            run._put(source, tmp_path / name)
+        assert "choose another folder or free some space" in str(caught.value)
+    assert left(tmp_path) == sorted(older)
+    assert (tmp_path / "a.onnx").read_bytes() == older["a.onnx"]
+    assert (tmp_path / "a_openvino_model" / run.MARKER).read_bytes() == older["a_openvino_model"]
+
+
+def test_a_folder_that_cannot_take_its_place_gives_way_to_the_older(tmp_path, monkeypatch):
+    from core.ship.export import run
+
+    target, made = tmp_path / "a_openvino_model", tmp_path / "made"
+    for folder, text in ((target, "older"), (made, "new")):
+        folder.mkdir()
+        (folder / run.MARKER).write_text(text)
+    path = type(target)
+    rename = path.rename
+
+    def refuse(self, other):
+        if self.name.endswith(".part"):
+            raise OSError(13, "Permission denied")
+        return rename(self, other)
+
+    monkeypatch.setattr(path, "rename", refuse)
+    with pytest.raises(UserError, match="permission denied"):
+        run._put(made, target)
+    assert left(tmp_path) == ["a_openvino_model", "made"]
+    assert (target / run.MARKER).read_text() == "older"
+
+
+def test_what_cannot_be_opened_again_is_not_kept(pruned, tmp_path, monkeypatch):
+    """An exporter that says it is done, but left a broken file."""
+    from ultralytics.engine.exporter import Exporter
+
+    def broken(self, *_args, **_options):
+        path = self.file.with_suffix(".torchscript")
+        path.write_bytes(b"not a network")
+        return str(path)
+
+    kept = tmp_path / "small.torchscript"
+    kept.write_bytes(b"the person's")
+    monkeypatch.setattr(Exporter, "export_torchscript", broken)
+    with pytest.raises(UserError, match="exported TorchScript network could not be opened"):
+        export(pruned("yolov8n"), kept, ExportSettings("torchscript", image_size=SIZE))
+    assert left(tmp_path) == [kept.name]
+    assert kept.read_bytes() == b"the person's"
+
+
+def test_a_missing_tool_is_one_line_of_the_command(pruned, tmp_path, monkeypatch, capsys):
+    from core.ship.export import formats
+
+    real = formats.util.find_spec
+    monkeypatch.setattr(
+        formats.util, "find_spec", lambda name: None if name == "ncnn" else real(name)
+    )
+    output = tmp_path / "small_ncnn_model"
+    model = pruned("yolov8n").facts.path
+    assert main(["export", model, "--format", "ncnn", "-o", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "NCNN needs ncnn" in said and "not installed" in said
+    assert left(tmp_path) == []
+
+
 def test_cancelling_leaves_nothing(pruned, tmp_path):
     def stop(fraction, _text):
         if fraction > 0.5:
