@@ -35,6 +35,8 @@ bench: setup
 
 screenshots: setup
 	$(BIN)/python scripts/screenshots.py
+	$(BIN)/secateur demo -o demo-output
+	QT_QPA_PLATFORM=offscreen $(BIN)/python scripts/demo_pictures.py demo-output --docs
 
 # The packaged program, in dist/secateur: docs/packaging.md.
 bundle: setup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Pruning(QObject):
             return
         path = Path(model.path)
         folder = path.parent if path.exists() else Path(self._settings.folder())
-        suggested = folder / f"{path.stem}-pruned.pt"
+        suggested = free_name(folder / f"{path.stem}-pruned.pt")
         if session.plan.strategy == "one_by_one":
             self.steppingWanted.emit()
         elif session.measured.data is not None:
@@ -145,3 +146,9 @@ class Pruning(QObject):
                 key="busy",
             )
         return bool(running)
+
+
+def free_name(path: Path) -> Path:
+    """Return a name that nothing bears: what was pruned before stays, unless a person says so."""
+    names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return path if not path.exists() else next(name for name in names if not name.exists())

@@ -1,4 +1,8 @@
-"""Pictures of the window on a demo that was run: ``python scripts/demo_pictures.py FOLDER``."""
+"""Pictures of the window on a demo that was run.
+
+``python scripts/demo_pictures.py DEMO`` writes them to ``DEMO/screenshots``; with ``--docs``, those
+of comparing and of the history are written to docs/images instead.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +38,56 @@ def shoot(project: Path, folder: Path, kind: str) -> None:
     camera.close()
 
 
+def shoot_comparison(project: Path, folder: Path, kind: str) -> None:
+    """Pictures of what the demo's networks have in common, image by image and step by step."""
+    camera = screenshots.Camera(folder, kind)
+    window = camera.window
+    window.open_paths([str(project)])
+    session = window.session
+    camera.wait(lambda: session.model is not None and len(session.lineage.steps()) > 3)
+    window.pane.messages.dismiss_key("demo")
+    camera.show("compare")
+    panel = window.docks["compare"].widget()
+    panel.run.click()
+    camera.wait(lambda: session.measured.comparison is not None)
+    camera.part("compare", window)
+    session.undo_stack.setIndex(0)
+    panel.tabs.setCurrentIndex(1)
+    panel.view.table.selectRow(0)
+    camera.part("compare-classes", window.docks["compare"])
+    panel.tabs.setCurrentIndex(2)
+    session.set_overlay("compared_channels")
+    camera.settle()
+    panel.view.table.selectRow(
+        next(n for n, cells in enumerate(panel.view.rows) if cells[0].changed)
+    )
+    camera.part("compare-layers", window)
+    session.set_overlay("none")
+    panel.tabs.setCurrentIndex(3)
+    camera.settle(1.0)
+    camera.part("compare-images", window.docks["compare"])
+    panel.view.opened(0)
+    camera.settle(1.0)
+    camera.part("compare-large", panel.view.dialog)
+    panel.view.dialog.close()
+    camera.show("history")
+    camera.part("history", window.docks["history"])
+    camera.close()
+
+
 def main() -> int:
     place = Path(sys.argv[1]).absolute()
     folder = place / "screenshots"
     folder.mkdir(exist_ok=True)
+    docs = screenshots.ROOT / "docs" / "images" if "--docs" in sys.argv else None
     qInstallMessageHandler(tell)
     application = QApplication(sys.argv[:1])
     try:
         for kind in ("light", "dark"):
-            shoot(place / "demo.secateur", folder, kind)
+            if docs is not None:
+                shoot_comparison(place / "demo.secateur", docs, kind)
+            else:
+                shoot(place / "demo.secateur", folder, kind)
     finally:
         shutil.rmtree(screenshots.HOME, ignore_errors=True)
         application.quit()

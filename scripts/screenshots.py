@@ -1,5 +1,7 @@
 """Pictures of the window's main states, light and dark, into docs/images.
 
+Those of comparing and of the history are of a demo that was run: ``scripts/demo_pictures.py``.
+
 Runs without a display: ``python scripts/screenshots.py [FOLDER]``.
 """
 
@@ -79,6 +81,18 @@ class Camera:
         picture.save(str(path))
         print(path)
 
+    def part(self, name, widget):
+        """Take a picture of a part of the window, or of another one, in few colours."""
+        from PIL import Image
+
+        self.settle()
+        path = self.folder / f"{name}-{self.kind}.png"
+        widget.grab().save(str(path))
+        with Image.open(path) as picture:
+            small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small.save(path, optimize=True)
+        print(path)
+
     def close(self):
         self.window.session.undo_stack.setClean()
         self.window.session._extra_unsaved = False
@@ -135,7 +149,7 @@ def shoot_images(camera: Camera) -> None:
 
 
 def shoot_tuning(camera: Camera) -> None:
-    """Pictures of a fine-tuning that runs, and of the original and the pruned network compared."""
+    """A picture of a fine-tuning that runs."""
     from app.controls import choose
 
     window = camera.window
@@ -155,22 +169,6 @@ def shoot_tuning(camera: Camera) -> None:
     panel.cancel.click()
     camera.wait(lambda: not runs.active)
     window.pane.messages.dismiss_key("run")
-    camera.show("compare")
-    compare = window.docks["compare"].widget()
-    compare.run.click()
-    camera.wait(lambda: window.session.measured.comparison is not None)
-    camera.take("compare")
-    compare.tabs.setCurrentIndex(2)
-    window.session.set_overlay("compared_channels")
-    camera.take("compare-layers")
-    window.session.set_overlay("none")
-    compare.tabs.setCurrentIndex(3)
-    camera.settle(1.0)
-    camera.take("compare-images")
-    compare.view.opened(0)
-    camera.settle(1.0)
-    compare.view.dialog.grab().save(str(camera.folder / f"compare-large-{camera.kind}.png"))
-    compare.view.dialog.close()
 
 
 def shoot_shipping(camera: Camera) -> None:

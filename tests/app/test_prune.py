@@ -145,3 +145,21 @@ def test_enter_in_the_field_prunes_instead_of_browsing(opened, tmp_path, qtbot):
         qtbot.keyClick(dialog.path, Qt.Key.Key_Return)
     assert chosen.args[0] == tmp_path / "small.pt"
     dialog.deleteLater()
+
+
+def test_the_name_offered_is_free(opened, coco, tmp_path, choose, monkeypatch):
+    from PySide6.QtWidgets import QFileDialog
+
+    from app.pruning import free_name
+
+    offered = []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args, **more: (offered.append(args[2]), ("", ""))[1]
+    )
+    choose(opened, 5)
+    opened.pruning.prune()
+    assert offered == [str(coco.with_name("yolov8n-coco-pruned.pt"))]
+    path = tmp_path / "a-pruned.pt"
+    for name in ("a-pruned.pt", "a-pruned-2.pt", "a-pruned-3.pt"):
+        assert free_name(path).name == name
+        (tmp_path / name).touch()
