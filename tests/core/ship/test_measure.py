@@ -81,11 +81,11 @@ def test_a_run_can_be_cancelled(fake):
 
 
 def test_a_missing_runtime_is_listed_beside_those_that_ran(fake, monkeypatch):
-    absent = Runtime("absent", "Absent", ("no_such_module",), "Install it.", False, None)
+    absent = Runtime("absent", "Absent", ("no_such_module",), "absent", False, None)
     monkeypatch.setitem(runtimes.RUNTIMES, "absent", absent)
     measured = measure({"a": "a"}, runtimes=("absent", "fake"), repeats=2, device="cpu")
     assert measured.missing == (
-        ("absent", "Absent is not installed (no_such_module). Install it."),
+        ("absent", "Absent is not installed (no_such_module). Install with: pip install absent."),
     )
     assert [t.runtime for t in measured.timings] == ["fake"]
     with pytest.raises(UserError, match="no_such_module"):
