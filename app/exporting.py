@@ -8,12 +8,12 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app import ledger, text
+from app import ledger
 from app.context import Context
 from app.measured import data_arguments
 from app.readiness import has_data, is_free
 from app.reporting import open_file
-from app.shipped import Exported, Format, detection_words, format_of, parity_words
+from app.shipped import Exported, Format, detection_words, format_of, parity_words, size_words
 
 NO_DATA = "INT8 is calibrated on images, and no dataset is set."
 
@@ -134,7 +134,7 @@ class Exporting(QObject):
         words += f"; detections: {found}" if found else ""
         self._session.say(
             f"{name} differs from its checkpoint." if differs else f"{name} was exported.",
-            f"{text.size(told.result['bytes'])}; {words}.",
+            f"{size_words(told.result)}; {words}.",
             "warning" if differs else "success",
             actions=(("Show the folder", lambda: open_file(told.path.parent)),),
             key="export",

@@ -72,6 +72,14 @@ class Exported:
         )
 
 
+def size_words(result: Mapping[str, Any]) -> str:
+    """Say how large a file is, and how many weights it holds of the network's parameters."""
+    held = result.get("exported_parameters")
+    weights = "" if held is None else f", {text.count(held)} weights"
+    whole = f" ({text.count(result['parameters'])} parameters in the checkpoint)" if weights else ""
+    return f"{text.size(result['bytes'])}{weights}{whole}"
+
+
 def parity_words(parity: Mapping[str, Any] | None) -> str:
     """Say whether an exported network gives what its checkpoint gives."""
     if parity is None:

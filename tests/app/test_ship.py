@@ -16,7 +16,7 @@ from app.dialogs.report import ReportDialog
 from app.graph_host import graph_state
 from app.jobs.protocol import Failure
 from app.panels.latency import predicted_words, time_rows
-from app.shipped import detection_words, parity_words
+from app.shipped import detection_words, parity_words, size_words
 from app.timing import TABLE_WANTED
 from core.plan.latency import Clock
 from core.plan.schema import Target
@@ -57,7 +57,8 @@ EQUAL = {
 def exported(output, precision="fp32", parity=EQUAL):
     return {
         "output": str(output), "format": "onnx", "precision": precision, "image_size": 640,
-        "bytes": 12_600_000, "model_bytes": 6_500_000, "parameters": 1, "exported_parameters": 1,
+        "bytes": 12_600_000, "model_bytes": 6_500_000, "parameters": 3_157_200,
+        "exported_parameters": 3_151_904,
         "parity": parity, "seconds": 1.0, "sha256": "f" * 64,
     }  # fmt: skip
 
@@ -138,7 +139,7 @@ def test_formats_say_what_is_missing_and_cannot_be_chosen(exports):
 
 
 def test_a_network_is_exported_listed_and_kept(
-    opened, exports, pruned, fake, answers, opens, qtbot
+    opened, exports, pruned, fake, answers, opens, qtbot, heard
 ):
     assert exports.network.currentData() == str(pruned)  # the newest is what is wanted
     exports.size.setCurrentIndex(exports.size.findData(320))
@@ -155,6 +156,7 @@ def test_a_network_is_exported_listed_and_kept(
     (row,) = exports.exported_model.rows
     assert row[:4] == ("mine.onnx", "small.pt", "ONNX, FP32", "12.6 MB")
     assert row[4] == "equal, error 4.0e-06" and row[5] == "100 % of 19 agree (4 images)"
+    assert "3.15 M weights (3.16 M parameters in the checkpoint)" in heard()[-1]
     assert exports.views.currentIndex() == 1 and exports.folder.isEnabled()
     qtbot.mouseClick(exports.folder, LEFT)
     assert opens == [str(pruned.parent)]
@@ -204,6 +206,7 @@ def test_leaving_the_file_dialog_starts_nothing(exports, fake, answers, qtbot):
 
 
 def test_parity_in_words():
+    assert size_words({**exported("a.ncnn"), "exported_parameters": None}) == "12.6 MB"
     assert parity_words(None) == "not compared: does not run here"
     assert parity_words({**EQUAL, "passed": None}).startswith("not judged")
     assert detection_words({**EQUAL, "real": False}).endswith("(4 generated images)")
