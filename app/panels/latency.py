@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
-from app.controls import JobLine, add_items, combo
+from app.controls import JobLine, add_items, combo, set_able
 from app.item_models import Column, TableModel
 from app.networks import Ticks, at_hand
 from app.panels.choose_data import DEVICES, SIZES
@@ -174,6 +174,10 @@ class LatencyPanel(OnScreen, QWidget):
             box.toggled.connect(self._enable)
             self.runtimes[runtime.name] = box
             self._boxes.addWidget(box)
+        for device in DEVICES:
+            set_able(self.device, device, self._shipped.gpu or not device.startswith("cuda"))
+        cores = self._shipped.threads
+        self.threads.setToolTip(f"Threads of the runtime; one per core means {cores} here")
         self._enable()
 
     def _show_times(self) -> None:

@@ -219,6 +219,8 @@ def test_parity_in_words():
 
 def test_networks_take_turns_in_the_runtimes_ticked(opened, latency, pruned, fake, coco, qtbot):
     assert [box.isEnabled() for box in latency.runtimes.values()] == [True, True, False]
+    able = [latency.device.model().item(n).isEnabled() for n in range(latency.device.count())]
+    assert able == [True, True, False, False]  # there is no GPU
     assert latency.networks.chosen == [str(coco), str(pruned)]
     latency.runtimes["torch"].setChecked(False)
     latency.batch.setText("1, 8")
