@@ -40,6 +40,7 @@ screenshots: setup
 
 # The packaged program, in dist/secateur: docs/packaging.md.
 bundle: setup
+	@PYTHON=$(PYTHON) sh scripts/system-libs.sh bundle
 	QT_QPA_PLATFORM=offscreen $(BIN)/pyinstaller --noconfirm --log-level WARN build.spec
 	$(BIN)/python -m scripts.bundle.sizes dist/secateur
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +34,19 @@ OFFSCREEN = "This plugin does not support"
 def _tell(_kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
     if not text.startswith(OFFSCREEN):
         print(text, file=sys.stderr)
+
+
+def _born() -> float:
+    """Return when this process was started, in seconds as `time.time` counts them.
+
+    psutil adds the process's age to the second in which the system came up, which is rounded.
+    """
+    process, stat = psutil.Process(), Path("/proc/self/stat")
+    if not stat.is_file():
+        return float(process.create_time())
+    ticks = float(stat.read_text("utf-8").rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
 
 
 class _Painted(QObject):
@@ -71,7 +85,7 @@ class Stage:
             if time.monotonic() > until:
                 raise TimeoutError("the window was not painted")
         self.application.removeEventFilter(painted)
-        return painted.at - float(psutil.Process().create_time())
+        return painted.at - _born()
 
     def picture(self, path: Path) -> None:
         """Keep a picture of the window; one that shows nothing is a failure."""

@@ -12,8 +12,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.core.warm import Warm
+from tests.core.warm import ROOT, Warm
 
+__all__ = ["ROOT", "Example", "blocks", "examples", "figures", "matches", "run", "sections"]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FIGURE = re.compile(r"(?<![\w.])\d[\d.,]*(?![\w])")
 
@@ -36,15 +37,20 @@ class Example:
     python: bool = False
 
 
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Return the languages and contents of a document's blocks."""
+    return [(match[1], match[2]) for match in _BLOCK.finditer(text)]
+
+
 def examples(text: str) -> list[Example]:
     """Return the examples of a document, in order."""
     found: list[Example] = []
-    blocks = [(match[1], match[2]) for match in _BLOCK.finditer(text)]
-    for number, (language, content) in enumerate(blocks):
+    parts = blocks(text)
+    for number, (language, content) in enumerate(parts):
         if language == "console":
             found += _console(content.splitlines())
         elif language == "python":
-            after = blocks[number + 1] if number + 1 < len(blocks) else ("", "")
+            after = parts[number + 1] if number + 1 < len(parts) else ("", "")
             printed = tuple(after[1].splitlines()) if after[0] == "text" else ()
             found.append(Example(content, printed, python=True))
     return found

@@ -22,6 +22,11 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+def block_with(text: str) -> list[str]:
+    (found,) = (block for block in blocks(README, "sh") if text in block)
+    return found.strip().splitlines()
+
+
 def test_python_lines(warm, tmp_path: Path) -> None:
     (code,) = blocks(README, "python")
     parameters, error, passed = run(Example(code, (), python=True), tmp_path, warm).split()
@@ -33,10 +38,10 @@ def test_python_lines(warm, tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["yolov8n.yaml", "trained"])
 def test_first_prune(model: str, request, warm, tmp_path: Path) -> None:
     source = request.getfixturevalue("trained") if model == "trained" else model
-    lines = blocks(README, "sh")[1].strip().splitlines()
+    lines = block_with("secateur why")
     assert len(lines) == 5
     for line in lines:
-        command = line.replace(".venv/bin/secateur", "secateur").replace("yolov8n.pt", str(source))
+        command = line.replace("yolov8n.pt", str(source))
         run(Example(command, ()), tmp_path, warm)
     assert (tmp_path / "small.pt").is_file()
 
@@ -58,7 +63,7 @@ SMALLER: dict[str, str] = {
 
 def test_a_goal_suggested_pruned_tuned_and_compared(trained: Path, warm, tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", load(trained).facts.classes)
-    lines = blocks(README, "sh")[2].strip().splitlines()
+    lines = block_with("secateur suggest")
     assert [line.split()[1] for line in lines[1:]] == list(SMALLER)
     for line in lines:
         command = line.replace("yolov8n.pt", str(trained)).replace("data.yaml", str(data))

@@ -8,6 +8,7 @@ environment, folder and streams it runs with, are those of the line. Only the st
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -83,7 +84,7 @@ def serve(address: str) -> None:
     torch.set_num_threads(1)
     cli._groups()
     pipeline.analyse("yolov8n.yaml", cache=False)  # imports what the first trace does
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(f"{address}.new")
         door.listen()
@@ -95,6 +96,13 @@ def serve(address: str) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _answer(link)
             link.close()
+
+
+def _reap(*_: object) -> None:
+    """Take leave of what has ended, so that its time counts as this process's children's."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _answer(link: socket.socket) -> None:

@@ -1,20 +1,46 @@
-"""The packaged program itself: built, moved away, and run. Minutes; switched on by a variable."""
+"""The packaged program itself: built, moved away, and run, as `make bundle-test` does."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from scripts.bundle import contents
+from tests.package import switch
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    os.environ.get("SECATEUR_BUNDLE_TEST") != "1",
-    reason="builds the packaged program; set SECATEUR_BUNDLE_TEST=1",
+@pytest.mark.skipif(switch.WHY_NOT is not None, reason=str(switch.WHY_NOT))
+def test_the_packaged_program_does_everything_elsewhere(tmp_path: Path) -> None:
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = str(ROOT)
+    dist, work = tmp_path / "dist", tmp_path / "build"
+    build = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
+    build += ["--distpath", str(dist), "--workpath", str(work), "build.spec"]
+    check = [sys.executable, "-m", "scripts.bundle.check", str(dist / "secateur")]
+    check += ["--version", contents.version()]
+    try:
+        for command in (build, check):
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    finally:  # gigabytes: pytest keeps the folders of three runs
+        subprocess.run(["rm", "-rf", str(dist), str(work)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "runs"), [("1", True), ("0", False)], ids=["asked for", "switched off"]
 )
-def test_the_packaged_program_does_everything_elsewhere() -> None:
-    subprocess.run(["make", "bundle-test"], cwd=ROOT, check=True)
+def test_the_variable_decides(asked: str, runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECATEUR_BUNDLE_TEST", asked)
+    assert (switch.why_not() is None) == runs
+
+
+def test_what_make_does_is_what_is_tested() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert "pyinstaller --noconfirm --log-level WARN build.spec" in makefile
+    assert "-m scripts.bundle.check dist/secateur --version" in makefile

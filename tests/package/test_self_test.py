@@ -11,6 +11,7 @@ import pytest
 
 from app import self_test
 from scripts.bundle import contents
+from tests.package import switch
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = """
@@ -21,6 +22,7 @@ for name in {names!r}:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(switch.WHY_NOT is None, reason="the packaged program walks the same steps")
 def test_everything_runs_without_what_is_left_out(tmp_path: Path) -> None:
     """In every process it starts: Python runs ``sitecustomize`` first in each."""
     left_out = [name for name in contents.excluded() if name not in ("pip", "setuptools")]
