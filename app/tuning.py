@@ -216,7 +216,11 @@ class Tuning(QObject):
             self._session.say(text, figures, "success", actions=actions, key="run")
         elif entry.state == "failed":
             text = f"The {entry.noun} of {entry.title} failed: {entry.message}"
-            self._session.say(text, entry.hint, "error", actions=(show, resume), key="run")
+            actions = (show, resume)
+            if entry.smaller:
+                less = lambda: self._runs.resume(entry.folder, entry.next_batch)  # noqa: E731
+                actions = ((f"Go on with {entry.smaller}", less), show)
+            self._session.say(text, entry.hint, "error", actions=actions, key="run")
         elif entry.state == "cancelled":
             text = f"The {entry.noun} of {entry.title} was stopped."
             self._session.say(text, KEPT, "info", actions=(show, resume), key="run")

@@ -29,5 +29,20 @@ class UserError(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
+class MemoryShortError(UserError):
+    """Memory that does not suffice for a training.
+
+    Parameters
+    ----------
+    message, hint : str
+    next_batch : int
+        Images a step that may do instead; 0 where no fewer are possible.
+    """
+
+    def __init__(self, message: str, hint: str = "", next_batch: int = 0) -> None:
+        super().__init__(message, hint)
+        self.next_batch = next_batch
+
+
 class CancelledError(Exception):
     """The person cancelled; nothing was left half done."""

@@ -36,7 +36,7 @@ class Runs(QObject):
     _look_in = Signal(object)
     _watch = Signal(str)
     _start = Signal(object)
-    _resume = Signal(str)
+    _resume = Signal(str, int)
     _leave = Signal(str)
     _tell = Signal(str, str)
     _drop = Signal(str)
@@ -97,9 +97,16 @@ class Runs(QObject):
         """Make a job that starts in its turn; ``started``, ``waits`` or ``failed`` follows."""
         self._start.emit(StartRequest(kind, arguments, inputs, parent))
 
-    def resume(self, folder: str) -> None:
-        """Go on with a job; ``started``, ``waits`` or ``failed`` follows."""
-        self._resume.emit(folder)
+    def resume(self, folder: str, batch: int = 0) -> None:
+        """Go on with a job; ``started``, ``waits`` or ``failed`` follows.
+
+        Parameters
+        ----------
+        folder : str
+        batch : int
+            Take no more images a step than this, where memory did not suffice; as before when 0.
+        """
+        self._resume.emit(folder, batch)
 
     def leave(self, folder: str) -> None:
         """Offer an interrupted job no more."""

@@ -147,10 +147,12 @@ class RunsWorker(QObject):
         for event in events:
             self._digest.take(event)
         more = offset - self._offset >= SLICE // 2
-        self._offset, self._shown = offset, entry
+        self._offset = offset
         if more:
+            self._shown = None  # not handed over yet, even if nothing more should come
             QTimer.singleShot(0, self.follow)
         else:
+            self._shown = entry
             self.followed.emit(self._digest.snapshot(entry))
 
     # ---- doing --------------------------------------------------------------------------------
@@ -169,9 +171,17 @@ class RunsWorker(QObject):
             return
         self._enqueue(str(folder), first=False)
 
-    @Slot(str)
-    def resume(self, folder: str) -> None:
+    @Slot(str, int)
+    def resume(self, folder: str, batch: int = 0) -> None:
         """Go on with a job that was cancelled, failed or interrupted, once its device is free."""
+        from core.runs.folder import limit_batch
+
+        try:
+            if batch:
+                limit_batch(folder, batch)
+        except (UserError, OSError) as error:
+            self._sorry(error)
+            return
         self._enqueue(folder, first=True)
 
     def _enqueue(self, folder: str, first: bool) -> None:

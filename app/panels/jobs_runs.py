@@ -124,10 +124,13 @@ class RunsPart(QWidget):
         self.resume = _button(
             "&Resume", "Go on from its last whole epoch", lambda: self._act(runs.resume)
         )
+        words = "Memory did not suffice: go on with fewer images a step"
+        self.smaller = _button("Smaller &batch", words, self._take_smaller)
         self.open = _button("&Open result", "Open the tuned file in this window", self._open)
         self.log = _button("&Log", "What it told and what its libraries printed", self._log)
         self.buttons = (
-            self.charts, self.up, self.down, self.pause, self.stop, self.resume, self.open, self.log
+            self.charts, self.up, self.down, self.pause, self.stop, self.resume, self.smaller,
+            self.open, self.log,
         )  # fmt: skip
         self.held = _button("&Hold queue", "Start none of those that wait, for now", self._hold)
         for keys, by in (("Alt+Up", -1), ("Alt+Down", 1)):
@@ -181,6 +184,9 @@ class RunsPart(QWidget):
             (self.log, entry is not None),
         ):
             button.setEnabled(able)
+        smaller = entry.smaller if entry is not None else ""
+        self.smaller.setVisible(bool(smaller))
+        self.smaller.setText(f"Resume with &batch {entry.next_batch}" if smaller and entry else "")
         self.pause.setText("&Continue" if paused else "&Pause")
         self.stop.setText("&Take out" if place else "&Stop")
         held = any(e.held for e in waiting)
@@ -221,6 +227,10 @@ class RunsPart(QWidget):
     def _stop(self) -> None:
         if self.chosen is not None:
             self._runs.stop(self.chosen)
+
+    def _take_smaller(self) -> None:
+        if self.chosen is not None:
+            self._runs.resume(self.chosen.folder, self.chosen.next_batch)
 
     def _open(self) -> None:
         if self.chosen is not None and self.chosen.output:

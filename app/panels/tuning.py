@@ -57,7 +57,9 @@ class TuningPanel(OnScreen, QWidget):
         top = QHBoxLayout()
         top.addWidget(self.which)
         top.addWidget(self.status, 1)
-        for button in (self.pause, self.go_on, self.cancel, self.resume, self.open, self.again):
+        for button in (
+            self.pause, self.go_on, self.cancel, self.smaller, self.resume, self.open, self.again
+        ):  # fmt: skip
             top.addWidget(button)
         top.addWidget(self.form.begin)
         layout = QVBoxLayout(self)
@@ -82,6 +84,8 @@ class TuningPanel(OnScreen, QWidget):
         self.cancel.clicked.connect(self._stop)
         self.resume = _button("Resume", "Go on with the training from its last whole epoch")
         self.resume.clicked.connect(lambda: self._runs.resume(watched()))
+        self.smaller = _button("", "Memory did not suffice: go on with fewer images a step")
+        self.smaller.clicked.connect(self._take_smaller)
         self.open = _button("Open tuned file", "Open the best state in this window")
         self.open.clicked.connect(self._open)
         self.again = _button("New …", "Set up another fine-tuning")
@@ -138,11 +142,17 @@ class TuningPanel(OnScreen, QWidget):
         self.cancel.setVisible(active or (entry is not None and bool(entry.place)))
         self.cancel.setEnabled(not ending)
         self.resume.setVisible(entry is not None and entry.resumable)
+        self.smaller.setVisible(entry is not None and bool(entry.smaller))
+        self.smaller.setText(f"Go on with {entry.smaller}" if entry is not None else "")
         self.open.setVisible(entry is not None and bool(entry.output))
         self.again.setVisible(entry is not None)
         self.form.begin.setVisible(not self._runs.watched)
         self.status.setText("" if entry is None else status_text(entry))
         self.status.setToolTip("" if entry is None else f"{entry.message} {entry.hint}".strip())
+
+    def _take_smaller(self) -> None:
+        if self.entry is not None:
+            self._runs.resume(self.entry.folder, self.entry.next_batch)
 
     def _stop(self) -> None:
         if self.entry is not None:

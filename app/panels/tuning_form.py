@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
@@ -112,6 +113,12 @@ class TuningForm(QWidget):
         self.batch.setSpecialValueText("the preset's")
         self.batch.setAccessibleName("Images a step")
         self.batch.setToolTip("Images a step; more need more memory")
+        self.smaller = QCheckBox("smaller if memory is short")
+        self.smaller.setChecked(True)
+        self.smaller.setToolTip(
+            "When memory does not suffice, go on with half as many images a step; otherwise end, "
+            "and offer that"
+        )
         sizes = {None: ("the network's own", "The size that the network was trained at")}
         self.size = combo(sizes, "Image size")
         add_items(self.size, {s: (f"{s} px", "") for s in SIZES})
@@ -131,7 +138,7 @@ class TuningForm(QWidget):
             (("Job", self.turns.kind), ("Experts", self.more)),
             (("Keep", target), ("In", way)),
             (("Network", self.network), ("How long", row(self.length, self.amount))),
-            (("Teacher", self.teacher), ("Batch", self.batch)),
+            (("Teacher", self.teacher), ("Batch", row(self.batch, self.smaller))),
             (("Preset", self.preset), ("Images", self.size)),
             (("Teaches", self.way), ("Device", self.device)),
         )
@@ -263,6 +270,7 @@ class TuningForm(QWidget):
             "distill": self.way.currentData() if teacher else "auto",
             "preset": self.preset.currentData(),
             "batch": self.batch.value() or None,
+            "smaller_batch": self.smaller.isChecked(),
             "image_size": self.size.currentData(),
             "device": self.device.currentData(),
             "options": dict(self.options),

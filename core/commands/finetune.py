@@ -182,7 +182,9 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
 
     event = run_job(folder, listener(options))
     if event["event"] == "failed":
-        raise UserError(event["message"], event["hint"])
+        batch = event.get("next_batch")
+        hint = smaller_text(folder, batch) if batch else event["hint"]
+        raise UserError(event["message"], hint)
     if event["event"] == "cancelled":
         raise UserError(
             f"Cancelled; the last and the best state are in {folder}.",
@@ -190,6 +192,12 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
         )
     result = {**event["result"], "folder": str(folder)}
     return result, "" if options.events else result_text(result)
+
+
+def smaller_text(folder: Path, batch: int) -> str:
+    """Say how a job goes on that failed for memory."""
+    many = "one image" if batch == 1 else f"{batch} images"
+    return f"Go on with {many} a step by `secateur jobs resume {folder} --batch {batch}`."
 
 
 def listener(options: argparse.Namespace) -> Callable[[dict[str, Any]], None] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.commands import Add, Command
+from core.commands.options import positive
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def add_parsers(add: Add) -> None:
     jobs.add_argument("words", nargs="*", metavar="ACTION JOB", help=f"{text}; {where}")
     jobs.add_argument("--detach", action="store_true", help="resume without this terminal")
     jobs.add_argument("--queue", action="store_true", help="resume when its device is free")
+    batch = "resume with no more images a step than this, where memory did not suffice"
+    jobs.add_argument("--batch", type=positive, metavar="N", help=batch)
     jobs.add_argument("--events", action="store_true", help="print events as JSON lines")
 
 
@@ -58,6 +61,8 @@ def _jobs(options: argparse.Namespace) -> Answer:
     from core.runs.folder import find_job
 
     folder = find_job(words[0])
+    if options.batch is not None:
+        _limit(folder, action, options.batch)
     if action in ("resume", "run"):
         from core.commands.finetune import run, start
 
@@ -69,6 +74,15 @@ def _jobs(options: argparse.Namespace) -> Answer:
         "first": lambda folder: _wait(folder, first=True),
     }
     return acts[action](folder) if action in acts else _tell(folder, action)
+
+
+def _limit(folder: Path, action: str, batch: int) -> None:
+    """Take a smaller batch from now on."""
+    from core.runs.folder import limit_batch
+
+    if action not in ("resume", "queue", "first"):
+        raise UserError("--batch goes with resume.", "Write `jobs resume JOB --batch N`.")
+    limit_batch(folder, batch)
 
 
 def summary(folder: Path) -> dict[str, Any]:
@@ -135,7 +149,7 @@ def line_of(entry: RunEntry) -> str:
 
 
 def _show(folder: Path) -> Answer:
-    from core.commands.finetune import event_text
+    from core.commands.finetune import event_text, smaller_text
     from core.runs.folder import read_events
     from core.runs.listing import entry_of, figures_of
 
@@ -147,6 +161,8 @@ def _show(folder: Path) -> Answer:
         lines.append(figures_of(entry))
     if job["message"]:
         lines.append(f"{job['message']} {job['hint']}".strip())
+    if job["next_batch"]:
+        lines.append(smaller_text(folder, job["next_batch"]))
     lines += [event_text(event) for event in events[-_SHOWN_EVENTS:]]
     return {**job, "events": events[-_SHOWN_EVENTS:]}, "\n".join(lines)
 

@@ -76,10 +76,22 @@ class DataSettings:
         return cls(**{k: v for k, v in values.items() if v is not None})
 
     def pick_device(self) -> str:
-        """Return the device to run on."""
+        """Return the device to run on.
+
+        Raises
+        ------
+        UserError
+            When a GPU was chosen and there is none: the processor is no answer to that.
+        """
         import torch
 
-        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        found = torch.cuda.is_available()
+        if self.device.startswith("cuda") and not found:
+            raise UserError(
+                f"“{self.device}” was chosen, but torch finds no GPU here.",
+                "Choose the cpu, or install a torch for your GPU and its driver.",
+            )
+        return self.device or ("cuda" if found else "cpu")
 
 
 class Stream:

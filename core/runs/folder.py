@@ -58,6 +58,8 @@ class Job(BaseModel):
         ISO 8601, UTC.
     message, hint : str
         Why it failed.
+    next_batch : int
+        Images a step that may do where it failed for memory; 0 otherwise.
     result : dict or None
         What came of it.
     """
@@ -75,6 +77,7 @@ class Job(BaseModel):
     changed: str = ""
     message: str = ""
     hint: str = ""
+    next_batch: int = 0
     result: dict[str, Any] | None = None
 
 
@@ -197,6 +200,26 @@ def find_job(name: str | Path, parent: str | Path | None = None) -> Path:
         if (place / JOB).is_file():
             return place
     raise UserError(f"There is no job {name}.", "See `secateur jobs`.")
+
+
+def limit_batch(folder: str | Path, batch: int) -> None:
+    """Let a job that failed for memory take no more than ``batch`` images a step from now on.
+
+    Raises
+    ------
+    UserError
+        When it runs, or is done.
+    """
+    job = read_job(folder)
+    if (state := status_of(job)) in ("running", "paused", "done"):
+        raise UserError(
+            f"The job {job.id} cannot take another batch: it is {state}.",
+            "Cancel it first." if state != "done" else "Start a new one.",
+        )
+    limit: dict[str, Any] = {"largest_batch": batch}
+    if job.kind == "iterative":
+        limit = {"tune": {**job.arguments.get("tune", {}), **limit}}
+    write_job(Path(folder), job.model_copy(update={"arguments": {**job.arguments, **limit}}))
 
 
 def this_process() -> Process:

@@ -169,9 +169,12 @@ def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
 
 def _data(job: Iteration, loaded: Any, split: str, images: int) -> Any:
     from core.data.stream import DataSettings
+    from core.tune.finetune.device import choose_device, gpus
 
     size = int(job.tune.get("image_size") or loaded.facts.image_size)
-    device = str(job.tune.get("device") or "")
+    device, _ = choose_device(str(job.tune.get("device") or ""))
+    if numbers := gpus(device):
+        device = f"cuda:{numbers[0]}"
     return DataSettings(Path(job.data), images=images, image_size=size, split=split, device=device)
 
 

@@ -40,6 +40,7 @@ def entry_of(folder: str | Path) -> RunEntry | None:
         hashes=job.hashes,
         message=job.message,
         hint=job.hint,
+        next_batch=job.next_batch,
         result=job.result,
         progress=progress_of(folder) if status in ("running", "paused") else "",
     )

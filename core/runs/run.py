@@ -13,7 +13,7 @@ from typing import Any
 
 import filelock
 
-from core.errors import CancelledError, UserError
+from core.errors import CancelledError, MemoryShortError, UserError
 from core.files import sha256_of
 from core.runs.folder import (
     CONTROL,
@@ -169,8 +169,8 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
     Returns
     -------
     dict
-        The terminal event: ``done`` with ``result``, ``failed`` with ``message``, ``hint`` and
-        ``bug``, or ``cancelled``.
+        The terminal event: ``done`` with ``result``, ``failed`` with ``message``, ``hint``,
+        ``bug`` and, where memory did not suffice, ``next_batch``, or ``cancelled``.
 
     Raises
     ------
@@ -208,7 +208,8 @@ def _claim(folder: Path) -> Job:
 def _take(folder: Path) -> Job:
     job = read_job(folder)
     check_startable(job)
-    running = {"state": "running", "process": this_process(), "message": "", "hint": ""}
+    running = {"state": "running", "process": this_process()}
+    running |= {"message": "", "hint": "", "next_batch": 0}
     job = job.model_copy(update=running)
     write_job(folder, job)
     return job
@@ -245,7 +246,10 @@ def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> E
     except (CancelledError, KeyboardInterrupt):
         return {"event": "cancelled"}
     except UserError as error:
-        return {"event": "failed", "message": error.message, "hint": error.hint, "bug": False}
+        failed = {"event": "failed", "message": error.message, "hint": error.hint, "bug": False}
+        if isinstance(error, MemoryShortError):
+            failed["next_batch"] = error.next_batch
+        return failed
     except Exception as error:
         with contextlib.suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)) + "\n")
@@ -259,6 +263,7 @@ def _ended(job: Job, event: Event) -> Job:
         "state": event["event"],
         "message": event.get("message", ""),
         "hint": event.get("hint", ""),
+        "next_batch": event.get("next_batch", 0),
         "result": event.get("result"),
     }
     return job.model_copy(update=change)

@@ -42,6 +42,8 @@ class RunEntry:
     arguments : mapping
     message, hint : str
         Why it failed.
+    next_batch : int
+        Images a step that may do where it failed for memory; 0 otherwise.
     result : mapping or None
     hashes : mapping
         SHA-256 of the files it began with, by argument.
@@ -72,6 +74,7 @@ class RunEntry:
     held: bool = False
     waits_for: str = ""
     progress: str = ""
+    next_batch: int = 0
 
     @property
     def active(self) -> bool:
@@ -82,6 +85,13 @@ class RunEntry:
     def resumable(self) -> bool:
         """Whether it can go on, and does not wait to do so."""
         return not self.place and self.state in ("ready", "cancelled", "failed", "interrupted")
+
+    @property
+    def smaller(self) -> str:
+        """What it can go on with where it failed for memory, in words; empty otherwise."""
+        return {0: "", 1: "one image a step"}.get(
+            self.next_batch if self.resumable else 0, f"{self.next_batch} images a step"
+        )
 
     @property
     def title(self) -> str:

@@ -77,7 +77,7 @@ def finetune(
     state = read_state(run.last) if resume and run.last.is_file() else None
     if state is not None:
         run = replace(run, state=state, elapsed=float(state[STATE_KEY]["elapsed"]))
-        options["batch"] = state[STATE_KEY]["batch"]
+        options["batch"] = _limited(state[STATE_KEY]["batch"], settings, options["device"])
     began = time.monotonic()
     emit(_started(run, options, device))
     before = _before(settings, run, options)
@@ -162,6 +162,7 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
     _divide(options, settings.batch is not None, len(gpus(device)))
     if settings.batch and "nbs" not in settings.options:
         options["nbs"] = settings.batch
+    options["batch"] = _limited(options["batch"], settings, device)
     return {
         **options,
         "task": student.facts.task,
@@ -174,6 +175,12 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
         "plots": False,
         "verbose": False,
     }
+
+
+def _limited(batch: int, settings: Settings, device: str) -> int:
+    """Take no more images a step than a person allows, and one for every GPU at least."""
+    devices, limit = max(len(gpus(device)), 1), settings.largest_batch
+    return batch if limit is None or batch <= limit else max(limit // devices, 1) * devices
 
 
 def _divide(options: dict[str, Any], chosen: bool, devices: int) -> None:

@@ -38,7 +38,11 @@ class Settings(BaseModel):
     validate_every : int
         Epochs between two measurements; the last epoch is always measured.
     smaller_batch : bool
-        Whether to go on with half the batch when the GPU's memory does not suffice.
+        Whether to go on with half the batch when memory does not suffice.
+    largest_batch : int or None
+        No more images a step than these, whatever the preset or the state of an interrupted
+        training says: what a person took after memory did not suffice. Steps of the optimizer
+        still take as many images together as before.
     baseline : bool
         Whether the network is measured before it is tuned.
     output : str or None
@@ -67,6 +71,7 @@ class Settings(BaseModel):
     seed: int = 0
     validate_every: int = Field(default=1, ge=1)
     smaller_batch: bool = True
+    largest_batch: int | None = Field(default=None, ge=1)
     baseline: bool = True
     output: str | None = None
     history: str | None = None

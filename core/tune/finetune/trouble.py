@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.errors import UserError
+from core.errors import MemoryShortError, UserError
 
 if TYPE_CHECKING:
     from core.tune.finetune.trainer import Run
@@ -49,14 +49,29 @@ def explain(run: Run, trainer: Any, error: Exception, devices: int = 1) -> None:
     if not is_out_of_memory(error):
         raise error
     if not (run.smaller_batch and trainer.batch_size // 2 >= devices):
-        raise memory_short(trainer.batch_size, run.best) from error
+        raise memory_short(trainer.batch_size, run.best, devices) from error
 
 
-def memory_short(batch: int, best: Path) -> UserError:
-    """Return what to say when memory does not suffice."""
-    return UserError(
-        f"The memory does not suffice for {batch} images at a time; {kept(best)}.",
-        "Use a smaller batch or a smaller image size, or allow Secateur to take a smaller batch.",
+def memory_short(batch: int, best: Path, devices: int = 1) -> MemoryShortError:
+    """Return what to say when memory does not suffice, with the batch that may do.
+
+    Parameters
+    ----------
+    batch : int
+        Images a step that were too many.
+    best : Path
+    devices : int
+        How many share a batch; each needs an image.
+    """
+    smaller = batch // 2 // devices * devices
+    many = "one image" if batch == 1 else f"{batch} images"
+    instead = f"Go on with {smaller} images a step, or with" if smaller > 1 else "Use"
+    if smaller == 1:
+        instead = "Go on with one image a step, or with"
+    return MemoryShortError(
+        f"The memory does not suffice for {many} at a time; {kept(best)}.",
+        f"{instead} smaller images; or free memory that others use.",
+        smaller,
     )
 
 

@@ -209,3 +209,10 @@ def test_evaluation_of_the_trained_network(shared_data: Path, trained: Path) -> 
     assert accuracy.map50_95 == pytest.approx(0.4217, abs=0.002)
     assert (accuracy.images, accuracy.skipped) == (32, 0)
     assert snapshot(shared_data / "coco128") == before
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="“cuda:1” was chosen, but torch finds no GPU"):
+        DataSettings(Path("data.yaml"), device="cuda:1").pick_device()
+    assert DataSettings(Path("data.yaml")).pick_device() == "cpu"

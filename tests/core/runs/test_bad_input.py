@@ -203,3 +203,21 @@ def test_data_that_cannot_be_used(case: str, settings: Settings, tmp_path: Path)
     folder = make(settings, tmp_path / "job")
     run_job(folder)
     assert words in failure(folder)
+
+
+@pytest.mark.parametrize("kind", ["finetune", "iterative"])
+def test_a_gpu_that_is_not_there(
+    kind: str, settings: Settings, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processor is no answer to a GPU that was chosen: not a batch is computed on it."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    arguments = settings.model_copy(update={"device": "cuda:0"}).model_dump(mode="json")
+    if kind == "iterative":
+        plan = {"version": 1, "target": {"macs": 0.8}, "selection": []}
+        tune = {"epochs": 1, "device": "cuda:0", "image_size": 64}
+        arguments = {"model": str(teacher), "data": settings.data, "plan": plan, "tune": tune}
+    folder = create_job(kind, arguments, {}, folder=tmp_path / "job")
+    run_job(folder)
+    assert "“cuda:0” was chosen, but torch finds no GPU" in failure(folder)
+    told = {event["event"] for event in read_events(folder)[0]}
+    assert not told & {"started", "batch", "baseline", "pruning"}

@@ -217,7 +217,7 @@ def test_out_of_memory_while_measuring(
         "Out of memory with 4 images at a time in measuring; going on with 2.",
     ]
     monkeypatch.setattr(run, "evaluate", lambda *rest, **more: (Scarce(1)(), None))
-    with pytest.raises(UserError, match="does not suffice for 1 images at a time; no epoch"):
+    with pytest.raises(UserError, match="does not suffice for one image at a time; no epoch"):
         finetune(settings.model_copy(update=change), tmp_path / "other")
 
 
