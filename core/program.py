@@ -16,8 +16,8 @@ from core.logs import make_room, output_log
 _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
 _OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "ORT_DISABLE_TELEMETRY": "1"}
 """Variables that keep Ultralytics and ONNX Runtime off the network."""
-_TELEMETRY = ("openvino_telemetry",)
-"""Modules that tell others what is done here; OpenVINO and NNCF do without."""
+_TELEMETRY = ("openvino_telemetry", "MNN.tools.utils.log")
+"""Modules that tell others what is done here; OpenVINO, NNCF and MNN do without. MNN's runs pip."""
 _PYTHON_OPTIONS = ("-m", "-c", "-u", "-I", "-E")
 
 
@@ -97,8 +97,13 @@ def _keep_apart() -> None:
     }
     os.environ.update({name: str(place) for name, place in folders.items()})
     os.environ.update(_OFFLINE)
+    forget_telemetry()
+
+
+def forget_telemetry() -> None:
+    """Make libraries believe that their modules which tell others are not installed."""
     for name in _TELEMETRY:
-        sys.modules.setdefault(name, cast(Any, None))  # as if it were not installed
+        sys.modules.setdefault(name, cast(Any, None))
 
 
 def to_install(packages: str) -> str:

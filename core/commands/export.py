@@ -107,7 +107,7 @@ def _formats(_options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     lines = []
     for form in known:
         able = ", ".join(name.upper() for name in form["precisions"])
-        state = form["missing"] or "ready"
+        state = form["missing"] or " ".join(["ready;", *form["missing_for"].values()]).rstrip(";")
         lines.append(f"{form['name']:<{width}}  {form['title']}, {able}: {state}")
     return {"formats": known}, "\n".join(lines)
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 REPEATS = 20
 """Turns in which alternatives are timed."""
-QUANTISED = (("onnx", "fp16"), ("onnx", "int8"), ("openvino", "int8"))
-"""Formats and precisions that stand beside pruning."""
+EXPORTS = (("onnx", "fp16"), ("onnx", "int8"), ("openvino", "fp32"), ("openvino", "int8"))
+"""Formats and precisions of the unpruned network that stand beside pruning. The time of OpenVINO's
+INT8 says little without that of its FP32."""
 MAIN = ("map50_95", "top1")
 """The figure that tells most: the first of these that a task has."""
 STRIDE = 32
@@ -188,7 +189,7 @@ def _latency(known: Known, wanted: Measuring, progress: Progress) -> Measurement
 class _Row:
     """One thing that could be used.
 
-    ``exported`` is the network for ONNX Runtime, where it can be timed.
+    ``exported`` is the network for ONNX Runtime, or a folder for OpenVINO, where it can be timed.
     """
 
     kind: str
@@ -284,8 +285,8 @@ class _Bench:
             span = Span(part, *_part(number, sizes))
             rows.append(self._network("resolution", "", self.loaded, size, span))
         part = Span(progress, 0.5, 0.8)
-        for number, (form, precision) in enumerate(QUANTISED):
-            span = Span(part, *_part(number, QUANTISED))
+        for number, (form, precision) in enumerate(EXPORTS):
+            span = Span(part, *_part(number, EXPORTS))
             rows.append(self._quantised(form, precision, span))
         self._time(rows, Span(progress, 0.8, 1.0))
         return rows
@@ -332,7 +333,8 @@ class _Bench:
 
         entry, data = FORMATS[form], self._wanted.data
         title = f"{entry.title} {precision.upper()}"
-        row = _Row("quantised", title, self.size, macs=self.macs, precision=precision)
+        kind = "runtime" if precision == "fp32" else "quantised"
+        row = _Row(kind, title, self.size, macs=self.macs, precision=precision)
         progress(0.0, f"Exporting to {title}")
         target = self._folder / f"{form}-{precision}{entry.suffix}"
         calibration = None if data is None else replace(data, split="train", images=100)
@@ -345,7 +347,7 @@ class _Bench:
         row.bytes = done.bytes
         row.parameters = done.exported_parameters
         self._evaluate(row, target, 1, Span(progress, 0.6, 1.0))
-        row.exported = target if form == "onnx" else None
+        row.exported = target
         return row
 
     def _evaluate(self, row: _Row, model: Any, batch: int, progress: Progress) -> None:
@@ -380,12 +382,12 @@ class _Bench:
         row.exported = run_export(loaded.model, "onnx", settings, folder)
 
     def _time(self, rows: Sequence[_Row], progress: Progress) -> None:
-        """Let all that was exported take turns in ONNX Runtime; the unpruned network is the first.
+        """Let all that was exported take turns, each in its runtime; the unpruned is the first.
 
         On one thread the thread's own computing time counts, as other programs hardly disturb it.
         """
         from core.ship.latency.measure import interleave
-        from core.ship.latency.runtimes import onnx_session, random_inputs
+        from core.ship.latency.runtimes import onnx_run, openvino_run
 
         timed = [row for row in rows if row.exported is not None]
         if not timed:
@@ -393,9 +395,9 @@ class _Bench:
         progress(0.0, "Timing all of them in turns")
         runs = []
         for row in timed:
-            session = onnx_session(str(row.exported), self.threads)
-            inputs = random_inputs(session)
-            runs.append(lambda s=session, i=inputs: s.run(None, i))
+            assert row.exported is not None
+            run = openvino_run if row.exported.is_dir() else onnx_run
+            runs.append(run(row.exported, self.threads))
         wall, cpu = interleave(runs, REPEATS, progress)
         taken = cpu if self.threads == 1 else wall
         for number, row in enumerate(timed):

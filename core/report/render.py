@@ -41,6 +41,7 @@ KINDS_OF_ROW = {
     "model": "another model",
     "resolution": "smaller image",
     "quantised": "lower precision",
+    "runtime": "another runtime",
     "stock": "stock model",
 }
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from core.errors import CancelledError, UserError
+from core.program import forget_telemetry
+from core.ship.export.formats import FORMATS
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.data.stream import DataSettings
 
-QUANTIZE = {"fp32": None, "fp16": 16, "int8": 8}
-"""How Ultralytics names precisions."""
+_NO_INSTALLING = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
 _LONGEST = 300
 """Letters of an exporter's reason that are shown."""
 
@@ -79,14 +81,14 @@ def run_exporter(
         "batch": batch,
         "device": "0" if device.startswith("cuda") else "cpu",
     }
-    if QUANTIZE[precision] is not None:
-        options["quantize"] = QUANTIZE[precision]
-    if precision == "int8":
+    if precision != "fp32":
+        options["quantize"] = 16 if precision == "fp16" else FORMATS[form].int8
+    if precision == "int8" and FORMATS[form].calibrates:
         options["data"] = "none"  # or Ultralytics would name a dataset of its own
     if keep_choice and getattr(model, "end2end", False):
         options["nms"] = False
     try:
-        with quiet(), mock.patch("ultralytics.utils.checks.AUTOINSTALL", False):
+        with sealed():
             return Path(str(Quiet(overrides=options)(model=trial)))
     except (UserError, CancelledError):
         raise
@@ -101,6 +103,22 @@ def run_exporter(
             f"Ultralytics could not export the network to {form}: {brief(error)}.",
             "Nothing was written. Choose another format, precision or image size.",
         ) from error
+
+
+@contextlib.contextmanager
+def sealed() -> Iterator[None]:
+    """Let tools run that install nothing and tell nobody, whatever they would do by themselves.
+
+    Ultralytics installs what is missing where the person's settings let it, and other tools start
+    pip when they are imported: it finds nothing then.
+    """
+    forget_telemetry()
+    with (
+        quiet(),
+        mock.patch("ultralytics.utils.checks.AUTOINSTALL", False),
+        mock.patch.dict(os.environ, _NO_INSTALLING),
+    ):
+        yield
 
 
 def brief(error: Exception) -> str:

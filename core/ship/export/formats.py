@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,12 @@ class Format:
         Where an exported network runs beside its tools; everywhere when empty.
     further : mapping of str to mapping
         Packages that a precision needs besides, as in ``packages``.
+    programs : mapping of str to str
+        Commands that must be there besides, each with a sentence on where it comes from.
+    source : str
+        Where the packages come from, in a sentence; empty where pip finds all of them.
+    int8 : int or str
+        What Ultralytics' exporter calls the format's INT8.
     """
 
     name: str
@@ -62,6 +69,9 @@ class Format:
     arm: bool = True
     runs_on: tuple[str, ...] = ()
     further: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    programs: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    int8: int | str = 8
 
     @property
     def folder(self) -> bool:
@@ -78,21 +88,32 @@ class Format:
             return UserError(f"The tools for {self.title} do not run on {platform.system()}.", "")
         if not self.arm and sys.platform == "linux" and platform.machine() == "aarch64":
             return UserError(f"The tools for {self.title} do not run on ARM under Linux.", "")
-        needed = {**self.packages, **self.further.get(precision, {})}
-        absent = [package for module, package in needed.items() if not _installed(module)]
-        if absent:
-            verb = "is" if len(absent) == 1 else "are"
-            basic = all(package in self.packages.values() for package in absent)
-            title = self.title if basic else f"{self.title} in {_WORDS[precision]}"
-            return UserError(
-                f"{title} needs {' and '.join(absent)}, which {verb} not installed.",
-                to_install(" ".join(absent)),
-            )
+        absent = self._absent(precision)
+        if absent is not None:
+            return absent
         if self.gpu and not _gpu():
             return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
         if precision == "fp16" and self.gpu_half and not _gpu():
             return UserError(f"{self.title} in FP16 needs an NVIDIA GPU; none is at hand.", "")
         return None
+
+    def _absent(self, precision: str) -> UserError | None:
+        """Name the packages and programs that are not there, and where they come from."""
+        needed = {**self.packages, **self.further.get(precision, {})}
+        absent = [package for module, package in needed.items() if not _installed(module)]
+        hints = [self.source or to_install(" ".join(absent))] if absent else []
+        for program, source in self.programs.items():
+            if shutil.which(program) is None:
+                absent.append(program)
+                hints.append(source)
+        if not absent:
+            return None
+        always = {*self.packages.values(), *self.programs}
+        title = self.title if always.issuperset(absent) else f"{self.title} in {_WORDS[precision]}"
+        verb = "is" if len(absent) == 1 else "are"
+        return UserError(
+            f"{title} needs {_listed(absent)}, which {verb} not installed.", " ".join(hints)
+        )
 
     def check(self, task: str, precision: str) -> None:
         """Refuse what cannot be exported here.
@@ -139,6 +160,10 @@ class Format:
         }
 
 
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _installed(module: str) -> bool:
     try:
         return util.find_spec(module) is not None
@@ -163,6 +188,10 @@ _TENSORFLOW = {
     "ai_edge_litert": "ai-edge-litert",
 }
 _IMX_TASKS = ("detect", "segment", "pose", "classify")
+_CORAL = "The compiler is Google's: https://coral.ai/docs/edgetpu/compiler."
+_AXELERA = "Axelera's own index has it: https://docs.ultralytics.com/integrations/axelera."
+_HAILO = "The compiler is had from Hailo: https://hailo.ai/developer-zone."
+_CANN = "The compiler comes with Huawei's CANN toolkit: https://www.hiascend.com/software/cann."
 
 FORMATS: Mapping[str, Format] = {
     form.name: form
@@ -207,6 +236,7 @@ FORMATS: Mapping[str, Format] = {
             calibrates=True,
             systems=("linux", "darwin"),
             arm=False,
+            further={"int8": {"ai_edge_quantizer": "ai-edge-quantizer"}},
         ),
         Format(
             "saved_model",
@@ -215,6 +245,19 @@ FORMATS: Mapping[str, Format] = {
             _TENSORFLOW,
             ("fp32", "int8"),
             calibrates=True,
+        ),
+        Format("pb", "TensorFlow GraphDef", ".pb", _TENSORFLOW),
+        Format(
+            "edgetpu",
+            "TensorFlow Edge TPU",
+            "_edgetpu.tflite",
+            _TENSORFLOW,
+            ("int8",),
+            calibrates=True,
+            systems=("linux",),
+            arm=False,
+            runs_on=("a device with the chip",),
+            programs={"edgetpu_compiler": _CORAL},
         ),
         Format(
             "paddle",
@@ -233,6 +276,90 @@ FORMATS: Mapping[str, Format] = {
             tasks=_IMX_TASKS,
             systems=("linux",),
             runs_on=("a camera with the chip",),
+        ),
+        Format(
+            "coreai",
+            "Apple Core AI",
+            ".aimodel",
+            {"coreai_torch": "coreai-torch"},
+            ("fp32", "fp16"),
+            systems=("linux", "darwin"),
+            arm=False,
+            runs_on=("darwin",),
+        ),
+        Format(
+            "rknn",
+            "Rockchip RKNN (RK3588)",
+            "_rknn_model",
+            {**_ONNX, "rknn": "rknn-toolkit2"},
+            ("fp16", "int8"),
+            calibrates=True,
+            systems=("linux",),
+            runs_on=("a device with the chip",),
+        ),
+        Format(
+            "axelera",
+            "Axelera",
+            "_axelera_model",
+            {**_ONNX, "axelera": "axelera-devkit"},
+            ("int8",),
+            calibrates=True,
+            systems=("linux",),
+            runs_on=("a device with the chip",),
+            source=_AXELERA,
+        ),
+        Format(
+            "deepx",
+            "DEEPX",
+            "_deepx_model",
+            {**_ONNX, "dx_com": "dx_com"},
+            ("int8",),
+            calibrates=True,
+            systems=("linux",),
+            arm=False,
+            runs_on=("a device with the chip",),
+        ),
+        Format(
+            "qnn",
+            "Qualcomm QNN (Snapdragon 8 Gen 2)",
+            "_qnn.onnx",
+            {**_ONNX, "onnxruntime_qnn": "onnxruntime-qnn"},
+            ("int8",),
+            calibrates=True,
+            runs_on=("a device with the chip",),
+            int8="w8a16",
+        ),
+        Format(
+            "hailo",
+            "Hailo (Hailo-8L)",
+            "_hailo_model",
+            {**_ONNX, "hailo_sdk_client": "hailo_dataflow_compiler"},
+            ("int8",),
+            calibrates=True,
+            systems=("linux",),
+            arm=False,
+            runs_on=("a device with the chip",),
+            source=_HAILO,
+        ),
+        Format(
+            "ascend",
+            "Huawei Ascend (310B4)",
+            "_ascend_model",
+            _ONNX,
+            ("fp16",),
+            systems=("linux",),
+            runs_on=("a device with the chip",),
+            programs={"atc": _CANN},
+        ),
+        Format(
+            "xilinx",
+            "AMD Xilinx (Versal AI Edge)",
+            "_xilinx_model",
+            {**_ONNX, "quark": "amd-quark"},
+            ("int8",),
+            calibrates=True,
+            systems=("linux",),
+            runs_on=("a device with the chip",),
         ),
     )
 }

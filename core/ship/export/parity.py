@@ -20,7 +20,7 @@ from torch import Tensor
 from core.errors import UserError
 from core.graph.drive import tensors_in, untouched
 from core.progress import Progress, silent
-from core.ship.export.exporter import brief, quiet
+from core.ship.export.exporter import brief, quiet, sealed
 from core.ship.export.formats import Format
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ TOLERANCE = 1e-4
 """Largest relative error in FP32 that counts as equal."""
 CONFIDENCE = 0.25
 """Of what counts as a detection: Ultralytics' own value for predicting."""
-MARGIN = 1e-3
-"""How far scores (absolute) and boxes (share of the image's side) of equal detections may lie."""
+MARGINS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-1}
+"""How far scores (absolute) and boxes (share of the image's side) of the same detection may lie: in
+FP32 they are equal, in a lower precision it is still the same thing that was found."""
 
 UNDETECTING = ("semantic", "depth")
 """Tasks whose outputs are one value a pixel."""
@@ -128,11 +129,11 @@ def compare(
         for number, image in enumerate(images):
             progress(number / len(images), f"Comparing image {number + 1} of {len(images)}")
             mine, other = _inference(reference(image)), run(image)
-            head = _Head.of(reference, int(image.shape[-1]))
+            head = _Head.of(reference, int(image.shape[-1]), MARGINS[precision])
             worst = max(worst, head.error(mine, _ordered(mine, other)))
             first, second = head.detections(mine), head.detections(_ordered(mine, other))
             found += first[1]
-            matched += _agreeing(first[0], second[0]) + _agreeing(second[0], first[0])
+            matched += head.agreeing(first[0], second[0]) + head.agreeing(second[0], first[0])
             total += first[1] + second[1]
     share = matched / total if total else 1.0
     tolerance = TOLERANCE if precision == "fp32" else None
@@ -147,7 +148,7 @@ def _open(path: Path, form: Format, device: str) -> tuple[Run, bool]:
 
     place = torch.device("cuda:0" if device.startswith("cuda") else "cpu")
     try:
-        with quiet():
+        with sealed():
             backend: Any = AutoBackend(str(path), device=place, verbose=False)
     except Exception as error:  # runtimes raise what they please
         raise UserError(
@@ -216,6 +217,8 @@ class _Head:
         Whether its rows are (x, y, w, h of the whole image, a score per class), as RT-DETR's.
     side : int
         Of the image, in pixels.
+    margin : float
+        Of ``MARGINS``.
     """
 
     task: str
@@ -223,16 +226,17 @@ class _Head:
     rows: bool
     queries: bool
     side: int
+    margin: float
 
     @classmethod
-    def of(cls, model: Any, side: int) -> _Head:
+    def of(cls, model: Any, side: int, margin: float) -> _Head:
         from ultralytics.nn.modules import RTDETRDecoder
 
         head = model.model[-1]
         queries = isinstance(head, RTDETRDecoder)
         rows = bool(getattr(model, "end2end", False)) and not queries
         task = str(getattr(model, "task", "detect"))
-        return cls(task, int(getattr(head, "nc", 0)), rows, queries, side)
+        return cls(task, int(getattr(head, "nc", 0)), rows, queries, side, margin)
 
     def error(self, mine: list[Tensor], other: list[Tensor]) -> float:
         """Largest relative error over all parts of all outputs."""
@@ -293,13 +297,13 @@ class _Head:
             return (torch.zeros(0, 6), torch.zeros(0, 6)), 0
         if self.task == "classify":
             scores = outputs[0][0]
-            near = torch.nonzero(scores >= scores.max() - MARGIN)[:, 0]
+            near = torch.nonzero(scores >= scores.max() - self.margin)[:, 0]
             rows = torch.zeros(len(near), 6)
             rows[:, 4], rows[:, 5] = scores[near], near.float()
             return (rows[rows[:, 4].argmax()][None], rows), 1
         sure, near = (
             self._found(outputs[0], CONFIDENCE),
-            self._found(outputs[0], CONFIDENCE - MARGIN),
+            self._found(outputs[0], CONFIDENCE - self.margin),
         )
         sure = sure[sure[:, 4] >= CONFIDENCE]
         return (sure, near), len(sure)
@@ -322,6 +326,15 @@ class _Head:
         )
         return found[0][:, :6] / torch.tensor([self.side] * 4 + [1.0, 1.0])
 
+    def agreeing(self, mine: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> int:
+        """Count my sure detections that the other has too, at least nearly so."""
+        sure, near = mine[0], other[1]
+        if not len(sure) or not len(near):
+            return 0
+        alike = (sure[:, None, :5] - near[None, :, :5]).abs().amax(2) <= self.margin
+        alike &= sure[:, None, 5] == near[None, :, 5]
+        return int(alike.any(1).sum())
+
 
 def _relative(mine: Tensor, other: Tensor, smallest: float = 0.0) -> float:
     gap, scale = _number((mine - other).abs().max()), _number(mine.abs().max())
@@ -332,13 +345,3 @@ def _relative(mine: Tensor, other: Tensor, smallest: float = 0.0) -> float:
 def _number(value: Tensor) -> float:
     number = float(value)
     return number if np.isfinite(number) else float("inf")
-
-
-def _agreeing(mine: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> int:
-    """Count my sure detections that the other has too, at least nearly so."""
-    sure, near = mine[0], other[1]
-    if not len(sure) or not len(near):
-        return 0
-    alike = (sure[:, None, :5] - near[None, :, :5]).abs().amax(2) <= MARGIN
-    alike &= sure[:, None, 5] == near[None, :, 5]
-    return int(alike.any(1).sum())

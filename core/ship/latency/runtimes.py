@@ -18,7 +18,7 @@ import numpy as np
 
 from core.errors import UserError
 from core.program import to_install
-from core.ship.export.exporter import quiet
+from core.ship.export.exporter import quiet, sealed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -215,7 +215,12 @@ def random_inputs(session: Any) -> dict[str, Any]:
 
 
 def _prepare_onnx(model: nn.Module, settings: Settings, folder: Path) -> Run:
-    session = onnx_session(str(export(model, "onnx", settings, folder)), settings.threads)
+    return onnx_run(export(model, "onnx", settings, folder), settings.threads)
+
+
+def onnx_run(file: Path, threads: int) -> Run:
+    """Return what runs an exported ONNX network in ONNX Runtime, on one random input."""
+    session = onnx_session(str(file), threads)
     inputs = random_inputs(session)
 
     def run() -> object:
@@ -225,10 +230,22 @@ def _prepare_onnx(model: nn.Module, settings: Settings, folder: Path) -> Run:
 
 
 def _prepare_openvino(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    return openvino_run(export(model, "openvino", settings, folder), settings.threads)
+
+
+def openvino_run(folder: Path, threads: int) -> Run:
+    """Return what runs an exported OpenVINO network on the CPU, on one random input.
+
+    Parameters
+    ----------
+    folder : Path
+        As Ultralytics' exporter leaves it.
+    threads : int
+    """
     import openvino
 
-    path = next(export(model, "openvino", settings, folder).glob("*.xml"))
-    options = {"INFERENCE_NUM_THREADS": settings.threads, "PERFORMANCE_HINT": "LATENCY"}
+    path = next(folder.glob("*.xml"))
+    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = openvino.Core().compile_model(str(path), "CPU", options)
     request = compiled.create_infer_request()
     shape = tuple(compiled.input(0).shape)
@@ -245,7 +262,7 @@ def _prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run
     from ultralytics.nn.autobackend import AutoBackend
 
     path = export(model, "engine", settings, folder)
-    with quiet():
+    with sealed():
         backend = AutoBackend(str(path), device=torch.device("cuda:0"), fp16=settings.half)
     kind = torch.float16 if settings.half else torch.float32
     side = settings.image_size

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import json
+import os
+import sys
 
 import pytest
 import torch
@@ -230,23 +233,48 @@ def test_cancelling_leaves_nothing(pruned, tmp_path):
 
 
 def test_nothing_is_installed(pruned, tmp_path, monkeypatch):
-    """Even where the person allows Ultralytics to."""
+    """Even where the person allows Ultralytics to, and by tools that start pip themselves."""
     from ultralytics.engine.exporter import Exporter
+    from ultralytics.nn import autobackend
     from ultralytics.utils import checks
 
     seen = []
-    own = Exporter.export_torchscript
+    own, opening = Exporter.export_torchscript, autobackend.AutoBackend
 
-    def note(self, *args, **options):
-        seen.append(checks.AUTOINSTALL)
+    def note():
+        seen.append((checks.AUTOINSTALL, os.environ.get("PIP_NO_INDEX")))
+
+    def exporting(self, *args, **options):
+        note()
         return own(self, *args, **options)
 
+    def opened(*args, **options):
+        note()
+        return opening(*args, **options)
+
     monkeypatch.setattr(checks, "AUTOINSTALL", True)
-    monkeypatch.setattr(Exporter, "export_torchscript", note)
+    monkeypatch.setattr(Exporter, "export_torchscript", exporting)
+    monkeypatch.setattr(autobackend, "AutoBackend", opened)
     settings = ExportSettings("torchscript", image_size=SIZE, compared=1)
-    export(pruned("yolov8n"), tmp_path / "a.torchscript", settings)
-    assert seen == [False]
-    assert checks.AUTOINSTALL is True
+    export(pruned("yolov8n-cls"), tmp_path / "a.torchscript", settings)
+    assert seen == [(False, "1")] * 2
+    assert checks.AUTOINSTALL is True and "PIP_NO_INDEX" not in os.environ
+
+
+def test_tools_are_kept_from_telling_others(tmp_path, monkeypatch):
+    """MNN's converter brings a module that runs pip and sends what was converted, when imported."""
+    from core.ship.export.exporter import sealed
+
+    folder = tmp_path / "MNN" / "tools" / "utils"
+    folder.mkdir(parents=True)
+    for part in (folder, *folder.parents[:2]):
+        (part / "__init__.py").touch()
+    (folder / "log.py").write_text("raise RuntimeError('it tells others')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [n for n in sys.modules if n.partition(".")[0] == "MNN"]:
+        monkeypatch.delitem(sys.modules, name)
+    with sealed(), pytest.raises(ImportError):
+        importlib.import_module("MNN.tools.utils.log")
 
 
 def test_a_folder_of_the_persons_is_not_replaced(pruned, tmp_path):

@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ultralytics.engine.exporter import FP16_FORMATS, INT8_FORMATS, export_formats
+from ultralytics.engine.exporter import (
+    FP16_FORMATS,
+    FP32_UNSUPPORTED_FORMATS,
+    INT8_FORMATS,
+    W8A16_FORMATS,
+    export_formats,
+)
 
 from core.errors import UserError
 from core.plan.latency_files import LIBRARIES, describe
@@ -18,10 +24,13 @@ def test_the_table_says_what_the_exporter_says():
     theirs = export_formats()
     suffixes = dict(zip(theirs["Argument"], theirs["Suffix"], strict=True))
     options = dict(zip(theirs["Argument"], theirs["Arguments"], strict=True))
+    assert set(FORMATS) == set(theirs["Argument"]) - {"-"}  # what is left out is PyTorch's own
     for form in FORMATS.values():
         assert form.suffix == suffixes[form.name]
+        assert ("fp32" in form.precisions) == (form.name not in FP32_UNSUPPORTED_FORMATS)
         assert ("fp16" in form.precisions) == (form.name in FP16_FORMATS)
-        assert ("int8" in form.precisions) == (form.name in INT8_FORMATS)
+        named = {8: INT8_FORMATS, "w8a16": W8A16_FORMATS}[form.int8]
+        assert ("int8" in form.precisions) == (form.name in named)
         assert form.calibrates == ("int8" in form.precisions and "data" in options[form.name])
 
 
@@ -33,6 +42,19 @@ def test_a_missing_tool_is_one_sentence_that_names_the_package():
     with pytest.raises(UserError, match="no-such-package"):
         form.check("detect", "fp32")
     assert "no-such-package" in form.to_json()["missing"]
+
+
+def test_a_missing_program_is_named_with_where_it_comes_from():
+    compiler = {"no-such-compiler": "X sells it."}
+    error = Format("x", "X", ".x", {}, programs=compiler).missing()
+    assert error.message == "X needs no-such-compiler, which is not installed."
+    assert error.hint == "X sells it."
+    absent = {"no_such_module": "a", "nor_this": "b"}
+    error = Format("x", "X", ".x", absent, programs=compiler).missing()
+    assert error.message == "X needs a, b and no-such-compiler, which are not installed."
+    assert "pip install a b" in error.hint and error.hint.endswith("X sells it.")
+    error = Format("x", "X", ".x", absent, source="X has an index.").missing()
+    assert error.hint == "X has an index."
 
 
 def test_a_packaged_program_does_not_send_people_to_a_pip_it_has_not(monkeypatch):
