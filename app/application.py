@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QSettings, QTimer, Signal
 from PySide6.QtGui import QFileOpenEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.settings import config_folder
 
 DESKTOP_NAME = "secateur"
 """Of the desktop entry, by which a desktop knows whose window this is."""
+FRAME = 48
+"""Pixels that a title bar may take."""
 
 
 class Application(QApplication):
@@ -58,7 +60,7 @@ def run(paths: Sequence[str]) -> int:
     server.received.connect(window.open_paths)
     server.listen()
     application.fileOpened.connect(window.open_paths)
-    window.show()
+    show(window)
     # The engine takes seconds of computing to start: the window shows first.
     QTimer.singleShot(0, window.jobs.start_engine)
     QTimer.singleShot(0, window.recovery.offer)
@@ -68,6 +70,15 @@ def run(paths: Sequence[str]) -> int:
     code = application.exec()
     server.close()
     return code
+
+
+def show(window: QWidget) -> None:
+    """Show a window whole: where its frame would not fit on the screen, it fills the screen."""
+    room = window.screen().availableGeometry().size()
+    if window.width() > room.width() or window.height() + FRAME > room.height():
+        window.showMaximized()
+    else:
+        window.show()
 
 
 def keep_to_own_folder() -> None:

@@ -51,7 +51,7 @@ class EmptyPage(QWidget):
             "Opens a small trained network with images for it; nothing is downloaded"
         )
         self.demo_button.clicked.connect(self.demoRequested)
-        self.job = JobLine(context, "demo_set_up", tall=True)
+        self.job = JobLine(context, "demo_set_up", "open", tall=True)
         row = QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self.open_button)

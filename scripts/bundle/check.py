@@ -47,31 +47,27 @@ class Elsewhere:
         self.moved = self.room / "the program"
         self.work = self.room / "work"
         self.nothing = self.room / "nothing"
+        self.nothing.mkdir()
         self.prefix = [*self._hiding(), *self._as_anyone()]
 
     def _hiding(self) -> list[str]:
         """Return what hides the source tree and every Python, where this system allows it."""
-        tool = shutil.which("unshare")
-        if tool is None or subprocess.run([tool, "-m", "true"], capture_output=True).returncode:
-            return []
         places = [str(ROOT), sys.prefix, sys.base_prefix]
         if any(self.room.is_relative_to(place) for place in places) or "/usr" in places:
             return []
         script = ["sh", "-e", "-c", _HIDING, "sh"]
-        return [tool, "-m", *script, str(self.nothing), *places]
+        return where_allowed("unshare", "-m", *script, str(self.nothing), *places)
 
     @staticmethod
     def _as_anyone() -> list[str]:
         """Return what takes from root the right to write where it is not allowed."""
-        tool = shutil.which("setpriv")
         root = hasattr(os, "geteuid") and os.geteuid() == 0
-        return [tool, "--bounding-set=-all", "--inh-caps=-all"] if root and tool else []
+        return where_allowed("setpriv", "--bounding-set=-all", "--inh-caps=-all") if root else []
 
     def __enter__(self) -> Elsewhere:
         self.folder.rename(self.moved)
         try:
             self.work.mkdir()
-            self.nothing.mkdir()
             write_protect(self.moved)
         except BaseException:
             self.__exit__()
@@ -112,6 +108,22 @@ class Elsewhere:
             check=False,
             **settings,
         )
+
+
+def where_allowed(tool: str, *words: str) -> list[str]:
+    """Return a prefix for commands, empty where it is not there or, as in containers, forbidden.
+
+    Parameters
+    ----------
+    tool : str
+        A program's name.
+    *words : str
+        What it takes before the command.
+    """
+    found = shutil.which(tool)
+    if found is None or subprocess.run([found, *words, "true"], capture_output=True).returncode:
+        return []
+    return [found, *words]
 
 
 def write_protect(folder: Path, protect: bool = True) -> None:

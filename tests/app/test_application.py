@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from app.application import FRAME, show
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENS = """
@@ -48,3 +51,25 @@ def test_about_names_the_licences_where_other_parts_are_in(window, monkeypatch, 
     assert "AGPL" in text
     assert ("/opt/secateur/_internal/LICENCES.txt" in text.replace("\\", "/")) == packaged
     box.close()
+
+
+def test_a_window_too_large_for_the_screen_fills_it(qapp, no_leaks):
+    """Else its status bar would lie below the screen's edge."""
+    room = qapp.primaryScreen().availableGeometry().size()
+    for height, fills in ((room.height() - FRAME, False), (room.height() - FRAME + 1, True)):
+        window = QWidget()
+        window.resize(room.width(), height)
+        show(window)
+        assert window.isMaximized() == fills
+        window.close()
+
+
+def test_enter_presses_the_button_with_the_keyboard(window, qtbot, monkeypatch):
+    asked = []
+    monkeypatch.setattr(window.jobs, "submit", lambda job, *a, **k: asked.append(job))
+    window.activateWindow()
+    window.tour.start()
+    assert window.focusWidget() is window.tour.card.next
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Return)
+    assert asked == ["demo_set_up"]
+    window.tour.end()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.bundle import contents
+from scripts.bundle import check, contents
 from tests.package import switch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,10 +24,10 @@ def test_the_packaged_program_does_everything_elsewhere(tmp_path: Path) -> None:
     dist, work = tmp_path / "dist", tmp_path / "build"
     build = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
     build += ["--distpath", str(dist), "--workpath", str(work), "build.spec"]
-    check = [sys.executable, "-m", "scripts.bundle.check", str(dist / "secateur")]
-    check += ["--version", contents.version()]
+    look = [sys.executable, "-m", "scripts.bundle.check", str(dist / "secateur")]
+    look += ["--version", contents.version()]
     try:
-        for command in (build, check):
+        for command in (build, look):
             subprocess.run(command, cwd=ROOT, env=environment, check=True)
     finally:  # gigabytes: pytest keeps the folders of three runs
         subprocess.run(["rm", "-rf", str(dist), str(work)], check=True)
@@ -44,3 +45,11 @@ def test_what_make_does_is_what_is_tested() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert "pyinstaller --noconfirm --log-level WARN build.spec" in makefile
     assert "-m scripts.bundle.check dist/secateur --version" in makefile
+
+
+def test_what_keeps_it_apart_is_left_out_where_it_is_not_allowed() -> None:
+    """A container may have the tool and forbid what it does."""
+    assert check.where_allowed("sh", "-c", "exit 1") == []
+    assert check.where_allowed("no-such-tool-anywhere") == []
+    tool = shutil.which("env")
+    assert check.where_allowed("env", "A=b") == [tool, "A=b"]
