@@ -12,6 +12,7 @@ from unittest import mock
 
 from core.errors import CancelledError, UserError
 from core.program import forget_telemetry
+from core.progress import Progress, silent
 from core.ship.export.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -139,8 +140,19 @@ def quiet() -> Iterator[None]:
         LOGGER.setLevel(level)
 
 
-def calibration_images(data: DataSettings, task: str, classes: Any, image_size: int) -> Any:
+def calibration_images(
+    data: DataSettings, task: str, classes: Any, image_size: int, progress: Progress = silent
+) -> Any:
     """Return a loader of uint8 images, shape (1, c, side, side), read as for ranking.
+
+    Parameters
+    ----------
+    data : DataSettings
+    task : str
+    classes : mapping of int to str
+    image_size : int
+    progress : Progress
+        Told of every image when it is first asked for; may cancel whoever asks.
 
     Raises
     ------
@@ -164,4 +176,13 @@ def calibration_images(data: DataSettings, task: str, classes: Any, image_size: 
             batch["img"] = (batch["img"] * 255).round().to(torch.uint8)
         return batch
 
-    return DataLoader(dataset, batch_size=1, collate_fn=whole, drop_last=True)
+    class Told(DataLoader[Any]):
+        seen = 0
+
+        def __iter__(self) -> Any:
+            for number, batch in enumerate(super().__iter__(), 1):
+                self.seen = max(self.seen, number)  # some tools read the images again
+                progress(self.seen / len(self), f"Calibrating: image {number} of {len(self)}")
+                yield batch
+
+    return Told(dataset, batch_size=1, collate_fn=whole, drop_last=True)

@@ -146,7 +146,7 @@ def export(
     images, real = _images(loaded, settings, side)
     with tempfile.TemporaryDirectory(prefix="secateur-export-") as name:
         progress(0.05, f"Exporting to {form.title}")
-        made = _run(loaded, form, settings, side, device, Path(name))
+        made = _run(loaded, form, settings, side, device, Path(name), Span(progress, 0.1, 0.55))
         progress(0.6, "Comparing with the checkpoint")
         parity = compare(
             loaded.model,
@@ -216,14 +216,21 @@ def _half_on_gpu(form: Format, settings: ExportSettings) -> bool:
 
 
 def _run(
-    loaded: Loaded, form: Format, settings: ExportSettings, side: int, device: str, folder: Path
+    loaded: Loaded,
+    form: Format,
+    settings: ExportSettings,
+    side: int,
+    device: str,
+    folder: Path,
+    progress: Progress,
 ) -> Path:
     from core.ship.export.exporter import calibration_images, run_exporter
 
     images = None
     if settings.precision == "int8" and form.calibrates and settings.data is not None:
         facts = loaded.facts
-        images = calibration_images(settings.data, facts.task, facts.classes, side)
+        data = settings.data
+        images = calibration_images(data, facts.task, facts.classes, side, progress)
     made = run_exporter(
         loaded.model,
         form.name,

@@ -232,6 +232,27 @@ def test_cancelling_leaves_nothing(pruned, tmp_path):
     assert left(tmp_path) == []
 
 
+def test_calibrating_tells_every_image_and_can_be_cancelled(pruned, tmp_path):
+    needs("onnx")
+    loaded = pruned("yolov8n")
+    data = make_dataset(tmp_path / "data", loaded.facts.classes, images=4)
+    settings = ExportSettings(
+        precision="int8", image_size=SIZE, data=DataSettings(data, split="train")
+    )
+    before, told = left(tmp_path), []
+
+    def stop(_fraction, text):
+        if text.startswith("Calibrating"):
+            told.append(text)
+        if len(told) == 2:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        export(loaded, tmp_path / "a.onnx", settings, stop)
+    assert [text.split(" of ")[0] for text in told] == [f"Calibrating: image {n}" for n in (1, 2)]
+    assert left(tmp_path) == before
+
+
 def test_nothing_is_installed(pruned, tmp_path, monkeypatch):
     """Even where the person allows Ultralytics to, and by tools that start pip themselves."""
     from ultralytics.engine.exporter import Exporter
