@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BEGAN  := $(shell date +%s)
 
 .PHONY: setup run test lint bench screenshots bundle bundle-test bundle-tarball clean
 
@@ -17,11 +18,12 @@ $(STAMP): pyproject.toml scripts/system-libs.sh
 run: setup
 	@$(BIN)/python scripts/run_demo.py
 
-# Two processes apart: the engine's tests run without Qt, the window's without torch.
+# Two processes apart: the engine's tests run without Qt, the window's without torch. The packaged
+# program is built and tried last, where the time until then leaves room: tests/package/switch.py.
 test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/core
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/app
-	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/package
+	SECATEUR_TESTS_BEGAN=$(BEGAN) $(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/package
 
 lint: setup
 	$(BIN)/ruff check .

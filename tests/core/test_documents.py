@@ -174,6 +174,19 @@ def test_no_reason_is_left_over() -> None:
     assert len([line for line in lines if reason_not_to_run(line) is None]) > 30
 
 
+def test_files_of_the_source_that_commands_name_are_there() -> None:
+    lines = [line for text in TEXTS.values() for line in lines_of(text)]
+    named = {path for line in lines for path in re.findall(r"(?<!\S)(?:tests|scripts)/\S+", line)}
+    named |= {
+        module.replace(".", "/")
+        for line in lines
+        for module in re.findall(r"python -m ((?:tests|scripts)\.\S+)", line)
+    }
+    assert len(named) > 5
+    for path in named:
+        assert (ROOT / path).exists() or (ROOT / f"{path}.py").exists(), path
+
+
 def subparsers() -> dict:
     (action,) = (a for a in build_parser()._actions if a.dest == "command")
     return action.choices

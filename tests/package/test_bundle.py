@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,22 @@ def test_the_variable_decides(asked: str, runs: bool, monkeypatch: pytest.Monkey
     assert (switch.why_not() is None) == runs
 
 
+@pytest.mark.parametrize(("minutes", "late"), [(switch.MINUTES - 1, False), (99, True)])
+def test_it_is_left_out_where_the_tests_before_took_long(
+    minutes: float, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECATEUR_BUNDLE_TEST", raising=False)
+    monkeypatch.delenv(switch.BEGAN, raising=False)
+    otherwise = switch.why_not()
+    monkeypatch.setenv(switch.BEGAN, str(time.time() - 60 * minutes))
+    assert ("99 minutes" in str(switch.why_not())) == (late and otherwise is None)
+    assert late or switch.why_not() == otherwise
+
+
 def test_what_make_does_is_what_is_tested() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert "pyinstaller --noconfirm --log-level WARN build.spec" in makefile
+    assert f"{switch.BEGAN}=$(BEGAN) " in makefile
     assert "-m scripts.bundle.check dist/secateur --version" in makefile
 
 
