@@ -35,6 +35,7 @@ class StatusBar(QStatusBar):
         self.setContentsMargins(0, 0, 10, 0)
         self.parameters = self._field("Parameters: numbers learned in training")
         self.macs = self._field("Multiply-adds for one image, batch 1")
+        self.time = self._field("")
         self.file = self._field(SIZE_TIP)
         self._job = Elided()  # the window would grow by long words
         self._job.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -47,6 +48,7 @@ class StatusBar(QStatusBar):
             self.addPermanentWidget(widget, int(widget is self._job))
         self._session.predictionChanged.connect(self._show)
         self._session.modelChanged.connect(self._show)
+        self._session.measured.clockChanged.connect(self._show_time)
         self._jobs.changed.connect(self._show_job)
         self._jobs.engine_changed.connect(self._show_engine)
         self._show()
@@ -73,6 +75,18 @@ class StatusBar(QStatusBar):
         now = file_size(after.parameters) if prediction.changes else was
         note = precision_note(model)
         self.file.setText(_change("File", was, now, text.size, note))
+        self._show_time()
+
+    def _show_time(self) -> None:
+        """Show what the layers timed on this machine say of the plan; nothing without them."""
+        clock, prediction = self._session.measured.clock, self._session.prediction
+        self.time.setVisible(clock is not None and prediction is not None)
+        if clock is None or prediction is None:
+            return
+        removed = prediction.resolution.removed
+        self.time.setText(text.change_ms(clock.ms(removed & False), clock.ms(removed), bold=True))
+        how = text.timed_how(clock.latency.about)
+        self.time.setToolTip(f"One pass, predicted from layers timed on this machine: {how}")
 
     def _show_job(self) -> None:
         running = self._jobs.running()
@@ -98,7 +112,7 @@ class StatusBar(QStatusBar):
 
 def precision_note(model: OpenModel) -> str:
     """Say so where the two files hold their weights differently: their sizes do not compare."""
-    return "16-bit → 32-bit weights" if model.facts.dtype == "float16" else ""
+    return "16 → 32-bit weights" if model.facts.dtype == "float16" else ""
 
 
 def _change(

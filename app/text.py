@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from core.graph.table import Block, ChannelTable
 
 PLAIN = {
@@ -82,11 +85,19 @@ def percent(share: float) -> str:
     return f"{'−' if change < 0 else '+'}{abs(change):.1f} %"
 
 
-def change_ms(before: float, after: float) -> str:
+def change_ms(before: float, after: float, *, bold: bool = False) -> str:
     """Write a time in milliseconds, with the new one where it changes: 23.4 → 17.0 ms (−27.4 %)."""
+    strong = "<b>{}</b>" if bold else "{}"
     if abs(after - before) < 0.005:
-        return f"{before:.1f} ms"
-    return f"{before:.1f} → {after:.1f} ms ({percent(after / max(before, 1e-9))})"
+        return f"{strong.format(f'{before:.1f}')} ms"
+    new = strong.format(f"{after:.1f}")
+    return f"{before:.1f} → {new} ms ({percent(after / max(before, 1e-9))})"
+
+
+def timed_how(about: Mapping[str, Any]) -> str:
+    """Say what the times of a table of layers hold for: onnx, 1 thread, 320 px."""
+    threads = "1 thread" if about["threads"] == 1 else f"{about['threads']} threads"
+    return f"{about['runtime']}, {threads}, {about['image_size']} px"
 
 
 def duration(seconds: float) -> str:

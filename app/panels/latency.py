@@ -182,9 +182,9 @@ class LatencyPanel(OnScreen, QWidget):
 
     def _show_times(self) -> None:
         timed = self._shipped.timed
-        self.model.set_rows([] if timed is None else time_rows(timed))
         self.status.setText(NOTHING if timed is None else time_words(timed))
         self.times.setVisible(timed is not None)
+        self.model.set_rows([] if timed is None else time_rows(timed))
         self._enable()
 
     def _batches(self) -> list[int]:

@@ -109,9 +109,7 @@ class LatencyTarget(QWidget):
         latency = getattr(self._measured.clock, "latency", None)
         if latency is None:
             return ""
-        about = latency.about
-        threads = "1 thread" if about["threads"] == 1 else f"{about['threads']} threads"
-        return f" ({about['runtime']}, {threads}, {about['image_size']} px)"
+        return f" ({text.timed_how(latency.about)})"
 
     def _show(self, ms: float, whole: float) -> None:
         """Put slider and number where the goal is, without asking for it again."""

@@ -123,7 +123,12 @@ def _axes(scale_x: _Scale, scale_y: _Scale, x_title: str) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return "0" if abs(value) < 1e-12 else f"{value:.4g}"
+    if abs(value) < 1e-12:
+        return "0"
+    if abs(value) >= 1e-3:
+        return f"{value:.4g}"
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits.removesuffix('.0')}e{int(power)}"
 
 
 def boxes(

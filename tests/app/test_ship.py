@@ -308,6 +308,17 @@ def test_a_goal_set_elsewhere_moves_the_slider(opened, latency, clock):
     assert opened.session.measured.goal.macs == 0.5  # showing it asked for nothing
 
 
+def test_the_status_bar_tells_the_plans_milliseconds(opened, clock, choose):
+    field = opened.statusBar().time
+    assert not field.isHidden() and "→" not in field.text() and field.text().endswith(" ms")
+    choose(opened, 5)
+    nothing = opened.session.prediction.resolution.removed & False
+    assert field.text().startswith(f"{clock.ms(nothing):.1f} → <b>") and "−" in field.text()
+    assert "px" in field.toolTip()
+    opened.session.measured.set_clock(None)
+    assert field.isHidden()
+
+
 def test_the_plans_milliseconds_follow_every_edit(opened, latency, clock, choose):
     before = latency.target.now.text()
     choose(opened, 8, ratio=0.5)

@@ -289,7 +289,7 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format(
             "rknn",
-            "Rockchip RKNN (RK3588)",
+            "Rockchip RK3588",
             "_rknn_model",
             {**_ONNX, "rknn": "rknn-toolkit2"},
             ("fp16", "int8"),
@@ -321,7 +321,7 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format(
             "qnn",
-            "Qualcomm QNN (Snapdragon 8 Gen 2)",
+            "Snapdragon 8 Gen 2",
             "_qnn.onnx",
             {**_ONNX, "onnxruntime_qnn": "onnxruntime-qnn"},
             ("int8",),
@@ -331,7 +331,7 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format(
             "hailo",
-            "Hailo (Hailo-8L)",
+            "Hailo-8L",
             "_hailo_model",
             {**_ONNX, "hailo_sdk_client": "hailo_dataflow_compiler"},
             ("int8",),
@@ -343,7 +343,7 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format(
             "ascend",
-            "Huawei Ascend (310B4)",
+            "Huawei Ascend 310B4",
             "_ascend_model",
             _ONNX,
             ("fp16",),
@@ -353,7 +353,7 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format(
             "xilinx",
-            "AMD Xilinx (Versal AI Edge)",
+            "AMD Versal (Xilinx)",
             "_xilinx_model",
             {**_ONNX, "quark": "amd-quark"},
             ("int8",),

@@ -141,6 +141,7 @@ def test_the_report_opens_without_a_request_or_a_word_on_the_console(walked, tmp
     seen = browser.visit(Path(result["report"]), tmp_path)
     assert seen.requests == [] and seen.console == []
     assert seen.width <= 1300 and seen.height > 3000  # nothing sticks out; all sections are there
+    assert seen.narrow <= 390
 
 
 def test_the_scenes_are_not_annotated_with_caches(walked):

@@ -48,12 +48,14 @@ class Visit:
     """What came of opening a page.
 
     ``requests`` are all but the page itself and what it carries; ``console`` is all that it said.
+    ``width`` is what the page takes in a window of 1300 px, ``narrow`` in one of 390, as a phone's.
     """
 
     requests: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
     height: int = 0
     width: int = 0
+    narrow: int = 0
 
 
 class Browser:
@@ -136,7 +138,10 @@ def visit(page: Path, folder: Path, *, dark: bool = False, picture: Path | None 
                 "Page.captureScreenshot", session, captureBeyondViewport=True, format="png"
             )
             picture.write_bytes(base64.b64decode(shown["data"]))
+        browser.ask("Emulation.setDeviceMetricsOverride", session, **{**size, "width": 390})
+        narrow = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]["width"]
         result = _told(browser.events, page.as_uri())
+        result.narrow = round(narrow)
         result.width, result.height = round(metrics["width"]), round(metrics["height"])
         return result
 

@@ -69,6 +69,7 @@ def test_the_report_of_the_real_network_opens_silently(coco, tmp_path, dark):
     seen = browser.visit(page, tmp_path, dark=dark, picture=picture)
     assert seen.requests == [] and seen.console == []
     assert seen.width <= 1300 and seen.height > 3000  # nothing sticks out; all sections are there
+    assert seen.narrow <= 390
     count, corner = colours(picture)
     assert count > 1000  # photographs and drawings are there
     assert (corner < 60) == dark
