@@ -198,6 +198,8 @@ QStatusBar {{ border-top: 1px solid {c.border}; }}
 QStatusBar::item {{ border: 0; }}
 QHeaderView::section {{ background: {c.window}; color: {c.muted}; border: 0;
   border-bottom: 1px solid {c.border}; padding: 4px 6px; }}
+QHeaderView::up-arrow, QHeaderView::down-arrow {{ subcontrol-position: top center; width: 10px;
+  height: 7px; }}
 QTableView, QTreeView, QListView {{ border: 1px solid {c.border}; background: {c.base};
   alternate-background-color: {c.raised}; gridline-color: {c.border}; }}
 QLabel[role="muted"] {{ color: {c.muted}; }}

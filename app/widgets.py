@@ -7,13 +7,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHeaderView,
     QLabel,
+    QLayout,
+    QScrollArea,
     QSizePolicy,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -70,6 +80,42 @@ class Elided(QLabel):
     def _fit(self) -> None:
         end = Qt.TextElideMode.ElideRight
         self.setText(self.fontMetrics().elidedText(self._whole, end, max(self.width(), 0)))
+
+
+class Sideways(QScrollArea):
+    """Fields as high as they are, that can be scrolled where they are wider than the window.
+
+    Parameters
+    ----------
+    layout : QLayout
+        The fields.
+    """
+
+    WIDTH = 260
+
+    def __init__(self, layout: QLayout) -> None:
+        super().__init__()
+        body = QWidget()
+        body.setLayout(layout)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setWidget(body)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as the window wants it."""
+        least = self.widget().minimumSizeHint()
+        return QSize(min(least.width(), self.WIDTH), least.height())
+
+    def sizeHint(self) -> QSize:
+        """Room for every field."""
+        return self.widget().sizeHint()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take more height, or less, when fields come and go."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
 
 
 class WrappedTree(QTreeWidget):

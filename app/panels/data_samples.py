@@ -87,7 +87,7 @@ class Samples(QWidget):
         index, split = self._index, self.split.currentData()
         if index is not None and split is not None:
             total = len(index.splits[split].images)
-            items = {ALL: (f"all classes ({total:,} images)", "")}
+            items = {ALL: (f"all ({total:,})", f"{total:,} images, of all classes")}
             items |= {
                 name: (f"{name} ({count:,})", f"{count:,} images of {split} hold one")
                 for name, count in sorted(index.counts(split).items())

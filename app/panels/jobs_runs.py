@@ -74,7 +74,8 @@ COLUMNS: list[Column[RunEntry]] = [
     Column("Made", began_of, tip="When it was set up"),
     Column("Took", took_of, tip="Time that it trained", right=True),
 ]
-WIDTHS = (220, 140, 150, 330, 110, 80)
+TOLD = 3
+"""The column that takes what room there is."""
 
 
 class RunsPart(QWidget):
@@ -94,9 +95,7 @@ class RunsPart(QWidget):
         self._runs = context.runs
         self.status = Elided("muted")
         self.model: TableModel[RunEntry] = TableModel(COLUMNS, self)
-        self.view = table_view(self.model, "Fine-tunings: running, waiting and over")
-        for number, width in enumerate(WIDTHS):
-            self.view.setColumnWidth(number, width)
+        self.view = table_view(self.model, "Fine-tunings: running, waiting and over", stretch=TOLD)
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.view.doubleClicked.connect(lambda _: self._show())
         self._make_buttons()
@@ -118,7 +117,7 @@ class RunsPart(QWidget):
         self.charts = _button("Sho&w", "Its settings, figures and charts", self._show)
         self.up = _button("&Up", "Start it before the one above (Alt+Up)", lambda: self._move(-1))
         self.down = _button("&Down", "Start it after the one below (Alt+Down)", self._move_down)
-        self.pause = _button("&Pause", "Let it wait after the batch it is at", self._pause)
+        self.pause = _button("P&ause", "Let it wait after the batch it is at", self._pause)
         self.stop = _button("&Stop", "End it; its best and last state are kept", self._stop)
         theme.set_icon(self.stop, "stop")
         self.resume = _button(
@@ -132,7 +131,7 @@ class RunsPart(QWidget):
             self.charts, self.up, self.down, self.pause, self.stop, self.resume, self.smaller,
             self.open, self.log,
         )  # fmt: skip
-        self.held = _button("&Hold queue", "Start none of those that wait, for now", self._hold)
+        self.held = _button("Hold &queue", "Start none of those that wait, for now", self._hold)
         for keys, by in (("Alt+Up", -1), ("Alt+Down", 1)):
             shortcut = QShortcut(QKeySequence(keys), self.view)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -187,11 +186,11 @@ class RunsPart(QWidget):
         smaller = entry.smaller if entry is not None else ""
         self.smaller.setVisible(bool(smaller))
         self.smaller.setText(f"Resume with &batch {entry.next_batch}" if smaller and entry else "")
-        self.pause.setText("&Continue" if paused else "&Pause")
+        self.pause.setText("&Continue" if paused else "P&ause")
         self.stop.setText("&Take out" if place else "&Stop")
         held = any(e.held for e in waiting)
         self.held.setVisible(bool(waiting))
-        self.held.setText("&Start queue" if held else "&Hold queue")
+        self.held.setText("Start &queue" if held else "Hold &queue")
         self._say(len(self._runs.active), len(waiting), held)
 
     def _say(self, active: int, waiting: int, held: bool) -> None:

@@ -12,7 +12,7 @@ from app.context import Context
 from app.controls import combo
 from app.panels.tuning_form import TuningForm
 from app.panels.tuning_watch import WatchPart
-from app.widgets import OnScreen, label
+from app.widgets import Elided, OnScreen
 from core.runs.tail import RunEntry
 
 NEW = "New fine-tuning"
@@ -41,9 +41,9 @@ class TuningPanel(OnScreen, QWidget):
         self._runs = context.runs
         self._told: tuple[tuple[str, str], ...] = ()
         self.which = combo({"": (NEW, "Set up a fine-tuning")}, "Fine-tuning to show")
-        self.which.setMinimumContentsLength(34)
+        self.which.setMinimumContentsLength(26)
         self.which.activated.connect(lambda _: self._runs.watch(self.which.currentData()))
-        self.status = label("", "muted", wrap=False)
+        self.status = Elided("muted")
         self._make_buttons()
         self.form = TuningForm(context)
         self.form.startRequested.connect(self.startRequested)
@@ -75,20 +75,20 @@ class TuningPanel(OnScreen, QWidget):
     def _make_buttons(self) -> None:
         tell = self._runs.tell
         watched = lambda: self._runs.watched  # noqa: E731
-        self.pause = _button("Pause", "Let it wait after the batch it is at")
+        self.pause = _button("P&ause", "Let it wait after the batch it is at")
         self.pause.clicked.connect(lambda: tell(watched(), "pause"))
-        self.go_on = _button("Continue", "Let it go on")
+        self.go_on = _button("&Continue", "Let it go on")
         self.go_on.clicked.connect(lambda: tell(watched(), "run"))
-        self.cancel = _button("Stop", "End it; its best and last state are kept")
+        self.cancel = _button("&Stop", "End it; its best and last state are kept")
         theme.set_icon(self.cancel, "stop")
         self.cancel.clicked.connect(self._stop)
-        self.resume = _button("Resume", "Go on with the training from its last whole epoch")
+        self.resume = _button("&Resume", "Go on with the training from its last whole epoch")
         self.resume.clicked.connect(lambda: self._runs.resume(watched()))
         self.smaller = _button("", "Memory did not suffice: go on with fewer images a step")
         self.smaller.clicked.connect(self._take_smaller)
-        self.open = _button("Open tuned file", "Open the best state in this window")
+        self.open = _button("&Open tuned file", "Open the best state in this window")
         self.open.clicked.connect(self._open)
-        self.again = _button("New …", "Set up another fine-tuning")
+        self.again = _button("&New …", "Set up another fine-tuning")
         self.again.clicked.connect(lambda: self._runs.watch(""))
 
     @property
@@ -143,12 +143,12 @@ class TuningPanel(OnScreen, QWidget):
         self.cancel.setEnabled(not ending)
         self.resume.setVisible(entry is not None and entry.resumable)
         self.smaller.setVisible(entry is not None and bool(entry.smaller))
-        self.smaller.setText(f"Go on with {entry.smaller}" if entry is not None else "")
+        self.smaller.setText(f"&Go on with {entry.smaller}" if entry is not None else "")
         self.open.setVisible(entry is not None and bool(entry.output))
         self.again.setVisible(entry is not None)
         self.form.begin.setVisible(not self._runs.watched)
-        self.status.setText("" if entry is None else status_text(entry))
-        self.status.setToolTip("" if entry is None else f"{entry.message} {entry.hint}".strip())
+        tip = "" if entry is None else f"{entry.message} {entry.hint}".strip()
+        self.status.set_whole("" if entry is None else status_text(entry), tip)
 
     def _take_smaller(self) -> None:
         if self.entry is not None:

@@ -37,10 +37,10 @@ class DataCheck(QWidget):
         super().__init__()
         self._measured, self._jobs = context.session.measured, context.jobs
         self.name = label("", "heading", wrap=False)
-        self.pick = QPushButton("Choose …")
+        self.pick = QPushButton("Ch&oose …")
         self.pick.setToolTip("Choose a dataset yaml; dropping one on the window does the same")
         self.pick.clicked.connect(self.dataRequested)
-        self.check = QPushButton("Check data")
+        self.check = QPushButton("Chec&k data")
         self.check.setToolTip(
             "Look for missing or damaged images and labels, other classes, and images in two splits"
         )
@@ -53,6 +53,7 @@ class DataCheck(QWidget):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(self.found)
+        scroll.setAccessibleName("What the check of the data found")
         top = QHBoxLayout()
         top.addWidget(self.name, 1)
         top.addWidget(self.check)

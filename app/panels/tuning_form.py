@@ -24,7 +24,7 @@ from app.controls import add_items, choose, combo, row
 from app.panels.choose_data import DEVICES, SIZES
 from app.panels.tuning_data import DataCheck
 from app.panels.tuning_turns import TurnsPart
-from app.widgets import label
+from app.widgets import Sideways, label
 
 OTHER = "…"
 """Stands for a file that is asked for."""
@@ -76,7 +76,7 @@ class TuningForm(QWidget):
         self.data = DataCheck(context)
         self.data.checkRequested.connect(lambda: self.checkRequested.emit(self.network_path))
         self.data.dataRequested.connect(self.dataRequested)
-        self.begin = QPushButton("Start")
+        self.begin = QPushButton("&Start")
         self.begin.setProperty("primary", "true")
         self.begin.clicked.connect(lambda: self.startRequested.emit(self.settings()))
         self._lay_out()
@@ -103,6 +103,7 @@ class TuningForm(QWidget):
         self.way = combo(WAYS, "What the teacher is asked for")
         self.length = combo(LENGTHS, "How long")
         self.length.activated.connect(lambda _: self._enable())
+        self.length.setMinimumContentsLength(8)
         self.amount = QDoubleSpinBox()
         self.amount.setDecimals(0)
         self.amount.setRange(1, 100_000)
@@ -113,7 +114,7 @@ class TuningForm(QWidget):
         self.batch.setSpecialValueText("the preset's")
         self.batch.setAccessibleName("Images a step")
         self.batch.setToolTip("Images a step; more need more memory")
-        self.smaller = QCheckBox("smaller if memory is short")
+        self.smaller = QCheckBox("may be halved")
         self.smaller.setChecked(True)
         self.smaller.setToolTip(
             "When memory does not suffice, go on with half as many images a step; otherwise end, "
@@ -155,7 +156,7 @@ class TuningForm(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(16)
-        layout.addLayout(grid, 3)
+        layout.addWidget(Sideways(grid), 5)
         layout.addWidget(self.data, 2)
 
     def _kind_changed(self) -> None:

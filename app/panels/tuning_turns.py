@@ -47,6 +47,7 @@ class TurnsPart:
         self.share.setSuffix(" %")
         self.share.setAccessibleName("How much may stay in the end")
         self.counts = combo(COUNTS, "What the target counts")
+        self.counts.setMinimumContentsLength(8)
         self.target = row(self.share, self.counts)
         self.steps = QSpinBox()
         self.steps.setRange(1, 50)
@@ -54,7 +55,7 @@ class TurnsPart:
         self.steps.setSuffix(" steps")
         self.steps.setAccessibleName("How many times it is pruned and tuned")
         self.steps.setToolTip("Every step takes the same share of what is left")
-        self.limited = QCheckBox("end at a loss of")
+        self.limited = QCheckBox("lose at most")
         self.limited.setChecked(True)
         self.limited.setToolTip(
             "The last step that lost no more than this share of the unpruned accuracy is the result"

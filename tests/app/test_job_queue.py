@@ -200,6 +200,6 @@ def test_an_interrupted_one_is_resumed_before_those_that_wait(opened, panel, sta
     pick(panel, name)
     qtbot.mouseClick(panel.resume, LEFT)
     shows(qtbot, panel, (name, "interrupted", 1), ("b.pt", "ready", 2))
-    assert panel.held.text() == "&Start queue"
+    assert panel.held.text() == "Start &queue"
     qtbot.mouseClick(panel.held, LEFT)
     shows(qtbot, panel, (name, "running", 0), ("b.pt", "ready", 1))

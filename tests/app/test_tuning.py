@@ -415,6 +415,23 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     assert "plan" not in form.settings()
 
 
+def test_nothing_it_shows_makes_the_window_wider(opened, qtbot, coco, shown, fake_run):
+    """Panels stand beside it: what needs more room than there is, is scrolled or cut short."""
+    opened.resize(1280, 800)
+    choose(shown.form.turns.kind, "iterative")
+    shown.form.turns.kind.activated.emit(0)
+    run = fake_run(coco)
+    listed(opened, qtbot, lambda e: len(e) == 1)
+    message = "The memory does not suffice for 8 images at a time; " + 10 * "and so on, "
+    run.set("failed", message=message, next_batch=4)
+    listed(opened, qtbot, lambda e: [x.state for x in e] == ["failed"])
+    opened.context.runs.watch(str(run.folder))
+    qtbot.waitUntil(shown.smaller.isVisible, timeout=QUICK_MS)
+    assert message in shown.status.whole
+    assert shown.minimumSizeHint().width() < 800
+    assert opened.width() == 1280
+
+
 def test_errors_come_before_warnings(dataset):
     problems = [{"severity": s, "message": s, "hint": ""} for s in ("warning", "error")]
     text = check_text(checked(dataset, *problems))
