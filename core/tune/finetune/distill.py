@@ -155,6 +155,15 @@ def output_loss(said: Preds, told: Preds, bins: int) -> tuple[Tensor, Tensor]:
         The same of the sides' distributions (L1 where there are none), weighted by how sure the
         teacher is that there is something at the position.
     """
+    with torch.autocast(said["scores"].device.type, enabled=False):  # FP16 has too few digits
+        return _output_loss(_in_full(said), _in_full(told), bins)
+
+
+def _in_full(preds: Preds) -> Preds:
+    return {name: preds[name].float() for name in ("scores", "boxes")}
+
+
+def _output_loss(said: Preds, told: Preds, bins: int) -> tuple[Tensor, Tensor]:
     target = told["scores"].detach().sigmoid()
     sure = target.amax(1)
     total = sure.sum().clamp(min=1.0)

@@ -298,14 +298,3 @@ def test_a_teacher_of_another_task(settings: Settings, tmp_path: Path) -> None:
     update = {"teacher": "yolov8n-seg.yaml", "distill": "outputs"}
     with pytest.raises(UserError, match="task"):
         finetune(settings.model_copy(update=update), tmp_path)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
-def test_on_a_gpu(settings: Settings, teacher: Path, tmp_path: Path) -> None:
-    events: list[dict] = []
-    change = {"device": "cuda:0", "teacher": str(teacher)}
-    result = finetune(settings.model_copy(update=change), tmp_path, emit=events.append)
-    assert events[0]["device"]["type"] == "cuda"
-    assert all(e["memory"]["gpu"] > 0 for e in events if e["event"] == "epoch")
-    assert result["parameters"] == parameters(core.load(tmp_path / "best.pt").model)
