@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.charts.training import TrainingCharts
 
 FACTS = ("Epoch", "Accuracy", "Images/s", "Time left", "Memory", "Device", "Parameters")
-SIDE = 300
+SIDE = 264
 
 
 class WatchPart(QWidget):
@@ -54,7 +54,7 @@ class WatchPart(QWidget):
             value.setText(facts.get(name, "–"))
             value.setToolTip(facts.get(name, ""))
         notes = snapshot.notes if snapshot is not None else ()
-        said = snapshot.text if snapshot is not None else ""
+        said = snapshot.text if snapshot is not None and snapshot.entry.active else ""
         last = notes[-1] if notes else ""
         self.notes.setText(said or last)
         self.notes.setToolTip("\n".join(notes))

@@ -14,7 +14,7 @@ from core.runs.folder import EVENTS
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 from tests.app.test_tuning import batch, checked, epoch, fake_run, shown  # noqa: F401  (fixtures)
 from tests.core.images import make_dataset
-from tests.core.runs.test_memory import SCARCE
+from tests.core.runs.scarce import SCARCE
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -102,7 +102,7 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
         "Show",
     ]
     qtbot.waitUntil(shown.smaller.isVisible, timeout=QUICK_MS)
-    assert shown.smaller.text() == "Go on with one image a step"
+    assert shown.smaller.text() == "&Go on with one image a step"
     table = opened.docks["jobs"].widget().runs
     table.view.selectRow(0)
     assert not table.smaller.isHidden()

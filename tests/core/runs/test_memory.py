@@ -14,24 +14,7 @@ from core.runs.folder import create_job, limit_batch, read_events, read_job, sta
 from core.runs.listing import entry_of
 from core.tune.finetune.settings import Settings
 from core.tune.finetune.trouble import memory_short
-
-SCARCE = """
-import sys
-from core.checkpoint import prepare
-prepare()
-import torch
-from core.cli import main
-from core.tune.finetune import trainer
-
-def preprocess_batch(self, batch):
-    if len(batch["img"]) > 1:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    return self._stock.preprocess_batch(batch)
-
-trainer.KeepsShape.preprocess_batch = preprocess_batch
-sys.exit(main(sys.argv[1:]))
-"""
-"""A program in whose trainings two images at a time are too many."""
+from tests.core.runs.scarce import SCARCE
 
 
 def make(settings: Settings, folder: Path, allowed: bool) -> Path:
