@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
 
 from core.program import prepare, refusal
 
@@ -46,6 +48,17 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
 """First words that are not a file to open."""
 
 
+def unknown_word(word: str) -> str | None:
+    """Return why a first word is refused that is neither a command nor like a file, or None."""
+    if word in COMMANDS or not word.replace("-", "").isalpha() or word.startswith("-"):
+        return None
+    if Path(word).exists():
+        return None
+    near = get_close_matches(word, [name for name in COMMANDS if name.isalpha()], 1)
+    hint = f"Did you mean “{near[0]}”? " if near else ""
+    return f"There is no command and no file “{word}”. {hint}secateur --help lists the commands."
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command named first, or open the window on the files named."""
     prepare()
@@ -53,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments:
         return _window([])
     if (reason := refusal(arguments)) is not None:
+        print(f"secateur: {reason}", file=sys.stderr)
+        return 2
+    if (reason := unknown_word(arguments[0])) is not None:
         print(f"secateur: {reason}", file=sys.stderr)
         return 2
     start = COMMANDS.get(arguments[0])

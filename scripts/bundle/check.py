@@ -26,7 +26,10 @@ WINDOW_S = 60.0
 
 
 ROOT = Path(__file__).resolve().parents[2]
-_HIDING = 'for place in "$2" "$3" "$4"; do mount --bind "$1" "$place"; done; shift 4; exec "$@"'
+_HIDING = (
+    'nothing=$1; shift; until [ "$1" = -- ]; do mount --bind "$nothing" "$1"; shift; done; '
+    'shift; exec "$@"'
+)
 
 
 class Elsewhere:
@@ -52,11 +55,11 @@ class Elsewhere:
 
     def _hiding(self) -> list[str]:
         """Return what hides the source tree and every Python, where this system allows it."""
-        places = [str(ROOT), sys.prefix, sys.base_prefix]
-        if any(self.room.is_relative_to(place) for place in places) or "/usr" in places:
+        places = outermost([ROOT, Path(sys.prefix), Path(sys.base_prefix)])
+        if any(self.room.is_relative_to(place) for place in places) or Path("/usr") in places:
             return []
-        script = ["sh", "-e", "-c", _HIDING, "sh"]
-        return where_allowed("unshare", "-m", *script, str(self.nothing), *places)
+        script = ["sh", "-e", "-c", _HIDING, "sh", str(self.nothing), *map(str, places), "--"]
+        return where_allowed("unshare", "-m", *script)
 
     @staticmethod
     def _as_anyone() -> list[str]:
@@ -108,6 +111,12 @@ class Elsewhere:
             check=False,
             **settings,
         )
+
+
+def outermost(places: list[Path]) -> list[Path]:
+    """Return the places without those that lie in another, which hides them too."""
+    different = set(places)
+    return sorted(place for place in different if different.isdisjoint(place.parents))
 
 
 def where_allowed(tool: str, *words: str) -> list[str]:

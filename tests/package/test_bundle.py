@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -67,3 +68,30 @@ def test_what_keeps_it_apart_is_left_out_where_it_is_not_allowed() -> None:
     assert check.where_allowed("no-such-tool-anywhere") == []
     tool = shutil.which("env")
     assert check.where_allowed("env", "A=b") == [tool, "A=b"]
+
+
+def test_a_virtual_environment_in_the_source_tree_is_hidden_with_it() -> None:
+    tree, python = Path("/home/a/secateur"), Path("/opt/python")
+    assert check.outermost([tree, tree / ".venv", python]) == [tree, python]
+    assert check.outermost([tree, python, python]) == [tree, python]
+
+
+@pytest.mark.skipif(not check.where_allowed("unshare", "-m"), reason="may not hide folders")
+def test_hidden_places_are_empty_for_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, python = tmp_path / "tree", tmp_path / "python 3"
+    for place in (tree / ".venv", python):
+        place.mkdir(parents=True)
+        (place / "there").touch()
+    program = tmp_path / "program"
+    program.mkdir()
+    monkeypatch.setattr(check, "ROOT", tree)
+    monkeypatch.setattr(sys, "prefix", str(tree / ".venv"))
+    monkeypatch.setattr(sys, "base_prefix", str(python))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = check.Elsewhere(program)
+    look = [*place.prefix, "ls", "-A", str(tree), str(python)]
+    done = subprocess.run(look, capture_output=True, text=True, check=True)
+    assert ".venv" not in done.stdout and "there" not in done.stdout
+    assert (python / "there").is_file()
