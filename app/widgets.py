@@ -293,15 +293,32 @@ class ShareBar(QWidget):
         font = self.font()
         font.setPointSizeF(font.pointSizeF() * 0.88)
         painter.setFont(font)
+        texts, gap = self.names_for(painter.fontMetrics(), self.width())
         x, middle = 0.0, 12 + (self.height() - 12) / 2
-        for name, share, colour in self._parts:
-            text = f"{name} {share:.0%}"
+        for text, (_, _, colour) in zip(texts, self._parts, strict=True):
             painter.fillRect(QRectF(x, middle - 3.5, 7, 7), theme.colour(colour))
             painter.setPen(theme.colour("muted"))
             width = painter.fontMetrics().horizontalAdvance(text)
             flag = Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(x + 11, 12, width + 2, self.height() - 12), flag, text)
-            x += width + 21
+            x += 11 + width + gap
+
+    def names_for(self, metrics: QFontMetrics, room: float) -> tuple[list[str], float]:
+        """Return what is written below, and the gaps between: closer, or shares alone, if narrow.
+
+        Parameters
+        ----------
+        metrics : QFontMetrics
+        room : float
+            In pixels.
+        """
+        texts = [f"{name} {share:.0%}" for name, share, _ in self._parts]
+        count = len(texts)
+        needed = sum(11 + metrics.horizontalAdvance(text) for text in texts) + 2
+        gap = (room - needed) / max(count - 1, 1)
+        if gap >= 4:
+            return texts, min(gap, 10.0)
+        return [f"{share:.0%}" for _, share, _ in self._parts], 10.0
 
 
 class KeptStrip(QWidget):
