@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from app import text
@@ -22,6 +23,9 @@ PHASES = {
     "broken": "engine not available",
 }
 DEVICE_TIP = "Where pruning and checking are computed"
+JOB_WIDTH = 150
+"""Pixels that the words of a running job get at least."""
+GAP = 8
 SIZE_TIP = "The file now → the pruned file (estimated; Secateur saves 32-bit weights)"
 
 
@@ -37,6 +41,7 @@ class StatusBar(QStatusBar):
         self.macs = self._field("Multiply-adds for one image, batch 1")
         self.time = self._field("")
         self.file = self._field(SIZE_TIP)
+        self.file.setMinimumWidth(1)  # the window must not grow for it
         self._job = Elided()  # the window would grow by long words
         self._job.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._bar = QProgressBar()
@@ -64,8 +69,9 @@ class StatusBar(QStatusBar):
 
     def _show(self) -> None:
         model, prediction = self._session.model, self._session.prediction
-        for field in (self.parameters, self.macs, self.file):
+        for field in (self.parameters, self.macs):
             field.setVisible(model is not None)
+        self._make_room()
         if model is None or prediction is None:
             return
         before, after = prediction.before, prediction.after
@@ -82,16 +88,32 @@ class StatusBar(QStatusBar):
         clock, prediction = self._session.measured.clock, self._session.prediction
         self.time.setVisible(clock is not None and prediction is not None)
         if clock is None or prediction is None:
+            self._make_room()
             return
         removed = prediction.resolution.removed
         self.time.setText(text.change_ms(clock.ms(removed & False), clock.ms(removed), bold=True))
         how = text.timed_how(clock.latency.about)
         self.time.setToolTip(f"One pass, predicted from layers timed on this machine: {how}")
+        self._make_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What there is room for changes."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Leave the file's size out where the rest needs its place."""
+        fields = (self.parameters, self.macs, self.time, self._bar, self.engine)
+        used = [field.sizeHint().width() for field in fields if not field.isHidden()]
+        used += [self.file.sizeHint().width(), 0 if self._job.isHidden() else JOB_WIDTH]
+        room = self.width() - GAP * (len(used) + 1)
+        self.file.setVisible(self._session.model is not None and sum(used) <= room)
 
     def _show_job(self) -> None:
         running = self._jobs.running()
         self._job.setVisible(bool(running))
         self._bar.setVisible(bool(running))
+        self._make_room()
         if running:
             words = running[0].text or running[0].title
             self._job.set_whole(words, f"{running[0].title}: {words}")
@@ -101,6 +123,7 @@ class StatusBar(QStatusBar):
         words = PHASES[state.phase]
         self.engine.setText(f"{state.device} · {words}" if state.device else words.capitalize())
         self.engine.setContentsMargins(8, 2, 14, 2)
+        self._make_room()
         facts = state.facts
         versions = (
             f"\nPyTorch {facts['torch']}, Ultralytics {facts['ultralytics']}"

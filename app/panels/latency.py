@@ -41,7 +41,7 @@ COLUMNS = tuple(
     for n, (title, tip) in enumerate(
         (
             ("Network", "What was timed"),
-            ("Runtime", "What ran it, and in which precision"),
+            ("Runtime", "What ran it, in which precision, and × how many images at once"),
             ("ms", "Median time of one pass ± half of what the middle half of all passes spans"),
             ("Ratio", "To the open model, turn by turn"),
             ("Predicted", "What the table of this machine's layers says, and how far it is off"),
@@ -237,7 +237,7 @@ def time_rows(timed: Mapping[str, Any]) -> list[Row]:
         own = timing.get("cpu_ms")
         ms, ratio = (own, timing["cpu_ratio"]) if own else (timing["ms"], timing["ratio"])
         predicted, batch = timing.get("predicted_ms"), timing["batch"]
-        several = f", batch {batch}" if batch != 1 else ""
+        several = f" × {batch}" if batch != 1 else ""
         rows.append(
             (
                 Path(timing["model"]).name,

@@ -258,7 +258,7 @@ def test_no_runtime_is_told(latency):
 
 def test_a_batch_of_several_is_named_and_the_clock_counts_on_several_threads():
     (row,) = time_rows({"timings": [{**timed("a.pt")["timings"][0], "batch": 8}]})
-    assert row == ("a.pt", "onnx, FP32, batch 8", "20.0 ± 1.0", "1", "")
+    assert row == ("a.pt", "onnx, FP32 × 8", "20.0 ± 1.0", "1", "")
     assert predicted_words(21.0, 20.0) == "21.0 (+5 %)"
 
 
@@ -315,6 +315,10 @@ def test_the_status_bar_tells_the_plans_milliseconds(opened, clock, choose):
     nothing = opened.session.prediction.resolution.removed & False
     assert field.text().startswith(f"{clock.ms(nothing):.1f} → <b>") and "−" in field.text()
     assert "px" in field.toolTip()
+    bar = opened.statusBar()
+    for width in (1600, 1000, 1600):
+        bar.resize(width, bar.height())
+        assert bar.file.isHidden() == (width < 1200)  # where it would not fit
     opened.session.measured.set_clock(None)
     assert field.isHidden()
 

@@ -137,8 +137,8 @@ def test_the_project_opens_with_its_results(walked):
 
 def test_the_report_opens_without_a_request_or_a_word_on_the_console(walked, tmp_path):
     result, _, _ = walked
-    browser.find()
-    seen = browser.visit(Path(result["report"]), tmp_path)
+    with browser.opened(tmp_path) as chromium:
+        seen = browser.visit(chromium, Path(result["report"]))
     assert seen.requests == [] and seen.console == []
     assert seen.width <= 1300 and seen.height > 3000  # nothing sticks out; all sections are there
     assert seen.narrow <= 390

@@ -117,33 +117,35 @@ def opened(folder: Path) -> Iterator[Browser]:
         os.close(from_read)
 
 
-def visit(page: Path, folder: Path, *, dark: bool = False, picture: Path | None = None) -> Visit:
-    """Open a page, wait until it is loaded, and tell what it asked for and said."""
-    with opened(folder) as browser:
-        target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
-        attached = browser.ask("Target.attachToTarget", targetId=target, flatten=True)
-        session = attached["sessionId"]
-        for domain in ("Network", "Runtime", "Log", "Page"):
-            browser.ask(f"{domain}.enable", session)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        browser.ask("Emulation.setEmulatedMedia", session, features=[scheme])
-        size = {"width": 1300, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-        browser.ask("Emulation.setDeviceMetricsOverride", session, **size)
-        browser.events.clear()
-        browser.ask("Page.navigate", session, url=page.as_uri())
-        browser.wait("Page.loadEventFired")
-        metrics = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]
-        if picture is not None:
-            shown = browser.ask(
-                "Page.captureScreenshot", session, captureBeyondViewport=True, format="png"
-            )
-            picture.write_bytes(base64.b64decode(shown["data"]))
-        browser.ask("Emulation.setDeviceMetricsOverride", session, **{**size, "width": 390})
-        narrow = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]["width"]
-        result = _told(browser.events, page.as_uri())
-        result.narrow = round(narrow)
-        result.width, result.height = round(metrics["width"]), round(metrics["height"])
-        return result
+def visit(
+    browser: Browser, page: Path, *, dark: bool = False, picture: Path | None = None
+) -> Visit:
+    """Open a page in a new tab, wait until it is loaded, and tell what it asked for and said."""
+    target = browser.ask("Target.createTarget", url="about:blank")["targetId"]
+    attached = browser.ask("Target.attachToTarget", targetId=target, flatten=True)
+    session = attached["sessionId"]
+    for domain in ("Network", "Runtime", "Log", "Page"):
+        browser.ask(f"{domain}.enable", session)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.ask("Emulation.setEmulatedMedia", session, features=[scheme])
+    size = {"width": 1300, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.ask("Emulation.setDeviceMetricsOverride", session, **size)
+    browser.events.clear()
+    browser.ask("Page.navigate", session, url=page.as_uri())
+    browser.wait("Page.loadEventFired")
+    metrics = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]
+    if picture is not None:
+        shown = browser.ask(
+            "Page.captureScreenshot", session, captureBeyondViewport=True, format="png"
+        )
+        picture.write_bytes(base64.b64decode(shown["data"]))
+    browser.ask("Emulation.setDeviceMetricsOverride", session, **{**size, "width": 390})
+    narrow = browser.ask("Page.getLayoutMetrics", session)["cssContentSize"]["width"]
+    result = _told(browser.events, page.as_uri())
+    result.narrow = round(narrow)
+    result.width, result.height = round(metrics["width"]), round(metrics["height"])
+    browser.ask("Target.closeTarget", targetId=target)
+    return result
 
 
 def _told(events: list[dict[str, Any]], own: str) -> Visit:

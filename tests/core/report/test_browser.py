@@ -24,13 +24,19 @@ def colours(picture):
     return len(np.unique(packed)), float(pixels[2, 2].mean())
 
 
-def test_the_check_sees_requests_and_console_errors(tmp_path):
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with browser.opened(tmp_path_factory.mktemp("browser")) as chromium:
+        yield chromium
+
+
+def test_the_check_sees_requests_and_console_errors(chromium, tmp_path):
     bad = tmp_path / "bad.html"
     bad.write_text(
         "<!DOCTYPE html><html><head><link rel=icon href='data:,'></head><body>"
         "<img src='http://127.0.0.1:9/x.png'><script>console.error('oh no')</script></body></html>"
     )
-    seen = browser.visit(bad, tmp_path)
+    seen = browser.visit(chromium, bad)
     assert seen.requests == ["http://127.0.0.1:9/x.png"]
     assert any("oh no" in line for line in seen.console)
 
@@ -60,13 +66,16 @@ def coco(shared_data, tmp_path_factory):
     return opened
 
 
+@pytest.fixture(scope="module")
+def page(coco, tmp_path_factory):
+    return write_report(coco, tmp_path_factory.mktemp("page") / "report.html").path
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_report_of_the_real_network_opens_silently(coco, tmp_path, dark):
-    browser.find()
-    page = write_report(coco, tmp_path / "report.html").path
+def test_the_report_of_the_real_network_opens_silently(chromium, page, tmp_path, dark):
     assert page.stat().st_size < 2_000_000
     picture = tmp_path / "page.png"
-    seen = browser.visit(page, tmp_path, dark=dark, picture=picture)
+    seen = browser.visit(chromium, page, dark=dark, picture=picture)
     assert seen.requests == [] and seen.console == []
     assert seen.width <= 1300 and seen.height > 3000  # nothing sticks out; all sections are there
     assert seen.narrow <= 390

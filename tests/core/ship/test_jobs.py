@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import core
 from core.checkpoint import save
 from core.errors import UserError
 from core.jobs.latency import JOBS
+from core.machine import default_threads
 from core.plan.latency import Clock
 from core.plan.latency_files import read_latency, usual_latency
 from core.plan.schema import Plan, Target
@@ -25,11 +27,9 @@ class Models:
         return core.load(path)
 
 
-@pytest.fixture
-def path(tmp_path, monkeypatch):
-    """A model's file; layers and networks take the time that a formula says."""
-    pytest.importorskip("onnxruntime")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def make_up_times(monkeypatch, cache):
+    """Layers and networks take the time that a formula says."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     for name in building.TIMERS:
         monkeypatch.setitem(building.TIMERS, name, made_up)
 
@@ -38,13 +38,37 @@ def path(tmp_path, monkeypatch):
         return 5.0 + 1e-5 * np.array(sizes)
 
     monkeypatch.setattr(building, "time_networks", time_networks)
-    path = tmp_path / "model.pt"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A model's file, a cache with its table, and what the job said; not to be changed."""
+    pytest.importorskip("onnxruntime")
+    folder = tmp_path_factory.mktemp("built")
+    path = folder / "model.pt"
     save(network("yolov8n"), path, train_args={})
-    return path
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        make_up_times(monkeypatch, folder / "cache")
+        args = {"path": str(path), "threads": default_threads()}
+        return folder, JOBS["latency_table"](Models(), args, silent)
 
 
-def test_the_table_job_leaves_a_file_the_window_reads(path):
-    result = JOBS["latency_table"](Models(), {"path": str(path), "threads": 1}, silent)
+@pytest.fixture
+def path(built, tmp_path, monkeypatch):
+    """A model's file, without a table."""
+    make_up_times(monkeypatch, tmp_path / "cache")
+    return shutil.copy(built[0] / "model.pt", tmp_path / "model.pt")
+
+
+@pytest.fixture
+def timed(built, path, tmp_path):
+    """A function that puts the table of the same model into the cache."""
+    return lambda: shutil.copytree(built[0] / "cache", tmp_path / "cache", dirs_exist_ok=True)
+
+
+def test_the_table_job_leaves_a_file_the_window_reads(built, path, timed):
+    result = built[1]
+    timed()
     json.dumps(result, allow_nan=False)
     loaded = core.load(path)
     latency = read_latency(result["table"])
@@ -120,17 +144,18 @@ def test_a_target_in_milliseconds_makes_its_table(path):
     assert core.predict(loaded, plan).latency_ms is not None
 
 
-def test_a_target_out_of_reach_names_the_nearest(path):
+def test_a_target_out_of_reach_names_the_nearest(path, timed):
+    timed()
     loaded = core.load(path)
     plan = Plan(target=Target(latency_ms=1.0), criterion="l1", allocation="cost")
     with pytest.raises(UserError, match="cannot be reached"):
         core.predict(loaded, plan)
 
 
-def test_rounding_left_open_takes_the_step(path):
+def test_rounding_left_open_takes_the_step(path, timed):
     loaded = core.load(path)
     plan = Plan(selection=({"block": 8, "ratio": 0.3},), round_to="auto")
     usual = {c.outputs_after % 8 for c in core.predict(loaded, plan).layers}
-    JOBS["latency_table"](Models(), {"path": str(path)}, silent)
+    timed()
     changes = core.predict(loaded, plan).layers
     assert usual == {0} and {c.outputs_after % 16 for c in changes} == {0}

@@ -118,7 +118,7 @@ def test_the_command_measures_a_real_network(capsys, tmp_path):
     from core.checkpoint import save
 
     path = tmp_path / "model.pt"
-    save(network("yolov8n"), path, train_args={})
+    save(network("yolov8n-cls"), path, train_args={})
     before = path.read_bytes()
     words = ["--runtime", "torch,onnx,nothing", "--image-size", "64", "--repeats", "2", "--json"]
     assert main(["latency", str(path), str(path), "--threads", "1", *words]) == 0

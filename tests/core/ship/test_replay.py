@@ -26,7 +26,7 @@ class Models:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "net.pt"
-    save(network("yolov8n"), path, train_args={"imgsz": 640})
+    save(network("yolov8n"), path, train_args={"imgsz": 160})
     return path
 
 
