@@ -105,7 +105,7 @@ def latency_text(measured: Measured) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     first = measured.timings[0]
-    about = f"{measured.machine['device']}, {first.threads} thread(s), {first.image_size} px"
+    about = f"{measured.machine['device']}, {_threads(first.threads)}, {first.image_size} px"
     lines += [f"{name}: {text}" for name, text in measured.missing]
     return "\n".join([about, *(line.rstrip() for line in lines)])
 
@@ -145,12 +145,16 @@ def _table(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return result, _table_text(latency, result)
 
 
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def _table_text(latency: LatencyTable, result: Mapping[str, Any]) -> str:
     about = latency.about
     where = f"{about['device']}, {about['runtime']} {about['version']}"
     steps = f"widths step by {latency.step}" if latency.step > 1 else "no steps in width"
     return (
-        f"{where}, {about['threads']} thread(s), batch {about['batch']}, "
+        f"{where}, {_threads(about['threads'])}, batch {about['batch']}, "
         f"{about['image_size']} px\n"
         f"{result['shapes']} layer shapes at {result['points']} widths; {steps}\n"
         f"unpruned: {latency.measured_ms:.2f} ms measured, {result['predicted_ms']:.2f} ms "

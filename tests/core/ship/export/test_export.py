@@ -221,6 +221,28 @@ def test_a_missing_tool_is_one_line_of_the_command(pruned, tmp_path, monkeypatch
     assert left(tmp_path) == []
 
 
+def test_what_goes_wrong_is_one_line_of_the_command(pruned, tmp_path, monkeypatch, capsys):
+    """A task that the format does not know, and an exporter that fails on the way."""
+    from ultralytics.engine.exporter import Exporter
+
+    def fail(self, *_args, **_options):
+        self.file.with_suffix(".torchscript").write_bytes(b"half")
+        raise RuntimeError("out of\nmemory")
+
+    monkeypatch.setattr(Exporter, "export_torchscript", fail)
+    model = pruned("yolov8n-obb").facts.path
+    for form, ending, words in (
+        (["imx", "--int8"], "_imx_model", "Sony IMX500 does not know the task “obb”"),
+        (["torchscript"], ".torchscript", "network to torchscript: out of memory. Nothing was"),
+    ):
+        output = tmp_path / f"a{ending}"
+        arguments = ["export", model, "--image-size", str(SIZE), "-o", str(output)]
+        assert main([*arguments, "--format", *form]) == 1
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1 and "Traceback" not in said
+    assert left(tmp_path) == []
+
+
 def test_cancelling_leaves_nothing(pruned, tmp_path):
     def stop(fraction, _text):
         if fraction > 0.5:
