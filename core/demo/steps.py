@@ -105,7 +105,7 @@ def _finetune(walk: Walk, progress: Progress) -> str:
         if event.get("bug"):
             raise RuntimeError(event["message"])
         raise UserError(event["message"], event["hint"])
-    walk.tuning = event["result"]
+    walk.tuning, walk.job = event["result"], job
     walk.models["tuned"] = load(place.tuned)
     before, after = (walk.tuning[key]["map50_95"] for key in ("before", "after"))
     return f"mAP50-95 {before:.3f} → {after:.3f} in {walk.tuning['epochs']} epochs"
@@ -217,8 +217,25 @@ def _last_project(walk: Walk) -> Any:
         relative_error=walk.pruned.verification.relative_error,
         plan=walk.pruned.plan.to_json(),
     )
-    update = {"plan": walk.plan, "results": (result,)}
+    update = {"plan": walk.plan, "results": (result,), "tuned": (_tuned(walk),)}
     return places.first_project(walk.place).model_copy(update=update)
+
+
+def _tuned(walk: Walk) -> Any:
+    """Return what the project remembers of the training, as the window would."""
+    from core.project import Tuned, reference
+    from core.runs.folder import read_job
+
+    assert walk.job is not None
+    return Tuned(
+        output=walk.place.tuned.name,
+        date=read_job(walk.job).changed,
+        source=walk.place.pruned.name,
+        job=reference(walk.job, walk.place.project),
+        parameters=walk.tuning["parameters"],
+        before=walk.tuning["before"],
+        after=walk.tuning["after"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Walk:
     compared: dict[str, Any] = field(default_factory=dict)
     latency: dict[str, Any] = field(default_factory=dict)
     tuning: dict[str, Any] = field(default_factory=dict)
+    job: Path | None = None
     export: dict[str, Any] | None = None
     missing: list[dict[str, str]] = field(default_factory=list)
     report: Path | None = None

@@ -66,6 +66,11 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     qtbot.waitUntil(lambda: window.demo.dialog is None, timeout=QUICK_MS)
     listed = window.docks["compare"].widget()
     assert listed.isVisible()
+    assert [one.output for one in session.tuned] == [str(walked / "tuned.pt")]
+    qtbot.waitUntil(lambda: bool(window.context.runs.entries), timeout=QUICK_MS)
+    window.tuned_results.take()
+    assert len(session.tuned) == 1, "it is known already, and no news"
+    assert not session.dirty
     assert not (place / "demo.jobs").exists()  # what was done by hand is left as it was
 
 

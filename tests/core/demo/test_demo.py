@@ -115,12 +115,22 @@ def test_what_comes_of_it(walked):
     assert json.loads((place.folder / "summary.json").read_text()) == told
 
 
+def project_training(place) -> dict:
+    (job,) = list_jobs(place.project.with_suffix(".jobs"))
+    return read_job(job).result
+
+
 def test_the_project_opens_with_its_results(walked):
     _, _, place = walked
     assert is_ready(place.folder)
     project = read_project(place.project)
     assert project.model_path(place.project) == place.model
     assert [one.output for one in project.results] == ["pruned.pt"]
+    (tuned,) = project.tuned
+    assert (tuned.output, tuned.source) == ("tuned.pt", "pruned.pt")
+    assert (place.folder / tuned.job) in list_jobs(place.project.with_suffix(".jobs"))
+    assert tuned.after["map50_95"] == project_training(place)["after"]["map50_95"]
+    assert tuned.parameters == project.results[0].parameters_after
     assert project.plan.selection
     report = build_report(place.project)
     assert report["model"]["family"] == "yolov8n"
