@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
         self.pane.empty.pathChosen.connect(self.documents.open_path)
         self.session.titleChanged.connect(self._show_title)
         self.documents.opening.connect(self.pane.empty.set_opening)
+        self.documents.opening.connect(self.tour.wait_for)
         self.demo.failed.connect(self.reporter.failed)
         self.demo.tourWanted.connect(self.tour.start)
         self.tour.demoWanted.connect(self.demo.open)

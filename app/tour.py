@@ -144,6 +144,11 @@ class Tour(QObject):
         else:
             self._go_to(self.place + 1)
 
+    def wait_for(self, path: str) -> None:
+        """Offer no demo while something else is being opened; an empty path ends that."""
+        if self.card is not None:
+            self.card.next.setEnabled(not path)
+
     def back(self) -> None:
         """Go back one step."""
         if self.place > 0:
