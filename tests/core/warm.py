@@ -151,7 +151,7 @@ def _python(words: list[str]) -> None:
     import runpy
 
     if words[:1] == ["-c"]:
-        sys.argv = words
+        sys.argv = ["-c", *words[2:]]
         exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
     elif words[:1] == ["-m"]:
         sys.argv = words[1:]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from core.tune.finetune.settings import Settings
 from tests.core.images import make_dataset
 from tests.core.networks import network, untrained
 from tests.core.tune.finetune.conftest import pruned
+from tests.core.warm import Warm
 
-RUN = [sys.executable, "-m", "core.cli", "jobs", "run"]
 FULL = """
 import os, sys, tempfile
 from core.cli import main
@@ -66,9 +65,9 @@ def kept(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_full_disk_during_a_checkpoint(settings: Settings, tmp_path: Path) -> None:
+def test_full_disk_during_a_checkpoint(settings: Settings, tmp_path: Path, warm: Warm) -> None:
     folder = make(settings, tmp_path / "job")
-    command = [sys.executable, "-c", FULL, str(folder)]
+    command = [warm.folder / "python", "-c", FULL, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert "no space left on device" in failure(folder)
@@ -96,15 +95,17 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 
 def test_full_disk_for_everything(
-    settings: Settings, tmp_path: Path, small_disk: Callable[[int], Path]
+    settings: Settings,
+    tmp_path: Path,
+    small_disk: Callable[[int], Path],
+    whole: Path,
+    warm: Warm,
 ) -> None:
     """Events, log and the job's own file are on the full disk, too."""
-    whole = make(settings, tmp_path / "whole")
-    assert run_job(whole)["event"] == "done"
     best, last = ((whole / name).stat().st_size for name in ("best.pt", "last.pt"))
     disk = small_disk(best + last * 3 // 2)  # a second last.pt does not fit beside the first
     folder = make(settings, disk / "job")
-    command = [*RUN, str(folder)]
+    command = [warm.folder / "secateur", "jobs", "run", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert "no space left on device" in failure(folder)

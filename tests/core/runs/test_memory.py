@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from core.runs.listing import entry_of
 from core.tune.finetune.settings import Settings
 from core.tune.finetune.trouble import memory_short
 from tests.core.runs.scarce import SCARCE
+from tests.core.warm import Warm
 
 
 def make(settings: Settings, folder: Path, allowed: bool) -> Path:
@@ -23,8 +23,8 @@ def make(settings: Settings, folder: Path, allowed: bool) -> Path:
     return create_job("finetune", arguments, {"model": settings.model}, folder=folder)
 
 
-def scarce(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", SCARCE, "jobs", *words]
+def scarce(warm: Warm, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [warm.folder / "python", "-c", SCARCE, "jobs", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
@@ -32,16 +32,18 @@ def told(folder: Path, kind: str) -> list[dict]:
     return [event for event in read_events(folder)[0] if event["event"] == kind]
 
 
-def test_a_smaller_batch_is_offered_and_taken(settings: Settings, tmp_path: Path) -> None:
+def test_a_smaller_batch_is_offered_and_taken(
+    settings: Settings, tmp_path: Path, warm: Warm
+) -> None:
     folder = make(settings, tmp_path / "job", allowed=False)
-    done = scarce("run", str(folder))
+    done = scarce(warm, "run", str(folder))
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert f"jobs resume {folder} --batch 1`" in done.stderr
     job, entry = read_job(folder), entry_of(folder)
     assert (status_of(job), job.next_batch) == ("failed", 1)
     assert [(e["bug"], e["next_batch"]) for e in told(folder, "failed")] == [(False, 1)]
     assert entry is not None and entry.smaller == "one image a step"
-    done = scarce("resume", str(folder), "--batch", "1")
+    done = scarce(warm, "resume", str(folder), "--batch", "1")
     assert done.returncode == 0, done.stderr
     assert [event["batch"] for event in told(folder, "started")] == [2, 1]
     job = read_job(folder)
@@ -49,9 +51,11 @@ def test_a_smaller_batch_is_offered_and_taken(settings: Settings, tmp_path: Path
     assert core.load(folder / "best.pt")
 
 
-def test_a_smaller_batch_is_taken_where_it_is_allowed(settings: Settings, tmp_path: Path) -> None:
+def test_a_smaller_batch_is_taken_where_it_is_allowed(
+    settings: Settings, tmp_path: Path, warm: Warm
+) -> None:
     folder = make(settings, tmp_path / "job", allowed=True)
-    done = scarce("run", str(folder))
+    done = scarce(warm, "run", str(folder))
     assert done.returncode == 0, done.stderr
     (event,) = told(folder, "out_of_memory")
     assert (event["batch"], event["next_batch"]) == (2, 1)

@@ -45,9 +45,10 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return core.load(path).model.state_dict()
 
 
-def test_killed_and_resumed_equals_uninterrupted(settings: Settings, tmp_path: Path) -> None:
-    whole, killed = make(settings, tmp_path / "whole"), make(settings, tmp_path / "killed")
-    assert run_job(whole)["event"] == "done"
+def test_killed_and_resumed_equals_uninterrupted(
+    settings: Settings, tmp_path: Path, whole: Path
+) -> None:
+    killed = make(settings, tmp_path / "killed")
     pid = launch(killed)
     until = time.monotonic() + PATIENCE
     while not any(event["event"] == "epoch" for event in read_events(killed)[0]):

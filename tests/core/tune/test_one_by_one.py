@@ -32,6 +32,10 @@ def small(tmp_path_factory):
 @pytest.fixture
 def judged(monkeypatch):
     """Accuracy that falls with the parameters left, so that what must happen is known."""
+    return judge(monkeypatch)
+
+
+def judge(monkeypatch):
     calls = []
 
     def evaluate(self, model, progress=None):
@@ -56,6 +60,14 @@ def run(small, folder, *lines, **options):
     return prune_one_by_one(load(path), plan, settings, folder / "out.pt", **options)
 
 
+@pytest.fixture(scope="module")
+def whole(small, tmp_path_factory):
+    """What comes of the usual lines when nothing interrupts."""
+    with pytest.MonkeyPatch.context() as patch:
+        judge(patch)
+        return run(small, tmp_path_factory.mktemp("whole"), *LINES, max_loss=0.15)
+
+
 LINES = [{"block": 8, "ratio": 0.25}, {"block": 21, "ratio": 0.9}]
 
 
@@ -70,8 +82,8 @@ def test_fallbacks_get_gentler_and_end():
     assert [e.scope for e in inside] == ["inside"] * 3
 
 
-def test_accepted_steps_stay_within_the_loss(small, tmp_path, judged):
-    result = run(small, tmp_path, *LINES, max_loss=0.15)
+def test_accepted_steps_stay_within_the_loss(small, whole):
+    result = whole
     share = 1.0
     parent = 0
     for step in result.steps:
@@ -81,7 +93,7 @@ def test_accepted_steps_stay_within_the_loss(small, tmp_path, judged):
             parent, share = step["step"], step["share"]
         assert (result.folder / step["checkpoint"]).is_file()
     assert any(not step["accepted"] for step in result.steps)
-    pruned = load(tmp_path / "out.pt")
+    pruned = load(result.folder.with_name("out.pt"))
     left = sum(p.numel() for p in pruned.model.parameters())
     assert left / 3157200 == pytest.approx(share)
     assert verify(load(small[0]), pruned).passed
@@ -118,10 +130,8 @@ class Stop:
 
 
 @pytest.mark.parametrize("after", [1, 3])
-def test_cancelled_it_goes_on_to_the_same_result(small, tmp_path, judged, after):
-    (tmp_path / "whole").mkdir()
+def test_cancelled_it_goes_on_to_the_same_result(small, tmp_path, judged, whole, after):
     (tmp_path / "cut").mkdir()
-    whole = run(small, tmp_path / "whole", *LINES, max_loss=0.15)
     with pytest.raises(CancelledError):
         run(small, tmp_path / "cut", *LINES, max_loss=0.15, progress=Stop(after))
     log = tmp_path / "cut" / "out-steps" / "steps.jsonl"

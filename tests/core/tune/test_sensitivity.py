@@ -124,11 +124,22 @@ def test_nothing_before_the_first_change_differs():
 
 
 @pytest.fixture(scope="module", params=["untrained", "trained"])
-def small(request, tmp_path_factory):
+def small(request):
     """A network and data that a scan takes a moment for; trained ones give figures above 0."""
     if request.param == "trained":
         folder = request.getfixturevalue("shared_data")
         return folder / "yolov8n-coco.pt", folder / "coco128" / "coco128.yaml"
+    return request.getfixturevalue("untrained_one")
+
+
+@pytest.fixture(scope="module")
+def whole(small):
+    """What a scan comes to that nothing interrupts."""
+    return scan(small, None)
+
+
+@pytest.fixture(scope="module")
+def untrained_one(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     loaded = load("yolov8n.yaml")
     enliven(loaded.model)
@@ -170,8 +181,7 @@ def test_points_come_as_they_are_measured(small, tmp_path):
     json.dumps(result.to_json(), allow_nan=False)
 
 
-def test_cancelled_after_any_point_it_goes_on_to_the_same_result(small, tmp_path):
-    whole = scan(small, tmp_path / "whole.jsonl")
+def test_cancelled_after_any_point_it_goes_on_to_the_same_result(small, tmp_path, whole):
     heard = Heard(stop_after=3)
     with pytest.raises(CancelledError):
         scan(small, tmp_path / "cut.jsonl", progress=heard)
@@ -187,9 +197,8 @@ def test_another_scan_in_the_same_file_keeps_to_itself(small, tmp_path):
     assert scan(small, tmp_path / "s.jsonl").resumed == len(first.points)
 
 
-def test_killed_at_a_random_moment_it_goes_on_to_the_same_result(small, tmp_path):
+def test_killed_at_a_random_moment_it_goes_on_to_the_same_result(small, tmp_path, whole):
     path, data = small
-    whole = scan(small, None)
     output = tmp_path / "killed.jsonl"
     command = [
         sys.executable, "-m", "core.cli", "sensitivity", str(path), "--data", str(data),
@@ -217,8 +226,7 @@ def test_killed_at_a_random_moment_it_goes_on_to_the_same_result(small, tmp_path
     assert again.points == whole.points
 
 
-def test_spread_over_devices_it_comes_to_the_same(small, tmp_path):
-    whole = scan(small, None)
+def test_spread_over_devices_it_comes_to_the_same(small, tmp_path, whole):
     path, data = small
     used = settings(data, images=4, image_size=96, device="cpu,cpu")
     options = {"plan": RANDOM, "blocks": [15, 18, 21], "ratios": [0.5, 0.9]}
@@ -228,8 +236,8 @@ def test_spread_over_devices_it_comes_to_the_same(small, tmp_path):
     assert scan(small, output).resumed == len(whole.points), "devices are no part of the key"
 
 
-def test_a_process_that_fails_is_one_sentence(small, tmp_path):
-    path, data = small
+def test_a_process_that_fails_is_one_sentence(untrained_one, tmp_path):
+    path, data = untrained_one
     used = settings(data, images=4, image_size=96, device="cpu,cuda:99")
     with pytest.raises(UserError, match="On cuda:99"):
         sensitivity(load(path), used, tmp_path / "s", plan=RANDOM, ratios=[0.5], blocks=[15, 21])

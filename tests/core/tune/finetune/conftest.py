@@ -51,8 +51,13 @@ def data(_images: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(pruned_detector: Path, data: Path) -> Settings:
+    return small_settings(pruned_detector, data)
+
+
+def small_settings(model: Path, data: Path) -> Settings:
+    """Two epochs of two steps."""
     return Settings(
-        model=str(pruned_detector),
+        model=str(model),
         data=str(data),
         epochs=2,
         batch=2,

@@ -94,12 +94,10 @@ def test_stock_training_rebuilds_the_full_network(settings: Settings, tmp_path: 
 @pytest.mark.parametrize(
     "change",
     [
-        {},
-        {"options": {"mosaic": 1.0}},
-        {"options": {"mosaic": 1.0, "close_mosaic": 1}},
-        {"distill": "outputs"},
+        {"options": {"mosaic": 1.0, "close_mosaic": 1}},  # after it, pictures are as in the preset
+        {"options": {"mosaic": 1.0}, "distill": "outputs"},
     ],
-    ids=["plain", "mosaic", "mosaic that ends", "teacher"],
+    ids=["mosaic that ends", "mosaic and teacher"],
 )
 def test_resumed_equals_uninterrupted(
     settings: Settings, teacher: Path, tmp_path: Path, change: dict

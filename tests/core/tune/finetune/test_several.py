@@ -73,7 +73,7 @@ def test_what_goes_wrong_in_a_process(
     monkeypatch.setenv("LARGEST_BATCH", "1")
     (second := tmp_path / "second").mkdir()
     with pytest.raises(UserError, match="does not suffice for 2 images"):
-        finetune(once, second)
+        finetune(once.model_copy(update={"batch": 2}), second)
 
 
 def test_images_taken_away(two: None, settings: Settings, tmp_path: Path) -> None:
