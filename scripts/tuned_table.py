@@ -48,9 +48,11 @@ class Shelf:
     def load(self, path: str | Path) -> Loaded:
         return self._networks.get(str(path)) or core.load(path)
 
-    def save(self, model: Any, path: Path, *, training: dict[str, Any], **_rest: Any) -> None:
+    def save(
+        self, model: Any, path: Path, *, training: dict[str, Any] | None = None, **_rest: Any
+    ) -> None:
         self._networks[str(path)] = replace(self._like, model=copy.deepcopy(model).float())
-        self._states[str(path)] = training
+        self._states[str(path)] = training or {}
         path.touch()
 
     @contextmanager
@@ -62,6 +64,7 @@ class Shelf:
             mock.patch(f"{home}.run.read_state", lambda path: self._states[str(path)]),
             mock.patch(f"{home}.run.sha256_of", lambda path: ""),
             mock.patch(f"{home}.trainer.save", self.save),
+            mock.patch(f"{home}.run.save", self.save),
         ):
             yield
 
@@ -127,11 +130,11 @@ class Bench:
         def measure() -> dict[str, Any]:
             start, begun = time.process_time(), time.monotonic()
             result = way(less, preset, folder)
-            kept = ("before", "after", "final", "epochs", "seconds", "parameters", "macs")
+            kept = ("before", "after", "final", "averaged", "epochs", "seconds")
             cpu, wall = time.process_time() - start, time.monotonic() - begun
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            kept_figures = {key: result[key] for key in kept}
-            return {**kept_figures, "cpu_seconds": cpu, "wall_seconds": wall, "peak_kb": peak}
+            figures = {key: result[key] for key in (*kept, "parameters", "macs")}
+            return {**figures, "cpu_seconds": cpu, "wall_seconds": wall, "peak_kb": peak}
 
         what = {"row": who, "less": less, "preset": preset, "seed": self.options.seed}
         return self.results.get(what, measure)
@@ -161,13 +164,16 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     bench = Bench(options)
-    print("| network | multiply-adds | preset | before | best | last epoch | processor time |")
-    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    print(
+        "| network | multiply-adds | preset | before | mean | last epoch | best | processor time |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for preset in options.presets:
         for less in options.less:
             for who in options.who:
                 row = bench.row(who, less, preset)
-                figures = [f"{row[k]['map50_95']:.4f}" for k in ("before", "after", "final")]
+                found = (row["before"], row["final"], row["averaged"]["figures"], row["after"])
+                figures = [f"{each['map50_95']:.4f}" for each in found]
                 change = f"{row['macs'] - 1:+.1%}".replace("-", "−")
                 cells = (who, change, f"`{preset}`", *figures, f"{row['cpu_seconds']:.0f} s")
                 print(f"| {' | '.join(cells)} |", flush=True)

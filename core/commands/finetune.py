@@ -65,6 +65,12 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
         "--no-baseline", dest="baseline", action="store_false", help="do not measure it before"
     )
     tune.add_argument(
+        "--no-average",
+        dest="average",
+        action="store_false",
+        help="do not try the mean of the first and the last state as the best",
+    )
+    tune.add_argument(
         "--set",
         dest="options",
         action="append",
@@ -83,7 +89,8 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
 #: Options that are settings under the same name.
 _SETTINGS = (
     "model", "data", "teacher", "preset", "distill", "epochs", "minutes", "batch", "image_size",
-    "device", "threads", "seed", "validate_every", "smaller_batch", "baseline", "output", "history",
+    "device", "threads", "seed", "validate_every", "smaller_batch", "baseline", "average", "output",
+    "history",
 )  # fmt: skip
 
 
@@ -253,9 +260,18 @@ def result_text(result: Mapping[str, Any]) -> str:
         f"before: {figures_text(result['before'])}",
         f"best:   {figures_text(result['after'])}",
         f"last:   {figures_text(result['final'])}",
+        *_mean_text(result.get("averaged")),
         f"{result['epochs']} epochs in {result['seconds']:.0f} s",
     ]
     return "\n".join(lines)
+
+
+def _mean_text(averaged: Mapping[str, Any] | None) -> list[str]:
+    """Return the line about the mean of the first and the last state."""
+    if averaged is None:
+        return []
+    taken = "taken as the best" if averaged["kept"] else "not as good as the best"
+    return [f"mean:   {figures_text(averaged['figures'])} (of before and last; {taken})"]
 
 
 def steps_text(result: Mapping[str, Any]) -> str:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Emit = Callable[[dict[str, Any]], None]
 _STEP = "step.json"
-_MAIN = ("map50_95", "top1")
 """The figure that losses are measured by: the first of these that the task has."""
 
 
@@ -93,6 +92,7 @@ def iterate(
     """
     from core.pipeline import load
     from core.plan.schema import parse_plan
+    from core.tune.finetune.average import main_figure
 
     job = parse_iteration(arguments)
     plan = parse_plan(job.plan)
@@ -111,7 +111,7 @@ def iterate(
         done = _known(place)
         if done is None:
             done = _step(job, number, current, place, emit, check)
-        lost = 1.0 - done["after"][_main(baseline)] / max(baseline[_main(baseline)], 1e-9)
+        lost = 1.0 - main_figure(done["after"]) / max(main_figure(baseline), 1e-9)
         done["accepted"] = job.max_loss is None or lost <= job.max_loss
         write_atomically(place / _STEP, lambda stream, d=done: _pour(stream, d))  # type: ignore[misc]
         steps.append(done)
@@ -131,10 +131,6 @@ def iterate(
         "baseline": baseline,
         "steps": steps,
     }
-
-
-def _main(figures: Mapping[str, float]) -> str:
-    return next(name for name in _MAIN if name in figures)
 
 
 def _known(place: Path) -> dict[str, Any] | None:

@@ -223,6 +223,7 @@ class Digest:
             "batch": self._batch,
             "epoch": self._epoch,
             "out_of_memory": lambda e: self.notes.append(str(e.get("text") or "Out of memory.")),
+            "averaged": self._averaged,
             "failed": lambda e: self.notes.append(str(e.get("message") or "It failed.")),
             "cancelled": lambda e: self.notes.append("Stopped; best and last state are kept."),
         }
@@ -273,6 +274,12 @@ class Digest:
         lost = "" if event.get("accepted") else "; that loses too much, and is not taken"
         words = f"Step {event['step']}: {int(event['parameters']):,} parameters{main}{lost}."
         self.notes.append(words)
+
+    def _averaged(self, event: Mapping[str, Any]) -> None:
+        figures = event["metrics"]
+        main = next((f" {n} {figures[k]:.4f}" for k, n in BASELINES.items() if k in figures), "")
+        taken = "is the best" if event["kept"] else "is not as good as the best"
+        self.notes.append(f"The mean of the first and the last state {taken}:{main}.")
 
     def _baseline(self, event: Mapping[str, Any]) -> None:
         if "step" in event:  # of a network that was pruned on the way

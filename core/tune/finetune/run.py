@@ -21,6 +21,7 @@ from core.errors import CancelledError, UserError
 from core.files import remove_parts, sha256_of
 from core.program import is_packaged
 from core.tune.finetune.arguments import check_values
+from core.tune.finetune.average import SHARE, main_figure, mean_network
 from core.tune.finetune.device import choose_device, gpus, use_threads
 from core.tune.finetune.distill import check_teacher
 from core.tune.finetune.feed import read_feed
@@ -324,7 +325,7 @@ def _finish(
     seconds: float,
 ) -> dict[str, Any]:
     """Read both files back, count and measure."""
-    emitted: dict[str, Any] = {}
+    emitted: dict[str, Any] = {"averaged": None}
     state = read_state(run.last)
     networks = {"after": load(run.best), "final": load(run.last)}
     for name, loaded in networks.items():
@@ -333,6 +334,15 @@ def _finish(
                 f"{loaded.facts.path} has {found} parameters instead of {run.parameters}."
             )
         emitted[name] = _measure(settings, run, loaded, options)
+    if settings.average:
+        mean, figures = _halfway(settings, run, networks["final"], options)
+        known = "averaged" in networks["after"].facts.history[-1]  # interrupted after that
+        kept = known or main_figure(figures) > main_figure(emitted["after"])
+        if kept and not known:
+            networks["after"], emitted["after"] = mean, figures
+            _copy(mean, run.best, settings)
+        emitted["averaged"] = {"share": SHARE, "figures": figures, "kept": kept}
+        run.emit({"event": "averaged", "share": SHARE, "metrics": figures, "kept": kept})
     shutil.rmtree(run.folder / "work", ignore_errors=True)
     output = run.best
     if settings.output is not None:
@@ -349,6 +359,19 @@ def _finish(
         **emitted,
         "sha256": sha256_of(output),
     }
+
+
+def _halfway(
+    settings: Settings, run: Run, last: Loaded, options: Mapping[str, Any]
+) -> tuple[Loaded, dict[str, float]]:
+    """Measure the mean of the first and the last state; where the best is no better, it is best."""
+    record = {**run.history[-1], "averaged": SHARE}
+    mean = replace(
+        last,
+        model=mean_network(run.student.model, last.model),
+        facts=replace(last.facts, history=(*last.facts.history[:-1], record)),
+    )
+    return mean, _measure(settings, run, mean, options)
 
 
 def _copy(loaded: Loaded, output: Path, settings: Settings) -> None:

@@ -45,6 +45,8 @@ class Settings(BaseModel):
         still take as many images together as before.
     baseline : bool
         Whether the network is measured before it is tuned.
+    average : bool
+        Whether the mean of the first and the last state is the best one where no epoch is better.
     output : str or None
         Where the best state is copied to in the end.
     history : str or None
@@ -73,6 +75,7 @@ class Settings(BaseModel):
     smaller_batch: bool = True
     largest_batch: int | None = Field(default=None, ge=1)
     baseline: bool = True
+    average: bool = True
     output: str | None = None
     history: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
