@@ -336,7 +336,8 @@ def _finish(
         emitted[name] = _measure(settings, run, loaded, options)
     if settings.average:
         mean, figures = _halfway(settings, run, networks["final"], options)
-        known = "averaged" in networks["after"].facts.history[-1]  # interrupted after that
+        records = networks["after"].facts.history[-1:]
+        known = any("averaged" in record for record in records)  # interrupted after that
         kept = known or main_figure(figures) > main_figure(emitted["after"])
         if kept and not known:
             networks["after"], emitted["after"] = mean, figures
