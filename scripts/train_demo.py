@@ -1,7 +1,11 @@
 """Trains the demo's network from scratch on drawn scenes: ``python scripts/train_demo.py``.
 
 Needs no network and no GPU; writes ``resources/demo/demo.pt`` and, beside it, ``demo.json`` with
-the figures measured on scenes it was not trained on.
+the figures measured on scenes it was not trained on. Other networks, sizes and devices are for
+benchmarks:
+
+    python scripts/train_demo.py --network yolov8s --size 320 --batch 32 --device 0 --epochs 40 \
+        --scenes-in scenes -o trained
 """
 
 from __future__ import annotations
@@ -52,77 +56,89 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--scenes", type=int, default=600, help="to train on")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
+    parser.add_argument("--network", default="yolov8n")
+    parser.add_argument("--size", type=int, default=ARGUMENTS["imgsz"], help="of images, in pixels")
+    parser.add_argument("--batch", type=int, default=ARGUMENTS["batch"], help="images a step")
+    parser.add_argument("--device", default="cpu", help="cpu, or the number of a GPU")
+    parser.add_argument("--scenes-in", type=Path, help="a folder that keeps the scenes")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        data = scenes.write_dataset(Path(name) / "scenes", train=options.scenes, seed=SEED)
-        trained = train(data, Path(name), options.epochs)
+        place = options.scenes_in or Path(name) / "scenes"
+        data = scenes.write_dataset(place, train=options.scenes, seed=SEED)
+        arguments = {**ARGUMENTS, "imgsz": options.size, "batch": options.batch}
+        arguments["nbs"] = options.batch
+        trained = train(data, Path(name), options, arguments)
         seconds = time.monotonic() - began
         options.output.mkdir(parents=True, exist_ok=True)
         path = options.output / "demo.pt"
-        write(trained, path)
-        report = measured(path, data)
+        write(trained, path, arguments)
+        report = measured(path, data, options)
     report |= {
         "command": f"python scripts/train_demo.py --epochs {options.epochs}"
         f" --scenes {options.scenes} --threads {options.threads}",
         "trained_on": {"scenes": options.scenes, "epochs": options.epochs, "seed": SEED},
         "seconds": round(seconds),
-        "machine": f"{platform.machine()}, {options.threads} thread(s), no GPU",
+        "machine": f"{platform.machine()}, {options.threads} thread(s), {device_name(options)}",
         "date": datetime.date.today().isoformat(),
-        "arguments": ARGUMENTS,
+        "arguments": arguments,
     }
     (options.output / "demo.json").write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report["figures"]), f"{seconds:.0f} s")
 
 
-def train(data: Path, folder: Path, epochs: int) -> Path:
-    """Train ``yolov8n`` from scratch; return the last checkpoint."""
+def device_name(options: argparse.Namespace) -> str:
+    return "no GPU" if options.device == "cpu" else torch.cuda.get_device_name(int(options.device))
+
+
+def train(data: Path, folder: Path, options: argparse.Namespace, arguments: dict[str, Any]) -> Path:
+    """Train a network from scratch; return the last checkpoint."""
     prepare()
     from ultralytics import YOLO
 
-    network = YOLO("yolov8n.yaml", task="detect")
+    network = YOLO(f"{options.network}.yaml", task="detect")
     network.train(
         data=str(data),
-        epochs=epochs,
-        device="cpu",
+        epochs=options.epochs,
+        device=options.device,
         amp=False,
-        workers=0,
+        workers=0 if options.device == "cpu" else 12,
         cache="ram",
         val=False,
         plots=False,
         pretrained=False,
         project=str(folder),
         name="run",
-        **ARGUMENTS,
+        **arguments,
     )
     return folder / "run" / "weights" / "last.pt"
 
 
-def write(trained: Path, path: Path) -> None:
+def write(trained: Path, path: Path, trained_with: dict[str, Any]) -> None:
     """Keep the averaged weights in FP16 and what a fine-tuning needs to know; nothing else."""
     checkpoint = torch.load(trained, map_location="cpu", weights_only=False)
     network = copy.deepcopy(checkpoint.get("ema") or checkpoint["model"]).half().eval()
     for parameter in network.parameters():
         parameter.requires_grad = False
-    arguments = {**ARGUMENTS, "task": "detect", "data": "data.yaml"}
+    arguments = {**trained_with, "task": "detect", "data": "data.yaml"}
     network.args, network.criterion = arguments, None
     names = ("version", "license", "docs", "date")
     contents = {name: checkpoint[name] for name in names if name in checkpoint}
     torch.save({**contents, "epoch": -1, "model": network, "train_args": arguments}, path)
 
 
-def measured(path: Path, data: Path) -> dict[str, Any]:
+def measured(path: Path, data: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Measure the written file, opened as everybody's files are."""
     loaded = load(path)
-    settings = DataSettings(data, images=ALL, image_size=ARGUMENTS["imgsz"], split="val")
+    settings = DataSettings(data, images=ALL, image_size=options.size, split="val")
     accuracy = evaluate(loaded.model, settings, loaded.facts.classes)
     return {
         "sha256": loaded.facts.sha256,
         "bytes": path.stat().st_size,
         "figures": dict(accuracy.figures),
-        "measured_on": {"split": "val", "scenes": accuracy.images, "image_size": 160},
+        "measured_on": {"split": "val", "scenes": accuracy.images, "image_size": options.size},
     }
 
 

@@ -16,7 +16,7 @@ from app.controls import JobLine
 from app.widgets import column, label
 
 NONE = "No dataset. Drop its yaml on the window, or choose one."
-UNCHECKED = "Not checked yet; it is before a tuning starts."
+UNCHECKED = "Not checked yet; checked before a tuning starts."
 COLOURS = {"error": "blocked", "warning": "warning"}
 CLASSES = 6
 """How many classes are named; the rest are counted."""
