@@ -15,6 +15,7 @@ from typing import Any
 
 from app import text
 from app.item_models import Column
+from core.data.figures import main_name
 
 FIGURES = {
     "map50_95": "mAP50-95",
@@ -29,7 +30,6 @@ COSTS = {
     "parameters": ("Parameters", "parameters, M", 1e6),
     "milliseconds": ("Time", "ms an image", 1.0),
 }
-MAIN = ("map50_95", "top1")
 Result = Mapping[str, Any]
 Pair = tuple[int, int]
 Row = tuple[Any, ...]
@@ -74,8 +74,7 @@ def pairs(result: Result) -> dict[Pair, str]:
 
 def main_figure(result: Result) -> str:
     """Return the key of the figure that tells most, for the task; empty without images."""
-    figures = result["models"][0].get("figures", {})
-    return next((key for key in MAIN if key in figures), next(iter(figures), ""))
+    return main_name(result["models"][0].get("figures", {}))
 
 
 def figures_of(result: Result) -> list[str]:

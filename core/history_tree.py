@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.data.figures import MAIN
 from core.history import Node
 
 WORDS = {"model": "", "prune": "Pruned", "tune": "Tuned", "evaluate": "Measured"}
-MAIN = ("map50_95", "top1")
 MAKERS = ("prune", "tune")
 
 

@@ -50,7 +50,8 @@ def add_parsers(add: Add) -> None:
 
 def _report(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.report import ReportSettings, open_project, write_report
-    from core.report.measuring import WHAT, Measuring
+    from core.report.measuring import WHAT
+    from core.report.wanted import Measuring
 
     opened = open_project(options.project)
     words = [word.strip() for word in options.measure.split(",") if word.strip()]

@@ -19,7 +19,7 @@ def make_report(_models: Models, args: Args, progress: Progress) -> dict[str, An
     from core.data.stream import ALL
     from core.project import parse_project
     from core.report import OpenProject, ReportSettings, write_report
-    from core.report.measuring import Measuring
+    from core.report.wanted import Measuring
 
     opened = OpenProject(parse_project(args["project"]), Path(str(args["place"])))
     measuring = Measuring(

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from core.data.figures import main_name
 from core.errors import UserError
 from core.progress import Progress, Span, silent
 from core.report import images
 from core.report.instead import alternatives
 from core.report.known import Known, Network, OpenProject, open_project, read_known
-from core.report.measuring import Measuring, measure
+from core.report.measuring import measure
 from core.report.network import describe_network, plan_words
 from core.report.store import (
     ACCURACY,
@@ -30,6 +31,7 @@ from core.report.store import (
     store_of,
 )
 from core.report.trainings import sensitivity, steps, trainings
+from core.report.wanted import Measuring
 
 VERSION = 1
 LIBRARIES = ("secateur", "torch", "ultralytics", "numpy", "onnxruntime", "openvino")
@@ -251,16 +253,9 @@ def _accuracy(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] 
         "data": stored.get("data"),
         "split": stored.get("split"),
         "image_size": stored.get("image_size"),
-        "measure": main_figure(models[0]["figures"]),
+        "measure": main_name(models[0]["figures"]),
         "models": models,
     }
-
-
-def main_figure(figures: Mapping[str, float]) -> str:
-    """Return the key of the figure that tells most."""
-    from core.report.measuring import MAIN
-
-    return next((name for name in MAIN if name in figures), next(iter(figures), ""))
 
 
 def _samples(known: Known, stored: Mapping[str, Any] | None, count: int) -> list[dict[str, Any]]:

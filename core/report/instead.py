@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.report.measuring import smaller_sizes
+from core.report.alternatives import smaller_sizes
 from core.report.stock import at_size, instead_of
 
 if TYPE_CHECKING:

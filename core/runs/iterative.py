@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.data.figures import main_figure
 from core.errors import UserError
 from core.files import write_atomically
 from core.plan.widths import compute_widths
@@ -92,7 +93,6 @@ def iterate(
     """
     from core.pipeline import load
     from core.plan.schema import parse_plan
-    from core.tune.finetune.average import main_figure
 
     job = parse_iteration(arguments)
     plan = parse_plan(job.plan)

@@ -8,21 +8,12 @@ models", CVPR 2022, section 3.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 SHARE = 0.5
 """Of the tuned weights in the mean; the paper's choice where nothing is known of the best."""
-
-MAIN = ("map50_95", "top1")
-"""The figure that decides, first one that there is."""
-
-
-def main_figure(figures: Mapping[str, float]) -> float:
-    """Return the figure that decides between two networks; larger is better."""
-    return figures[next(name for name in MAIN if name in figures)]
 
 
 def mean_network(before: nn.Module, tuned: nn.Module, share: float = SHARE) -> nn.Module:

@@ -16,12 +16,13 @@ import torch
 
 from core.checkpoint import Loaded, load, record_head, save
 from core.data.evaluate import evaluate
+from core.data.figures import main_figure
 from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.files import remove_parts, sha256_of
 from core.program import is_packaged
 from core.tune.finetune.arguments import check_values
-from core.tune.finetune.average import SHARE, main_figure, mean_network
+from core.tune.finetune.average import SHARE, mean_network
 from core.tune.finetune.device import choose_device, gpus, use_threads
 from core.tune.finetune.distill import check_teacher
 from core.tune.finetune.feed import read_feed

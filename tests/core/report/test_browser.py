@@ -11,7 +11,8 @@ from PIL import Image
 import core
 from core.project import DataSetting, ModelReference, Project, write_project
 from core.report import ReportSettings, build_report, open_project, write_report
-from core.report.measuring import Measuring, project_data
+from core.report.measuring import project_data
+from core.report.wanted import Measuring
 
 from . import browser
 from .conftest import add_tuning, result_of

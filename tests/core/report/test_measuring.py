@@ -16,12 +16,21 @@ from core.data.stream import DataSettings
 from core.data.validation import Validation
 from core.errors import CancelledError, UserError
 from core.plan.widths import compute_widths
-from core.report import ReportSettings, build_report, measuring, open_project, write_report
+from core.report import (
+    ReportSettings,
+    alternatives,
+    build_report,
+    measuring,
+    open_project,
+    write_report,
+)
+from core.report.alternatives import smaller_sizes
 from core.report.images import choose
 from core.report.instead import verdict
-from core.report.measuring import Measuring, project_data, smaller_sizes
+from core.report.measuring import project_data
 from core.report.stock import LINES, at_size, instead_of
 from core.report.store import keep, newest, store_of
+from core.report.wanted import Measuring
 from core.ship.export.formats import FORMATS
 from core.ship.export.run import ExportSettings, export
 from core.ship.latency import measure as timing
@@ -142,7 +151,7 @@ def test_latency_is_measured_in_turns_against_the_unpruned_network(own, monkeypa
 def test_alternatives_are_measured_on_the_same_images(own, data, tmp_path, monkeypatch, capsys):
     if FORMATS["onnx"].missing():
         pytest.skip(str(FORMATS["onnx"].missing()))
-    monkeypatch.setattr(measuring, "REPEATS", 1)
+    monkeypatch.setattr(alternatives, "REPEATS", 1)
     small = own.parent / "small.pt"
     arguments = ["--measure", "alternatives", "--threads", "1", "--device", "cpu", "--json"]
     output = tmp_path / "r.json"

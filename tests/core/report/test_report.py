@@ -18,8 +18,8 @@ from core.jobs.report import JOBS
 from core.project import Tuned, project_json, read_project, write_project
 from core.report import ReportSettings, build_report, open_project, write_report
 from core.report.graph import draw
-from core.report.measuring import Measuring
 from core.report.store import keep
+from core.report.wanted import Measuring
 from core.tune.journal import Journal
 
 from .conftest import add_tuning
