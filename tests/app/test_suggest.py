@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -307,6 +308,8 @@ def test_a_project_whose_data_is_gone_says_so_and_opens(
 
 class Clock:
     """Every channel costs 0.01 ms."""
+
+    latency = SimpleNamespace(about={"threads": 1, "runtime": "onnx", "image_size": 320})
 
     def ms(self, removed):
         return 0.01 * float((~removed).sum())
