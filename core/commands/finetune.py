@@ -203,8 +203,9 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
 
 def smaller_text(folder: Path, batch: int) -> str:
     """Say how a job goes on that failed for memory."""
-    many = "one image" if batch == 1 else f"{batch} images"
-    return f"Go on with {many} a step by `secateur jobs resume {folder} --batch {batch}`."
+    from core.tune.finetune.settings import images_a_step
+
+    return f"Go on with {images_a_step(batch)} by `secateur jobs resume {folder} --batch {batch}`."
 
 
 def listener(options: argparse.Namespace) -> Callable[[dict[str, Any]], None] | None:

@@ -87,11 +87,16 @@ class DataSettings:
 
         found = torch.cuda.is_available()
         if self.device.startswith("cuda") and not found:
-            raise UserError(
-                f"“{self.device}” was chosen, but torch finds no GPU here.",
-                "Choose the cpu, or install a torch for your GPU and its driver.",
-            )
+            raise no_gpu(self.device)
         return self.device or ("cuda" if found else "cpu")
+
+
+def no_gpu(device: str) -> UserError:
+    """Return what to say when a GPU was chosen and there is none."""
+    return UserError(
+        f"“{device}” was chosen, but torch finds no GPU here.",
+        "Choose the cpu, or install a torch for your GPU and its driver.",
+    )
 
 
 class Stream:

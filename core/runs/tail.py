@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.tune.finetune.settings import images_a_step
+
 POINTS = 400
 """A curve keeps between this many points and twice as many: more than a chart has pixels for."""
 NOTES = 6
@@ -89,9 +91,7 @@ class RunEntry:
     @property
     def smaller(self) -> str:
         """What it can go on with where it failed for memory, in words; empty otherwise."""
-        return {0: "", 1: "one image a step"}.get(
-            self.next_batch if self.resumable else 0, f"{self.next_batch} images a step"
-        )
+        return images_a_step(self.next_batch) if self.next_batch and self.resumable else ""
 
     @property
     def title(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,23 @@ OFFSCREEN = "This plugin does not support"
 # Starting the engine imports torch on one thread, beside another test on the second core.
 ENGINE_MS = 60_000
 QUICK_MS = 15_000
+
+
+def growth_of(take: Callable[[int], None]) -> int:
+    """Return the bytes by which memory grows with the third ten thousand of what is taken in.
+
+    ``take`` gets the number of the first one; what is kept once is there after the second.
+    """
+    take(0)
+    tracemalloc.start()
+    try:
+        take(10_000)
+        before, _ = tracemalloc.get_traced_memory()
+        take(20_000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before
 
 
 @pytest.fixture(scope="session")

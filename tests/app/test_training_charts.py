@@ -1,14 +1,12 @@
 """Live charts: what is drawn, one chart at a time, in memory that does not grow."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from app.charts.trace import APART, DASHES, pieces, thinned
 from app.charts.training import TrainingCharts, round_range
 from core.runs.tail import Digest, RunEntry
-from tests.app.conftest import QUICK_MS
+from tests.app.conftest import QUICK_MS, growth_of
 
 BATCHES = 50
 
@@ -99,17 +97,9 @@ def test_memory_is_flat_over_ten_thousand_events(charts, qapp):
                 chart.plot.viewport().repaint()
             qapp.processEvents()
 
-    take(0)
-    tracemalloc.start()
-    try:
-        take(10_000)
-        first, _ = tracemalloc.get_traced_memory()
-        take(20_000)
-        second, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    growth = growth_of(take)
     assert shot(digest).events == 30_000
-    assert second - first < 256 * 1024
+    assert growth < 256 * 1024
     for curves in (charts.losses, charts.metrics, charts.rates):
         for item in curves._items.values():
             assert len(item._x) <= 802

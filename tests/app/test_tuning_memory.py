@@ -3,7 +3,6 @@
 import gc
 import json
 import sys
-import tracemalloc
 
 from PySide6.QtCore import Qt
 
@@ -11,7 +10,7 @@ from app.controls import choose
 from app.jobs.runs_worker import RunsWorker
 from core.runs import launch
 from core.runs.folder import EVENTS
-from tests.app.conftest import ENGINE_MS, QUICK_MS
+from tests.app.conftest import ENGINE_MS, QUICK_MS, growth_of
 from tests.app.test_tuning import batch, checked, epoch, fake_run, shown  # noqa: F401  (fixtures)
 from tests.core.images import make_dataset
 from tests.core.runs.scarce import SCARCE
@@ -47,16 +46,7 @@ def test_the_reader_keeps_no_more_of_thirty_thousand_events_than_of_ten(
         qtbot.waitUntil(lambda: heard[0].events == first + 10_000, timeout=QUICK_MS)
         gc.collect()
 
-    told(0)
-    tracemalloc.start()
-    try:
-        told(10_000)
-        before, _ = tracemalloc.get_traced_memory()
-        told(20_000)
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert after - before < 256 * 1024 < (run.folder / EVENTS).stat().st_size / 10
+    assert growth_of(told) < 256 * 1024 < (run.folder / EVENTS).stat().st_size / 10
 
 
 def begin_tiny(window, coco, tmp_path, form, batch=2):

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from core.data.stream import no_gpu
 from core.errors import UserError
 from core.program import is_packaged
 
@@ -53,10 +54,7 @@ def _cuda(text: str, wanted: str) -> tuple[str, dict[str, Any]]:
             f"There is no device “{wanted}”.", "Write cpu, cuda, cuda:1, or 0,1 for several."
         )
     if not found:
-        raise UserError(
-            f"“{wanted}” was chosen, but torch finds no GPU here.",
-            "Choose the cpu, or install a torch for your GPU and its driver.",
-        )
+        raise no_gpu(wanted)
     for number in numbers:
         if int(number) >= found:
             raise UserError(

@@ -61,7 +61,8 @@ def finetune(
     -------
     dict
         ``best``, ``last`` (paths), ``parameters``, ``epochs``, ``seconds``, and the figures on
-        the validation images ``before``, ``after`` (of the best) and ``final`` (of the last).
+        the validation images ``before``, ``after`` (of the best) and ``final`` (of the last), and
+        ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the best, or None.
 
     Raises
     ------

@@ -9,6 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import UserError
 
 
+def images_a_step(batch: int) -> str:
+    """Write a batch in words."""
+    return "one image a step" if batch == 1 else f"{batch} images a step"
+
+
 class Settings(BaseModel):
     """One fine-tuning.
 

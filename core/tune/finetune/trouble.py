@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from core.errors import MemoryShortError, UserError
+from core.tune.finetune.settings import images_a_step
 
 if TYPE_CHECKING:
     from core.tune.finetune.trainer import Run
@@ -65,9 +66,7 @@ def memory_short(batch: int, best: Path, devices: int = 1) -> MemoryShortError:
     """
     smaller = batch // 2 // devices * devices
     many = "one image" if batch == 1 else f"{batch} images"
-    instead = f"Go on with {smaller} images a step, or with" if smaller > 1 else "Use"
-    if smaller == 1:
-        instead = "Go on with one image a step, or with"
+    instead = f"Go on with {images_a_step(smaller)}, or with" if smaller else "Use"
     return MemoryShortError(
         f"The memory does not suffice for {many} at a time; {kept(best)}.",
         f"{instead} smaller images; or free memory that others use.",

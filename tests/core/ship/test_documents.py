@@ -11,11 +11,12 @@ import pytest
 
 import core
 from core.checkpoint import save
-from core.project import ModelReference, Project, Result, write_project
+from core.project import ModelReference, Project, write_project
 from core.ship.export.formats import FORMATS
 
 from ..documents import Example, examples, run
 from ..networks import network
+from ..report.conftest import result_of
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SIZE = 64
@@ -30,17 +31,7 @@ def folder(tmp_path_factory):
     plan = core.Plan(selection=({"block": 5, "ratio": 0.5},), model_sha256=loaded.facts.sha256)
     done = core.prune(loaded, plan, folder / "small.pt")
     (folder / "replay.json").write_text(json.dumps(plan.to_json()))
-    before, after = done.prediction.before, done.prediction.after
-    result = Result(
-        output="small.pt",
-        date="2026-01-01T10:00:00+00:00",
-        parameters_before=before.parameters,
-        parameters_after=after.parameters,
-        macs_before=before.macs,
-        macs_after=after.macs,
-        relative_error=done.verification.relative_error,
-        plan=plan.to_json(),
-    )
+    result = result_of(done, "small.pt", plan)
     reference = ModelReference(path="yolov8n.pt", sha256=loaded.facts.sha256, family="yolov8n")
     write_project(
         folder / "project.secateur", Project(model=reference, plan=plan, results=(result,))

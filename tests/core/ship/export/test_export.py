@@ -103,6 +103,17 @@ def test_bad_input_is_one_clear_sentence(pruned, tmp_path, case):
     assert left(tmp_path) == []
 
 
+def refused_and_kept(pruned, folder, match):
+    """An export that fails is said, and leaves the file that bore its name, and nothing else."""
+    kept = folder / "small.torchscript"
+    kept.write_bytes(b"the person's")
+    with pytest.raises(UserError, match=match):
+        export(pruned("yolov8n"), kept, ExportSettings("torchscript", image_size=SIZE))
+    assert left(folder) == [kept.name]
+    assert kept.read_bytes() == b"the person's"
+    return kept
+
+
 def test_an_export_that_fails_midway_leaves_nothing(pruned, tmp_path, monkeypatch):
     from ultralytics.engine.exporter import Exporter
 
@@ -110,13 +121,8 @@ def test_an_export_that_fails_midway_leaves_nothing(pruned, tmp_path, monkeypatc
         self.file.with_suffix(".onnx").write_bytes(b"half")
         raise RuntimeError("no space\nleft on device")
 
-    kept = tmp_path / "small.torchscript"
-    kept.write_bytes(b"the person's")
     monkeypatch.setattr(Exporter, "export_torchscript", fail)
-    with pytest.raises(UserError, match="to torchscript: no space left on device"):
-        export(pruned("yolov8n"), kept, ExportSettings("torchscript", image_size=SIZE))
-    assert left(tmp_path) == [kept.name]
-    assert kept.read_bytes() == b"the person's"
+    kept = refused_and_kept(pruned, tmp_path, "to torchscript: no space left on device")
 
     def lack(self, *_args, **_options):
         raise ModuleNotFoundError("No module named 'some_tool'", name="some_tool")
@@ -197,13 +203,8 @@ def test_what_cannot_be_opened_again_is_not_kept(pruned, tmp_path, monkeypatch):
         path.write_bytes(b"not a network")
         return str(path)
 
-    kept = tmp_path / "small.torchscript"
-    kept.write_bytes(b"the person's")
     monkeypatch.setattr(Exporter, "export_torchscript", broken)
-    with pytest.raises(UserError, match="exported TorchScript network could not be opened"):
-        export(pruned("yolov8n"), kept, ExportSettings("torchscript", image_size=SIZE))
-    assert left(tmp_path) == [kept.name]
-    assert kept.read_bytes() == b"the person's"
+    refused_and_kept(pruned, tmp_path, "exported TorchScript network could not be opened")
 
 
 def test_a_missing_tool_is_one_line_of_the_command(pruned, tmp_path, monkeypatch, capsys):

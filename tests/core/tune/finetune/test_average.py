@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import core
+from core.cli import main
+from core.runs.folder import read_events
+from core.runs.tail import Digest
 from core.tune.finetune import run
 from core.tune.finetune.average import mean_network
 from core.tune.finetune.run import finetune
@@ -90,6 +93,21 @@ def test_it_is_the_best_only_where_it_is_better(
         assert torch.equal(tensor, best[name])
 
 
-def test_it_is_left_out_where_it_is_not_wanted(settings: Settings, tmp_path: Path) -> None:
-    change = {"epochs": 1, "baseline": False, "average": False}
-    assert finetune(settings.model_copy(update=change), tmp_path)["averaged"] is None
+def test_the_command_tells_and_leaves_it_out_where_it_is_not_wanted(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["finetune", settings.model, "--data", settings.data, "--epochs", "1", "--batch", "2"]
+    words += ["--image-size", "64", "--device", "cpu", "--no-baseline"]
+    assert main([*words, "--folder", str(tmp_path / "with")]) == 0
+    assert "\nmean:   precision" in capsys.readouterr().out
+    assert main([*words, "--folder", str(tmp_path / "without"), "--no-average"]) == 0
+    assert "mean:" not in capsys.readouterr().out
+    told = [event["event"] for event in read_events(tmp_path / "without")[0]]
+    assert "done" in told and "averaged" not in told
+
+
+@pytest.mark.parametrize(("kept", "words"), [(True, "is the best"), (False, "is not as good")])
+def test_the_window_is_told(kept: bool, words: str) -> None:
+    digest = Digest()
+    digest.take({"event": "averaged", "share": 0.5, "metrics": {"map50_95": 0.25}, "kept": kept})
+    assert words in digest.notes[-1] and "mAP50-95 0.2500" in digest.notes[-1]
