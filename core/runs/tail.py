@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.data.figures import main_figure, main_name
 from core.tune.finetune.settings import images_a_step
 
 POINTS = 400
@@ -276,10 +277,12 @@ class Digest:
         self.notes.append(words)
 
     def _averaged(self, event: Mapping[str, Any]) -> None:
-        figures = event["metrics"]
-        main = next((f" {n} {figures[k]:.4f}" for k, n in BASELINES.items() if k in figures), "")
+        figure = main_figure(event["metrics"])
+        if event["kept"]:
+            self.facts.update(best=figure)
         taken = "is the best" if event["kept"] else "is not as good as the best"
-        self.notes.append(f"The mean of the first and the last state {taken}:{main}.")
+        name = BASELINES[main_name(event["metrics"])]
+        self.notes.append(f"The mean of the first and the last state {taken}: {name} {figure:.4f}.")
 
     def _baseline(self, event: Mapping[str, Any]) -> None:
         if "step" in event:  # of a network that was pruned on the way

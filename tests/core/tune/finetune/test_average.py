@@ -109,5 +109,7 @@ def test_the_command_tells_and_leaves_it_out_where_it_is_not_wanted(
 @pytest.mark.parametrize(("kept", "words"), [(True, "is the best"), (False, "is not as good")])
 def test_the_window_is_told(kept: bool, words: str) -> None:
     digest = Digest()
+    digest.facts["best"] = 0.2
     digest.take({"event": "averaged", "share": 0.5, "metrics": {"map50_95": 0.25}, "kept": kept})
     assert words in digest.notes[-1] and "mAP50-95 0.2500" in digest.notes[-1]
+    assert digest.facts["best"] == (0.25 if kept else 0.2)
