@@ -7,29 +7,29 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from core.program import prepare, refusal
+from core.system.program import prepare, refusal
 
 
 def _command_line(arguments: list[str]) -> int:
-    from core.cli import main as command_line
+    from core.cli.main import main as command_line
 
     return command_line(arguments)
 
 
 def _engine(arguments: list[str]) -> int:
-    from core.engine import main as engine
+    from core.engine.server import main as engine
 
     return engine(arguments[1:])
 
 
 def _window(arguments: list[str]) -> int:
-    from app.application import run
+    from app.startup.application import run
 
     return run(arguments)
 
 
 def _self_test(arguments: list[str]) -> int:
-    from app.self_test import main as self_test
+    from app.startup.self_test import main as self_test
 
     return self_test(arguments[1:])
 

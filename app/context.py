@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.background import Background
-    from app.jobs.manager import JobManager
-    from app.jobs.runs import Runs
+    from app.engine.client import JobManager
+    from app.engine.long_jobs import Runs
+    from app.engine.thread import Background
+    from app.kit.theme import Theme
     from app.pictures.loader import Pictures
-    from app.session import Session
-    from app.settings import Settings
-    from app.theme import Theme
+    from app.state.session import Session
+    from app.state.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

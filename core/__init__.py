@@ -46,6 +46,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    if name == "prune":  # the package is callable, see core/prune/__init__.py
-        return importlib.import_module("core.prune")
     return getattr(importlib.import_module(_HOMES.get(name, "core.pipeline")), name)

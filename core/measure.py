@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from core.data.stream import DataSettings
     from core.graph.table import ChannelTable
     from core.plan.resolve import Scores
-    from core.tune.one_by_one import AfterStep, Run
-    from core.tune.sensitivity import Sensitivity
+    from core.sensitivity.one_by_one import AfterStep, Run
+    from core.sensitivity.scan import Sensitivity
 
 RANKING = "fisher"
 """The criterion of a scan that names none: with images, what measured best (docs/accuracy.md)."""
@@ -59,7 +59,7 @@ def sensitivity(
     plan : Plan, optional
         Its criterion, seed, rounding, floor and locks hold; ``fisher`` by default.
     ratios : sequence of float, optional
-        ``core.tune.sensitivity.RATIOS`` by default.
+        ``core.sensitivity.scan.RATIOS`` by default.
     blocks : sequence of int, optional
         All by default.
     scores : float array, shape (atoms,), optional
@@ -73,9 +73,9 @@ def sensitivity(
         For data that cannot be used, a block that is not there, a file that is something else.
     """
     from core.data.validation import Validation
-    from core.tune import sensitivity as scans
-    from core.tune.journal import Journal
-    from core.tune.spread import devices_of
+    from core.sensitivity import scan as scans
+    from core.sensitivity.spread import devices_of
+    from core.system.journal import Journal
 
     plan = plan or Plan(criterion=RANKING)
     ratios = _checked(ratios or scans.RATIOS)
@@ -122,7 +122,7 @@ def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
 
 def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:
     """Say how channels were ranked; what a point removes stands beside it."""
-    from core.prune.criteria import needs_data
+    from core.pruning.criteria import needs_data
 
     known: dict[str, Any] = {"criterion": plan.criterion, "seed": plan.seed}
     if needs_data(plan.criterion):
@@ -203,9 +203,9 @@ def prune_one_by_one(
     UserError
         For a plan or data that does not fit, or when no step stayed within the loss allowed.
     """
-    from core.tune.journal import Journal
-    from core.tune.one_by_one import LOG
-    from core.tune.order import entries_for_target, entries_given
+    from core.sensitivity.one_by_one import LOG
+    from core.sensitivity.order import entries_for_target, entries_given
+    from core.system.journal import Journal
 
     output = Path(output)
     folder = Path(folder) if folder else output.with_name(f"{output.stem}-steps")
@@ -267,8 +267,8 @@ def _run(
     from core.choose.ranking import Ranker
     from core.data.validation import Validation
     from core.pipeline import load
-    from core.tune.one_by_one import Run
-    from core.tune.sensitivity import scan_settings
+    from core.sensitivity.one_by_one import Run
+    from core.sensitivity.scan import scan_settings
 
     facts = loaded.facts
     resolver = Resolver(analyse(loaded, cache=cache).table)
@@ -303,7 +303,7 @@ def _finish(run: Run, last: Any, output: Path, *, changed: bool) -> Pruned:
     """Prove the whole removal and save it; weights changed on the way prove each step instead."""
     from core.plan.predict import predict_plan
     from core.plan.resolve import Resolution
-    from core.prune.verify import verify_networks
+    from core.pruning.verify import verify_networks
 
     table = run.resolver.table
     prediction = predict_plan(table, Resolution(last.removed, (), ()))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from core.checkpoint import Loaded
 from core.errors import UserError
-from core.plan.latency_cost import Milliseconds, rounded
+from core.graph.analysis import Analysis, analyse, cached_analysis, load
+from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.predict import Prediction, predict_plan
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
 from core.ship.latency.usual import known_latency, latency_for
-from core.understand import Analysis, analyse, cached_analysis, load
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.choose.ranking import Ranking
     from core.choose.suggest import Chooser, Suggestion
     from core.data.stream import DataSettings
-    from core.prune.verify import Verification
+    from core.pruning.verify import Verification
     from core.repair import Repaired, RepairSettings
 
 __all__ = [
@@ -226,9 +226,9 @@ def prune(
     UserError
         For a plan that removes nothing or does not fit, or a file that cannot be written.
     """
-    from core.prune.record import record
-    from core.prune.surgery import cut_network
-    from core.prune.verify import try_training, verify_networks
+    from core.pruning.record import record
+    from core.pruning.surgery import cut_network
+    from core.pruning.verify import try_training, verify_networks
 
     if repair is not None:
         from core.repair import check_request
@@ -309,8 +309,8 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
     UserError
         When the pruned file is not what this plan makes of the original.
     """
-    from core.prune.record import repaired_proof, stored_removal
-    from core.prune.verify import verify_networks
+    from core.pruning.record import repaired_proof, stored_removal
+    from core.pruning.verify import verify_networks
 
     analysis = analyse(original)
     removed = (

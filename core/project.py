@@ -11,8 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError
-from core.files import write_atomically
 from core.plan.schema import Plan, Target
+from core.system.files import write_atomically
 
 VERSION = 3
 SUFFIX = ".secateur"

@@ -25,8 +25,8 @@ from core.errors import UserError
 from core.pipeline import resolve
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
-from core.prune.criteria import CRITERIA, DATA_CRITERIA
-from core.prune.surgery import cut_network
+from core.pruning.criteria import CRITERIA, DATA_CRITERIA
+from core.pruning.surgery import cut_network
 
 STEPS = (0.9, 0.8, 0.7, 0.5)
 ALLOCATIONS = ("cost", "global", "isomorphic", "uniform")

@@ -18,9 +18,9 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
-from app import commands
-from app.main_window import MainWindow
-from app.tuning import job_places
+from app.state import plan_edits
+from app.state.places import job_places
+from app.window.main_window import MainWindow
 from core.runs.folder import list_jobs
 from core.runs.tail import RunEntry
 
@@ -51,7 +51,7 @@ class Driver(QObject):
         session = self.window.session
         if session.model is None or session.project_path is None:
             return
-        session.edit(commands.set_ratio(session.plan, (BLOCK,), next(self.ratios)))
+        session.edit(plan_edits.set_ratio(session.plan, (BLOCK,), next(self.ratios)))
         self.window.documents.save()
         place = job_places(session)[-1]
         entry = self._entry(str(place))

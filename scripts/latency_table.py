@@ -28,12 +28,12 @@ from core.data.evaluate import evaluate
 from core.data.stream import DataSettings
 from core.plan.allocate import Allocator, Goal
 from core.plan.cost import MultiplyAdds
-from core.plan.latency_cost import Milliseconds, rounded
+from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
-from core.prune.rank import rank_to_target
-from core.prune.surgery import cut_network
+from core.pruning.rank import rank_to_target
+from core.pruning.surgery import cut_network
 from core.repair import RepairSettings, parse_steps, repair
 from core.ship.latency.measure import measure
 from core.ship.latency.table import build_latency, describe_here

@@ -22,7 +22,7 @@ from core.data.stream import ALL, DataSettings
 from core.pipeline import analyse, resolve
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
-from core.prune.surgery import cut_network
+from core.pruning.surgery import cut_network
 from core.repair import RepairSettings, parse_steps, repair
 
 

@@ -34,7 +34,7 @@ class Camera:
     """Drives one window and takes its picture."""
 
     def __init__(self, folder: Path, kind: str):
-        from app.main_window import MainWindow
+        from app.window.main_window import MainWindow
 
         self.folder, self.kind = folder, kind
         self.window = MainWindow()
@@ -60,12 +60,12 @@ class Camera:
         self.settle()
 
     def plan(self, *pairs):
-        from app import commands
+        from app.state import plan_edits
 
         session = self.window.session
         for block, ratio in pairs:
             session.select({block})
-            session.edit(commands.set_ratio(session.plan, {block}, ratio))
+            session.edit(plan_edits.set_ratio(session.plan, {block}, ratio))
         self.settle()
 
     def show(self, panel):
@@ -122,10 +122,11 @@ def shoot_images(camera: Camera) -> None:
     if not data.exists():
         shutil.copytree(DATA / "coco128", data)
     window = camera.window
-    choosing, jobs, measured = window.choosing, window.jobs, window.session.measured
+    choosing, checking = window.choosing, window.data_checking
+    jobs, measured = window.jobs, window.session.measured
     window.session.undo_stack.setIndex(0)
-    choosing.set_data(str(data / "coco128.yaml"))
-    choosing.change_data(images=IMAGES, image_size=SIDE)
+    checking.set_data(str(data / "coco128.yaml"))
+    checking.change_data(images=IMAGES, image_size=SIDE)
     window.pane.messages.dismiss_key("data")
     window.session.select({18})
     camera.show("blocks")
@@ -150,7 +151,7 @@ def shoot_images(camera: Camera) -> None:
 
 def shoot_tuning(camera: Camera) -> None:
     """A picture of a fine-tuning that runs."""
-    from app.controls import choose
+    from app.kit.controls import choose
 
     window = camera.window
     if window.session.measured.data is None:
@@ -204,8 +205,8 @@ def shoot_shipping(camera: Camera) -> None:
 
 
 def shoot(folder: Path, kind: str) -> None:
-    from app.dialogs.result import ResultDialog
-    from app.dialogs.why import WhyDialog
+    from app.plan.why_dialog import WhyDialog
+    from app.pruning.result_dialog import ResultDialog
 
     model = DATA / "yolov8n-coco.pt"
     own = HOME / "yolov8n-coco.pt"

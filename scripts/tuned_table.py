@@ -28,8 +28,8 @@ from core.checkpoint import Loaded
 from core.data.stream import DataSettings, Stream
 from core.plan.schema import Plan, Target
 from core.repair import RepairSettings, parse_steps
-from core.tune.finetune.run import finetune
-from core.tune.finetune.settings import Settings
+from core.tune.run import finetune
+from core.tune.settings import Settings
 
 OURS, THEIRS = "Secateur", "Torch-Pruning"
 ALL_TRAIN = 96
@@ -58,7 +58,7 @@ class Shelf:
     @contextmanager
     def instead_of_files(self) -> Iterator[None]:
         """Let the trainer read and write here; nothing else about it changes."""
-        home = "core.tune.finetune"
+        home = "core.tune"
         with (
             mock.patch(f"{home}.run.load", self.load),
             mock.patch(f"{home}.run.read_state", lambda path: self._states[str(path)]),

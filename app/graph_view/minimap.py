@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGraphicsView, QWidget
 
+from app.graph_view.scene import GraphScene
 from core.drawing.places import Rect
-
-if TYPE_CHECKING:
-    from app.graph_view.view import GraphView
 
 SIZE = QSize(176, 128)
 MARGIN = 7.0
@@ -22,18 +18,32 @@ class Minimap(QWidget):
 
     Parameters
     ----------
-    view : GraphView
+    view : QGraphicsView
+    scene : GraphScene
+        What the view shows.
+    moved : Signal
+        The view shows another part of it.
+
+    Signals
+    -------
+    shownChanged
+        It appeared or went away.
+    wentTo(QPointF)
+        The person wants this point of the scene in the middle.
     """
 
-    def __init__(self, view: GraphView) -> None:
+    shownChanged = Signal()
+    wentTo = Signal(QPointF)
+
+    def __init__(self, view: QGraphicsView, scene: GraphScene, moved: SignalInstance) -> None:
         super().__init__(view)
-        self._view = view
+        self._view, self._scene = view, scene
         self.setObjectName("minimap")
         self.setAccessibleName("Overview of the graph")
         self.setToolTip("Overview: click or drag to move the graph")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._shown = True
-        view.viewChanged.connect(self._follow)
+        moved.connect(self._follow)
         self.hide()
 
     def set_shown(self, shown: bool) -> None:
@@ -52,11 +62,11 @@ class Minimap(QWidget):
 
     def _follow(self) -> None:
         """Show the overview only where something lies outside the view."""
-        layout = self._view.scene().layout
+        layout = self._scene.layout
         useful = self._shown and layout is not None and not self._sees_all(layout.bounds)
         if useful != self.isVisibleTo(self._view):
             self.setVisible(useful)
-            self._view._arrange_overlays()
+            self.shownChanged.emit()
         self.update()
 
     def _sees_all(self, bounds: Rect) -> bool:
@@ -66,7 +76,7 @@ class Minimap(QWidget):
 
     def _scale(self) -> tuple[float, QPointF]:
         """Return the scale and where the drawing's corner lies."""
-        _, _, width, height = self._view.scene().layout.bounds
+        _, _, width, height = self._scene.layout.bounds
         room = QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
         scale = min(room.width() / width, room.height() / height)
         corner = QPointF(
@@ -88,7 +98,7 @@ class Minimap(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint boxes as plain rectangles, and the part on screen as a frame."""
-        scene = self._view.scene()
+        scene = self._scene
         if scene.layout is None:
             return
         palette = scene.ink.palette
@@ -139,4 +149,4 @@ class Minimap(QWidget):
 
     def _go(self, position: QPointF) -> None:
         scale, corner = self._scale()
-        self._view.centre_on_point((position - corner) / scale)
+        self.wentTo.emit((position - corner) / scale)

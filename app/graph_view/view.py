@@ -81,7 +81,9 @@ class GraphView(InputMixin, QGraphicsView):
         self._fitted = True
         self._set_up_view()
         self._set_up_input()
-        self.minimap = Minimap(self)
+        self.minimap = Minimap(self, self._scene, self.viewChanged)
+        self.minimap.shownChanged.connect(self._arrange_overlays)
+        self.minimap.wentTo.connect(self.centre_on_point)
         self.legend = Legend(self)
         self._arrange_overlays()
 

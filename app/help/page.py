@@ -9,8 +9,8 @@ from importlib.resources import files
 
 import jinja2
 
-from app.commands import STRATEGY_NAMES
 from app.help.pictures import PICTURES
+from app.state.plan_edits import STRATEGY_NAMES
 from core.plan.words import ALLOCATIONS, CRITERIA, STRATEGIES
 
 WORDS = {

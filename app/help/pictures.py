@@ -176,7 +176,7 @@ def picture(name: str, colours: Colours) -> str:
     name : str
         A key of `PICTURES`.
     colours : mapping of str to str
-        Colours by the names of `app.theme.Colours`.
+        Colours by the names of `app.kit.theme.Colours`.
     """
     width, height, draw, _ = PICTURES[name]
     sheet = _Sheet(width, height, colours)

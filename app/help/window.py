@@ -16,9 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import theme
 from app.help.page import page, sections
 from app.help.pictures import PICTURES, picture
+from app.kit import theme
 
 SIZE = (940, 720)
 ABOVE = 14
@@ -31,7 +31,7 @@ class HelpWindow(QWidget):
 
     Parameters
     ----------
-    shown : app.theme.Theme
+    shown : app.kit.theme.Theme
         Tells when the colours change.
     """
 

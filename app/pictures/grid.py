@@ -21,8 +21,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from app import theme
-from app.guard import guarded
+from app.kit import theme
+from app.kit.qt_guard import guarded
 from app.pictures.drawing import Pens, paint_marks
 from app.pictures.loader import Picture, Pictures, Wish
 

@@ -10,10 +10,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
+from app.kit.widgets import Elided, label
 from app.pictures.drawing import OUTCOMES, Pens
 from app.pictures.loader import FULL, Pictures, Read, Wish
 from app.pictures.view import PictureView, Viewpoint
-from app.widgets import Elided, label
 
 TITLE = 22
 """Pixels for the title of a view."""

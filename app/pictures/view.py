@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app import theme
+from app.kit import theme
 from app.pictures.drawing import Pens, caption, paint_marks
 from app.pictures.loader import Picture
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.checkpoint.environment import prepare
-from core.checkpoint.facts import Facts, record_head
-from core.checkpoint.reader import Loaded, load
+from core.checkpoint.facts import Facts, Loaded, record_head
+from core.checkpoint.reader import load
 
 if TYPE_CHECKING:
     from core.checkpoint.writer import save

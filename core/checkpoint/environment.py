@@ -15,7 +15,7 @@ def prepare() -> None:
 
     Must run before the first import of ultralytics in the process; importing ``core`` does. A
     person who uses ``core`` in a program of theirs may decide otherwise by setting the variables;
-    in Secateur's own processes they are always these (``core.program``).
+    in Secateur's own processes they are always these (``core.system.program``).
     """
     folder = Path(platformdirs.user_config_dir("secateur")) / "ultralytics"
     defaults = {

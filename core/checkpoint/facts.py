@@ -1,4 +1,4 @@
-"""What is known about a model file, as plain data. Needs no torch."""
+"""What is known about a model file, as plain data, and the network it goes with. Needs no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import datetime
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +72,25 @@ class Facts:
         values["classes"] = {int(index): str(name) for index, name in values["classes"].items()}
         values["history"] = tuple(dict(record) for record in values.get("history", ()))
         return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """A network and what is known about it.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        An Ultralytics network in FP32 and eval mode, on the CPU.
+    facts : Facts
+        What the file says about itself.
+    train_args : dict
+        The arguments it was trained with, as plain data.
+    """
+
+    model: nn.Module
+    facts: Facts
+    train_args: dict[str, Any]
 
 
 def record_head(facts: Facts) -> dict[str, Any]:

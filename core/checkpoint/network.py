@@ -13,8 +13,7 @@ from torch import nn
 
 from core.checkpoint import structure
 from core.checkpoint._stock import DEFAULT_CFG_DICT, ROOT, Conv, modules, tasks
-from core.checkpoint.facts import Facts
-from core.checkpoint.reader import Loaded
+from core.checkpoint.facts import Facts, Loaded
 from core.checkpoint.sniff import check_readable
 from core.errors import UserError
 

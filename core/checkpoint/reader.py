@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from core.checkpoint.facts import Facts
+from core.checkpoint.facts import Facts, Loaded
 from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.sniff import check_file
 from core.errors import UserError
-from core.files import sha256_of
-
-if TYPE_CHECKING:
-    from torch import nn
+from core.system.files import sha256_of
 
 #: Where Secateur keeps what it did to a network.
 HISTORY_KEY = "secateur"
 _YAML = (".yaml", ".yml")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Loaded:
-    """A network and what is known about it.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        An Ultralytics network in FP32 and eval mode, on the CPU.
-    facts : Facts
-        What the file says about itself.
-    train_args : dict
-        The arguments it was trained with, as plain data.
-    """
-
-    model: nn.Module
-    facts: Facts
-    train_args: dict[str, Any]
 
 
 def load(path: str | Path) -> Loaded:

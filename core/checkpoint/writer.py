@@ -18,7 +18,7 @@ from core.checkpoint._stock import ultralytics
 from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.reader import HISTORY_KEY, open_checkpoint
 from core.errors import UserError
-from core.files import write_atomically
+from core.system.files import write_atomically
 
 
 def save(

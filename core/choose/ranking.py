@@ -13,7 +13,7 @@ from core.choose.score_cache import Scores, read_scores, score_path, write_score
 from core.graph.table import ChannelTable
 from core.plan.schema import Plan
 from core.progress import Progress, silent
-from core.prune.criteria import needs_data, score_atoms
+from core.pruning.criteria import needs_data, score_atoms
 
 if TYPE_CHECKING:
     from torch import nn

@@ -20,9 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.files import write_atomically
 from core.graph.cache import cache_folder
+from core.system.files import write_atomically
+from core.system.program import is_packaged
 
+CODE = ("pruning/criteria", "data")
+"""Folders of the code that makes scores, below `core`."""
 Scores = NDArray[np.float64]
 
 
@@ -54,8 +57,12 @@ def _code() -> str:
     """Name the code that makes scores, so that those of an older one are not taken for its own."""
     digest = hashlib.sha256(metadata.version("secateur").encode())
     root = Path(__file__).parents[1]
-    for folder in ("prune/criteria", "data"):
-        for path in sorted((root / folder).glob("*.py")):  # none in a bundle: the version tells
+    for folder in CODE:
+        files = sorted((root / folder).glob("*.py"))
+        # None in a bundle, where the version tells; elsewhere, stale scores would be served.
+        if not files and not is_packaged():
+            raise FileNotFoundError(f"no code in core/{folder}, which scores depend on")
+        for path in files:
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -94,7 +94,7 @@ class Chooser:
         """Return the plan with its target, if any, met, and the atoms it removes.
 
         With a criterion that looks at images, allocation over the network goes in rounds and
-        renews the scores (``core.prune.rank``); everything else comes from one ranking.
+        renews the scores (``core.pruning.rank``); everything else comes from one ranking.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Chooser:
         return self.first
 
     def _by_rounds(self, progress: Progress) -> Plan:
-        from core.prune.rank import rank_to_target
+        from core.pruning.rank import rank_to_target
 
         last: list[Scores] = []
 

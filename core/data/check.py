@@ -336,3 +336,9 @@ def _duplicates(
                 pair = {"split": first[0], "image": first[1], "other_split": split}
                 found.append({**pair, "other_image": path})
     return found
+
+
+def keypoints_of(model: Any) -> tuple[int, ...] | None:
+    """Return how many keypoints a network finds and how many numbers each has, if it finds any."""
+    shape = getattr(model.model[-1], "kpt_shape", None)
+    return None if shape is None else tuple(int(n) for n in shape)

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+FIGURES = {
+    "map50_95": "mAP50-95",
+    "map50": "mAP50",
+    "precision": "Precision",
+    "recall": "Recall",
+    "top1": "Top-1",
+    "top5": "Top-5",
+}
+"""Names of the figures of accuracy, by key."""
 MAIN = ("map50_95", "top1")
 """The figure that tells most: the first of these that a task has."""
 

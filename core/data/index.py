@@ -15,8 +15,8 @@ from typing import Any
 
 from core.data.labels import Object, read_objects
 from core.errors import UserError
-from core.files import write_atomically
 from core.graph.cache import cache_folder
+from core.system.files import write_atomically
 
 FORMAT = 1
 KEPT = 8

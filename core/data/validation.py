@@ -2,7 +2,7 @@
 
 Images are decoded once. A measurement is Ultralytics' validator taken apart: its preparation, the
 forward pass, its postprocessing and its figures, so that a caller may run the forward pass as it
-pleases (``core.tune.sensitivity`` leaves out what it knows).
+pleases (``core.sensitivity.scan`` leaves out what it knows).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core.files import write_atomically
+from core.system.files import write_atomically
 
 ROWS, SIDE, HEAD, GAP = 4, 320, 40, 8
 INK, PAPER, LABEL = (32, 34, 38), (255, 255, 255), (0, 0, 0)
@@ -22,7 +22,7 @@ def draw_comparison(compared: Mapping[str, Any], output: Path) -> None:
     Parameters
     ----------
     compared : mapping
-        A result of `core.compare.compare_files`, of three networks.
+        A result of `core.compare.files.compare_files`, of three networks.
     output : Path
         A ``.png``; its folder is made.
 

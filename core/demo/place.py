@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import UserError
-from core.files import sha256_of, write_atomically
 from core.plan.schema import Plan, Target
 from core.progress import Progress, silent
 from core.project import DataSetting, ModelReference, Project, write_project
+from core.system.files import sha256_of, write_atomically
 from resources import scenes
 
 IMAGE_SIZE = 160

@@ -36,7 +36,7 @@ def run_demo(
         ``models`` [{name, path, parameters, macs, bytes, milliseconds (processor time), figures}],
         ``verification``, ``tuning``, ``latency``, ``export`` (None where its tools are missing),
         ``missing`` [{runtime, message}], ``seconds``, and ``comparison`` (as
-        `core.compare.compare_files` has it; ``summary.json`` holds all but that).
+        `core.compare.files.compare_files` has it; ``summary.json`` holds all but that).
 
     Raises
     ------

@@ -41,8 +41,8 @@ def _suggest(walk: Walk, progress: Progress) -> str:
 
 
 def _prune(walk: Walk, progress: Progress) -> str:
+    from core.history.remember import remember_pruned
     from core.pipeline import load, prune
-    from core.remember import remember_pruned
     from core.repair import RepairSettings
 
     repair = RepairSettings(("refit", "bn"), walk.settings.repair_minutes, seed=places.SEED)
@@ -80,7 +80,7 @@ def _finetune(walk: Walk, progress: Progress) -> str:
     from core.pipeline import load
     from core.runs.folder import create_job
     from core.runs.run import run_job
-    from core.tune.finetune.settings import Settings
+    from core.tune.settings import Settings
 
     place = walk.place
     settings = Settings(
@@ -121,9 +121,9 @@ def _told(event: Mapping[str, Any], progress: Progress) -> None:
 
 
 def _compare(walk: Walk, progress: Progress) -> str:
-    from core.compare import compare_files
+    from core.compare.files import compare_files
     from core.demo.pictures import draw_comparison
-    from core.remember import remember_compared
+    from core.history.remember import remember_compared
 
     walk.compared = compare_files(walk.paths, walk.data("val"), shown=10**6, progress=progress)
     progress(1.0, "Drawing what they see")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.demo import place as places
 from core.demo.place import Place
-from core.files import write_atomically
+from core.system.files import write_atomically
 from resources import scenes
 
 if TYPE_CHECKING:

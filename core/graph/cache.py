@@ -13,8 +13,8 @@ import numpy as np
 import platformdirs
 
 from core.errors import UserError
-from core.files import write_atomically
 from core.graph.table import ChannelTable
+from core.system.files import write_atomically
 
 FORMAT = 1
 """Version of the file; a file of another version is not read but made anew."""

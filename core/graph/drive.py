@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from core.errors import UserError
+from core.graph.handlers import HANDLERS, run_unknown
 from core.graph.shapes import META, ShapePass
 from core.graph.trace import ChannelTrace, Findings
 
@@ -126,7 +127,7 @@ class Driver:
         self.model = model
         self.blocks: list[nn.Module] = list(model.model)  # type: ignore[arg-type]
         self.modules = list(model.modules())
-        self.trace = ChannelTrace(model, findings)
+        self.trace = ChannelTrace(model, findings, HANDLERS, run_unknown)
         self.outputs: list[Any] = []
         self.side = _side(model)
         channels = image_channels(model)

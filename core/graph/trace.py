@@ -9,7 +9,7 @@ operation on two tensors says that two numbers are one. ``0`` stands for a const
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,10 @@ class Findings:
     next_number: int = 1
 
 
+Handler = Callable[["ChannelTrace", Any, tuple[Any, ...], dict[str, Any]], Any]
+"""Does to channel numbers what an operation does to data: trace, function, arguments, options."""
+
+
 class ChannelTrace(TorchDispatchMode):
     """Runs a network on channel numbers and gathers ``Findings``.
 
@@ -84,17 +88,25 @@ class ChannelTrace(TorchDispatchMode):
         The network. Its weights are neither read nor changed.
     findings : Findings
         Where to add; a layer that runs again keeps the numbers of its first run.
+    handlers : mapping
+        From operation to handler (see ``core.graph.handlers``).
+    unknown : callable
+        The handler of every other operation.
     """
 
-    def __init__(self, model: nn.Module, findings: Findings) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        findings: Findings,
+        handlers: Mapping[Any, Handler],
+        unknown: Handler,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.findings = findings
         self.record_steps = True
         self.extents = Extents()
-        from core.graph.handlers import HANDLERS, run_unknown  # they import this module
-
-        self._handlers = HANDLERS
-        self._unknown = run_unknown
+        self._handlers = handlers
+        self._unknown = unknown
         self.block = -1
         self.names: dict[int, str] = {}
         self.parameters: dict[int, tuple[str, nn.Module]] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from core.plan.axes import Axes
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask
-
-if TYPE_CHECKING:
-    from core.plan.resolve import Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,27 @@ class Blocked:
         }
 
 
-class Refusals:
-    """Words for what a resolver could not do."""
+Targets = Callable[[Entry], list[tuple[int, Mask | None]]]
+"""Which layers an entry of the selection means, each with the atoms it may remove."""
+Trial = Callable[[Entry, Plan, Mask], Mask]
+"""Which atoms an entry would remove by itself, of those that are free."""
 
-    def __init__(self, resolver: Resolver) -> None:
-        self.resolver = resolver
-        self.table = resolver.table
-        self.axes = resolver.axes
+
+class Refusals:
+    """Words for what a resolver could not do.
+
+    Parameters
+    ----------
+    axes : Axes
+    targets, trial : callable
+        Of the resolver.
+    """
+
+    def __init__(self, axes: Axes, targets: Targets, trial: Trial) -> None:
+        self.table = axes.table
+        self.axes = axes
+        self._targets = targets
+        self._trial = trial
 
     def stuck(self, layer: int, atom: int, nearest: tuple[Entry, ...]) -> Blocked:
         """A channel that may not go: fixed by the network, or locked by the person."""
@@ -69,7 +82,7 @@ class Refusals:
 
     def nothing(self, entry: Entry, plan: Plan, free: Mask, removed: Mask) -> Blocked:
         """Say why an entry removes nothing, and what would."""
-        targets = self.resolver.targets(entry)
+        targets = self._targets(entry)
         if not targets:
             return self._no_layers(entry)
         for number, allowed in targets:
@@ -91,7 +104,7 @@ class Refusals:
         for step in range(1, 101):
             ratio = step / 100
             bigger = entry.model_copy(update={"ratio": ratio})
-            if ratio > (entry.ratio or 0) and self.resolver.trial(bigger, plan, free).any():
+            if ratio > (entry.ratio or 0) and self._trial(bigger, plan, free).any():
                 text = (
                     f"A ratio of {entry.ratio:g} removes nothing from {entry.label}: kept counts "
                     f"are multiples of {plan.multiple}, halves of a split keep equal counts and "

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from core.graph.table import ChannelTable
-from core.plan.conflicts import Conflict, naive_conflicts
-from core.plan.latency import Clock, LatencyTable
+from core.plan.latency.clock import Clock, LatencyTable
 from core.plan.resolve import Blocked, Resolution
+from core.plan.why.conflicts import Conflict, naive_conflicts
 from core.plan.widths import Widths, compute_widths, kept_of
 
 

@@ -54,7 +54,7 @@ class Resolver:
     def __init__(self, table: ChannelTable) -> None:
         self.table = table
         self.axes = Axes(table)
-        self.refusals = Refusals(self)
+        self.refusals = Refusals(self.axes, self.targets, self.trial)
 
     # ---- the whole plan -----------------------------------------------------------------------
 

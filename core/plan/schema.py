@@ -81,7 +81,7 @@ class Plan(_Strict):
     ----------
     round_to : int or "auto"
         Kept counts become multiples of it, where the layer is wide enough. ``auto`` takes the step
-        of this machine's latency table of the model (``core.plan.latency_cost.rounded``).
+        of this machine's latency table of the model (``core.plan.latency.cost.rounded``).
     minimum_channels : int
         Floor for every layer.
     allocation : str

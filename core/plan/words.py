@@ -32,7 +32,7 @@ CRITERIA: dict[str, CriterionWords] = {
         True,
     ),
 }
-"""The engine's own registry is ``core.prune.criteria``; a test holds the two together."""
+"""The engine's own registry is ``core.pruning.criteria``; a test holds the two together."""
 
 REPRESENTATIVES: dict[str, tuple[str, str]] = {
     "medoid": ("the medoid", "Of channels that act alike, the most typical one stays"),

@@ -80,8 +80,8 @@ class _Bench:
     """
 
     def __init__(self, known: Known, wanted: Measuring, folder: Path) -> None:
-        from core.machine import default_threads
         from core.pipeline import load
+        from core.system.machine import default_threads
 
         original = known.original
         assert original is not None
@@ -152,7 +152,7 @@ class _Bench:
 
     def _network(self, kind: str, name: str, loaded: Loaded, size: int, progress: Progress) -> _Row:
         """Measure a network at an image size; what it costs is counted there."""
-        from core.graph.analyse import analyse_model
+        from core.graph.builder import analyse_model
         from core.plan.widths import compute_widths
 
         title = name or Path(self.loaded.facts.path).name

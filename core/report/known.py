@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import UserError
-from core.files import sha256_of
 from core.project import Project, Result, place, read_project
 from core.runs.folder import Job, jobs_folder, list_jobs, read_job, status_of
+from core.system.files import sha256_of
 
 if TYPE_CHECKING:
     from core.checkpoint import Facts
@@ -162,7 +162,7 @@ class Known:
     @cached_property
     def removed(self) -> Mask | None:
         """What the newest pruned file says was removed, shape (atoms,); None where it cannot."""
-        from core.prune.record import stored_removal
+        from core.pruning.record import stored_removal
 
         if self.table is None or self.sha256 is None or self.pruned_facts is None:
             return None

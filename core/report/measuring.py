@@ -82,7 +82,7 @@ def measure(known: Known, wanted: Measuring, progress: Progress) -> Iterator[Mea
 
 
 def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
-    from core.compare import compare_files
+    from core.compare.files import compare_files
     from core.data.evaluate import evaluate
     from core.pipeline import load
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.plan.conflicts import naive_conflicts
 from core.plan.predict import LayerChange, layer_changes
 from core.plan.resolve import Resolution, Resolver
 from core.plan.schema import Entry, Plan
+from core.plan.why.conflicts import naive_conflicts
 from core.plan.words import ALLOCATIONS, title
 
 if TYPE_CHECKING:

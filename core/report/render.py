@@ -14,11 +14,11 @@ import jinja2
 from markupsafe import Markup
 
 from core.errors import UserError
-from core.files import write_atomically
 from core.progress import Progress, Span, silent
 from core.report import charts
 from core.report.gather import ReportSettings, gather
 from core.report.known import OpenProject, open_project
+from core.system.files import write_atomically
 
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable

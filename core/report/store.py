@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.tune.journal import Journal, read_journal
+from core.system.journal import Journal, read_journal
 
 SUFFIX = ".measured.jsonl"
 KIND = "measured"

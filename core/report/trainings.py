@@ -9,7 +9,7 @@ from core.errors import UserError
 from core.project import place
 from core.runs.folder import read_events, read_job
 from core.runs.tail import Digest, RunEntry
-from core.tune.journal import read_journal
+from core.system.journal import read_journal
 
 if TYPE_CHECKING:
     from core.report.known import Known, Network

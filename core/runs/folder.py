@@ -16,7 +16,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError
-from core.files import sha256_of, write_atomically
+from core.system.files import sha256_of, write_atomically
 
 VERSION = 1
 JOB, EVENTS, CONTROL, LOG = "job.json", "events.jsonl", "control", "log.txt"

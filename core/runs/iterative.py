@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.data.figures import main_figure
 from core.errors import UserError
-from core.files import write_atomically
 from core.plan.widths import compute_widths
+from core.system.files import write_atomically
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -42,12 +42,12 @@ class Iteration(BaseModel):
     images : int
         How many images a criterion looks at.
     tune : dict
-        Settings of every tuning, as `core.tune.finetune.settings.Settings` has them; ``model``,
+        Settings of every tuning, as `core.tune.settings.Settings` has them; ``model``,
         ``data`` and ``output`` are set here, and the teacher is the unpruned model unless named.
     output : str or None
         Where the result is copied to.
     history : str or None
-        A history's folder (`core.history`), or `core.remember.OWN`, that gets every step.
+        A history's folder (`core.history`), or `core.history.remember.OWN`, that gets every step.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -165,7 +165,7 @@ def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
 
 def _data(job: Iteration, loaded: Any, split: str, images: int) -> Any:
     from core.data.stream import DataSettings
-    from core.tune.finetune.device import choose_device, gpus
+    from core.tune.device import choose_device, gpus
 
     size = int(job.tune.get("image_size") or loaded.facts.image_size)
     device, _ = choose_device(str(job.tune.get("device") or ""))
@@ -185,8 +185,8 @@ def _step(
     """Prune the network so far by this step's part of the whole way, and tune it."""
     from core.pipeline import load, prune
     from core.plan.schema import Target, parse_plan
-    from core.tune.finetune.run import finetune
-    from core.tune.finetune.settings import parse_settings
+    from core.tune.run import finetune
+    from core.tune.settings import parse_settings
 
     place.mkdir(exist_ok=True)
     plan = parse_plan(job.plan)
@@ -228,7 +228,7 @@ def _step(
 
 def _cost(loaded: Loaded, original: Loaded, kind: str) -> int:
     """Return what a network costs at the original's image size, whatever it was tuned at."""
-    from core.graph.analyse import analyse_model
+    from core.graph.builder import analyse_model
 
     table = analyse_model(loaded.model, original.facts.image_size)
     widths = compute_widths(table, np.zeros(table.atom_count, bool))

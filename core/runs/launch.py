@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.program import own_command, own_environment
 from core.runs.folder import LOG, read_job
 from core.runs.run import check_startable
+from core.system.program import own_command, own_environment
 
 _PATIENCE = 60.0
 """Seconds within which a started job must have written that it runs."""

@@ -19,9 +19,9 @@ import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError
-from core.files import write_atomically
 from core.runs.folder import Job, jobs_folder, read_job, status_of, write_job
 from core.runs.launch import launch
+from core.system.files import write_atomically
 
 VERSION = 1
 _PATIENCE = 120.0

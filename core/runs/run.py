@@ -14,7 +14,6 @@ from typing import Any
 import filelock
 
 from core.errors import CancelledError, MemoryShortError, UserError
-from core.files import sha256_of
 from core.runs.folder import (
     CONTROL,
     EVENTS,
@@ -27,6 +26,7 @@ from core.runs.folder import (
     told,
     write_job,
 )
+from core.system.files import sha256_of
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
@@ -118,13 +118,13 @@ def _finetune(
     from core.checkpoint import prepare
 
     prepare()
-    from core.tune.finetune.run import finetune
-    from core.tune.finetune.settings import parse_settings
+    from core.tune.run import finetune
+    from core.tune.settings import parse_settings
 
     settings = parse_settings(arguments)
     result = finetune(settings, folder, emit=emit, check=check, resume=True)
     if settings.history is not None:
-        from core.remember import remember_tuned
+        from core.history.remember import remember_tuned
 
         with _spared(emit):
             result["node"] = remember_tuned(settings.history, settings.model, result, folder).id
@@ -147,7 +147,7 @@ def _iterate(
 
     result = iterate(arguments, folder, emit, check)
     if arguments.get("history"):
-        from core.remember import remember_iteration
+        from core.history.remember import remember_iteration
 
         with _spared(emit):
             remember_iteration(str(arguments["history"]), str(arguments["model"]), result, folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data.figures import main_figure, main_name
-from core.tune.finetune.settings import images_a_step
+from core.tune.settings import images_a_step
 
 POINTS = 400
 """A curve keeps between this many points and twice as many: more than a chart has pixels for."""

@@ -59,7 +59,7 @@ def replay_plan(table: ChannelTable, sha256: str, pruned: Facts) -> Plan:
     from core.plan.allocate import explicit_plan
     from core.plan.resolve import Resolver
     from core.plan.schema import Plan
-    from core.prune.record import stored_removal
+    from core.pruning.record import stored_removal
 
     removed = stored_removal(table, sha256, pruned)
     resolver = Resolver(table)

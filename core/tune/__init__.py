@@ -1,1 +1,1 @@
-"""Sensitivity, steps, and what comes after pruning."""
+"""Fine-tuning by Ultralytics' own trainers, with the pruned network kept as it is."""

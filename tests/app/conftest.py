@@ -90,7 +90,7 @@ def no_leaks(qapp):
 
 @pytest.fixture
 def window(qtbot, no_leaks):
-    from app.main_window import MainWindow
+    from app.window.main_window import MainWindow
 
     window = MainWindow()
     window.resize(1440, 900)
@@ -150,12 +150,12 @@ def opened(window, qtbot, coco, drop):
 @pytest.fixture
 def choose(qtbot):
     """Plan something, and wait until it is predicted."""
-    from app import commands
+    from app.state import plan_edits
 
     def act(window, *blocks, ratio=0.5):
         session = window.session
         session.select(blocks)
-        session.edit(commands.set_ratio(session.plan, blocks, ratio))
+        session.edit(plan_edits.set_ratio(session.plan, blocks, ratio))
         session.flush()
 
     return act

@@ -2,7 +2,7 @@
 
 import json
 
-from app.settings import data_folder
+from app.state.settings import data_folder
 from core.runs.folder import EVENTS, create_job, read_job, this_process, write_job
 
 

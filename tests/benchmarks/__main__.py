@@ -45,7 +45,7 @@ def in_turn(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float
 
 
 def analysis(family: str, rounds: int) -> dict[str, float]:
-    from core.graph.analyse import analyse_model
+    from core.graph.builder import analyse_model
     from tests.benchmarks import torch_pruning_yolo as rival
     from tests.core.networks import network
 
@@ -92,8 +92,8 @@ def what_if(family: str, rounds: int) -> dict[str, float]:
 def surgery(family: str, rounds: int) -> dict[str, float]:
     from core.plan.resolve import Resolver
     from core.plan.schema import Plan
-    from core.prune.criteria import score_atoms
-    from core.prune.surgery import cut_network
+    from core.pruning.criteria import score_atoms
+    from core.pruning.surgery import cut_network
     from tests.benchmarks import torch_pruning_yolo as rival
     from tests.core.networks import network, table_of
 
@@ -125,7 +125,7 @@ import torch
 from core.pipeline import load
 loaded = load(sys.argv[1])
 if sys.argv[2] == "analyse":
-    from core.graph.analyse import analyse_model
+    from core.graph.builder import analyse_model
     analyse_model(loaded.model, 640)
 lines = Path("/proc/self/status").read_text().splitlines()
 print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))

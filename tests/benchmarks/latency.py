@@ -14,10 +14,10 @@ import time
 import numpy as np
 
 import core
-from core.plan.latency import Clock
+from core.plan.latency.clock import Clock
 from core.plan.resolve import Resolver
 from core.plan.schema import Entry, Plan
-from core.prune.surgery import cut_network
+from core.pruning.surgery import cut_network
 from core.ship.latency.table import (
     build_latency,
     describe_here,

@@ -232,7 +232,7 @@ import json, sys, time
 import core.runs.run as run
 from core.checkpoint import prepare
 prepare()
-import core.tune.finetune.report as report
+import core.tune.report as report
 spent = [0.0, 0]
 def timed(call):
     def wrapped(*args):

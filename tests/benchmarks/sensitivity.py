@@ -19,7 +19,7 @@ import torch
 def points_of(table, scores, ratios):
     from core.plan.resolve import Resolver
     from core.plan.schema import Plan
-    from core.tune.sensitivity import scan_points
+    from core.sensitivity.scan import scan_points
 
     return scan_points(Resolver(table), Plan(), scores, ratios, None)[0]
 
@@ -39,10 +39,10 @@ def main() -> None:
     from core.data.stream import ALL, DataSettings
     from core.data.validation import Validation
     from core.pipeline import analyse, load
-    from core.prune.criteria import score_atoms
-    from core.prune.surgery import cut_network
-    from core.tune.cuts import CutEvaluator
-    from core.tune.sensitivity import RATIOS
+    from core.pruning.criteria import score_atoms
+    from core.pruning.surgery import cut_network
+    from core.sensitivity.cuts import CutEvaluator
+    from core.sensitivity.scan import RATIOS
 
     torch.set_num_threads(options.threads)
     loaded = load(options.model)

@@ -11,7 +11,7 @@ import torch_pruning as tp
 from torch import nn
 
 from core.data.stream import DataSettings, Stream
-from core.prune.criteria.losses import ImageLoss, resting
+from core.pruning.criteria.losses import ImageLoss, resting
 from tests.benchmarks.torch_pruning_yolo import head_outputs, without_chunk
 
 WAYS: dict[str, dict[str, Any]] = {

@@ -25,7 +25,7 @@ import psutil
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 application = QApplication([])
-from app.main_window import MainWindow
+from app.window.main_window import MainWindow
 window = MainWindow()
 
 class Painted(QObject):
@@ -78,7 +78,7 @@ def opened_window(family: str) -> tuple[Any, Any, Any]:
     """A window on a family's table, and the table with its facts."""
     import numpy as np
 
-    from app.main_window import MainWindow
+    from app.window.main_window import MainWindow
     from core.checkpoint.facts import Facts
     from core.graph.cache import read_table
 
@@ -99,7 +99,7 @@ def ticks(window: Any, rounds: int) -> dict[str, float]:
     """Milliseconds until a slider tick on all blocks has brought all numbers and colours along."""
     from PySide6.QtWidgets import QApplication
 
-    from app import commands
+    from app.state import plan_edits
 
     session = window.session
     blocks = frozenset(b.index for b in session.table.blocks)
@@ -110,7 +110,7 @@ def ticks(window: Any, rounds: int) -> dict[str, float]:
     for turn in range(rounds):
         ratio = 0.05 + 0.8 * ((turn * 37) % 100) / 100
         begin = time.perf_counter()
-        session.edit(commands.set_ratio(session.plan, blocks, ratio))
+        session.edit(plan_edits.set_ratio(session.plan, blocks, ratio))
         session.flush()
         times.append(1000 * (time.perf_counter() - begin))
         QApplication.processEvents()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from core.checkpoint import Facts, Loaded
-from core.graph.analyse import analyse_model
+from core.graph.builder import analyse_model
 from core.graph.table import ChannelTable
 from core.pipeline import load
 

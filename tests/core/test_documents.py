@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cli import build_parser
+from core.cli.main import build_parser
 from core.demo import set_up
 from tests.core import documents
 

@@ -12,9 +12,9 @@ from torch import nn
 from core.plan.resolve import Resolution, Resolver
 from core.plan.schema import parse_plan
 from core.plan.widths import compute_widths
-from core.prune.criteria import score_atoms
-from core.prune.surgery import cut_network
-from core.prune.verify import verify_networks
+from core.pruning.criteria import score_atoms
+from core.pruning.surgery import cut_network
+from core.pruning.verify import verify_networks
 from tests.core.networks import (
     FAMILIES,
     OTHERS,
@@ -123,7 +123,7 @@ def test_frozen_weights_are_pruned_all_the_same() -> None:
 
 
 def test_fused_network_is_pruned_all_the_same() -> None:
-    from core.graph.analyse import analyse_model
+    from core.graph.builder import analyse_model
 
     fused = copy.deepcopy(network("yolov8n")).fuse(verbose=False)
     table = analyse_model(fused, 640)

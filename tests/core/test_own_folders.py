@@ -37,13 +37,13 @@ socket.getaddrinfo = watched("getaddrinfo", socket.getaddrinfo)
 """As ``sitecustomize`` in every process of Python: who asks for the network is written down."""
 DEMO = """
 import sys
-from core.program import prepare
+from core.system.program import prepare
 prepare()
 from core.demo import DemoSettings, run_demo
 run_demo("out", DemoSettings(train=4, val=3, images=2, repair_images=4, target=0.8, epochs=1,
                              repair_minutes=0.02, repeats=1))
 """
-PICTURES = "from core.program import prepare; prepare(); import matplotlib.pyplot"
+PICTURES = "from core.system.program import prepare; prepare(); import matplotlib.pyplot"
 
 
 class Home:

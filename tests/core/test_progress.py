@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.engine import Reporter
+from core.engine.server import Reporter
 from core.errors import CancelledError
 from core.progress import Span, publish, silent
 

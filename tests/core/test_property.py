@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.plan.widths import compute_widths
-from core.prune.criteria import CRITERIA, score_atoms
-from core.prune.surgery import cut_network
-from core.prune.verify import verify_networks
+from core.pruning.criteria import CRITERIA, score_atoms
+from core.pruning.surgery import cut_network
+from core.pruning.verify import verify_networks
 from tests.core.networks import SMALL, network, parameters, table_of
 
 EXAMPLES = int(os.environ.get("SECATEUR_EXAMPLES", "40"))

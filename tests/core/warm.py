@@ -73,13 +73,14 @@ class Warm:
 
 def serve(address: str) -> None:
     """Import the libraries, then fork for whatever is asked for, until ended."""
-    from core.program import prepare
+    from core.system.program import prepare
 
     prepare()  # as the program does, before anything else is imported
     import torch
     import ultralytics  # noqa: F401
 
-    from core import cli, pipeline
+    from core import pipeline
+    from core.cli.main import main as cli
 
     torch.set_num_threads(1)
     cli._groups()

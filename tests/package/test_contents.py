@@ -33,9 +33,9 @@ def test_all_hidden_imports_can_be_found(hidden) -> None:
 
 def test_everything_named_in_a_table_is_collected(hidden) -> None:
     """Commands, panels, criteria and repair steps are imported by name."""
-    from app.panels import PANELS
-    from core.commands import GROUPS
-    from core.prune.criteria import DATA_CRITERIA
+    from app.window.panel_table import PANELS
+    from core.cli.commands import GROUPS
+    from core.pruning.criteria import DATA_CRITERIA
     from core.repair.run import STEPS
 
     named = {*GROUPS, *DATA_CRITERIA.values(), *STEPS.values()}

@@ -54,7 +54,7 @@ def test_the_entry_says_what_the_specification_asks() -> None:
 
 
 def test_it_opens_the_kinds_of_file_that_it_declares() -> None:
-    from app.documents import PROJECT
+    from app.files.documents import PROJECT
 
     facts = entry((DESKTOP / "secateur.desktop").read_text("utf-8"))
     declared = kinds()
@@ -65,7 +65,7 @@ def test_it_opens_the_kinds_of_file_that_it_declares() -> None:
 
 def test_the_window_belongs_to_the_entry() -> None:
     """A desktop puts the entry's icon on windows whose name it knows."""
-    from app.application import DESKTOP_NAME
+    from app.startup.application import DESKTOP_NAME
 
     facts = entry((DESKTOP / "secateur.desktop").read_text("utf-8"))
     assert DESKTOP_NAME == "secateur" == facts["StartupWMClass"]

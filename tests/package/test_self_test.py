@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app import self_test
+from app.startup import self_test
 from scripts.bundle import contents
 from tests.package import switch
 

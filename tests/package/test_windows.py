@@ -32,7 +32,7 @@ def test_the_files_it_names_are_there() -> None:
 
 
 def test_it_registers_the_program_s_kinds_of_file() -> None:
-    from app.documents import PROJECT
+    from app.files.documents import PROJECT
 
     keys = [re.findall(r'Subkey: "([^"]*)"', line)[0] for line in sections()["Registry"]]
     assert f"Software\\Classes\\{PROJECT}" in keys

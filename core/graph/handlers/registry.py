@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.graph.trace import ChannelTrace
+from core.graph.trace import ChannelTrace, Handler
 
-Handler = Callable[[ChannelTrace, Any, tuple[Any, ...], dict[str, Any]], Any]
 HANDLERS: dict[Any, Handler] = {}
 aten = torch.ops.aten
 

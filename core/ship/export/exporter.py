@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from core.errors import CancelledError, UserError
-from core.program import forget_telemetry
 from core.progress import Progress, silent
 from core.ship.export.formats import FORMATS
+from core.system.program import forget_telemetry
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,7 +11,7 @@ from importlib import util
 from typing import Any
 
 from core.errors import UserError
-from core.program import to_install
+from core.system.program import to_install
 
 TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
 PRECISIONS = ("fp32", "fp16", "int8")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.plan.latency import Grid
+from core.plan.latency.clock import Grid
 from core.progress import Progress
 from core.ship.latency.layers import Point
 from core.ship.latency.shapes import Shape, Use

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.machine import default_threads, processor
 from core.progress import Progress, Span, silent
 from core.ship.latency.runtimes import Run, Runtime, Settings, cuda_available, runtime_of
+from core.system.machine import default_threads, processor
 
 if TYPE_CHECKING:
     from torch import nn

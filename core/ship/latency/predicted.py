@@ -11,9 +11,9 @@ import numpy as np
 from core.checkpoint import Facts
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.plan.latency import Clock
-from core.plan.latency_files import describe, find_latency
-from core.prune.record import stored_removal
+from core.plan.latency.clock import Clock
+from core.plan.latency.files import describe, find_latency
+from core.pruning.record import stored_removal
 
 if TYPE_CHECKING:
     from core.plan.widths import Mask

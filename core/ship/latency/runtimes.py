@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import UserError
-from core.program import to_install
 from core.ship.export.exporter import quiet, sealed
+from core.system.program import to_install
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.files import write_atomically
-from core.plan.latency_files import key_of, latency_folder
+from core.plan.latency.files import key_of, latency_folder
+from core.system.files import write_atomically
 
 FORMAT = 2
 
@@ -28,7 +28,7 @@ class LayerStore:
     Parameters
     ----------
     about : mapping
-        What they depend on (``core.plan.latency_files.describe``).
+        What they depend on (``core.plan.latency.files.describe``).
     path : Path, optional
         The file; in the user's cache by default. One that is missing, damaged or of another
         version counts as empty.

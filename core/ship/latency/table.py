@@ -14,13 +14,13 @@ from scipy.optimize import nnls
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.plan.latency import NO_GRID, Clock, Grid, LatencyTable
-from core.plan.latency_files import describe, find_latency, table_path, write_latency
+from core.plan.latency.clock import NO_GRID, Clock, Grid, LatencyTable
+from core.plan.latency.files import describe, find_latency, table_path, write_latency
 from core.plan.resolve import Resolver
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask
 from core.progress import Progress, Span, silent
-from core.prune.surgery import cut_network
+from core.pruning.surgery import cut_network
 from core.ship.latency.grids import grid_of, measure_points, measure_step, points_of
 from core.ship.latency.layers import TIMERS, Point
 from core.ship.latency.measure import interleave
@@ -64,7 +64,7 @@ def describe_here(
     device: str = "",
     half: bool = False,
 ) -> dict[str, Any]:
-    """Describe a table of this machine (``core.plan.latency_files.describe``).
+    """Describe a table of this machine (``core.plan.latency.files.describe``).
 
     Parameters
     ----------

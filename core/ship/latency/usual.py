@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from core.checkpoint import Facts
 from core.graph.table import ChannelTable
-from core.plan.latency import LatencyTable
-from core.plan.latency_files import usual_latency
+from core.plan.latency.clock import LatencyTable
+from core.plan.latency.files import usual_latency
 from core.plan.schema import Plan
 from core.progress import Progress, Span
 
@@ -25,7 +25,7 @@ def latency_for(
 ) -> LatencyTable | None:
     """Return what tells a plan's milliseconds, where it asks for them.
 
-    That is the cached table (``core.plan.latency_files.usual_latency``); for a target in
+    That is the cached table (``core.plan.latency.files.usual_latency``); for a target in
     milliseconds without one, a table of ONNX Runtime is made now, which takes minutes.
 
     Raises

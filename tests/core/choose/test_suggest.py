@@ -11,13 +11,13 @@ import pytest
 from core.choose.front import not_dominated
 from core.choose.ranking import Ranker
 from core.choose.score_cache import read_scores
-from core.cli import main
+from core.cli.main import main
+from core.cli.text import prediction_text
 from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
 from core.pipeline import analyse, load, predict, resolve, suggest
 from core.plan.schema import Entry, Plan, Target
 from core.plan.widths import compute_widths
-from core.render import prediction_text
 from tests.core.images import make_dataset
 
 
@@ -182,20 +182,23 @@ def test_command_line(data, tmp_path: Path, capsys) -> None:
 
 
 def test_engine_jobs(loaded, table, data) -> None:
-    from core.engine import JOBS, ModelStore
+    from core.engine.models import ModelStore
+    from core.engine.tasks import find_task
     from core.progress import silent
 
     models = ModelStore()
     images = {"path": str(data.path), "images": 2, "image_size": 64, "device": "cpu"}
     args = {"path": "yolov8n.yaml", "criterion": "fisher", "seed": 0, "data": images}
-    result = JOBS["scores"](models, args, silent)
+    result = find_task("scores")(models, args, silent)
     scores = np.load(result["scores"])
     assert scores.shape == (table.atom_count,)
     assert (result["criterion"], result["seed"], result["skipped"]) == ("fisher", 0, 0)
     wish = plan(criterion="fisher").to_json()
-    found = JOBS["suggest"](models, {"path": "yolov8n.yaml", "plan": wish, "data": images}, silent)
+    found = find_task("suggest")(
+        models, {"path": "yolov8n.yaml", "plan": wish, "data": images}, silent
+    )
     assert np.array_equal(np.load(found["scores"]), scores)
     assert found["after"]["macs"] / found["before"]["macs"] == pytest.approx(0.93, rel=0.01)
     json.dumps(found)
     with pytest.raises(UserError, match="no data was given"):
-        JOBS["scores"](models, {**args, "data": None}, silent)
+        find_task("scores")(models, {**args, "data": None}, silent)

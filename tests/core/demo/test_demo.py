@@ -10,20 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from core.cli import main
+from core.cli.main import main
 from core.data.evaluate import evaluate
 from core.data.stream import ALL, DataSettings
 from core.demo import STEPS, DemoSettings, Place, is_ready, run_demo, set_up, summary_text
 from core.demo.place import IMAGE_SIZE, TARGET
 from core.errors import CancelledError, UserError
-from core.history import read_nodes
+from core.history.nodes import read_nodes
 from core.pipeline import load
 from core.project import read_project
 from core.report import build_report
 from core.runs.folder import list_jobs, read_job
 from resources import scenes
-
-from ..report import browser
+from tests.core.report import browser
 
 SHIPPED = files("resources") / "demo"
 SHORT = DemoSettings(

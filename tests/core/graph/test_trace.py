@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.graph.analyse import analyse_model
 from core.graph.blocks import block_graph
+from core.graph.builder import analyse_model
 from core.graph.cache import read_table, write_table
 from core.graph.table import ChannelTable
-from core.plan.why import affected, explain
+from core.plan.why.why import affected, explain
 from tests.core.networks import FAMILIES, OTHERS, network, parameters, table_of
 
 

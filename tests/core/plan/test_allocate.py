@@ -18,8 +18,8 @@ from core.plan.schema import Entry, Plan, Target
 from core.plan.shrink import shrink_table
 from core.plan.target import meet_target
 from core.plan.widths import compute_widths
-from core.prune.surgery import cut_network
-from core.prune.verify import verify_networks
+from core.pruning.surgery import cut_network
+from core.pruning.verify import verify_networks
 from tests.core.networks import SMALL, network, table_of
 
 EXAMPLES = int(os.environ.get("SECATEUR_EXAMPLES", "40"))

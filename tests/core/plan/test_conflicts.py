@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from core.plan.conflicts import naive_conflicts
 from core.plan.resolve import Resolver
 from core.plan.schema import parse_plan
-from core.prune.criteria import score_atoms
+from core.plan.why.conflicts import naive_conflicts
+from core.pruning.criteria import score_atoms
 from tests.core.networks import network, table_of
 
 

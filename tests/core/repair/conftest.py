@@ -11,8 +11,8 @@ import pytest
 from core.data.stream import DataSettings
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
-from core.prune.criteria import score_atoms
-from core.prune.surgery import cut_network
+from core.pruning.criteria import score_atoms
+from core.pruning.surgery import cut_network
 from core.repair.context import Context, RepairSettings
 from core.repair.images import Pool, open_pool
 from tests.core.images import make_dataset

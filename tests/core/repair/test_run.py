@@ -10,7 +10,7 @@ import types
 import pytest
 import torch
 
-from core.cli import main
+from core.cli.main import main
 from core.errors import CancelledError, UserError
 from core.pipeline import analyse, load, prune, verify
 from core.plan.schema import Plan

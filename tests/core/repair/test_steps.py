@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from core.progress import silent
-from core.prune.surgery import cut_network
+from core.pruning.surgery import cut_network
 from core.repair.context import RepairSettings
 from core.repair.distill import DistillSettings, apply, distill
 from core.repair.fold import fold

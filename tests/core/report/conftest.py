@@ -10,12 +10,11 @@ import pytest
 
 import core
 from core.checkpoint import save
-from core.files import sha256_of
 from core.project import DataSetting, ModelReference, Project, Result, write_project
 from core.runs.folder import EVENTS, create_job, read_job, write_job
-
-from ..images import make_dataset
-from ..networks import network
+from core.system.files import sha256_of
+from tests.core.images import make_dataset
+from tests.core.networks import network
 
 SIZE = 96
 

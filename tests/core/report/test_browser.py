@@ -13,9 +13,8 @@ from core.project import DataSetting, ModelReference, Project, write_project
 from core.report import ReportSettings, build_report, open_project, write_report
 from core.report.measuring import project_data
 from core.report.wanted import Measuring
-
-from . import browser
-from .conftest import add_tuning, result_of
+from tests.core.report import browser
+from tests.core.report.conftest import add_tuning, result_of
 
 
 def colours(picture):

@@ -10,7 +10,7 @@ import pytest
 
 import core
 from core.checkpoint import save
-from core.cli import main
+from core.cli.main import main
 from core.data.evaluate import evaluate
 from core.data.stream import DataSettings
 from core.data.validation import Validation
@@ -34,10 +34,9 @@ from core.report.wanted import Measuring
 from core.ship.export.formats import FORMATS
 from core.ship.export.run import ExportSettings, export
 from core.ship.latency import measure as timing
-
-from ..networks import network, table_of
-from .conftest import SIZE
-from .test_report import change, page, section
+from tests.core.networks import network, table_of
+from tests.core.report.conftest import SIZE
+from tests.core.report.test_report import change, page, section
 
 
 @pytest.fixture

@@ -10,19 +10,18 @@ from xml.etree import ElementTree
 import pytest
 
 import core
-from core.cli import main
+from core.cli.main import main
+from core.engine.tasks import find_task
 from core.errors import UserError
-from core.files import sha256_of
 from core.graph.cache import cache_path
-from core.jobs.report import JOBS
 from core.project import Tuned, project_json, read_project, write_project
 from core.report import ReportSettings, build_report, open_project, write_report
 from core.report.graph import draw
 from core.report.store import keep
 from core.report.wanted import Measuring
-from core.tune.journal import Journal
-
-from .conftest import add_tuning
+from core.system.files import sha256_of
+from core.system.journal import Journal
+from tests.core.report.conftest import add_tuning
 
 
 def change(project, **update):
@@ -226,12 +225,14 @@ def test_the_job_reports_on_a_project_that_was_not_saved(own, tmp_path):
         "jobs": [],
     }
     told = []
-    result = JOBS["report"](Models(), args, lambda share, text: told.append(share))
+    result = find_task("report")(Models(), args, lambda share, text: told.append(share))
     assert result == {"output": str(tmp_path / "r.html"), "notes": []}
     assert "0.1250" in section((tmp_path / "r.html").read_text(), "accuracy")
     assert told == sorted(told) and told[-1] == 1.0
     with pytest.raises(UserError, match="damaged"):
-        JOBS["report"](Models(), {**args, "project": {"version": 2, "plan": 3}}, lambda *_: None)
+        find_task("report")(
+            Models(), {**args, "project": {"version": 2, "plan": 3}}, lambda *_: None
+        )
 
 
 # ---- files that moved ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from core.runs.folder import create_job
 from core.runs.run import run_job
-from tests.core.tune.finetune.conftest import (
+from tests.core.tune.conftest import (
     _images,
     data,
     pruned_detector,

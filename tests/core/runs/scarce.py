@@ -8,8 +8,8 @@ import sys
 from core.checkpoint import prepare
 prepare()
 import torch
-from core.cli import main
-from core.tune.finetune import trainer
+from core.cli.main import main
+from core.tune import trainer
 
 def preprocess_batch(self, batch):
     if len(batch["img"]) > 1:

@@ -14,15 +14,15 @@ import core
 from core.checkpoint import save
 from core.runs.folder import create_job, read_events, read_job, status_of
 from core.runs.run import TERMINAL, run_job
-from core.tune.finetune.settings import Settings
+from core.tune.settings import Settings
 from tests.core.images import make_dataset
 from tests.core.networks import network, untrained
-from tests.core.tune.finetune.conftest import pruned
+from tests.core.tune.conftest import pruned
 from tests.core.warm import Warm
 
 FULL = """
 import os, sys, tempfile
-from core.cli import main
+from core.cli.main import main
 real, states = tempfile.mkstemp, []
 
 def mkstemp(**options):

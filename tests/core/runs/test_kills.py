@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.tune.finetune.settings import Settings
+from core.tune.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "scripts" / "kill_runs.py"

@@ -11,8 +11,8 @@ import core
 from core.errors import UserError
 from core.runs.folder import create_job, limit_batch, read_events, read_job, status_of
 from core.runs.listing import entry_of
-from core.tune.finetune.settings import Settings
-from core.tune.finetune.trouble import memory_short
+from core.tune.settings import Settings
+from core.tune.trouble import memory_short
 from tests.core.runs.scarce import SCARCE
 from tests.core.warm import Warm
 

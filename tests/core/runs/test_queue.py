@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.jobs import line_of
+from core.cli.commands.jobs import line_of
 from core.errors import UserError
-from core.program import own_environment
 from core.runs import queue
 from core.runs.folder import (
     Process,
@@ -27,7 +26,8 @@ from core.runs.folder import (
 )
 from core.runs.listing import entries, entry_of, figures_of
 from core.runs.queue import Queue, devices_of, go_on, queue_file, read_queue
-from core.tune.finetune.settings import Settings
+from core.system.program import own_environment
+from core.tune.settings import Settings
 
 PATIENCE = 300.0
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import core
-from core.commands.jobs import summary
+from core.cli.commands.jobs import summary
 from core.errors import UserError
 from core.runs.folder import (
     CONTROL,
@@ -31,7 +31,7 @@ from core.runs.folder import (
 )
 from core.runs.launch import launch
 from core.runs.run import TERMINAL, EventLog, run_job
-from core.tune.finetune.settings import Settings
+from core.tune.settings import Settings
 
 PATIENCE = 240.0
 

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from core.plan.latency import LatencyTable
-from core.plan.latency_files import describe
+from core.plan.latency.clock import LatencyTable
+from core.plan.latency.files import describe
 from core.ship.latency.grids import measure_points, points_of
 from core.ship.latency.layers import Point
 from core.ship.latency.runtimes import fused
 from core.ship.latency.shapes import Use, layer_uses
 from core.ship.latency.store import LayerStore
 from core.ship.latency.table import assemble
-
-from ..networks import image_size, network, table_of
+from tests.core.networks import image_size, network, table_of
 
 STEP = 16
 

@@ -13,10 +13,9 @@ import core
 from core.checkpoint import save
 from core.project import ModelReference, Project, write_project
 from core.ship.export.formats import FORMATS
-
-from ..documents import Example, examples, run
-from ..networks import network
-from ..report.conftest import result_of
+from tests.core.documents import Example, examples, run
+from tests.core.networks import network
+from tests.core.report.conftest import result_of
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SIZE = 64

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from core.errors import CancelledError, UserError
-from core.plan import latency_files
-from core.plan.latency_files import (
+from core.plan.latency import files
+from core.plan.latency.files import (
     describe,
     find_latency,
     latency_folder,
@@ -23,8 +23,7 @@ from core.plan.latency_files import (
 )
 from core.ship.latency.grids import REFERENCE, measure_points, measure_step, points_of
 from core.ship.latency.store import LayerStore
-
-from .tables import latency_of, made_up, silent, uses_of
+from tests.core.ship.tables import latency_of, made_up, silent, uses_of
 
 HASH = "ab" * 32
 
@@ -80,14 +79,14 @@ def test_the_usual_table_is_of_this_machine_and_these_libraries(monkeypatch):
     stored_latency(latency, HASH, about)
     assert usual_latency(HASH, 640) is not None
     assert usual_latency("cd" * 32, 640) is None
-    monkeypatch.setattr(latency_files, "processor", lambda: "another processor")
+    monkeypatch.setattr(files, "processor", lambda: "another processor")
     assert usual_latency(HASH, 640) is None
 
 
 def test_a_runtime_without_tables_or_library_is_named(monkeypatch):
     with pytest.raises(UserError, match="not for openvino"):
         describe("openvino")
-    monkeypatch.setitem(latency_files.LIBRARIES, "onnx", "no-such-library")
+    monkeypatch.setitem(files.LIBRARIES, "onnx", "no-such-library")
     with pytest.raises(UserError, match="not installed"):
         describe("onnx")
 
@@ -153,8 +152,8 @@ def test_a_damaged_store_is_renewed(tmp_path, text):
 def test_the_cache_is_read_without_torch():
     code = (
         "import sys\n"
-        "from core.plan.latency_files import usual_latency\n"
-        "from core.plan.latency import Clock\n"
+        "from core.plan.latency.files import usual_latency\n"
+        "from core.plan.latency.clock import Clock\n"
         f"assert usual_latency({HASH!r}, 640).step == 16\n"
         "assert not {'torch', 'ultralytics', 'onnxruntime'} & set(sys.modules)\n"
     )

@@ -10,16 +10,15 @@ import pytest
 
 import core
 from core.checkpoint import save
+from core.engine.tasks import find_task
 from core.errors import UserError
-from core.jobs.latency import JOBS
-from core.machine import default_threads
-from core.plan.latency import Clock
-from core.plan.latency_files import read_latency, usual_latency
+from core.plan.latency.clock import Clock
+from core.plan.latency.files import read_latency, usual_latency
 from core.plan.schema import Plan, Target
 from core.ship.latency import table as building
-
-from ..networks import network
-from .tables import made_up, silent
+from core.system.machine import default_threads
+from tests.core.networks import network
+from tests.core.ship.tables import made_up, silent
 
 
 class Models:
@@ -50,7 +49,7 @@ def built(tmp_path_factory):
     with pytest.MonkeyPatch.context() as monkeypatch:
         make_up_times(monkeypatch, folder / "cache")
         args = {"path": str(path), "threads": default_threads()}
-        return folder, JOBS["latency_table"](Models(), args, silent)
+        return folder, find_task("latency_table")(Models(), args, silent)
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_the_table_job_leaves_a_file_the_window_reads(built, path, timed):
     assert whole == pytest.approx(result["predicted_ms"])
     assert usual_latency(loaded.facts.sha256, 640) is not None
     with pytest.raises(UserError, match="not for openvino"):
-        JOBS["latency_table"](Models(), {"path": str(path), "runtime": "openvino"}, silent)
+        find_task("latency_table")(Models(), {"path": str(path), "runtime": "openvino"}, silent)
 
 
 def test_the_latency_job_times_models_in_turns(path):
@@ -91,7 +90,7 @@ def test_the_latency_job_times_models_in_turns(path):
         "threads": 1,
         "device": "cpu",
     }
-    result = JOBS["latency"](Models(), args, silent)
+    result = find_task("latency")(Models(), args, silent)
     assert [t["model"] for t in result["timings"]] == [str(path)]
 
 
@@ -106,18 +105,20 @@ def test_measured_times_stand_beside_those_that_the_table_predicts(path, tmp_pat
     save(network("yolov8n"), stranger, train_args={"imgsz": 320})
     args = {"path": str(path), "runtimes": ["torch"], "repeats": 1, **settings}
     args["others"] = list(map(str, (pruned, tuned, stranger)))
-    without = JOBS["latency"](Models(), args, silent)
+    without = find_task("latency")(Models(), args, silent)
     assert [timing["predicted_ms"] for timing in without["timings"]] == [None] * 4
     assert without["models"][str(pruned)] == small.facts.sha256
-    JOBS["latency_table"](Models(), {"path": str(path), "runtime": "torch", **settings}, silent)
-    result = JOBS["latency"](Models(), args, silent)
+    find_task("latency_table")(
+        Models(), {"path": str(path), "runtime": "torch", **settings}, silent
+    )
+    result = find_task("latency")(Models(), args, silent)
     json.dumps(result, allow_nan=False)
     whole, less, same, unknown = (timing["predicted_ms"] for timing in result["timings"])
     assert less < whole and same == less and unknown is None
 
 
 def test_the_runtimes_are_listed_with_what_is_missing():
-    result = JOBS["runtimes"](Models(), {}, silent)
+    result = find_task("runtimes")(Models(), {}, silent)
     json.dumps(result)
     by_name = {runtime["name"]: runtime for runtime in result["runtimes"]}
     assert by_name["torch"]["missing"] is None

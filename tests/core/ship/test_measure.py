@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.cli import main
+from core.cli.main import main
 from core.errors import CancelledError, UserError
 from core.ship.latency import measure as measuring
 from core.ship.latency import runtimes
@@ -16,9 +16,8 @@ from core.ship.latency.layers import ONNX_ACTIVATIONS, time_onnx, time_torch
 from core.ship.latency.measure import interleave, measure
 from core.ship.latency.runtimes import Runtime, Settings, runtime_of
 from core.ship.latency.shapes import ACTIVATIONS, Shape
-
-from ..networks import network
-from .tables import silent
+from tests.core.networks import network
+from tests.core.ship.tables import silent
 
 CONV = Shape("Conv2d", (3, 3), (1, 1), (1, 1), (1, 1), (0, 0), (8, 8), "SiLU")
 SHAPES = (
@@ -135,9 +134,8 @@ def test_the_command_measures_a_real_network(capsys, tmp_path):
 
 def test_a_table_is_built_once_and_then_read(monkeypatch, tmp_path):
     from core.ship.latency import table as building
-
-    from ..networks import table_of
-    from .tables import made_up
+    from tests.core.networks import table_of
+    from tests.core.ship.tables import made_up
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setitem(building.TIMERS, "torch", made_up)

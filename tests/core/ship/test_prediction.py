@@ -10,17 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.plan.cost import Goal
-from core.plan.latency import NO_GRID, Clock
-from core.plan.latency_cost import Milliseconds, rounded
+from core.plan.latency.clock import NO_GRID, Clock
+from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.resolve import Resolver
 from core.plan.schema import Entry, Plan, Target, parse_plan
 from core.plan.target import meet_target
 from core.plan.widths import compute_widths
 from core.ship.latency.grids import find_step
 from core.ship.latency.table import calibrate
-
-from ..networks import FAMILIES, table_of
-from .tables import STEP, latency_of, made_up, uses_of
+from tests.core.networks import FAMILIES, table_of
+from tests.core.ship.tables import STEP, latency_of, made_up, uses_of
 
 SMALL = ("yolov8n", "yolov8n-cls", "yolov9t", "yolov10n", "yolo11n", "rtdetr-l")
 

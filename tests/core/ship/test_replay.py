@@ -10,12 +10,11 @@ import torch
 
 import core
 from core.checkpoint import save
-from core.cli import main
-from core.engine import JOBS
+from core.cli.main import main
+from core.engine.tasks import find_task
 from core.errors import UserError
 from core.ship.replay import replay_plan, weights_sha256
-
-from ..networks import network
+from tests.core.networks import network
 
 
 class Models:
@@ -52,7 +51,7 @@ def test_the_same_network_from_all_three_sides(model, plan, tmp_path, capsys):
     code, said = run(capsys, "prune", model, "--plan", file, "-o", tmp_path / "command.pt")
     assert code == 0
     args = {"path": str(model), "plan": plan.to_json(), "output": str(tmp_path / "job.pt")}
-    job = JOBS["prune"](Models(), args, lambda *_: None)
+    job = find_task("prune")(Models(), args, lambda *_: None)
     wanted = weights_sha256(python.model)
     assert json.loads(said.out)["weights_sha256"] == wanted == job["weights_sha256"]
     kept = []
@@ -83,7 +82,7 @@ def test_a_model_with_another_hash_is_refused(model, plan, tmp_path, capsys, way
     else:
         args = {"path": str(path), "plan": plan.to_json(), "output": str(output)}
         with pytest.raises(UserError, match=words):
-            JOBS["prune"](Models(), args, lambda *_: None)
+            find_task("prune")(Models(), args, lambda *_: None)
     assert not output.exists()
 
 

@@ -13,8 +13,7 @@ import core
 from core.checkpoint import save
 from core.ship.export.formats import FORMATS
 from core.ship.export.run import ExportSettings, export
-
-from ...networks import network
+from tests.core.networks import network
 
 SIZE = 64
 SCORES = re.compile(r"(one2one_)?cv3\.\d\.2")

@@ -13,16 +13,15 @@ import pytest
 import torch
 
 import core
-from core.cli import main
+from core.cli.main import main
 from core.data.stream import DataSettings
+from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError
-from core.jobs.export import JOBS
 from core.ship.export.formats import FORMATS
 from core.ship.export.parity import compare
 from core.ship.export.run import ExportSettings, export
-
-from ...images import make_dataset
-from .conftest import SIZE, left, needs
+from tests.core.images import make_dataset
+from tests.core.ship.export.conftest import SIZE, left, needs
 
 TASKS = ("yolov8n", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb", "yolov8n-cls")
 
@@ -356,10 +355,10 @@ def test_the_command_and_the_job(pruned, tmp_path, capsys):
 
     args = {"path": model, "format": "torchscript", "output": str(output), "image_size": SIZE}
     told = []
-    job = JOBS["export"](Models(), args, lambda share, _text: told.append(share))
+    job = find_task("export")(Models(), args, lambda share, _text: told.append(share))
     json.dumps(job, allow_nan=False)
     assert job["parity"]["passed"] and told == sorted(told)
     assert main(["formats", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert listed == JOBS["formats"](Models(), {}, lambda *_: None)
+    assert listed == find_task("formats")(Models(), {}, lambda *_: None)
     assert next(f for f in listed["formats"] if f["name"] == "torchscript")["missing"] is None

@@ -14,7 +14,7 @@ from ultralytics.engine.exporter import (
 )
 
 from core.errors import UserError
-from core.plan.latency_files import LIBRARIES, describe
+from core.plan.latency.files import LIBRARIES, describe
 from core.ship.export import formats
 from core.ship.export.formats import FORMATS, Format, format_of
 from core.ship.latency.runtimes import Runtime

@@ -15,9 +15,8 @@ from core.data.stream import DataSettings
 from core.ship.export.formats import FORMATS
 from core.ship.export.parity import CONFIDENCE, LOWEST_SCORE, TOLERANCE, compare
 from core.ship.export.run import ExportSettings, _images, export
-
-from ...networks import network
-from .conftest import SIZE, needs
+from tests.core.networks import network
+from tests.core.ship.export.conftest import SIZE, needs
 
 SIDE, IMAGES = 320, 16
 FORMS = ("onnx", "torchscript", "openvino")

@@ -1,0 +1,1 @@
+"""Channels chosen by Secateur: ranking, goal, suggestion."""

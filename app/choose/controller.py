@@ -1,0 +1,174 @@
+"""Rankings by images, and suggestions: runs the tasks, edits the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.context import Context
+from app.engine.preconditions import is_free
+from app.state import plan_edits
+from app.state.measurements import Alternative, data_arguments
+from core.plan import words
+
+if TYPE_CHECKING:
+    from core.plan.schema import Plan
+
+
+class Choosing(QObject):
+    """The window's side of the jobs ``scores`` and ``suggest``.
+
+    Signals
+    -------
+    failed(Failure)
+    suggested()
+        A suggestion is in the plan.
+    """
+
+    failed = Signal(object)
+    suggested = Signal()
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs = context.session, context.jobs
+        self._measured = context.session.measured
+
+    # ---- ranking ------------------------------------------------------------------------------
+
+    def rank(self) -> None:
+        """Rank the channels by images, for the plan's criterion."""
+        session, plan, data = self._session, self._session.plan, self._measured.data
+        if session.model is None or self._busy() or not self._has_data():
+            return
+        ranking, sha256 = session.ranking, session.model.facts.sha256
+
+        def done(result: dict[str, Any]) -> None:
+            if session.same_model(sha256):
+                _take_scores(self._session, ranking, result)
+                self._say_skipped(result)
+
+        self._jobs.submit(
+            "scores",
+            f"Rank channels by {words.title(plan.criterion)}",
+            {
+                "path": session.model.path,
+                "sha256": sha256,
+                "criterion": plan.criterion,
+                "seed": plan.seed,
+                "representative": plan.representative,
+                "data": data_arguments(data),
+            },
+            done=done,
+            failed=self.failed.emit,
+        )
+
+    # ---- suggestions --------------------------------------------------------------------------
+
+    def suggest(self, only: frozenset[int] = frozenset()) -> None:
+        """Find what to remove for the goal; the answer becomes one edit of the plan.
+
+        Parameters
+        ----------
+        only : frozenset of int
+            Blocks that may give channels; every block when empty.
+        """
+        session, goal, data = self._session, self._measured.aim, self._measured.data
+        if session.model is None or self._busy() or not self._has_data():
+            return
+        wanted = plan_edits.asked_plan(session.plan, goal, only)
+        ranking, sha256 = session.ranking, session.model.facts.sha256
+
+        def done(result: dict[str, Any]) -> None:
+            if session.same_model(sha256):
+                if result.get("scores"):
+                    _take_scores(session, ranking, result)
+                self._take(result, wanted)
+
+        self._jobs.submit(
+            "suggest",
+            f"Suggest {plan_edits.wish(goal)}",
+            {
+                "path": session.model.path,
+                "sha256": sha256,
+                "plan": wanted.to_json(),
+                "data": data_arguments(data),
+            },
+            done=done,
+            failed=self.failed.emit,
+            cancelled=lambda: session.say("The suggestion was cancelled; the plan is as it was."),
+        )
+
+    def _take(self, result: dict[str, Any], wanted: Plan) -> None:
+        """Put a suggestion into the plan and its alternatives beside it."""
+        from core.plan.schema import parse_plan
+
+        session = self._session
+        plan = self._kept(parse_plan(result["plan"]), wanted)
+        front = [
+            Alternative(
+                float(item["macs"]),
+                float(item["params"]),
+                float(item["score"]),
+                self._kept(parse_plan(item["plan"]), wanted),
+            )
+            for item in result.get("front") or ()
+        ]
+        front.sort(key=lambda a: (a.macs, a.score))
+        session.edit(plan_edits.suggest(plan, wanted.target, wanted.criterion))
+        self._measured.set_front(front)
+        self._say_skipped(result)
+        self.suggested.emit()
+
+    def _kept(self, plan: Plan, wanted: Plan) -> Plan:
+        """Keep what the person set and a replay does not need: it stands for the next wish."""
+        return plan.model_copy(
+            update={
+                "target": None,
+                "criterion": wanted.criterion,
+                "allocation": wanted.allocation,
+                "model_sha256": self._session.plan.model_sha256,
+            }
+        )
+
+    def take_alternative(self, number: int) -> None:
+        """Use another network along the front; one edit."""
+        choice = self._measured.front[number]
+        text = f"Take the alternative at {choice.macs:.0%} of the multiply-adds"
+        self._session.edit(plan_edits.replace_plan(choice.plan, text))
+
+    # ---- what stands in the way ---------------------------------------------------------------
+
+    def _has_data(self) -> bool:
+        session = self._session
+        needs = words.by_images(session.plan.criterion)
+        if needs and self._measured.data is None:
+            session.say(
+                f"{words.title(session.plan.criterion)} looks at images, and no dataset is set.",
+                "Choose one under Choose, or rank by a criterion that reads weights only.",
+                "warning",
+                actions=(("Choose a dataset …", session.dataWanted.emit),),
+                key="data",
+            )
+            return False
+        return True
+
+    def _busy(self) -> bool:
+        return not is_free(self._session, self._jobs, "suggest", "scores")
+
+    def _say_skipped(self, result: dict[str, Any]) -> None:
+        skipped = int(result.get("skipped") or 0)
+        if skipped:
+            self._session.say(
+                f"{skipped} {'image' if skipped == 1 else 'images'} could not be read and did "
+                "not count.",
+                kind="warning",
+                key="skipped",
+            )
+
+
+def _take_scores(session: Any, ranking: Any, result: dict[str, Any]) -> None:
+    import numpy as np
+
+    session.set_scores(ranking, np.load(result["scores"], allow_pickle=False))

@@ -1,0 +1,118 @@
+"""Alternatives along the Pareto front: what stays of the cost against the predicted harm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QWidget
+
+from app.kit import theme
+from app.kit.chart_style import calm, dress
+from app.state.measurements import Alternative
+
+TIP = (
+    "Every point is a network that none of the others beats on both scales. Click one, or use the "
+    "arrow keys, to take it; it can be undone"
+)
+
+
+class FrontChart(pg.PlotWidget):
+    """Points to choose from.
+
+    Signals
+    -------
+    picked(int)
+        Number of the alternative that the person wants.
+    """
+
+    picked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._front: Sequence[Alternative] = ()
+        self._chosen: int | None = None
+        self._line = pg.PlotDataItem()
+        self._points = pg.ScatterPlotItem(hoverable=True, tip=self._words, size=9)
+        self._points.sigClicked.connect(self._clicked)
+        self._now = pg.InfiniteLine(angle=90, movable=False)
+        for item in (self._now, self._line, self._points):
+            self.addItem(item)
+        calm(self, "Alternatives", TIP)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumHeight(146)
+        self.getAxis("bottom").setLabel("multiply-adds kept, %")
+        self.getAxis("left").setLabel("predicted cost")
+        self.getAxis("left").setStyle(showValues=False)
+        self.restyle()
+
+    def sizeHint(self) -> QSize:
+        """As high as a glance needs."""
+        return QSize(200, 150)
+
+    def restyle(self) -> None:
+        """Take on the colours of the theme."""
+        dress(self, 24)
+        self._line.setPen(pg.mkPen(theme.colour("muted"), width=1.5))
+        self._now.setPen(pg.mkPen(theme.colour("cascade"), width=1, style=Qt.PenStyle.DashLine))
+        self._points.setData(hoverBrush=theme.colour("accent"))
+        for side in ("bottom", "left"):
+            axis = self.getAxis(side)
+            axis.setLabel(axis.labelText, color=theme.colours().muted)
+        self._paint()
+
+    def set_front(self, front: Sequence[Alternative], chosen: int | None, now: float) -> None:
+        """Show alternatives, which of them the plan is, and where the plan stands.
+
+        Parameters
+        ----------
+        front : sequence of Alternative
+        chosen : int or None
+        now : float
+            Fraction of the multiply-adds that the plan keeps.
+        """
+        self._now.setPos(100 * now)
+        if front is not self._front or chosen != self._chosen:
+            self._front, self._chosen = front, chosen
+            self._paint()
+
+    def _paint(self) -> None:
+        front, chosen = self._front, self._chosen
+        x = [100 * a.macs for a in front]
+        y = [a.score for a in front]
+        self._line.setData(x, y)
+        plain, taken = theme.colour("base"), theme.colour("accent")
+        pens = [pg.mkPen(theme.colour("accent"), width=1.5)] * len(front)
+        brushes = [pg.mkBrush(taken if n == chosen else plain) for n in range(len(front))]
+        sizes = [12 if n == chosen else 8 for n in range(len(front))]
+        self._points.setData(
+            x=x, y=y, data=list(range(len(front))), pen=pens, brush=brushes, size=sizes
+        )
+        words = f"{len(front)} alternatives"
+        if chosen is not None:
+            words += f", the plan is the one at {front[chosen].macs:.0%} of the multiply-adds"
+        self.setAccessibleDescription(words)
+
+    def _words(self, x: float, y: float, data: int) -> str:
+        choice = self._front[data]
+        return (
+            f"{choice.macs:.1%} of the multiply-adds, {choice.params:.1%} of the parameters stay\n"
+            f"predicted cost {choice.score:.3g} (a unit of its own)"
+        )
+
+    def _clicked(self, _item: object, points: Sequence[object], *_: object) -> None:
+        if len(points):
+            self.picked.emit(int(points[0].data()))  # type: ignore[attr-defined]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left and right go from alternative to alternative."""
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
+        if step is None or not self._front:
+            super().keyPressEvent(event)
+            return
+        last = len(self._front) - 1
+        start = self._chosen if self._chosen is not None else (last + 1 if step < 0 else -1)
+        self.picked.emit(min(last, max(0, start + step)))
+        event.accept()

@@ -1,0 +1,184 @@
+"""What ranks the channels, and by which rules they go: parts of the panel “Choose”."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QPushButton, QSpinBox, QWidget
+
+from app.context import Context
+from app.kit.controls import add_items, choose, combo, row
+from app.kit.widgets import column, label
+from app.state import plan_edits
+from core.plan import words
+from core.plan.words import STRATEGIES
+
+ROUNDS = (1, 2, 4, 8, 16, 32)
+AUTO = (
+    plan_edits.rounding("auto"),
+    "The multiple at which this machine's layer times fall in steps",
+)
+NOT_RANKED = "Not ranked by {wanted} yet: {shown} shows until you ask or take a suggestion."
+NEEDS_DATA = "{wanted} looks at images: choose a dataset above."
+
+
+class RankingPart(QWidget):
+    """Chooses the criterion.
+
+    Signals
+    -------
+    rankRequested()
+        Scores that need images shall be computed now.
+    """
+
+    rankRequested = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session, self._jobs = context.session, context.jobs
+        self.criterion: QComboBox = combo({}, "What ranks the channels")
+        for by_images, title in ((False, "Reads weights only"), (True, "Looks at images")):
+            items = {
+                name: (about.title, about.tip)
+                for name, about in words.CRITERIA.items()
+                if about.by_images == by_images
+            }
+            add_items(self.criterion, items, title)
+        self.representative: QComboBox = combo(
+            words.REPRESENTATIVES, "Which of several similar channels stays"
+        )
+        self.note = label("", "muted")
+        self.rank = QPushButton("Rank by images")
+        self.rank.setToolTip("Compute this ranking now; the histogram shows it then")
+        self.rank.clicked.connect(self.rankRequested)
+        form = _form()
+        _add(form, "Rank by", self.criterion, "Which channels count as least important")
+        _add(form, "Of similar", self.representative, "Which of several similar channels stays")
+        self._form = form
+        top = QWidget()
+        top.setLayout(form)
+        self.setLayout(column(top, self.note, row(self.rank, None), margins=0))
+        self._connect()
+
+    def _connect(self) -> None:
+        session = self._session
+        _edits(session, self.criterion, plan_edits.set_criterion)
+        _edits(session, self.representative, plan_edits.set_representative)
+        session.scoresChanged.connect(self._show_ranked)
+        session.measured.dataChanged.connect(self._show_ranked)
+        self._jobs.changed.connect(self._show_ranked)
+
+    def show_plan(self) -> None:
+        """Show what the plan ranks by."""
+        plan = self._session.plan
+        choose(self.criterion, plan.criterion)
+        choose(self.representative, plan.representative)
+        self._form.setRowVisible(self.representative, plan.criterion == "separability")
+        self._show_ranked()
+
+    def _show_ranked(self) -> None:
+        """Say whether the ranking is there, and offer to compute it."""
+        session = self._session
+        if session.model is None:
+            return
+        criterion = session.plan.criterion
+        needed = words.by_images(criterion) and not session.ranked
+        names = {
+            "wanted": words.title(criterion),
+            "shown": words.title(session.ranked_by) or "no ranking",
+        }
+        text = NOT_RANKED if session.measured.data is not None else NEEDS_DATA
+        self.note.setText(text.format(**names))
+        self.note.setVisible(needed)
+        self.rank.parentWidget().setVisible(needed and session.measured.data is not None)
+        self.rank.setEnabled(not self._jobs.running("scores", "suggest"))
+
+
+class RulesPart(QWidget):
+    """Chooses strategy, rounding and floor."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        names = plan_edits.STRATEGY_NAMES
+        self.strategy: QComboBox = combo(
+            {k: (names[k], v) for k, v in STRATEGIES.items()}, "Strategy"
+        )
+        self.max_loss = QDoubleSpinBox()
+        self.max_loss.setRange(0.1, 100.0)
+        self.max_loss.setDecimals(1)
+        self.max_loss.setSuffix(" %")
+        self.max_loss.setKeyboardTracking(False)
+        self.max_loss.setAccessibleName("Largest loss of accuracy allowed")
+        self.max_loss.setToolTip(
+            "A step that would lose more of the unpruned network's mAP50-95 in all is replaced by "
+            "a smaller one, or skipped"
+        )
+        self.round_to: QComboBox = combo(
+            {n: (plan_edits.rounding(n), "") for n in ROUNDS} | {"auto": AUTO}, "Rounding"
+        )
+        self.minimum = QSpinBox()
+        self.minimum.setRange(1, 512)
+        self.minimum.setAccessibleName("Fewest channels a layer keeps")
+        self.minimum.setToolTip("No layer keeps fewer channels than this")
+        keep = row(self.round_to, label("at least", wrap=False), self.minimum)
+        keep.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._form = _form()
+        _add(self._form, "Strategy", self.strategy, "How the plan is turned into a pruning")
+        _add(self._form, "Lose at most", self.max_loss, self.max_loss.toolTip())
+        _add(self._form, "Keep", keep, "Multiples of 8 run fastest on most hardware")
+        self.setLayout(self._form)
+        self._connect()
+
+    def _connect(self) -> None:
+        session = self._session
+        _edits(session, self.strategy, plan_edits.set_strategy)
+        _edits(session, self.round_to, plan_edits.set_round_to)
+        self.minimum.valueChanged.connect(
+            lambda value: session.edit(plan_edits.set_minimum(session.plan, value))
+        )
+        self.max_loss.valueChanged.connect(self._loss_asked)
+
+    def _loss_asked(self, percent: float) -> None:
+        plan = self._session.plan
+        if plan.max_loss is not None or percent != self._shown_loss():
+            self._session.edit(plan_edits.set_max_loss(plan, percent / 100))
+
+    def _shown_loss(self) -> float:
+        loss = self._session.plan.max_loss
+        return round(100 * (plan_edits.USUAL_LOSS if loss is None else loss), 1)
+
+    def show_plan(self) -> None:
+        """Show the plan's rules."""
+        plan = self._session.plan
+        choose(self.strategy, plan.strategy)
+        choose(self.round_to, plan.round_to)
+        self.minimum.setValue(plan.minimum_channels)
+        self.max_loss.setValue(self._shown_loss())
+        self._form.setRowVisible(self.max_loss, plan.strategy == "one_by_one")
+
+    def words(self) -> str:
+        """Say the rules in a few words."""
+        plan = self._session.plan
+        return f"{plan_edits.STRATEGY_NAMES[plan.strategy]}, {self.round_to.currentText()}"
+
+
+def _form() -> QFormLayout:
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form
+
+
+def _add(form: QFormLayout, name: str, widget: QWidget, tip: str) -> None:
+    shown = label(name, wrap=False)
+    shown.setToolTip(tip)
+    shown.setBuddy(widget)
+    form.addRow(shown, widget)
+
+
+def _edits(session: Any, box: QComboBox, edit: Callable[[Any, Any], plan_edits.Edit]) -> None:
+    """Let what is chosen in a box be an edit of the plan."""
+    box.activated.connect(lambda _: session.edit(edit(session.plan, box.currentData())))

@@ -1,0 +1,1 @@
+"""Models side by side: tables, charts, images, and on the graph."""

@@ -1,0 +1,90 @@
+"""Models side by side: runs the comparison, and keeps what a report shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.compare.graph_overlay import OVERLAYS
+from app.context import Context
+from app.engine.preconditions import is_free
+from app.state import report_store
+from app.state.measurements import data_arguments
+
+if TYPE_CHECKING:
+    from app.state.session import Session
+    from core.project import DataSetting
+
+
+class Comparing(QObject):
+    """The window's side of the job ``compare``.
+
+    Signals
+    -------
+    failed(Failure)
+    """
+
+    failed = Signal(object)
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs = context.session, context.jobs
+        self._measured = context.session.measured
+        self._session.planChanged.connect(self._show_plan)
+        self._measured.compared.connect(self._look)
+
+    def _show_plan(self) -> None:
+        """Show the plan on the graph again: it changed, and is looked at."""
+        if self._session.overlay in OVERLAYS:
+            self._session.set_overlay("none")
+
+    def _look(self) -> None:
+        if self._measured.comparison is None:
+            self._show_plan()
+
+    def compare(self, paths: Sequence[str]) -> None:
+        """Put models side by side; the first is what the others are held against.
+
+        They are measured on the val split of the dataset; without one, only widths and costs are
+        compared.
+        """
+        session, measured = self._session, self._measured
+        if len(paths) < 2 or not is_free(session, self._jobs, "compare"):
+            return
+        data = measured.data
+        images = data_arguments(data, "val")
+
+        def done(result: dict[str, Any]) -> None:
+            if data == measured.data:
+                measured.set_comparison(result)
+            if data is not None:
+                keep_for_report(session, result, data)
+
+        self._jobs.submit(
+            "compare",
+            f"Compare {len(paths)} models",
+            {"paths": list(paths), "data": images and {**images, "images": None}},
+            done=done,
+            failed=self.failed.emit,
+        )
+
+
+def keep_for_report(session: Session, result: Mapping[str, Any], data: DataSetting) -> None:
+    """Keep what a report shows of a comparison that the open model leads."""
+    models = result["models"]
+    hashes = [str(model["sha256"]) for model in models]
+    if not session.same_model(hashes[0]):
+        return
+    keys = ("sha256", "figures", "classes", "milliseconds", "images")
+    kept = {
+        "models": [{key: model[key] for key in keys} for model in models],
+        "images": result["images"],
+        "split": result["split"],
+        "data": Path(data.path).name,
+        "image_size": data.image_size,
+    }
+    report_store.keep(session, "accuracy", hashes, kept)

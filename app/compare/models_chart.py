@@ -1,0 +1,104 @@
+"""Models side by side: accuracy against what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QSize
+from PySide6.QtGui import QFontMetricsF, QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from app.compare.point_labels import place_names
+from app.kit import theme
+from app.kit.chart_style import calm, dress
+
+SYMBOLS = ("o", "s", "t1", "d", "p", "h")
+MARGIN = 1
+"""Pixels around a name."""
+COLOURS = ("muted", "selected", "cascade", "coupled", "success", "blocked")
+
+
+def colour_of(number: int) -> str:
+    """Return the theme colour of a model by its place in the comparison."""
+    return COLOURS[number % len(COLOURS)]
+
+
+class ComparedChart(pg.PlotWidget):
+    """A point for every model: to the left is cheaper, higher is better."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._models: tuple[tuple[str, float, float], ...] = ()
+        self.names: list[pg.TextItem] = []
+        calm(self, "Accuracy against cost", "To the left is cheaper, higher is better")
+        self.setMinimumSize(120, 90)
+        self.showGrid(x=True, y=True, alpha=0.12)
+        self.restyle()
+
+    def sizeHint(self) -> QSize:
+        """Beside a table."""
+        return QSize(260, 150)
+
+    def set_models(
+        self, models: Sequence[tuple[str, float, float]], figure: str, cost: str
+    ) -> None:
+        """Show models as (name, cost, accuracy), and say what the two are."""
+        self._models = tuple(models)
+        self.getAxis("left").setLabel(figure)
+        self.getAxis("bottom").setLabel(cost)
+        self.restyle()
+        told = ", ".join(f"{name}: {y:.4f} at {x:.2f}" for name, x, y in self._models)
+        self.setAccessibleDescription(f"{figure} against {cost}; {told}")
+
+    def restyle(self) -> None:
+        """Draw it in the colours of the theme."""
+        dress(self, 44)
+        for side in ("bottom", "left"):
+            axis = self.getAxis(side)
+            axis.setLabel(axis.labelText, color=theme.colours().muted)
+        self.getPlotItem().clear()
+        self.names = []
+        if not self._models:
+            return
+        most = max(x for _, x, _ in self._models)
+        best = max(y for _, _, y in self._models)
+        self.setXRange(0.0, 1.08 * most or 1.0, padding=0)
+        self.setYRange(-0.08 * best, 1.2 * best or 1.0, padding=0)
+        for number, (name, x, y) in enumerate(self._models):
+            colour = theme.colour(colour_of(number))
+            symbol = SYMBOLS[number % len(SYMBOLS)]
+            pen = pg.mkPen(theme.colour("base"), width=1)
+            self.addItem(
+                pg.ScatterPlotItem([x], [y], size=11, symbol=symbol, brush=colour, pen=pen)
+            )
+            words = pg.TextItem(name, theme.colour("text"), anchor=(0, 0))
+            words.textItem.document().setDocumentMargin(MARGIN)
+            self.addItem(words, ignoreBounds=True)
+            self.names.append(words)
+        self._place()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Find other places for the names."""
+        super().resizeEvent(event)
+        if event is not None:  # pyqtgraph calls it so before it is whole
+            self._place()
+
+    def _place(self) -> None:
+        """Put names where they cover neither points nor one another."""
+        box = self.getPlotItem().getViewBox()
+        width, height = box.width(), box.height()
+        if not self.names or width < 2 or height < 2:
+            return
+        (left, right), (low, high) = box.viewRange()
+        across, down = width / (right - left), height / (high - low)
+        at = [((x - left) * across, (high - y) * down) for _, x, y in self._models]
+        sizes = [self._size(words) for words in self.names]
+        for words, (x, y) in zip(self.names, place_names(at, sizes, (width, height)), strict=True):
+            words.setPos(QPointF(left + x / across, high - y / down))
+
+    @staticmethod
+    def _size(words: pg.TextItem) -> tuple[float, float]:
+        metrics = QFontMetricsF(words.textItem.font())
+        width = metrics.horizontalAdvance(words.toPlainText())
+        return width + 2 * MARGIN, metrics.height() + 2 * MARGIN

@@ -1,0 +1,357 @@
+"""What a comparison found, as tables: pure functions of the engine's result, no widgets.
+
+A *pair* names the two models that the tables of classes, layers and images are about, as their
+places among the models of the comparison; changes go from the first to the second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from app.kit import formats
+from app.kit.table_model import Column
+from core.data.figures import FIGURES, main_name
+
+COSTS = {
+    "macs": ("Multiply-adds", "multiply-adds, G", 1e9),
+    "parameters": ("Parameters", "parameters, M", 1e6),
+    "milliseconds": ("Time", "ms an image", 1.0),
+}
+Result = Mapping[str, Any]
+Pair = tuple[int, int]
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns and rows of one view of a comparison.
+
+    Attributes
+    ----------
+    order : int
+        The column to sort by at first, rising; -1 leaves the rows as they are.
+    """
+
+    columns: tuple[Column[Row], ...]
+    rows: tuple[Row, ...]
+    order: int = -1
+
+
+def has_images(result: Result) -> bool:
+    """Whether the models were measured, not only laid side by side."""
+    return "figures" in result["models"][0]
+
+
+def names(result: Result) -> list[str]:
+    """Name the models, each differently."""
+    paths = [Path(model["path"]) for model in result["models"]]
+    often = Counter(path.stem for path in paths)
+    return [
+        path.stem if often[path.stem] == 1 else f"{path.parent.name}/{path.stem}" for path in paths
+    ]
+
+
+def pairs(result: Result) -> dict[Pair, str]:
+    """Name every two models, the first of all with the last before the others."""
+    told = names(result)
+    last = len(told) - 1
+    every = sorted(combinations(range(len(told)), 2), key=lambda pair: pair != (0, last))
+    return {(one, other): f"{told[one]} → {told[other]}" for one, other in every}
+
+
+def main_figure(result: Result) -> str:
+    """Return the key of the figure that tells most, for the task; empty without images."""
+    return main_name(result["models"][0].get("figures", {}))
+
+
+def figures_of(result: Result) -> list[str]:
+    """Return the keys of what was measured, the main figure first."""
+    known = result["models"][0].get("figures", {})
+    return [*(key for key in FIGURES if key in known), *(k for k in known if k not in FIGURES)]
+
+
+def figure_name(key: str) -> str:
+    """Name a figure."""
+    return FIGURES.get(key, key)
+
+
+# ---- models -----------------------------------------------------------------------------------
+
+
+def models_table(result: Result) -> Table:
+    """Return figures and costs of every model."""
+    first, keys = result["models"][0], figures_of(result)
+    rows = []
+    for name, model in zip(names(result), result["models"], strict=True):
+        costs = [(model[key], first[key]) for key in ("parameters", "macs")]
+        rows.append((name, *costs, model, *(model["figures"].get(key) for key in keys)))
+    columns = [_words("Model", 0)]
+    figures = [_number(figure_name(key), n, "figure") for n, key in enumerate(keys, 4)]
+    columns += figures[:1]
+    columns += [
+        Column(title, lambda row, n=n: _held(*row[n]), right=True, tip=f"{title}, and the change")
+        for n, title in enumerate(("Parameters", "Multiply-adds"), 1)
+    ]
+    if keys:
+        tip = "Milliseconds an image, and how much less or more than in the first model"
+        columns.append(Column("ms/image", lambda row: _time(row[3]), tip=tip, right=True))
+    return Table((*columns, *figures[1:]), tuple(rows))
+
+
+def points(result: Result, figure: str, cost: str) -> list[tuple[str, float, float]]:
+    """Return every model as a point: its name, its cost in the unit of ``COSTS``, a figure."""
+    unit = COSTS[cost][2]
+    return [
+        (name, float(model[cost]) / unit, float(model["figures"].get(figure, 0.0)))
+        for name, model in zip(names(result), result["models"], strict=True)
+    ]
+
+
+def _time(model: Mapping[str, Any]) -> str:
+    """Write a time, and how it compares with the first model's, taken in turns."""
+    ratio = (model.get("speed") or {}).get("ratio")
+    change = f" ({formats.percent(ratio)})" if ratio is not None and ratio != 1.0 else ""
+    return f"{model['milliseconds']:.1f}{change}"
+
+
+def _held(value: float, first: float) -> str:
+    """Write a cost, and how it differs from the first model's."""
+    change = formats.percent(value / first) if first and value != first else ""
+    return formats.count(value) + (f" ({change})" if change else "")
+
+
+# ---- classes ----------------------------------------------------------------------------------
+
+
+def classes_table(result: Result, pair: Pair) -> Table:
+    """Return the main figure of every class and model, the worst change first."""
+    key, models = main_figure(result), result["models"]
+    rows = []
+    for name in models[0]["classes"]:
+        values = [model["classes"].get(name, {}).get(key) for model in models]
+        rows.append((name, *values, _change(values[pair[0]], values[pair[1]])))
+    rows.sort(key=lambda row: (row[-1] if row[-1] is not None else 0.0, row[0]))
+    columns = [_words("Class", 0)]
+    columns += [_number(name, n, "figure") for n, name in enumerate(names(result), 1)]
+    columns.append(_number("Change", len(models) + 1, "change"))
+    return Table(tuple(columns), tuple(rows), len(models) + 1)
+
+
+# ---- layers -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChange:
+    """How a layer differs between the two models of a pair.
+
+    Attributes
+    ----------
+    layer : str
+    block : int
+    outputs, parameters, macs : (int or None, int or None)
+        None where a model has no such layer.
+    common : int or None
+        Channels of the first model's that the second still has; None where files do not tell.
+    """
+
+    layer: str
+    block: int
+    outputs: tuple[int | None, int | None]
+    parameters: tuple[int | None, int | None]
+    macs: tuple[int | None, int | None]
+    common: int | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs."""
+        return self.outputs[0] != self.outputs[1] or self.macs[0] != self.macs[1]
+
+
+def layer_changes(result: Result, pair: Pair) -> list[LayerChange]:
+    """Return the layers that have widths of their own, in order of execution.
+
+    Normalisation is left out: it is as wide as the convolution before it, and costs nothing beside
+    it.
+    """
+    one, other = pair
+    found = []
+    for layer in result["channels"]:
+        macs = layer["macs"]
+        if not (macs[one] or macs[other]):
+            continue
+        before, after = layer["survived"][one], layer["survived"][other]
+        known = before is not None and after is not None
+        found.append(
+            LayerChange(
+                layer["layer"],
+                int(layer["block"]),
+                (layer["outputs"][one], layer["outputs"][other]),
+                (layer["parameters"][one], layer["parameters"][other]),
+                (macs[one], macs[other]),
+                len(set(before) & set(after)) if known else None,
+            )
+        )
+    return found
+
+
+def layers_table(result: Result, pair: Pair) -> Table:
+    """Return widths, surviving channels and cost of every layer, in order of execution."""
+    told = names(result)
+    one, other = told[pair[0]], told[pair[1]]
+    rows = [(change,) for change in layer_changes(result, pair)]
+
+    def both(part: str, side: int) -> Callable[[Row], Any]:
+        return lambda row: getattr(row[0], part)[side]
+
+    def share(part: str) -> Callable[[Row], Any]:
+        return lambda row: _ratio(*getattr(row[0], part))
+
+    widths = [
+        Column(
+            name,
+            lambda row, n=n: _shown(row[0].outputs[n]),
+            lambda row, n=n: row[0].outputs[n] or 0,
+            f"Channels that the layer puts out in {name}",
+            right=True,
+        )
+        for n, name in enumerate((one, other))
+    ]
+    costs = [
+        Column(
+            title,
+            lambda row, part=part: _percent(share(part)(row)),
+            lambda row, part=part: share(part)(row) or 0.0,
+            f"How the layer's {part.replace('macs', 'multiply-adds')} change",
+            lambda row, part=part: "success" if (share(part)(row) or 1.0) < 0.9995 else "",
+            True,
+        )
+        for title, part in (("Cost", "macs"), ("Parameters", "parameters"))
+    ]
+    columns: list[Column[Row]] = [
+        Column("Layer", lambda row: row[0].layer, tip="The layer; the number is its block's"),
+        *widths,
+        Column(
+            "In common",
+            lambda row: _common(row[0]),
+            lambda row: -1 if row[0].common is None else row[0].common,
+            f"Channels of {one} that are still there in {other}, whatever their place",
+            right=True,
+        ),
+        *costs,
+    ]
+    return Table(tuple(columns), tuple(rows))
+
+
+def _common(change: LayerChange) -> str:
+    if change.common is None:
+        return "" if None in change.outputs else "not known"
+    return f"{change.common:,}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Write numbers in order: 0–3, 5, 8–9."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ", ".join("–".join(map(str, part)) for part in parts)
+
+
+# ---- images -----------------------------------------------------------------------------------
+
+
+def score_name(result: Result) -> str:
+    """Say what the score of an image is, in a word."""
+    return "Right class" if result.get("task") == "classify" else "F1"
+
+
+def images_table(result: Result, pair: Pair) -> Table:
+    """Return the images with the worst changes, the worst first.
+
+    The first cell of a row is the image as the engine told it.
+    """
+    told, score = names(result), score_name(result)
+    rows = [
+        (row, row["scores"][pair[1]] - row["scores"][pair[0]], *(row["scores"][n] for n in pair))
+        for row in result["images"]
+    ]
+    rows.sort(key=lambda row: (row[1], row[0]["image"]))
+    columns: list[Column[Row]] = [
+        Column("Image", lambda row: Path(row[0]["image"]).name),
+        _number("Change", 1, "score change"),
+        *(
+            Column(
+                told[n],
+                lambda row, at=at: f"{row[at]:.2f}",
+                lambda row, at=at: row[at],
+                f"{score} in {told[n]}: {SCORE_TIPS[score]}",
+                right=True,
+            )
+            for at, n in enumerate(pair, 2)
+        ),
+    ]
+    return Table(tuple(columns), tuple(rows), 1)
+
+
+SCORE_TIPS = {
+    "F1": "twice the labels found over boxes and labels together, over overlaps of 0.5 to 0.95",
+    "Right class": "the probability that the model gives the right class",
+}
+
+
+def outcome_words(row: Mapping[str, Any], model: int) -> str:
+    """Say how many objects of an image a model found, missed and made up."""
+    boxes = row["boxes"][model]
+    counts = Counter(str(box["outcome"]) for box in boxes)
+    counts["missed"] = len(row["missed"][model])
+    told = [f"{counts[word]} {word}" for word in ("found", "missed", "wrong") if counts[word]]
+    return ", ".join(told) or "nothing"
+
+
+# ---- cells ------------------------------------------------------------------------------------
+
+
+def _words(title: str, place: int) -> Column[Row]:
+    return Column(title, lambda row: str(row[place]))
+
+
+FORMATS = {"figure": "{:.4f}", "change": "{:+.4f}", "score change": "{:+.2f}"}
+
+
+def _number(title: str, place: int, kind: str) -> Column[Row]:
+    """Return a column of numbers; changes have the colours of better and worse."""
+
+    def show(row: Row) -> str:
+        value = row[place]
+        return "" if value is None else FORMATS[kind].format(value).replace("-", "−")
+
+    def colour(row: Row) -> str:
+        value = row[place] or 0.0
+        return "" if abs(value) < 0.00005 else ("blocked" if value < 0 else "success")
+
+    changes = colour if kind != "figure" else None
+    return Column(title, show, lambda row: row[place] or 0.0, colour=changes, right=True)
+
+
+def _change(first: float | None, last: float | None) -> float | None:
+    return None if first is None or last is None else last - first
+
+
+def _ratio(first: int | None, last: int | None) -> float | None:
+    return last / first if first and last is not None else None
+
+
+def _percent(share: float | None) -> str:
+    """Write a change; nothing where there is none, so that the others are seen."""
+    return "" if share is None or abs(share - 1) < 0.0005 else formats.percent(share)
+
+
+def _shown(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

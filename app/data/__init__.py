@@ -1,0 +1,1 @@
+"""The dataset: chosen, checked, shown."""

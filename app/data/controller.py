@@ -1,0 +1,165 @@
+"""A dataset that was dropped or chosen: taken over if it fits, and checked in any case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.context import Context
+from app.data.check import JOB, submit_check
+from app.state import plan_edits
+from core.errors import UserError
+
+DESCRIPTIONS = "Dataset descriptions (*.yaml *.yml);;All files (*)"
+
+
+class DataChecking(QObject):
+    """The window's side of the job ``check_data``.
+
+    Signals
+    -------
+    failed(Failure)
+    shown()
+        The panel that shows what was found shall come to the front.
+    """
+
+    failed = Signal(object)
+    shown = Signal()
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._measured = context.session.measured
+        self._window = window
+        context.session.modelChanged.connect(self._look_for_data)
+        context.session.dataWanted.connect(self.choose_data)
+
+    def choose_data(self) -> None:
+        """Ask for a dataset yaml."""
+        data = self._measured.data
+        start = data.path if data is not None else self._settings.folder()
+        path, _ = QFileDialog.getOpenFileName(self._window, "Which dataset?", start, DESCRIPTIONS)
+        if path:
+            self._settings.set_folder(str(Path(path).parent))
+            self.look(path)
+
+    def set_data(self, path: str) -> None:
+        """Look at the images of a dataset, unless it cannot be used for this model."""
+        from core.data.source import read_source
+        from core.project import DataSetting
+
+        session = self._session
+        if session.model is None:
+            session.say("Open a model first; then a dataset can be set for it.", kind="warning")
+            return
+        try:
+            for split in ("train", "val"):
+                read_source(path, split, session.model.facts.classes)
+        except UserError as error:
+            session.say(error.message, error.hint, "error", key="data")
+            return
+        old = self._measured.data
+        name = str(Path(path).absolute())
+        data = old.model_copy(update={"path": name}) if old else DataSetting(path=name)
+        self._measured.set_data(data)
+        if session.plan.criterion == plan_edits.FIRST and not session.plan.selection:
+            session.edit(plan_edits.set_criterion(session.plan, plan_edits.BEST_BY_IMAGES))
+        session.say(
+            f"Secateur looks at {Path(path).name} now.",
+            "Rank by images and Suggest read its train split, accuracy is measured on its val "
+            "split.",
+            key="data",
+        )
+
+    def _look_for_data(self) -> None:
+        """Say so at once where a project's dataset is not in its place any more."""
+        data = self._measured.data
+        if data is not None and not Path(data.path).exists():
+            self._session.say(
+                f"The dataset of the project is not at {data.path}.",
+                "Show where it lies now; the plan is kept.",
+                "warning",
+                actions=(("Choose a dataset …", self.choose_data),),
+                key="data",
+            )
+
+    def change_data(self, **values: Any) -> None:
+        """Change how many images are looked at, their size, the seed or the device."""
+        data = self._measured.data
+        if data is not None:
+            self._measured.set_data(data.model_copy(update=values))
+
+    def drop_data(self) -> None:
+        """Look at no images."""
+        self._measured.set_data(None)
+
+    def choose_folder(self) -> None:
+        """Ask for the folder of a dataset."""
+        start = self._settings.folder()
+        path = QFileDialog.getExistingDirectory(self._window, "Which folder of images?", start)
+        if path:
+            self._settings.set_folder(str(Path(path).parent))
+            self.look(path)
+
+    def drop(self, path: str) -> None:
+        """Take what was dropped on the window, and show what is in it."""
+        if self.look(path):
+            self.shown.emit()
+
+    def look(self, path: str) -> bool:
+        """Take a dataset over if it fits the model, and check it; False where there is none."""
+        from core.data.source import find_description
+
+        model = self._session.model
+        try:
+            place = find_description(Path(path).absolute())
+        except UserError as error:
+            self._session.say(error.message, error.hint, "error", key="data")
+            return False
+        self.set_data(str(place))
+        if model is not None:
+            self._check(str(place), model.path)
+        return model is not None
+
+    def check(self) -> None:
+        """Check the dataset in use against the open model."""
+        data, model = self._measured.data, self._session.model
+        if data is not None and model is not None:
+            self._check(data.path, model.path)
+
+    def _check(self, path: str, network: str) -> None:
+        for record in self._jobs.running(JOB):
+            self._jobs.cancel(record.number)
+
+        def done(result: dict[str, Any]) -> None:
+            self._take(path, {**result, "network": network})
+
+        submit_check(self._jobs, path, network, done, self.failed.emit)
+
+    def _take(self, path: str, result: dict[str, Any]) -> None:
+        """Show what was found; what is not in use is shown as refused."""
+        data, model = self._measured.data, self._session.model
+        if model is None or model.path != result["network"]:
+            return
+        if data is not None and data.path == path:
+            self._measured.set_check(result)
+        else:
+            self._measured.set_refused(result)
+        self._say(result)
+
+    def _say(self, result: Mapping[str, Any]) -> None:
+        name, problems = Path(result["path"]).name, result["problems"]
+        show = (("Show", self.shown.emit),)
+        errors = [p for p in problems if p["severity"] == "error"]
+        if errors:
+            more = f" And {len(problems) - 1} more; see Data." if len(problems) > 1 else ""
+            text = f"{name} cannot be used: {errors[0]['message']}"
+            self._session.say(text, errors[0]["hint"] + more, "error", actions=show, key="data")
+        elif problems:
+            more = f" And {len(problems) - 1} more; see Data." if len(problems) > 1 else ""
+            text = f"{name} can be used. {problems[0]['message']}{more}"
+            self._session.say(text, problems[0]["hint"], "warning", actions=show, key="data")

@@ -1,0 +1,109 @@
+"""Which images are looked at: a part of the panel “Choose”."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QToolButton, QWidget
+
+from app.context import Context
+from app.kit import theme
+from app.kit.controls import choose, combo, row
+from app.kit.widgets import column, label
+
+SIZES = (160, 224, 256, 320, 416, 480, 512, 640, 960, 1280)
+DEVICES = {
+    "": ("automatic", "A GPU where there is one"),
+    "cpu": ("processor", "Compute on the processor"),
+    "cuda:0": ("first GPU", "Compute on the first NVIDIA GPU"),
+    "cuda:1": ("second GPU", "Compute on the second NVIDIA GPU"),
+}
+NONE = "None. Drop a dataset yaml on the window, or choose one."
+
+
+class DataPart(QWidget):
+    """Chooses the dataset and how much of it.
+
+    Signals
+    -------
+    requested()
+        A dataset shall be chosen.
+    discarded()
+    changed(dict)
+        Fields of the data setting that are different now.
+    """
+
+    requested = Signal()
+    discarded = Signal()
+    changed = Signal(dict)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._measured = context.session.measured
+        self.name = label("")
+        self.pick = QPushButton("Choose …")
+        self.pick.setToolTip("Choose a dataset yaml; dropping one on the window does the same")
+        self.pick.clicked.connect(self.requested)
+        self.forget = QToolButton(autoRaise=True)
+        theme.set_icon(self.forget, "close", "muted")
+        self.forget.setAccessibleName("Look at no images")
+        self.forget.setToolTip("Look at no images")
+        self.forget.clicked.connect(self.discarded)
+        self._make_fields()
+        top = row(self.name, self.pick, self.forget)
+        top.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._details = QWidget()
+        self._details.setLayout(
+            column(
+                row(self.images, label("images at", wrap=False), self.size, None),
+                row(label("Seed", wrap=False), self.seed, label("on", wrap=False), self.device),
+                margins=0,
+            )
+        )
+        self.setLayout(column(top, self._details, margins=0))
+        self._measured.dataChanged.connect(self._show)
+        self._show()
+
+    def _make_fields(self) -> None:
+        self.images = _number(1, 100_000, "Images to look at", "More images rank more reliably")
+        self.size: QComboBox = combo({s: (f"{s} px", "") for s in SIZES}, "Size of the images")
+        self.size.setMinimumContentsLength(6)
+        self.seed = _number(0, 1_000_000, "Seed", "Which images are drawn, and other lots")
+        self.device: QComboBox = combo(DEVICES, "What computes")
+        self.device.setMinimumContentsLength(7)
+        self.images.valueChanged.connect(lambda n: self._ask(images=n))
+        self.seed.valueChanged.connect(lambda n: self._ask(seed=n))
+        self.size.activated.connect(lambda _: self._ask(image_size=self.size.currentData()))
+        self.device.activated.connect(lambda _: self._ask(device=self.device.currentData()))
+
+    def _ask(self, **values: object) -> None:
+        data = self._measured.data
+        if data is not None and any(getattr(data, key) != v for key, v in values.items()):
+            self.changed.emit(values)
+
+    def _show(self) -> None:
+        data = self._measured.data
+        self._details.setVisible(data is not None)
+        self.forget.setVisible(data is not None)
+        self.name.setProperty("role", "heading" if data is not None else "muted")
+        self.name.style().polish(self.name)
+        if data is None:
+            self.name.setText(NONE)
+            self.name.setToolTip("")
+            return
+        self.name.setText(Path(data.path).name)
+        self.name.setToolTip(data.path)
+        self.images.setValue(data.images)
+        self.seed.setValue(data.seed)
+        choose(self.size, data.image_size)
+        choose(self.device, data.device)
+
+
+def _number(low: int, high: int, name: str, tip: str) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    box.setKeyboardTracking(False)  # not at every digit: each change drops what was measured
+    return box

@@ -1,1 +1,0 @@
-"""Dialogs, imported when they are first shown."""

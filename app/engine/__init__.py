@@ -1,0 +1,1 @@
+"""Everything that runs outside the thread of the window."""

@@ -1,0 +1,66 @@
+"""How far a task of the engine is, as one line of a panel."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QProgressBar, QToolButton, QWidget
+
+from app.engine.client import JobManager
+from app.kit import theme
+from app.kit.widgets import Elided
+
+
+class JobLine(QWidget):
+    """How far a job of some kinds is, and a button to cancel it; hidden while none runs.
+
+    Parameters
+    ----------
+    jobs : JobManager
+    kinds : str
+        Names of jobs.
+    tall : bool
+        Whether the words stand above the bar, for places too narrow to have them beside it.
+    """
+
+    def __init__(self, jobs: JobManager, *kinds: str, tall: bool = False) -> None:
+        super().__init__()
+        self._jobs, self._kinds = jobs, kinds
+        self.words = Elided("muted")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setMinimumWidth(60)
+        self.bar.setAccessibleName("Progress")
+        self.cancel = QToolButton()
+        self.cancel.setText("Cancel")
+        self.cancel.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        theme.set_icon(self.cancel, "stop")
+        self.cancel.setToolTip("End it; nothing is left half done")
+        self.cancel.clicked.connect(self._cancel)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(3)
+        layout.addWidget(self.words, 0, 0, 1, 3 if tall else 1)
+        layout.addWidget(self.bar, int(tall), 1)
+        layout.addWidget(self.cancel, int(tall), 2)
+        layout.setColumnStretch(0, 0 if tall else 3)
+        layout.setColumnStretch(1, 2)
+        jobs.changed.connect(self._show)
+        self._show()
+
+    @property
+    def running(self) -> bool:
+        """Whether one of the jobs runs."""
+        return bool(self._jobs.running(*self._kinds))
+
+    def _show(self) -> None:
+        running = self._jobs.running(*self._kinds)
+        self.setVisible(bool(running))
+        if running:
+            text = running[0].text or "Waiting"
+            self.words.set_whole(text, f"{running[0].title}: {text}")
+            self.bar.setValue(round(1000 * running[0].fraction))
+
+    def _cancel(self) -> None:
+        for record in self._jobs.running(*self._kinds)[:1]:
+            self._jobs.cancel(record.number)

@@ -1,0 +1,169 @@
+"""The window's handle on long jobs, which are processes of their own and may outlive it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, QThread, Signal
+
+from app.engine.long_jobs_worker import RunsWorker, StartRequest
+from core.runs.tail import RunEntry, Snapshot
+
+PATIENCE_MS = 5000
+
+
+class Runs(QObject):
+    """Owns the thread that looks after job folders. Everything here is on the window's thread.
+
+    Signals
+    -------
+    listChanged
+        Jobs came, went, or stand otherwise now; see ``entries``.
+    followed
+        The watched job told something; see ``snapshot``.
+    started(str), waits(str)
+        What was asked to start does, or waits for its device: the job's folder.
+    failed(str, str)
+        Message and hint.
+    """
+
+    listChanged = Signal()
+    followed = Signal()
+    started = Signal(str)
+    waits = Signal(str)
+    failed = Signal(str, str)
+    _look_in = Signal(object)
+    _watch = Signal(str)
+    _start = Signal(object)
+    _resume = Signal(str, int)
+    _leave = Signal(str)
+    _tell = Signal(str, str)
+    _drop = Signal(str)
+    _move = Signal(str, int)
+    _hold = Signal(bool)
+    _stop = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.entries: tuple[RunEntry, ...] = ()
+        self.snapshot: Snapshot | None = None
+        self.watched = ""
+        self.places: tuple[str, ...] = ()
+        self._thread = QThread(self)
+        self._thread.setObjectName("runs")
+        self._worker = RunsWorker()
+        self._worker.moveToThread(self._thread)
+        worker = self._worker
+        self._thread.started.connect(worker.begin)
+        for signal, slot in (
+            (self._look_in, worker.look_in),
+            (self._watch, worker.watch),
+            (self._start, worker.start),
+            (self._resume, worker.resume),
+            (self._leave, worker.leave),
+            (self._tell, worker.tell),
+            (self._drop, worker.drop),
+            (self._move, worker.move),
+            (self._hold, worker.hold),
+            (self._stop, worker.stop),
+        ):
+            signal.connect(slot)
+        worker.listed.connect(self._on_listed)
+        worker.followed.connect(self._on_followed)
+        worker.started.connect(self._on_started)
+        worker.waits.connect(self.waits)
+        worker.failed.connect(self.failed)
+        worker.stopped.connect(self._thread.quit, Qt.ConnectionType.DirectConnection)
+        self._thread.start()
+
+    # ---- asking -------------------------------------------------------------------------------
+
+    def look_in(self, places: Iterable[str]) -> None:
+        """Look after the jobs of these folders."""
+        self.places = tuple(places)
+        self._look_in.emit(self.places)
+
+    def watch(self, folder: str) -> None:
+        """Follow what one job tells; none when empty."""
+        if folder != self.watched:
+            self.watched, self.snapshot = folder, None
+            self._watch.emit(folder)
+            self.followed.emit()
+
+    def start(
+        self, kind: str, arguments: dict[str, Any], inputs: dict[str, str | None], parent: str
+    ) -> None:
+        """Make a job that starts in its turn; ``started``, ``waits`` or ``failed`` follows."""
+        self._start.emit(StartRequest(kind, arguments, inputs, parent))
+
+    def resume(self, folder: str, batch: int = 0) -> None:
+        """Go on with a job; ``started``, ``waits`` or ``failed`` follows.
+
+        Parameters
+        ----------
+        folder : str
+        batch : int
+            Take no more images a step than this, where memory did not suffice; as before when 0.
+        """
+        self._resume.emit(folder, batch)
+
+    def leave(self, folder: str) -> None:
+        """Offer an interrupted job no more."""
+        self._leave.emit(folder)
+
+    def tell(self, folder: str, word: str) -> None:
+        """Tell a job ``pause``, ``run`` or ``cancel``."""
+        self._tell.emit(folder, word)
+
+    def stop(self, entry: RunEntry) -> None:
+        """End a job that runs, or let one wait no more."""
+        if entry.place:
+            self._drop.emit(entry.folder)
+        else:
+            self.tell(entry.folder, "cancel")
+
+    def move(self, folder: str, by: int) -> None:
+        """Move a waiting job in the queue; towards its head where negative."""
+        self._move.emit(folder, by)
+
+    def hold(self, held: bool) -> None:
+        """Start nothing from the queue for now, or go on with it."""
+        self._hold.emit(held)
+
+    def entry(self, folder: str) -> RunEntry | None:
+        """Find a job."""
+        return next((e for e in self.entries if e.folder == folder), None)
+
+    @property
+    def active(self) -> list[RunEntry]:
+        """Jobs whose processes live."""
+        return [e for e in self.entries if e.active]
+
+    @property
+    def waiting(self) -> list[RunEntry]:
+        """Jobs in the queue, the next one first."""
+        return sorted((e for e in self.entries if e.place), key=lambda e: e.place)
+
+    def shutdown(self) -> None:
+        """End the thread, once it has passed on what it was asked; jobs go on."""
+        if not self._thread.isRunning():
+            return
+        self._stop.emit()
+        if not self._thread.wait(PATIENCE_MS):
+            self._thread.terminate()
+            self._thread.wait()
+
+    # ---- hearing ------------------------------------------------------------------------------
+
+    def _on_listed(self, entries: tuple[RunEntry, ...]) -> None:
+        self.entries = entries
+        self.listChanged.emit()
+
+    def _on_followed(self, snapshot: Snapshot) -> None:
+        if snapshot.entry.folder == self.watched:
+            self.snapshot = snapshot
+            self.followed.emit()
+
+    def _on_started(self, folder: str) -> None:
+        self.started.emit(folder)

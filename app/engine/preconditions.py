@@ -1,0 +1,42 @@
+"""Whether work can start: its dataset is set, and nothing of its kind runs. Says so where not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.engine.client import JobManager
+    from app.state.session import Session
+
+
+def has_data(session: Session, reason: str) -> bool:
+    """Whether a dataset is set; without one, says why it is needed and offers to choose it.
+
+    Parameters
+    ----------
+    session : Session
+    reason : str
+        A sentence that ends in there being no dataset.
+    """
+    if session.measured.data is not None:
+        return True
+    actions = (("Choose a dataset …", session.dataWanted.emit),)
+    session.say(reason, kind="warning", actions=actions, key="data")
+    return False
+
+
+def is_free(session: Session, jobs: JobManager, *kinds: str, where: str = "Jobs") -> bool:
+    """Whether no job of these kinds runs; says which one does.
+
+    Parameters
+    ----------
+    session : Session
+    jobs : JobManager
+    *kinds : str
+    where : str
+        The panel that shows the one that runs.
+    """
+    running = jobs.running(*kinds)
+    if running:
+        session.say(f"“{running[0].title}” still runs.", f"See {where}.", "warning", key="busy")
+    return not running

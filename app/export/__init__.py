@@ -1,0 +1,1 @@
+"""Other formats, and whether they equal the checkpoint."""

@@ -1,0 +1,140 @@
+"""Exports from the window: which formats there are, the job, and what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.context import Context
+from app.engine.preconditions import has_data, is_free
+from app.export.words import detection_words, parity_words, size_words
+from app.kit.desktop import open_file
+from app.state import report_store
+from app.state.measurements import data_arguments
+from app.state.shipping import Exported, Format, format_of
+
+NO_DATA = "INT8 is calibrated on images, and no dataset is set."
+
+
+class Exporting(QObject):
+    """The window's side of the jobs ``formats`` and ``export``.
+
+    Signals
+    -------
+    failed(Failure)
+    """
+
+    failed = Signal(object)
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._window, self._shipped = window, context.session.shipped
+        self._asked = False
+
+    def look_up(self) -> None:
+        """Ask the engine which formats there are here, once."""
+        if self._asked:
+            return
+        self._asked = True
+        self._jobs.submit(
+            "formats", "Look for export tools", {}, done=self._take_formats, failed=self._again
+        )
+
+    def _again(self, failure: object) -> None:
+        self._asked = False
+        self.failed.emit(failure)
+
+    def _take_formats(self, result: dict[str, Any]) -> None:
+        self._shipped.set_formats(map(format_of, result["formats"]))
+
+    def export(self, model: str, form: str, precision: str, size: int | None, batch: int) -> None:
+        """Ask where to, then export a network.
+
+        Parameters
+        ----------
+        model : str
+            The checkpoint.
+        form, precision : str
+        size : int or None
+            Side of the images in pixels; None takes the network's.
+        batch : int
+        """
+        session, known = self._session, self._shipped.formats.get(form)
+        if session.model is None or known is None:
+            return
+        problem = known.problem(precision, session.model.facts.task)
+        if problem:
+            session.say(problem, kind="warning", key="export")
+            return
+        needs = precision == "int8" and known.calibrates
+        if needs and not has_data(session, NO_DATA):
+            return
+        if not is_free(session, self._jobs, "export"):
+            return
+        output = self._ask(Path(model), known, precision)
+        if output is not None:
+            self._start(model, known, precision, size, batch, output)
+
+    def _ask(self, model: Path, form: Format, precision: str) -> Path | None:
+        """Ask for the file or folder; its name must end as the format's do."""
+        ending = "" if precision == "fp32" else f"-{precision}"
+        suggested = model.with_name(f"{model.stem}{ending}{form.suffix}")
+        name, _ = QFileDialog.getSaveFileName(
+            self._window,
+            f"Export to {form.title}",
+            str(suggested),
+            f"{form.title} (*{form.suffix})",
+        )
+        if not name:
+            return None
+        self._settings.set_folder(str(Path(name).parent))
+        return Path(name) if name.endswith(form.suffix) else Path(name + form.suffix)
+
+    def _start(
+        self, model: str, form: Format, precision: str, size: int | None, batch: int, output: Path
+    ) -> None:
+        session = self._session
+        assert session.model is not None
+        original = session.model.facts.sha256
+
+        def done(result: dict[str, Any]) -> None:
+            told = Exported(Path(model).name, form.title, result)
+            if session.same_model(original):
+                self._shipped.add_exported(told)
+                report_store.keep(session, "export", [original, str(result["sha256"])], result)
+            self._say(told)
+
+        self._jobs.submit(
+            "export",
+            f"Export {Path(model).name} to {form.title}",
+            {
+                "path": model,
+                "format": form.name,
+                "precision": precision,
+                "output": str(output),
+                "image_size": size,
+                "batch": batch,
+                "data": data_arguments(session.measured.data),
+            },
+            done=done,
+            failed=self.failed.emit,
+            cancelled=lambda: session.say("The export was cancelled; nothing was written."),
+        )
+
+    def _say(self, told: Exported) -> None:
+        parity = told.result.get("parity")
+        differs = parity is not None and parity["passed"] is False
+        name, found = told.path.name, detection_words(parity)
+        words = f"against the checkpoint: {parity_words(parity)}"
+        words += f"; detections: {found}" if found else ""
+        self._session.say(
+            f"{name} differs from its checkpoint." if differs else f"{name} was exported.",
+            f"{size_words(told.result)}; {words}.",
+            "warning" if differs else "success",
+            actions=(("Show the folder", lambda: open_file(told.path.parent)),),
+            key="export",
+        )

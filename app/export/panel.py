@@ -1,0 +1,258 @@
+"""Export: a network in the formats of other runtimes, and whether it still gives the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.context import Context
+from app.data.source_part import SIZES
+from app.engine.job_line import JobLine
+from app.export.words import exported_row
+from app.kit.controls import add_items, choose, combo, row, set_able
+from app.kit.desktop import open_file
+from app.kit.table_model import Column, TableModel
+from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
+from app.state.networks import at_hand
+from app.state.shipping import Format
+
+PRECISIONS = {
+    "fp32": ("FP32", "As the network computes; compared with the checkpoint and must be equal"),
+    "fp16": ("FP16", "Half the size; on many devices faster"),
+    "int8": ("INT8", "A quarter of the size; most formats calibrate it on images of the dataset"),
+}
+VIEWS = ("Formats", "Exported")
+WAITS = "Looking for the tools that are installed …"
+Row = tuple[str, ...]
+FORMAT_COLUMNS = (
+    Column[Row]("Format", lambda row: row[0]),
+    Column[Row]("Precisions", lambda row: row[1]),
+    Column[Row]("Here", lambda row: row[2]),
+)
+EXPORTED_TITLES = ("File", "Network", "Format", "Size", "Against the checkpoint", "Detections")
+EXPORTED_COLUMNS = tuple(
+    Column[Row](title, lambda row, n=n: row[n], right=title == "Size")
+    for n, title in enumerate(EXPORTED_TITLES)
+)
+
+
+class ExportPanel(OnScreen, QWidget):
+    """Chooses network, format and precision, and shows what came of exports.
+
+    Signals
+    -------
+    exportRequested(str, str, str, object, int)
+        Network, format, precision, image size or None, batch.
+    wanted
+        The formats shall be looked up.
+    """
+
+    exportRequested = Signal(str, str, str, object, int)
+    wanted = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        self._shipped = context.session.shipped
+        self._networks: tuple[str, ...] = ()
+        self._make(context)
+        self._lay_out()
+        for signal in (self._session.modelChanged, self._session.resultsChanged):
+            signal.connect(self.offer)
+        context.jobs.changed.connect(self._enable)
+        self._session.measured.dataChanged.connect(self._enable)
+        self._shipped.formatsChanged.connect(self._show_formats)
+        self._shipped.exportedChanged.connect(self._show_exported)
+        self.offer()
+        self._show()
+
+    # ---- parts --------------------------------------------------------------------------------
+
+    def _make(self, context: Context) -> None:
+        self.network: QComboBox = combo({}, "Network to export")
+        self.form: QComboBox = combo({}, "Format")
+        self.form.activated.connect(lambda _: self._enable())
+        self.precision: QComboBox = combo(PRECISIONS, "Precision")
+        self.precision.setMinimumContentsLength(5)
+        self.precision.activated.connect(lambda _: self._enable())
+        own = {None: ("as trained", "The size that the network was trained at")}
+        self.size: QComboBox = combo(own, "Image size")
+        add_items(self.size, {side: (f"{side} px", "") for side in SIZES})
+        self.batch = QSpinBox()
+        self.batch.setRange(1, 1024)
+        self.batch.setAccessibleName("Batch")
+        self.batch.setToolTip("Images at once; most applications take one")
+        self.run = QPushButton("&Export …")
+        self.run.setProperty("primary", "true")
+        self.run.clicked.connect(self._ask)
+        self.progress = JobLine(context.jobs, "export", "formats", tall=True)
+        self.note = label("", "muted")
+        self.views = QTabBar()
+        self.views.setAccessibleName("What the table shows")
+        for name in VIEWS:
+            self.views.addTab(name)
+        self.views.setExpanding(False)
+        self.views.currentChanged.connect(lambda _: self._show())
+        self.folder = QPushButton("Show the &folder")
+        self.folder.setToolTip("Show where the chosen file lies")
+        self.folder.clicked.connect(self._open_folder)
+        self.formats_model = TableModel[Row](FORMAT_COLUMNS, self)
+        self.exported_model = TableModel[Row](EXPORTED_COLUMNS, self)
+        self.formats: TableView = table_view(self.formats_model, "Formats")
+        self.exported: TableView = table_view(self.exported_model, "Exported files", stretch=0)
+        self.exported.horizontalHeader().setMinimumSectionSize(70)
+        self.exported.selectionModel().selectionChanged.connect(lambda *_: self._enable())
+        self.exported.doubleClicked.connect(lambda _: self._open_folder())
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(4)
+        batch_name = QLabel("&Batch")
+        batch_name.setBuddy(self.batch)
+        fields: tuple[tuple[str, QWidget], ...] = (
+            ("&Network", self.network),
+            ("For&mat", row(self.form, self.precision)),
+            ("Im&ages", row(self.size, batch_name, self.batch)),
+        )
+        leads = (self.network, self.form, self.size)
+        for number, (name, widget) in enumerate(fields):
+            title = QLabel(name)
+            title.setBuddy(leads[number])
+            grid.addWidget(title, number, 0)
+            grid.addWidget(widget, number, 1)
+        grid.addWidget(self.run, len(fields), 0, 1, 2)
+        grid.addWidget(self.progress, len(fields) + 1, 0, 1, 2)
+        grid.addWidget(self.note, len(fields) + 2, 0, 1, 2)
+        grid.setRowStretch(len(fields) + 3, 1)
+        grid.setColumnStretch(1, 1)
+        side = QWidget()
+        side.setFixedWidth(300)
+        side.setLayout(grid)
+        top = QHBoxLayout()
+        top.addWidget(self.views, 1)
+        top.addWidget(self.folder)
+        right = QVBoxLayout()
+        right.addLayout(top)
+        right.addWidget(self.formats, 1)
+        right.addWidget(self.exported, 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.setSpacing(12)
+        layout.addWidget(side)
+        layout.addLayout(right, 1)
+        self.setAccessibleName("Export")
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Look the formats up when the panel is seen first."""
+        self.wanted.emit()
+        self._show_formats()
+
+    def offer(self) -> None:
+        """Offer the networks at hand; a pruned one that is new is what is wanted."""
+        paths = at_hand(self._session)
+        if paths == self._networks:
+            self._enable()
+            return
+        came = [path for path in paths if path not in self._networks]
+        kept = self.network.currentData()
+        self._networks = paths
+        self.network.clear()
+        add_items(self.network, {path: (Path(path).name, path) for path in paths})
+        wanted = came[-1] if came else kept
+        if wanted in paths:
+            choose(self.network, wanted)
+        self._enable()
+
+    @property
+    def _known(self) -> dict[str, Format]:
+        return self._shipped.formats
+
+    def _show_formats(self) -> None:
+        if not self.shown:
+            return
+        chosen = self.form.currentData()
+        self.form.clear()
+        add_items(self.form, {name: (f.title, f.missing) for name, f in self._known.items()})
+        task = self._session.model.facts.task if self._session.model is not None else ""
+        rows = []
+        for name, known in self._known.items():
+            other = bool(task) and task not in known.tasks
+            set_able(self.form, name, not known.missing and not other)
+            able = ", ".join(PRECISIONS[p][0] for p in known.precisions)
+            state = known.missing or ("ready" if not other else known.problem("fp32", task))
+            extra = " ".join(known.missing_for.values())
+            rows.append((known.title, able, f"{state}; {extra}" if extra else state))
+        self.formats_model.set_rows(rows)
+        fit_columns(self.formats)
+        if chosen in self._known:
+            choose(self.form, chosen)
+        self._enable()
+
+    def _show_exported(self) -> None:
+        rows = [exported_row(told) for told in self._shipped.exported]
+        self.exported_model.set_rows(rows)
+        if rows:
+            self.views.setCurrentIndex(1)
+            self.exported.selectRow(len(rows) - 1)
+        self._show()
+
+    def _show(self) -> None:
+        exported = self.views.currentIndex() == 1
+        self.formats.setVisible(not exported)
+        self.exported.setVisible(exported)
+        self.folder.setVisible(exported)
+        self._enable()
+
+    def _enable(self) -> None:
+        known = self._known.get(str(self.form.currentData()))
+        model, precision = self._session.model, str(self.precision.currentData())
+        if known is not None:
+            for name in PRECISIONS:
+                able = name in known.precisions and name not in known.missing_for
+                set_able(self.precision, name, able)
+            if precision not in known.precisions:
+                precision = known.precisions[0]
+                choose(self.precision, precision)
+        problem = (
+            "" if known is None or model is None else known.problem(precision, model.facts.task)
+        )
+        needs = known is not None and precision == "int8" and known.calibrates
+        if not problem and needs and self._session.measured.data is None:
+            problem = "INT8 needs a dataset: choose one in the panel Choose, or drop its yaml."
+        self.note.setText(problem or ("" if known is not None else WAITS))
+        self.note.setVisible(bool(self.note.text()))
+        able = known is not None and model is not None and not problem
+        self.run.setVisible(not self.progress.running)
+        self.run.setEnabled(able and self.network.count() > 0)
+        self.folder.setEnabled(self.exported.selectionModel().hasSelection())
+
+    # ---- asking -------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        self.exportRequested.emit(
+            str(self.network.currentData()),
+            str(self.form.currentData()),
+            str(self.precision.currentData()),
+            self.size.currentData(),
+            self.batch.value(),
+        )
+
+    def _open_folder(self) -> None:
+        rows = self.exported.selectionModel().selectedRows()
+        if rows:
+            open_file(self._shipped.exported[rows[0].row()].path.parent)

@@ -1,0 +1,1 @@
+"""Internal errors shown, and the problem report."""

@@ -1,0 +1,1 @@
+"""Every way into and out of the session: open, save, watch, recover."""

@@ -1,0 +1,385 @@
+"""Opening, watching and saving: models, projects and plans."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from app.context import Context
+from app.files.cached_model import Known, find_known
+from app.files.file_watcher import ModelWatcher
+from app.state import plan_edits
+from app.state.project_state import at_home, to_project
+from core.errors import UserError
+from core.plan.words import by_images
+
+if TYPE_CHECKING:
+    from app.engine.protocol import Failure
+    from core.plan.schema import Plan
+    from core.project import Project
+
+PROJECT = ".secateur"
+OPENABLE = "YOLO models and Secateur projects (*.pt *.yaml *.yml *.secateur);;All files (*)"
+PROJECTS = "Secateur projects (*.secateur)"
+PLANS = "Plans (*.json);;All files (*)"
+BUSY = ("prune", "verify", "suggest", "sensitivity", "one_by_one", "evaluate", "compare", "demo")
+Buttons = QMessageBox.StandardButton
+
+
+class Documents(QObject):
+    """Every way in and out of the session.
+
+    Signals
+    -------
+    failed(Failure)
+        A job that belongs to opening failed.
+    opening(str)
+        A path is being opened; empty when that is over.
+    dataFound(str)
+        What was to be opened is a dataset yaml, or a folder.
+    """
+
+    failed = Signal(object)
+    opening = Signal(str)
+    dataFound = Signal(str)
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs = context.session, context.jobs
+        self._background, self._settings = context.background, context.settings
+        self._window = window
+        self.watcher = ModelWatcher(context, self.open_path, self.locate, self)
+        self._session.scoresNeeded.connect(self._need_scores)
+
+    # ---- opening ------------------------------------------------------------------------------
+
+    def open_dialog(self) -> None:
+        """Ask for a file and open it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, "Open a model or project", self._settings.folder(), OPENABLE
+        )
+        if path:
+            self._settings.set_folder(str(Path(path).parent))
+            self.open_path(path)
+
+    def open_paths(self, paths: Sequence[str]) -> None:
+        """Open what was dropped: one file, or a question which."""
+        if len(paths) > 1:
+            actions = tuple(
+                (f"Open {Path(p).name}", lambda p=p: self.open_path(p)) for p in paths[:3]
+            )
+            self._session.say(
+                f"{len(paths)} files were dropped; Secateur shows one at a time.",
+                "Choose one, or drop a single file.",
+                "warning",
+                actions=actions,
+                key="drop",
+            )
+        elif paths:
+            self.open_path(paths[0])
+
+    def open_path(self, path: str) -> None:
+        """Open a model, a project or a plan."""
+        running = self._jobs.running(*BUSY)
+        if running:
+            self._session.say(
+                f"{Path(path).name} was not opened: “{running[0].title}” still runs.",
+                "Wait until it is done, or cancel it first.",
+                "warning",
+                actions=(("Cancel it", lambda: self._jobs.cancel(running[0].number)),),
+                key="busy",
+            )
+            return
+        if Path(path).is_dir():
+            self.dataFound.emit(path)
+            return
+        kinds: dict[str, Callable[[str], None]] = {
+            PROJECT: self.open_project,
+            ".json": self.read_plan,
+            ".yaml": self._open_yaml,
+            ".yml": self._open_yaml,
+        }
+        kinds.get(Path(path).suffix.lower(), self._open_if_agreed)(path)
+
+    def _open_yaml(self, path: str) -> None:
+        """Open a description of a network; one of a dataset is for whoever looks at images."""
+        from core.data.source import is_description
+
+        (self.dataFound.emit if is_description(path) else self._open_if_agreed)(path)
+
+    def _open_if_agreed(self, path: str) -> None:
+        if self.may_leave():
+            self.open_model(path)
+
+    def open_project(self, path: str, recovered: bool = False) -> None:
+        """Open a project and the model it is about."""
+        from core.project import read_project
+
+        try:
+            project = read_project(path)
+        except UserError as error:
+            self._say(error)
+            self._settings.forget_recent(path)
+            return
+        model = project.model_path(Path(path))
+        project = at_home(project, Path(path))
+        if not self.may_leave():
+            return
+        place = None if recovered else Path(path)
+        if model is None:
+            self._session.say(f"{Path(path).name} names no model.", kind="error")
+            return
+        # A description that ships with Ultralytics is named without being a file here.
+        stock = project.model.path if project.model and _is_stock(project.model.path) else ""
+        if not model.exists() and not stock:
+            self._session.say(
+                f"The model of {Path(path).name} is not at {model}.",
+                "Show where it lies now; the plan is kept.",
+                "error",
+                actions=(("Locate it …", lambda: self._locate_for(project, place)),),
+                key="model file",
+            )
+            return
+        name = str(model) if model.exists() else stock
+        self.open_model(name, project, place, recovered)
+
+    def open_model(
+        self,
+        path: str,
+        project: Project | None = None,
+        place: Path | None = None,
+        unsaved: bool = False,
+    ) -> None:
+        """Show a model: from what is known about it on disk, or else by the engine."""
+        for record in self._jobs.running("open", "scores"):
+            self._jobs.cancel(record.number)
+        criterion, seed = (project.plan.criterion, project.plan.seed) if project else ("l2", 0)
+        criterion = "l2" if by_images(criterion) else criterion  # images are asked for, never read
+        self.opening.emit(path)
+
+        def show(known: Known) -> None:
+            self._show(path, known, project, place, unsaved)
+
+        def looked_up(known: Known | None) -> None:
+            if known is not None:
+                show(known)
+                return
+            self._jobs.submit(
+                "open",
+                f"Open {Path(path).name}",
+                {"path": path, "criterion": criterion, "seed": seed},
+                done=lambda result: show(_from_engine(result)),
+                failed=self._open_failed,
+                cancelled=lambda: self.opening.emit(""),
+            )
+
+        self._background.run(
+            "open",
+            lambda: find_known(path, criterion, seed),
+            looked_up,
+            lambda error: looked_up(None),
+        )
+
+    def _open_failed(self, failure: Failure) -> None:
+        self.opening.emit("")
+        self.failed.emit(failure)
+
+    def _show(
+        self, path: str, known: Known, project: Project | None, place: Path | None, unsaved: bool
+    ) -> None:
+        session = self._session
+        self.opening.emit("")
+        if project is not None:
+            project = project.model_copy(update={"plan": unbound(project.plan)})
+        session.set_model(
+            path, known.facts, known.table, known.file_size, project=project, project_path=place
+        )
+        plan = session.plan
+        if known.scores is not None:
+            session.set_scores((known.criterion, plan.seed, "", None), known.scores)
+        else:
+            self._need_scores(known.criterion, plan.seed)
+        self._settings.add_recent(str(place or path))
+        self.watcher.watch(path)
+        if unsaved:
+            session.mark_unsaved()
+        expected = project.model.sha256 if project and project.model else None
+        if expected and expected != known.facts.sha256:
+            session.say(
+                f"{Path(path).name} changed since the project was saved.",
+                "The plan was taken over; check what it does now.",
+                "warning",
+                key="model file",
+            )
+
+    def _need_scores(self, criterion: str, seed: int) -> None:
+        session = self._session
+        if session.model is None:
+            return
+        sha256 = session.model.facts.sha256
+        args = {"path": session.model.path, "criterion": criterion, "seed": seed, "sha256": sha256}
+
+        def done(result: dict[str, Any]) -> None:
+            import numpy as np
+
+            if session.same_model(sha256):
+                scores = np.load(result["scores"], allow_pickle=False)
+                session.set_scores((criterion, seed, "", None), scores)
+
+        self._jobs.submit("scores", "Rank channels", args, done=done, failed=self.failed.emit)
+
+    def close_model(self) -> None:
+        """Close the model, after asking about unsaved work."""
+        if self.may_leave():
+            self.watcher.watch("")
+            self._session.close_model()
+
+    # ---- a model that moved -------------------------------------------------------------------
+
+    def locate(self) -> None:
+        """Ask where the open model's file lies now."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, "Where is the model now?", self._settings.folder(), OPENABLE
+        )
+        if path:
+            self.watcher.moved_to(path)
+
+    def _locate_for(self, project: Project, place: Path | None) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, "Where is the model now?", self._settings.folder(), OPENABLE
+        )
+        if path:
+            self.open_model(path, project, place)
+
+    # ---- saving -------------------------------------------------------------------------------
+
+    def save(self) -> bool:
+        """Save the project where it is, or ask where; False when it was not saved."""
+        if self._session.project_path is None:
+            return self.save_as()
+        return self._write(self._session.project_path)
+
+    def save_as(self) -> bool:
+        """Ask where to save the project."""
+        if self._session.model is None:
+            return False
+        model = Path(self._session.model.path)
+        folder = model.parent if model.exists() else Path(self._settings.folder())
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, "Save the project", str(folder / f"{model.stem}{PROJECT}"), PROJECTS
+        )
+        if not name:
+            return False
+        path = Path(name)
+        return self._write(path if path.suffix else path.with_suffix(PROJECT))
+
+    def _write(self, path: Path) -> bool:
+        from core.project import write_project
+
+        try:
+            write_project(path, to_project(self._session, path))
+        except UserError as error:
+            self._say(error, ("Save elsewhere …", self.save_as))
+            return False
+        self._session.mark_saved(path)
+        self._settings.add_recent(str(path))
+        return True
+
+    def may_leave(self) -> bool:
+        """Whether the open work may be left: it is saved, or the person said so."""
+        if not self._session.dirty:
+            return True
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Unsaved plan")
+        box.setText("The plan has changes that no project file holds.")
+        box.setInformativeText("Save them first?")
+        box.setStandardButtons(Buttons.Save | Buttons.Discard | Buttons.Cancel)
+        box.setDefaultButton(Buttons.Save)
+        answer = box.exec()
+        box.deleteLater()
+        if answer == Buttons.Save:
+            return self.save()
+        return answer == Buttons.Discard
+
+    # ---- plans --------------------------------------------------------------------------------
+
+    def import_plan(self) -> None:
+        """Ask for a plan file and use it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, "Import a plan", self._settings.folder(), PLANS
+        )
+        if path:
+            self.read_plan(path)
+
+    def read_plan(self, path: str) -> None:
+        """Use a plan file for the open model."""
+        from core.plan.schema import read_plan
+
+        session = self._session
+        if session.model is None:
+            session.say("Open a model first; then the plan can be used for it.", kind="warning")
+            return
+        try:
+            plan = read_plan(path)
+        except UserError as error:
+            self._say(error)
+            return
+        if plan.model_sha256 not in (None, session.model.facts.sha256):
+            session.say(
+                "The plan was made for another model file; check what it does here.", kind="warning"
+            )
+        session.edit(plan_edits.replace_plan(unbound(plan), f"Import {Path(path).name}"))
+
+    def export_plan(self) -> None:
+        """Save the plan as JSON, bound to the open model, to be replayed anywhere."""
+        from core.system.files import write_atomically
+
+        session = self._session
+        if session.model is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, "Export the plan", str(Path(self._settings.folder()) / "plan.json"), PLANS
+        )
+        if not name:
+            return
+        plan = session.plan.model_copy(update={"model_sha256": session.model.facts.sha256})
+        text = json.dumps(plan.to_json(), indent=1) + "\n"
+        try:
+            write_atomically(Path(name), lambda stream: (stream.write(text.encode()), None)[1])
+        except UserError as error:
+            self._say(error)
+
+    def _say(self, error: UserError, *actions: tuple[str, Callable[[], object]]) -> None:
+        self._session.say(error.message, error.hint, "error", actions=tuple(actions))
+
+
+def unbound(plan: Plan) -> Plan:
+    """Return a plan that is of the open model, whatever file it was made for.
+
+    Whether that was another one is said when it is taken over; a hash that stayed in it would have
+    it refused for good, with nothing in the window to mend that by.
+    """
+    return plan.model_copy(update={"model_sha256": None})
+
+
+def _is_stock(name: str) -> bool:
+    return Path(name).suffix.lower() in (".yaml", ".yml") and Path(name).name == name
+
+
+def _from_engine(result: dict[str, Any]) -> Known:
+    """Read what the engine's ``open`` left on disk."""
+    import numpy as np
+
+    from core.checkpoint.facts import Facts
+    from core.graph.cache import read_table
+
+    table, _ = read_table(Path(result["table"]))
+    scores = np.load(result["scores"], allow_pickle=False)
+    criterion, size = str(result["criterion"]), result.get("file_size")
+    return Known(Facts.from_dict(result["facts"]), table, scores, size, criterion)

@@ -1,0 +1,1 @@
+"""The tree of what was made of a network."""

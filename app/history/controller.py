@@ -1,0 +1,222 @@
+"""Keeps the history of the open network: what is pruned, measured and tuned becomes a step."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.compare.graph_overlay import is_kin
+from app.compare.tables import has_images
+from app.context import Context
+from app.state import plan_edits
+from app.state.history import Known, read_known
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from app.files.documents import Documents
+    from app.state.history import Lineage
+    from core.plan.schema import Plan
+
+
+class Remembering(QObject):
+    """Reads and writes the history; all of it off the window's thread.
+
+    Signals
+    -------
+    compareWanted(list of str)
+        Files of steps shall be compared.
+    """
+
+    compareWanted = Signal(list)
+
+    def __init__(self, context: Context, documents: Documents, window: QObject) -> None:
+        super().__init__(window)
+        self._documents = documents
+        self._session, self._background = context.session, context.background
+        self._runs, self._lineage = context.runs, context.session.lineage
+        self._measured = context.session.measured
+        self._numbers = itertools.count()
+        self._done: frozenset[str] = frozenset()
+        self._project: Path | None = None
+        self._expected: tuple[str, str | None] = "", None
+        self._session.modelChanged.connect(self.look)
+        self._session.modelChanged.connect(self._check_opened)
+        self._session.titleChanged.connect(self._look_at_project)
+        self._measured.compared.connect(self._compared)
+        self._measured.accuracyChanged.connect(self._evaluated)
+        self._runs.listChanged.connect(self._look_at_runs)
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path | None:
+        """The history of the open network; None while none is open."""
+        model = self._session.model
+        if model is None:
+            return None
+        from core.checkpoint.facts import origin_of
+        from core.history.nodes import home_of
+
+        return home_of(origin_of(model.facts))
+
+    def look(self) -> None:
+        """Read the history of the open network anew."""
+        folder, project = self.folder, self._session.project_path
+        self._project = project
+        if folder is None:
+            self._background.drop("history")
+            self._lineage.show("", Known())
+            return
+        if str(folder) != self._lineage.folder:
+            self._lineage.show(str(folder), Known())
+        self._background.run(
+            "history",
+            lambda: read_known(folder, project),
+            lambda known: self._lineage.show(str(folder), known),
+            self._failed,
+        )
+
+    def _look_at_project(self) -> None:
+        if self._session.project_path != self._project:
+            self.look()
+
+    def _look_at_runs(self) -> None:
+        """Read anew when a tuning is done: its process added a step."""
+        done = frozenset(e.folder for e in self._runs.entries if e.state == "done")
+        if done - self._done:
+            self.look()
+        self._done = done
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, UserError):
+            raise error
+        self._session.say(error.message, error.hint, "warning", key="history")
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    def _add(self, work: Callable[[Path], object]) -> None:
+        """Write to the history, then show it."""
+        folder = self.folder
+        if folder is not None:
+            key = f"remember {next(self._numbers)}"  # nothing is replaced by what comes after it
+            self._background.run(key, lambda: work(folder), lambda _: self.look(), self._failed)
+
+    def take_pruned(self, result: Mapping[str, Any]) -> None:
+        """Remember a file that was pruned from the open model."""
+        model = self._session.model
+        if model is None:
+            return
+        from core.history.remember import remember_pruned
+
+        path, told = model.path, dict(result)
+        self._add(lambda folder: remember_pruned(folder, path, told))
+
+    def begin(self) -> None:
+        """Remember the open model, before something made of it is tuned."""
+        model = self._session.model
+        if model is None:
+            return
+        from core.history.nodes import add_node, find_by_file
+
+        path, cost = model.path, self._cost()
+
+        def work(folder: Path) -> None:
+            if find_by_file(folder, path) is None:
+                add_node(folder, "model", path, figures=cost)
+
+        self._add(work)
+
+    def _evaluated(self) -> None:
+        """Remember the accuracy of the open model."""
+        accuracy, data, model = self._measured.accuracy, self._measured.data, self._session.model
+        if accuracy is None or data is None or model is None:
+            return
+        from core.history.remember import remember_measured
+
+        figures = {"map50_95": accuracy.map50_95, "map50": accuracy.map50}
+        looked_at = {"data": data.path, "split": "val", "images": accuracy.images}
+        looked_at["image_size"] = data.image_size
+        path, cost = model.path, self._cost()
+        self._add(lambda folder: remember_measured(folder, path, figures, looked_at, cost))
+
+    def _compared(self) -> None:
+        """Remember what a comparison measured."""
+        result, data = self._measured.comparison, self._measured.data
+        if result is None or data is None or not has_images(result):
+            return
+        there = [one for one in result["models"] if Path(one["path"]).exists()]
+        if not there or not is_kin(self._session, result):
+            return
+        from core.history.remember import remember_compared
+
+        told = {**result, "models": there}
+        self._add(lambda folder: remember_compared(folder, told, data.path, data.image_size))
+
+    def _cost(self) -> dict[str, float]:
+        prediction = self._session.prediction
+        if prediction is None:
+            return {}
+        return {"parameters": prediction.before.parameters, "macs": prediction.before.macs}
+
+    # ---- going back and branching off ---------------------------------------------------------
+
+    def open(self, node_id: str) -> None:
+        """Open the network of a step; what is done then branches off from there."""
+        branch = self._lineage.branch(node_id)
+        file = self._lineage.file_of(branch.node) if branch is not None else ""
+        if branch is not None and file:
+            self._expected = file, branch.node.sha256
+            self._documents.open_path(file)
+
+    def _check_opened(self) -> None:
+        """Say so where another file lies in the place of the one that a step made."""
+        model, (file, sha256) = self._session.model, self._expected
+        if model is None or model.path != file:
+            return
+        self._expected = "", None
+        if sha256 is not None and sha256 != model.facts.sha256:
+            self._session.say(
+                f"{Path(file).name} is not the file that this step made.",
+                "It was replaced since; this is what lies there now.",
+                "warning",
+                key="history",
+            )
+
+    def compare(self, node_ids: list[str]) -> None:
+        """Compare the networks of steps, in the order of the tree."""
+        chosen = [b.node for _, b in self._lineage.steps() if b.node.id in node_ids]
+        files = list(dict.fromkeys(filter(None, map(self._lineage.file_of, chosen))))
+        if len(files) > 1:
+            self.compareWanted.emit(files)
+
+    def use_plan(self, node_id: str) -> None:
+        """Take up the plan that a step was pruned by, for the network it was pruned from."""
+        plan, source = plan_of(self._lineage, node_id), self._lineage.parent_of(node_id)
+        file = self._lineage.file_of(source.node) if source is not None else ""
+        model = self._session.model
+        if plan is None or not file:
+            return
+        if model is not None and Path(model.path).absolute() == Path(file).absolute():
+            self._session.edit(plan_edits.replace_plan(plan, "Take up an earlier plan"))
+        elif self._documents.may_leave():
+            from core.project import Project
+
+            self._documents.open_model(file, Project(plan=plan), unsaved=True)
+
+
+def plan_of(lineage: Lineage, node_id: str) -> Plan | None:
+    """Return the plan of a pruning; None where there is none."""
+    from core.plan.schema import parse_plan
+
+    branch = lineage.branch(node_id)
+    told = branch.node.details.get("plan") if branch is not None else None
+    if branch is None or branch.node.kind != "prune" or not isinstance(told, dict):
+        return None
+    try:
+        return parse_plan(told)
+    except UserError:
+        return None

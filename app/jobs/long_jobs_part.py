@@ -1,0 +1,252 @@
+"""The queue and the history of fine-tunings: a part of the panel “Jobs”."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.context import Context
+from app.jobs.log_dialog import JobLogDialog
+from app.kit import formats, theme
+from app.kit.table_model import ROW_ROLE, Column, TableModel
+from app.kit.widgets import Elided, table_view
+from core.runs.listing import figures_of
+from core.runs.tail import RunEntry
+from core.tune.presets import PRESETS
+
+COLOURS = {
+    "failed": "blocked",
+    "interrupted": "warning",
+    "done": "success",
+    "cancelled": "muted",
+    "running": "accent",
+    "paused": "accent",
+}
+NONE = "No fine-tuning yet. Start one in the panel Fine-tune; several wait for each other here."
+
+
+def how_of(entry: RunEntry) -> str:
+    """Say how a network is tuned."""
+    if entry.kind == "iterative":
+        return f"in turns, {entry.arguments.get('steps', '?')} steps"
+    preset = PRESETS.get(str(entry.arguments.get("preset")))
+    return preset.title if preset is not None else ""
+
+
+def told_of(entry: RunEntry) -> str:
+    """Say how far it is, what came of it, or what it waits for."""
+    if entry.place:
+        after = f"after {entry.waits_for}" if entry.waits_for else ""
+        return "the queue is held" if entry.held else after
+    if entry.state == "failed":
+        return entry.message
+    return entry.progress or figures_of(entry)
+
+
+def _when(stamp: str) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromisoformat(stamp).astimezone()
+    except ValueError:
+        return None
+
+
+def began_of(entry: RunEntry) -> str:
+    """Write when a job was made."""
+    when = _when(entry.created)
+    return f"{when:%d %b %H:%M}" if when is not None else ""
+
+
+def took_of(entry: RunEntry) -> str:
+    """Write how long the training took, where it is done."""
+    seconds = (entry.result or {}).get("seconds")
+    return formats.duration(float(seconds)) if seconds is not None else ""
+
+
+COLUMNS: list[Column[RunEntry]] = [
+    Column("Network", lambda e: e.title, tip="The file it began with"),
+    Column("How", how_of, tip="Preset, or in turns"),
+    Column("State", lambda e: e.word, colour=lambda e: "" if e.place else COLOURS.get(e.state, "")),
+    Column("Figures, progress", told_of, tip="Main figure before → after, or how far it is"),
+    Column("Made", began_of, tip="When it was set up"),
+    Column("Took", took_of, tip="Time that it trained", right=True),
+]
+TOLD = 3
+"""The column that takes what room there is."""
+
+
+class RunsPart(QWidget):
+    """A table of fine-tunings and what can be done to the chosen one.
+
+    Signals
+    -------
+    showRequested(str), openRequested(str)
+        See `JobsPanel`.
+    """
+
+    showRequested = Signal(str)
+    openRequested = Signal(str)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._runs = context.runs
+        self.status = Elided("muted")
+        self.model: TableModel[RunEntry] = TableModel(COLUMNS, self)
+        self.view = table_view(self.model, "Fine-tunings: running, waiting and over", stretch=TOLD)
+        self.view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
+        self.view.doubleClicked.connect(lambda _: self._show())
+        self._make_buttons()
+        top = QHBoxLayout()
+        for button in self.buttons:
+            top.addWidget(button)
+        top.addWidget(self.status, 1)
+        top.addWidget(self.held)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(self.view)
+        self._runs.listChanged.connect(self.show_list)
+        self.show_list()
+
+    def _make_buttons(self) -> None:
+        runs = self._runs
+        self.charts = _button("Sho&w", "Its settings, figures and charts", self._show)
+        self.up = _button("&Up", "Start it before the one above (Alt+Up)", lambda: self._move(-1))
+        self.down = _button("&Down", "Start it after the one below (Alt+Down)", self._move_down)
+        self.pause = _button("P&ause", "Let it wait after the batch it is at", self._pause)
+        self.stop = _button("&Stop", "End it; its best and last state are kept", self._stop)
+        theme.set_icon(self.stop, "stop")
+        self.resume = _button(
+            "&Resume", "Go on from its last whole epoch", lambda: self._act(runs.resume)
+        )
+        words = "Memory did not suffice: go on with fewer images a step"
+        self.smaller = _button("Smaller &batch", words, self._take_smaller)
+        self.open = _button("&Open result", "Open the tuned file in this window", self._open)
+        self.log = _button("&Log", "What it told and what its libraries printed", self._log)
+        self.buttons = (
+            self.charts, self.up, self.down, self.pause, self.stop, self.resume, self.smaller,
+            self.open, self.log,
+        )  # fmt: skip
+        self.held = _button("Hold &queue", "Start none of those that wait, for now", self._hold)
+        for keys, by in (("Alt+Up", -1), ("Alt+Down", 1)):
+            shortcut = QShortcut(QKeySequence(keys), self.view)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(lambda by=by: self._move(by))
+        enter = QShortcut(QKeySequence(Qt.Key.Key_Return), self.view)
+        enter.setContext(Qt.ShortcutContext.WidgetShortcut)
+        enter.activated.connect(self._show)
+
+    @property
+    def chosen(self) -> RunEntry | None:
+        """The job of the selected row."""
+        rows = self.view.selectionModel().selectedRows()
+        return rows[0].data(ROW_ROLE) if rows else None
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def show_list(self) -> None:
+        """Show what runs, then what waits, then what is over, the newest first."""
+        entries = self._runs.entries
+        rows = sorted(entries, key=lambda e: (not e.active, not e.place, e.place))
+        if rows != self.model.rows:
+            chosen = self.chosen
+            self.model.set_rows(rows)
+            place = next(
+                (n for n, e in enumerate(rows) if chosen and e.folder == chosen.folder), None
+            )
+            if place is not None:
+                self.view.selectRow(place)
+            elif not rows:
+                self.view.clearSelection()
+        self._enable()
+
+    def _enable(self) -> None:
+        entry = self.chosen
+        active = entry is not None and entry.active
+        place = entry.place if entry is not None else 0
+        waiting = self._runs.waiting
+        ending = active and entry is not None and entry.told == "cancel"
+        paused = active and entry is not None and entry.told == "pause"
+        last = max((e.place for e in waiting), default=0)
+        for button, able in (
+            (self.charts, entry is not None),
+            (self.up, place > 1),
+            (self.down, 0 < place < last),
+            (self.pause, active and not ending),
+            (self.stop, (active and not ending) or place > 0),
+            (self.resume, entry is not None and entry.resumable),
+            (self.open, entry is not None and bool(entry.output)),
+            (self.log, entry is not None),
+        ):
+            button.setEnabled(able)
+        smaller = entry.smaller if entry is not None else ""
+        self.smaller.setVisible(bool(smaller))
+        self.smaller.setText(f"Resume with &batch {entry.next_batch}" if smaller and entry else "")
+        self.pause.setText("&Continue" if paused else "P&ause")
+        self.stop.setText("&Take out" if place else "&Stop")
+        held = any(e.held for e in waiting)
+        self.held.setVisible(bool(waiting))
+        self.held.setText("Start &queue" if held else "Hold &queue")
+        self._say(len(self._runs.active), len(waiting), held)
+
+    def _say(self, active: int, waiting: int, held: bool) -> None:
+        if not self._runs.entries:
+            self.status.set_whole(NONE)
+            return
+        words = [f"{active} running" if active else "", f"{waiting} waiting" if waiting else ""]
+        told = ", ".join(filter(None, words)) or "Nothing runs or waits"
+        self.status.set_whole(f"{told}; the queue is held" if held else told)
+
+    # ---- doing --------------------------------------------------------------------------------
+
+    def _act(self, act: Callable[[str], None]) -> None:
+        if self.chosen is not None:
+            act(self.chosen.folder)
+
+    def _show(self) -> None:
+        self._act(self.showRequested.emit)
+
+    def _move(self, by: int) -> None:
+        entry = self.chosen
+        if entry is not None and entry.place:
+            self._runs.move(entry.folder, by)
+
+    def _move_down(self) -> None:
+        self._move(1)
+
+    def _pause(self) -> None:
+        entry = self.chosen
+        if entry is not None and entry.active:
+            self._runs.tell(entry.folder, "run" if entry.told == "pause" else "pause")
+
+    def _stop(self) -> None:
+        if self.chosen is not None:
+            self._runs.stop(self.chosen)
+
+    def _take_smaller(self) -> None:
+        if self.chosen is not None:
+            self._runs.resume(self.chosen.folder, self.chosen.next_batch)
+
+    def _open(self) -> None:
+        if self.chosen is not None and self.chosen.output:
+            self.openRequested.emit(self.chosen.output)
+
+    def _log(self) -> None:
+        if self.chosen is not None:
+            dialog = JobLogDialog(self.chosen, self.window())
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
+
+    def _hold(self) -> None:
+        self._runs.hold(not any(entry.held for entry in self._runs.waiting))
+
+
+def _button(words: str, tip: str, act: Callable[[], object]) -> QPushButton:
+    button = QPushButton(words)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda: act())
+    return button

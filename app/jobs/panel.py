@@ -1,0 +1,114 @@
+"""Jobs: fine-tunings that run, wait or are over, and what else the engine did in this session."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.context import Context
+from app.engine.client import JobRecord
+from app.jobs.long_jobs_part import RunsPart
+from app.kit import theme
+from app.kit.table_model import Column, TableModel
+from app.kit.widgets import label, table_view
+
+COLOURS = {"failed": "blocked", "done": "success", "cancelled": "muted"}
+COLUMNS: list[Column[JobRecord]] = [
+    Column("Job", lambda r: r.title),
+    Column("State", lambda r: r.state, colour=lambda r: COLOURS.get(r.state, "")),
+    Column("Time", lambda r: f"{r.seconds:.1f} s" if r.seconds else "", right=True),
+    Column("Last word", lambda r: r.text),
+]
+
+
+class JobsPanel(QWidget):
+    """Long jobs with their queue at one tab, short ones of the engine at the other.
+
+    Signals
+    -------
+    showRequested(str)
+        A job's charts shall be shown: its folder.
+    openRequested(str)
+        The file that came of a job shall be opened.
+    """
+
+    showRequested = Signal(str)
+    openRequested = Signal(str)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.runs = RunsPart(context)
+        self.runs.showRequested.connect(self.showRequested)
+        self.runs.openRequested.connect(self.openRequested)
+        self.engine = EnginePart(context)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setAccessibleName("Kind of job")
+        self.tabs.addTab(self.runs, "Fine-&tunings")
+        self.tabs.addTab(self.engine, "E&ngine")
+        self.tabs.setTabToolTip(0, "Trainings: those that run, wait and are over")
+        self.tabs.setTabToolTip(1, "What the engine did since the window was opened")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tabs)
+        self.setAccessibleName("Jobs")
+
+
+class EnginePart(QWidget):
+    """Progress, cancel and history of the engine's short jobs."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._jobs = context.jobs
+        self._text = label("Nothing runs.", "muted", wrap=False)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Progress of the running job")
+        self.cancel = QPushButton("Cancel")
+        theme.set_icon(self.cancel, "stop")
+        self.cancel.setToolTip("End the running job; nothing is left half done")
+        self.cancel.clicked.connect(self._cancel)
+        log = QPushButton("Show log")
+        log.setToolTip(f"What the engine printed: {context.jobs.log}")
+        log.clicked.connect(
+            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(context.jobs.log)))
+        )
+        self.model: TableModel[JobRecord] = TableModel(COLUMNS, self)
+        self.view = table_view(self.model, "Jobs so far")
+        for number, width in enumerate((260, 90, 70)):
+            self.view.setColumnWidth(number, width)
+        top = QHBoxLayout()
+        top.addWidget(self._text, 1)
+        top.addWidget(self.bar, 1)
+        top.addWidget(self.cancel)
+        top.addWidget(log)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addLayout(top)
+        layout.addWidget(self.view)
+        context.jobs.changed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        running = self._jobs.running()
+        self.cancel.setEnabled(bool(running))
+        self.bar.setVisible(bool(running))
+        if running:
+            self.bar.setValue(round(1000 * running[0].fraction))
+            self._text.setText(f"{running[0].title}: {running[0].text or 'waiting'}")
+        else:
+            self._text.setText("Nothing runs.")
+        self.model.set_rows(list(reversed(self._jobs.records)))
+
+    def _cancel(self) -> None:
+        for record in self._jobs.running()[:1]:
+            self._jobs.cancel(record.number)

@@ -1,0 +1,1 @@
+"""Colours, widgets, tables and number formats; knows nothing of Secateur."""

@@ -1,0 +1,36 @@
+"""Charts; the only package that imports pyqtgraph, and imported only when a chart is shown."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+
+from app.kit import theme
+
+
+def dress(plot: pg.PlotWidget, left: int = 34) -> None:
+    """Give a plot the colours of the theme.
+
+    Parameters
+    ----------
+    plot : PlotWidget
+    left : int
+        Room for the numbers at the left, in pixels.
+    """
+    plot.setBackground(theme.colour("base"))
+    for side in ("bottom", "left"):
+        axis = plot.getAxis(side)
+        axis.setPen(theme.colour("border"))
+        axis.setTextPen(theme.colour("muted"))
+        axis.setSIPrefixEnableRanges(())  # switched off, it still scales what lies below 1
+        axis.enableAutoSIPrefix(False)
+    plot.getAxis("left").setWidth(left)
+
+
+def calm(plot: pg.PlotWidget, name: str, tip: str) -> None:
+    """Take away what only confuses here: menus, buttons, moving the axes with the mouse."""
+    plot.setMenuEnabled(False)
+    plot.hideButtons()
+    plot.setMouseEnabled(False, False)
+    plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+    plot.setAccessibleName(name)
+    plot.setToolTip(tip)

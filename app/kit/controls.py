@@ -1,0 +1,130 @@
+"""Controls that several panels use: boxes to choose from, parts that fold, a job's progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QStandardItemModel
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.kit.widgets import label
+
+TIP = Qt.ItemDataRole.ToolTipRole
+
+
+def combo(items: Mapping[Any, tuple[str, str]], name: str) -> QComboBox:
+    """Make a box to choose from, of values with a title and a tip."""
+    result = QComboBox()
+    result.setAccessibleName(name)
+    result.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    result.setMinimumContentsLength(10)
+    add_items(result, items)
+    return result
+
+
+def add_items(box: QComboBox, items: Mapping[Any, tuple[str, str]], title: str = "") -> None:
+    """Add values to a box, below a title of their own if they have one."""
+    if title:
+        box.addItem(title)
+        _standard(box).item(box.count() - 1).setEnabled(False)
+    for value, (name, tip) in items.items():
+        box.addItem(name, value)
+        box.setItemData(box.count() - 1, tip or None, TIP)
+
+
+def set_able(box: QComboBox, value: Any, able: bool) -> None:
+    """Let a value be chosen, or not."""
+    _standard(box).item(box.findData(value)).setEnabled(able)
+
+
+def choose(box: QComboBox, value: Any) -> None:
+    """Show a value; one that is not known is added as it is."""
+    place = box.findData(value)
+    if place < 0:
+        box.addItem(str(value), value)
+        place = box.count() - 1
+    box.setCurrentIndex(place)
+    box.setToolTip(box.itemData(place, TIP) or "")
+
+
+def _standard(box: QComboBox) -> QStandardItemModel:
+    model = box.model()
+    assert isinstance(model, QStandardItemModel)
+    return model
+
+
+def row(*parts: QWidget | None) -> QWidget:
+    """Put widgets side by side; None stands for room to spare."""
+    result = QWidget()
+    layout = QHBoxLayout(result)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        if part is None:
+            layout.addStretch(1)
+        else:
+            layout.addWidget(part)
+    return result
+
+
+class Fold(QWidget):
+    """A part of a panel under a heading that folds it away.
+
+    Parameters
+    ----------
+    title : str
+    body : QWidget
+    unfolded : bool
+    """
+
+    def __init__(self, title: str, body: QWidget, unfolded: bool = True) -> None:
+        super().__init__()
+        self.body = body
+        self._words = ""
+        self.head = QToolButton()
+        self.head.setProperty("fold", "true")
+        self.head.setText(title)
+        self.unfolded = unfolded
+        self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.head.setIconSize(QSize(10, 10))
+        self.head.setToolTip(f"Fold “{title}” away, or show it")
+        self.head.clicked.connect(self.toggle)
+        self.summary = label("", "muted", wrap=False)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.summary.setMinimumWidth(0)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        top = QHBoxLayout()
+        top.setContentsMargins(0, 0, 0, 0)
+        top.addWidget(self.head)
+        top.addWidget(self.summary, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addWidget(body)
+        self._show()
+
+    def set_summary(self, text: str) -> None:
+        """Say in a few words what is inside, for when it is folded."""
+        self._words = text
+        self._show()
+
+    def toggle(self) -> None:
+        """Fold, or unfold."""
+        self.unfolded = not self.unfolded
+        self._show()
+
+    def _show(self) -> None:
+        arrow = Qt.ArrowType.DownArrow if self.unfolded else Qt.ArrowType.RightArrow
+        self.head.setArrowType(arrow)
+        self.head.setAccessibleDescription("shown" if self.unfolded else "folded away")
+        self.body.setVisible(self.unfolded)
+        self.summary.setText("" if self.unfolded else self._words)

@@ -1,0 +1,1 @@
+"""Milliseconds: the layer table, whole networks, the target."""

@@ -1,0 +1,276 @@
+"""Latency: networks timed on this machine, and a target in milliseconds that suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.context import Context
+from app.data.source_part import DEVICES, SIZES
+from app.engine.job_line import JobLine
+from app.kit.controls import add_items, combo, set_able
+from app.kit.table_model import Column, TableModel
+from app.kit.tick_list import TickList
+from app.kit.widgets import OnScreen, TableView, column, label, table_view
+from app.latency.target_part import LatencyTarget
+from app.state.networks import at_hand
+
+USUAL = ("torch", "onnx")
+"""Runtimes that are ticked to begin with."""
+LAYERED = ("onnx", "torch")
+"""Runtimes whose layers can be timed one by one, the usual one first."""
+JOBS = ("latency", "latency_table", "suggest")
+"""What can be started here, shown and cancelled here."""
+NOTHING = "Tick networks and runtimes, and press Time. Others are held to the open model."
+Row = tuple[str, ...]
+COLUMNS = tuple(
+    Column[Row](title, lambda row, n=n: row[n], right=n > 1, tip=tip)
+    for n, (title, tip) in enumerate(
+        (
+            ("Network", "What was timed"),
+            ("Runtime", "What ran it, in which precision, and × how many images at once"),
+            ("ms", "Median time of one pass ± half of what the middle half of all passes spans"),
+            ("Ratio", "To the open model, turn by turn"),
+            ("Predicted", "What the table of this machine's layers says, and how far it is off"),
+        )
+    )
+)
+
+
+class LatencyPanel(OnScreen, QWidget):
+    """Chooses what is timed and how, shows the times, and asks for a suggestion.
+
+    Signals
+    -------
+    timeRequested(list of str, dict)
+        Networks, and how they are timed.
+    runtimesWanted
+    layersRequested(dict)
+        The layers of the open model shall be timed so.
+    suggestRequested
+    """
+
+    timeRequested = Signal(list, dict)
+    runtimesWanted = Signal()
+    layersRequested = Signal(dict)
+    suggestRequested = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        self._shipped = context.session.shipped
+        self.runtimes: dict[str, QCheckBox] = {}
+        self._make(context)
+        self._lay_out()
+        for signal in (self._session.modelChanged, self._session.resultsChanged):
+            signal.connect(self._offer)
+        self._shipped.runtimesChanged.connect(self._show_runtimes)
+        self._shipped.timedChanged.connect(self._show_times)
+        context.jobs.changed.connect(self._enable)
+        self._offer()
+        self._show_times()
+
+    # ---- parts --------------------------------------------------------------------------------
+
+    def _make(self, context: Context) -> None:
+        self.networks = TickList("Networks to time")
+        self.networks.ticked.connect(self._enable)
+        self.batch = QLineEdit("1")
+        self.batch.setProperty("field", "true")
+        self.batch.setAccessibleName("Batch sizes")
+        self.batch.setToolTip("Images at once; several with commas, such as 1, 8")
+        self.batch.textChanged.connect(self._enable)
+        own = {None: ("as trained", "The size that the network was trained at")}
+        self.size: QComboBox = combo(own, "Image size")
+        add_items(self.size, {side: (f"{side} px", "") for side in SIZES})
+        self.threads = QSpinBox()
+        self.threads.setRange(0, 256)
+        self.threads.setSpecialValueText("one per core")
+        self.threads.setAccessibleName("Threads")
+        self.threads.setToolTip("Threads of the runtime on the processor")
+        self.device: QComboBox = combo(DEVICES, "What computes")
+        self.device.setToolTip("On a GPU, FP32 and FP16 are both timed")
+        self.run = QPushButton("&Time")
+        self.run.setProperty("primary", "true")
+        self.run.clicked.connect(self._ask)
+        self.progress = JobLine(context.jobs, *JOBS, tall=True)
+        self.status = label(NOTHING, "muted")
+        self.model = TableModel[Row](COLUMNS, self)
+        self.times: TableView = table_view(self.model, "Measured times", stretch=0)
+        self.times.horizontalHeader().setMinimumSectionSize(64)
+        self.target = LatencyTarget(context)
+        self.target.layersRequested.connect(self._ask_layers)
+        self.target.suggestRequested.connect(self.suggestRequested)
+
+    def _lay_out(self) -> None:
+        side = QWidget()
+        side.setFixedWidth(154)
+        side.setLayout(column(self.networks, self.run, self.progress, margins=0, spacing=5))
+        self._grid = QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(4)
+        fields: tuple[tuple[str, QWidget], ...] = (
+            ("&Batch", self.batch),
+            ("Im&ages", self.size),
+            ("T&hreads", self.threads),
+            ("&Device", self.device),
+        )
+        for number, (name, widget) in enumerate(fields):
+            title = QLabel(name)
+            title.setBuddy(widget)
+            self._grid.addWidget(title, number, 0)
+            self._grid.addWidget(widget, number, 1)
+        self._boxes = QVBoxLayout()
+        self._boxes.setSpacing(2)
+        self._grid.addLayout(self._boxes, len(fields), 0, 1, 2)
+        self._grid.setRowStretch(len(fields) + 1, 1)
+        how = QWidget()
+        how.setFixedWidth(168)
+        how.setLayout(self._grid)
+        right = QWidget()
+        right.setLayout(column(self.status, self.times, None, margins=0, spacing=4))
+        right.layout().setStretch(1, 100)  # type: ignore[union-attr]
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.setSpacing(12)
+        for widget in (side, how):
+            layout.addWidget(widget)
+        layout.addWidget(right, 1)
+        layout.addWidget(self.target)
+        self.setAccessibleName("Latency")
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Look the runtimes up when the panel is seen first."""
+        self.runtimesWanted.emit()
+        self._show_times()
+
+    def _offer(self) -> None:
+        self.networks.offer(at_hand(self._session))
+        self._enable()
+
+    def _show_runtimes(self) -> None:
+        for runtime in self._shipped.runtimes:
+            if runtime.name in self.runtimes:
+                continue
+            box = QCheckBox(runtime.title)
+            box.setChecked(runtime.name in USUAL and not runtime.missing)
+            box.setEnabled(not runtime.missing)
+            box.setToolTip(runtime.missing or f"Time the networks in {runtime.title}")
+            box.toggled.connect(self._enable)
+            self.runtimes[runtime.name] = box
+            self._boxes.addWidget(box)
+        for device in DEVICES:
+            set_able(self.device, device, self._shipped.gpu or not device.startswith("cuda"))
+        cores = self._shipped.threads
+        self.threads.setToolTip(f"Threads of the runtime; one per core means {cores} here")
+        self._enable()
+
+    def _show_times(self) -> None:
+        timed = self._shipped.timed
+        self.status.setText(NOTHING if timed is None else time_words(timed))
+        self.times.setVisible(timed is not None)
+        self.model.set_rows([] if timed is None else time_rows(timed))
+        self._enable()
+
+    def _batches(self) -> list[int]:
+        """Return the batch sizes; none where what was typed is none."""
+        words = [word.strip() for word in self.batch.text().split(",") if word.strip()]
+        if not all(word.isdecimal() and 0 < int(word) <= 1024 for word in words):
+            return []
+        return list(dict.fromkeys(map(int, words)))
+
+    def _enable(self) -> None:
+        wanted = [name for name, box in self.runtimes.items() if box.isChecked()]
+        problem = ""
+        if not self._batches():
+            problem = "Batch sizes are numbers, such as 1, 8."
+        elif self.runtimes and not wanted:
+            problem = "Tick a runtime."
+        self.run.setToolTip(problem or "Let the networks take turns in every runtime ticked")
+        self.run.setVisible(not self.progress.running)
+        self.run.setEnabled(not problem and bool(wanted) and bool(self.networks.count()))
+
+    # ---- asking -------------------------------------------------------------------------------
+
+    def _ask_layers(self) -> None:
+        """Ask for a table of layers by which the times of these settings are predicted."""
+        ticked = [name for name, box in self.runtimes.items() if box.isChecked()]
+        tables = [name for name in LAYERED if name in ticked]
+        options: dict[str, Any] = {
+            "runtime": tables[0] if tables else LAYERED[0],
+            "batch": next(iter(self._batches()), 1),
+            "image_size": self.size.currentData(),
+            "threads": self.threads.value() or None,
+        }
+        self.layersRequested.emit(options)
+
+    def _ask(self) -> None:
+        options: dict[str, Any] = {
+            "runtimes": [name for name, box in self.runtimes.items() if box.isChecked()],
+            "batches": self._batches(),
+            "image_size": self.size.currentData(),
+            "threads": self.threads.value() or None,
+            "device": str(self.device.currentData()),
+        }
+        self.timeRequested.emit(self.networks.chosen, options)
+
+
+def time_rows(timed: Mapping[str, Any]) -> list[Row]:
+    """Return measured times as rows; on one thread, the thread's own computing time counts."""
+    rows = []
+    for timing in timed["timings"]:
+        own = timing.get("cpu_ms")
+        ms, ratio = (own, timing["cpu_ratio"]) if own else (timing["ms"], timing["ratio"])
+        predicted, batch = timing.get("predicted_ms"), timing["batch"]
+        several = f" × {batch}" if batch != 1 else ""
+        rows.append(
+            (
+                Path(timing["model"]).name,
+                f"{timing['runtime']}, {timing['precision'].upper()}{several}",
+                f"{digits(ms['median'])} ± {digits(ms['iqr'] / 2, ms['median'])}",
+                "1" if ratio is None else f"{ratio['median']:.3f}",
+                "" if predicted is None else predicted_words(predicted, ms["median"]),
+            )
+        )
+    return rows
+
+
+def digits(ms: float, like: float | None = None) -> str:
+    """Write milliseconds by three digits that count (0.512, 5.12, 51.2, 512), or as others are."""
+    size = ms if like is None else like
+    places = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
+    return f"{ms:.{places}f}"
+
+
+def predicted_words(predicted: float, measured: float) -> str:
+    """Write a prediction, and how far it is from what was measured."""
+    if measured <= 0:
+        return digits(predicted)
+    off = 100 * (predicted / measured - 1)
+    return f"{digits(predicted)} ({'+' if off >= 0 else '−'}{abs(off):.0f} %)"
+
+
+def time_words(timed: Mapping[str, Any]) -> str:
+    """Say what the times hold for, and which runtimes could not take part."""
+    first = timed["timings"][0]
+    alone = " Computing time of the one thread." if first.get("cpu_ms") else ""
+    threads = "1 thread" if first["threads"] == 1 else f"{first['threads']} threads"
+    words = f"{timed['machine']['device']}, {threads}, {first['image_size']} px.{alone}"
+    return " ".join([words, *(item["message"] for item in timed["missing"])])

@@ -1,0 +1,140 @@
+"""A slider over milliseconds: the goal of a suggestion; a part of the panel “Latency”."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QDoubleSpinBox, QPushButton, QSlider, QWidget
+
+from app.context import Context
+from app.kit import formats
+from app.kit.controls import row
+from app.kit.widgets import column, label
+
+LOWEST, WHOLE = 20, 100
+"""Percent of the unpruned network's time that the slider reaches."""
+START = 70
+NOT_TIMED = (
+    "Time the layers of this model once, and every plan's milliseconds are predicted as you edit "
+    "it. It takes minutes."
+)
+
+
+class LatencyTarget(QWidget):
+    """Sets how many milliseconds an image may take, and asks for a plan that keeps to it.
+
+    Signals
+    -------
+    layersRequested, suggestRequested
+    """
+
+    layersRequested = Signal()
+    suggestRequested = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session, self._measured = context.session, context.session.measured
+        self._jobs = context.jobs
+        self.setFixedWidth(216)
+        self.heading = label("A target in milliseconds", "heading", wrap=False)
+        self.now = label("", "muted")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(LOWEST, WHOLE)
+        self.slider.setPageStep(5)
+        self.slider.setValue(START)
+        self.slider.setAccessibleName("Share of the unpruned network's time")
+        self.slider.valueChanged.connect(self._slid)
+        self.spin = QDoubleSpinBox()
+        self.spin.setDecimals(2)
+        self.spin.setRange(0.01, 100_000.0)
+        self.spin.setSuffix(" ms")
+        self.spin.setKeyboardTracking(False)
+        self.spin.setAccessibleName("Milliseconds an image may take")
+        self.spin.valueChanged.connect(self._typed)
+        self.share = label("", "muted", wrap=False)
+        self.suggest = QPushButton("S&uggest")
+        self.suggest.setToolTip("Find what to remove so that an image takes no longer")
+        self.suggest.clicked.connect(self._suggest)
+        self.time = QPushButton()
+        self.time.setToolTip("By the runtime, image size, batch and threads that are chosen here")
+        self.time.clicked.connect(self.layersRequested)
+        self._lay_out()
+        for signal in (
+            self._measured.clockChanged,
+            self._measured.goalChanged,
+            self._session.modelChanged,
+            self._session.predictionChanged,
+            context.jobs.changed,
+        ):
+            signal.connect(self.show_target)
+        self.show_target()
+
+    def _lay_out(self) -> None:
+        self._controls = QWidget()
+        self._controls.setLayout(
+            column(self.slider, row(self.spin, self.share, None, self.suggest), margins=0)
+        )
+        self.setLayout(
+            column(self.heading, self.now, self._controls, self.time, None, margins=0, spacing=6)
+        )
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    @property
+    def whole(self) -> float | None:
+        """Milliseconds of the unpruned network, where they are predicted."""
+        clock, prediction = self._measured.clock, self._session.prediction
+        if clock is None or prediction is None:
+            return None
+        return clock.ms(prediction.resolution.removed & False)
+
+    def show_target(self) -> None:
+        """Show the goal, and what the plan as it is takes."""
+        whole, prediction = self.whole, self._session.prediction
+        self._controls.setVisible(whole is not None)
+        running = bool(self._jobs.running("latency_table", "suggest", "scores"))
+        self.time.setText("Time the &layers" if whole is None else "Time the &layers again")
+        self.time.setEnabled(self._session.model is not None and not running)
+        self.suggest.setEnabled(not running)
+        if whole is None or prediction is None or self._measured.clock is None:
+            self.now.setText(NOT_TIMED)
+            return
+        after = self._measured.clock.ms(prediction.resolution.removed)
+        self.now.setText(f"The plan, predicted: {formats.change_ms(whole, after)}{self._about()}.")
+        goal = self._measured.goal
+        asked = goal.latency_ms if goal is not None else None
+        self._show(asked if asked is not None else whole * self.slider.value() / 100, whole)
+
+    def _about(self) -> str:
+        """Say what the prediction holds for."""
+        latency = getattr(self._measured.clock, "latency", None)
+        if latency is None:
+            return ""
+        return f" ({formats.timed_how(latency.about)})"
+
+    def _show(self, ms: float, whole: float) -> None:
+        """Put slider and number where the goal is, without asking for it again."""
+        for widget, value in ((self.slider, round(100 * ms / whole)), (self.spin, ms)):
+            widget.blockSignals(True)
+            widget.setValue(value)  # type: ignore[arg-type]
+            widget.blockSignals(False)
+        self.share.setText(f"{100 * ms / whole:.0f} %")
+        self.slider.setToolTip(f"{ms:.2f} of {whole:.2f} ms")
+
+    # ---- asking -------------------------------------------------------------------------------
+
+    def _slid(self, percent: int) -> None:
+        whole = self.whole
+        if whole is not None:
+            self._set(whole * percent / 100)
+
+    def _typed(self, ms: float) -> None:
+        self._set(ms)
+
+    def _set(self, ms: float) -> None:
+        from core.plan.schema import Target
+
+        self._measured.set_goal(Target(latency_ms=round(ms, 4)))
+
+    def _suggest(self) -> None:
+        self._set(self.spin.value())
+        self.suggestRequested.emit()

@@ -1,0 +1,1 @@
+"""What is pruned, and what follows from it."""

@@ -1,0 +1,199 @@
+"""What cannot be done, and what would break without Secateur."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.context import Context
+from app.kit import theme
+from app.kit.table_model import ROW_ROLE, Column, TableModel
+from app.kit.widgets import OnScreen, label, table_view
+from app.state import plan_edits
+
+if TYPE_CHECKING:
+    from core.plan.resolve import Blocked
+
+SETTLE_MS = 200
+SHOWN_REFUSALS = 3
+KINDS = {
+    "input": "its inputs do not match",
+    "normalisation": "its BatchNorm is too wide",
+    "depthwise": "it must follow its input",
+    "shortcut": "the two sides of an add differ",
+    "stored width": "it stores the old width",
+}
+INTRO = {
+    "none": "Choose something to prune; here you will see what it touches.",
+    "refused": "Nothing is removed yet.",
+    "clean": "Cutting only the selected layers would work here: nothing else is touched.",
+    "busy": "Working out what would break without Secateur …",
+}
+
+
+class ConflictsPanel(OnScreen, QWidget):
+    """Refusals with a way out, then the naive conflicts in the order they would come."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        self._background = context.background
+        self._refusals = QVBoxLayout()
+        self._refusals.setSpacing(4)
+        self.intro = label(INTRO["none"], "muted")
+        self.model: TableModel[tuple[int, Any]] = TableModel(_COLUMNS, self)
+        self.view = table_view(self.model, "What would break without Secateur")
+        for number, width in enumerate((36, 180, 250, 400)):
+            self.view.setColumnWidth(number, width)
+        self.view.activated.connect(self._go)
+        self.view.clicked.connect(self._go)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 4)
+        layout.addLayout(self._refusals)
+        layout.addWidget(self.intro)
+        layout.addWidget(self.view, 1)
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._settle.timeout.connect(self._work_out)
+        self._shown_for: object = None
+        self._session.predictionChanged.connect(self._prediction_changed)
+
+    def catch_up(self) -> None:
+        """Work out what was not while nobody could see it."""
+        self._prediction_changed()
+
+    def _prediction_changed(self) -> None:
+        if self.shown:
+            self._show_refusals()
+            self._settle.start()
+
+    # ---- refusals -----------------------------------------------------------------------------
+
+    def _show_refusals(self) -> None:
+        while (item := self._refusals.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        prediction = self._session.prediction
+        if prediction is None:
+            return
+        if prediction.refusal is not None:
+            self._refusals.addWidget(_red(str(prediction.refusal)))
+        blocked = prediction.resolution.blocked
+        for refused in blocked[:SHOWN_REFUSALS]:
+            self._refusals.addWidget(self._refusal(refused))
+        if len(blocked) > SHOWN_REFUSALS:
+            self._refusals.addWidget(self._rest(len(blocked) - SHOWN_REFUSALS))
+
+    def _refusal(self, refused: Blocked) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        picture = QLabel()
+        picture.setPixmap(theme.render("error", 16, theme.colours().blocked, 2.0))
+        picture.setFixedWidth(20)
+        button = QPushButton(self._remedy(refused))
+        button.setToolTip("Change the plan to the nearest selection that works; can be undone")
+        button.clicked.connect(lambda: self._mend(refused))
+        layout.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(_red(refused.message), 1)
+        layout.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        return row
+
+    @staticmethod
+    def _remedy(refused: Blocked) -> str:
+        if not refused.nearest:
+            return "Take it out of the plan"
+        if len(refused.nearest) > 1:
+            return "Use " + " and ".join(e.label for e in refused.nearest) + " instead"
+        entry = refused.nearest[0]
+        scope = "" if entry.scope == "all" else f", {plan_edits.SCOPE_NAMES[entry.scope]},"
+        ratio = f" at {entry.ratio:.0%}" if entry.ratio is not None else ""
+        return f"Use {entry.label}{scope}{ratio} instead"
+
+    def _rest(self, more: int) -> QWidget:
+        button = QPushButton(f"Mend these and {more} more")
+        button.setToolTip("Apply the nearest selection to everything that was refused")
+        button.clicked.connect(self._mend_all)
+        return button
+
+    def _edit_for(self, plan: Any, refused: Blocked) -> plan_edits.Edit:
+        assert self._session.model is not None
+        block = self._session.model.predictor.block_of(refused.layer)
+        return plan_edits.apply_nearest(plan, refused, block)
+
+    def _mend(self, refused: Blocked) -> None:
+        self._session.edit(self._edit_for(self._session.plan, refused))
+
+    def _mend_all(self) -> None:
+        prediction, plan = self._session.prediction, self._session.plan
+        for refused in prediction.resolution.blocked if prediction else ():
+            plan = self._edit_for(plan, refused).plan
+        self._session.edit(plan_edits.replace_plan(plan, "Mend everything refused"))
+
+    # ---- naive conflicts ----------------------------------------------------------------------
+
+    def _work_out(self) -> None:
+        model, prediction = self._session.model, self._session.prediction
+        if model is None or prediction is None or not prediction.changes:
+            self._background.drop("conflicts")
+            self.model.set_rows([])
+            refused = prediction is not None and (
+                prediction.resolution.blocked or prediction.refusal
+            )
+            self.intro.setText(INTRO["refused" if refused else "none"])
+            self._shown_for = None
+            return
+        if self._shown_for is prediction.resolution:
+            return
+        table, resolution = model.table, prediction.resolution
+        self.intro.setText(INTRO["busy"])
+
+        def work() -> Any:
+            from core.plan.why.conflicts import naive_conflicts
+
+            return naive_conflicts(table, resolution)
+
+        def done(conflicts: Any) -> None:
+            self._shown_for = resolution
+            self.show_conflicts(conflicts)
+
+        self._background.run("conflicts", work, done)
+
+    def show_conflicts(self, conflicts: Any) -> None:
+        """Fill the table."""
+        self.model.set_rows(list(enumerate(conflicts, 1)))
+        count = len(conflicts)
+        self.intro.setText(
+            f"If only the selected layers were cut, {count} "
+            f"{'layer' if count == 1 else 'layers'} would fail, in this order. Secateur repairs "
+            "all of them."
+            if count
+            else INTRO["clean"]
+        )
+
+    def _go(self, index: Any) -> None:
+        row = index.data(ROW_ROLE)
+        if row is not None:
+            self._session.focus_layer(row[1].layer)
+
+
+def _red(text: str) -> QLabel:
+    result = label(text, "blocked")
+    result.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return result
+
+
+_COLUMNS: list[Column[tuple[int, Any]]] = [
+    Column("#", lambda r: str(r[0]), lambda r: r[0], "The order of the failures", right=True),
+    Column("Layer", lambda r: r[1].layer, tip="The layer that would have to be repaired"),
+    Column(
+        "What is wrong",
+        lambda r: f"{KINDS.get(r[1].kind, r[1].kind)} ({r[1].got}, not {r[1].expected})",
+        tip="Channels it meets, and channels it was built for",
+    ),
+    Column("Why it is touched", lambda r: r[1].reason, tip="The path from what you selected"),
+    Column("What PyTorch would say", lambda r: r[1].error, colour=lambda r: "muted"),
+]

@@ -1,0 +1,77 @@
+"""Who feeds whom, with which widths, and where channels are joined."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from app.context import Context
+from app.kit import theme
+from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
+from app.kit.widgets import OnScreen, table_view
+from app.plan.tables import FLOW_COLUMNS, FlowRow, flow_rows
+
+
+class FlowPanel(OnScreen, QWidget):
+    """The channel-flow table of the whole model."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        self.model: TableModel[FlowRow] = TableModel(FLOW_COLUMNS, self)
+        self.proxy = SortedProxy(self.model, self)
+        self.view = table_view(self.proxy, "Channel flow")
+        for number, width in enumerate((160, 160, 110)):
+            self.view.setColumnWidth(number, width)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter: a block, a type, Concat …")
+        self.filter.setAccessibleName("Filter the channel flow")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setProperty("field", "true")
+        self.filter.textChanged.connect(self.proxy.setFilterFixedString)
+        copy = QPushButton("Copy as CSV")
+        theme.set_icon(copy, "copy")
+        copy.setToolTip("Copy the rows shown, to paste into a spreadsheet")
+        copy.clicked.connect(self.copy_csv)
+        top = QHBoxLayout()
+        top.addWidget(self.filter, 1)
+        top.addWidget(copy)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addLayout(top)
+        layout.addWidget(self.view)
+        self._session.modelChanged.connect(self._refresh)
+        self._session.predictionChanged.connect(self._refresh)
+        self.view.activated.connect(lambda index: self._go(index.data(ROW_ROLE)))
+        self._load()
+
+    def _refresh(self) -> None:
+        if self.shown:
+            self._load()
+
+    def catch_up(self) -> None:
+        """Show the widths of now."""
+        self._load()
+
+    def _load(self) -> None:
+        self.model.set_rows(flow_rows(self._session))
+
+    def _go(self, row: FlowRow) -> None:
+        self._session.select({row.target})
+
+    def csv(self) -> str:
+        """Return the rows shown as CSV."""
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow(["from", "to", "channels_before", "channels_after", "joined"])
+        for number in range(self.proxy.rowCount()):
+            row: FlowRow = self.proxy.index(number, 0).data(ROW_ROLE)
+            writer.writerow([row.source_name, row.target_name, row.before, row.after, row.joined])
+        return out.getvalue()
+
+    def copy_csv(self) -> None:
+        """Copy the rows shown to the clipboard."""
+        QGuiApplication.clipboard().setText(self.csv())

@@ -1,0 +1,312 @@
+"""The plan: what is pruned by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
+
+from app.context import Context
+from app.kit import formats, theme
+from app.kit.controls import choose, combo, row
+from app.kit.table_model import ROW_ROLE, Column, TableModel
+from app.kit.widgets import column, label, line, table_view
+from app.state import plan_edits
+from core.plan import words
+
+if TYPE_CHECKING:
+    from core.plan.schema import Entry, Plan
+
+SCOPES = {
+    "all": "Outputs and hidden channels of the block",
+    "output": "Only channels that other blocks read",
+    "inside": "Only hidden channels; no other block is touched",
+}
+PRESETS = (0.25, 0.5, 0.75)
+MOST = 95
+
+
+class RatioSlider(QSlider):
+    """0 to 95 percent."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setRange(0, MOST)
+        self.setPageStep(5)
+        self.setTickInterval(25)
+        self.setTickPosition(QSlider.TickPosition.TicksBelow)
+        self.setAccessibleName("Ratio of channels to prune, in percent")
+        self.setToolTip("How many of the channels go")
+
+
+class PlanPanel(QScrollArea):
+    """Edits the plan; what follows is shown everywhere else."""
+
+    pruneRequested = Signal()
+    rulesRequested = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._session = context.session
+        self._make_widgets()
+        inner = QWidget()
+        inner.setLayout(
+            column(
+                label("Selected blocks", "heading"),
+                self._selected,
+                self._ratio_row(),
+                self._scope_row(),
+                line(),
+                label("In the plan", "heading"),
+                self.entries,
+                self._entry_buttons(),
+                line(),
+                self._rules(),
+                margins=10,
+            )
+        )
+        self.setWidget(inner)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Plan")
+        self.setMinimumWidth(320)
+        self._connect()
+        self._show()
+
+    # ---- building -----------------------------------------------------------------------------
+
+    def _make_widgets(self) -> None:
+        self._selected = label("", "muted")
+        self.slider = RatioSlider()
+        self.spin = QSpinBox()
+        self.spin.setRange(0, MOST)
+        self.spin.setSuffix(" %")
+        self.spin.setAccessibleName("Ratio of channels to prune")
+        names = plan_edits.SCOPE_NAMES
+        scopes = {k: (v.capitalize(), SCOPES[k]) for k, v in names.items()}
+        self.scope = combo(scopes, "Scope")
+        self.lock = QToolButton()
+        self.lock.setCheckable(True)
+        self.lock.setText("Lock")
+        self.lock.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        theme.set_icon(self.lock, "lock")
+        self.lock.setToolTip("Keep the selected blocks' widths as they are, whatever else goes")
+        self.model: TableModel[PlanLine] = TableModel(_ENTRY_COLUMNS, self)
+        self.entries = table_view(self.model, "What the plan prunes", stretch=0)
+        self.entries.setMinimumHeight(84)
+        self.entries.height_hint = 92
+
+    def _ratio_row(self) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.slider, 1)
+        layout.addWidget(self.spin)
+        return row
+
+    def _scope_row(self) -> QWidget:
+        row = QWidget()
+        layout = QGridLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.scope, 0, 0)
+        layout.addWidget(self.lock, 0, 1)
+        self.presets = QToolButton()
+        self.presets.setText("Presets")
+        self.presets.setToolTip("Prune a whole part of the network by one ratio")
+        self.presets.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.presets)
+        for stage, name in formats.STAGES.items():
+            part = menu.addMenu(name)
+            for ratio in PRESETS:
+                part.addAction(f"{ratio:.0%}", lambda s=stage, r=ratio: self._preset(s, r))
+        self.presets.setMenu(menu)
+        layout.addWidget(self.presets, 0, 2)
+        layout.setColumnStretch(0, 1)
+        return row
+
+    def _entry_buttons(self) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._remove = QPushButton("Remove")
+        self._remove.setToolTip("Take the marked line out of the plan")
+        self._remove.clicked.connect(self._remove_entry)
+        self._clear = QPushButton("Clear")
+        self._clear.setToolTip("Take everything out of the plan; can be undone")
+        self._clear.clicked.connect(
+            lambda: self._session.edit(plan_edits.clear(self._session.plan))
+        )
+        self.prune = QPushButton("Prune …")
+        self.prune.setProperty("primary", "true")
+        self.prune.setToolTip("Prune a copy, prove it equal to the masked original, and save it")
+        self.prune.clicked.connect(self.pruneRequested)
+        layout.addWidget(self._remove)
+        layout.addWidget(self._clear)
+        layout.addStretch(1)
+        layout.addWidget(self.prune)
+        return row
+
+    def _rules(self) -> QWidget:
+        """Say by which rules the plan goes; they are chosen in another panel."""
+        self.rules = label("", "muted")
+        change = QPushButton("Change …")
+        change.setToolTip("Choose ranking, strategy and rounding, or let Secateur suggest a plan")
+        change.clicked.connect(self.rulesRequested)
+        result = row(self.rules, change)
+        result.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        return result
+
+    # ---- following the session ----------------------------------------------------------------
+
+    def _connect(self) -> None:
+        session = self._session
+        for signal in (session.modelChanged, session.planChanged, session.selectionChanged):
+            signal.connect(self._show)
+        session.predictionChanged.connect(self._show_effect)
+        self.slider.valueChanged.connect(self._ratio_asked)
+        self.spin.valueChanged.connect(self._ratio_asked)
+        self.scope.activated.connect(self._scope_asked)
+        self.lock.clicked.connect(self._lock_asked)
+
+    def _show(self) -> None:
+        session, plan = self._session, self._session.plan if self._session.model else None
+        self.widget().setEnabled(plan is not None)
+        if plan is None:
+            self._selected.setText("No model is open.")
+            self.model.set_rows([])
+            return
+        chosen = sorted(session.selection)
+        entries = [e for b in chosen if (e := plan_edits.entry_of(plan, b)) is not None]
+        ratios = {e.ratio for e in entries} if len(entries) == len(chosen) else {None}
+        self._selected.setText(_selected(chosen, len(ratios) > 1 or ratios == {None}))
+        for widget in (self.slider, self.spin, self.scope, self.lock, self.presets):
+            widget.setEnabled(bool(chosen) or widget is self.presets)
+        self.slider.setValue(self._percent())
+        self.spin.setValue(self._percent())
+        self.scope.setEnabled(bool(entries))
+        choose(self.scope, entries[0].scope if entries else "all")
+        self.rules.setText(_rules(plan))
+        self.lock.setChecked(bool(chosen) and set(chosen) <= session.locked)
+        self.model.set_rows(plan_lines(plan))
+        self._clear.setEnabled(bool(plan.selection))
+        self._remove.setEnabled(bool(plan.selection))
+
+    def _show_effect(self) -> None:
+        prediction = self._session.prediction
+        self.prune.setEnabled(prediction is not None and prediction.changes)
+
+    # ---- asking the session -------------------------------------------------------------------
+
+    def _percent(self) -> int:
+        """Return the largest ratio among the selected blocks, as slider and box show it."""
+        plan = self._session.plan
+        entries = [plan_edits.entry_of(plan, b) for b in self._session.selection]
+        largest = max((e.ratio or 0.0 for e in entries if e is not None), default=0.0)
+        return min(MOST, round(100 * largest))
+
+    def _ratio_asked(self, percent: int) -> None:
+        session = self._session
+        if percent == self._percent():
+            return  # the widgets only show what the plan says
+        scope = self.scope.currentData() or "all"
+        session.edit(plan_edits.set_ratio(session.plan, session.selection, percent / 100, scope))
+
+    def _scope_asked(self) -> None:
+        session = self._session
+        scope = self.scope.currentData()
+        session.edit(plan_edits.set_scope(session.plan, session.selection, scope))
+
+    def _lock_asked(self) -> None:
+        session = self._session
+        locked = not set(session.selection) <= session.locked
+        session.edit(plan_edits.set_locked(session.plan, session.selection, locked))
+
+    def _preset(self, stage: str, ratio: float) -> None:
+        model = self._session.model
+        if model is None:
+            return
+        able = model.predictor.prunable - self._session.locked
+        blocks = {b.index for b in model.table.blocks if b.stage == stage} & able
+        if not blocks:
+            self._session.say(f"No block of the {stage} has channels that may go.", kind="warning")
+            return
+        edit = plan_edits.set_ratio(self._session.plan, blocks, ratio)
+        name = f"Prune the {stage} by {ratio:.0%}"
+        self._session.edit(plan_edits.replace_plan(edit.plan, name))
+
+    def _remove_entry(self) -> None:
+        entry = self.entries.currentIndex().data(ROW_ROLE)
+        if entry is None and self.model.rows:
+            entry = self.model.rows[-1]
+        if entry is not None:
+            plan = self._session.plan
+            self._session.edit(plan_edits.remove_entries(plan, entry.entries, entry.name))
+
+
+def _rules(plan: Plan) -> str:
+    strategy = plan_edits.STRATEGY_NAMES[plan.strategy]
+    ranking, rounding = words.title(plan.criterion), plan_edits.rounding(plan.round_to)
+    return f"{strategy}, ranked by {ranking}; channels kept: {rounding}."
+
+
+def _selected(blocks: list[int], mixed: bool) -> str:
+    if not blocks:
+        return "None. Click blocks in the graph or the table; Shift or Ctrl adds more."
+    named = ", ".join(map(str, blocks[:8])) + (" …" if len(blocks) > 8 else "")
+    word = "Block" if len(blocks) == 1 else f"{len(blocks)} blocks:"
+    return f"{word} {named}" + (" (different ratios)" if mixed and len(blocks) > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """One line of the table: an entry of the plan, or the exact channels of a whole block."""
+
+    name: str
+    scope: str
+    amount: str
+    entries: tuple[Entry, ...]
+
+
+def plan_lines(plan: Plan) -> list[PlanLine]:
+    """Return the plan's lines; exact channels, as a suggestion names them, by block."""
+    exact: dict[int, list[Entry]] = {}
+    lines = []
+    for entry in plan.selection:
+        block = plan_edits.exact_block(entry)
+        if block is not None:
+            exact.setdefault(block, []).append(entry)
+            continue
+        amount = f"{entry.ratio:.0%}" if entry.ratio is not None else _channels((entry,))
+        scope = plan_edits.SCOPE_NAMES[entry.scope]
+        name = entry.label.capitalize() if entry.block is not None else entry.label
+        lines.append(PlanLine(name, scope, amount, (entry,)))
+    for block, entries in sorted(exact.items()):
+        layers = f"{len(entries)} {'layer' if len(entries) == 1 else 'layers'}"
+        lines.append(PlanLine(f"Block {block}", layers, _channels(entries), tuple(entries)))
+    return lines
+
+
+def _channels(entries: Iterable[Entry]) -> str:
+    return f"{sum(len(e.channels or ()) for e in entries)} channels"
+
+
+_ENTRY_COLUMNS: list[Column[PlanLine]] = [
+    Column("What", lambda e: e.name),
+    Column("Scope", lambda e: e.scope),
+    Column("By", lambda e: e.amount, right=True),
+]

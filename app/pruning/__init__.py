@@ -1,0 +1,1 @@
+"""Prune, prove, repair; one by one."""

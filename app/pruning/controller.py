@@ -1,0 +1,154 @@
+"""Prune and verify from the window: asks where to, runs the job, shows what came of it."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.context import Context
+from app.pruning.prune_dialog import CHECKPOINTS, PruneDialog
+from app.state.measurements import data_arguments
+
+
+class Pruning(QObject):
+    """Runs the two jobs.
+
+    Signals
+    -------
+    pruned(dict)
+        The engine's report on a file that was pruned, proven and saved.
+    failed(Failure)
+    steppingWanted()
+        The plan's strategy is one by one, which has a way of its own.
+    """
+
+    steppingWanted = Signal()
+    pruned = Signal(dict)
+    failed = Signal(object)
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._window = window
+
+    def prune(self) -> None:
+        """Ask for the output file, then prune."""
+        session = self._session
+        session.flush()
+        model, prediction = session.model, session.prediction
+        if model is None or prediction is None or not prediction.changes or self._busy():
+            return
+        path = Path(model.path)
+        folder = path.parent if path.exists() else Path(self._settings.folder())
+        suggested = free_name(folder / f"{path.stem}-pruned.pt")
+        if session.plan.strategy == "one_by_one":
+            self.steppingWanted.emit()
+        elif session.measured.data is not None:
+            self._ask(suggested)
+        else:
+            name, _ = QFileDialog.getSaveFileName(
+                self._window, "Save the pruned model as", str(suggested), CHECKPOINTS
+            )
+            output = Path(name)
+            if name:
+                self.start(output if output.suffix else output.with_suffix(".pt"))
+
+    def _ask(self, suggested: Path) -> None:
+        """Ask for file and repair at once: there are images to repair with."""
+        dialog = PruneDialog(suggested, self._window)
+        dialog.chosen.connect(self.start)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def start(self, output: Path, repair: dict[str, Any] | None = None) -> None:
+        """Prune into a file, and repair before it is saved where that is asked for."""
+        session, model = self._session, self._session.model
+        if model is None or self._busy():
+            return
+        self._jobs.submit(
+            "prune",
+            f"Prune {Path(model.path).name}",
+            {
+                "path": model.path,
+                "plan": session.plan.to_json(),
+                "output": str(output),
+                "sha256": model.facts.sha256,
+                "data": data_arguments(session.measured.data),
+                "repair": repair,
+            },
+            done=self.take,
+            failed=self.failed.emit,
+            cancelled=lambda: session.say("Pruning was cancelled; no file was written."),
+        )
+
+    def take(self, result: dict[str, Any]) -> None:
+        """Remember a pruned file and show what came of it."""
+        from core.project import Result
+
+        before, after = result["before"], result["after"]
+        self._session.add_result(
+            Result(
+                output=result["output"],
+                date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                parameters_before=before["parameters"],
+                parameters_after=after["parameters"],
+                macs_before=before["macs"],
+                macs_after=after["macs"],
+                relative_error=result["verification"]["relative_error"],
+                plan=result["plan"],
+            )
+        )
+        self.pruned.emit(result)
+
+    def verify(self, pruned: str = "") -> None:
+        """Compare a pruned file with the open model; asks which when none is named."""
+        model = self._session.model
+        if model is None or self._busy():
+            return
+        if not pruned:
+            pruned, _ = QFileDialog.getOpenFileName(
+                self._window, "Which pruned file?", str(Path(model.path).parent), CHECKPOINTS
+            )
+        if pruned:
+            self._jobs.submit(
+                "verify",
+                f"Verify {Path(pruned).name}",
+                {"original": model.path, "pruned": pruned},
+                done=self._verified,
+                failed=self.failed.emit,
+            )
+
+    def _verified(self, result: dict[str, Any]) -> None:
+        proof, name = result["verification"], Path(result["pruned"]).name
+        figures = (
+            f"Relative error {proof['relative_error']:.1e}, at most {proof['tolerance']:.0e} "
+            f"allowed, on {proof['inputs']} inputs."
+        )
+        if proof["passed"]:
+            text = f"{name} equals the masked original."
+            self._session.say(text, figures, "success", key="verify")
+        else:
+            text = f"{name} differs from the masked original."
+            self._session.say(text, figures, "error", key="verify")
+
+    def _busy(self) -> bool:
+        running = self._jobs.running("prune", "verify")
+        if running:
+            self._session.say(
+                f"“{running[0].title}” still runs.",
+                "One at a time; see Jobs.",
+                "warning",
+                key="busy",
+            )
+        return bool(running)
+
+
+def free_name(path: Path) -> Path:
+    """Return a name that nothing bears: what was pruned before stays, unless a person says so."""
+    names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return path if not path.exists() else next(name for name in names if not name.exists())

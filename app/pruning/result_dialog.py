@@ -1,0 +1,190 @@
+"""What a pruning came to: the proof, and before and after side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.kit import formats, theme
+from app.kit.table_model import Column, SortedProxy, TableModel
+from app.kit.widgets import label, table_view
+from app.pruning import repair_words
+
+NEXT = (
+    "Accuracy falls until the network is fine-tuned. Ultralytics' own train() would rebuild the "
+    "full network; see the README."
+)
+
+REPAIRED = (
+    "The proof was made before the repair: it changed the weights that stay, and nothing else. "
+    "Ultralytics' own train() would rebuild the full network; see the README."
+)
+
+
+class ResultDialog(QDialog):
+    """Shows the engine's report on one pruned file.
+
+    Parameters
+    ----------
+    result : mapping
+        What the ``prune`` job gave.
+    file_before : int or None
+        Bytes of the original file.
+    open_path : callable
+        Opens the pruned file.
+    note : str
+        Said of the two files' sizes.
+    """
+
+    def __init__(
+        self,
+        result: Mapping[str, Any],
+        file_before: int | None,
+        open_path: Callable[[str], None],
+        parent: QWidget | None = None,
+        note: str = "",
+    ) -> None:
+        super().__init__(parent)
+        self._output = str(result["output"])
+        self.setWindowTitle("Pruned")
+        self.resize(820 if result.get("repair") else 720, 640)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 14)
+        layout.setSpacing(10)
+        layout.addLayout(self._head(result))
+        layout.addWidget(_figures(result, file_before, note))
+        if result.get("repair"):
+            layout.addWidget(label("What repair gained", "heading"))
+            layout.addWidget(self._repair(result["repair"]))
+        layout.addWidget(label("Every layer that changed", "heading"))
+        layout.addWidget(self._layers(result), 1)
+        layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))
+        layout.addLayout(self._buttons(open_path))
+
+    def _head(self, result: Mapping[str, Any]) -> QHBoxLayout:
+        proof = result["verification"]
+        picture = QLabel()
+        picture.setPixmap(theme.render("verify", 32, theme.colours().success, 2.0))
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(label(f"{Path(self._output).name} is pruned, proven and saved", "heading"))
+        self.proof = label(
+            f"It equals the masked original: relative error {proof['relative_error']:.1e} on "
+            f"{proof['inputs']} inputs (at most {proof['tolerance']:.0e} allowed). "
+            f"Took {result['seconds']:.1f} s.",
+            "muted",
+        )
+        words.addWidget(self.proof)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        return row
+
+    def _repair(self, steps: list[dict[str, Any]]) -> QWidget:
+        self.repairs: TableModel[Any] = TableModel(_REPAIR_COLUMNS, self)
+        self.repairs.set_rows(steps)
+        view = table_view(self.repairs, "What every step of the repair gained", stretch=5)
+        height = view.verticalHeader().defaultSectionSize() * len(steps) + 34
+        view.setFixedHeight(min(170, height))
+        return view
+
+    def _layers(self, result: Mapping[str, Any]) -> QWidget:
+        rows = [r for r in result["layers"] if not r["type"].startswith("BatchNorm")]
+        self.model: TableModel[Any] = TableModel(_LAYER_COLUMNS, self)
+        self.model.set_rows(rows)
+        view = table_view(SortedProxy(self.model, self), "Layers before and after", stretch=0)
+        view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        return view
+
+    def _buttons(self, open_path: Callable[[str], None]) -> QHBoxLayout:
+        opener = QPushButton("Open the pruned model")
+        opener.setProperty("primary", "true")
+        opener.clicked.connect(lambda: (self.accept(), open_path(self._output)))
+        folder = QPushButton("Show in its folder")
+        place = QUrl.fromLocalFile(str(Path(self._output).absolute().parent))
+        folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
+        close = QPushButton("Close")
+        close.clicked.connect(self.accept)
+        row = QHBoxLayout()
+        row.addWidget(folder)
+        row.addStretch(1)
+        row.addWidget(close)
+        row.addWidget(opener)
+        return row
+
+
+def _figures(result: Mapping[str, Any], file_before: int | None, note: str) -> QWidget:
+    before, after = result["before"], result["after"]
+    rows: list[tuple[str, float | None, float, Callable[[float], str]]] = [
+        ("Parameters", before["parameters"], after["parameters"], formats.count),
+        ("Multiply-adds", before["macs"], after["macs"], formats.count),
+        ("File", file_before, result["output_size"], formats.size),
+    ]
+    card = QFrame()
+    card.setObjectName("card")
+    grid = QGridLayout(card)
+    grid.setContentsMargins(14, 10, 14, 10)
+    grid.setHorizontalSpacing(24)
+    for place, title in enumerate(("", "Before", "After", "Change")):
+        grid.addWidget(label(title, "muted"), 0, place)
+    for line, (name, was, now, show) in enumerate(rows, 1):
+        grid.addWidget(label(name), line, 0)
+        grid.addWidget(label(show(was) if was else "none"), line, 1)
+        grid.addWidget(label(show(now), "heading"), line, 2)
+        change = formats.percent(now / was) if was else ""
+        said = f"{change} ({note})" if note and name == "File" else change
+        grid.addWidget(label(said, "muted"), line, 3)
+    grid.setColumnStretch(3, 1)
+    return card
+
+
+_REPAIR_COLUMNS: list[Column[Any]] = [
+    Column("Step", lambda r: repair_words.step_title(str(r["step"]))),
+    Column(
+        "Distance",
+        repair_words.gap,
+        tip="Of the outputs from the original's, on images the repair was not fitted to",
+    ),
+    Column(
+        "mAP50-95",
+        repair_words.gain,
+        tip="On the same images: few, so it wavers more than the distance",
+    ),
+    Column(
+        "Verdict", repair_words.verdict, colour=lambda r: "success" if r.get("kept") else "muted"
+    ),
+    Column("Time", lambda r: f"{r.get('seconds') or 0.0:.1f} s", right=True),
+    Column("Note", lambda r: str(r.get("note") or "")),
+]
+_LAYER_COLUMNS: list[Column[Any]] = [
+    Column("Layer", lambda r: r["name"]),
+    Column("Kind", lambda r: r["type"]),
+    Column(
+        "In",
+        lambda r: formats.widths(r["inputs_before"], r["inputs_after"]),
+        lambda r: r["inputs_before"],
+        right=True,
+    ),
+    Column(
+        "Out",
+        lambda r: formats.widths(r["outputs_before"], r["outputs_after"]),
+        lambda r: r["outputs_before"],
+        right=True,
+    ),
+    Column("Kept", lambda r: f"{r['outputs_after'] / max(1, r['outputs_before']):.0%}", right=True),
+]

@@ -1,0 +1,107 @@
+"""Reports from the window: asks where to and what to measure, runs the job, opens what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.context import Context
+from app.engine.preconditions import is_free
+from app.kit.desktop import open_file
+from app.report.report_dialog import ReportDialog
+from app.state import report_store
+from app.state.measurements import data_arguments
+from app.state.places import job_places
+from app.state.project_state import to_project
+
+
+class Reporting(QObject):
+    """The window's side of the job ``report``.
+
+    Signals
+    -------
+    failed(Failure)
+    """
+
+    failed = Signal(object)
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._window = window
+
+    def ask(self) -> None:
+        """Ask where the report goes, and what is measured for it."""
+        session = self._session
+        if session.model is None or not is_free(session, self._jobs, "report"):
+            return
+        known = {name: report_store.known(session, name) for name in ReportDialog.PARTS}
+        dialog = ReportDialog(
+            self._suggested(), known, session.measured.data is not None, self._window
+        )
+        dialog.chosen.connect(self.start)
+        self._window.show_dialog(dialog)  # type: ignore[attr-defined]
+
+    def _suggested(self) -> Path:
+        session = self._session
+        assert session.model is not None
+        beside = session.project_path or Path(session.model.path)
+        folder = beside.parent if beside.exists() else Path(self._settings.folder())
+        return folder / f"{beside.stem}-report.html"
+
+    def start(self, output: Path, measure: Sequence[str], show: bool) -> None:
+        """Make a report; the project need not be saved.
+
+        Parameters
+        ----------
+        output : Path
+        measure : sequence of str
+            Of ``accuracy``, ``latency`` and ``alternatives``.
+        show : bool
+            Whether to open it when it is made.
+        """
+        from core.project import project_json
+
+        session = self._session
+        if session.model is None or not is_free(session, self._jobs, "report"):
+            return
+        place = session.project_path or Path(session.model.path).with_suffix(".secateur")
+        data = data_arguments(session.measured.data, "val")
+        self._jobs.submit(
+            "report",
+            f"Report on {Path(session.model.path).name}",
+            {
+                "project": project_json(to_project(session, place)),
+                "place": str(place.absolute()),
+                "output": str(output),
+                "stores": [str(path) for path in report_store.stores(session)],
+                "jobs": [str(path) for path in job_places(session)],
+                "measure": list(measure),
+                "data": None if data is None else {**data, "images": None},
+            },
+            done=lambda result: self._made(result, show),
+            failed=self.failed.emit,
+            cancelled=lambda: session.say(
+                "No report was written; what was measured for it is kept.", key="report"
+            ),
+        )
+
+    def _made(self, result: dict[str, Any], show: bool) -> None:
+        path = Path(result["output"])
+        notes = [f"{note['message']} {note['hint']}".strip() for note in result["notes"]]
+        self._session.say(
+            f"The report is {path.name}.",
+            " ".join(notes),
+            "warning" if notes else "success",
+            actions=(
+                ("Open it", lambda: open_file(path)),
+                ("Show the folder", lambda: open_file(path.parent)),
+            ),
+            key="report",
+        )
+        if show:
+            open_file(path)

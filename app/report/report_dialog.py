@@ -1,0 +1,152 @@
+"""Where a report goes, and what is measured for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.kit.controls import row
+from app.kit.widgets import column, label
+
+KINDS = "Web page (*.html);;Markdown (*.md);;Data (*.json)"
+SUFFIXES = (".html", ".md", ".json")
+ABOUT = (
+    "One file with everything in it: the network before and after, the plan, its reasons, and all "
+    "that was measured. What is ticked is measured first, and kept for the next report."
+)
+
+
+class ReportDialog(QDialog):
+    """Asks for a file and what to measure.
+
+    Signals
+    -------
+    chosen(Path, list of str, bool)
+        The file, what to measure, and whether to open it.
+
+    Parameters
+    ----------
+    suggested : Path
+    known : mapping of str to str
+        When each part was measured last; empty where it never was.
+    has_data : bool
+        Whether there is a dataset.
+    """
+
+    PARTS: Mapping[str, tuple[str, str]] = {
+        "accuracy": (
+            "&Accuracy",
+            "of the unpruned, pruned and tuned network on the val split, class by class, with "
+            "sample images",
+        ),
+        "latency": (
+            "&Latency",
+            "of the same networks in turns, in PyTorch and the runtimes that are installed",
+        ),
+        "alternatives": (
+            "Al&ternatives",
+            "the unpruned network on smaller images, in FP16 and INT8: takes some minutes",
+        ),
+    }
+
+    chosen = Signal(object, list, bool)
+
+    def __init__(
+        self,
+        suggested: Path,
+        known: Mapping[str, str],
+        has_data: bool,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Report")
+        self.setMinimumWidth(560)
+        self.path = QLineEdit(str(suggested))
+        self.path.setAccessibleName("File of the report")
+        self.path.setProperty("field", "true")
+        self._browse_button = QPushButton("&Browse …")
+        self._browse_button.setAutoDefault(False)  # Enter in the field makes the report
+        self._browse_button.clicked.connect(self._browse)
+        self.boxes: dict[str, QCheckBox] = {}
+        parts: list[QWidget] = []
+        for name, (title, about) in self.PARTS.items():
+            box = QCheckBox(title)
+            words = f"{about}. Last measured {known[name]}." if known.get(name) else f"{about}."
+            if name == "accuracy" and not has_data:
+                box.setEnabled(False)
+                words = "needs a dataset: choose one in the panel Choose, or drop its yaml."
+            elif name == "alternatives" and not has_data:
+                words += " Without a dataset, their accuracy is left out."
+            note = label(words[0].upper() + words[1:], "muted")
+            note.setContentsMargins(22, 0, 0, 4)
+            box.setAccessibleDescription(words)
+            self.boxes[name] = box
+            parts += [box, note]
+        self.show_it = QCheckBox("&Open it when it is made")
+        self.show_it.setChecked(True)
+        self._lay_out(parts)
+        self.path.textChanged.connect(self._enable)
+        self._enable()
+
+    def _lay_out(self, parts: list[QWidget]) -> None:
+        marks = QWidget()
+        marks.setLayout(column(*parts, margins=0, spacing=2))
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        where = row(self.path, self._browse_button)
+        where.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        form.addRow("Save as", where)
+        form.addRow("Measure", marks)
+        form.addRow("", self.show_it)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.go = QPushButton("Make report")
+        self.go.setProperty("primary", "true")
+        self.go.setDefault(True)
+        self.buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
+        self.buttons.accepted.connect(self._accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 14)
+        layout.setSpacing(12)
+        layout.addLayout(form)
+        layout.addWidget(label(ABOUT, "muted"))
+        layout.addWidget(self.buttons)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be as high as the words need at this width."""
+        super().showEvent(event)
+        layout = self.layout()
+        if layout is not None:
+            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+
+    def _browse(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the report as", self.path.text(), KINDS)
+        if name:
+            self.path.setText(name)
+
+    def _enable(self) -> None:
+        path = Path(self.path.text().strip() or ".")
+        able = bool(path.name) and path.suffix.lower() in ("", *SUFFIXES)
+        self.go.setEnabled(able)
+        self.go.setToolTip("" if able else f"A report's name ends in {', '.join(SUFFIXES)}")
+
+    def _accept(self) -> None:
+        path = Path(self.path.text().strip())
+        wanted = [name for name, box in self.boxes.items() if box.isChecked()]
+        output = path if path.suffix else path.with_suffix(".html")
+        self.chosen.emit(output, wanted, self.show_it.isChecked())
+        self.accept()

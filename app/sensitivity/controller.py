@@ -1,0 +1,167 @@
+"""Sensitivity scans and evaluations from the window: runs the jobs, takes in what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.context import Context
+from app.engine.preconditions import has_data, is_free
+from app.state.measurements import Evaluation, data_arguments, point_of
+from app.state.places import scan_file
+from core.errors import UserError
+
+NO_DATA = "Accuracy is measured on images, and no dataset is set."
+
+
+class Scanning(QObject):
+    """The window's side of the jobs ``sensitivity`` and ``evaluate``.
+
+    Signals
+    -------
+    failed(Failure)
+    """
+
+    failed = Signal(object)
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs = context.session, context.jobs
+        self._measured = context.session.measured
+        for signal in (context.session.modelChanged, self._measured.dataChanged):
+            signal.connect(self.recall)
+
+    def scan(self, ratios: tuple[float, ...], blocks: frozenset[int] = frozenset()) -> None:
+        """Measure how accuracy falls with the ratio, block by block; goes on where it was left.
+
+        Parameters
+        ----------
+        ratios : tuple of float
+        blocks : frozenset of int
+            Every block that has channels to give when empty.
+        """
+        session, measured = self._session, self._measured
+        if session.model is None or not self._may("sensitivity"):
+            return
+        sha256 = session.model.facts.sha256
+        file = scan_file(session)
+        measured.set_scan_file(str(file))
+        session.set_overlay("sensitivity")
+        rules = session.plan.model_copy(update={"selection": (), "target": None})
+
+        def found(data: dict[str, Any]) -> None:
+            if session.same_model(sha256):
+                self._take(data)
+
+        def done(result: dict[str, Any]) -> None:
+            if session.same_model(sha256):
+                self._take_scan(result)
+
+        stopped = "The scan was stopped; what was measured stays, and the next scan goes on there."
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._jobs.submit(
+            "sensitivity",
+            "Scan sensitivity",
+            {
+                "path": session.model.path,
+                "sha256": sha256,
+                "data": data_arguments(measured.data, "val"),
+                "plan": rules.to_json(),
+                "ratios": list(ratios),
+                "blocks": sorted(blocks) or None,
+                "output": str(file),
+            },
+            partial=found,
+            done=done,
+            failed=self.failed.emit,
+            cancelled=lambda: session.say(stopped, key="scan"),
+        )
+
+    def _take_scan(self, result: dict[str, Any]) -> None:
+        points = result.get("points") or ()
+        for item in points:
+            self._take(item)
+        resumed = int(result.get("resumed") or 0)
+        known = f"{resumed} of them were known already." if resumed else ""
+        self._session.say(f"The scan is done: {len(points)} points.", known, "success", key="scan")
+
+    def _take(self, figures: Mapping[str, Any]) -> None:
+        """Take in a point, or the unpruned network's figures, which name no block."""
+        if figures.get("block") is None:
+            self._measured.set_baseline(float(figures["map50_95"]))
+        else:
+            self._measured.add_point(point_of(figures))
+
+    def recall(self) -> None:
+        """Show what an earlier scan of the open model left in its file, if there is one."""
+        session, measured = self._session, self._measured
+        if session.model is None or measured.points:
+            return
+        size = measured.data.image_size if measured.data is not None else None
+        for figures in read_scan(scan_file(session), session.model.facts.sha256, size):
+            self._take(figures)
+
+    def evaluate(self) -> None:
+        """Measure the open model's accuracy on the whole val split."""
+        session, measured = self._session, self._measured
+        if session.model is None or not self._may("evaluate"):
+            return
+        sha256, data = session.model.facts.sha256, measured.data
+
+        def done(result: dict[str, Any]) -> None:
+            if session.same_model(sha256) and data == measured.data:
+                measured.set_accuracy(
+                    Evaluation(
+                        float(result["map50_95"]),
+                        float(result["map50"]),
+                        int(result["images"]),
+                        int(result.get("skipped") or 0),
+                    )
+                )
+
+        arguments = {**(data_arguments(data, "val") or {}), "images": None}
+        self._jobs.submit(
+            "evaluate",
+            f"Measure {Path(session.model.path).name}",
+            {"path": session.model.path, "sha256": sha256, "data": arguments},
+            done=done,
+            failed=self.failed.emit,
+        )
+
+    def _may(self, job: str) -> bool:
+        """Whether the job can start; says why not."""
+        session = self._session
+        return has_data(session, NO_DATA) and is_free(session, self._jobs, job)
+
+
+def read_scan(file: Path, sha256: str, image_size: int | None = None) -> list[dict[str, Any]]:
+    """Return the figures of the last scan of a model in a file of scans.
+
+    Parameters
+    ----------
+    file : Path
+        One that is missing or damaged holds none; the next scan says what is wrong with it.
+    sha256 : str
+        The model's.
+    image_size : int, optional
+        Only scans of images of this size count.
+    """
+    if not file.is_file():
+        return []
+    from core.system.journal import read_journal
+
+    try:
+        records = read_journal(file, "sensitivity")
+    except UserError:
+        return []
+    scan = None
+    for record in records:
+        settings = record.get("settings")
+        if isinstance(settings, dict) and settings.get("model") == sha256:
+            fits = image_size is None or settings.get("image_size") == image_size
+            scan = record.get("scan") if fits else scan
+    return [r for r in records if r.get("scan") == scan and "map50_95" in r] if scan else []

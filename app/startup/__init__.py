@@ -1,0 +1,1 @@
+"""Starts one process: the window, the hand-over to a running one, the self-test."""

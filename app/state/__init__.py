@@ -1,0 +1,1 @@
+"""What the window knows: objects and signals, no widget."""

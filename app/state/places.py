@@ -1,0 +1,40 @@
+"""Where jobs, scans and steps of the open project lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.state.settings import data_folder
+from core.runs.listing import JOBS
+
+if TYPE_CHECKING:
+    from app.state.session import Session
+
+SCAN = ".sensitivity.jsonl"
+
+
+def job_places(session: Session) -> list[Path]:
+    """Return where jobs lie; the last is where a new one goes: beside the project if there is one.
+
+    The first is the same as `core.runs.folder.jobs_folder`, which the command line lists.
+    """
+    places = [data_folder() / "jobs"]
+    if session.project_path is not None:
+        places.append(session.project_path.with_suffix(JOBS))
+    return places
+
+
+def scan_file(session: Session) -> Path:
+    """Return where the open model's scan is kept: beside the project, else among the app's data."""
+    if session.measured.scan_file:
+        return Path(session.measured.scan_file)
+    if session.project_path is not None:
+        return session.project_path.with_suffix(SCAN)
+    sha256 = session.model.facts.sha256 if session.model is not None else "none"
+    return data_folder() / "sensitivity" / f"{sha256[:24]}{SCAN}"
+
+
+def steps_folder(output: Path) -> Path:
+    """Return the folder that the steps towards a file are kept in."""
+    return output.with_name(f"{output.stem}-steps")

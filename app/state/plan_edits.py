@@ -1,0 +1,272 @@
+"""Edits of the plan: what they are called, and how undo takes them back.
+
+An edit is a new plan and a name. It reaches the session only as a ``PlanCommand`` on the undo
+stack; nothing else changes a plan.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtGui import QUndoCommand
+
+from core.plan import words
+
+if TYPE_CHECKING:
+    from core.plan.resolve import Blocked
+    from core.plan.schema import Entry, Plan, Target
+
+MERGE_SECONDS = 0.8
+"""Edits of one kind that follow each other this fast (a slider being dragged) are one edit."""
+MERGE_ID = 1
+
+USUAL_LOSS = 0.05
+"""Share of the accuracy that the strategy one by one may lose where the plan does not say."""
+
+BEST_BY_IMAGES = "fisher"
+"""What measured best where images are at hand; docs/accuracy.md has the table."""
+FIRST = "l2"
+"""What a new plan ranks by; only this is replaced when data comes in."""
+
+SCOPE_NAMES = {"all": "whole block", "output": "output only", "inside": "inside only"}
+STRATEGY_NAMES = {
+    "structural": "Structural",
+    "independent": "Independent",
+    "all_at_once": "All at once",
+    "one_by_one": "One by one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A plan to be, under a readable name; edits with the same key in quick succession merge."""
+
+    text: str
+    plan: Plan
+    key: str = ""
+
+
+class PlanCommand(QUndoCommand):
+    """Puts one plan in the place of another.
+
+    Parameters
+    ----------
+    before : Plan
+    edit : Edit
+    apply : callable
+        The session's own setter.
+    """
+
+    def __init__(self, before: Plan, edit: Edit, apply: Callable[[Plan], None]) -> None:
+        super().__init__(edit.text)
+        self._before = before
+        self._edit = edit
+        self._apply = apply
+        self._when = time.monotonic()
+
+    def id(self) -> int:
+        """Qt's number for commands that may merge."""
+        return MERGE_ID if self._edit.key else -1
+
+    def redo(self) -> None:
+        """Put the new plan in place."""
+        self._apply(self._edit.plan)
+
+    def undo(self) -> None:
+        """Put the old plan back."""
+        self._apply(self._before)
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        """Take in a later edit of the same kind."""
+        if not isinstance(other, PlanCommand) or other._edit.key != self._edit.key:
+            return False
+        if other._when - self._when > MERGE_SECONDS:
+            return False
+        self._edit, self._when = other._edit, other._when
+        self.setText(other._edit.text)
+        self.setObsolete(self._edit.plan == self._before)
+        return True
+
+
+# ---- what can be done to a plan ---------------------------------------------------------------
+
+
+def _named(blocks: Iterable[int]) -> str:
+    numbers = sorted(blocks)
+    if len(numbers) == 1:
+        return f"block {numbers[0]}"
+    if len(numbers) <= 4:
+        return f"blocks {', '.join(map(str, numbers))}"
+    return f"{len(numbers)} blocks"
+
+
+def entry_of(plan: Plan, block: int) -> Entry | None:
+    """Return the plan's line for a block, if it has one."""
+    return next((e for e in plan.selection if e.block == block), None)
+
+
+def exact_block(entry: Entry) -> int | None:
+    """Return the block of a line that names exact channels, as a suggestion does."""
+    parts = (entry.layer or "").split(".")
+    exact = entry.channels is not None and len(parts) > 1 and parts[1].isdigit()
+    return int(parts[1]) if exact else None
+
+
+def _changed(plan: Plan, **values: Any) -> Plan:
+    return plan.model_copy(update=values)
+
+
+def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: str = "all") -> Edit:
+    """Ask for a ratio of some blocks; 0 takes them out of the plan."""
+    from core.plan.schema import Entry
+
+    wanted = sorted(set(blocks))
+    ratio = round(min(1.0, max(0.0, ratio)), 4)
+    kept = [e for e in plan.selection if e.block not in wanted and exact_block(e) not in wanted]
+    if ratio:
+        for block in wanted:
+            old = entry_of(plan, block)
+            own = old.scope if old is not None else scope
+            kept.append(Entry(block=block, ratio=ratio, scope=own))  # type: ignore[arg-type]
+    selection = tuple(sorted(kept, key=lambda e: (e.block is None, e.block or 0, e.layer or "")))
+    text = f"Prune {_named(wanted)} by {ratio:.0%}" if ratio else f"Take {_named(wanted)} out of it"
+    return Edit(text, _changed(plan, selection=selection), f"ratio {wanted}")
+
+
+def set_scope(plan: Plan, blocks: Iterable[int], scope: str) -> Edit:
+    """Say which channels of some blocks are meant."""
+    wanted = set(blocks)
+    selection = tuple(
+        e.model_copy(update={"scope": scope}) if e.block in wanted else e for e in plan.selection
+    )
+    text = f"Prune {_named(wanted)}: {SCOPE_NAMES[scope]}"
+    return Edit(text, _changed(plan, selection=selection))
+
+
+def set_locked(plan: Plan, blocks: Iterable[int], locked: bool) -> Edit:
+    """Lock blocks, or unlock them."""
+    wanted = set(blocks)
+    kept = tuple(item for item in plan.locked if item not in wanted)
+    after = (*kept, *sorted(wanted)) if locked else kept
+    return Edit(
+        f"{'Lock' if locked else 'Unlock'} {_named(wanted)}", _changed(plan, locked=tuple(after))
+    )
+
+
+def set_strategy(plan: Plan, strategy: str) -> Edit:
+    """Choose a strategy."""
+    name = STRATEGY_NAMES[strategy].lower()
+    return Edit(f"Strategy: {name}", _changed(plan, strategy=strategy))
+
+
+def set_criterion(plan: Plan, criterion: str) -> Edit:
+    """Choose what ranks the channels."""
+    name = words.title(criterion)
+    return Edit(f"Rank channels by {name}", _changed(plan, criterion=criterion))
+
+
+def set_representative(plan: Plan, representative: str) -> Edit:
+    """Choose which of several similar channels stays."""
+    name = words.REPRESENTATIVES[representative][0]
+    return Edit(f"Of similar channels keep {name}", _changed(plan, representative=representative))
+
+
+def set_allocation(plan: Plan, allocation: str) -> Edit:
+    """Choose how a goal is spread over the network."""
+    name = words.ALLOCATIONS[allocation][0]
+    return Edit(f"Spread: {name.lower()}", _changed(plan, allocation=allocation))
+
+
+def set_max_loss(plan: Plan, share: float) -> Edit:
+    """Choose how much accuracy the strategy one by one may lose in all."""
+    text = f"Lose at most {share:.1%}"
+    return Edit(text, _changed(plan, max_loss=round(share, 4)), "max_loss")
+
+
+def set_round_to(plan: Plan, multiple: int | str) -> Edit:
+    """Choose the multiple that kept counts round to."""
+    return Edit(f"Keep {rounding(multiple)}", _changed(plan, round_to=multiple))
+
+
+def rounding(multiple: int | str) -> str:
+    """Say a rounding: multiples of 8."""
+    if multiple == "auto":
+        return "what runs fastest"
+    return "any number" if multiple == 1 else f"multiples of {multiple}"
+
+
+def set_minimum(plan: Plan, channels: int) -> Edit:
+    """Choose the floor of every layer."""
+    text = f"Keep at least {channels}"
+    return Edit(text, _changed(plan, minimum_channels=channels), "minimum")
+
+
+def remove_entries(plan: Plan, entries: Iterable[Entry], name: str) -> Edit:
+    """Take some lines out of the plan."""
+    gone = set(entries)
+    selection = tuple(e for e in plan.selection if e not in gone)
+    return Edit(f"Take {name} out of it", _changed(plan, selection=selection))
+
+
+def suggest(plan: Plan, goal: Target, criterion: str) -> Edit:
+    """Use what was suggested for a goal."""
+    name = f"{wish(goal)} ({words.title(criterion)})"
+    return Edit(f"Suggest {name}", plan)
+
+
+def wish(goal: Target) -> str:
+    """Say a goal: 70 % of the multiply-adds."""
+    if goal.latency_ms is not None:
+        return f"{goal.latency_ms:g} ms"
+    share, what = (goal.macs, "multiply-adds") if goal.macs else (goal.params, "parameters")
+    return f"{100 * (share or 1.0):g} % of the {what}"
+
+
+def clear(plan: Plan) -> Edit:
+    """Take everything out of the plan; locks stay."""
+    return Edit("Clear the plan", _changed(plan, selection=()))
+
+
+def replace_plan(plan: Plan, text: str) -> Edit:
+    """Use another plan altogether."""
+    return Edit(text, plan)
+
+
+def offending(plan: Plan, blocked: Blocked, block: int | None) -> Entry | None:
+    """Find the line of the plan that was refused."""
+    by_label = [e for e in plan.selection if blocked.layer in (e.label, f"{e.layer}")]
+    by_name = [e for e in plan.selection if e.layer and blocked.layer.startswith(e.layer)]
+    by_block = [e for e in plan.selection if e.block is not None and e.block == block]
+    return next(iter([*by_label, *by_name, *by_block]), None)
+
+
+def so_that(goal: Target) -> str:
+    """Say what a goal leads to: 70 % of the multiply-adds stay."""
+    if goal.latency_ms is not None:
+        return f"an image takes {wish(goal)}"
+    return f"{wish(goal)} stay"
+
+
+def apply_nearest(plan: Plan, blocked: Blocked, block: int | None) -> Edit:
+    """Put the nearest selection that works in the place of what was refused."""
+    wrong = offending(plan, blocked, block)
+    taken = {e.label for e in blocked.nearest}
+    kept = tuple(e for e in plan.selection if e != wrong and e.label not in taken)
+    named = ", ".join(e.label for e in blocked.nearest)
+    text = f"Use {named} instead" if named else f"Take {blocked.layer} out of it"
+    return Edit(text, _changed(plan, selection=(*kept, *blocked.nearest)))
+
+
+def asked_plan(plan: Plan, goal: Any, only: frozenset[int] = frozenset()) -> Plan:
+    """Return what the engine is asked: the goal, the rules of the plan, and where to look."""
+    from core.plan.schema import Entry
+
+    selection = tuple(Entry(block=b, ratio=0.5) for b in sorted(only))
+    ratios = tuple(e for e in plan.selection if e.ratio)
+    if plan.allocation == "ratios" and ratios and not only:
+        selection = ratios  # the person's own ratios, raised or lowered together
+    strategy = "all_at_once" if plan.strategy == "one_by_one" else plan.strategy
+    return plan.model_copy(update={"target": goal, "selection": selection, "strategy": strategy})

@@ -1,0 +1,423 @@
+"""The open model, the plan for it and what follows: the only writer of state.
+
+Views subscribe to the signals and ask for changes through the methods; no view writes to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QUndoStack
+
+from app.state.history import Lineage
+from app.state.measurements import Measured
+from app.state.open_model import Coupling, Message, OpenModel
+from app.state.plan_edits import Edit, PlanCommand
+from app.state.shipping import Shipped
+from core.plan.words import by_images
+
+if TYPE_CHECKING:
+    from core.checkpoint.facts import Facts
+    from core.graph.table import ChannelTable
+    from core.plan.live import Prediction
+    from core.plan.schema import Plan
+    from core.plan.why.why import Answer
+    from core.project import Project, Result, Tuned
+
+Scores = NDArray[np.float64]
+Ranking = tuple[Any, ...]
+"""Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
+OVERLAYS = (
+    *("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency"),
+    *("compared_channels", "compared_macs"),
+)
+
+
+class Session(QObject):
+    """State of the window.
+
+    ``measured`` holds what images say (data set, goal, measurements), ``shipped`` what was exported
+    and timed, ``lineage`` the history of the network.
+
+    Signals
+    -------
+    modelChanged
+        Another model is open, or none.
+    planChanged, predictionChanged
+        The plan, and a moment later everything that follows from it.
+    selectionChanged
+        The blocks the person selected, or the one in focus.
+    viewChanged
+        What is highlighted: overlay, hovered block, drawn path.
+    scoresNeeded(criterion, seed)
+        The plan asks for a ranking that is not there yet and needs no images. One that does is
+        computed only when a person asks for it.
+    scoresChanged
+        A ranking arrived.
+    dataWanted
+        Something needs a dataset, and none is set.
+    messageRaised(Message), titleChanged, resultsChanged
+    """
+
+    modelChanged = Signal()
+    planChanged = Signal()
+    predictionChanged = Signal()
+    selectionChanged = Signal()
+    viewChanged = Signal()
+    scoresNeeded = Signal(str, int)
+    scoresChanged = Signal()
+    dataWanted = Signal()
+    messageRaised = Signal(object)
+    titleChanged = Signal()
+    resultsChanged = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.model: OpenModel | None = None
+        self.prediction: Prediction | None = None
+        self.selection: frozenset[int] = frozenset()
+        self.focused: int | None = None
+        self.focused_layer: str = ""
+        self.overlay = "none"
+        self.highlighted: frozenset[int] = frozenset()
+        self.coupling = Coupling()
+        self.project_path: Path | None = None
+        self.results: tuple[Result, ...] = ()
+        self.tuned: tuple[Tuned, ...] = ()
+        self.measured = Measured(self)
+        self.measured.kept.connect(self.mark_unsaved)
+        self.shipped = Shipped(self)
+        self.lineage = Lineage(self)
+        self.modelChanged.connect(self.shipped.clear)
+        self.undo_stack = QUndoStack(self)
+        self.undo_stack.cleanChanged.connect(self.titleChanged)
+        self._plan: Plan | None = None
+        self._ranking: dict[Ranking, Scores] = {}
+        self._extra_unsaved = False
+        self._touched: dict[int, frozenset[int]] = {}
+        self._tick = QTimer(self, singleShot=True, interval=0)
+        self._tick.timeout.connect(self._predict)
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan; an empty one to begin with."""
+        if self._plan is None:
+            from core.plan.schema import Plan
+
+            self._plan = Plan()
+        return self._plan
+
+    @property
+    def table(self) -> ChannelTable | None:
+        """The open model's channel table."""
+        return self.model.table if self.model else None
+
+    @property
+    def scores(self) -> Scores | None:
+        """The ranking the plan asks for, or the last one known until that is there."""
+        known = self._ranking
+        wanted = known.get(self.ranking)
+        return wanted if wanted is not None else next(reversed(known.values()), None)
+
+    @property
+    def ranking(self) -> Ranking:
+        """The name of the ranking that the plan asks for."""
+        plan = self.plan
+        data = self.measured.data if by_images(plan.criterion) else None
+        chosen = plan.representative if plan.criterion == "separability" else ""
+        return plan.criterion, plan.seed, chosen, data
+
+    @property
+    def ranked(self) -> bool:
+        """Whether that ranking is there."""
+        return self.ranking in self._ranking
+
+    @property
+    def ranked_by(self) -> str:
+        """The criterion of the scores that show."""
+        if self.ranked:
+            return self.plan.criterion
+        return next((str(name[0]) for name in reversed(self._ranking)), "")
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is work that no project file holds."""
+        return self.model is not None and (not self.undo_stack.isClean() or self._extra_unsaved)
+
+    @property
+    def locked(self) -> frozenset[int]:
+        """Blocks the person locked."""
+        return frozenset(item for item in self.plan.locked if isinstance(item, int))
+
+    # ---- the model ----------------------------------------------------------------------------
+
+    def set_model(
+        self,
+        path: str,
+        facts: Facts,
+        table: ChannelTable,
+        file_size: int | None,
+        *,
+        project: Project | None = None,
+        project_path: Path | None = None,
+    ) -> None:
+        """Show a model, with the plan of a project or an empty one."""
+        from core.plan.latency.files import usual_latency
+        from core.plan.live import Predictor
+        from core.plan.schema import Plan
+
+        predictor = Predictor(table, usual_latency(facts.sha256, facts.image_size))
+        self.model = OpenModel(path, facts, table, predictor, file_size)
+        self._plan = project.plan if project is not None else Plan()
+        self.results = project.results if project is not None else ()
+        self.tuned = project.tuned if project is not None else ()
+        self.project_path = project_path
+        self._ranking = {}
+        self._touched = {}
+        self._extra_unsaved = False
+        self.undo_stack.clear()
+        scan, steps = (project.sensitivity, project.steps) if project is not None else ("", "")
+        self.measured.begin(project, scan or "", steps or "")
+        self._reset_view(project)
+        self._predict(announce=False)
+        self._announce()
+
+    def _announce(self) -> None:
+        for signal in (self.modelChanged, self.planChanged, self.predictionChanged):
+            signal.emit()
+        for signal in (self.selectionChanged, self.viewChanged, self.resultsChanged):
+            signal.emit()
+        self.measured.announce()
+        self.titleChanged.emit()
+
+    def _reset_view(self, project: Project | None) -> None:
+        known = {b.index for b in self.table.blocks} if self.table else set()
+        view = project.view if project is not None else None
+        self.selection = frozenset(view.selection) & known if view else frozenset()
+        self.focused = view.focused if view and view.focused in known else None
+        self.overlay = view.overlay if view and view.overlay in OVERLAYS else "none"
+        self.focused_layer = ""
+        self.highlighted = frozenset()
+        self.coupling = Coupling()
+
+    def close_model(self) -> None:
+        """Show no model."""
+        self.model = None
+        self._plan = None
+        self.results, self.tuned = (), ()
+        self.project_path = None
+        self._ranking = {}
+        self._extra_unsaved = False
+        self.undo_stack.clear()
+        self.measured.begin(None)
+        self._reset_view(None)
+        self._predict(announce=False)
+        self._announce()
+
+    def move_model(self, path: str) -> None:
+        """The open model's file lies elsewhere now."""
+        if self.model is not None:
+            self.model = replace(self.model, path=path)
+            self.titleChanged.emit()
+
+    def same_model(self, sha256: str) -> bool:
+        """Whether the open model is this file."""
+        return self.model is not None and self.model.facts.sha256 == sha256
+
+    def set_scores(self, ranking: Ranking, scores: Scores) -> None:
+        """Take in a ranking from the engine."""
+        if self.model is None or len(scores) != self.model.table.atom_count:
+            return
+        self._ranking.pop(ranking, None)  # the last one known shows until the wanted one is there
+        self._ranking[ranking] = scores
+        self.scoresChanged.emit()
+        self._tick.start()
+
+    # ---- the plan -----------------------------------------------------------------------------
+
+    def edit(self, edit: Edit) -> None:
+        """Change the plan, so that it can be undone; an edit that changes nothing is dropped."""
+        if self.model is None or edit.plan == self.plan:
+            return
+        self.undo_stack.push(PlanCommand(self.plan, edit, self._set_plan))
+
+    def _set_plan(self, plan: Plan) -> None:
+        self._plan = plan
+        self._clear_coupling()
+        self.planChanged.emit()
+        self.titleChanged.emit()
+        if self.model is not None and not self.ranked and not by_images(plan.criterion):
+            self.scoresNeeded.emit(plan.criterion, plan.seed)
+        self._tick.start()
+
+    def flush(self) -> None:
+        """Predict now if a prediction is due; otherwise it happens with the next event."""
+        if self._tick.isActive():
+            self._tick.stop()
+            self._predict()
+
+    def _predict(self, announce: bool = True) -> None:
+        if self.model is None:
+            self.prediction = None
+        else:
+            scores = self.scores
+            if scores is None:
+                scores = np.arange(self.model.table.atom_count, dtype=float)
+            self.prediction = self.model.predictor.predict(self.plan, scores)
+        if announce:
+            self.predictionChanged.emit()
+
+    # ---- selection and view -------------------------------------------------------------------
+
+    def select(self, blocks: Iterable[int], mode: str = "replace") -> None:
+        """Select blocks: ``replace``, ``add``, ``remove`` or ``toggle``."""
+        if self.table is None:
+            return
+        asked = frozenset(blocks) & {b.index for b in self.table.blocks}
+        combine: dict[str, Callable[[], frozenset[int]]] = {
+            "replace": lambda: asked,
+            "add": lambda: self.selection | asked,
+            "remove": lambda: self.selection - asked,
+            "toggle": lambda: self.selection ^ asked,
+        }
+        selection = combine[mode]()
+        focused = self.focused
+        if len(asked) == 1 and asked <= selection:
+            (focused,) = asked
+        elif focused not in selection:
+            focused = min(selection, default=None)
+        if (selection, focused) == (self.selection, self.focused):
+            return
+        if focused != self.focused:
+            self.focused_layer = ""
+        self.selection, self.focused = selection, focused
+        self.selectionChanged.emit()
+        self._explain_focus()
+
+    def focus_layer(self, name: str) -> None:
+        """Bring one layer, and with it its block, into focus."""
+        if self.table is None or name not in self.table.index or name == self.focused_layer:
+            return
+        block = self.table.layers[self.table.index[name]].block
+        if block not in self.selection:
+            self.selection = frozenset({block})
+        self.focused, self.focused_layer = block, name
+        self.selectionChanged.emit()
+
+    def set_overlay(self, overlay: str) -> None:
+        """Colour the blocks by something."""
+        if overlay in OVERLAYS and overlay != self.overlay:
+            self.overlay = overlay
+            self.viewChanged.emit()
+
+    def hover(self, block: int | None) -> None:
+        """Light the blocks that share channels with, or read, the block under the pointer."""
+        lit = frozenset() if block is None else self.touched_by(block)
+        if lit != self.highlighted:
+            self.highlighted = lit
+            self.viewChanged.emit()
+
+    def touched_by(self, block: int) -> frozenset[int]:
+        """Blocks that change when a block's outputs are pruned."""
+        if self.table is None:
+            return frozenset()
+        if block not in self._touched:
+            from core.plan.why.why import affected
+
+            table = self.table
+            atoms = set(table.blocks[block].out_atoms.tolist()) - {-1}
+            readers, sharers = affected(table, atoms, set(table.layers_of(block)))
+            self._touched[block] = frozenset(table.layers[n].block for n in readers | sharers)
+        return self._touched[block]
+
+    def explain(self, source: str, target: str) -> Answer | None:
+        """Answer “why?” for two places; None when no model is open."""
+        if self.table is None:
+            return None
+        from core.plan.why.why import explain
+
+        return explain(self.table, source, target)
+
+    def show_coupling(self, source: int, target: int) -> None:
+        """Draw the path from one block to another, if there is one."""
+        answer = self.explain(str(source), str(target))
+        if answer is None or not answer.paths:
+            self._clear_coupling()
+            return
+        stops = [source, *(hop.block for hop in answer.paths[0].hops), target]
+        clean = [s for n, s in enumerate(stops) if n == 0 or s != stops[n - 1]]
+        self.coupling = Coupling(tuple(pairwise(clean)), answer.sentence)
+        self.viewChanged.emit()
+
+    def explain_block(self, block: int) -> None:
+        """Bring an affected block into focus and draw what it follows; the selection stays."""
+        if block != self.focused:
+            self.focused, self.focused_layer = block, ""
+            self.selectionChanged.emit()
+        self._explain_focus()
+
+    def _explain_focus(self) -> None:
+        """Draw the path from a block of the plan to the affected block in focus."""
+        roles = self.prediction.roles if self.prediction else {}
+        self._clear_coupling()
+        if self.focused is None or roles.get(self.focused) not in ("cascade", "coupled"):
+            return
+        for source, role in roles.items():
+            if role == "selected" and self.focused in self.touched_by(source):
+                self.show_coupling(source, self.focused)
+                return
+
+    def _clear_coupling(self) -> None:
+        if self.coupling.pairs:
+            self.coupling = Coupling()
+            self.viewChanged.emit()
+
+    # ---- messages, results, saving ------------------------------------------------------------
+
+    def say(self, text: str, hint: str = "", kind: str = "info", **more: Any) -> None:
+        """Raise a message."""
+        self.messageRaised.emit(Message(text, hint, kind, **more))
+
+    def add_result(self, result: Result) -> None:
+        """Remember a pruned file."""
+        self.results = (*self.results, result)
+        self._extra_unsaved = True
+        self.resultsChanged.emit()
+        self.titleChanged.emit()
+
+    def add_tuned(self, tuned: Sequence[Tuned], unsaved: bool = True) -> None:
+        """Remember fine-tuned files; whether that is work to be saved is for the caller to say."""
+        self.tuned = (*self.tuned, *tuned)
+        self._extra_unsaved |= unsaved
+        self.resultsChanged.emit()
+        self.titleChanged.emit()
+
+    def mark_saved(self, path: Path) -> None:
+        """The project file holds everything now."""
+        self.project_path = path
+        self._extra_unsaved = False
+        self.undo_stack.setClean()
+        self.titleChanged.emit()
+
+    def shutdown(self) -> None:
+        """Say nothing any more: the views are being taken apart."""
+        self._tick.stop()
+        self.measured.stop()
+        self.undo_stack.blockSignals(True)
+        self.blockSignals(True)
+
+    def mark_unsaved(self) -> None:
+        """There is work that no file holds, such as what was recovered after a crash."""
+        if self.model is None:
+            return
+        self._extra_unsaved = True
+        self.titleChanged.emit()

@@ -1,0 +1,149 @@
+"""What there is to ship the open model with, and what came of it: exports and measured times.
+
+A part of the session. Views subscribe; whatever runs the jobs writes through the methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format as the engine's job ``formats`` tells it.
+
+    Attributes
+    ----------
+    missing : str
+        What stands in the way here; empty when nothing does.
+    missing_for : mapping of str to str
+        The same by precision, for those that need more.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    precisions: tuple[str, ...]
+    calibrates: bool
+    tasks: tuple[str, ...]
+    missing: str
+    missing_for: Mapping[str, str]
+
+    def problem(self, precision: str, task: str) -> str:
+        """Say why a network of a task cannot be exported so; empty when it can."""
+        if task not in self.tasks:
+            return f"{self.title} does not know the task “{task}”."
+        if precision not in self.precisions:
+            return f"{self.title} has no {precision.upper()}."
+        return self.missing or self.missing_for.get(precision, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came of one export."""
+
+    model: str
+    title: str
+    result: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """The file or folder."""
+        return Path(str(self.result["output"]))
+
+
+def format_of(data: Mapping[str, Any]) -> Format:
+    """Read a format from the engine."""
+    return Format(
+        str(data["name"]),
+        str(data["title"]),
+        str(data["suffix"]),
+        tuple(data["precisions"]),
+        bool(data["calibrates"]),
+        tuple(data["tasks"]),
+        str(data["missing"] or ""),
+        dict(data.get("missing_for") or {}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A runtime that networks can be timed in; ``missing`` is empty where it can run here."""
+
+    name: str
+    title: str
+    missing: str
+
+
+class Shipped(QObject):
+    """Formats, runtimes, exported files and measured times.
+
+    Attributes
+    ----------
+    formats : dict of str to Format
+        Empty until they were looked up; they do not depend on the model.
+    runtimes : tuple of Runtime
+        The same.
+    gpu : bool
+        Whether the engine computes on one.
+    threads : int
+        That a runtime gets unless told otherwise; 0 while unknown.
+    exported : tuple of Exported
+        Of the open model and what was made of it, oldest first.
+    timed : mapping or None
+        The last measured times, as the engine's job ``latency`` has them.
+
+    Signals
+    -------
+    formatsChanged, runtimesChanged, exportedChanged, timedChanged
+    """
+
+    formatsChanged = Signal()
+    runtimesChanged = Signal()
+    exportedChanged = Signal()
+    timedChanged = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.formats: dict[str, Format] = {}
+        self.runtimes: tuple[Runtime, ...] = ()
+        self.gpu, self.threads = False, 0
+        self.exported: tuple[Exported, ...] = ()
+        self.timed: Mapping[str, Any] | None = None
+
+    def clear(self) -> None:
+        """Another model is open: what came of the last one is not about it."""
+        if self.exported:
+            self.exported = ()
+            self.exportedChanged.emit()
+        self.set_timed(None)
+
+    def set_formats(self, formats: Iterable[Format]) -> None:
+        """Take in which formats there are here."""
+        self.formats = {form.name: form for form in formats}
+        self.formatsChanged.emit()
+
+    def set_runtimes(self, found: Mapping[str, Any]) -> None:
+        """Take in which runtimes there are here, as the engine's job ``runtimes`` has them."""
+        self.runtimes = tuple(
+            Runtime(str(r["name"]), str(r["title"]), str(r["missing"] or ""))
+            for r in found["runtimes"]
+        )
+        self.gpu, self.threads = bool(found.get("gpu")), int(found.get("threads") or 0)
+        self.runtimesChanged.emit()
+
+    def add_exported(self, exported: Exported) -> None:
+        """Remember a file that was exported."""
+        self.exported = (*self.exported, exported)
+        self.exportedChanged.emit()
+
+    def set_timed(self, timed: Mapping[str, Any] | None) -> None:
+        """Take in measured times."""
+        if timed is not self.timed:
+            self.timed = timed
+            self.timedChanged.emit()

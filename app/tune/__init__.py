@@ -1,0 +1,1 @@
+"""Fine-tuning: the form, the run, its result."""

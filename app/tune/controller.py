@@ -1,0 +1,295 @@
+"""Fine-tuning from the window: checks the data, makes jobs, says what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from app.context import Context
+from app.data.check import submit_check
+from app.engine.preconditions import has_data
+from app.state.places import job_places
+from core.runs.listing import figures_of
+from core.runs.tail import RunEntry
+
+if TYPE_CHECKING:
+    pass
+
+NO_DATA = "Fine-tuning learns from labelled images, and no dataset is set."
+KEPT = "Its best and last state are kept; it can go on where it was."
+ENDINGS = {"finetune": "tuned", "iterative": "turns"}
+"""Of the files that jobs write, by kind."""
+Buttons = QMessageBox.StandardButton
+
+
+class Tuning(QObject):
+    """The window's side of fine-tuning.
+
+    Signals
+    -------
+    failed(Failure)
+        The check of the data failed.
+    openWanted(str)
+        A file shall be opened.
+    shown(str)
+        A job's folder shall be looked at.
+    starting
+        A tuning is about to start, which will add itself to the history.
+    """
+
+    failed = Signal(object)
+    openWanted = Signal(str)
+    shown = Signal(str)
+    starting = Signal()
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._session, self._jobs, self._runs = context.session, context.jobs, context.runs
+        self._measured = context.session.measured
+        self._states: dict[str, tuple[str, int]] = {}
+        self._held = False
+        for signal in (self._session.modelChanged, self._session.titleChanged):
+            signal.connect(self._look)
+        self._runs.listChanged.connect(self._compare)
+        self._runs.started.connect(self.shown)
+        self._runs.waits.connect(self._say_waits)
+        self._runs.failed.connect(
+            lambda text, hint: self._session.say(text, hint, "error", key="run")
+        )
+        self._look()
+
+    def _look(self) -> None:
+        places = tuple(str(place) for place in job_places(self._session))
+        if places != self._runs.places:
+            self._runs.look_in(places)
+
+    # ---- starting -----------------------------------------------------------------------------
+
+    def check(self, network: str, then: Mapping[str, Any] | None = None) -> None:
+        """Check the dataset against a network, and start a tuning where that is wanted.
+
+        Parameters
+        ----------
+        network : str
+        then : mapping, optional
+            The settings of a tuning to start if the data can be used.
+        """
+        data, measured = self._measured.data, self._measured
+        if not has_data(self._session, NO_DATA) or data is None:
+            return
+        if self._jobs.running("check_data"):
+            return
+
+        def done(result: dict[str, Any]) -> None:
+            if data != measured.data:
+                return
+            measured.set_check({**result, "network": network})
+            if then is not None and result["usable"]:
+                self._start(then)
+            elif then is not None:
+                self._refuse(result)
+
+        submit_check(self._jobs, data.path, network, done, self.failed.emit)
+
+    def _refuse(self, check: Mapping[str, Any]) -> None:
+        errors = [p for p in check["problems"] if p["severity"] == "error"]
+        first = errors[0] if errors else {"message": "It has problems.", "hint": ""}
+        more = f" There are {len(errors) - 1} more; see Fine-tune." if len(errors) > 1 else ""
+        text = f"The data cannot be used for this network: {first['message']}"
+        self._session.say(text, first["hint"] + more, "error", key="run")
+
+    def start(self, settings: Mapping[str, Any]) -> None:
+        """Start a tuning; the data is checked first unless it has been, for this network.
+
+        Parameters
+        ----------
+        settings : mapping
+            As `core.tune.settings.Settings` has them, or with the ``kind`` “iterative”
+            as `core.runs.iterative.Iteration`; ``data`` and ``output`` are set here.
+        """
+        network, check = str(settings["model"]), self._measured.check
+        if check is not None and check["usable"] and self._alike(network, check["network"]):
+            self._start(settings)
+        else:
+            self.check(network, settings)
+
+    def _alike(self, one: str, other: str) -> bool:
+        """Whether two networks have the same classes, as far as is known without opening them."""
+        model = self._session.model
+        own = {model.path} if model is not None else set()
+        family = own | {result.output for result in self._session.results}
+        return one == other or {one, other} <= family
+
+    def _start(self, settings: Mapping[str, Any]) -> None:
+        from core.errors import UserError
+        from core.runs.iterative import parse_iteration
+        from core.tune.settings import parse_settings
+
+        data, wanted = self._measured.data, dict(settings)
+        if data is None:
+            return
+        kind = wanted.pop("kind", "finetune")
+        parse: Any = parse_iteration if kind == "iterative" else parse_settings
+        taken = {str(e.arguments.get("output")) for e in self._runs.entries if e.state != "done"}
+        output = free_name(Path(str(settings["model"])), taken, ENDINGS[kind])
+        places = {
+            "data": data.path,
+            "output": str(output),
+            "history": self._session.lineage.folder or None,
+        }
+        try:
+            parsed = parse({**wanted, **places})
+            if kind == "iterative":
+                parse_settings({**parsed.tune, "model": parsed.model, "data": data.path})
+        except UserError as error:
+            self._session.say(error.message, error.hint, "error", key="run")
+            return
+        self.starting.emit()
+        arguments = parsed.model_dump(mode="json")
+        inputs = {key: arguments.get(key) for key in ("model", "teacher", "data")}
+        parent = str(job_places(self._session)[-1])
+        self._runs.start(kind, arguments, inputs, parent)
+
+    # ---- what became of jobs ------------------------------------------------------------------
+
+    def _compare(self) -> None:
+        """Say what ended, began, or was found: running, or interrupted."""
+        before, first = self._states, True
+        self._states = {e.folder: (e.state, e.place) for e in self._runs.entries}
+        for entry in self._runs.entries:
+            was, place = before.get(entry.folder, ("", 0))
+            if was == entry.state:
+                continue
+            if (was in ("running", "paused") or (place and entry.state == "failed")) and (
+                not entry.active
+            ):
+                self._say_end(entry)
+            elif place and entry.active and entry.folder != self._runs.watched:
+                self._say_found(entry, "has started")
+            elif not was and entry.active and first and entry.folder != self._runs.watched:
+                first = False
+                self._say_found(entry, f"goes on ({entry.word})")
+            elif not was and entry.state == "interrupted" and first:
+                first = False
+                self._say_interrupted(entry)
+        self._look_at_queue()
+
+    def _look_at_queue(self) -> None:
+        """Say once that the queue is held while jobs wait in it."""
+        waiting = self._runs.waiting
+        held = any(entry.held for entry in waiting)
+        if held and not self._held:
+            names = ", ".join(entry.title for entry in waiting[:3])
+            text = f"The queue is held; {names} {'waits' if len(waiting) == 1 else 'wait'} in it."
+            go_on = ("Start the queue", lambda: self._runs.hold(False))
+            self._session.say(text, "", "info", actions=(go_on,), key="queue")
+        self._held = held
+
+    def _say_waits(self, folder: str) -> None:
+        name = Path(str(self._arguments_of(folder).get("model") or folder)).name
+        text = f"{name} waits in the queue."
+        hint = "It starts by itself when its device is free, with or without this window."
+        show = ("Show", lambda: self.shown.emit(folder))
+        self._session.say(text, hint, "info", actions=(show,), key="run")
+
+    def _arguments_of(self, folder: str) -> Mapping[str, Any]:
+        entry = self._runs.entry(folder)
+        return entry.arguments if entry is not None else {}
+
+    def _say_end(self, entry: RunEntry) -> None:
+        show = ("Show", lambda: self.shown.emit(entry.folder))
+        resume = ("Resume", lambda: self._runs.resume(entry.folder))
+        if entry.state == "done":
+            output = entry.output
+            opened = ("Open it", lambda: self.openWanted.emit(output))
+            text = f"The {entry.noun} of {entry.title} is done: {Path(output).name}."
+            figures = figures_of(entry)
+            figures, actions = figures and f"{figures} on the val split.", (opened, show)
+            self._session.say(text, figures, "success", actions=actions, key="run")
+        elif entry.state == "failed":
+            text = f"The {entry.noun} of {entry.title} failed: {entry.message}"
+            actions = (show, resume)
+            if entry.smaller:
+                less = lambda: self._runs.resume(entry.folder, entry.next_batch)  # noqa: E731
+                actions = ((f"Go on with {entry.smaller}", less), show)
+            self._session.say(text, entry.hint, "error", actions=actions, key="run")
+        elif entry.state == "cancelled":
+            text = f"The {entry.noun} of {entry.title} was stopped."
+            self._session.say(text, KEPT, "info", actions=(show, resume), key="run")
+        else:
+            self._say_interrupted(entry)
+
+    def _say_found(self, entry: RunEntry, what: str) -> None:
+        text = f"The {entry.noun} of {entry.title} {what}."
+        show = ("Show", lambda: self._show(entry))
+        self._session.say(text, "", "info", actions=(show,), key="run")
+
+    def _say_interrupted(self, entry: RunEntry) -> None:
+        actions = (
+            ("Resume", lambda: self._runs.resume(entry.folder)),
+            ("Show", lambda: self._show(entry)),
+            ("Leave it", lambda: self._runs.leave(entry.folder)),
+        )
+        text = f"The {entry.noun} of {entry.title} was interrupted."
+        self._session.say(text, KEPT, "warning", actions=actions, key="run")
+
+    def _show(self, entry: RunEntry) -> None:
+        """Look at a job; without a model there are no panels, so its own is opened."""
+        model = str(entry.arguments.get("model") or "")
+        if self._session.model is None and Path(model).is_file():
+            self.openWanted.emit(model)
+        self.shown.emit(entry.folder)
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def may_close(self, ending: str = "") -> bool:
+        """Ask what shall become of running jobs; False when the window shall stay.
+
+        Parameters
+        ----------
+        ending : str
+            A folder whose jobs end with the window and are not asked about; none when empty.
+        """
+        active = [e for e in self._runs.active if not ending or not e.folder.startswith(ending)]
+        if not active:
+            return True
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Fine-tuning runs")
+        names = ", ".join(entry.title for entry in active[:3])
+        waiting = len(self._runs.waiting)
+        more = f", and {waiting} more {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+        box.setText(f"The {active[0].noun} of {names} runs{more}.")
+        queue = " The queue goes on, too, or is held until it is started again." if waiting else ""
+        box.setInformativeText(
+            "Let it go on without the window? It shows again when Secateur is opened. A stopped "
+            f"one keeps its best and last state, and can be resumed.{queue}"
+        )
+        box.setStandardButtons(Buttons.Yes | Buttons.No | Buttons.Cancel)
+        for button, words in ((Buttons.Yes, "&Go on"), (Buttons.No, "&Stop")):
+            box.button(button).setText(words)
+        box.setDefaultButton(Buttons.Yes)
+        answer = box.exec()
+        box.deleteLater()
+        if answer == Buttons.No:
+            if waiting:
+                self._runs.hold(True)
+            for entry in active:
+                self._runs.tell(entry.folder, "cancel")
+        return answer in (Buttons.Yes, Buttons.No)
+
+
+def free_name(network: Path, taken: set[str], word: str = "tuned") -> Path:
+    """Return a name for the tuned file that nothing bears, and no unfinished job will."""
+    stem = network.stem
+    for number in range(1, 10_000):
+        ending = f"-{word}" if number == 1 else f"-{word}-{number}"
+        path = network.with_name(f"{stem}{ending}.pt").absolute()
+        if not path.exists() and str(path) not in taken:
+            return path
+    raise AssertionError("ten thousand tuned files of one name")

@@ -1,0 +1,294 @@
+"""What shall be tuned, by what, how long: a part of the panel “Fine-tune”."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+
+from app.context import Context
+from app.data.source_part import DEVICES, SIZES
+from app.kit.controls import add_items, choose, combo, row
+from app.kit.widgets import Sideways, label
+from app.tune.data_part import DataCheck
+from app.tune.turns_part import TurnsPart
+
+OTHER = "…"
+"""Stands for a file that is asked for."""
+CHECKPOINTS = "YOLO checkpoints (*.pt)"
+WAYS = {
+    "auto": ("as the preset says", "Whatever suits the preset"),
+    "outputs": ("outputs", "Scores and boxes of the teacher, position by position"),
+    "features": ("features", "The maps before the head, by Ultralytics' own distill_model"),
+    "none": ("nothing", "Learn from the labels alone"),
+}
+LENGTHS = {
+    "preset": ("as the preset", "As many epochs as the preset has"),
+    "epochs": ("epochs", "So many passes over the images"),
+    "minutes": ("minutes", "No longer than this; the learning rate falls over that time"),
+}
+NEEDS_DATA = "Choose a dataset first"
+NO_CHECKPOINT = "Open a checkpoint (.pt) first, or choose one as the network"
+
+
+class TuningForm(QWidget):
+    """Asks for everything a fine-tuning needs.
+
+    Signals
+    -------
+    startRequested(dict)
+        Settings, as `core.tune.settings.Settings` has them, or with the ``kind``
+        “iterative” those of `core.runs.iterative.Iteration`.
+    checkRequested(str)
+        The dataset shall be checked against a network.
+    dataRequested
+    argumentsRequested(str, dict, callable)
+        Any argument shall be set, over a preset's: the preset, those set, who is told.
+    """
+
+    argumentsRequested = Signal(str, object, object)
+    startRequested = Signal(dict)
+    checkRequested = Signal(str)
+    dataRequested = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context, self._session = context, context.session
+        self._measured = context.session.measured
+        self._offered: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._newest = ""
+        self.options: dict[str, Any] = {}
+        self._make()
+        self.turns = TurnsPart(context, self._kind_changed)
+        self.data = DataCheck(context)
+        self.data.checkRequested.connect(lambda: self.checkRequested.emit(self.network_path))
+        self.data.dataRequested.connect(self.dataRequested)
+        self.begin = QPushButton("&Start")
+        self.begin.setProperty("primary", "true")
+        self.begin.clicked.connect(lambda: self.startRequested.emit(self.settings()))
+        self._lay_out()
+        for signal in (self._session.modelChanged, self._session.resultsChanged):
+            signal.connect(self.offer)
+        self._measured.dataChanged.connect(self._enable)
+        context.jobs.changed.connect(self._enable)
+        self.offer()
+
+    # ---- parts --------------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        from core.tune.presets import PRESETS
+
+        self.network = combo({}, "Network to tune")
+        self.network.activated.connect(lambda _: self._picked(self.network))
+        self.teacher = combo({}, "Teacher")
+        self.teacher.activated.connect(lambda _: self._picked(self.teacher))
+        presets = {
+            key: (p.title, f"{p.text}\n{_arguments(p.options)}") for key, p in PRESETS.items()
+        }
+        self.preset = combo(presets, "Preset")
+        self.preset.activated.connect(lambda _: self._tips())
+        self.way = combo(WAYS, "What the teacher is asked for")
+        self.length = combo(LENGTHS, "How long")
+        self.length.activated.connect(lambda _: self._enable())
+        self.length.setMinimumContentsLength(8)
+        self.amount = QDoubleSpinBox()
+        self.amount.setDecimals(0)
+        self.amount.setRange(1, 100_000)
+        self.amount.setValue(10)
+        self.amount.setAccessibleName("How many epochs or minutes")
+        self.batch = QSpinBox()
+        self.batch.setRange(0, 4096)
+        self.batch.setSpecialValueText("the preset's")
+        self.batch.setAccessibleName("Images a step")
+        self.batch.setToolTip("Images a step; more need more memory")
+        self.smaller = QCheckBox("may be halved")
+        self.smaller.setChecked(True)
+        self.smaller.setToolTip(
+            "When memory does not suffice, go on with half as many images a step; otherwise end, "
+            "and offer that"
+        )
+        sizes = {None: ("the network's own", "The size that the network was trained at")}
+        self.size = combo(sizes, "Image size")
+        add_items(self.size, {s: (f"{s} px", "") for s in SIZES})
+        self.device = combo(DEVICES, "Device")
+        self.more = QPushButton()
+        self.more.clicked.connect(self._ask)
+        self.set_options({})
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
+        target, way = self.turns.widgets
+        self._turns_row: list[QWidget] = [target, way]
+        cells: tuple[tuple[tuple[str, QWidget], ...], ...] = (
+            (("Job", self.turns.kind), ("Experts", self.more)),
+            (("Keep", target), ("In", way)),
+            (("Network", self.network), ("How long", row(self.length, self.amount))),
+            (("Teacher", self.teacher), ("Batch", row(self.batch, self.smaller))),
+            (("Preset", self.preset), ("Images", self.size)),
+            (("Teaches", self.way), ("Device", self.device)),
+        )
+        for number, line in enumerate(cells):
+            for place, (name, widget) in enumerate(line):
+                caption = label(name, "muted", wrap=False)
+                if widget in (target, way):
+                    self._turns_row.append(caption)
+                grid.addWidget(caption, number, 2 * place)
+                grid.addWidget(widget, number, 2 * place + 1)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        grid.setRowStretch(len(cells), 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(16)
+        layout.addWidget(Sideways(grid), 5)
+        layout.addWidget(self.data, 2)
+
+    def _kind_changed(self) -> None:
+        """In turns, it is the open model that is pruned, and that teaches."""
+        self.offer()
+        own = self._own
+        if self.turns.chosen and own:
+            choose(self.network, own)
+            if self.teacher.findData(own) >= 0:
+                choose(self.teacher, own)
+        self._tips()
+
+    def _ask(self) -> None:
+        preset = str(self.preset.currentData())
+        self.argumentsRequested.emit(preset, self.options, self.set_options)
+
+    def set_options(self, options: Mapping[str, Any]) -> None:
+        """Use arguments of Ultralytics' trainer over those of the preset."""
+        self.options = dict(options)
+        count = f" ({len(self.options)} set)" if self.options else ""
+        self.more.setText(f"&All arguments{count} …")
+        told = ", ".join(f"{key} {value}" for key, value in self.options.items())
+        self.more.setToolTip(told or "Everything that Ultralytics' trainer can be told")
+
+    # ---- what is offered ----------------------------------------------------------------------
+
+    @property
+    def network_path(self) -> str:
+        """The network chosen to be tuned."""
+        return str(self.network.currentData() or "")
+
+    @property
+    def _own(self) -> str:
+        """The open model, where it is a checkpoint."""
+        model = self._session.model
+        return model.path if model is not None and Path(model.path).suffix == ".pt" else ""
+
+    def offer(self) -> None:
+        """Offer the networks there are: pruned results, the open model, tuned files."""
+        results = [r.output for r in self._session.results]
+        own = [self._own] if self._own else []
+        tuned = [one.output for one in reversed(self._session.tuned)]
+        existing = [
+            p for p in dict.fromkeys([*reversed(results), *own, *tuned]) if Path(p).is_file()
+        ]
+        named = [(path, _named(path, results, own)) for path in existing]
+        newest = existing[0] if existing else ""
+        came = newest != self._newest  # a new result, or another model: that is what is wanted
+        self._newest = newest
+        wanted = newest if came else self.network_path
+        self._fill(self.network, named, self._own if self.turns.chosen else wanted)
+        teachers = [("", "none"), *((path, Path(path).name) for path in own)]
+        kept = str(self.teacher.currentData() or "")
+        usual = own[0] if own and (newest not in own or self.turns.chosen) else ""
+        self._fill(self.teacher, teachers, usual if came else kept)
+        self._tips()
+
+    def _fill(self, box: QComboBox, offered: Iterable[tuple[str, str]], wanted: str) -> None:
+        """Offer files, keeping one that a person has picked beside them."""
+        items = dict(offered)
+        if wanted and wanted not in items:
+            items[wanted] = Path(wanted).name
+        told = tuple(items.items())
+        if self._offered.get(box.accessibleName()) != told:
+            self._offered[box.accessibleName()] = told
+            box.clear()
+            add_items(box, {path: (name, path) for path, name in told})
+            add_items(box, {OTHER: ("another file …", "Choose a checkpoint")})
+        if wanted in items:
+            choose(box, wanted)
+
+    def _picked(self, box: QComboBox) -> None:
+        if box.currentData() == OTHER:
+            start = self._context.settings.folder()
+            path, _ = QFileDialog.getOpenFileName(
+                self, f"Choose: {box.accessibleName()}", start, CHECKPOINTS
+            )
+            offered = self._offered[box.accessibleName()]
+            wanted = path or (offered[0][0] if offered else "")
+            self._fill(box, offered, wanted)
+        self._tips()
+
+    def _tips(self) -> None:
+        for box in (self.network, self.teacher, self.preset, self.way):
+            choose(box, box.currentData())
+        self._enable()
+
+    def _enable(self) -> None:
+        self.way.setEnabled(bool(self.teacher.currentData()))
+        self.amount.setEnabled(self.length.currentData() != "preset")
+        has_data = self._measured.data is not None
+        network = self.network_path not in ("", OTHER)
+        turns = self.turns.chosen
+        for widget in self._turns_row:
+            widget.setVisible(turns)
+        self.network.setEnabled(not turns)
+        self.turns.target.setToolTip(self.turns.tip() if turns else "")
+        checking = bool(self._context.jobs.running("check_data"))
+        self.begin.setEnabled(has_data and network and not checking)
+        tip = "Train a copy of the network in a process of its own, which this window can leave"
+        self.begin.setToolTip(NEEDS_DATA if not has_data else tip if network else NO_CHECKPOINT)
+
+    # ---- what is asked for --------------------------------------------------------------------
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the form says."""
+        length = self.length.currentData()
+        teacher = str(self.teacher.currentData() or "") or None
+        result: dict[str, Any] = {
+            "model": self.network_path,
+            "teacher": None if teacher == OTHER else teacher,
+            "distill": self.way.currentData() if teacher else "auto",
+            "preset": self.preset.currentData(),
+            "batch": self.batch.value() or None,
+            "smaller_batch": self.smaller.isChecked(),
+            "image_size": self.size.currentData(),
+            "device": self.device.currentData(),
+            "options": dict(self.options),
+        }
+        if length == "epochs":
+            result["epochs"] = int(self.amount.value())
+        elif length == "minutes":
+            result["minutes"] = self.amount.value()
+        return self.turns.settings(result) if self.turns.chosen else result
+
+
+def _named(path: str, results: list[str], own: list[str]) -> str:
+    kind = "pruned" if path in results else "open" if path in own else "tuned"
+    return f"{Path(path).name} ({kind})"
+
+
+def _arguments(options: Mapping[str, Any]) -> str:
+    """Say the main arguments of a preset."""
+    shown = ("optimizer", "lr0", "epochs", "batch")
+    return ", ".join(f"{key} {options[key]}" for key in shown if key in options)

@@ -1,0 +1,193 @@
+"""Fine-tune: sets up a training of a pruned network, and watches those that run or ran."""
+
+from __future__ import annotations
+
+import datetime
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from app.context import Context
+from app.kit import theme
+from app.kit.controls import combo
+from app.kit.widgets import Elided, OnScreen
+from app.tune.form_part import TuningForm
+from app.tune.watch_part import WatchPart
+from core.runs.tail import RunEntry
+
+NEW = "New fine-tuning"
+
+
+class TuningPanel(OnScreen, QWidget):
+    """A form for a new fine-tuning, or one that runs or ran: whichever is chosen at the top.
+
+    Signals
+    -------
+    startRequested(dict), checkRequested(str), dataRequested,
+    argumentsRequested(str, dict, callable)
+        See `TuningForm`.
+    openRequested(str)
+        A tuned file shall be opened.
+    """
+
+    startRequested = Signal(dict)
+    checkRequested = Signal(str)
+    dataRequested = Signal()
+    openRequested = Signal(str)
+    argumentsRequested = Signal(str, object, object)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._runs = context.runs
+        self._told: tuple[tuple[str, str], ...] = ()
+        self.which = combo({"": (NEW, "Set up a fine-tuning")}, "Fine-tuning to show")
+        self.which.setMinimumContentsLength(26)
+        self.which.activated.connect(lambda _: self._runs.watch(self.which.currentData()))
+        self.status = Elided("muted")
+        self._make_buttons()
+        self.form = TuningForm(context)
+        self.form.startRequested.connect(self.startRequested)
+        self.form.checkRequested.connect(self.checkRequested)
+        self.form.dataRequested.connect(self.dataRequested)
+        self.form.argumentsRequested.connect(self.argumentsRequested)
+        self.watch = WatchPart()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.form)
+        self.pages.addWidget(self.watch)
+        top = QHBoxLayout()
+        top.addWidget(self.which)
+        top.addWidget(self.status, 1)
+        for button in (
+            self.pause, self.go_on, self.cancel, self.smaller, self.resume, self.open, self.again
+        ):  # fmt: skip
+            top.addWidget(button)
+        top.addWidget(self.form.begin)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.addLayout(top)
+        layout.addWidget(self.pages, 1)
+        self.setAccessibleName("Fine-tune")
+        self._runs.listChanged.connect(self._show_list)
+        self._runs.followed.connect(self._show_run)
+        context.theme.changed.connect(self._restyle)
+        self._show_run()
+
+    def _make_buttons(self) -> None:
+        tell = self._runs.tell
+        watched = lambda: self._runs.watched  # noqa: E731
+        self.pause = _button("P&ause", "Let it wait after the batch it is at")
+        self.pause.clicked.connect(lambda: tell(watched(), "pause"))
+        self.go_on = _button("&Continue", "Let it go on")
+        self.go_on.clicked.connect(lambda: tell(watched(), "run"))
+        self.cancel = _button("&Stop", "End it; its best and last state are kept")
+        theme.set_icon(self.cancel, "stop")
+        self.cancel.clicked.connect(self._stop)
+        self.resume = _button("&Resume", "Go on with the training from its last whole epoch")
+        self.resume.clicked.connect(lambda: self._runs.resume(watched()))
+        self.smaller = _button("", "Memory did not suffice: go on with fewer images a step")
+        self.smaller.clicked.connect(self._take_smaller)
+        self.open = _button("&Open tuned file", "Open the best state in this window")
+        self.open.clicked.connect(self._open)
+        self.again = _button("&New …", "Set up another fine-tuning")
+        self.again.clicked.connect(lambda: self._runs.watch(""))
+
+    @property
+    def entry(self) -> RunEntry | None:
+        """The job that shows, as last heard of."""
+        snapshot = self._runs.snapshot
+        return self._runs.entry(self._runs.watched) or (snapshot.entry if snapshot else None)
+
+    # ---- showing ------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Show the job as it is now."""
+        self._show_list()
+        self._show_run()
+
+    def _show_list(self) -> None:
+        told = tuple((e.folder, entry_text(e)) for e in self._runs.entries)
+        if [folder for folder, _ in told] == [folder for folder, _ in self._told]:
+            for number, (_, words) in enumerate(told, 1):
+                if self.which.itemText(number) != words:
+                    self.which.setItemText(number, words)
+        else:
+            self.which.clear()
+            self.which.addItem(NEW, "")
+            for folder, words in told:
+                self.which.addItem(words, folder)
+        self._told = told
+        self._show_choice()
+
+    def _show_choice(self) -> None:
+        place = self.which.findData(self._runs.watched)
+        if place >= 0 and place != self.which.currentIndex():
+            self.which.setCurrentIndex(place)
+        self._show_buttons()
+
+    def _show_run(self) -> None:
+        watched = bool(self._runs.watched)
+        self.pages.setCurrentIndex(1 if watched else 0)
+        if self.shown and watched:
+            self.watch.show_snapshot(self._runs.snapshot)
+        self._show_choice()
+
+    def _show_buttons(self) -> None:
+        entry = self.entry if self._runs.watched else None
+        active = entry is not None and entry.active
+        ending = active and entry is not None and entry.told == "cancel"
+        paused = active and entry is not None and entry.told == "pause"
+        self.pause.setVisible(active and not paused)
+        self.pause.setEnabled(not ending)
+        self.go_on.setVisible(paused)
+        self.cancel.setVisible(active or (entry is not None and bool(entry.place)))
+        self.cancel.setEnabled(not ending)
+        self.resume.setVisible(entry is not None and entry.resumable)
+        self.smaller.setVisible(entry is not None and bool(entry.smaller))
+        self.smaller.setText(f"&Go on with {entry.smaller}" if entry is not None else "")
+        self.open.setVisible(entry is not None and bool(entry.output))
+        self.again.setVisible(entry is not None)
+        self.form.begin.setVisible(not self._runs.watched)
+        tip = "" if entry is None else f"{entry.message} {entry.hint}".strip()
+        self.status.set_whole("" if entry is None else status_text(entry), tip)
+
+    def _take_smaller(self) -> None:
+        if self.entry is not None:
+            self._runs.resume(self.entry.folder, self.entry.next_batch)
+
+    def _stop(self) -> None:
+        if self.entry is not None:
+            self._runs.stop(self.entry)
+
+    def _open(self) -> None:
+        entry = self.entry
+        if entry is not None and entry.output:
+            self.openRequested.emit(entry.output)
+
+    def _restyle(self) -> None:
+        self.watch.restyle()
+        self.form.data.show_data()
+
+
+def entry_text(entry: RunEntry) -> str:
+    """Name a job: its network, when it was made, how it stands."""
+    try:
+        made = datetime.datetime.fromisoformat(entry.created).astimezone()
+        when = f", {made:%d %b %H:%M}"
+    except ValueError:
+        when = ""
+    return f"{entry.title}{when}: {entry.word}"
+
+
+def status_text(entry: RunEntry) -> str:
+    """Say how a job stands, with the reason where it failed."""
+    word = entry.word.capitalize()
+    if entry.place:
+        after = f", after {entry.waits_for}" if entry.waits_for else ""
+        return f"{word}{after}{' (the queue is held)' if entry.held else ''}"
+    return f"{word}: {entry.message}" if entry.state == "failed" and entry.message else word
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button

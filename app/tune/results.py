@@ -1,0 +1,92 @@
+"""Takes the files that fine-tunings made into the project they belong to, whenever they ended."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+
+from app.context import Context
+
+if TYPE_CHECKING:
+    from app.state.session import Session
+    from core.project import Tuned
+    from core.runs.tail import RunEntry
+
+
+class TunedResults(QObject):
+    """Watches the list of jobs; a file that came of the open network's becomes a result.
+
+    Whatever ended while the window was away is found when its job is listed again.
+    """
+
+    def __init__(self, context: Context, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session, self._runs = context.session, context.runs
+        self._seen_active: set[str] = set()
+        self._runs.listChanged.connect(self.take)
+        for signal in (self._session.modelChanged, self._session.resultsChanged):
+            signal.connect(self.take)
+
+    def take(self) -> None:
+        """Add what is new."""
+        session = self._session
+        self._seen_active |= {entry.folder for entry in self._runs.active}
+        if session.model is None:
+            return
+        known = {os.path.realpath(one.output) for one in session.tuned}
+        found = [
+            entry
+            for entry in reversed(self._runs.entries)
+            if entry.state == "done"
+            and entry.output
+            and os.path.realpath(entry.output) not in known
+            and belongs(entry, session)
+            and Path(entry.output).is_file()
+        ]
+        if not found:
+            return
+        # What a window without a project finds from other days is no work of this session.
+        ours = session.project_path is not None
+        ours |= any(entry.folder in self._seen_active for entry in found)
+        session.add_tuned([tuned_of(entry) for entry in found], unsaved=ours)
+        missed = [entry for entry in found if entry.folder not in self._seen_active]
+        if ours and missed:
+            names = ", ".join(Path(entry.output).name for entry in missed)
+            hint = "What came of it is among the project's results; see Jobs."
+            session.say(f"Tuned meanwhile: {names}.", hint, "success", key="tuned")
+
+
+def belongs(entry: RunEntry, session: Session) -> bool:
+    """Whether a job's network, or its teacher, is the open one or came of it."""
+    model = session.model
+    if model is None:
+        return False
+    if model.facts.sha256 in entry.hashes.values():
+        return True
+    made = [result.output for result in session.results] + [one.output for one in session.tuned]
+    family = {os.path.realpath(path) for path in (model.path, *made)}
+    named = (str(entry.arguments.get(key) or "") for key in ("model", "teacher"))
+    return any(os.path.realpath(name) in family for name in named if name)
+
+
+def tuned_of(entry: RunEntry) -> Tuned:
+    """Return what a project keeps of a job that is done."""
+    from core.project import Tuned
+    from core.runs.listing import measured_of
+
+    result: dict[str, Any] = dict(entry.result or {})
+    before, after = measured_of(entry)
+    steps = [step for step in result.get("steps") or () if step.get("accepted")]
+    parameters = steps[-1]["parameters"] if steps else result.get("parameters")
+    return Tuned(
+        output=entry.output,
+        date=entry.changed,
+        source=str(entry.arguments.get("model") or ""),
+        job=entry.folder,
+        parameters=parameters,
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,123 @@
+"""Whether a network is tuned as it is or pruned in turns, and how: a part of “Fine-tune”."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QSpinBox, QWidget
+
+from app.context import Context
+from app.kit.controls import combo, row
+from core.plan.words import title
+
+TUNE, TURNS = "finetune", "iterative"
+KINDS = {
+    TUNE: ("Tune a network", "Train a network as it is; its shape is kept"),
+    TURNS: (
+        "Prune in turns",
+        "Prune the open model a part of the way, tune it, measure it, and go on: to the target, or "
+        "until too much accuracy is lost",
+    ),
+}
+COUNTS = {
+    "macs": ("multiply-adds", "Work for one image"),
+    "params": ("parameters", "Numbers learned in training"),
+}
+USUAL_LOSS = 10
+
+
+class TurnsPart:
+    """The controls; the form puts them in its grid.
+
+    Parameters
+    ----------
+    context : Context
+    changed : callable
+        Told when another kind of job is chosen.
+    """
+
+    def __init__(self, context: Context, changed: Callable[[], None]) -> None:
+        self._session, self._measured = context.session, context.session.measured
+        self.kind = combo(KINDS, "Kind of job")
+        self.kind.activated.connect(lambda _: changed())
+        self.share = QDoubleSpinBox()
+        self.share.setRange(1, 100)
+        self.share.setDecimals(0)
+        self.share.setSuffix(" %")
+        self.share.setAccessibleName("How much may stay in the end")
+        self.counts = combo(COUNTS, "What the target counts")
+        self.counts.setMinimumContentsLength(8)
+        self.target = row(self.share, self.counts)
+        self.steps = QSpinBox()
+        self.steps.setRange(1, 50)
+        self.steps.setValue(3)
+        self.steps.setSuffix(" steps")
+        self.steps.setAccessibleName("How many times it is pruned and tuned")
+        self.steps.setToolTip("Every step takes the same share of what is left")
+        self.limited = QCheckBox("lose at most")
+        self.limited.setChecked(True)
+        self.limited.setToolTip(
+            "The last step that lost no more than this share of the unpruned accuracy is the result"
+        )
+        self.loss = QDoubleSpinBox()
+        self.loss.setRange(0.1, 99)
+        self.loss.setDecimals(1)
+        self.loss.setValue(USUAL_LOSS)
+        self.loss.setSuffix(" %")
+        self.loss.setAccessibleName("Largest share of the accuracy that may be lost")
+        self.limited.toggled.connect(self.loss.setEnabled)
+        self.way = row(self.steps, self.limited, self.loss)
+        self._measured.goalChanged.connect(self._follow)
+        self._session.modelChanged.connect(self._follow)
+        self._follow()
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it shall be pruned in turns."""
+        return bool(self.kind.currentData() == TURNS)
+
+    @property
+    def widgets(self) -> tuple[QWidget, QWidget]:
+        """Target and steps."""
+        return self.target, self.way
+
+    def _follow(self) -> None:
+        """Offer the goal that suggestions have, where it is a share."""
+        if self._session.model is None:
+            return
+        aim = self._measured.aim
+        for kind in COUNTS:
+            share = getattr(aim, kind)
+            if share is not None:
+                self.counts.setCurrentIndex(self.counts.findData(kind))
+                self.share.setValue(100 * share)
+
+    def tip(self) -> str:
+        """Say by what channels are ranked, which other panels decide."""
+        plan = self._session.plan
+        return f"Ranked by {title(plan.criterion)}, with the rules and locks of the plan"
+
+    def settings(self, tune: dict[str, Any]) -> dict[str, Any]:
+        """Return what the job is asked, as `core.runs.iterative.Iteration` has it.
+
+        Parameters
+        ----------
+        tune : dict
+            Settings of every tuning.
+        """
+        from app.state.plan_edits import asked_plan
+        from core.plan.schema import Target
+
+        goal = Target(**{self.counts.currentData(): round(self.share.value() / 100, 4)})
+        plan = asked_plan(self._session.plan, goal).to_json()
+        data = self._measured.data
+        return {
+            "kind": TURNS,
+            "model": tune["model"],
+            "plan": {**plan, "model_sha256": None},
+            "steps": self.steps.value(),
+            "max_loss": round(self.loss.value() / 100, 4) if self.limited.isChecked() else None,
+            "images": data.images if data is not None else 96,
+            "tune": {key: value for key, value in tune.items() if key != "model"},
+        }

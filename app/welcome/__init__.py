@@ -1,0 +1,1 @@
+"""What a newcomer meets: the start page and the demo."""

@@ -1,0 +1,210 @@
+"""The demo in the window: opened to be tried by hand, or walked as one job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from app.context import Context
+from app.state.settings import data_folder
+from app.welcome.demo_dialog import DemoDialog
+
+if TYPE_CHECKING:
+    from app.engine.protocol import Failure
+    from app.files.documents import Documents
+
+ALL = "all"
+"""Folder within the demo's own that a walk of all steps gets: what a person did stays."""
+WELCOME = "This is the demo: a YOLOv8n trained on drawn scenes, which lie beside it."
+HINT = "Prune it as you like, or let Secateur walk the whole job: suggest, prune, tune, compare."
+Buttons = QMessageBox.StandardButton
+
+
+def demo_folder() -> Path:
+    """Return where the demo lies that the window lays out."""
+    return data_folder() / "demo"
+
+
+class Demo(QObject):
+    """The window's side of the jobs ``demo_set_up`` and ``demo``.
+
+    Signals
+    -------
+    failed(Failure)
+    tourWanted()
+        The person wants to be shown around.
+    shown()
+        The results of a walk are open: the comparison shall come to the front.
+    """
+
+    failed = Signal(object)
+    tourWanted = Signal()
+    shown = Signal()
+
+    def __init__(self, context: Context, documents: Documents, window: QWidget) -> None:
+        super().__init__(window)
+        self._session, self._jobs, self._window = context.session, context.jobs, window
+        self._documents = documents
+        self.settings: dict[str, Any] = {}
+        self.dialog: DemoDialog | None = None
+        self._number, self._folder = 0, ""
+        self._waiting: Mapping[str, Any] | None = None
+        self._session.modelChanged.connect(self._look)
+        self._jobs.changed.connect(self._progress)
+
+    # ---- by hand ------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the demo's project; lay it out first where it is not there."""
+        if self._jobs.running("demo_set_up", "demo"):
+            return
+        self._documents.opening.emit("the demo")
+
+        def done(result: dict[str, Any]) -> None:
+            self._documents.opening.emit("")
+            self._documents.open_path(result["project"])
+
+        def failed(failure: Failure) -> None:
+            self._documents.opening.emit("")
+            self.failed.emit(failure)
+
+        self._jobs.submit(
+            "demo_set_up",
+            "Lay out the demo",
+            {"folder": str(demo_folder())},
+            done=done,
+            failed=failed,
+            cancelled=lambda: self._documents.opening.emit(""),
+        )
+
+    def _look(self) -> None:
+        """Say what can be done with the demo when it opens."""
+        from core.demo.place import is_ready
+
+        path = self._session.project_path
+        if self._waiting is not None and path == Path(self._waiting["project"]):
+            self._take_results(self._waiting)
+            self._waiting = None
+        elif path is not None and not self._session.results and is_ready(path.parent):
+            actions = (("Run it all", self.run_all), ("Take the tour", self.tourWanted.emit))
+            self._session.say(WELCOME, HINT, "info", actions=actions, key="demo")
+
+    def _take_results(self, result: Mapping[str, Any]) -> None:
+        self._session.measured.set_comparison(result["comparison"])
+        report = QUrl.fromLocalFile(result["report"])
+        actions = (
+            ("Open the report", lambda: QDesktopServices.openUrl(report)),
+            ("Take the tour", self.tourWanted.emit),
+        )
+        text = "These are the demo's results: the plan that was found, and the networks compared."
+        hint = f"All files are in {result['folder']}."
+        self._session.say(text, hint, "success", actions=actions, key="demo")
+        self.shown.emit()
+
+    # ---- all of it ----------------------------------------------------------------------------
+
+    def run_all(self) -> None:
+        """Walk the whole job, in a folder beside what was done by hand."""
+        if self._jobs.running("demo"):
+            self._show_dialog()
+            return
+        self._end_dialog()
+        self._folder = str(self._place())
+        self.dialog = DemoDialog(self._window)
+        self.dialog.cancelRequested.connect(lambda: self._jobs.cancel(self._number))
+        self.dialog.lookRequested.connect(self._open_result)
+        self.dialog.finished.connect(self._forget)
+        self._number = self._jobs.submit(
+            "demo",
+            "Demo",
+            {"folder": self._folder, "settings": self.settings},
+            done=self._done,
+            failed=self._failed,
+            cancelled=self._cancelled,
+            partial=self.dialog.step_done,
+        )
+        self._show_dialog()
+
+    def _place(self) -> Path:
+        """Return the folder for the walk: within the demo that is open, else within our own."""
+        from core.demo.place import is_ready
+
+        path = self._session.project_path
+        if path is None or not is_ready(path.parent):
+            return demo_folder() / ALL
+        return path.parent if path.parent.name == ALL else path.parent / ALL
+
+    @property
+    def walking(self) -> str:
+        """The folder that a running walk works in; empty while none runs."""
+        return self._folder if self._jobs.running("demo") else ""
+
+    def _show_dialog(self) -> None:
+        if self.dialog is not None:
+            self.dialog.open()
+            self.dialog.raise_()
+
+    def _forget(self) -> None:
+        if self.dialog is not None:
+            self.dialog.deleteLater()
+            self.dialog = None
+
+    def _progress(self, number: int) -> None:
+        record = self._jobs.record(number)
+        if number == self._number and record is not None and self.dialog is not None:
+            self.dialog.set_progress(record.fraction, record.text)
+
+    def _done(self, result: dict[str, Any]) -> None:
+        self._waiting = result
+        if self.dialog is not None:
+            self.dialog.finish(result)
+            self._show_dialog()
+        if not self._session.dirty:
+            self._open_result()
+
+    def _open_result(self) -> None:
+        """Open the walk's project, or bring it to the front where it is open."""
+        if self._waiting is not None:
+            self._documents.open_path(self._waiting["project"])
+        else:
+            self.shown.emit()
+
+    def _failed(self, failure: Failure) -> None:
+        self._end_dialog()
+        self.failed.emit(failure)
+
+    def _cancelled(self) -> None:
+        self._end_dialog()
+        self._session.say(
+            "The demo was stopped.",
+            "What was done until then is kept; it can be run again.",
+            actions=(("Run it again", self.run_all),),
+            key="demo",
+        )
+
+    def _end_dialog(self) -> None:
+        if self.dialog is not None:
+            self.dialog.end()
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def may_close(self) -> bool:
+        """Ask before a running walk is ended with the window; False when the window shall stay."""
+        if not self._jobs.running("demo"):
+            return True
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("The demo runs")
+        box.setText("The demo runs, and ends with the window.")
+        box.setInformativeText("What was done until now is kept; it can be run again.")
+        box.setStandardButtons(Buttons.Yes | Buttons.Cancel)
+        box.button(Buttons.Yes).setText("&Stop it")
+        box.setDefaultButton(Buttons.Cancel)
+        answer = box.exec()
+        box.deleteLater()
+        return answer == Buttons.Yes

@@ -1,0 +1,256 @@
+"""The demo as it is walked: its steps one by one, then what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QRect, Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent, QPixmap
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.kit import theme
+from app.kit.widgets import Elided, label
+
+WIDTH = 860
+PICTURE = 820
+SHARE = 368 / 992
+"""Height of the picture's first row, with its heading, by its width (core.demo.pictures)."""
+
+
+class DemoDialog(QDialog):
+    """Shows a walk of the demo.
+
+    Signals
+    -------
+    cancelRequested()
+    lookRequested()
+        The results shall be looked at in the window.
+    """
+
+    cancelRequested = Signal()
+    lookRequested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("The demo")
+        self.setMinimumWidth(WIDTH)
+        self.over = False
+        self._result: Mapping[str, Any] = {}
+        self.title = label("From a trained network to a smaller one", "heading")
+        self.words = label(
+            "Each step is what you would do by hand. It takes a few minutes.", "muted"
+        )
+        self.steps = _Steps()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Progress of the demo")
+        self.now = Elided("muted")
+        self.outcome = QWidget()
+        self.outcome.hide()
+        self.hide_button = QPushButton("&Hide")
+        self.hide_button.setToolTip("Go on in the background; the status bar shows how far it is")
+        self.hide_button.clicked.connect(self.hide)
+        self.cancel_button = QPushButton("&Stop")
+        theme.set_icon(self.cancel_button, "stop")
+        self.cancel_button.clicked.connect(self.cancelRequested)
+        self.buttons = QHBoxLayout()
+        self.buttons.addStretch(1)
+        self.buttons.addWidget(self.hide_button)
+        self.buttons.addWidget(self.cancel_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 14)
+        layout.setSpacing(10)
+        for part in (self.title, self.words, self.steps, self.outcome, self.now, self.bar):
+            layout.addWidget(part)
+        layout.addLayout(self.buttons)
+
+    # ---- while it runs ------------------------------------------------------------------------
+
+    def set_progress(self, fraction: float, text: str) -> None:
+        """Show how far it is."""
+        if not self.over:
+            self.bar.setValue(round(1000 * fraction))
+            self.now.set_whole(text)
+
+    def step_done(self, data: Mapping[str, Any]) -> None:
+        """Show what came of a step; other news of the job is left alone."""
+        if "title" in data:
+            self.steps.done(str(data["step"]), str(data["text"]), float(data["seconds"]))
+
+    def reject(self) -> None:
+        """Escape hides it while it runs, and closes it when it is over."""
+        if self.over:
+            super().reject()
+        else:
+            self.hide()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """As Escape."""
+        event.ignore()
+        self.reject()
+
+    def end(self) -> None:
+        """Close it, over or not."""
+        self.over = True
+        self.reject()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Let no stray Enter stop the walk."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not self.over:
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    # ---- when it is over ----------------------------------------------------------------------
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Show the results in place of the steps."""
+        self.over, self._result = True, result
+        self.title.setText("Done: the network is smaller, and proven")
+        proof = result["verification"]
+        self.words.setText(
+            f"Pruned, it equals the masked original (relative error "
+            f"{proof['relative_error']:.1e}, at most {proof['tolerance']:.0e} allowed); then it "
+            f"was repaired and fine-tuned. All of it took {result['seconds']:.0f} s."
+        )
+        for part in (self.steps, self.now, self.bar):
+            part.hide()
+        self._fill_outcome(result)
+        self._change_buttons()
+        self.adjustSize()
+
+    def _fill_outcome(self, result: Mapping[str, Any]) -> None:
+        layout = QVBoxLayout(self.outcome)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
+        layout.addWidget(_table(result["head"], result["rows"]))
+        for missing in result["missing"]:
+            layout.addWidget(label(f"Not here: {missing['message']}", "muted"))
+        for path in result["pictures"][:1]:
+            picture = _first_row(path, self.devicePixelRatioF())
+            if picture is not None:
+                layout.addWidget(picture)
+        layout.addWidget(
+            label("Where the pruned network lost most: what each of the three sees there.", "muted")
+        )
+        self.outcome.show()
+
+    def _change_buttons(self) -> None:
+        for old in (self.hide_button, self.cancel_button):
+            old.hide()
+        folder = QPushButton("Show the &folder")
+        folder.clicked.connect(lambda: _open(self._result["folder"]))
+        report = QPushButton("Open the &report")
+        report.clicked.connect(lambda: _open(self._result["report"]))
+        close = QPushButton("&Close")
+        close.clicked.connect(self.reject)
+        look = QPushButton("&Look at it in the window")
+        look.setProperty("primary", "true")
+        look.clicked.connect(self.reject)
+        look.clicked.connect(self.lookRequested)
+        self.buttons.insertWidget(0, folder)
+        self.buttons.insertWidget(1, report)
+        for button in (close, look):
+            self.buttons.addWidget(button)
+        look.setDefault(True)
+        look.setFocus()
+
+
+class _Steps(QFrame):
+    """One line a step: done, under way, or still to come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from core.demo.steps import STEPS
+
+        self.setObjectName("card")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(14, 10, 14, 10)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(7)
+        self._names = [step.name for step in STEPS]
+        self._ready = 0
+        self._marks, self.texts, self._times = [], [], []
+        for line, step in enumerate(STEPS):
+            mark, title, text, time = QLabel(), label(step.title, wrap=False), Elided(), QLabel()
+            time.setProperty("role", "muted")
+            time.setAlignment(Qt.AlignmentFlag.AlignRight)
+            mark.setFixedSize(16, 16)
+            for column, part in enumerate((mark, title, text, time)):
+                grid.addWidget(part, line, column)
+            self._marks.append(mark)
+            self.texts.append(text)
+            self._times.append(time)
+        grid.setColumnStretch(2, 1)
+        self._mark()
+
+    def done(self, name: str, text: str, seconds: float) -> None:
+        """Tick a step off."""
+        place = self._names.index(name)
+        self.texts[place].set_whole(text)
+        self._times[place].setText(f"{seconds:.0f} s")
+        self._ready = place + 1
+        self._mark()
+
+    def _mark(self) -> None:
+        for place, mark in enumerate(self._marks):
+            name, colour, word = (
+                ("success", "success", "done")
+                if place < self._ready
+                else ("next", "accent", "under way")
+                if place == self._ready
+                else ("", "", "still to come")
+            )
+            mark.setAccessibleName(word)
+            mark.setToolTip(word)
+            if name:
+                mark.setPixmap(theme.render(name, 16, theme.colour(colour).name(), 2.0))
+            else:
+                mark.setPixmap(QPixmap())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> QWidget:
+    card = QFrame()
+    card.setObjectName("card")
+    grid = QGridLayout(card)
+    grid.setContentsMargins(14, 10, 14, 10)
+    grid.setHorizontalSpacing(20)
+    for column, title in enumerate(head):
+        grid.addWidget(label(title, "muted", wrap=False), 0, column)
+    for line, row in enumerate(rows, 1):
+        for column, text in enumerate(row):
+            role = "heading" if column == 0 or (line > 1 and column < len(row) - 1) else ""
+            grid.addWidget(label(text, role, wrap=False), line, column)
+    grid.setColumnStretch(len(head) - 1, 1)
+    return card
+
+
+def _first_row(path: str, ratio: float) -> QLabel | None:
+    whole = QPixmap(path)
+    if whole.isNull():
+        return None
+    part = whole.copy(QRect(0, 0, whole.width(), round(SHARE * whole.width())))
+    smooth = Qt.TransformationMode.SmoothTransformation
+    part = part.scaledToWidth(round(PICTURE * ratio), smooth)
+    part.setDevicePixelRatio(ratio)
+    picture = QLabel()
+    picture.setPixmap(part)
+    picture.setAccessibleName("What the original, the pruned and the tuned network see")
+    return picture
+
+
+def _open(path: str) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(path))))

@@ -1,0 +1,120 @@
+"""What an empty window shows: where to drop a model, and what was open lately."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.context import Context
+from app.engine.job_line import JobLine
+from app.kit import theme
+from app.kit.widgets import label
+
+SHOWN = 5
+TITLE = "Drop a YOLO model here"
+
+
+class EmptyPage(QWidget):
+    """Invites to open something."""
+
+    openRequested = Signal()
+    demoRequested = Signal()
+    pathChosen = Signal(str)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._settings = context.settings
+        self.zone = QFrame()
+        self.zone.setObjectName("dropZone")
+        self.zone.setFixedWidth(560)
+        inside = QVBoxLayout(self.zone)
+        inside.setContentsMargins(36, 32, 36, 32)
+        inside.setSpacing(12)
+        self._picture = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self._picture.setMinimumHeight(56)
+        self._title = label(TITLE, "title")
+        self._title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        hint = label(
+            "A checkpoint (.pt), an Ultralytics description (.yaml), or a Secateur project. "
+            "Nothing in the file is run, and the file is never changed.",
+            "muted",
+        )
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.open_button = QPushButton("Open a model …")
+        self.open_button.setProperty("primary", "true")
+        self.open_button.clicked.connect(self.openRequested)
+        self.demo_button = QPushButton("Try the demo")
+        self.demo_button.setToolTip(
+            "Opens a small trained network with images for it; nothing is downloaded"
+        )
+        self.demo_button.clicked.connect(self.demoRequested)
+        self.job = JobLine(context.jobs, "demo_set_up", "open", tall=True)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.open_button)
+        row.addWidget(self.demo_button)
+        row.addStretch(1)
+        for part in (self._picture, self._title, hint):
+            inside.addWidget(part)
+        inside.addLayout(row)
+        inside.addWidget(self.job)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(2)
+        layout = QVBoxLayout(self)
+        layout.addStretch(2)
+        layout.addWidget(self.zone, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addSpacing(16)
+        holder = QWidget()
+        holder.setFixedWidth(560)
+        holder.setLayout(self._recent)
+        layout.addWidget(holder, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(3)
+        context.theme.changed.connect(self._restyle)
+        self._restyle()
+        self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Recent files may have changed while the page was hidden."""
+        self.refresh()
+
+    def set_opening(self, path: str) -> None:
+        """Say that a file is being opened; an empty path ends that."""
+        self._title.setText(f"Opening {Path(path).name} …" if path else TITLE)
+        for button in (self.open_button, self.demo_button):
+            button.setEnabled(not path)
+
+    def refresh(self) -> None:
+        """Show the recent files."""
+        while (item := self._recent.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        recent = self._settings.recent()[:SHOWN]
+        if recent:
+            self._recent.addWidget(label("Recent", "heading"))
+        for path in recent:
+            folder = str(Path(path).parent)
+            shown = folder.replace(str(Path.home()), "~", 1)
+            button = QPushButton(f"{Path(path).name}   {shown}" if folder != "." else path)
+            button.setFlat(True)
+            button.setStyleSheet("text-align: left; padding: 4px;")
+            button.setIcon(
+                theme.icon("project" if path.endswith(".secateur") else "model", "muted")
+            )
+            button.setToolTip(path)
+            button.clicked.connect(lambda _=False, p=path: self.pathChosen.emit(p))
+            self._recent.addWidget(button)
+
+    def set_over(self, over: bool) -> None:
+        """Light the zone while files hover over the window."""
+        self.zone.setProperty("over", "true" if over else "false")
+        self.zone.style().unpolish(self.zone)
+        self.zone.style().polish(self.zone)
+
+    def _restyle(self) -> None:
+        self._picture.setPixmap(theme.render("drop", 48, theme.colours().accent, 2.0))
+        self.refresh()

@@ -1,0 +1,1 @@
+"""The frame: its parts, menus, docks and the graph between them."""

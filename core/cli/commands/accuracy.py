@@ -1,0 +1,100 @@
+"""Commands that measure accuracy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import add_data, add_history, data_settings, shown_progress
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    evaluate = add("evaluate", "Measure a model's accuracy on labelled images.")
+    add_data(evaluate, "whose split is evaluated", required=True, images=None)
+    evaluate.add_argument("--split", default="val", help="train, val or test (val)")
+    add_history(evaluate)
+    evaluate.add_argument("--events", action="store_true", help="print progress as JSON lines")
+    scan = add("sensitivity", "Measure the accuracy of each block pruned alone; resumable.")
+    add_data(scan, "whose validation images are evaluated", required=True, images=None)
+    scan.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="results, added to as they come"
+    )
+    scan.add_argument("--ratios", type=_ratios, help="by default 0.25,0.5,0.75,0.9")
+    scan.add_argument("--blocks", type=_blocks, help="for example 4,6,8 (all)")
+    scan.add_argument("--split", default="val", help="train, val or test (val)")
+    scan.add_argument("--plan", metavar="PLAN", help="its ranking, rounding and locks hold")
+    scan.add_argument("--criterion", help="how channels are ranked (the plan's, or fisher)")
+    scan.add_argument("--events", action="store_true", help="print points as JSON lines")
+
+
+def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.checkpoint.facts import origin_of
+    from core.data.evaluate import evaluate
+    from core.history.remember import folder_of, remember_measured
+    from core.pipeline import load
+
+    show = shown_progress(options)
+    show(0.0, "Opening the model")
+    loaded = load(options.model)
+    settings = data_settings(options, split=options.split)
+    assert settings is not None  # --data is required
+    facts = loaded.facts
+    accuracy = evaluate(loaded.model, settings, facts.classes, facts.task, progress=show)
+    report = accuracy.to_json()
+    if options.history is not None:
+        folder = folder_of(options.history, origin_of(facts))
+        looked_at = {"data": options.data, "split": options.split, "images": accuracy.images}
+        looked_at["image_size"] = options.image_size
+        report["node"] = remember_measured(folder, options.model, accuracy.figures, looked_at).id
+    left = f", {accuracy.skipped} could not be read" if accuracy.skipped else ""
+    figures = f"mAP50-95 {accuracy.map50_95:.4f}, mAP50 {accuracy.map50:.4f}"
+    return report, f"{figures} on {accuracy.images} images{left}"
+
+
+def _numbers(text: str, kind: type[Any], what: str) -> list[Any]:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a list of {what}") from None
+
+
+def _ratios(text: str) -> list[float]:
+    return _numbers(text, float, "ratios such as 0.25,0.5")
+
+
+def _blocks(text: str) -> list[int]:
+    return _numbers(text, int, "blocks such as 4,6,8")
+
+
+def _sensitivity(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.cli.text import sensitivity_text
+    from core.measure import RANKING, sensitivity
+    from core.pipeline import load
+    from core.plan.schema import Plan, read_plan
+
+    show = shown_progress(options)
+    show(0.0, "Opening the model")
+    loaded = load(options.model)
+    plan = read_plan(options.plan) if options.plan else Plan(criterion=RANKING)
+    if options.criterion:
+        plan = plan.model_copy(update={"criterion": options.criterion})
+    settings = data_settings(options, plan.seed, options.split)
+    assert settings is not None  # --data is required
+    result = sensitivity(
+        loaded,
+        settings,
+        options.output,
+        plan=plan,
+        ratios=options.ratios,
+        blocks=options.blocks,
+        cache=not options.no_cache,
+        progress=show,
+    )
+    report = {**result.to_json(), "output": options.output}
+    return report, sensitivity_text(report)
+
+
+COMMANDS: Mapping[str, Command] = {"evaluate": _evaluate, "sensitivity": _sensitivity}

@@ -1,0 +1,67 @@
+"""The command that chooses what goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import add_data, data_settings, shown_progress
+
+if TYPE_CHECKING:
+    from core.choose.suggest import Suggestion
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    suggest = add("suggest", "Find the exact channels for a plan's target, and alternatives.")
+    suggest.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
+    suggest.add_argument("-o", "--output", metavar="PLAN.json", help="where the plan found goes")
+    suggest.add_argument("--events", action="store_true", help="print progress as JSON lines")
+    add_data(suggest, "for ranking by its training images")
+
+
+def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import load, suggest
+    from core.plan.schema import read_plan
+    from core.system.files import write_atomically
+
+    plan = read_plan(options.plan)
+    show = shown_progress(options)
+    show(0.0, "Opening the model")
+    loaded = load(options.model)
+    data = data_settings(options, plan.seed)
+    found = suggest(loaded, plan, data, show, cache=not options.no_cache)
+    if options.output:
+        text = json.dumps(found.plan.to_json(), indent=1) + "\n"
+        write_atomically(Path(options.output), lambda stream: _write(stream, text))
+    return {**found.to_json(), "output": options.output}, suggestion_text(found, options.output)
+
+
+def _write(stream: Any, text: str) -> None:
+    stream.write(text.encode())
+
+
+def suggestion_text(found: Suggestion, output: str | None) -> str:
+    """Describe a suggestion and its alternatives."""
+    from core.cli.text import change_text, skipped_text, table
+
+    rows = [
+        [f"{other.macs:.1%}", f"{other.params:.1%}", f"{other.score:.4g}"] for other in found.front
+    ]
+    lines = [
+        change_text("parameters", found.before.parameters, found.after.parameters),
+        change_text("multiply-adds", found.before.macs, found.after.macs),
+        "",
+        table(["multiply-adds", "parameters", "predicted cost"], rows, "rrr"),
+    ]
+    lines += skipped_text(found.skipped)
+    if output:
+        lines += ["", f"saved as {output}"]
+    return "\n".join(lines)
+
+
+COMMANDS: Mapping[str, Command] = {"suggest": _suggest}

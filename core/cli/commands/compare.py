@@ -1,0 +1,79 @@
+"""The command that puts models side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import add_data, add_history, data_settings, shown_progress
+from core.errors import UserError
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    text = "Measure models on the same images and put them side by side."
+    compare = add("compare", text)
+    compare.add_argument("others", nargs="+", metavar="MODEL", help="models to hold against it")
+    add_data(compare, "whose split is evaluated; not needed with --layers", images=None)
+    compare.add_argument("--split", default="val", help="train, val or test (val)")
+    compare.add_argument("--shown", type=int, default=50, help="images to list, worst first (50)")
+    compare.add_argument(
+        "--pictures",
+        metavar="DIR",
+        help="write those images there with what every model found, worst first",
+    )
+    compare.add_argument(
+        "--turns", type=int, default=None, help="how often models are timed, in turns (10)"
+    )
+    compare.add_argument(
+        "--layers",
+        action="store_true",
+        help="list every layer: widths, cost, original channels in common",
+    )
+    add_history(compare)
+    compare.add_argument("--events", action="store_true", help="print progress as JSON lines")
+
+
+def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.compare.figures import compared_text
+    from core.compare.files import TURNS, compare_files, compare_layer_files
+    from core.compare.layers import layers_text
+    from core.history.remember import folder_of, remember_compared
+
+    paths, show = (options.model, *options.others), shown_progress(options)
+    settings = data_settings(options, split=options.split)
+    if settings is None:
+        if not options.layers:
+            raise UserError(
+                "Models are compared on labelled images, and no data was given.",
+                "Name a dataset by --data, or compare their widths alone by --layers.",
+            )
+        result = compare_layer_files(paths, progress=show)
+        return result, layers_text(result)
+    turns = TURNS if options.turns is None else options.turns
+    target = _free(options.pictures)
+    result = compare_files(paths, settings, shown=options.shown, turns=turns, progress=show)
+    if options.history is not None:
+        folder = folder_of(options.history, result["models"][0]["origin"])
+        remember_compared(folder, result, options.data, options.image_size)
+    text = compared_text(result)
+    if target is not None:
+        from core.compare.pictures import write_pictures
+
+        written = write_pictures(result, target, show)
+        result["pictures"] = [str(path) for path in written]
+        text += f"\n{len(written)} pictures in {target}"
+    return result, f"{text}\n{layers_text(result)}" if options.layers else text
+
+
+def _free(folder: str | None) -> Path | None:
+    """Refuse a folder that holds something before anything is measured."""
+    from core.compare.pictures import check_free
+
+    return None if folder is None else check_free(Path(folder))
+
+
+COMMANDS: Mapping[str, Command] = {"compare": _compare}

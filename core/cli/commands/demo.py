@@ -1,0 +1,64 @@
+"""The command that walks the main job on the demo."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import positive, shown_progress
+from core.progress import Progress, publish
+
+FOLDER = "secateur-demo"
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parser."""
+    text = "Show the main job on a small network of Secateur's own: prune, tune, compare, export."
+    demo = add("demo", text, model=None)
+    demo.add_argument(
+        "-o", "--output", default=FOLDER, metavar="FOLDER", help=f"gets the results ({FOLDER})"
+    )
+    demo.add_argument(
+        "--keep", type=float, metavar="SHARE", help="share of the multiply-adds that stays (0.3)"
+    )
+    demo.add_argument("--epochs", type=positive, help="of fine-tuning (6)")
+    demo.add_argument("--events", action="store_true", help="print progress as JSON lines")
+
+
+class _Steps:
+    """Progress that also prints every step done, for people who read along."""
+
+    def __init__(self, progress: Progress, loud: bool) -> None:
+        self._progress, self._loud = progress, loud
+
+    def __call__(self, fraction: float, text: str) -> None:
+        self._progress(fraction, text)
+
+    def partial(self, data: dict[str, Any]) -> None:
+        publish(self._progress, data)
+        if self._loud and "title" in data:
+            clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+            line = f"{data['title']}: {data['text']} ({data['seconds']:.0f} s)"
+            print(f"{clear}{line}", file=sys.stderr, flush=True)
+
+
+def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.demo import DemoSettings, run_demo, summary_text
+    from core.errors import UserError
+
+    chosen: dict[str, Any] = {}
+    if options.keep is not None:
+        if not 0.1 <= options.keep < 1:
+            raise UserError("--keep is a share below 1.", "Give one from 0.1 to 0.95, such as 0.3.")
+        chosen["target"] = options.keep
+    if options.epochs is not None:
+        chosen["epochs"] = options.epochs
+    show = _Steps(shown_progress(options), loud=not (options.json or options.events))
+    result = run_demo(options.output, DemoSettings(**chosen), show)
+    return result, summary_text(result)
+
+
+COMMANDS: Mapping[str, Command] = {"demo": _demo}

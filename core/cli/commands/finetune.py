@@ -1,0 +1,289 @@
+"""The command that fine-tunes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import add_history, positive
+from core.errors import UserError
+from core.history.remember import OWN
+from core.tune.presets import DISTILL, PRESETS
+
+if TYPE_CHECKING:
+    from core.tune.settings import Settings
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    tune = add("finetune", "Fine-tune a pruned model on labelled images; its shape is kept.")
+    _add_settings(tune)
+    text = "Prune a little, tune, and again, until the plan's target or a largest loss."
+    steps = add("iterate", text)
+    steps.add_argument("--plan", required=True, metavar="PLAN", help="a plan with a target")
+    steps.add_argument("--steps", type=positive, default=3, help="how many (3)")
+    steps.add_argument("--max-loss", type=float, help="share of the accuracy that may be lost")
+    steps.add_argument("--images", type=positive, default=96, help="that a criterion looks at (96)")
+    _add_settings(steps)
+
+
+def _add_settings(tune: argparse.ArgumentParser) -> None:
+    tune.add_argument("--data", required=True, metavar="DATA", help="a dataset yaml, or a folder")
+    tune.add_argument("-o", "--output", metavar="OUT.pt", help="where the best state goes")
+    tune.add_argument("--teacher", metavar="MODEL", help="the model from before pruning")
+    tune.add_argument("--preset", choices=list(PRESETS), default="recover_quickly")
+    tune.add_argument(
+        "--distill",
+        choices=["auto", *DISTILL],
+        default="auto",
+        help="what the teacher is asked for: "
+        + "; ".join(f"{name}: {text}" for name, text in DISTILL.items()),
+    )
+    tune.add_argument("--epochs", type=positive, help="instead of the preset's")
+    tune.add_argument("--minutes", type=float, help="train no longer than this")
+    tune.add_argument("--batch", type=positive, help="images a step (the preset's)")
+    tune.add_argument("--image-size", type=positive, help="side in pixels (the model's own)")
+    tune.add_argument("--device", default="", help="cpu, cuda:0, or 0,1 (a GPU if any)")
+    tune.add_argument("--threads", type=positive, help="of the processor")
+    tune.add_argument("--seed", type=int, default=0)
+    tune.add_argument(
+        "--validate-every", type=positive, default=1, metavar="N", help="epochs between measures"
+    )
+    tune.add_argument(
+        "--no-smaller-batch",
+        dest="smaller_batch",
+        action="store_false",
+        help="fail when memory does not suffice, instead of halving the batch",
+    )
+    tune.add_argument(
+        "--no-baseline", dest="baseline", action="store_false", help="do not measure it before"
+    )
+    tune.add_argument(
+        "--no-average",
+        dest="average",
+        action="store_false",
+        help="do not try the mean of the first and the last state as the best",
+    )
+    tune.add_argument(
+        "--set",
+        dest="options",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any training argument of Ultralytics; may be given often; `arguments` lists them",
+    )
+    add_history(tune)
+    tune.add_argument("--folder", metavar="DIR", help="the job's folder; a new one by default")
+    tune.add_argument("--detach", action="store_true", help="go on without this terminal")
+    text = "let it wait until its device is free; goes on without this terminal"
+    tune.add_argument("--queue", action="store_true", help=text)
+    tune.add_argument("--events", action="store_true", help="print events as JSON lines")
+
+
+#: Options that are settings under the same name.
+_SETTINGS = (
+    "model", "data", "teacher", "preset", "distill", "epochs", "minutes", "batch", "image_size",
+    "device", "threads", "seed", "validate_every", "smaller_batch", "baseline", "average", "output",
+    "history",
+)  # fmt: skip
+
+
+def _finetune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.runs.folder import create_job
+
+    settings = _settings(options)
+    inputs = {"model": settings.model, "teacher": settings.teacher, "data": settings.data}
+    arguments = settings.model_dump(mode="json")
+    return start(create_job("finetune", arguments, inputs, folder=options.folder), options)
+
+
+def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.plan.schema import read_plan
+    from core.runs.folder import create_job
+    from core.runs.iterative import Iteration
+
+    settings = _settings(options)
+    own = ("model", "data", "output", "version", "history")
+    tune = {k: v for k, v in settings.model_dump(mode="json").items() if k not in own}
+    if settings.teacher is None:
+        del tune["teacher"]  # the unpruned model teaches
+    iteration = Iteration(
+        model=settings.model,
+        data=settings.data,
+        plan=read_plan(options.plan).to_json(),
+        steps=options.steps,
+        max_loss=options.max_loss,
+        images=options.images,
+        tune=tune,
+        output=settings.output,
+        history=settings.history,
+    )
+    inputs = {"model": settings.model, "data": settings.data}
+    arguments = iteration.model_dump(mode="json")
+    return start(create_job("iterative", arguments, inputs, folder=options.folder), options)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from core.tune.arguments import check_values, read_arguments, read_options
+    from core.tune.settings import parse_settings
+
+    chosen = {name: getattr(options, name) for name in _SETTINGS}
+    for name in ("model", "data", "teacher", "output", "history"):
+        if chosen[name] is not None and (name, chosen[name]) != ("history", OWN):
+            chosen[name] = str(Path(chosen[name]).absolute())
+    known = {argument.name: argument for argument in read_arguments()} if options.options else {}
+    trained = read_options(options.options, known)
+    check_values(trained)
+    settings = parse_settings({**chosen, "options": trained})
+    for path in filter(None, (settings.model, settings.teacher)):
+        if not Path(path).is_file():
+            raise UserError(f"There is no file {path}.", "Check the name and the folder.")
+    return settings
+
+
+def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Run a job here, or detached, or put it in the queue; return what the command prints."""
+    from core.runs import queue
+
+    if getattr(options, "queue", False):
+        queue.add(folder)
+        return queued(folder)
+    if options.detach:
+        pid = queue.start(folder)
+        text = f"Started as process {pid}. Watch it by `secateur jobs show {folder}`."
+        return {"folder": str(folder), "pid": pid}, text
+    queue.note(folder)
+    return run(folder, options)
+
+
+def queued(folder: Path) -> tuple[dict[str, Any], str]:
+    """Start what the queue can start, and say whether a job of it runs or waits."""
+    from core.runs import queue
+
+    queue.go_on()
+    place = queue.read_queue().place(folder)
+    text = f"Waits, number {place} in the queue." if place else "Started."
+    text += f" Watch it by `secateur jobs show {folder}`."
+    return {"folder": str(folder), "place": place}, text
+
+
+def run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Run a job here; whatever becomes of it, the next one in the queue starts."""
+    from core.runs import queue
+
+    try:
+        return _run(folder, options)
+    finally:
+        with contextlib.suppress(UserError):
+            queue.go_on(ended=folder)
+
+
+def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.runs.run import run_job
+
+    event = run_job(folder, listener(options))
+    if event["event"] == "failed":
+        batch = event.get("next_batch")
+        hint = smaller_text(folder, batch) if batch else event["hint"]
+        raise UserError(event["message"], hint)
+    if event["event"] == "cancelled":
+        raise UserError(
+            f"Cancelled; the last and the best state are in {folder}.",
+            f"Go on by `secateur jobs resume {folder}`.",
+        )
+    result = {**event["result"], "folder": str(folder)}
+    return result, "" if options.events else result_text(result)
+
+
+def smaller_text(folder: Path, batch: int) -> str:
+    """Say how a job goes on that failed for memory."""
+    from core.tune.settings import images_a_step
+
+    return f"Go on with {images_a_step(batch)} by `secateur jobs resume {folder} --batch {batch}`."
+
+
+def listener(options: argparse.Namespace) -> Callable[[dict[str, Any]], None] | None:
+    """Show events as JSON lines, as a line on a terminal, or not at all."""
+    output = sys.__stdout__
+    if options.events and output is not None:
+
+        def line(event: dict[str, Any]) -> None:
+            print(json.dumps(event), file=output, flush=True)
+
+        return line
+    if sys.stderr.isatty() and not options.json:
+
+        def text(event: dict[str, Any]) -> None:
+            end = "" if event["event"] == "batch" else "\n"
+            print(f"\r\x1b[K{event_text(event)}", end=end, file=sys.stderr, flush=True)
+
+        return text
+    return None
+
+
+def event_text(event: Mapping[str, Any]) -> str:
+    """Return one line for people about an event."""
+    kind = event["event"]
+    if kind in ("batch", "epoch"):
+        losses = ", ".join(f"{name} {value:.3g}" for name, value in event["losses"].items())
+        at = f"Epoch {event['epoch']} of {event['epochs']}"
+        if kind == "batch":
+            return f"{at}, batch {event['batch']} of {event['batches']}: {losses}"
+        measured = "" if event["fitness"] is None else f", fitness {event['fitness']:.4f}"
+        star = " (the best so far)" if event["best"] else ""
+        return f"{at}: {losses}{measured}{star}"
+    if kind == "started":
+        return f"Training {event['parameters']:,} parameters on {event['device']['name']}"
+    if kind == "baseline" and event["metrics"]:
+        return "Before: " + figures_text(event["metrics"])
+    return str(event.get("text") or event.get("message") or kind)
+
+
+def figures_text(figures: Mapping[str, float] | None) -> str:
+    """Return figures in words."""
+    if not figures:
+        return "not measured"
+    return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+
+
+def result_text(result: Mapping[str, Any]) -> str:
+    """Return what came of a fine-tuning, for people."""
+    if "steps" in result:
+        return steps_text(result)
+    lines = [
+        f"{result['output']}: {result['parameters']:,} parameters, as before",
+        f"before: {figures_text(result['before'])}",
+        f"best:   {figures_text(result['after'])}",
+        f"last:   {figures_text(result['final'])}",
+        *_mean_text(result.get("averaged")),
+        f"{result['epochs']} epochs in {result['seconds']:.0f} s",
+    ]
+    return "\n".join(lines)
+
+
+def _mean_text(averaged: Mapping[str, Any] | None) -> list[str]:
+    """Return the line about the mean of the first and the last state."""
+    if averaged is None:
+        return []
+    taken = "taken as the best" if averaged["kept"] else "not as good as the best"
+    return [f"mean:   {figures_text(averaged['figures'])} (of before and last; {taken})"]
+
+
+def steps_text(result: Mapping[str, Any]) -> str:
+    """Return what came of an iterative pruning, for people."""
+    lines = [f"unpruned: {figures_text(result['baseline'])}"]
+    for step in result["steps"]:
+        word = "" if step["accepted"] else " (loses too much, not taken)"
+        figures = figures_text(step["after"])
+        lines.append(f"step {step['step']}: {step['parameters']:,} parameters, {figures}{word}")
+    word = "the target is reached" if result["reached"] else "the target is not reached"
+    return "\n".join([*lines, f"{result['output']}: {word}"])
+
+
+COMMANDS: Mapping[str, Command] = {"finetune": _finetune, "iterate": _iterate}

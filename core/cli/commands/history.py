@@ -1,0 +1,65 @@
+"""The command that shows what was made of a network, step by step."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.cli.commands import Add, Command
+from core.errors import UserError
+
+PROJECT = ".secateur"
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    history = add("history", "Show the prunings, tunings and measurements of a network.", None)
+    text = "a checkpoint, a project, or the folder of a history; all histories when left out"
+    history.add_argument("of", nargs="?", metavar="MODEL", help=text)
+
+
+def _history(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.history.nodes import histories_folder, read_nodes
+    from core.history.tree import json_of, text_of, tree
+
+    if options.of is not None:
+        folder = _folder(Path(options.of))
+        branches = tree(read_nodes(folder), folder.name)
+        return {"folder": str(folder), "steps": json_of(branches)}, text_of(branches)
+    found, texts = [], []
+    for folder in sorted(histories_folder().glob("*")):
+        branches = tree(read_nodes(folder), folder.name)
+        if branches:
+            found.append({"folder": str(folder), "steps": json_of(branches)})
+            texts.append(text_of(branches))
+    return {"histories": found}, "\n\n".join(texts) or "No histories yet."
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder of a history, by whatever names it."""
+    from core.history.nodes import find_home
+
+    if path.suffix == PROJECT and path.is_file():
+        own = path.with_suffix(".history")
+        if own.is_dir():
+            return own
+    elif path.is_dir():
+        if not any(path.glob("*.json")):
+            raise UserError(f"{path} is not the folder of a history.", "Name a checkpoint.")
+        return path
+    elif path.is_file():
+        home = find_home(path)
+        if home is not None:
+            return home
+    else:
+        raise UserError(f"There is no {path}.", "Name a checkpoint, a project or a folder.")
+    raise UserError(
+        f"Nothing is known of the history of {path.name}.",
+        "The window keeps one by itself; `--history` of `prune`, `finetune`, `evaluate` and "
+        "`compare` does too.",
+    )
+
+
+COMMANDS: Mapping[str, Command] = {"history": _history}

@@ -1,0 +1,212 @@
+"""Commands on jobs: list, show, log, pause, continue, cancel, resume, and the queue."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import positive
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.runs.tail import RunEntry
+
+ACTIONS = {
+    "list": "the jobs of a folder or of a project, and what waits",
+    "show": "one job and its last events",
+    "log": "what it and its libraries printed",
+    "pause": "let it wait",
+    "continue": "let it go on",
+    "cancel": "end it; its best and last state stay",
+    "resume": "go on with one that was cancelled, failed or interrupted",
+    "queue": "let it wait until its device is free",
+    "first": "let it be the next one in the queue",
+    "hold": "start nothing from the queue for now",
+    "next": "start again what waits",
+    "run": "run one here",
+}
+_SHOWN_EVENTS = 5
+_NO_JOB = ("hold", "next")
+Answer = tuple[dict[str, Any], str]
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    jobs = add("jobs", "List long jobs, watch them, order them, tell them what to do.", model=None)
+    text = "; ".join(f"{name}: {what}" for name, what in ACTIONS.items())
+    where = "or a folder or project to list"
+    jobs.add_argument("words", nargs="*", metavar="ACTION JOB", help=f"{text}; {where}")
+    jobs.add_argument("--detach", action="store_true", help="resume without this terminal")
+    jobs.add_argument("--queue", action="store_true", help="resume when its device is free")
+    batch = "resume with no more images a step than this, where memory did not suffice"
+    jobs.add_argument("--batch", type=positive, metavar="N", help=batch)
+    jobs.add_argument("--events", action="store_true", help="print events as JSON lines")
+
+
+def _jobs(options: argparse.Namespace) -> Answer:
+    words = list(options.words)
+    action = words.pop(0) if words and words[0] in ACTIONS else "list"
+    if len(words) > (0 if action in _NO_JOB else 1):
+        raise UserError(f"“{words[-1]}” is one word too many.", "Write `jobs ACTION JOB`.")
+    if action == "list":
+        return _list(words[0] if words else None)
+    if action in _NO_JOB:
+        return _hold(action == "hold")
+    if not words:
+        raise UserError(f"Which job shall I {action}?", f"Write `jobs {action} JOB`.")
+    from core.runs.folder import find_job
+
+    folder = find_job(words[0])
+    if options.batch is not None:
+        _limit(folder, action, options.batch)
+    if action in ("resume", "run"):
+        from core.cli.commands.finetune import run, start
+
+        return (run if action == "run" else start)(folder, options)
+    acts: Mapping[str, Callable[[Path], Answer]] = {
+        "show": _show,
+        "log": _log,
+        "queue": _wait,
+        "first": lambda folder: _wait(folder, first=True),
+    }
+    return acts[action](folder) if action in acts else _tell(folder, action)
+
+
+def _limit(folder: Path, action: str, batch: int) -> None:
+    """Take a smaller batch from now on."""
+    from core.runs.folder import limit_batch
+
+    if action not in ("resume", "queue", "first"):
+        raise UserError("--batch goes with resume.", "Write `jobs resume JOB --batch N`.")
+    limit_batch(folder, batch)
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """Return one job as plain data."""
+    from core.runs.folder import read_job, status_of
+    from core.runs.queue import read_queue
+
+    job = read_job(folder)
+    data = job.model_dump(mode="json")
+    place = read_queue().place(folder)
+    return {**data, "state": status_of(job), "place": place, "folder": str(folder)}
+
+
+def _places(named: str | None) -> list[str | Path]:
+    """Return the folders to list; waiting and running jobs of others come with the usual ones."""
+    from core.project import SUFFIX
+    from core.runs.folder import jobs_folder
+    from core.runs.listing import JOBS
+    from core.runs.queue import read_queue
+
+    if named is not None and named.endswith(SUFFIX):
+        return [Path(named).with_suffix(JOBS)]
+    if named is not None:
+        return [named]
+    queue = read_queue()
+    return [jobs_folder(), *queue.waiting, *queue.running]
+
+
+def _list(named: str | None) -> Answer:
+    from core.runs.folder import list_jobs
+    from core.runs.listing import entries
+    from core.runs.queue import read_queue
+
+    places = _places(named)
+    listed = sorted(entries(places), key=lambda entry: (entry.place, entry.created))
+    known = {entry.folder for entry in listed}
+    found = [{**summary(Path(entry.folder)), "progress": entry.progress} for entry in listed]
+    lines = [line_of(entry) for entry in listed]
+    for place in places:
+        for folder in map(str, list_jobs(place) if Path(place).is_dir() else ()):
+            if folder not in known:
+                known.add(folder)
+                found.append({"folder": folder, "state": "damaged"})
+                lines.append(f"{'damaged':<19} {folder}")
+    held = read_queue().held
+    if held:
+        lines.append("The queue is held; `secateur jobs next` starts what waits.")
+    return {"jobs": found, "held": held}, "\n".join(lines) or "No jobs."
+
+
+def line_of(entry: RunEntry) -> str:
+    """Return one line about a job: state, when it was made, file, what came of it, folder."""
+    from core.runs.listing import figures_of
+
+    try:
+        made = datetime.datetime.fromisoformat(entry.created).astimezone()
+        when = f"{made:%d %b %H:%M}"
+    except ValueError:
+        when = ""
+    told = entry.progress or figures_of(entry) or entry.message
+    if entry.waits_for:
+        told = f"after {entry.waits_for}"
+    return f"{entry.word:<19} {when:<12} {entry.title:<24} {told}\n{'':<19} {entry.folder}"
+
+
+def _show(folder: Path) -> Answer:
+    from core.cli.commands.finetune import event_text, smaller_text
+    from core.runs.folder import read_events
+    from core.runs.listing import entry_of, figures_of
+
+    job, entry = summary(folder), entry_of(folder)
+    events, _ = read_events(folder)
+    place = f", number {job['place']} in the queue" if job["place"] else ""
+    lines = [f"{job['state']}{place}: {job['folder']}"]
+    if entry is not None and figures_of(entry):
+        lines.append(figures_of(entry))
+    if job["message"]:
+        lines.append(f"{job['message']} {job['hint']}".strip())
+    if job["next_batch"]:
+        lines.append(smaller_text(folder, job["next_batch"]))
+    lines += [event_text(event) for event in events[-_SHOWN_EVENTS:]]
+    return {**job, "events": events[-_SHOWN_EVENTS:]}, "\n".join(lines)
+
+
+def _log(folder: Path) -> Answer:
+    from core.runs.folder import LOG
+
+    path = folder / LOG
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return {"folder": str(folder), "log": text}, text.rstrip() or "It printed nothing."
+
+
+def _wait(folder: Path, first: bool = False) -> Answer:
+    from core.cli.commands.finetune import queued
+    from core.runs import queue
+
+    queue.add(folder, first=first)
+    return queued(folder)
+
+
+def _hold(held: bool) -> Answer:
+    from core.runs import queue
+
+    queue.hold(held)
+    started = [] if held else [str(folder) for folder in queue.go_on()]
+    waiting = queue.read_queue().waiting
+    text = (
+        f"Held; {len(waiting)} wait." if held else f"{len(started)} started, {len(waiting)} wait."
+    )
+    return {"held": held, "started": started, "waiting": waiting}, text
+
+
+def _tell(folder: Path, action: str) -> Answer:
+    from core.runs import queue
+    from core.runs.folder import tell
+
+    if action == "cancel" and queue.drop(folder):
+        return {"folder": str(folder), "told": "cancel"}, f"{folder.name} waits no more."
+    state = summary(folder)["state"]
+    if state not in ("running", "paused"):
+        raise UserError(f"The job {folder.name} does not run (it is {state}).")
+    words: Mapping[str, Any] = {"pause": "pause", "continue": "run", "cancel": "cancel"}
+    tell(folder, words[action])
+    return {"folder": str(folder), "told": words[action]}, f"Told {folder.name}: {action}."
+
+
+COMMANDS: Mapping[str, Command] = {"jobs": _jobs}

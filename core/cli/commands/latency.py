@@ -1,0 +1,165 @@
+"""Commands that measure time."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import positive, shown_progress
+from core.errors import UserError
+from core.progress import Span
+
+if TYPE_CHECKING:
+    from core.plan.latency.clock import LatencyTable
+    from core.ship.latency.measure import Measured, Spread
+
+REPEATS = 30
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    latency = add("latency", "Measure how long models take, in turns, each in every runtime.")
+    latency.add_argument("others", nargs="*", metavar="OTHER", help="compared with the first model")
+    latency.add_argument(
+        "--runtime", default="torch,onnx", help="of torch, onnx, openvino, tensorrt (torch,onnx)"
+    )
+    latency.add_argument("--batch", default="1", help="batch sizes, such as 1,8 (1)")
+    latency.add_argument("--repeats", type=positive, default=REPEATS, help="turns (30)")
+    table = add("latency-table", "Measure a model's layers, so that plans are predicted in ms.")
+    table.add_argument("--runtime", default="onnx", help="onnx or torch (onnx)")
+    table.add_argument("--batch", type=positive, default=1, help="batch size (1)")
+    table.add_argument("--half", action="store_true", help="FP16; on a GPU only")
+    table.add_argument("--renew", action="store_true", help="calibrate anew")
+    for command in (latency, table):
+        command.add_argument(
+            "--image-size", type=positive, help="side of the images; the model's own by default"
+        )
+        command.add_argument("--threads", type=positive, help="threads; one per core by default")
+        command.add_argument("--device", default="", help="cpu or cuda; a GPU where there is one")
+        command.add_argument("--events", action="store_true", help="print progress as JSON lines")
+
+
+def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import load
+    from core.ship.latency.measure import measure
+
+    show = shown_progress(options)
+    paths = [options.model, *options.others]
+    loaded = []
+    for number, path in enumerate(paths):
+        show(0.1 * number / len(paths), f"Opening {Path(path).name}")
+        loaded.append(load(path))
+
+    measured = measure(
+        dict(zip(_names(paths), (one.model for one in loaded), strict=True)),
+        runtimes=_words(options.runtime),
+        batches=[_count(word) for word in _words(options.batch)],
+        image_size=options.image_size or loaded[0].facts.image_size,
+        threads=options.threads,
+        repeats=options.repeats,
+        device=options.device,
+        progress=Span(show, 0.1, 1.0),
+    )
+    return measured.to_json(), latency_text(measured)
+
+
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _count(word: str) -> int:
+    try:
+        return positive(word)
+    except (ValueError, argparse.ArgumentTypeError) as error:
+        raise UserError(f"{word} is not a batch size.", "Give numbers, such as 1,8.") from error
+
+
+def _names(paths: list[str]) -> list[str]:
+    """Name models by their files, as briefly as tells them apart."""
+    names = [Path(path).name for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    return [n if names.count(n) == 1 else f"{n} ({i + 1})" for i, n in enumerate(names)]
+
+
+def latency_text(measured: Measured) -> str:
+    """Return a table for people."""
+    head = (
+        "model",
+        "runtime",
+        "precision",
+        "batch",
+        "ms, median (quartiles)",
+        "ratio to the first",
+    )
+    rows = [head]
+    for timing in measured.timings:
+        cells = (timing.model, timing.runtime, timing.precision, str(timing.batch))
+        rows.append((*cells, _spread(timing.wall, 2), _spread(timing.ratio, 3)))
+        if timing.cpu is not None:
+            own = (_spread(timing.cpu, 2), _spread(timing.cpu_ratio, 3))
+            rows.append(("  computing time alone", "", "", "", *own))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+    first = measured.timings[0]
+    about = f"{measured.machine['device']}, {_threads(first.threads)}, {first.image_size} px"
+    lines += [f"{name}: {text}" for name, text in measured.missing]
+    return "\n".join([about, *(line.rstrip() for line in lines)])
+
+
+def _spread(spread: Spread | None, digits: int) -> str:
+    if spread is None:
+        return ""
+    return f"{spread.median:.{digits}f} ({spread.low:.{digits}f} to {spread.high:.{digits}f})"
+
+
+def _table(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import analyse, load
+    from core.ship.latency.table import build_latency, describe_here, table_json
+
+    show = shown_progress(options)
+    show(0.0, "Opening the model")
+    loaded = load(options.model)
+    analysis = analyse(loaded, cache=not options.no_cache)
+    about = describe_here(
+        options.runtime,
+        threads=options.threads,
+        batch=options.batch,
+        image_size=options.image_size or loaded.facts.image_size,
+        device=options.device,
+        half=options.half,
+    )
+    latency = build_latency(
+        loaded.model,
+        analysis.table,
+        loaded.facts.sha256,
+        about,
+        renew=options.renew,
+        cache=not options.no_cache,
+        progress=show,
+    )
+    result = table_json(latency, analysis.table)
+    return result, _table_text(latency, result)
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _table_text(latency: LatencyTable, result: Mapping[str, Any]) -> str:
+    about = latency.about
+    where = f"{about['device']}, {about['runtime']} {about['version']}"
+    steps = f"widths step by {latency.step}" if latency.step > 1 else "no steps in width"
+    return (
+        f"{where}, {_threads(about['threads'])}, batch {about['batch']}, "
+        f"{about['image_size']} px\n"
+        f"{result['shapes']} layer shapes at {result['points']} widths; {steps}\n"
+        f"unpruned: {latency.measured_ms:.2f} ms measured, {result['predicted_ms']:.2f} ms "
+        f"predicted; largest error in calibration {latency.error:.1%}"
+    )
+
+
+COMMANDS: Mapping[str, Command] = {"latency": _latency, "latency-table": _table}

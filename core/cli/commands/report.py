@@ -1,0 +1,88 @@
+"""The command that reports on a project."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import add_data, data_settings, positive, shown_progress
+
+if TYPE_CHECKING:
+    from core.data.stream import DataSettings
+    from core.report import OpenProject
+
+ALL = "all"
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parser."""
+    report = add("report", "Write a report of a project: .html, .md or .json.", model=None)
+    report.add_argument("project", metavar="PROJECT", help="a .secateur file")
+    report.add_argument("-o", "--output", required=True, metavar="OUT")
+    report.add_argument(
+        "--measure",
+        metavar="WHAT",
+        default="",
+        help="measure now, and keep it for later reports: all, or some of accuracy, latency and "
+        "alternatives with commas between them; nothing by default",
+    )
+    add_data(report, "for accuracy; the project's own by default", images=None)
+    report.set_defaults(image_size=None)
+    report.add_argument("--split", default="val", help="train, val or test (val)")
+    report.add_argument(
+        "--against",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="a further model to hold against, such as a smaller one trained on the same data",
+    )
+    report.add_argument("--samples", type=int, default=6, help="sample images to show (6)")
+    report.add_argument("--threads", type=positive, help="for times; one per core by default")
+    report.add_argument(
+        "--jobs", metavar="FOLDER", action="append", help="where long jobs lie, if elsewhere"
+    )
+    report.add_argument("--events", action="store_true", help="print progress as JSON lines")
+
+
+def _report(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.report import ReportSettings, open_project, write_report
+    from core.report.measuring import WHAT
+    from core.report.wanted import Measuring
+
+    opened = open_project(options.project)
+    words = [word.strip() for word in options.measure.split(",") if word.strip()]
+    measuring = Measuring(
+        tuple(WHAT if ALL in words else dict.fromkeys(words)),
+        _data(options, opened),
+        options.threads,
+        options.device,
+        tuple(map(Path, options.against)),
+    )
+    jobs = tuple(map(Path, options.jobs)) if options.jobs else None
+    settings = ReportSettings(measuring, max(0, options.samples), jobs=jobs)
+    done = write_report(opened, options.output, settings, shown_progress(options))
+    notes = [f"{message} {hint}".strip() for message, hint in done.notes]
+    result = {"output": str(done.path), "notes": notes}
+    return result, "\n".join([*notes, f"saved as {done.path}"])
+
+
+def _data(options: argparse.Namespace, opened: OpenProject) -> DataSettings | None:
+    """Return the images named on the command line, or else the project's."""
+    from core.report.measuring import project_data
+
+    own = project_data(opened, options.split)
+    if options.data is None:
+        if own is None:
+            return None
+        size = options.image_size or own.image_size
+        images = options.images or own.images
+        return replace(own, image_size=size, images=images, device=options.device or own.device)
+    options.image_size = options.image_size or (own.image_size if own is not None else 320)
+    return data_settings(options, split=options.split)
+
+
+COMMANDS: Mapping[str, Command] = {"report": _report}

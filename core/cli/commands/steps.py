@@ -1,0 +1,108 @@
+"""Pruning one by one, and what it left in its folder."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.commands import Add, Command
+from core.cli.options import data_settings, shown_progress
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.plan.schema import Plan
+
+
+def add_parsers(add: Add) -> None:
+    """Add the parsers."""
+    add("steps", "List the steps that pruning one by one left in a folder.", model="FOLDER")
+
+
+def add_options(prune: argparse.ArgumentParser) -> None:
+    """Add what ``prune`` takes for the strategy one by one."""
+    prune.add_argument(
+        "--steps", metavar="FOLDER", help="where one_by_one keeps its steps (beside the output)"
+    )
+    prune.add_argument(
+        "--from-step", type=int, metavar="N", help="go on from that step of one_by_one"
+    )
+
+
+def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any], str]:
+    """Run ``prune`` with a plan whose strategy is one by one."""
+    from core.checkpoint.facts import origin_of
+    from core.cli.text import pruned_text
+    from core.data.stream import ALL
+    from core.history.remember import folder_of, remember_pruned
+    from core.measure import prune_one_by_one
+    from core.pipeline import load
+
+    show = shown_progress(options)
+    show(0.0, "Opening the model")
+    settings = data_settings(options, plan.seed, "val")
+    if settings is None:
+        raise UserError(
+            "The strategy one_by_one evaluates after every step, which needs labelled images.",
+            "Give a dataset yaml with --data.",
+        )
+    loaded = load(options.model)
+    result = prune_one_by_one(
+        loaded,
+        plan,
+        replace(settings, images=ALL),
+        options.output,
+        folder=options.steps,
+        from_step=options.from_step,
+        cache=not options.no_cache,
+        progress=show,
+    )
+    pruned = result.pruned
+    report = {
+        **pruned.prediction.to_json(),
+        "verification": pruned.verification.to_json(),
+        "output": str(pruned.output),
+        "plan": pruned.plan.to_json(),
+        "baseline": result.baseline,
+        "steps": list(result.steps),
+        "folder": str(result.folder),
+    }
+    if options.history is not None:
+        folder = folder_of(options.history, origin_of(loaded.facts))
+        report["node"] = remember_pruned(folder, options.model, report).id
+    return report, f"{steps_text(report['steps'])}\n{pruned_text(pruned)}"
+
+
+def steps_text(steps: list[dict[str, Any]]) -> str:
+    """Lay out steps: what was tried, what it kept, whether it stayed."""
+    from core.cli.text import count, table
+    from core.plan.schema import Entry
+
+    rows = []
+    for step in steps:
+        entry = Entry.model_validate(step["entry"])
+        amount = f"{len(entry.channels)} channels" if entry.channels else f"-{entry.ratio:.0%}"
+        what = f"{entry.label} {amount}" + ("" if entry.scope == "all" else f" ({entry.scope})")
+        share = "-" if step["share"] is None else f"{step['share']:.1%}"
+        after = f"after {step['parent']}"
+        fate = "accepted" if step["accepted"] else "taken back"
+        row = [str(step["step"]), after, what, f"{step['map50_95']:.4f}", share]
+        rows.append([*row, count(step["macs"]), fate, step["checkpoint"]])
+    head = ["step", "on", "entry", "mAP50-95", "kept", "mult-adds", "", "checkpoint"]
+    return table(head, rows, "rllrrr")
+
+
+def _steps(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.sensitivity.one_by_one import LOG, public
+    from core.system.journal import read_journal
+
+    folder = Path(options.model)
+    steps = [public(r) for r in read_journal(folder / LOG, "steps") if "step" in r]
+    if not steps:
+        return {"folder": str(folder), "steps": []}, f"{folder} holds no step yet."
+    return {"folder": str(folder), "steps": steps}, steps_text(steps)
+
+
+COMMANDS: Mapping[str, Command] = {"steps": _steps}

@@ -1,0 +1,96 @@
+"""The command line. ``--json`` prints one JSON object, as ``docs/command-line.md`` describes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import metadata
+from typing import cast
+
+from core.cli.commands import GROUPS, Command, Group
+from core.errors import CancelledError, UserError
+from core.system.logs import append_fault
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 done, 1 refused or failed (one line on standard error), 2 wrong usage.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        # Libraries print to standard output as they please; there, only our own result belongs.
+        with contextlib.redirect_stdout(sys.stderr):
+            result, text = _command(options.command)(options)
+        if output := json.dumps(result, allow_nan=False) if options.json else text:
+            print(output)
+        sys.stdout.flush()
+    except UserError as error:
+        return _fail(str(error))
+    except CancelledError:
+        return _fail("Cancelled; nothing was changed.")
+    except KeyboardInterrupt:
+        return _fail("Interrupted; nothing was left half done.")
+    except BrokenPipeError:  # the reader of our output went away: nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        return _fail(_report_bug(error))
+    proofs = (result.get("verification"), result.get("parity"))
+    return int(any(proof and proof.get("passed") is False for proof in proofs))
+
+
+def _fail(text: str) -> int:
+    print(f"secateur: {' '.join(text.split())}", file=sys.stderr)
+    return 1
+
+
+def _report_bug(error: Exception) -> str:
+    """Log a bug whole; return the line for the person."""
+    where = append_fault(error)
+    kind = type(error).__name__
+    return f"A fault of Secateur ({kind}: {error}), logged in {where}; please report it."
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="secateur",
+        description="Makes YOLO networks smaller and faster without breaking them.",
+        epilog="Without a command the window opens, on FILE where one is named. --self-test tries "
+        "the program itself, window included.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"secateur {metadata.version('secateur')}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, model: str | None = "MODEL") -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        if model is not None:
+            about = "a .pt checkpoint or an Ultralytics yaml"
+            command.add_argument("model", metavar=model, help=about)
+            command.add_argument("--no-cache", action="store_true", help="trace the network anew")
+        return command
+
+    for group in _groups():
+        group.add_parsers(add)
+    return parser
+
+
+@lru_cache(maxsize=1)
+def _groups() -> tuple[Group, ...]:
+    return tuple(cast(Group, importlib.import_module(name)) for name in GROUPS)
+
+
+def _command(name: str) -> Command:
+    return next(group.COMMANDS[name] for group in _groups() if name in group.COMMANDS)

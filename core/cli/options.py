@@ -1,0 +1,136 @@
+"""Options that several commands share, and how they show progress."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from core.data.stream import DataSettings
+    from core.repair import RepairSettings
+
+
+def positive(text: str) -> int:
+    """Read a positive whole number; for ``argparse``."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def add_data(
+    parser: argparse.ArgumentParser, text: str, *, required: bool = False, images: int | None = 96
+) -> None:
+    """Add ``--data``, ``--images``, ``--image-size`` and ``--device``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    text : str
+        What the data is for.
+    required : bool
+    images : int, optional
+        How many are read unless the person says otherwise; None is all.
+    """
+    parser.add_argument("--data", required=required, metavar="DATA", help=f"a dataset yaml, {text}")
+    parser.add_argument(
+        "--images", type=positive, default=images, help="how many of its images to read"
+    )
+    parser.add_argument(
+        "--image-size", type=positive, default=320, help="side they are scaled to (320)"
+    )
+    parser.add_argument("--device", default="", help="cpu or cuda; a GPU where there is one")
+
+
+def data_settings(
+    options: argparse.Namespace, seed: int = 0, split: str = "train"
+) -> DataSettings | None:
+    """Return the images that ``--data`` names, or None when it was not given."""
+    if options.data is None:
+        return None
+    from core.data.stream import ALL, DataSettings
+
+    return DataSettings(
+        Path(options.data),
+        images=options.images or ALL,
+        seed=seed,
+        image_size=options.image_size,
+        device=options.device,
+        split=split,
+    )
+
+
+def add_repair(parser: argparse.ArgumentParser) -> None:
+    """Add ``--repair`` and ``--repair-minutes``."""
+    parser.add_argument(
+        "--repair",
+        metavar="STEPS",
+        help="mend the remaining weights by --data, without labels: auto, or some of fold, refit, "
+        "bn and distill with commas between them",
+    )
+    parser.add_argument(
+        "--repair-minutes",
+        type=float,
+        default=10.0,
+        metavar="MINUTES",
+        help="how long all of it may take (10)",
+    )
+
+
+def repair_settings(options: argparse.Namespace, seed: int = 0) -> RepairSettings | None:
+    """Return how to repair, or None when ``--repair`` was not given."""
+    if options.repair is None:
+        return None
+    from core.repair import RepairSettings, parse_steps
+
+    steps = parse_steps(options.repair)
+    return RepairSettings(steps=steps, minutes=options.repair_minutes, seed=seed)
+
+
+def add_history(parser: argparse.ArgumentParser) -> None:
+    """Add ``--history``."""
+    from core.history.remember import OWN
+
+    parser.add_argument(
+        "--history",
+        nargs="?",
+        const=OWN,
+        metavar="DIR",
+        help="remember it as a step in the network's history, or in that of a folder",
+    )
+
+
+class _Events:
+    """Progress and partial results as JSON lines."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def __call__(self, fraction: float, text: str) -> None:
+        self._print({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    def partial(self, data: dict[str, Any]) -> None:
+        self._print({"event": "partial", "data": data})
+
+    def _print(self, event: dict[str, Any]) -> None:
+        print(json.dumps(event), file=self._output, flush=True)
+
+
+def shown_progress(options: argparse.Namespace) -> Progress:
+    """Show progress as JSON lines, as a line on a terminal, or not at all."""
+    output = sys.__stdout__
+    if getattr(options, "events", False) and output is not None:
+        return _Events(output)
+    if sys.stderr.isatty() and not options.json:
+
+        def line(fraction: float, text: str) -> None:
+            end = "\n" if fraction >= 1 else ""
+            print(f"\r\x1b[K{fraction:4.0%} {text}", end=end, file=sys.stderr, flush=True)
+
+        return line
+    return silent

@@ -1,0 +1,224 @@
+"""What the command line prints for people: tables, bars, short sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.graph.table import ChannelTable
+from core.pipeline import Analysis, Pruned
+from core.plan.predict import Prediction
+from core.plan.why.why import Answer
+
+BAR = 10
+
+if TYPE_CHECKING:
+    from core.repair import Repaired
+
+
+def count(value: int) -> str:
+    """Write a count with a unit: 3.16 M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.2f} {unit}"
+    return str(value)
+
+
+def bar(share: float, width: int = BAR) -> str:
+    """Draw a share, 0 to 1, as a bar."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "█" * filled + "░" * (width - filled)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+    """Lay out a table; columns whose letter in ``right`` is ``r`` are flushed right."""
+    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
+    lines = []
+    for row in [head, *rows]:
+        cells = [
+            cell.rjust(widths[n]) if right[n : n + 1] == "r" else cell.ljust(widths[n])
+            for n, cell in enumerate(row)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def convolutions(table: ChannelTable) -> int:
+    """Count the convolutions of a network."""
+    return sum(layer.kind in ("Conv2d", "ConvTranspose2d") for layer in table.layers)
+
+
+def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
+    """Describe a model: its facts, then its blocks."""
+    facts, blocks = analysis.facts, analysis.table.blocks
+    parameters = sum(b.parameters for b in blocks)
+    macs = sum(b.macs for b in blocks)
+    classes = f"{len(facts.classes)} classes" if len(facts.classes) != 1 else "1 class"
+    notes = [
+        n for n, on in (("fused", facts.fused), ("pruned by Secateur", bool(facts.history))) if on
+    ]
+    lines = [
+        f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size} px, "
+        + ", ".join([facts.dtype, *notes]),
+        f"{count(parameters)} parameters, {count(macs)} multiply-adds, {len(blocks)} blocks, "
+        f"{convolutions(analysis.table)} convolutions",
+        "",
+    ]
+    largest = max((b.macs for b in blocks), default=1) or 1
+    rows = [
+        [
+            str(b.index),
+            b.type,
+            b.stage,
+            f"/{b.stride}",
+            ", ".join("image" if s < 0 else str(s) for s in b.sources),
+            f"{b.in_channels} → {b.out_channels}",
+            count(b.parameters),
+            f"{bar(b.macs / largest)} {count(b.macs)}",
+            "locked" if b.index in locked else "",
+        ]
+        for b in blocks
+    ]
+    head = [
+        "block",
+        "type",
+        "stage",
+        "stride",
+        "from",
+        "channels",
+        "parameters",
+        "multiply-adds",
+        "",
+    ]
+    why = [f"Block {index} is locked: {reason}." for index, reason in locked.items()]
+    return "\n".join([*lines, table(head, rows, "rlllllr"), *([""] if why else []), *why])
+
+
+def latency_text(prediction: Prediction) -> list[str]:
+    """Return one line on predicted milliseconds, or none."""
+    if prediction.latency_ms is None:
+        return []
+    before, after = prediction.latency_ms
+    kept = after / before if before else 1.0
+    name = "ms, predicted"
+    return [f"{name:14} {before:9.2f} → {after:9.2f}  {bar(kept, 20)} {kept:.1%}"]
+
+
+def prediction_text(prediction: Prediction) -> str:
+    """Describe what a plan does."""
+    before, after = prediction.before, prediction.after
+    lines = [
+        change_text("parameters", before.parameters, after.parameters),
+        change_text("multiply-adds", before.macs, after.macs),
+        *latency_text(prediction),
+        "",
+    ]
+    rows = [
+        [
+            change.name,
+            _widths(change.inputs_before, change.inputs_after),
+            _widths(change.outputs_before, change.outputs_after),
+            bar(change.outputs_after / max(1, change.outputs_before)),
+        ]
+        for change in prediction.layers
+        if not change.type.startswith("BatchNorm")
+    ]
+    if rows:
+        lines += [table(["layer", "inputs", "outputs", "kept"], rows, "lrr"), ""]
+    if prediction.naive_conflicts:
+        lines.append(
+            "Without Secateur, cutting only the selected layers would fail here, in order:"
+        )
+        for place, conflict in enumerate(prediction.naive_conflicts, 1):
+            lines += [f"{place:3}. {conflict.layer}: {conflict.error}", f"     {conflict.reason}"]
+        lines.append("")
+    for blocked in prediction.blocked:
+        lines.append(f"Blocked: {blocked.message}")
+        if blocked.nearest:
+            nearest = ", ".join(json.dumps(entry.to_json()) for entry in blocked.nearest)
+            lines.append(f"         nearest that works: {nearest}")
+    lines += skipped_text(prediction.skipped)
+    return "\n".join(lines).rstrip()
+
+
+def change_text(name: str, before: int, after: int) -> str:
+    """Show a figure before and after, and the share that stays."""
+    share = after / before if before else 1.0
+    return f"{name:14} {count(before):>9} → {count(after):>9}  {bar(share, 20)} {share:.1%}"
+
+
+def _widths(before: int, after: int) -> str:
+    return str(before) if before == after else f"{before} → {after}"
+
+
+def skipped_text(skipped: int) -> list[str]:
+    """Say how many images could not be read; nothing when all could."""
+    if not skipped:
+        return []
+    return [f"{skipped} of the images could not be read and were left out of the ranking."]
+
+
+def pruned_text(result: Pruned) -> str:
+    """Describe a pruning that was done."""
+    proof = result.verification
+    lines = [
+        change_text(
+            "parameters", result.prediction.before.parameters, result.prediction.after.parameters
+        ),
+        change_text("multiply-adds", result.prediction.before.macs, result.prediction.after.macs),
+        f"equal to the masked original: relative error {proof.relative_error:.1e} "
+        f"(at most {proof.tolerance:.0e}) on {proof.inputs} inputs",
+        f"saved as {result.output}",
+    ]
+    if result.repaired is not None:
+        lines += repair_lines(result.repaired)
+    lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
+    lines += skipped_text(result.prediction.skipped)
+    lines.append(
+        "Accuracy falls until the network is fine-tuned; train() of Ultralytics would rebuild the "
+        "full network (see the README)."
+    )
+    return "\n".join(lines)
+
+
+def repair_lines(repaired: Repaired) -> list[str]:
+    """Say what every step of a repair gained, on images it was not fitted to."""
+    lines = [
+        f"repaired on {repaired.fitted} images, measured on {repaired.held_out} others"
+        + (f"; {repaired.skipped} could not be read" if repaired.skipped else "")
+    ]
+    for step in repaired.steps:
+        word = "kept" if step.kept else "not kept"
+        text = f"  {step.step:8} gap {step.before.gap:.3g} → {step.after.gap:.3g}"
+        if step.before.map50_95 is not None and step.after.map50_95 is not None:
+            text += f", mAP50-95 {step.before.map50_95:.4f} → {step.after.map50_95:.4f}"
+        note = f" ({step.note})" if step.note else ""
+        lines.append(f"{text}: {word}, {step.seconds:.0f} s{note}")
+    return lines
+
+
+def why_text(answer: Answer) -> str:
+    """State an answer, then every path."""
+    return "\n".join([answer.sentence, *(f"  {path.text}" for path in answer.paths[1:])])
+
+
+def sensitivity_text(report: Mapping[str, Any]) -> str:
+    """Lay out a scan: a row per block, a column per ratio, accuracy kept as a share."""
+    base, points = report["baseline"], report["points"]
+    ratios = sorted({p["ratio"] for p in points})
+    shares = {(p["block"], p["ratio"]): p["share"] for p in points}
+    rows = []
+    for block in sorted({p["block"] for p in points}):
+        found = [shares.get((block, ratio)) for ratio in ratios]
+        rows.append([str(block), *["-" if share is None else f"{share:.1%}" for share in found]])
+    head = ["block", *[f"-{ratio:.0%}" for ratio in ratios]]
+    lines = [
+        f"Unpruned: mAP50-95 {base['map50_95']:.4f} on {base['images']} images. "
+        "Kept of it when a block alone loses that share of its channels:",
+        table(head, rows, "r" * len(head)),
+    ]
+    lines += [row["reason"] for row in report["unprunable"]]
+    if report["resumed"]:
+        lines.append(f"{report['resumed']} of {len(points)} were measured before.")
+    return "\n".join(lines)

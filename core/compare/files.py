@@ -1,0 +1,133 @@
+"""Model files put side by side: opened, measured on the same images, timed in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import UserError
+from core.progress import Progress, Span, silent
+
+if TYPE_CHECKING:
+    from core.checkpoint import Loaded
+    from core.compare.layers import Model
+    from core.data.stream import DataSettings
+    from core.graph.table import ChannelTable
+
+TURNS = 10
+"""How often models take turns at one image when a comparison times them."""
+MEASURED = 0.85
+"""Share of the progress after which models are timed."""
+
+
+def compare_files(
+    paths: Sequence[str | Path],
+    data: DataSettings,
+    *,
+    shown: int = 50,
+    turns: int = 0,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Open models, measure them on the same images and put them side by side.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Two or more; the first is what the others are held against.
+    data : DataSettings
+        Its split is evaluated.
+    shown : int
+        Images to hand on, the worst changes first.
+    turns : int
+        How often models are timed on one image, in turns; 0 leaves the time of the evaluation.
+
+    Returns
+    -------
+    dict
+        See `core.compare.figures.compare`. With ``turns``, every model has ``speed`` too:
+        ``median``, ``low`` and ``high`` (quartiles) in milliseconds and ``ratio`` to the first
+        model, turn by turn; and its ``milliseconds`` are that median.
+
+    Raises
+    ------
+    UserError
+        For files that cannot be opened, models that do not belong together, or data that cannot be
+        used.
+    """
+    from core.compare.figures import compare
+
+    models = _opened(paths, progress)
+    until = MEASURED if turns else 1.0
+    result = compare(models, data, shown=shown, progress=Span(progress, 0.0, until))
+    if turns:
+        _time(models, result, data, turns, Span(progress, MEASURED, 1.0))
+    return result
+
+
+def compare_layer_files(
+    paths: Sequence[str | Path], *, progress: Progress = silent
+) -> dict[str, Any]:
+    """Open models and compare them layer by layer, without any images.
+
+    Returns
+    -------
+    dict
+        See `core.compare.layers.compare_layers`.
+
+    Raises
+    ------
+    UserError
+        For files that cannot be opened.
+    """
+    from core.compare.layers import compare_layers
+
+    if len(paths) < 2:
+        raise UserError("One model alone cannot be compared.", "Name two or more.")
+    return compare_layers(_opened(paths, progress))
+
+
+def _opened(paths: Sequence[str | Path], progress: Progress) -> list[Model]:
+    from core.graph.builder import analyse_model
+    from core.pipeline import load
+
+    models: list[tuple[Loaded, ChannelTable]] = []
+    for path in paths:
+        progress(0.0, f"Opening {Path(path).name}")
+        loaded = load(path)
+        # A tuned file may name another image size: costs are counted at one size for all.
+        size = models[0][0].facts.image_size if models else loaded.facts.image_size
+        models.append((loaded, analyse_model(loaded.model, size)))
+    return models
+
+
+def _time(
+    models: Sequence[Model],
+    result: dict[str, Any],
+    data: DataSettings,
+    turns: int,
+    progress: Progress,
+) -> None:
+    """Time the networks in turns, so that a busy machine is as busy for all of them."""
+    from core.ship.latency.measure import measure
+
+    networks = {str(number): loaded.model for number, (loaded, _) in enumerate(models)}
+    measured = measure(
+        networks,
+        runtimes=("torch",),
+        image_size=data.image_size,
+        repeats=turns,
+        device=data.device,
+        progress=progress,
+    )
+    for timing in measured.timings:
+        if timing.precision != "fp32":
+            continue
+        entry = result["models"][int(timing.model)]
+        entry["milliseconds"] = round(timing.wall.median, 3)
+        entry["speed"] = {
+            "median": round(timing.wall.median, 3),
+            "low": round(timing.wall.low, 3),
+            "high": round(timing.wall.high, 3),
+            "ratio": None if timing.ratio is None else round(timing.ratio.median, 4),
+        }

@@ -1,0 +1,1 @@
+"""The engine process: the line protocol and the model in memory."""

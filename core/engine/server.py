@@ -1,0 +1,234 @@
+"""The engine process: jobs over a line protocol. No Qt; torch lives here and not in the window.
+
+One JSON object per line. In: ``{"id": 1, "job": "open", "args": {...}}``, ``{"cancel": 1}``,
+``{"quit": true}``. Out: ``{"event": "hello", ...}`` at once, ``{"event": "ready", ...}`` once the
+libraries are imported, and for every job any number of ``progress`` events, any number of
+``partial`` ones (``data``: what the job has found so far) and exactly one of ``done``, ``failed``
+or ``cancelled``. When standard input closes, the process ends: an engine never outlives its window.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, TextIO
+
+from core.engine.models import ModelStore
+from core.engine.tasks import find_task
+from core.errors import CancelledError, UserError
+from core.system.logs import append_fault
+
+if TYPE_CHECKING:
+    pass
+
+PROTOCOL = 1
+PATIENCE = 0.7
+"""Seconds a running job gets to leave nothing half done when the process is asked to end."""
+
+
+class Channel:
+    """The way out: one JSON object per line, from any thread."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Write one event; a reader that went away is not an error here."""
+        line = json.dumps(event) + "\n"
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(line)
+            self._stream.flush()
+
+
+class Reporter:
+    """A job's progress over the line.
+
+    Parameters
+    ----------
+    send : callable
+        Takes an event.
+    stopped : callable
+        Whether the job shall end.
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
+        self._send, self._stopped = send, stopped
+
+    def __call__(self, fraction: float, text: str) -> None:
+        """Report a share of the work done; raises ``CancelledError`` once the job shall end."""
+        if self._stopped():
+            raise CancelledError
+        self._send({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    def partial(self, data: dict[str, Any]) -> None:
+        """Hand on what was found so far."""
+        self._send({"event": "partial", "data": data})
+
+
+class Engine:
+    """Runs jobs one after the other on a thread of its own.
+
+    Parameters
+    ----------
+    channel : Channel
+        Where events go.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._cancelled: set[str] = set()
+        self._stopping = False
+        self._models = ModelStore()
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Say hello and begin to import the libraries."""
+        self._channel.send(
+            {
+                "event": "hello",
+                "protocol": PROTOCOL,
+                "secateur": metadata.version("secateur"),
+                "process": os.getpid(),
+            }
+        )
+        self._thread.start()
+
+    def serve(self, lines: TextIO) -> None:
+        """Read requests until there are no more, or one says to quit."""
+        for line in lines:
+            try:
+                request = json.loads(line)
+            except ValueError:
+                print(f"not a request: {line!r}", file=sys.stderr)
+                continue
+            if not isinstance(request, dict):
+                print(f"not a request: {line!r}", file=sys.stderr)
+            elif request.get("quit"):
+                break
+            elif "cancel" in request:
+                self._cancelled.add(str(request["cancel"]))
+            else:
+                self._queue.put(request)
+
+    def stop(self) -> None:
+        """Let a running job end at its next step, for a moment."""
+        self._stopping = True
+        self._queue.put(None)
+        self._thread.join(PATIENCE)
+
+    def _work(self) -> None:
+        try:
+            self._channel.send({"event": "ready", **_libraries()})
+        except Exception as error:
+            where = append_fault(error)
+            self._channel.send({"event": "broken", "message": str(error), "log": str(where)})
+            return
+        while (request := self._queue.get()) is not None:
+            self._run(request)
+
+    def _run(self, request: dict[str, Any]) -> None:
+        number = request.get("id")
+        try:
+            event: dict[str, Any] = {"event": "done", "result": self._call(request)}
+        except CancelledError:
+            event = {"event": "cancelled"}
+        except UserError as error:
+            event = _failed(error.message, error.hint, error.layers)
+        except Exception as error:
+            event = {
+                **_failed(f"{type(error).__name__}: {error}"),
+                "bug": True,
+                "log": str(append_fault(error)),
+                "trace": "".join(traceback.format_exception(error)),
+            }
+        self._channel.send({"id": number, **event})
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        number, name = request.get("id"), str(request.get("job"))
+        progress = Reporter(
+            lambda event: self._channel.send({"id": number, **event}),
+            lambda: str(number) in self._cancelled or self._stopping,
+        )
+        task = find_task(name)
+        progress(0.0, "Starting")
+        return task(self._models, request.get("args", {}), progress)
+
+
+def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "event": "failed",
+        "message": message,
+        "hint": hint,
+        "layers": list(layers),
+        "bug": False,
+        "log": "",
+    }
+
+
+def _libraries() -> dict[str, Any]:
+    """Import what takes seconds, and say what was found."""
+    from core.checkpoint import prepare
+
+    prepare()
+    import torch
+    import ultralytics
+    import ultralytics.nn.tasks
+
+    # What every job needs is imported now, while nobody waits for it.
+    for name in (
+        "core.checkpoint.unpickle",
+        "core.graph.builder",
+        "core.pruning.surgery",
+        "core.pruning.verify",
+    ):
+        importlib.import_module(name)
+
+    cuda = torch.cuda.is_available()
+    return {
+        "secateur": metadata.version("secateur"),
+        "process": os.getpid(),
+        "torch": str(torch.__version__),
+        "ultralytics": str(ultralytics.__version__),
+        "device": torch.cuda.get_device_name(0) if cuda else "CPU",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _own_channel() -> Channel:
+    """Keep the real standard output for the protocol; whatever else prints goes to the log.
+
+    Done on the level of file descriptors, since C libraries print too.
+    """
+    handle = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return Channel(os.fdopen(handle, "w", encoding="utf-8", newline="\n"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve jobs until standard input closes."""
+    if arguments:
+        print("secateur engine takes no arguments; it speaks JSON lines.", file=sys.stderr)
+        return 2
+    if sys.stdin is None or sys.stdout is None:
+        return 2
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    engine = Engine(_own_channel())
+    engine.start()
+    with contextlib.suppress(KeyboardInterrupt):
+        engine.serve(sys.stdin)
+    engine.stop()
+    sys.stderr.flush()
+    os._exit(0)  # a job that hears nothing any more must not keep the process

@@ -1,0 +1,132 @@
+"""Jobs that measure accuracy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.engine.tasks import Args, Models, Task, data_of
+from core.errors import UserError
+from core.progress import Progress, publish
+
+if TYPE_CHECKING:
+    from core.data.stream import DataSettings
+
+
+def labelled(args: Args) -> DataSettings:
+    """Return the images to evaluate: all of the val split unless the request says otherwise.
+
+    Raises
+    ------
+    UserError
+        When the request names none.
+    """
+    settings = data_of(args, split="val", images=None)
+    if settings is None:
+        raise UserError("This needs labelled images, and no data was given.", "Choose a dataset.")
+    return settings
+
+
+def evaluate_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Measure a model's accuracy."""
+    from core.data.evaluate import evaluate
+
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    facts = loaded.facts
+    accuracy = evaluate(loaded.model, labelled(args), facts.classes, facts.task, progress=progress)
+    return accuracy.to_json()
+
+
+def scan_sensitivity(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Measure accuracy against ratio, block by block; every point is a partial result."""
+    from core.measure import sensitivity
+    from core.plan.schema import parse_plan
+
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    result = sensitivity(
+        loaded,
+        labelled(args),
+        args.get("output"),
+        plan=parse_plan(args["plan"]) if args.get("plan") else None,
+        ratios=args.get("ratios"),
+        blocks=args.get("blocks"),
+        progress=progress,
+    )
+    return {**result.to_json(), "output": args.get("output")}
+
+
+def evaluate_cuts(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Evaluate cuts of a model, for a scan over several devices; each is a partial result."""
+    from core.data.validation import Validation
+    from core.pipeline import analyse
+    from core.sensitivity.cuts import CutEvaluator
+    from core.sensitivity.masks import unpack
+    from core.sensitivity.scan import plain_figures
+
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    facts, table = loaded.facts, analyse(loaded).table
+    validation = Validation(loaded.model, labelled(args), facts.classes, facts.task)
+    cuts = [unpack(text, table.atom_count) for text in args["cuts"]]
+    evaluator = CutEvaluator(loaded.model, table, validation)
+    for place, accuracy in evaluator.evaluate(cuts, progress):
+        publish(progress, {"cut": place, **plain_figures(accuracy)})
+    return {"cuts": len(cuts)}
+
+
+def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Prune step by step, each measured; every step tried is a partial result."""
+    from core.measure import prune_one_by_one
+    from core.plan.schema import parse_plan
+
+    started = time.monotonic()
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    result = prune_one_by_one(
+        loaded,
+        parse_plan(args["plan"]),
+        labelled(args),
+        str(args["output"]),
+        folder=args.get("folder") or None,
+        from_step=args.get("from_step"),
+        progress=progress,
+    )
+    pruned = result.pruned
+    return {
+        **pruned.prediction.to_json(),
+        "verification": pruned.verification.to_json(),
+        "output": str(pruned.output),
+        "output_size": Path(str(pruned.output)).stat().st_size,
+        "plan": pruned.plan.to_json(),
+        "seconds": time.monotonic() - started,
+        "baseline": result.baseline,
+        "steps": list(result.steps),
+        "folder": str(result.folder),
+    }
+
+
+def compare_models(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Compare the models at ``paths`` with the first of them; layer by layer only without data."""
+    from core.compare.files import TURNS, compare_files, compare_layer_files
+
+    if not args.get("data"):
+        return compare_layer_files(args["paths"], progress=progress)
+    return compare_files(
+        args["paths"],
+        labelled(args),
+        shown=int(args.get("shown", 50)),
+        turns=int(args.get("turns", TURNS)),
+        progress=progress,
+    )
+
+
+TASKS: Mapping[str, Task] = {
+    "evaluate": evaluate_model,
+    "sensitivity": scan_sensitivity,
+    "one_by_one": one_by_one,
+    "cuts": evaluate_cuts,
+    "compare": compare_models,
+}

@@ -1,0 +1,71 @@
+"""Jobs that rank channels and choose what goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.engine.tasks import Args, Models, Task, data_of
+from core.progress import Progress
+
+if TYPE_CHECKING:
+    from core.pipeline import Analysis
+
+
+def scores_by_weights(models: Models, analysis: Analysis, args: Args) -> Path:
+    """Return the file of a ranking by weights only, made when it is not there."""
+    from core.choose.score_cache import read_scores, score_path, write_scores
+
+    criterion, seed = str(args.get("criterion", "l2")), int(args.get("seed", 0))
+    path = score_path(analysis.facts.sha256, criterion, seed)
+    if read_scores(path, analysis.table.atom_count) is None:
+        from core.pruning.criteria import score_atoms
+
+        loaded = models.get(str(args["path"]))
+        path = write_scores(path, score_atoms(loaded.model, analysis.table, criterion, seed))
+    return path
+
+
+def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Rank the channels of an open model by another criterion, by images where it needs them."""
+    from core.choose.score_cache import stored_scores
+    from core.pipeline import analyse, score
+    from core.plan.schema import parse_plan
+
+    progress(0.1, "Ranking channels")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    chosen = {key: args[key] for key in ("criterion", "seed", "representative") if args.get(key)}
+    plan = parse_plan({"version": 1, **chosen})
+    data = data_of(args, seed=plan.seed)
+    skipped = 0
+    from core.pruning.criteria import needs_data
+
+    if needs_data(plan.criterion):
+        ranking = score(loaded, plan, data, progress)
+        file, skipped = stored_scores(ranking.file, ranking.scores), ranking.skipped
+    else:
+        file = scores_by_weights(models, analyse(loaded), args)
+    return {
+        "scores": str(file),
+        "criterion": plan.criterion,
+        "seed": plan.seed,
+        "representative": plan.representative,
+        "skipped": skipped,
+    }
+
+
+def suggest_plan(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Find exact channels for a plan's target or ratios, and alternatives beside them."""
+    from core.choose.score_cache import stored_scores
+    from core.pipeline import suggest
+    from core.plan.schema import parse_plan
+
+    plan = parse_plan(args["plan"])
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    found = suggest(loaded, plan, data_of(args, seed=plan.seed), progress)
+    return {**found.to_json(), "scores": str(stored_scores(found.file, found.scores))}
+
+
+TASKS: Mapping[str, Task] = {"scores": score_channels, "suggest": suggest_plan}

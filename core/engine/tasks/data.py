@@ -1,0 +1,32 @@
+"""The engine's job that checks a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.engine.tasks import Args, Models, Task
+from core.progress import Progress
+
+
+def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Check ``data`` (a path), and hold it against the model at ``path`` where one is named."""
+    from core.data.check import check_data, keypoints_of
+
+    facts, keypoints = None, None
+    if args.get("path"):
+        progress(0.0, "Opening the model")
+        loaded = models.get(str(args["path"]), args.get("sha256"))
+        facts, keypoints = loaded.facts, keypoints_of(loaded.model)
+    return check_data(
+        str(args["data"]),
+        task=None if facts is None else facts.task,
+        classes=None if facts is None else facts.classes,
+        keypoints=keypoints,
+        samples=int(args.get("samples", 12)),
+        index=bool(args.get("index", True)),
+        progress=progress,
+    )
+
+
+TASKS: Mapping[str, Task] = {"check_data": check_dataset}

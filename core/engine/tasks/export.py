@@ -1,0 +1,38 @@
+"""Jobs that hand a network on: export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.engine.tasks import Args, Models, Task, data_of
+from core.progress import Progress, Span
+
+
+def export_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Export a model and compare the result with it."""
+    from core.ship.export.run import ExportSettings, export
+
+    progress(0.0, "Opening the model")
+    loaded = models.get(str(args["path"]), args.get("sha256"))
+    size = args.get("image_size")
+    settings = ExportSettings(
+        form=str(args.get("format") or "onnx"),
+        precision=str(args.get("precision") or "fp32"),
+        image_size=int(size) if size else None,
+        batch=int(args.get("batch") or 1),
+        device=str(args.get("device") or ""),
+        data=data_of(args),
+    )
+    done = export(loaded, str(args["output"]), settings, Span(progress, 0.05, 1.0))
+    return {**done.to_json(), "sha256": loaded.facts.sha256}
+
+
+def list_formats(_models: Models, _args: Args, _progress: Progress) -> dict[str, Any]:
+    """List the formats, with what is missing for each here."""
+    from core.ship.export.formats import FORMATS
+
+    return {"formats": [form.to_json() for form in FORMATS.values()]}
+
+
+TASKS: Mapping[str, Task] = {"export": export_model, "formats": list_formats}

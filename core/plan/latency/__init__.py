@@ -1,0 +1,1 @@
+"""Milliseconds predicted from a table of layers."""

@@ -1,0 +1,236 @@
+"""What a plan does, for every number on the screen: fast enough for each tick of a slider.
+
+Numpy only, no Qt and no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UserError
+from core.graph.table import ChannelTable
+
+if TYPE_CHECKING:
+    from core.plan.latency.clock import LatencyTable
+    from core.plan.resolve import Resolution
+    from core.plan.schema import Plan
+    from core.plan.widths import Widths
+
+FILE_OVERHEAD = 160_000
+"""Bytes of a saved file that are not weights: the modules' code names, classes, history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The state of every block and layer under a plan.
+
+    Attributes
+    ----------
+    resolution : Resolution
+    before, after : Widths
+    block_in, block_out : dict of int to int
+        Channels each block reads and puts out, after.
+    share_kept : dict of int to float
+        Part of the block's own channels that stay.
+    block_parameters, block_macs : dict of int to int
+        After.
+    roles : dict of int to str
+        ``selected``, ``cascade``, ``coupled`` or ``blocked``; blocks left alone are missing.
+    layer_widths : dict of str to (int, int, int, int)
+        Layers that change: inputs before, after, outputs before, after.
+    refusal : UserError or None
+        Why the plan as a whole cannot be resolved.
+    """
+
+    resolution: Resolution
+    before: Widths
+    after: Widths
+    block_in: dict[int, int]
+    block_out: dict[int, int]
+    share_kept: dict[int, float]
+    block_parameters: dict[int, int]
+    block_macs: dict[int, int]
+    roles: dict[int, str]
+    layer_widths: dict[str, tuple[int, int, int, int]]
+    refusal: UserError | None = field(default=None)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the plan removes anything."""
+        return bool(self.resolution.removed.any())
+
+
+class Predictor:
+    """Predicts for one table; built once per model.
+
+    Parameters
+    ----------
+    table : ChannelTable
+    latency : LatencyTable, optional
+        Of that network on this machine; ``milliseconds`` then tells times, and a rounding left
+        open takes its steps, as in the engine.
+    """
+
+    def __init__(self, table: ChannelTable, latency: LatencyTable | None = None) -> None:
+        from core.plan.latency.clock import Clock
+        from core.plan.resolve import Resolver
+        from core.plan.widths import compute_widths
+
+        fits = latency is not None and len(latency.layer_grid) == len(table.layers)
+        self.latency = latency if fits else None
+        self._clock = None if self.latency is None else Clock(self.latency, table)
+        self.table = table
+        self.resolver = Resolver(table)
+        self.nothing = np.zeros(table.atom_count, bool)
+        self.before = compute_widths(table, self.nothing)
+        self._block_of = np.array([la.block for la in table.layers], np.int64)
+        self._mixes = np.array([la.mixes for la in table.layers], bool)
+        lengths = [len(b.out_atoms) for b in table.blocks]
+        self._out_ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        parts = [b.out_atoms for b in table.blocks if len(b.out_atoms)]
+        self._out_atoms = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+    @cached_property
+    def prunable(self) -> frozenset[int]:
+        """Blocks that have at least one channel that may go."""
+        free = np.append(self.table.fixed < 0, False)
+        return frozenset(
+            block.index
+            for block in self.table.blocks
+            if any(
+                self._mixes[n] and free[self.table.outputs(n)].any()
+                for n in self.table.layers_of(block.index)
+            )
+        )
+
+    @cached_property
+    def independent(self) -> frozenset[int]:
+        """Blocks that the strategy “independent” may prune."""
+        return frozenset(self.resolver.independent_blocks())
+
+    def predict(self, plan: Plan, scores: NDArray[np.float64]) -> Prediction:
+        """Predict a plan; one that cannot be resolved changes nothing and says why."""
+        from core.plan.latency.cost import rounded
+        from core.plan.resolve import Resolution
+        from core.plan.widths import compute_widths
+
+        if plan.round_to == "auto":
+            plan = rounded(plan, self.latency)
+        refusal = None
+        resolution = Resolution(self.nothing, (), ())
+        if plan.selection:
+            try:
+                resolution = self.resolver.resolve(plan, scores)
+            except UserError as error:
+                refusal = error
+        after = compute_widths(self.table, resolution.removed)
+        return self._prediction(plan, resolution, after, refusal)
+
+    def milliseconds(self, removed: NDArray[np.bool_] | None = None) -> float | None:
+        """Time of the network without some atoms, or whole; None without a latency table."""
+        if self._clock is None:
+            return None
+        return self._clock.ms(self.nothing if removed is None else removed)
+
+    def _prediction(
+        self, plan: Plan, resolution: Resolution, after: Widths, refusal: UserError | None
+    ) -> Prediction:
+        from core.plan.widths import layer_costs
+
+        table, count = self.table, len(self.table.blocks)
+        block_out, block_in = self._block_widths(resolution)
+        parameters, macs = layer_costs(table, after)
+        by_parameters = np.bincount(self._block_of, parameters, count)
+        by_macs = np.bincount(self._block_of, macs, count)
+        own_before = np.bincount(self._block_of, table.out_counts * self._mixes, count)
+        own_after = np.bincount(self._block_of, after.outputs * self._mixes, count)
+        shares = np.divide(own_after, own_before, out=np.ones(count), where=own_before > 0)
+        followed = {
+            b.index: block_out[b.index] / b.out_channels
+            for b in table.blocks
+            if own_before[b.index] == 0 and b.out_channels
+        }
+        return Prediction(
+            resolution,
+            self.before,
+            after,
+            block_in,
+            block_out,
+            {**dict(enumerate(shares.tolist())), **followed},
+            dict(enumerate(by_parameters.astype(int).tolist())),
+            dict(enumerate(by_macs.astype(int).tolist())),
+            self._roles(plan, resolution, after, block_in, block_out),
+            self._layer_widths(after),
+            refusal,
+        )
+
+    def _block_widths(self, resolution: Resolution) -> tuple[dict[int, int], dict[int, int]]:
+        gone = np.append(resolution.removed, False)[self._out_atoms]
+        lost = np.diff(np.concatenate([[0], np.cumsum(gone)])[self._out_ends]).tolist()
+        outs = {b.index: b.out_channels - lost[n] for n, b in enumerate(self.table.blocks)}
+        by_index = dict(zip(outs, lost, strict=True))
+        ins = {
+            b.index: b.in_channels - sum(by_index.get(s, 0) for s in b.sources)
+            for b in self.table.blocks
+        }
+        return outs, ins
+
+    def _layer_widths(self, after: Widths) -> dict[str, tuple[int, int, int, int]]:
+        before = self.before
+        changed = (after.inputs != before.inputs) | (after.outputs != before.outputs)
+        numbers = np.flatnonzero(changed)
+        columns = zip(
+            numbers.tolist(),
+            before.inputs[numbers].tolist(),
+            after.inputs[numbers].tolist(),
+            before.outputs[numbers].tolist(),
+            after.outputs[numbers].tolist(),
+            strict=True,
+        )
+        return {self.table.layers[n].name: (a, b, c, d) for n, a, b, c, d in columns}
+
+    def _roles(
+        self,
+        plan: Plan,
+        resolution: Resolution,
+        after: Widths,
+        block_in: dict[int, int],
+        block_out: dict[int, int],
+    ) -> dict[int, str]:
+        own = np.zeros(len(self.table.layers), bool)
+        own[list(resolution.selected)] = True
+        outputs = (after.outputs != self.before.outputs) & self._mixes & ~own
+        inputs = after.inputs != self.before.inputs
+        roles = {
+            b.index: "cascade"
+            for b in self.table.blocks
+            if block_in[b.index] != b.in_channels or block_out[b.index] != b.out_channels
+        }
+        roles.update(dict.fromkeys(np.unique(self._block_of[inputs]).tolist(), "cascade"))
+        roles.update(dict.fromkeys(np.unique(self._block_of[outputs]).tolist(), "coupled"))
+        for entry in plan.selection:
+            index = self.block_of(entry.label if entry.block is None else f"block {entry.block}")
+            if index is not None and (entry.ratio or entry.channels):
+                roles[index] = "selected"
+        for blocked in resolution.blocked:
+            index = self.block_of(blocked.layer)
+            if index is not None:
+                roles[index] = "blocked"
+        return roles
+
+    def block_of(self, label: str) -> int | None:
+        """Return the block a message's label speaks of: ``block 5`` or a layer's name."""
+        if label.startswith("block "):
+            return int(label.removeprefix("block "))
+        number = self.table.resolve_layer(label)
+        return None if number is None else self.table.layers[number].block
+
+
+def file_size(parameters: int) -> int:
+    """Estimate the size of a saved file in bytes; Secateur saves 32-bit weights."""
+    return 4 * parameters + FILE_OVERHEAD

@@ -1,0 +1,1 @@
+"""Why one layer changes with another, and what would break without that."""

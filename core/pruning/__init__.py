@@ -1,0 +1,1 @@
+"""Surgery, criteria and proof."""

@@ -1,0 +1,103 @@
+"""What a pruned checkpoint says about its pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from core.checkpoint import Facts, Loaded, record_head
+from core.errors import UserError
+from core.graph.table import ChannelTable
+from core.plan.predict import LayerChange, Prediction
+from core.plan.schema import Plan
+from core.plan.widths import Mask
+from core.pruning.verify import TOLERANCE, Verification
+
+
+def record(
+    loaded: Loaded,
+    plan: Plan,
+    prediction: Prediction,
+    verification: Verification,
+    repair: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """What goes into the checkpoint: plan, source, the original channels that survive, repair."""
+    earlier = loaded.facts.history[-1]["original"] if loaded.facts.history else {}
+    return {
+        **record_head(loaded.facts),
+        "plan": plan.to_json(),
+        "before": {"parameters": prediction.before.parameters, "macs": prediction.before.macs},
+        "after": {"parameters": prediction.after.parameters, "macs": prediction.after.macs},
+        "relative_error": verification.relative_error,
+        "inputs": verification.inputs,
+        "repair": repair,
+        "kept": {
+            change.name: {
+                "inputs": list(change.kept_inputs),
+                "outputs": list(change.kept_outputs),
+            }
+            for change in prediction.layers
+        },
+        "original": _original_indices(prediction.layers, earlier),
+    }
+
+
+def _original_indices(
+    layers: tuple[LayerChange, ...], earlier: Mapping[str, Any]
+) -> dict[str, dict[str, list[int]]]:
+    """Kept channels as indices of the very first network, through every earlier pruning."""
+    result = {name: dict(sides) for name, sides in earlier.items()}
+    for change in layers:
+        before = earlier.get(change.name)
+        sides = {"inputs": change.kept_inputs, "outputs": change.kept_outputs}
+        result[change.name] = {
+            side: [before[side][n] for n in kept] if before else list(kept)
+            for side, kept in sides.items()
+        }
+    return result
+
+
+def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
+    """Return what a pruned file says was removed from the network with this table and hash.
+
+    Raises
+    ------
+    UserError
+        When it says nothing, or was pruned from another file.
+    """
+    if not facts.history:
+        raise UserError(
+            f"{facts.path} does not say how it was pruned.", "Give the plan with --plan."
+        )
+    last = facts.history[-1]
+    if "kept" not in last:
+        raise UserError(
+            f"{facts.path} was tuned after pruning, so it does not equal the masked original.",
+            "Verify the file from before that.",
+        )
+    if last["source"]["sha256"] != sha256:
+        raise UserError(
+            f"{facts.path} was pruned from another file ({last['source']['name']}).",
+            "Give that file as the original.",
+        )
+    removed = np.zeros(table.atom_count, bool)
+    for name, sides in last["kept"].items():
+        number = table.index.get(name)
+        if number is None:
+            raise UserError(f"The original has no layer {name}.", "Give the right original.")
+        atoms = table.outputs(number)
+        gone = np.ones(len(atoms), bool)
+        gone[sides["outputs"]] = False
+        removed[atoms[gone & (atoms >= 0)]] = True
+    return removed
+
+
+def repaired_proof(facts: Facts) -> Verification | None:
+    """Return the proof made before a file's weights were repaired, or None when they were not."""
+    last = facts.history[-1] if facts.history else {}
+    if not any(step["kept"] for step in last.get("repair") or ()):
+        return None
+    error = float(last["relative_error"])
+    return Verification(error, TOLERANCE, error <= TOLERANCE, int(last["inputs"]), repaired=True)

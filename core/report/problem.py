@@ -1,0 +1,173 @@
+"""What helps to find a fault: logs, versions, machine, project, jobs. No image and no weight.
+
+Everything in it is text that a person can read before handing it on; the home folder's name is
+taken out. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psutil
+
+from core.errors import UserError
+from core.runs.folder import EVENTS, JOB, LOG, jobs_folder, list_jobs
+from core.system import logs
+from core.system.files import write_atomically
+from core.system.machine import default_threads, processor
+from core.system.program import is_packaged
+
+LIBRARIES = (
+    "torch", "torchvision", "ultralytics", "numpy", "scipy", "networkx", "pydantic", "pillow",
+    "opencv-python", "PySide6-Essentials", "pyqtgraph", "onnx", "onnxruntime", "openvino",
+)  # fmt: skip
+VARIABLES = ("YOLO_", "SECATEUR_", "OMP_", "CUDA_", "QT_", "XDG_SESSION_TYPE", "LANG")
+"""Beginnings of the environment's variables that are told."""
+TAIL = 400_000
+"""Bytes of the end of each text that are taken."""
+JOBS = 3
+"""Jobs that are taken, the newest."""
+JOBS_BESIDE = ".jobs"
+README = """A report about a problem in Secateur, made on {date}.
+
+about.json   versions, machine, settings of the environment
+logs/        what went wrong, and what libraries printed
+project/     the project: the plan and where files lie, not the files
+jobs/        the newest long jobs: their settings, figures and messages
+
+There is no image, no weight and no label in it, and the name of your home folder was replaced by ~.
+Names of files and folders, classes and figures are in it: look through it before you hand it on.
+"""
+
+
+def write_problem_report(
+    output: str | Path, project: str | Path | None = None, about: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Collect what helps to find a fault into a zip file.
+
+    Parameters
+    ----------
+    output : path
+        Must end in ``.zip``; written whole or not at all.
+    project : path, optional
+        A project file.
+    about : mapping, optional
+        What the caller knows besides, such as the device; plain data.
+
+    Returns
+    -------
+    list of str
+        The names of what is in it.
+
+    Raises
+    ------
+    UserError
+        For another ending, a project that is not there, or a place that cannot be written.
+    """
+    path = Path(output)
+    if path.suffix.lower() != ".zip":
+        raise UserError(f"{path} does not end in .zip.", "Name it like problem.zip.")
+    if project is not None and not Path(project).is_file():
+        raise UserError(f"There is no project {project}.", "Check the name and the folder.")
+    texts = dict(_texts(None if project is None else Path(project), about or {}))
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent}.", "Make it, or choose another.")
+    write_atomically(path, lambda stream: _zip(stream, texts))
+    return sorted(texts)
+
+
+def _texts(project: Path | None, about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every text by its name in the file."""
+    yield "README.txt", README.format(date=datetime.date.today().isoformat())
+    yield "about.json", _without_home(json.dumps({**describe(), **about}, indent=1))
+    for name in logs.NAMES:
+        for log in sorted(logs.folder().glob(f"{name}*")):
+            yield f"logs/{log.name}", _end_of(log)
+    if project is not None:
+        yield f"project/{project.name}.json", _end_of(project)
+    for job in _newest_jobs(project):
+        for name in (JOB, EVENTS, LOG):
+            if (job / name).is_file():
+                yield f"jobs/{job.name}/{name}", _end_of(job / name)
+
+
+def describe() -> dict[str, Any]:
+    """Return versions, machine and environment as plain data."""
+    return {
+        "secateur": metadata.version("secateur"),
+        "packaged": is_packaged(),
+        "python": sys.version,
+        "system": platform.platform(),
+        "processor": processor(),
+        "threads": default_threads(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "memory_free_gb": round(psutil.virtual_memory().available / 1e9, 1),
+        "gpus": _gpus(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES)},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _gpus() -> list[str]:
+    """Return what NVIDIA's own tool says of the GPUs; nothing where it is not there."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    query = [tool, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def _newest_jobs(project: Path | None) -> list[Path]:
+    places = [jobs_folder()]
+    if project is not None:
+        places.append(project.with_suffix(JOBS_BESIDE))
+    found = [job for place in places for job in list_jobs(place)]
+    return sorted(found, key=lambda job: (job / JOB).stat().st_mtime_ns)[-JOBS:]
+
+
+def _end_of(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - TAIL))
+            data = stream.read(TAIL)
+    except OSError as error:
+        return f"could not be read: {error.strerror}\n"
+    return _without_home(data.decode("utf-8", errors="replace"))
+
+
+def _without_home(text: str) -> str:
+    """Take the home folder's name out, also as JSON writes it."""
+    home = str(Path.home())
+    if len(home) < 2:
+        return text
+    for name in {home, home.replace("\\", "\\\\"), home.replace("\\", "/")}:
+        text = text.replace(name, "~")
+    return text
+
+
+def _zip(stream: BinaryIO, texts: Mapping[str, str]) -> None:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(name, text)

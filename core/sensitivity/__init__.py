@@ -1,0 +1,1 @@
+"""Accuracy by block and ratio, and pruning one by one by it."""

@@ -1,0 +1,1 @@
+"""Files, journal, logs, hardware and start-up of this machine and process."""

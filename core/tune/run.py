@@ -1,0 +1,389 @@
+"""One fine-tuning from its settings to the best file, measured before and after."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.checkpoint import Loaded, load, record_head, save
+from core.data.evaluate import evaluate
+from core.data.figures import main_figure
+from core.data.stream import ALL, DataSettings
+from core.errors import CancelledError, UserError
+from core.system.files import remove_parts, sha256_of
+from core.system.program import is_packaged
+from core.tune.arguments import check_values
+from core.tune.average import SHARE, mean_network
+from core.tune.device import choose_device, gpus, use_threads
+from core.tune.distill import check_teacher
+from core.tune.feed import read_feed
+from core.tune.presets import PRESETS, merged_options
+from core.tune.report import INTERVAL, Reporter
+from core.tune.settings import Settings
+from core.tune.several import Together
+from core.tune.state import STATE_KEY, read_state
+from core.tune.trainer import make_trainer
+from core.tune.training import Emit, Run, count
+from core.tune.trouble import explain, is_out_of_memory, memory_short
+
+
+def finetune(
+    settings: Settings,
+    folder: str | Path,
+    *,
+    emit: Emit = lambda event: None,
+    check: Callable[[], None] = lambda: None,
+    resume: bool = False,
+) -> dict[str, Any]:
+    """Fine-tune a network and keep its shape.
+
+    Parameters
+    ----------
+    settings : Settings
+    folder : str or Path
+        Gets ``last.pt``, with all that is needed to go on, and ``best.pt``; must exist.
+    emit : callable
+        Told events, as plain data: see ``docs/finetune.md``.
+    check : callable
+        Called at every batch; it may raise ``CancelledError``, or wait.
+    resume : bool
+        Whether to go on from ``last.pt`` where there is one.
+
+    Returns
+    -------
+    dict
+        ``best``, ``last`` (paths), ``parameters``, ``epochs``, ``seconds``, and the figures on
+        the validation images ``before``, ``after`` (of the best) and ``final`` (of the last), and
+        ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the best, or None.
+
+    Raises
+    ------
+    UserError
+        For settings, data or a teacher that do not fit, a loss that is no number, memory that
+        does not suffice, or a disk that is full. The best state so far stays.
+    CancelledError
+        From ``check``; the files of the last whole epoch stay.
+    """
+    use_threads(settings.threads)
+    folder = Path(folder)
+    run, options, device = set_up(settings, folder, emit, check)
+    for file in (run.last, run.best):  # what a killed process left half written
+        remove_parts(folder, file.name)
+    state = read_state(run.last) if resume and run.last.is_file() else None
+    if state is not None:
+        run = replace(run, state=state, elapsed=float(state[STATE_KEY]["elapsed"]))
+        options["batch"] = _limited(state[STATE_KEY]["batch"], settings, options["device"])
+    began = time.monotonic()
+    emit(_started(run, options, device))
+    before = _before(settings, run, options)
+    emit({"event": "baseline", "metrics": before})
+    if state is None or not state[STATE_KEY]["finished"]:
+        _train(settings, run, options)
+    return _finish(settings, run, options, before, time.monotonic() - began)
+
+
+def set_up(
+    settings: Settings, folder: Path, emit: Emit, check: Callable[[], None]
+) -> tuple[Run, dict[str, Any], dict[str, Any]]:
+    """Check everything that can be checked before the first image is read.
+
+    Returns
+    -------
+    run : Run
+    options : dict
+        For Ultralytics' trainer.
+    device : dict
+        What to tell the person about it.
+
+    Raises
+    ------
+    UserError
+        For settings, data, a device or a teacher that do not fit.
+    """
+    check_values(settings.options)
+    name, device = choose_device(settings.device)
+    student = load(settings.model)
+    if student.facts.fused:
+        raise UserError(
+            f"{settings.model} has its BatchNorm folded into the convolutions.",
+            "Fine-tune the file from before it was fused or exported.",
+        )
+    feed = read_feed(settings.data, student.facts.task, student.facts.classes)
+    preset = PRESETS.get(settings.preset)
+    way = settings.distill
+    if way == "auto":
+        way = "outputs" if preset is None else preset.distill  # type: ignore[assignment]
+    teacher = load(settings.teacher) if settings.teacher and way != "none" else None
+    if teacher is not None:
+        check_teacher(student, teacher)
+    options = _options(settings, student, name, folder)
+    usual = preset.weight if preset is not None and way == preset.distill else None
+    weight = settings.options.get("dis", usual)
+    run = Run(
+        student=student,
+        teacher=teacher,
+        way=way,
+        weight=None if weight is None else float(weight),
+        feed=feed,
+        folder=folder,
+        history=[*student.facts.history, _record(settings, student, options)],
+        emit=emit,
+        check=check,
+        validate_every=settings.validate_every,
+        hold_statistics=bool(preset and preset.hold_statistics),
+        smaller_batch=settings.smaller_batch,
+    )
+    return run, options, device
+
+
+def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> dict[str, Any]:
+    """Return the arguments for Ultralytics' trainer."""
+    options = merged_options(settings.preset, student.train_args, settings.options)
+    options.setdefault("batch", 16)
+    options.setdefault("nbs", options["batch"])
+    # The check for mixed precision downloads a network; without it, full precision.
+    options.setdefault("amp", False)
+    if is_packaged():
+        options.setdefault("workers", 0)  # a packaged program cannot count on starting them
+    if options["amp"] and device == "cpu":
+        options["amp"] = False
+    chosen = {
+        "epochs": settings.epochs,
+        "batch": settings.batch,
+        "imgsz": settings.image_size or options.get("imgsz", student.facts.image_size),
+        "time": settings.minutes and settings.minutes / 60,
+    }
+    options.update({key: value for key, value in chosen.items() if value is not None})
+    _divide(options, settings.batch is not None, len(gpus(device)))
+    if settings.batch and "nbs" not in settings.options:
+        options["nbs"] = settings.batch
+    options["batch"] = _limited(options["batch"], settings, device)
+    return {
+        **options,
+        "task": student.facts.task,
+        "model": settings.model,
+        "data": settings.data,
+        "device": device,
+        "seed": settings.options.get("seed", settings.seed),
+        "save_dir": str(folder / "work"),
+        "exist_ok": True,
+        "plots": False,
+        "verbose": False,
+    }
+
+
+def _limited(batch: int, settings: Settings, device: str) -> int:
+    """Take no more images a step than a person allows, and one for every GPU at least."""
+    devices, limit = max(len(gpus(device)), 1), settings.largest_batch
+    return batch if limit is None or batch <= limit else max(limit // devices, 1) * devices
+
+
+def _divide(options: dict[str, Any], chosen: bool, devices: int) -> None:
+    """Make every GPU get as many images a step; a batch that a person chose is not changed."""
+    rest = int(options["batch"]) % max(devices, 1)
+    if rest and chosen:
+        raise UserError(
+            f"A batch of {options['batch']} images cannot be divided among {devices} GPUs.",
+            f"Choose a multiple of {devices}.",
+        )
+    if rest:
+        options["batch"] = options["nbs"] = int(options["batch"]) - rest + devices
+
+
+def _record(settings: Settings, student: Loaded, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the files say about this tuning; the original channels are those of the pruning."""
+    history = student.facts.history
+    told = ("epochs", "batch", "imgsz", "optimizer", "lr0", "time")
+    return {
+        **record_head(student.facts),
+        "kind": "finetune",
+        "preset": settings.preset,
+        "options": {key: options[key] for key in told if key in options},
+        "data": Path(settings.data).name,
+        "teacher": Path(settings.teacher).name if settings.teacher else None,
+        "original": history[-1].get("original", {}) if history else {},
+    }
+
+
+def _started(run: Run, options: Mapping[str, Any], device: Mapping[str, Any]) -> dict[str, Any]:
+    state = run.state
+    return {
+        "event": "started",
+        "device": {**device, "threads": torch.get_num_threads()},
+        "parameters": run.parameters,
+        "task": run.student.facts.task,
+        "epochs": int(options.get("epochs", 100)),
+        "minutes": options["time"] * 60 if options.get("time") else None,
+        "batch": options["batch"],
+        "image_size": options["imgsz"],
+        "teacher": run.way if run.teacher is not None else None,
+        "resumed_after": None if state is None else int(state["epoch"]) + 1,
+        "secateur": metadata.version("secateur"),
+    }
+
+
+def _before(settings: Settings, run: Run, options: Mapping[str, Any]) -> dict[str, float] | None:
+    """Measure the network as it came; after an interruption, it is known already."""
+    known = run.folder / "before.json"
+    if not settings.baseline:
+        return None
+    import json
+
+    from core.system.files import write_atomically
+
+    if run.state is not None and known.is_file():
+        stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
+        return stored
+    figures = _measure(settings, run, run.student, options)
+    text = json.dumps(figures)
+    write_atomically(known, lambda stream: _pour(stream, text))
+    return figures
+
+
+def _pour(stream: Any, text: str) -> None:
+    stream.write(text.encode("utf-8"))
+
+
+def _measure(
+    settings: Settings, run: Run, loaded: Loaded, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return the accuracy on the validation images."""
+    facts, numbers = loaded.facts, gpus(options["device"])
+    data = DataSettings(
+        Path(settings.data),
+        images=ALL,
+        image_size=int(options["imgsz"]),
+        device=f"cuda:{numbers[0]}" if numbers else options["device"],
+        split="val",
+    )
+    last = [0.0]
+
+    def progress(fraction: float, text: str) -> None:
+        run.check()
+        if time.monotonic() - last[0] >= INTERVAL:
+            last[0] = time.monotonic()
+            run.emit({"event": "progress", "fraction": round(fraction, 4), "text": text})
+
+    while True:
+        try:
+            accuracy = evaluate(loaded.model, data, facts.classes, facts.task, progress=progress)
+            return {name: round(value, 5) for name, value in accuracy.figures.items()}
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if data.batch == 1:
+                raise memory_short(1, run.best) from error
+        _tell_scarce(run, data.batch, data.batch // 2, "at a time in measuring")
+        data = replace(data, batch=data.batch // 2)
+
+
+def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
+    """Train to the end; when the memory does not suffice later on, go on with half the batch."""
+    devices = max(len(gpus(options["device"])), 1)
+    while True:
+        if devices > 1:
+            trainer: Any = Together(run, options, settings)
+        else:
+            trainer = make_trainer(run, options)
+            Reporter(run.emit).watch(trainer)
+        try:
+            trainer.train()
+            return
+        except (UserError, CancelledError):
+            raise
+        except Exception as error:
+            batch = int(trainer.batch_size)
+            explain(run, trainer, error, devices)
+        del trainer
+        options["batch"] = batch // 2 // devices * devices
+        _tell_scarce(run, batch, options["batch"], "a step")
+        state = read_state(run.last) if run.last.is_file() else None
+        elapsed = float(state[STATE_KEY]["elapsed"]) if state else run.elapsed
+        run = replace(run, state=state, elapsed=elapsed)
+
+
+def _tell_scarce(run: Run, batch: int, smaller: int, how: str) -> None:
+    """Say that less is tried, and give back what the failed attempt held."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    text = f"Out of memory with {batch} images {how}; going on with {smaller}."
+    run.emit({"event": "out_of_memory", "batch": batch, "next_batch": smaller, "text": text})
+
+
+def _finish(
+    settings: Settings,
+    run: Run,
+    options: Mapping[str, Any],
+    before: dict[str, float] | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """Read both files back, count and measure."""
+    emitted: dict[str, Any] = {"averaged": None}
+    state = read_state(run.last)
+    networks = {"after": load(run.best), "final": load(run.last)}
+    for name, loaded in networks.items():
+        if (found := count(loaded.model)) != run.parameters:
+            raise RuntimeError(
+                f"{loaded.facts.path} has {found} parameters instead of {run.parameters}."
+            )
+        emitted[name] = _measure(settings, run, loaded, options)
+    if settings.average:
+        mean, figures = _halfway(settings, run, networks["final"], options)
+        records = networks["after"].facts.history[-1:]
+        known = any("averaged" in record for record in records)  # interrupted after that
+        kept = known or main_figure(figures) > main_figure(emitted["after"])
+        if kept and not known:
+            networks["after"], emitted["after"] = mean, figures
+            _copy(mean, run.best, settings)
+        emitted["averaged"] = {"share": SHARE, "figures": figures, "kept": kept}
+        run.emit({"event": "averaged", "share": SHARE, "metrics": figures, "kept": kept})
+    shutil.rmtree(run.folder / "work", ignore_errors=True)
+    output = run.best
+    if settings.output is not None:
+        output = Path(settings.output)
+        _copy(networks["after"], output, settings)
+    return {
+        "output": str(output),
+        "best": str(run.best),
+        "last": str(run.last),
+        "parameters": run.parameters,
+        "epochs": int(state["epoch"]) + 1,
+        "seconds": round(seconds, 2),
+        "before": before,
+        **emitted,
+        "sha256": sha256_of(output),
+    }
+
+
+def _halfway(
+    settings: Settings, run: Run, last: Loaded, options: Mapping[str, Any]
+) -> tuple[Loaded, dict[str, float]]:
+    """Measure the mean of the first and the last state; where the best is no better, it is best."""
+    record = {**run.history[-1], "averaged": SHARE}
+    mean = replace(
+        last,
+        model=mean_network(run.student.model, last.model),
+        facts=replace(last.facts, history=(*last.facts.history[:-1], record)),
+    )
+    return mean, _measure(settings, run, mean, options)
+
+
+def _copy(loaded: Loaded, output: Path, settings: Settings) -> None:
+    inputs = [settings.model, *([settings.teacher] if settings.teacher else [])]
+    save(
+        copy.deepcopy(loaded.model),
+        output,
+        train_args=loaded.train_args,
+        history=loaded.facts.history,
+        forbidden=inputs,
+    )

@@ -1,0 +1,105 @@
+"""What a fine-tuning is asked to do, as plain data that a job's folder keeps. Needs no torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import UserError
+
+
+def images_a_step(batch: int) -> str:
+    """Write a batch in words."""
+    return "one image a step" if batch == 1 else f"{batch} images a step"
+
+
+class Settings(BaseModel):
+    """One fine-tuning.
+
+    Attributes
+    ----------
+    model : str
+        The checkpoint to tune; pruned or not, its shape is kept.
+    data : str
+        A dataset yaml, or for classification its folder.
+    teacher : str or None
+        The network to learn from beside the labels, as a rule the one from before pruning.
+    distill : str
+        ``auto`` (the preset's way), ``outputs``, ``features`` or ``none``.
+    preset : str
+    epochs : int or None
+        Instead of the preset's.
+    minutes : float or None
+        Longest time to train for; the learning rate falls over that time.
+    batch : int or None
+        Images a step; the preset's unless given.
+    image_size : int or None
+        Side in pixels; the network's own unless given.
+    device : str
+        ``cpu``, ``cuda``, ``cuda:1`` …; empty takes a GPU where there is one.
+    threads : int or None
+        Of the processor; torch's choice unless given.
+    validate_every : int
+        Epochs between two measurements; the last epoch is always measured.
+    smaller_batch : bool
+        Whether to go on with half the batch when memory does not suffice.
+    largest_batch : int or None
+        No more images a step than these, whatever the preset or the state of an interrupted
+        training says: what a person took after memory did not suffice. Steps of the optimizer
+        still take as many images together as before.
+    baseline : bool
+        Whether the network is measured before it is tuned.
+    average : bool
+        Whether the mean of the first and the last state is the best one where no epoch is better.
+    output : str or None
+        Where the best state is copied to in the end.
+    history : str or None
+        A history's folder (`core.history`), or `core.history.remember.OWN`, that gets a node for
+        the result.
+    options : dict
+        Arguments of Ultralytics' trainer, over the preset's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    model: str
+    data: str
+    teacher: str | None = None
+    distill: Literal["auto", "outputs", "features", "none"] = "auto"
+    preset: str = "recover_quickly"
+    epochs: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+    batch: int | None = Field(default=None, ge=1)
+    image_size: int | None = Field(default=None, ge=32)
+    device: str = ""
+    threads: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    validate_every: int = Field(default=1, ge=1)
+    smaller_batch: bool = True
+    largest_batch: int | None = Field(default=None, ge=1)
+    baseline: bool = True
+    average: bool = True
+    output: str | None = None
+    history: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+def parse_settings(data: Any) -> Settings:
+    """Check plain data and return the settings.
+
+    Raises
+    ------
+    UserError
+        With the first thing that is wrong.
+    """
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise UserError(
+            f"The fine-tuning cannot be set up: {where}: {first['msg']}.",
+            "Correct it, or leave it out.",
+        ) from error

@@ -1,0 +1,171 @@
+"""Training on several GPUs at once: torchrun starts a process for each, as Ultralytics does it.
+
+Ultralytics' own start pickles its trainer, and its processes build the full network anew. Here each
+process takes the pruned file itself (`core.tune.worker`). The first one tells its events
+over a socket, and asks at every batch whether to go on: a pause, a cancel and the end of this
+process reach it that way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.errors import UserError
+from core.system.program import own_environment
+from core.tune.settings import Settings
+from core.tune.training import Run
+
+HOME = "127.0.0.1"
+WORKER = "core.tune.worker"
+FAILURE = "failed-{}.json"
+"""Under which a process says why it failed, in the training's folder ``work``."""
+_LOOK = 0.5
+"""Seconds between two looks whether the processes still live, before the first has called."""
+_PATIENCE = 15.0
+"""Seconds that processes get to end by themselves."""
+
+
+class Together:
+    """Stands in a trainer's place; the trainers are elsewhere.
+
+    Parameters
+    ----------
+    run : Run
+    options : mapping
+        For Ultralytics' trainer; ``device`` names several GPUs and ``batch`` is for all of them.
+    settings : Settings
+        What every process is set up from.
+
+    Attributes
+    ----------
+    batch_size : int
+        Images a step, of all GPUs.
+    """
+
+    def __init__(self, run: Run, options: Mapping[str, Any], settings: Settings) -> None:
+        self._run, self._settings = run, settings
+        self.batch_size = int(options["batch"])
+        self._processes = len(str(options["device"]).split(","))
+
+    def train(self) -> None:
+        """Train to the end.
+
+        Raises
+        ------
+        UserError
+            What any of the processes says a person can mend.
+        torch.OutOfMemoryError
+            When the memory of any GPU does not suffice.
+        RuntimeError
+            When a process fails otherwise.
+        CancelledError
+            From the run's ``check``.
+        """
+        work = self._run.folder / "work"
+        work.mkdir(exist_ok=True)
+        for rank in range(self._processes):
+            (work / FAILURE.format(rank)).unlink(missing_ok=True)
+        with socket.create_server((HOME, 0)) as server, self._spec(server) as (spec, token):
+            process = subprocess.Popen(
+                command(self._processes, spec), stdout=subprocess.DEVNULL, env=own_environment()
+            )
+            try:
+                link = _accept(server, process, token)
+                if link is not None:
+                    with link:
+                        self._serve(link)
+                process.wait()
+            finally:
+                _end(process)
+        if process.returncode:
+            raise _failure(work, self._processes)
+
+    @contextlib.contextmanager
+    def _spec(self, server: socket.socket) -> Iterator[tuple[Path, str]]:
+        """Write what the processes need to know."""
+        token = secrets.token_hex()
+        spec = {
+            "settings": self._settings.model_dump(mode="json"),
+            "folder": str(self._run.folder),
+            "batch": self.batch_size,
+            "resume": self._run.state is not None,
+            "port": server.getsockname()[1],
+            "token": token,
+        }
+        with tempfile.TemporaryDirectory(prefix="secateur-several-") as folder:
+            path = Path(folder) / "spec.json"
+            path.write_text(json.dumps(spec), encoding="utf-8")
+            yield path, token
+
+    def _serve(self, link: socket.socket) -> None:
+        """Hand on events and answer questions until the first process hangs up."""
+        with link.makefile("rw", encoding="utf-8") as stream:
+            for line in stream:
+                message = json.loads(line)
+                if "event" in message:
+                    self._run.emit(message)
+                else:
+                    self._run.check()
+                    stream.write("{}\n")
+                    stream.flush()
+
+
+def command(processes: int, spec: Path) -> list[str]:
+    """Return how torchrun is told to start the processes."""
+    with socket.create_server((HOME, 0)) as free:
+        port = free.getsockname()[1]
+    start = ["--nproc_per_node", str(processes), "--master_addr", HOME, "--master_port", str(port)]
+    return [sys.executable, "-m", "torch.distributed.run", *start, "-m", WORKER, str(spec)]
+
+
+def _accept(
+    server: socket.socket, process: subprocess.Popen[bytes], token: str
+) -> socket.socket | None:
+    """Wait for the first process to call; None when all of them ended before."""
+    server.settimeout(_LOOK)
+    while process.poll() is None:
+        try:
+            link, _ = server.accept()
+        except TimeoutError:
+            continue
+        link.settimeout(None)
+        if secrets.compare_digest(link.recv(len(token)).decode("ascii", "replace"), token):
+            return link
+        link.close()
+    return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let torchrun end its processes, as it does when it is told to."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+    process.kill()
+    process.wait()
+
+
+def _failure(work: Path, processes: int) -> Exception:
+    """Return what went wrong first of all that a person can mend, then memory, then the rest."""
+    told: dict[str, dict[str, str]] = {}
+    for rank in range(processes):
+        with contextlib.suppress(OSError, ValueError):
+            note = json.loads((work / FAILURE.format(rank)).read_text(encoding="utf-8"))
+            told.setdefault(note["kind"], note)
+    if "user" in told:
+        return UserError(told["user"]["message"], told["user"]["hint"])
+    if "memory" in told:
+        return torch.OutOfMemoryError(told["memory"]["message"])
+    found = told.get("other", {"message": "a process of the training ended without a word"})
+    return RuntimeError(found["message"])

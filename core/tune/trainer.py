@@ -1,0 +1,239 @@
+"""Ultralytics' trainers, made to keep the network they are given.
+
+``YOLO(path).train()`` builds the full network anew from the description in the checkpoint and
+copies over what fits. Here the pruned module itself is trained; its parameters are counted before
+training, in every epoch, and in every file.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+from unittest import mock
+
+import torch
+from torch import nn
+
+from core.checkpoint import save
+from core.data.readonly import forget_arrays, only_reading
+from core.errors import UserError
+from core.tune.distill import join, plain_student, student_of
+from core.tune.feed import label_count
+from core.tune.state import capture, number, restore
+from core.tune.training import Run, count
+from core.tune.trouble import memory_short, no_labels, not_a_number, unwritable
+
+_MOST_BAD_STEPS = 20
+"""Losses that are not a number, one after the other, before mixed precision is given up on."""
+
+
+def make_trainer(run: Run, options: Mapping[str, Any]) -> Any:
+    """Return the trainer of Ultralytics that fits the network, made to keep it.
+
+    Raises
+    ------
+    UserError
+        For an argument that Ultralytics refuses, or a folder that cannot be written.
+    """
+    kind = type("Trainer", (KeepsShape, _stock_trainer(run.student.model)), {})
+    home = "ultralytics.engine.trainer"
+    try:
+        # No account, no dashboard, no upload: nothing that Ultralytics would tell others.
+        with mock.patch(f"{home}.callbacks.add_integration_callbacks"):
+            return kind(run, dict(options))
+    except (TypeError, ValueError, KeyError, SyntaxError, AssertionError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"Ultralytics refuses the training's arguments: {text}", "Correct it, or leave it out."
+        ) from error
+    except OSError as error:
+        raise unwritable(error, run.best) from error
+
+
+def _stock_trainer(model: nn.Module) -> Any:
+    from ultralytics.models import rtdetr, yolo
+    from ultralytics.nn import tasks
+
+    trainers = (
+        (tasks.RTDETRDetectionModel, rtdetr.train.RTDETRTrainer),
+        (tasks.SegmentationModel, yolo.segment.SegmentationTrainer),
+        (tasks.PoseModel, yolo.pose.PoseTrainer),
+        (tasks.OBBModel, yolo.obb.OBBTrainer),
+        (tasks.ClassificationModel, yolo.classify.ClassificationTrainer),
+        (tasks.DetectionModel, yolo.detect.DetectionTrainer),
+    )
+    for kind, trainer in trainers:
+        if isinstance(model, kind):
+            return trainer
+    raise UserError(
+        f"Networks of the kind {type(model).__name__} cannot be fine-tuned here yet.",
+        "Train them with Ultralytics itself.",
+    )
+
+
+class KeepsShape:
+    """What is put before a trainer of Ultralytics so that it trains the network as it is."""
+
+    # What Ultralytics' trainer holds.
+    args: Any
+    model: Any
+    ema: Any
+    loss: Any
+    amp: bool
+    epoch: int
+    epochs: int
+    start_epoch: int
+    best_fitness: Any
+    fitness: Any
+    metrics: Any
+    batch_size: int
+    train_loader: Any
+    test_loader: Any
+    train_time_start: float
+
+    def __init__(self, run: Run, overrides: dict[str, Any]) -> None:
+        self.run = run
+        self._stock.__init__(overrides=overrides)
+        self.last, self.best = run.last, run.best
+        self.loss = None
+        self._bad_steps = 0
+        self._built_with = 0
+        self._measured = -1
+        for event, call in (
+            ("on_train_start", KeepsShape._started),
+            ("on_train_batch_end", KeepsShape._batch_done),
+            ("on_train_epoch_end", KeepsShape._check_shape),
+            ("on_val_batch_end", lambda validator: run.check()),
+        ):
+            cast(Any, self).add_callback(event, call)
+
+    @property
+    def _stock(self) -> Any:
+        return super()
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Return the images, without Ultralytics' check, which downloads and repairs."""
+        return dict(self.run.feed.description)
+
+    def setup_model(self) -> None:
+        """Take the network as it is, and put its teacher beside it."""
+        self.model = copy.deepcopy(self.run.student.model).float()
+        cast(Any, self).set_model_attributes()
+        self.model.args = self.args
+        if self.run.teacher is not None:
+            teacher = copy.deepcopy(self.run.teacher.model).float()
+            self.model = join(self.model, teacher, self.run.way, self.run.weight)
+        self._check_shape()
+
+    def resume_training(self, ckpt: Any) -> None:
+        """Go on from the run's state, where there is one; Ultralytics' own way loses the shape."""
+        if self.run.state is not None:
+            restore(self, self.run.state)
+
+    def build_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        """Build a dataset that only reads."""
+        with only_reading():
+            dataset = self._stock.build_dataset(*args, **kwargs)
+        forget_arrays(dataset)
+        return dataset
+
+    def _build_train_pipeline(self) -> None:
+        before, self._built_with = self._built_with, self.batch_size
+        if before and self.batch_size < before:
+            if not self.run.smaller_batch:
+                raise memory_short(before, self.best)
+            text = f"Out of memory with {before} images a step; going on with {self.batch_size}."
+            event = {"event": "out_of_memory", "batch": before, "next_batch": self.batch_size}
+            self.run.emit({**event, "text": text})
+        try:
+            self._stock._build_train_pipeline()
+        except ValueError as error:
+            if "No labels found" in str(error):
+                raise no_labels(self.run.feed.path, "train") from error
+            raise
+        for split, loader in (("train", self.train_loader), ("val", self.test_loader)):
+            if label_count(loader.dataset) == 0:
+                raise no_labels(self.run.feed.path, split)
+
+    def _model_train(self) -> None:
+        self._stock._model_train()
+        if self.run.hold_statistics:
+            for module in student_of(self.model).modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+
+    def validate(self) -> tuple[Any, Any]:
+        """Measure the averaged weights, in the epochs that are due."""
+        final = self.epoch + 1 >= self.epochs
+        due = (self.epoch + 1) % self.run.validate_every == 0
+        if not (final or due or cast(Any, self).stop):
+            return getattr(self, "metrics", None), self.fitness  # the first process alone has them
+        self._measured = self.epoch
+        return cast("tuple[Any, Any]", self._stock.validate())
+
+    def save_model(self) -> bool:
+        """Write the newest state, and the best one where it is; each file is whole or absent."""
+        network = plain_student(self.ema.ema)
+        self._check_finite(network)
+        elapsed = self.run.elapsed + time.time() - self._began
+        shared: dict[str, Any] = {
+            "train_args": public_arguments(self.args),
+            "history": self.run.history,
+            "forbidden": [self.run.student.facts.path],
+        }
+        figures = {k: number(v) for k, v in {**self.metrics, "fitness": self.fitness}.items()}
+        improved = self._measured == self.epoch and self.best_fitness == self.fitness
+        if improved or not self.best.exists():
+            save(network, self.best, training={"train_metrics": figures}, **shared)
+        # After the best: should the process end in between, this epoch is simply run again.
+        state = capture(self, elapsed)
+        save(network, self.last, training={**state, "train_metrics": figures}, **shared)
+        return True
+
+    def save_metrics(self, metrics: Any) -> None:
+        """Leave the table to the events."""
+
+    def final_eval(self) -> None:
+        """Leave the last measurement to the caller, who reads the files back."""
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        return False  # `_batch_done` ends the training before anything is lost
+
+    def _started(self) -> None:
+        self._began = time.time()
+        self.train_time_start -= self.run.elapsed
+
+    def _batch_done(self) -> None:
+        self.run.check()
+        if bool(self.loss.detach().isfinite()):
+            self._bad_steps = 0
+            return
+        self._bad_steps += 1
+        # Mixed precision runs over now and then, and the scaler leaves that step out.
+        if not self.amp or self._bad_steps > _MOST_BAD_STEPS:
+            raise not_a_number(self.epoch, self.best)
+
+    def _check_finite(self, network: nn.Module) -> None:
+        tensors = network.state_dict().values()
+        if not all(bool(torch.isfinite(t).all()) for t in tensors if t.is_floating_point()):
+            raise not_a_number(self.epoch, self.best)
+
+    def _check_shape(self) -> None:
+        networks = [self.model, *([self.ema.ema] if getattr(self, "ema", None) else [])]
+        for network in networks:
+            found = count(student_of(network))
+            if found != self.run.parameters:
+                raise RuntimeError(
+                    f"The network has {found} parameters in training instead of"
+                    f" {self.run.parameters}; its shape was lost."
+                )
+
+
+def public_arguments(args: Any) -> dict[str, Any]:
+    """Return the arguments of a training without the places on this machine."""
+    private = ("model", "project", "name", "save_dir", "resume", "distill_model", "cfg", "source")
+    kept = {key: value for key, value in vars(args).items() if key not in private}
+    return {**kept, "data": Path(str(args.data)).name}

@@ -1,0 +1,77 @@
+"""All that one training is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from core.checkpoint import Loaded
+from core.tune.feed import Feed
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Run:
+    """All that one training is about.
+
+    Attributes
+    ----------
+    student : Loaded
+        The network to tune; a copy is trained.
+    teacher : Loaded or None
+    way : str
+        How the teacher is listened to.
+    weight : float or None
+        Of the teacher.
+    feed : Feed
+        The images.
+    folder : Path
+        Where ``last.pt`` and ``best.pt`` go.
+    history : list of dict
+        For the files' record of what was done to the network.
+    emit : callable
+        Told events.
+    check : callable
+        Called at every batch; raises ``CancelledError``, or waits while training is paused.
+    state : mapping or None
+        Of the training to go on with.
+    """
+
+    student: Loaded
+    teacher: Loaded | None
+    way: str
+    weight: float | None
+    feed: Feed
+    folder: Path
+    history: list[dict[str, Any]]
+    emit: Emit
+    check: Callable[[], None]
+    state: Mapping[str, Any] | None = None
+    validate_every: int = 1
+    hold_statistics: bool = False
+    smaller_batch: bool = True
+    elapsed: float = 0.0
+    parameters: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parameters = count(self.student.model)
+
+    @property
+    def last(self) -> Path:
+        """The newest state, with all that training needs to go on."""
+        return self.folder / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        """The state with the best figure on the validation images."""
+        return self.folder / "best.pt"
+
+
+def count(model: nn.Module) -> int:
+    """Return the number of parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,127 @@
+"""What goes wrong in a training and a person can mend: how it shows, and one sentence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from core.errors import MemoryShortError, UserError
+from core.tune.settings import images_a_step
+
+if TYPE_CHECKING:
+    from core.tune.training import Run
+
+_SCARCE = (
+    "out of memory",
+    "can't allocate memory",  # torch's allocator of the CPU
+    "insufficient memory",  # OpenCV
+    "cublas_status_alloc_failed",
+    "cuda_error_out_of_memory",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory does not suffice, of the GPU or the machine."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(words in str(error).lower() for words in _SCARCE)
+
+
+def explain(run: Run, trainer: Any, error: Exception, devices: int = 1) -> None:
+    """Raise what a person can mend, or the error itself; return where a smaller batch may do.
+
+    Parameters
+    ----------
+    run : Run
+    trainer : BaseTrainer or Together
+        That failed.
+    error : Exception
+        With which.
+    devices : int
+        How many share a batch; each needs an image.
+    """
+    if (gone := missing_image(trainer)) is not None:
+        raise images_gone(run.feed.path, gone, run.best) from error
+    if isinstance(error, OSError):
+        raise unwritable(error, run.best) from error
+    if not is_out_of_memory(error):
+        raise error
+    if not (run.smaller_batch and trainer.batch_size // 2 >= devices):
+        raise memory_short(trainer.batch_size, run.best, devices) from error
+
+
+def memory_short(batch: int, best: Path, devices: int = 1) -> MemoryShortError:
+    """Return what to say when memory does not suffice, with the batch that may do.
+
+    Parameters
+    ----------
+    batch : int
+        Images a step that were too many.
+    best : Path
+    devices : int
+        How many share a batch; each needs an image.
+    """
+    smaller = batch // 2 // devices * devices
+    many = "one image" if batch == 1 else f"{batch} images"
+    instead = f"Go on with {images_a_step(smaller)}, or with" if smaller else "Use"
+    return MemoryShortError(
+        f"The memory does not suffice for {many} at a time; {kept(best)}.",
+        f"{instead} smaller images; or free memory that others use.",
+        smaller,
+    )
+
+
+def not_a_number(epoch: int, best: Path) -> UserError:
+    """Return what to say when the loss or a weight is no number; ``epoch`` counts from 0."""
+    return UserError(
+        f"The loss stopped being a number in epoch {epoch + 1}; {kept(best)}.",
+        "Lower the learning rate (lr0), or switch mixed precision off (amp=false), and try again.",
+    )
+
+
+def no_labels(path: Path, split: str) -> UserError:
+    """Return what to say when nothing in a split is labelled."""
+    return UserError(
+        f"No image of the split “{split}” of {path} has a labelled object.",
+        "Check that the labels lie where Ultralytics looks for them (images → labels).",
+    )
+
+
+def images_gone(path: Path, what: str, best: Path) -> UserError:
+    """Return what to say when an image of the dataset ``path`` is not there any more."""
+    return UserError(
+        f"An image of the dataset {path} is gone ({what[:200]}); {kept(best)}.",
+        "Put the images back and resume.",
+    )
+
+
+def unwritable(error: OSError, best: Path) -> UserError:
+    """Return what to say when the training's folder cannot be written."""
+    reason = (error.strerror or str(error)).lower()
+    where = f" {error.filename}" if error.filename else ""
+    return UserError(
+        f"The training could not read or write{where}: {reason}; {kept(best)}.",
+        "Free some space or mend the folder, and resume.",
+    )
+
+
+def kept(best: Path) -> str:
+    """Say what an end leaves behind."""
+    if best.is_file():
+        return "the best state so far is kept"
+    return "no epoch was finished, so there is nothing to keep"
+
+
+def missing_image(trainer: Any) -> str | None:
+    """Return an image of a trainer's data that is not there any more, or None."""
+    return next((path for path in _images(trainer) if not Path(path).is_file()), None)
+
+
+def _images(trainer: Any) -> Iterator[str]:
+    for name in ("train_loader", "test_loader"):
+        dataset = getattr(getattr(trainer, name, None), "dataset", None)
+        yield from getattr(dataset, "im_files", ())
+        yield from (str(sample[0]) for sample in getattr(dataset, "samples", ()))

@@ -1,0 +1,341 @@
+"""Data, rankings by images and suggestions, against an engine that answers as the test says."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from app.engine.protocol import Failure
+from app.state import plan_edits
+from core.plan.schema import Entry, Plan, Target
+from core.plan.words import CRITERIA
+from core.project import DataSetting, read_project
+from tests.app.conftest import ENGINE_MS, QUICK_MS, ROOT
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def panel_of(window):
+    return window.docks["choose"].widget()
+
+
+def exact(*channels, block=5):
+    layer = f"model.{block}.conv"
+    entry = Entry(layer=layer, channels=channels)
+    return Plan(criterion="fisher", round_to=1, selection=(entry,))
+
+
+def answer(window, tmp_path, plan, *alternatives, scores=True, skipped=0):
+    before = window.session.prediction.before
+    path = tmp_path / "scores.npy"
+    np.save(path, np.linspace(0, 1, window.session.table.atom_count))
+    return {
+        "plan": plan.to_json(),
+        "before": {"parameters": before.parameters, "macs": before.macs},
+        "after": {"parameters": before.parameters // 2, "macs": before.macs // 2},
+        "scores": str(path) if scores else None,
+        "skipped": skipped,
+        "front": [
+            {"macs": m, "params": m, "score": 1 - m, "plan": p.to_json()} for m, p in alternatives
+        ],
+    }
+
+
+# ---- data --------------------------------------------------------------------------------------
+
+
+def test_a_dataset_dropped_on_the_window_is_set(opened, drop, dataset, heard):
+    panel = panel_of(opened)
+    assert "None" in panel.data.name.text()
+    drop(opened, dataset)
+    assert opened.session.measured.data == DataSetting(path=str(dataset))
+    assert panel.data.name.text() == "own.yaml"
+    assert opened.session.plan.criterion == "fisher"
+    assert opened.session.undo_stack.undoText() == "Rank channels by Fisher"
+    assert len(heard()) == 1
+    assert opened.isWindowModified()
+    assert opened.session.model is not None  # it was not taken for a network
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("train: none\nval: none\nnames: [a]", "1 classes and the model 80"),
+        (f"train: none\nval: none\nnc: 80\nnames: {json.dumps(['x'] * 80)}", "none is the same"),
+        ("val: none\nnc: 80\nnames: [", "not a dataset description"),
+    ],
+)
+def test_bad_data_is_said_once_and_not_set(opened, tmp_path, heard, content, words):
+    path = tmp_path / "bad.yaml"
+    path.write_text(content)
+    opened.data_checking.set_data(str(path))
+    assert opened.session.measured.data is None
+    assert words in heard()[-1]
+    assert len(heard()) == 1
+    assert opened.pane.messages.rows[-1].message.kind == "error"
+
+
+def test_what_is_looked_at_can_be_changed_and_dropped(opened, dataset, qtbot):
+    opened.data_checking.set_data(str(dataset))
+    panel = panel_of(opened).data
+    panel.images.setValue(24)
+    panel.seed.setValue(3)
+    panel.size.setCurrentIndex(panel.size.findData(640))
+    panel.size.activated.emit(panel.size.currentIndex())
+    data = opened.session.measured.data
+    assert (data.images, data.seed, data.image_size) == (24, 3, 640)
+    opened.docks["choose"].raise_()
+    qtbot.mouseClick(panel.forget, LEFT)
+    assert opened.session.measured.data is None
+
+
+# ---- ranking -----------------------------------------------------------------------------------
+
+
+def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot, tmp_path):
+    session, panel = opened.session, panel_of(opened)
+    opened.data_checking.set_data(str(dataset))
+    choose(opened, 5)
+    for criterion in ("taylor", "separability", "fisher"):
+        session.edit(plan_edits.set_criterion(session.plan, criterion))
+    assert not fake.requests
+    assert "Not ranked by Fisher yet: L2 norm shows" in panel.ranking.note.text()
+    inspector = opened.docks["inspector"].widget()
+    assert "not ranked by Fisher yet" in inspector._ranking.text()
+    opened.docks["choose"].raise_()
+    qtbot.mouseClick(inspector.rank, LEFT)
+    asked = fake.last("scores").args
+    assert asked["criterion"] == "fisher"
+    assert asked["data"] == {
+        "path": str(dataset), "images": 96, "image_size": 320, "split": "train",
+        "device": "", "seed": 0,
+    }  # fmt: skip
+    assert panel.progress.isVisibleTo(panel)
+    scores = np.arange(session.table.atom_count, dtype=float)[::-1]
+    np.save(tmp_path / "s.npy", scores)
+    with qtbot.waitSignal(session.scoresChanged, timeout=QUICK_MS):
+        fake.done("scores", {"scores": str(tmp_path / "s.npy"), "skipped": 0})
+    session.flush()
+    assert session.ranked
+    assert np.array_equal(session.scores, scores)
+    assert not panel.ranking.note.isVisibleTo(panel)
+    assert inspector._ranking.text().endswith("ranked by Fisher")
+    assert not inspector.rank.isVisibleTo(inspector)
+    # Other images are another ranking.
+    opened.data_checking.change_data(seed=1)
+    assert not session.ranked
+
+
+def test_separability_asks_which_of_similar_channels_stays(opened):
+    session, panel = opened.session, panel_of(opened)
+    assert not panel.ranking.representative.isVisibleTo(panel.ranking)
+    session.edit(plan_edits.set_criterion(session.plan, "separability"))
+    assert panel.ranking.representative.isVisibleTo(panel.ranking)
+    session.edit(plan_edits.set_representative(session.plan, "gamma"))
+    assert panel.ranking.representative.currentData() == "gamma"
+    assert session.undo_stack.undoText() == "Of similar channels keep largest gamma"
+
+
+def test_the_window_knows_every_criterion_of_the_engine():
+    code = (
+        "import json; from core.pruning import criteria as c;"
+        "print(json.dumps([sorted(c.CRITERIA), sorted(c.DATA_CRITERIA)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    plain, by_images = json.loads(done.stdout.splitlines()[-1])
+    words = CRITERIA
+    assert {n for n in words if not words[n].by_images} == set(plain)
+    assert {n for n in words if words[n].by_images} == set(by_images)
+
+
+# ---- suggestions -------------------------------------------------------------------------------
+
+
+def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, tmp_path):
+    session, panel = opened.session, panel_of(opened)
+    opened.data_checking.set_data(str(dataset))
+    choose(opened, 6)
+    before, steps = session.plan, session.undo_stack.count()
+    opened.docks["choose"].raise_()
+    panel.goal.percent.setValue(60)
+    assert session.measured.goal == Target(macs=0.6)
+    assert "60 % of the multiply-adds stay" in panel._wish.text()
+    qtbot.mouseClick(panel.suggest, LEFT)
+    asked = fake.last("suggest").args
+    assert asked["plan"]["target"]["macs"] == 0.6
+    assert asked["plan"]["criterion"] == "fisher"
+    assert asked["plan"]["selection"] == []  # every block may give, whatever was planned by hand
+    assert asked["data"]["path"] == str(dataset)
+    assert not panel.suggest.isVisibleTo(panel)
+    plan = exact(*range(64))
+    with qtbot.waitSignal(opened.choosing.suggested, timeout=QUICK_MS):
+        fake.done("suggest", answer(opened, tmp_path, plan, (0.5, plan), (0.8, exact(1, 2))))
+    session.flush()
+    assert session.undo_stack.count() == steps + 1
+    assert session.undo_stack.undoText() == "Suggest 60 % of the multiply-adds (Fisher)"
+    assert session.plan.selection == plan.selection
+    assert session.plan.target is None
+    assert session.prediction.block_out[5] == 64
+    assert session.ranked
+    assert not opened.jobs.running()
+    assert [r.name for r in opened.docks["plan"].widget().model.rows] == ["Block 5"]
+    session.undo_stack.undo()
+    assert session.plan == before
+    assert session.measured.goal == Target(macs=0.6)
+
+
+def test_another_alternative_is_taken_by_click_and_key(opened, fake, qtbot, tmp_path):
+    session, panel = opened.session, panel_of(opened)
+    opened.docks["choose"].raise_()
+    opened.choosing.suggest()
+    low, middle, high = exact(*range(64)), exact(*range(32)), exact(0, 1)
+    fake.done(
+        "suggest",
+        answer(opened, tmp_path, middle, (0.9, high), (0.5, low), (0.7, middle)),
+    )
+    session.flush()
+    chart = panel.front._chart
+    assert panel.folds["front"].isVisibleTo(panel)
+    assert [a.macs for a in session.measured.front] == [0.5, 0.7, 0.9]
+    assert session.measured.alternative_of(session.plan) == 1
+    assert "at 70% of" in chart.accessibleDescription()
+    chart._points.sigClicked.emit(chart._points, [chart._points.points()[2]], None)
+    assert session.plan.selection == high.selection
+    assert session.undo_stack.undoText() == "Take the alternative at 90% of the multiply-adds"
+    qtbot.keyClick(chart, Qt.Key.Key_Left)
+    assert session.plan.selection == middle.selection
+    qtbot.keyClick(chart, Qt.Key.Key_Left)
+    qtbot.keyClick(chart, Qt.Key.Key_Left)
+    assert session.plan.selection == low.selection
+    session.undo_stack.setIndex(0)
+    assert session.plan.selection == ()
+    assert session.measured.alternative_of(session.plan) is None
+
+
+def test_only_the_selected_blocks_give(opened, fake):
+    panel = panel_of(opened)
+    assert not panel.goal.only.isEnabled()
+    opened.session.select({2, 4})
+    panel.goal.only.setChecked(True)
+    panel.suggestRequested.emit(panel.goal.blocks())
+    assert [e["block"] for e in fake.last("suggest").args["plan"]["selection"]] == [2, 4]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_a_suggestion_that_does_not_come_changes_nothing(opened, fake, heard, end):
+    plan, panel = opened.session.plan, panel_of(opened)
+    opened.choosing.suggest()
+    if end == "cancelled":
+        panel.progress.cancel.click()
+        assert "cancelled; the plan is as it was" in heard()[-1]
+    else:
+        fake.failed("suggest", Failure("The target of 10% cannot be reached.", "Try 31 %."))
+        assert "cannot be reached" in heard()[-1]
+    assert len(heard()) == 1
+    assert opened.session.plan == plan
+    assert opened.session.undo_stack.count() == 0
+    assert panel.suggest.isEnabled()
+
+
+def test_a_criterion_that_needs_images_says_so(opened, fake, heard):
+    opened.session.edit(plan_edits.set_criterion(opened.session.plan, "fisher"))
+    assert "choose a dataset" in panel_of(opened).ranking.note.text()
+    opened.choosing.suggest()
+    assert not [r for r in fake.requests if r.job == "suggest"]
+    assert "looks at images, and no dataset is set" in heard()[-1]
+
+
+def test_unreadable_images_are_counted(opened, fake, heard, tmp_path):
+    opened.choosing.suggest()
+    fake.done("suggest", answer(opened, tmp_path, exact(0), skipped=3))
+    assert "3 images could not be read" in heard()[-1]
+
+
+def test_a_ratio_by_hand_replaces_what_was_suggested_for_the_block(opened, fake, tmp_path, choose):
+    opened.choosing.suggest()
+    fake.done("suggest", answer(opened, tmp_path, exact(*range(64))))
+    choose(opened, 5, ratio=0.25)
+    (entry,) = opened.session.plan.selection
+    assert (entry.block, entry.ratio) == (5, 0.25)
+
+
+# ---- the project -------------------------------------------------------------------------------
+
+
+def test_data_and_goal_are_part_of_the_project(opened, answers, dataset, tmp_path, drop, qtbot):
+    path = tmp_path / "mine.secateur"
+    opened.data_checking.set_data(str(dataset))
+    opened.data_checking.change_data(images=12)
+    opened.session.measured.set_goal(Target(params=0.5))
+    answers["save"].append(str(path))
+    opened.actions_table.by_id["save"].trigger()
+    assert not opened.isWindowModified()
+    assert read_project(path).data == DataSetting(path="data/own.yaml", images=12)
+    opened.documents.close_model()
+    assert opened.session.measured.data is None
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        drop(opened, path)
+    measured = opened.session.measured
+    assert measured.data == DataSetting(path=str(dataset), images=12)
+    assert measured.goal == Target(params=0.5)
+    assert opened.session.plan.criterion == "fisher"
+    assert opened.session.ranked_by == "l2"  # images are looked at only when asked
+    assert not opened.session.dirty
+
+
+def test_a_project_whose_data_is_gone_says_so_and_opens(
+    opened, answers, dataset, tmp_path, drop, qtbot, heard
+):
+    path = tmp_path / "mine.secateur"
+    opened.data_checking.set_data(str(dataset))
+    answers["save"].append(str(path))
+    opened.actions_table.by_id["save"].trigger()
+    opened.documents.close_model()
+    dataset.rename(dataset.with_name("elsewhere.yaml"))
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        drop(opened, path)
+    assert "The dataset of the project is not at" in heard()[-1]
+    answers["open"].append(str(dataset.with_name("elsewhere.yaml")))
+    opened.pane.messages.rows[-1].buttons[0].click()
+    assert opened.session.measured.data.path.endswith("elsewhere.yaml")
+
+
+# ---- time as a goal ----------------------------------------------------------------------------
+
+
+class Clock:
+    """Every channel costs 0.01 ms."""
+
+    latency = SimpleNamespace(about={"threads": 1, "runtime": "onnx", "image_size": 320})
+
+    def ms(self, removed):
+        return 0.01 * float((~removed).sum())
+
+
+def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, monkeypatch):
+    session, panel = opened.session, panel_of(opened).goal
+    assert not panel._time_row.isVisibleTo(panel)
+    panel.kind.setCurrentIndex(panel.kind.findData("latency_ms"))
+    panel.kind.activated.emit(panel.kind.currentIndex())
+    assert session.measured.goal == Target(latency_ms=10.0)
+    assert panel.millis.isVisibleTo(panel)
+    assert not panel.percent.isVisibleTo(panel)
+    assert "Not timed on this machine yet" in panel.time.text()
+    panel.measure.click()
+    assert fake.last("latency_table").args["sha256"] == session.model.facts.sha256
+    monkeypatch.setattr("app.latency.controller.known_clock", lambda facts, table: Clock())
+    with qtbot.waitSignal(session.measured.clockChanged, timeout=QUICK_MS):
+        fake.done("latency_table", {"table": "anywhere"})
+    before = 0.01 * session.table.atom_count
+    assert f"takes {before:.1f} ms" in panel.time.text()
+    choose(opened, 5)
+    assert f"{before:.1f} → {before - 0.64:.1f} ms" in panel.time.text()
+    panel.millis.setValue(7.5)
+    assert session.measured.goal == Target(latency_ms=7.5)
+    opened.choosing.suggest()
+    assert fake.last("suggest").args["plan"]["target"]["latency_ms"] == 7.5
+    assert plan_edits.wish(session.measured.aim) == "7.5 ms"

@@ -1,0 +1,177 @@
+import json
+
+import pytest
+from PySide6.QtWidgets import QMessageBox
+
+from tests.app.conftest import ENGINE_MS, QUICK_MS
+
+Buttons = QMessageBox.StandardButton
+
+
+def save(window, answers, path):
+    answers["save"].append(str(path))
+    window.actions_table.by_id["save"].trigger()
+
+
+def test_a_project_is_saved_and_opened_again(opened, qtbot, tmp_path, answers, choose, drop):
+    path = tmp_path / "mine.secateur"
+    choose(opened, 5, 15)
+    opened.session.set_overlay("macs")
+    save(opened, answers, path)
+    assert not opened.isWindowModified()
+    plan = opened.session.plan
+    opened.documents.close_model()
+    assert opened.session.model is None
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        drop(opened, path)
+    session = opened.session
+    assert session.plan == plan
+    assert session.selection == {5, 15}
+    assert session.overlay == "macs"
+    assert session.project_path == path
+    assert session.prediction.block_out[5] == 64
+    assert not session.dirty
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{not json", "damaged"),
+        (json.dumps({"version": 99}).encode(), "newer Secateur"),
+        (b"[]", "damaged"),
+        (b"\xff\xfe", "damaged"),
+        (json.dumps({"version": 1, "plan": {"selection": 3}}).encode(), "damaged"),
+    ],
+)
+def test_damaged_and_newer_projects_are_refused_kindly(
+    opened, tmp_path, drop, heard, content, words
+):
+    path = tmp_path / "bad.secateur"
+    path.write_bytes(content)
+    drop(opened, path)
+    assert words in heard()[-1]
+    assert len(heard()) == 1
+    assert path.read_bytes() == content
+    assert opened.session.model is not None
+
+
+def test_a_project_whose_model_is_gone_asks_where_it_lies(
+    opened, qtbot, coco, tmp_path, answers, choose, drop, heard
+):
+    path = tmp_path / "mine.secateur"
+    choose(opened, 5)
+    save(opened, answers, path)
+    data = json.loads(path.read_text())
+    data["model"]["path"] = "gone.pt"
+    path.write_text(json.dumps(data))
+    opened.documents.close_model()
+    drop(opened, path)
+    assert "gone.pt" in heard()[-1]
+    (row,) = opened.pane.messages.rows
+    answers["open"].append(str(coco))
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        row.buttons[0].click()
+    assert opened.session.plan.selection[0].block == 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "left", "saved"),
+    [(Buttons.Cancel, False, False), (Buttons.Discard, True, False), (Buttons.Save, True, True)],
+)
+def test_unsaved_work_asks_before_it_is_left(
+    opened, tmp_path, answers, choose, answer, left, saved
+):
+    choose(opened, 5)
+    answers["ask"].append(answer)
+    if answer == Buttons.Save:
+        answers["save"].append(str(tmp_path / "kept.secateur"))
+    opened.actions_table.by_id["close"].trigger()
+    assert (opened.session.model is None) == left
+    assert (tmp_path / "kept.secateur").exists() == saved
+
+
+def test_a_read_only_place_is_said_and_the_work_stays(opened, tmp_path, answers, choose, heard):
+    (tmp_path / "taken").write_text("a file")
+    choose(opened, 5)
+    save(opened, answers, tmp_path / "taken" / "x.secateur")
+    assert "Could not write" in heard()[-1]
+    assert opened.session.dirty
+
+
+def test_work_left_by_a_crash_is_offered_and_restored(opened, qtbot, choose, answers):
+    from app.files.crash_recovery import folder
+
+    choose(opened, 5)
+    opened.recovery.write()
+    kept = list(folder().glob("*.secateur"))
+    assert len(kept) == 1
+    assert opened.recovery.left_behind() == []
+    # What another process left: the same file under another name, its lock dead.
+    orphan = kept[0].with_name("orphan.secateur")
+    orphan.write_bytes(kept[0].read_bytes())
+    opened.session.undo_stack.setClean()
+    opened.documents.close_model()
+    assert not kept[0].exists()
+    opened.recovery.offer()
+    (row,) = opened.pane.messages.rows
+    assert "yolov8n-coco.pt" in row.message.hint
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        row.buttons[0].click()
+    assert opened.session.plan.selection[0].block == 5
+    assert opened.session.dirty
+    assert opened.session.project_path is None
+
+
+def test_the_layout_is_remembered(opened, qtbot):
+    from PySide6.QtCore import Qt
+
+    from app.window.main_window import MainWindow
+
+    opened.docks["flow"].hide()
+    opened.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, opened.docks["plan"])
+    opened.session.undo_stack.setClean()
+    opened.close()
+    again = MainWindow()
+    with qtbot.waitExposed(again, timeout=QUICK_MS):
+        again.show()
+    assert not again.docks["flow"].isVisible()
+    assert again.dockWidgetArea(again.docks["plan"]) == Qt.DockWidgetArea.LeftDockWidgetArea
+    again.actions_table.by_id["reset_layout"].trigger()
+    assert again.dockWidgetArea(again.docks["plan"]) == Qt.DockWidgetArea.RightDockWidgetArea
+    again.close()
+    again.deleteLater()
+
+
+def test_light_and_dark(opened):
+    from app.kit import theme
+
+    opened.actions_table.by_id["look_dark"].trigger()
+    assert theme.colours() is theme.DARK
+    assert opened.context.settings.appearance() == "dark"
+    opened.actions_table.by_id["look_light"].trigger()
+    assert theme.colours() is theme.LIGHT
+
+
+def test_results_move_with_their_project(tmp_path):
+    """A project and its files can be put elsewhere: beneath its folder, names are relative."""
+    from app.state.project_state import at_home, to_project
+    from app.state.session import Session
+    from core.project import Project, Result, read_project, write_project
+
+    figures = {"parameters_before": 2, "parameters_after": 1, "macs_before": 2, "macs_after": 1}
+    beneath = str(tmp_path / "a" / "small.pt")
+    results = [
+        Result(output=output, date="2026", relative_error=0.0, **figures)
+        for output in (beneath, "/elsewhere/small.pt")
+    ]
+    session = Session()
+    session.results = tuple(results)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    stored = to_project(session, tmp_path / "a" / "p.secateur")
+    assert [one.output for one in stored.results] == ["small.pt", "/elsewhere/small.pt"]
+    write_project(tmp_path / "b" / "p.secateur", stored)
+    found = at_home(read_project(tmp_path / "b" / "p.secateur"), tmp_path / "b" / "p.secateur")
+    assert isinstance(found, Project)
+    outputs = [one.output for one in found.results]
+    assert outputs == [str(tmp_path / "b" / "small.pt"), "/elsewhere/small.pt"]

@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+
+from app.pruning.prune_dialog import PruneDialog
+from app.pruning.result_dialog import ResultDialog
+from tests.app.conftest import ENGINE_MS, QUICK_MS
+
+
+def prune(window, qtbot, answers, output):
+    answers["save"].append(str(output))
+    button = window.docks["plan"].widget().prune
+    assert button.isEnabled()
+    with qtbot.waitSignal(window.pruning.pruned, timeout=ENGINE_MS):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    return window.findChildren(ResultDialog)[-1]
+
+
+def test_a_checkpoint_is_pruned_saved_and_proven(
+    opened, qtbot, coco, tmp_path, answers, choose, heard
+):
+    import core
+
+    output = tmp_path / "small.pt"
+    choose(opened, 5, 15)
+    after = opened.session.prediction.after.parameters
+    dialog = prune(opened, qtbot, answers, output)
+    assert "relative error" in dialog.proof.text()
+    assert dialog.model.rowCount() > 3
+    dialog.accept()
+    assert opened.session.results[0].parameters_after == after
+    assert opened.isWindowModified()
+    loaded = core.load(output)
+    assert sum(p.numel() for p in loaded.model.parameters()) == after
+    assert core.verify(core.load(coco), loaded).passed
+    with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS):
+        opened.pruning.verify(str(output))
+    assert "equals the masked original" in heard()[-1]
+
+
+def test_the_result_opens_and_can_be_pruned_again(opened, qtbot, tmp_path, answers, choose):
+    choose(opened, 5)
+    dialog = prune(opened, qtbot, answers, tmp_path / "once.pt")
+    answers["ask"].append(dialog_discard())
+    with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
+        opener = [
+            b
+            for b in dialog.findChildren(type(opened.docks["plan"].widget().prune))
+            if b.text().startswith("Open")
+        ]
+        qtbot.mouseClick(opener[0], Qt.MouseButton.LeftButton)
+    assert Path(opened.session.model.path).name == "once.pt"
+    assert opened.session.table.blocks[5].out_channels == 64
+    assert len(opened.session.model.facts.history) == 1
+
+
+def dialog_discard():
+    from PySide6.QtWidgets import QMessageBox
+
+    return QMessageBox.StandardButton.Discard
+
+
+def test_a_description_is_pruned_and_saved(window, qtbot, tmp_path, answers, choose):
+    import core
+
+    with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
+        window.open_paths(["yolov8n.yaml"])
+    choose(window, 9, ratio=0.5)
+    output = tmp_path / "from-yaml.pt"
+    prune(window, qtbot, answers, output).accept()
+    assert core.verify(core.load("yolov8n.yaml"), core.load(output)).passed
+
+
+def test_every_family_is_opened_pruned_and_saved(window, qtbot, tmp_path, answers, choose):
+    """One window after the other model, as a person would."""
+    import core
+
+    for name in FAMILIES:
+        with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
+            window.open_paths([name])
+        session = window.session
+        assert session.model.path == name
+        able = sorted(session.model.predictor.prunable)
+        choose(window, *able[:4], ratio=0.5)
+        assert session.prediction.changes, name
+        output = tmp_path / f"{name}.pt"
+        prune(window, qtbot, answers, output).close()
+        loaded = core.load(output)
+        parameters = sum(p.numel() for p in loaded.model.parameters())
+        assert parameters == session.prediction.after.parameters, name
+        assert core.verify(core.load(name), loaded).passed, name
+        session.undo_stack.setClean()
+        session._extra_unsaved = False
+
+
+FAMILIES = ("yolov8s.yaml", "yolo11n.yaml", "yolov8n-seg.yaml", "yolov8x.yaml", "rtdetr-l.yaml")
+
+
+@pytest.mark.parametrize("phase", ["waiting", "running"])
+def test_cancel_ends_pruning_within_a_second(
+    opened, qtbot, tmp_path, answers, choose, heard, phase
+):
+    output = tmp_path / "never.pt"
+    if phase == "running":
+        with qtbot.waitSignal(
+            opened.jobs.engine_changed,
+            timeout=ENGINE_MS,
+            check_params_cb=lambda s: s.phase == "ready",
+        ):
+            opened.jobs.start_engine()
+    choose(opened, *range(10))
+    answers["save"].append(str(output))
+    with qtbot.waitSignal(opened.jobs.changed, timeout=QUICK_MS):
+        opened.pruning.prune()
+    (job,) = opened.jobs.running("prune")
+    if phase == "running":
+        qtbot.waitUntil(lambda: job.fraction > 0, timeout=ENGINE_MS)
+    with qtbot.waitSignal(opened.jobs.finished, timeout=1500) as end:
+        opened.actions_table.by_id["cancel"].trigger()
+    assert end.args == [job.number, "cancelled"]
+    assert "cancelled" in heard()[-1]
+    assert not list(tmp_path.glob("*.pt*"))
+    assert not list(tmp_path.glob(".never*"))
+
+
+def test_a_read_only_folder_is_said_and_nothing_is_lost(
+    opened, qtbot, tmp_path, answers, choose, heard
+):
+    # Root may write anywhere; a folder that is a file is refused to everybody.
+    (tmp_path / "taken").write_text("a file")
+    choose(opened, 5)
+    answers["save"].append(str(tmp_path / "taken" / "out.pt"))
+    with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS):
+        opened.pruning.prune()
+    assert opened.pane.messages.rows[-1].message.kind == "error"
+    assert len(heard()) == 1
+    assert opened.session.plan.selection[0].block == 5
+
+
+def test_enter_in_the_field_prunes_instead_of_browsing(opened, tmp_path, qtbot):
+    dialog = PruneDialog(tmp_path / "small.pt", opened)
+    dialog.open()
+    with qtbot.waitSignal(dialog.chosen, timeout=QUICK_MS) as chosen:
+        qtbot.keyClick(dialog.path, Qt.Key.Key_Return)
+    assert chosen.args[0] == tmp_path / "small.pt"
+    dialog.deleteLater()
+
+
+def test_the_name_offered_is_free(opened, coco, tmp_path, choose, monkeypatch):
+    from PySide6.QtWidgets import QFileDialog
+
+    from app.pruning.controller import free_name
+
+    offered = []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *args, **more: (offered.append(args[2]), ("", ""))[1]
+    )
+    choose(opened, 5)
+    opened.pruning.prune()
+    assert offered == [str(coco.with_name("yolov8n-coco-pruned.pt"))]
+    path = tmp_path / "a-pruned.pt"
+    for name in ("a-pruned.pt", "a-pruned-2.pt", "a-pruned-3.pt"):
+        assert free_name(path).name == name
+        (tmp_path / name).touch()

@@ -1,0 +1,142 @@
+"""The engine as a process: what goes in and out over the line."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+TERMINAL = {"done", "failed", "cancelled"}
+
+
+class Line:
+    """Talks to one engine."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "core.engine"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+
+    def send(self, **message):
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def read(self):
+        return json.loads(self.process.stdout.readline())
+
+    def end_of(self, number):
+        """Events of one job up to its end."""
+        events = []
+        while True:
+            event = self.read()
+            if event.get("id") == number:
+                events.append(event)
+                if event["event"] in TERMINAL:
+                    return events
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    patch.setenv("OMP_NUM_THREADS", "1")
+    line = Line()
+    yield line
+    line.process.kill()
+    line.process.wait()
+    line.process.stdout.close()
+    line.process.stdin.close()
+    patch.undo()
+
+
+def test_it_says_hello_then_ready(line):
+    hello, ready = line.read(), line.read()
+    assert hello["event"] == "hello"
+    assert hello["protocol"] == 1
+    assert ready["event"] == "ready"
+    assert ready["device"]
+    assert ready["torch"]
+
+
+def test_open_gives_what_the_window_needs(line):
+    import numpy as np
+
+    from core.graph.cache import read_table
+
+    line.send(id=1, job="open", args={"path": "yolov8n.yaml", "criterion": "l1"})
+    events = line.end_of(1)
+    assert [e["event"] for e in events[:-1]] == ["progress"] * (len(events) - 1)
+    result = events[-1]["result"]
+    table, _ = read_table(Path(result["table"]))
+    assert np.load(result["scores"]).shape == (table.atom_count,)
+    assert result["facts"]["family"] == "yolov8n"
+    assert result["criterion"] == "l1"
+
+
+def test_prune_and_verify(line, tmp_path):
+    output = str(tmp_path / "out.pt")
+    plan = {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}
+    line.send(id=2, job="prune", args={"path": "yolov8n.yaml", "plan": plan, "output": output})
+    result = line.end_of(2)[-1]["result"]
+    assert result["verification"]["passed"]
+    assert Path(output).stat().st_size == result["output_size"]
+    line.send(id=3, job="verify", args={"original": "yolov8n.yaml", "pruned": output})
+    assert line.end_of(3)[-1]["result"]["verification"]["passed"]
+
+
+def test_what_a_person_can_mend_and_what_not(line, tmp_path):
+    bad = tmp_path / "web.pt"
+    bad.write_text("<!DOCTYPE html>")
+    line.send(id=4, job="open", args={"path": str(bad)})
+    failed = line.end_of(4)[-1]
+    assert failed["event"] == "failed"
+    assert not failed["bug"]
+    assert failed["hint"]
+    line.send(id=5, job="open", args={})
+    failed = line.end_of(5)[-1]
+    assert failed["bug"]
+    assert "KeyError" in failed["trace"]
+    assert Path(failed["log"]).read_text()
+    line.send(id=6, job="dance")
+    assert "no job" in line.end_of(6)[-1]["message"]
+
+
+def test_a_file_that_was_replaced_is_refused(line, tmp_path):
+    plan = {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}
+    args = {"path": "yolov8n.yaml", "plan": plan, "output": str(tmp_path / "o.pt"), "sha256": "0"}
+    line.send(id=7, job="prune", args=args)
+    assert "was replaced" in line.end_of(7)[-1]["message"]
+
+
+def test_cancel_ends_a_job_and_leaves_no_file(line, tmp_path):
+    plan = {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}
+    args = {"path": "yolov8n.yaml", "plan": plan, "output": str(tmp_path / "o.pt")}
+    line.send(id=8, job="prune", args=args)
+    line.send(cancel=8)
+    assert line.end_of(8)[-1]["event"] == "cancelled"
+    assert not list(tmp_path.iterdir())
+
+
+def test_rubbish_on_the_line_is_ignored(line):
+    line.process.stdin.write(b"\xff nonsense\n[1, 2]\n\n")
+    line.send(id=9, job="dance")
+    assert line.end_of(9)[-1]["event"] == "failed"
+
+
+def test_it_ends_with_its_window(line):
+    line.process.stdin.close()
+    assert line.process.wait(10) == 0
+
+
+def test_the_module_costs_no_torch():
+    code = "import sys, core.engine, core.project; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -1,0 +1,36 @@
+"""What a teacher's outputs ask for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.tune.distill import output_loss
+
+CLASSES, POSITIONS = 5, 7
+
+
+def heads(bins: int, seed: int) -> dict[str, torch.Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    scores = 4 * torch.randn(2, CLASSES, POSITIONS, generator=draw)
+    return {"scores": scores, "boxes": torch.randn(2, 4 * bins, POSITIONS, generator=draw)}
+
+
+@pytest.mark.parametrize("bins", [1, 16])
+def test_mixed_precision_loses_no_digit_of_the_loss(bins: int) -> None:
+    said, told = heads(bins, 0), heads(bins, 1)
+    full = output_loss(said, told, bins)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = output_loss(said, told, bins)
+    assert all(part.dtype == torch.float32 for part in mixed)
+    torch.testing.assert_close(mixed, full, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("bins", [1, 16])
+def test_a_student_that_says_the_same_has_nothing_to_learn(bins: int) -> None:
+    said = heads(bins, 0)
+    assert [float(part) for part in output_loss(said, said, bins)] == pytest.approx(
+        [0, 0], abs=1e-5
+    )
+    other = output_loss(heads(bins, 1), said, bins)
+    assert all(float(part) > 0.01 for part in other)
