@@ -1,28 +1,18 @@
-"""Pointer, wheel and keyboard of the graph view: turned into requests, never into changes."""
+"""Clicks and keys of the graph view: turned into requests, never into changes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from typing import Protocol
 
-from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRect, QSize, Qt
-from PySide6.QtGui import (
-    QContextMenuEvent,
-    QHelpEvent,
-    QKeyEvent,
-    QMouseEvent,
-    QWheelEvent,
-)
-from PySide6.QtWidgets import QApplication, QRubberBand, QToolTip
+from PySide6.QtCore import Qt, SignalInstance
+from PySide6.QtGui import QKeyEvent
 
-from app.graph_view.items import BlockItem
-from app.graph_view.looks import percent
+from app.graph_view.scene import GraphScene
 
 AFFECTED = ("cascade", "coupled", "blocked")
-WHEEL_NOTCH = 120
-ZOOM_PER_NOTCH = 1.15
-GESTURE_MS = 350
-"""A wheel that turned no longer than this ago goes on doing what it did."""
 Mods = Qt.KeyboardModifier
+ADDS = Mods.ControlModifier | Mods.ShiftModifier
 NO_BLOCK = -1
 ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
@@ -32,149 +22,87 @@ ARROWS = {
 }
 
 
-class InputMixin:
-    """What ``GraphView`` does with events; split off to keep both readable."""
+class InputTarget(Protocol):
+    """What pointer and keyboard act on: the view, as far as they know it.
 
-    def _set_up_input(self) -> None:
-        self._press: QPoint | None = None
-        self._pan: QPoint | None = None
-        self._panned = False
-        self._band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
+    The signals are requests to whoever owns the state; the methods change only what is shown.
+    ``GraphView`` says what each signal carries.
+    """
+
+    @property
+    def selectionRequested(self) -> SignalInstance:
+        """Blocks, and ``replace``, ``toggle`` or ``add``."""
+
+    @property
+    def ratioStepped(self) -> SignalInstance:
+        """A block, and steps of the wheel."""
+
+    @property
+    def blockHovered(self) -> SignalInstance:
+        """The block under the pointer, or None."""
+
+    @property
+    def blockActivated(self) -> SignalInstance:
+        """A block whose reason is wanted."""
+
+    @property
+    def layerClicked(self) -> SignalInstance:
+        """The name of a layer."""
+
+    @property
+    def contextMenuRequested(self) -> SignalInstance:
+        """A block or ``NO_BLOCK``, and a place on the screen."""
+
+    def toggle_block(self, block: int) -> None:
+        """Open or close a block."""
+
+    def focus_block(self, block: int) -> None:
+        """Give a block the keyboard focus and bring it to the middle."""
+
+    def move_focus(self, block: int) -> None:
+        """Give a block the keyboard focus, and move only as far as it needs to be seen."""
+
+    def zoom_in(self) -> None:
+        """Zoom in about the middle."""
+
+    def zoom_out(self) -> None:
+        """Zoom out about the middle."""
+
+    def fit(self) -> None:
+        """Show the whole drawing."""
+
+    def jump(self, direction: str) -> int | None:
+        """Go to a neighbour along the lines."""
+
+
+class SelectionInput:
+    """What a click or a key on a block asks of the selection.
+
+    Parameters
+    ----------
+    scene : GraphScene
+    target : InputTarget
+    """
+
+    def __init__(self, scene: GraphScene, target: InputTarget) -> None:
+        self._scene, self._target = scene, target
         self._anchor: int | None = None
-        self._asked: int | None = None
-        self._wheel_rest = 0
-        self._gesture = ""
-        self._gesture_time = QElapsedTimer()
-        self._jumps: dict[tuple[int, str], int] = {}
+        self._explained: int | None = None
 
-    def _forget_pointer(self) -> None:
+    def forget(self) -> None:
         """Drop everything that named a block of the network before."""
-        self._press = self._pan = None
-        self._anchor = self._asked = None
-        self._jumps.clear()
-        self._band.hide()
+        self._anchor = self._explained = None
 
-    # ---- what lies where -----------------------------------------------------------------------
-
-    def block_at(self, position: QPoint | QPointF) -> int | None:
-        """Return the block under a point of the view."""
-        point = self._to_scene(QPointF(position))
-        layout = self._scene.layout
-        for box in layout.boxes if layout is not None else ():
-            if box.x <= point.x() <= box.right and box.y <= point.y() <= box.bottom:
-                return box.index
-        return None
-
-    def layer_at(self, position: QPoint | QPointF) -> str:
-        """Return the name of the layer under a point of the view, or an empty text."""
-        block = self.block_at(position)
-        if block is None:
-            return ""
-        item: BlockItem = self._scene.blocks[block]
-        return item.layer_at(item.mapFromScene(self._to_scene(QPointF(position))))
-
-    # ---- pointer -------------------------------------------------------------------------------
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin a click, a rubber band or a move."""
-        position = event.position().toPoint()
-        left = event.button() == Qt.MouseButton.LeftButton
-        moves = event.button() in (Qt.MouseButton.MiddleButton, Qt.MouseButton.RightButton)
-        if moves or (left and event.modifiers() & Mods.AltModifier):
-            self._pan, self._panned = position, False
-        elif left:
-            self._press = position
-        event.accept()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Move the drawing, draw the band, or tell which block the pointer is on."""
-        position = event.position().toPoint()
-        far = QApplication.startDragDistance()
-        if self._pan is not None:
-            moved = position - self._pan
-            if self._panned or moved.manhattanLength() >= far:
-                self._panned = True
-                self.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
-                self._scroll(QPointF(-moved))
-                self._pan = position
-        elif self._press is not None:
-            if self._band.isVisible() or (position - self._press).manhattanLength() >= far:
-                self._band.setGeometry(QRect(self._press, position).normalized())
-                self._band.show()
-        else:
-            self._hover(self.block_at(position))
-        event.accept()
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End what the press began."""
-        position = event.position().toPoint()
-        if self._pan is not None:
-            self._pan = None
-            self.viewport().unsetCursor()
-            if not self._panned and event.button() == Qt.MouseButton.RightButton:
-                self._ask_menu(position, event.globalPosition().toPoint())
-        elif self._press is not None:
-            press, self._press = self._press, None
-            if self._band.isVisible():
-                self._band.hide()
-                self._take_band(QRect(press, position).normalized(), event.modifiers())
-            else:
-                self._click(position, event.modifiers())
-        event.accept()
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Open or close the block."""
-        block = self.block_at(event.position())
-        if block is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.toggle_block(block)
-        event.accept()
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask for the menu of the focused block; the pointer's own way is its release."""
-        if event.reason() == QContextMenuEvent.Reason.Keyboard:
-            focus = self._scene.marks.focus
-            point = self.viewport().rect().center()
-            if focus is not None:
-                point = self.mapFromScene(self._scene.blocks[focus].sceneBoundingRect().center())
-            where = self.viewport().mapToGlobal(point)
-            self.contextMenuRequested.emit(NO_BLOCK if focus is None else focus, where)
-        event.accept()
-
-    def _ask_menu(self, position: QPoint, where: QPoint) -> None:
-        block = self.block_at(position)
-        self.contextMenuRequested.emit(NO_BLOCK if block is None else block, where)
-
-    def _hover(self, block: int | None) -> None:
-        marks = self._scene.marks
-        if block != marks.hovered:
-            self._scene.set_marks(replace(marks, hovered=block))
-            self.viewport().setCursor(
-                Qt.CursorShape.ArrowCursor if block is None else Qt.CursorShape.PointingHandCursor
-            )
-            self.blockHovered.emit(block)
-
-    def _click(self, position: QPoint, modifiers: Mods) -> None:
-        block = self.block_at(position)
-        self.setFocus(Qt.FocusReason.MouseFocusReason)
-        if block is None:
-            if not modifiers & (Mods.ControlModifier | Mods.ShiftModifier):
-                self._asked = None
-                self.selectionRequested.emit(frozenset(), "replace")
-            return
-        self._scene.set_marks(replace(self._scene.marks, focus=block, ring=False))
-        layer = self.layer_at(position)
-        if layer and not modifiers & (Mods.ControlModifier | Mods.ShiftModifier):
-            self.layerClicked.emit(layer)
-            return
+    def click(self, block: int, modifiers: Mods) -> None:
+        """Ask for what a click on a block means under these modifiers."""
         if modifiers & Mods.ShiftModifier and self._anchor is not None:
             low, high = sorted((self._anchor, block))
-            self.selectionRequested.emit(frozenset(range(low, high + 1)), "add")
+            self._ask(frozenset(range(low, high + 1)), "add")
         elif modifiers & Mods.ShiftModifier:
             self._anchor = block
-            self.selectionRequested.emit(frozenset({block}), "add")
+            self._ask(frozenset({block}), "add")
         elif modifiers & Mods.ControlModifier:
-            self._anchor = block
-            self.selectionRequested.emit(frozenset({block}), "toggle")
+            self.toggle(block)
         else:
             self._anchor = block
             self._plain_click(block)
@@ -182,107 +110,84 @@ class InputMixin:
     def _plain_click(self, block: int) -> None:
         """The first click on an affected block asks why, the next one selects it."""
         affected = self._scene.state.roles.get(block, "") in AFFECTED
-        if affected and block not in self._scene.marks.selection and self._asked != block:
-            self._asked = block
-            self.blockActivated.emit(block)
+        if affected and block not in self._scene.marks.selection and self._explained != block:
+            self._explained = block
+            self._target.blockActivated.emit(block)
             return
-        self._asked = None
-        self.selectionRequested.emit(frozenset({block}), "replace")
+        self._explained = None
+        self._ask(frozenset({block}), "replace")
 
-    def _take_band(self, band: QRect, modifiers: Mods) -> None:
-        corner = self._to_scene(QPointF(band.topLeft()))
-        end = self._to_scene(QPointF(band.bottomRight()))
-        found = frozenset(
-            box.index
-            for box in (self._scene.layout.boxes if self._scene.layout is not None else ())
-            if box.x < end.x()
-            and box.right > corner.x()
-            and box.y < end.y()
-            and box.bottom > corner.y()
-        )
-        adds = modifiers & (Mods.ControlModifier | Mods.ShiftModifier)
-        self.selectionRequested.emit(found, "add" if adds else "replace")
+    def toggle(self, block: int) -> None:
+        """Ask for one block to be added or taken away."""
+        self._anchor = block
+        self._ask(frozenset({block}), "toggle")
 
-    # ---- wheel ---------------------------------------------------------------------------------
+    def take(self, blocks: frozenset[int], modifiers: Mods = Mods.NoModifier) -> None:
+        """Ask for several blocks, besides those selected where a modifier is held."""
+        self._ask(blocks, "add" if modifiers & ADDS else "replace")
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Step a ratio, zoom, or move sideways."""
-        delta = event.angleDelta().y() or event.angleDelta().x()
-        if delta:
-            self._turn(delta, event.position(), event.modifiers())
-        event.accept()
+    def clear(self) -> None:
+        """Ask for no block at all."""
+        self._explained = None
+        self._ask(frozenset(), "replace")
 
-    def _turn(self, delta: int, position: QPointF, modifiers: Mods) -> None:
-        block = self.block_at(position)
-        action = "ratio" if block is not None and self._can_step(block) else "zoom"
-        if modifiers & Mods.ControlModifier:
-            action = "zoom"
-        elif modifiers & Mods.ShiftModifier:
-            action = "side"
-        elif self._gesture == "zoom" and self._lasts():
-            action = "zoom"
-        if action != self._gesture:
-            self._wheel_rest = 0
-        self._gesture = action
-        self._gesture_time.start()
-        if action == "zoom":
-            self.zoom_at(position, ZOOM_PER_NOTCH ** (delta / WHEEL_NOTCH))
-        elif action == "side":
-            self._scroll(QPointF(-delta / 2, 0))
-        elif block is not None:
-            self._wheel_rest += delta  # fine wheels send parts of a step
-            steps = int(self._wheel_rest / WHEEL_NOTCH)
-            if steps:
-                self._wheel_rest -= steps * WHEEL_NOTCH
-                self.ratioStepped.emit(block, steps)
+    def _ask(self, blocks: frozenset[int], mode: str) -> None:
+        self._target.selectionRequested.emit(blocks, mode)
 
-    def _lasts(self) -> bool:
-        return self._gesture_time.isValid() and self._gesture_time.elapsed() < GESTURE_MS
 
-    def _can_step(self, block: int) -> bool:
-        """Blocks without layers have nothing to prune; the wheel zooms over them."""
-        return not self._scene.layout.by_index[block].small
+class Keyboard:
+    """Moves the focus, opens, selects and zooms by key.
 
-    # ---- keyboard ------------------------------------------------------------------------------
+    Parameters
+    ----------
+    scene : GraphScene
+    selection : SelectionInput
+        Shared with the pointer: a range may begin with a key and end with a click.
+    target : InputTarget
+    """
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move, open, select or zoom by key."""
-        if self._scene.layout is None or not self._press_key(event):
-            event.ignore()
-            return
-        event.accept()
+    def __init__(self, scene: GraphScene, selection: SelectionInput, target: InputTarget) -> None:
+        self._scene, self._selection, self._target = scene, selection, target
+        self._jumps: dict[tuple[int, str], int] = {}
 
-    def _press_key(self, event: QKeyEvent) -> bool:
+    def forget(self) -> None:
+        """Drop everything that named a block of the network before."""
+        self._jumps.clear()
+
+    def press(self, event: QKeyEvent) -> bool:
+        """Do what a key stands for; returns whether it stands for something here."""
+        if self._scene.layout is None:
+            return False
         key, text = Qt.Key(event.key()), event.text()
-        focus = self._scene.marks.focus
+        focus, blocks = self._scene.marks.focus, self._scene.blocks
         control = bool(event.modifiers() & Mods.ControlModifier)
         if key == Qt.Key.Key_A and control:
-            self.selectionRequested.emit(frozenset(self._scene.blocks), "replace")
+            self._selection.take(frozenset(blocks))
         elif key in ARROWS and not control:
             self._step_focus(*ARROWS[key])
         elif key == Qt.Key.Key_Home:
-            self.focus_block(min(self._scene.blocks))
+            self._target.focus_block(min(blocks))
         elif key == Qt.Key.Key_End:
-            self.focus_block(max(self._scene.blocks))
+            self._target.focus_block(max(blocks))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and focus is not None:
-            self.toggle_block(focus)
+            self._target.toggle_block(focus)
         elif key == Qt.Key.Key_Space and focus is not None:
-            self._anchor = focus
-            self.selectionRequested.emit(frozenset({focus}), "toggle")
+            self._selection.toggle(focus)
         elif key == Qt.Key.Key_Escape:
-            self.selectionRequested.emit(frozenset(), "replace")
+            self._selection.clear()
         elif text in KEY_ACTIONS:
-            KEY_ACTIONS[text](self)
+            KEY_ACTIONS[text](self._target)
         else:
             return False
         return True
 
     def _step_focus(self, dx: int, dy: int) -> None:
         """Move the focus to the nearest block in a direction; straight ahead counts as nearer."""
+        assert self._scene.layout is not None
         boxes = self._scene.layout.by_index
         focus = self._scene.marks.focus
         if focus is None:
-            self._show_focus(min(boxes))
+            self._target.move_focus(min(boxes))
             return
         x, y = boxes[focus].middle
         best: tuple[float, int] | None = None
@@ -298,14 +203,10 @@ class InputMixin:
             if ahead > 1 and (best is None or (ahead + 3 * aside, index) < best):
                 best = (ahead + 3 * aside, index)
         if best is not None:
-            self._show_focus(best[1])
+            self._target.move_focus(best[1])
 
-    def _show_focus(self, block: int) -> None:
-        self._focus(block)
-        self.ensureVisible(self._scene.blocks[block].sceneBoundingRect(), 24, 24)
-        self.viewChanged.emit()
-
-    def _next_neighbour(self, direction: str) -> int | None:
+    def neighbour(self, direction: str) -> int | None:
+        """Return the focused block's next ``source`` or ``target``, each in its turn."""
         table, focus = self._scene.table, self._scene.marks.focus
         if table is None:
             return None
@@ -321,51 +222,12 @@ class InputMixin:
         self._jumps[focus, direction] = turn + 1
         return found[turn % len(found)]
 
-    # ---- tips ----------------------------------------------------------------------------------
 
-    def viewportEvent(self, event: QEvent) -> bool:
-        """Show tips made when they are wanted; notice the pointer leaving."""
-        if event.type() == QEvent.Type.Leave:
-            self._hover(None)
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            text = self._tip(event.pos())
-            if text:
-                area = QRect(event.pos() - QPoint(4, 4), QSize(8, 8))
-                QToolTip.showText(event.globalPos(), text, self.viewport(), area)
-            else:
-                QToolTip.hideText()
-            return True
-        return super().viewportEvent(event)
-
-    def _tip(self, position: QPoint) -> str:
-        table, block = self._scene.table, self.block_at(position)
-        if table is None or block is None:
-            return ""
-        layer = self.layer_at(position)
-        if layer:
-            return layer
-        facts = table.blocks[block]
-        sources = ", ".join("the image" if s < 0 else str(s) for s in facts.sources)
-        lines = [
-            f"Block {block}: {facts.type}, reads {sources}",
-            f"{facts.parameters:,} parameters, {facts.macs / 1e6:,.0f} M multiply-adds "
-            f"({self._share(block)} of the network's)",
-        ]
-        if facts.reason:
-            lines.append(f"Locked: {facts.reason}")
-        lines += [note for note in (self._scene.state.notes.get(block),) if note]
-        return "\n".join(lines)
-
-    def _share(self, block: int) -> str:
-        looks = self._scene.looks
-        return percent(self._scene.state.macs_share.get(block, looks.shares[block])) or "0 %"
-
-
-KEY_ACTIONS = {
-    "+": lambda view: view.zoom_in(),
-    "=": lambda view: view.zoom_in(),
-    "-": lambda view: view.zoom_out(),
-    "0": lambda view: view.fit(),
-    "[": lambda view: view.jump("source"),
-    "]": lambda view: view.jump("target"),
+KEY_ACTIONS: dict[str, Callable[[InputTarget], object]] = {
+    "+": lambda target: target.zoom_in(),
+    "=": lambda target: target.zoom_in(),
+    "-": lambda target: target.zoom_out(),
+    "0": lambda target: target.fit(),
+    "[": lambda target: target.jump("source"),
+    "]": lambda target: target.jump("target"),
 }

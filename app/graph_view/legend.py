@@ -132,21 +132,21 @@ class Legend(QWidget):
             elif line == "eligible":
                 draw_tick(painter, QPointF(15, y + 4), ink, palette.eligible)
             else:
-                self._swatch(painter, y, palette.roles[line].fill, palette.roles[line].line)
-            y = self._word(painter, y, WORDS[line])
-        self._paint_overlay(painter, y)
+                _swatch(painter, ink, y, palette.roles[line].fill, palette.roles[line].line)
+            y = _word(painter, ink, y, WORDS[line])
+        self._paint_overlay(painter, ink, y)
         painter.end()
 
-    def _paint_overlay(self, painter: QPainter, y: float) -> None:
-        ink, palette = self._ink, self._ink.palette
+    def _paint_overlay(self, painter: QPainter, ink: Ink, y: float) -> None:
+        palette = ink.palette
         if self._overlay == "stage":
-            y = self._heading(painter, y, "Part of the network")
+            y = _heading(painter, ink, y, "Part of the network")
             for stage, word in STAGES:
-                self._swatch(painter, y, palette.stages[stage], palette.border)
-                y = self._word(painter, y, word)
+                _swatch(painter, ink, y, palette.stages[stage], palette.border)
+                y = _word(painter, ink, y, word)
         elif self._overlay in OVERLAY_WORDS:
             title, low, high = OVERLAY_WORDS[self._overlay]
-            y = self._heading(painter, y, self._title or title)
+            y = _heading(painter, ink, y, self._title or title)
             metrics = QFontMetricsF(ink.small)
             left = 12 + metrics.horizontalAdvance(low) + 8
             right = WIDTH - 12 - metrics.horizontalAdvance(high) - 8
@@ -165,26 +165,25 @@ class Legend(QWidget):
             painter.drawText(row, middle | Qt.AlignmentFlag.AlignLeft, low)
             painter.drawText(row, middle | Qt.AlignmentFlag.AlignRight, high)
 
-    def _swatch(self, painter: QPainter, y: float, fill: str, line: str) -> None:
-        assert self._ink is not None
-        painter.setPen(self._ink.pen(line, 1.6))
-        painter.setBrush(self._ink.brush(fill))
-        painter.drawRoundedRect(QRectF(12, y + 4, 18, 11), 3, 3)
 
-    def _word(self, painter: QPainter, y: float, word: str) -> float:
-        assert self._ink is not None
-        painter.setPen(self._ink.pen(self._ink.palette.text))
-        painter.setFont(self._ink.small)
-        row = QRectF(40, y, WIDTH - 48, LINE)
-        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)
-        return y + LINE
+def _swatch(painter: QPainter, ink: Ink, y: float, fill: str, line: str) -> None:
+    painter.setPen(ink.pen(line, 1.6))
+    painter.setBrush(ink.brush(fill))
+    painter.drawRoundedRect(QRectF(12, y + 4, 18, 11), 3, 3)
 
-    def _heading(self, painter: QPainter, y: float, word: str) -> float:
-        assert self._ink is not None
-        painter.setPen(self._ink.pen(self._ink.palette.text_dim))
-        painter.setFont(self._ink.tag)
-        row = QRectF(12, y + 2, WIDTH - 24, LINE)
-        end = Qt.TextElideMode.ElideMiddle
-        text = QFontMetricsF(self._ink.tag).elidedText(word, end, row.width())
-        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-        return y + LINE
+
+def _word(painter: QPainter, ink: Ink, y: float, word: str) -> float:
+    painter.setPen(ink.pen(ink.palette.text))
+    painter.setFont(ink.small)
+    row = QRectF(40, y, WIDTH - 48, LINE)
+    painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)
+    return y + LINE
+
+
+def _heading(painter: QPainter, ink: Ink, y: float, word: str) -> float:
+    painter.setPen(ink.pen(ink.palette.text_dim))
+    painter.setFont(ink.tag)
+    row = QRectF(12, y + 2, WIDTH - 24, LINE)
+    text = QFontMetricsF(ink.tag).elidedText(word, Qt.TextElideMode.ElideMiddle, row.width())
+    painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+    return y + LINE

@@ -200,3 +200,31 @@ class Looks:
             lit=marks.hovered is not None and marks.hovered in (source, place.target),
             path=on_path,
         )
+
+    # ---- in words ------------------------------------------------------------------------------
+
+    def tip(self, index: int, state: GraphState) -> str:
+        """Return the tip of one block: its facts, and what the state adds to them."""
+        block = self.table.blocks[index]
+        sources = ", ".join("the image" if s < 0 else str(s) for s in block.sources)
+        share = percent(state.macs_share.get(index, self.shares[index])) or "0 %"
+        lines = [
+            f"Block {index}: {block.type}, reads {sources}",
+            f"{block.parameters:,} parameters, {block.macs / 1e6:,.0f} M multiply-adds "
+            f"({share} of the network's)",
+        ]
+        if block.reason:
+            lines.append(f"Locked: {block.reason}")
+        lines += [note for note in (state.notes.get(index),) if note]
+        return "\n".join(lines)
+
+    def summary(self, focus: int | None, look: BlockLook | None) -> str:
+        """Say what a screen reader should read out: the focused block, or how many there are."""
+        if focus is None:
+            return f"{len(self.table.blocks)} blocks. The arrow keys move between them."
+        block = self.table.blocks[focus]
+        words = [f"Block {focus}, {block.type}, {block.stage}, stride {block.stride}"]
+        if look is not None:
+            words.append(look.widths.replace("→", "to") + " channels")
+            words += [w for w in (look.role, "selected" if look.selected else "") if w]
+        return ", ".join(dict.fromkeys(words)) + "."

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
+from app.graph_view.looks import BlockLook
 from app.graph_view.scene import GraphScene
 from core.drawing.places import Rect
 
@@ -76,7 +77,10 @@ class Minimap(QWidget):
 
     def _scale(self) -> tuple[float, QPointF]:
         """Return the scale and where the drawing's corner lies."""
-        _, _, width, height = self._scene.layout.bounds
+        layout = self._scene.layout
+        if layout is None:
+            return 1.0, QPointF()
+        _, _, width, height = layout.bounds
         room = QRectF(self.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
         scale = min(room.width() / width, room.height() / height)
         corner = QPointF(
@@ -113,10 +117,7 @@ class Minimap(QWidget):
         scale, corner = self._scale()
         painter.setPen(Qt.PenStyle.NoPen)
         for box in scene.layout.boxes:
-            look = scene.blocks[box.index].look
-            role = palette.roles.get("selected" if look and look.selected else look.role)
-            colour = role.line if role else (look.fill or palette.bar_kept)
-            painter.setBrush(scene.ink.brush(colour))
+            painter.setBrush(scene.ink.brush(self._colour(scene.blocks[box.index].look)))
             painter.drawRect(
                 QRectF(
                     corner.x() + box.x * scale,
@@ -132,6 +133,13 @@ class Minimap(QWidget):
         painter.setBrush(fill)
         painter.drawRoundedRect(shown, 3, 3)
         painter.end()
+
+    def _colour(self, look: BlockLook | None) -> str:
+        palette = self._scene.ink.palette
+        if look is None:
+            return palette.bar_kept
+        role = palette.roles.get("selected" if look.selected else look.role)
+        return role.line if role else (look.fill or palette.bar_kept)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go where the pointer is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import networkx as nx
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
 from PySide6.QtWidgets import (
     QGraphicsItem,
@@ -19,7 +19,7 @@ from app.graph_view.items import BlockItem, EdgeItem
 from app.graph_view.looks import Looks, Marks
 from app.graph_view.state import GraphState
 from core.drawing.layout import layout_blocks, row_of
-from core.drawing.places import BoxPlace, GraphLayout, Rect
+from core.drawing.places import BoxPlace, GraphLayout
 from core.graph.table import ChannelTable
 
 CALLOUT_WIDTH = 300.0
@@ -169,8 +169,10 @@ class GraphScene(QGraphicsScene):
         """Change the palette of everything."""
         self.ink = ink
         self.callout.ink = ink
-        for item in (*self.blocks.values(), *self.lines):
-            item.set_ink(ink)
+        for block in self.blocks.values():
+            block.set_ink(ink)
+        for line in self.lines:
+            line.set_ink(ink)
         self.refresh()
         self.update()
 
@@ -201,6 +203,52 @@ class GraphScene(QGraphicsScene):
                 changed += line.set_look(self.looks.edge(line.place, state, marks, path))
         self._place_callout()
         return changed
+
+    # ---- what lies where -----------------------------------------------------------------------
+
+    def block_at(self, point: QPointF) -> int | None:
+        """Return the block under a point of the drawing."""
+        for box in self.layout.boxes if self.layout is not None else ():
+            if box.x <= point.x() <= box.right and box.y <= point.y() <= box.bottom:
+                return box.index
+        return None
+
+    def layer_at(self, point: QPointF) -> str:
+        """Return the name of the layer under a point of the drawing, or an empty text."""
+        block = self.block_at(point)
+        if block is None:
+            return ""
+        item = self.blocks[block]
+        return item.layer_at(item.mapFromScene(point))
+
+    def blocks_in(self, area: QRectF) -> frozenset[int]:
+        """Return the blocks that an area of the drawing touches."""
+        return frozenset(
+            box.index
+            for box in (self.layout.boxes if self.layout is not None else ())
+            if box.x < area.right()
+            and box.right > area.left()
+            and box.y < area.bottom()
+            and box.bottom > area.top()
+        )
+
+    def is_small(self, block: int) -> bool:
+        """Whether a block is drawn as one without layers."""
+        return self.layout is not None and self.layout.by_index[block].small
+
+    def tip_at(self, point: QPointF) -> str:
+        """Return the layer's name or the block's facts under a point, or an empty text."""
+        block = self.block_at(point)
+        if self.looks is None or block is None:
+            return ""
+        return self.layer_at(point) or self.looks.tip(block, self.state)
+
+    def summary(self) -> str:
+        """Say in words what a screen reader should read out."""
+        if self.looks is None:
+            return "No network is open."
+        focus = self.marks.focus
+        return self.looks.summary(focus, None if focus is None else self.blocks[focus].look)
 
     # ---- the coupling path ---------------------------------------------------------------------
 
@@ -261,7 +309,7 @@ class GraphScene(QGraphicsScene):
 
     # ---- behind the blocks ---------------------------------------------------------------------
 
-    def drawBackground(self, painter: QPainter, rect: Rect | QRectF) -> None:
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         """Paint lanes with their titles and the rows of strides."""
         palette = self.ink.palette
         painter.fillRect(rect, self.ink.brush(palette.background))

@@ -18,35 +18,35 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
+    QContextMenuEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
     QPainter,
     QResizeEvent,
     QShowEvent,
-    QTransform,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
+from app.graph_view.camera import Camera
 from app.graph_view.ink import Ink
-from app.graph_view.input import InputMixin
+from app.graph_view.input import Keyboard, SelectionInput
 from app.graph_view.legend import Legend
 from app.graph_view.minimap import Minimap
 from app.graph_view.picture import copy_scene, save_scene
+from app.graph_view.pointer import Pointer, Wheel
 from app.graph_view.scene import GraphScene
 from app.graph_view.search import find_blocks
 from app.graph_view.state import GraphState
 from core.graph.table import ChannelTable
 
-ZOOM_STEP = 1.2
-ZOOM_RANGE = (0.05, 4.0)
-FIT_LIMIT = 1.35
-ROOM = 0.6
-"""Part of the window by which the drawing may be pushed beyond its edge."""
 
-
-class GraphView(InputMixin, QGraphicsView):
+class GraphView(QGraphicsView):
     """The network as a graph.
 
     Signals
@@ -78,9 +78,13 @@ class GraphView(InputMixin, QGraphicsView):
         self._ink = Ink("light")
         self._scene = GraphScene(self._ink)
         self.setScene(self._scene)
-        self._fitted = True
         self._set_up_view()
-        self._set_up_input()
+        self._camera = Camera(self, self._scene)
+        self._camera.moved.connect(self.viewChanged)
+        selection = self._selection = SelectionInput(self._scene, self)
+        self._keyboard = Keyboard(self._scene, selection, self)
+        self._pointer = Pointer(self, self._scene, self._camera, selection, self)
+        self._wheel = Wheel(self._scene, self._camera, self)
         self.minimap = Minimap(self, self._scene, self.viewChanged)
         self.minimap.shownChanged.connect(self._arrange_overlays)
         self.minimap.wentTo.connect(self.centre_on_point)
@@ -102,8 +106,6 @@ class GraphView(InputMixin, QGraphicsView):
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
         self.setAccessibleName("Network graph")
-        self.horizontalScrollBar().valueChanged.connect(self.viewChanged)
-        self.verticalScrollBar().valueChanged.connect(self.viewChanged)
 
     # ---- what is shown -------------------------------------------------------------------------
 
@@ -134,12 +136,13 @@ class GraphView(InputMixin, QGraphicsView):
         ----------
         table : ChannelTable or None
         """
-        self._forget_pointer()
+        for part in (self._pointer, self._keyboard, self._selection):
+            part.forget()
         self._scene.set_table(table)
-        self._update_scene_rect()
+        self._camera.limit()
         self.legend.set_state(GraphState(), self._ink)
         self.minimap.set_scene_changed()
-        self.setAccessibleDescription(self._summary())
+        self.setAccessibleDescription(self._scene.summary())
         self.fit()
 
     def set_state(self, state: GraphState) -> None:
@@ -199,10 +202,10 @@ class GraphView(InputMixin, QGraphicsView):
 
     def _after_layout(self, block: int | None, corner: QPointF) -> None:
         """Keep the block that was opened where it was on the screen."""
-        self._update_scene_rect()
+        self._camera.limit()
         if block is not None:
             moved = QPointF(self.mapFromScene(self._scene.blocks[block].pos())) - corner
-            self._scroll(moved)
+            self._camera.scroll(moved)
         self.minimap.set_scene_changed()
 
     # ---- zoom and place ------------------------------------------------------------------------
@@ -210,110 +213,53 @@ class GraphView(InputMixin, QGraphicsView):
     @property
     def zoom(self) -> float:
         """Screen pixels per scene pixel."""
-        return self.transform().m11()
+        return self._camera.zoom
 
     def fit(self) -> None:
-        """Show the whole drawing."""
-        layout = self._scene.layout
-        self._fitted = True
-        if layout is None:
-            return
-        room = self.viewport().size()
-        width, height = layout.bounds[2:]
-        scale = min(room.width() / width, room.height() / height, FIT_LIMIT)
-        self._set_zoom(max(scale * 0.98, ZOOM_RANGE[0]))
-        # Room that is left over goes to the legend at the right.
-        spare = max(0.0, room.width() / self.zoom - width)
-        shift = min(spare, (self.legend.sizeHint().width() + 12) / self.zoom) / 2
-        self.centerOn(QRectF(*layout.bounds).center() + QPointF(shift, 0))
-        self._fitted = True
+        """Show the whole drawing; room that is left over goes to the legend at the right."""
+        self._camera.fit(self.legend.sizeHint().width() + 12)
         self._place_legend()
-        self.viewChanged.emit()
 
     def zoom_in(self) -> None:
         """Zoom in about the middle."""
-        self.zoom_at(QPointF(self.viewport().rect().center()), ZOOM_STEP)
+        self._camera.zoom_in()
 
     def zoom_out(self) -> None:
         """Zoom out about the middle."""
-        self.zoom_at(QPointF(self.viewport().rect().center()), 1 / ZOOM_STEP)
+        self._camera.zoom_out()
 
     def zoom_reset(self) -> None:
         """Show one scene pixel as one screen pixel."""
-        self.zoom_at(QPointF(self.viewport().rect().center()), 1 / self.zoom)
+        self._camera.zoom_reset()
 
     def zoom_at(self, point: QPointF, factor: float) -> None:
         """Zoom about a point of the view, which stays where it is."""
-        before = self._to_scene(point)
-        self._set_zoom(min(max(self.zoom * factor, ZOOM_RANGE[0]), ZOOM_RANGE[1]))
-        after = self._to_scene(point)
-        self._scroll((after - before) * -self.zoom)
-        self.viewChanged.emit()
-
-    def _set_zoom(self, scale: float) -> None:
-        self._fitted = False
-        self.setTransform(QTransform.fromScale(scale, scale))
-        self._update_scene_rect()
-
-    def _to_scene(self, point: QPointF) -> QPointF:
-        inverse, _ = self.viewportTransform().inverted()
-        return inverse.map(point)
-
-    def _scroll(self, by: QPointF) -> None:
-        self._fitted = False
-        horizontal, vertical = self.horizontalScrollBar(), self.verticalScrollBar()
-        horizontal.setValue(horizontal.value() + round(by.x()))
-        vertical.setValue(vertical.value() + round(by.y()))
-
-    def _update_scene_rect(self) -> None:
-        """Let the drawing be pushed aside, but not out of sight."""
-        layout = self._scene.layout
-        if layout is None:
-            self.setSceneRect(QRectF())
-            return
-        room = self.viewport().size()
-        dx, dy = room.width() * ROOM / self.zoom, room.height() * ROOM / self.zoom
-        self.setSceneRect(QRectF(*layout.bounds).adjusted(-dx, -dy, dx, dy))
-
-    def focus_block(self, block: int) -> None:
-        """Give a block the keyboard focus and bring it to the middle."""
-        self._focus(block)
-        item = self._scene.blocks.get(block)
-        if item is not None:
-            if self.zoom < 0.6:
-                self._set_zoom(0.9)
-            self._fitted = False
-            self.centerOn(item.sceneBoundingRect().center())
-            self.viewChanged.emit()
+        self._camera.zoom_at(point, factor)
 
     def centre_on_point(self, point: QPointF) -> None:
         """Bring a point of the drawing to the middle."""
-        self._fitted = False
-        self.centerOn(point)
-        self.viewChanged.emit()
+        self._camera.centre_on(point)
 
-    def _focus(self, block: int | None) -> None:
-        if block is not None and block not in self._scene.blocks:
-            return
+    # ---- the keyboard's focus ------------------------------------------------------------------
+
+    def focus_block(self, block: int) -> None:
+        """Give a block the keyboard focus and bring it to the middle."""
+        if self._focus(block):
+            self._camera.go_to(self._scene.blocks[block].sceneBoundingRect())
+
+    def move_focus(self, block: int) -> None:
+        """Give a block the keyboard focus, and move only as far as it needs to be seen."""
+        if self._focus(block):
+            self._camera.reveal(self._scene.blocks[block].sceneBoundingRect())
+
+    def _focus(self, block: int) -> bool:
+        if block not in self._scene.blocks:
+            return False
         self._scene.set_marks(replace(self._scene.marks, focus=block, ring=True))
-        self.setAccessibleDescription(self._summary())
+        self.setAccessibleDescription(self._scene.summary())
         event = QAccessibleEvent(self, QAccessible.Event.DescriptionChanged)
         QAccessible.updateAccessibility(event)
-
-    def _summary(self) -> str:
-        """Say in words what a screen reader should read out."""
-        table, focus = self.table, self.focused_block
-        if table is None:
-            return "No network is open."
-        if focus is None:
-            return f"{len(table.blocks)} blocks. The arrow keys move between them."
-        block = table.blocks[focus]
-        look = self._scene.blocks[focus].look
-        words = [f"Block {focus}, {block.type}, {block.stage}, stride {block.stride}"]
-        if look is not None:
-            words.append(look.widths.replace("→", "to") + " channels")
-            words += [w for w in (look.role, "selected" if look.selected else "") if w]
-        return ", ".join(dict.fromkeys(words)) + "."
+        return True
 
     # ---- search and neighbours -----------------------------------------------------------------
 
@@ -343,7 +289,7 @@ class GraphView(InputMixin, QGraphicsView):
         int or None
             The block gone to; None where there is none.
         """
-        block = self._next_neighbour(direction)
+        block = self._keyboard.neighbour(direction)
         if block is not None:
             self.focus_block(block)
         return block
@@ -366,6 +312,61 @@ class GraphView(InputMixin, QGraphicsView):
         """
         save_scene(self._scene, Path(path))
 
+    # ---- what lies where -----------------------------------------------------------------------
+
+    def block_at(self, position: QPoint | QPointF) -> int | None:
+        """Return the block under a point of the view."""
+        return self._scene.block_at(self._camera.to_scene(QPointF(position)))
+
+    def tip_at(self, position: QPoint | QPointF) -> str:
+        """Return the tip for a point of the view, or an empty text."""
+        return self._scene.tip_at(self._camera.to_scene(QPointF(position)))
+
+    # ---- events: handed to those who know what they mean ---------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a click, a rubber band or a move."""
+        self._pointer.press(event)
+        event.accept()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with what the press began, or hover."""
+        self._pointer.move(event)
+        event.accept()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End what the press began."""
+        self._pointer.release(event)
+        event.accept()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Open or close the block."""
+        self._pointer.double_click(event)
+        event.accept()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu of the focused block."""
+        self._pointer.menu(event)
+        event.accept()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Step a ratio, zoom, or move sideways."""
+        self._wheel.turn(event)
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move, open, select or zoom by key."""
+        event.setAccepted(self._keyboard.press(event))
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Show tips made when they are wanted; notice the pointer leaving."""
+        if event.type() == QEvent.Type.Leave:
+            self._pointer.leave()
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            self._pointer.show_tip(event)
+            return True
+        return super().viewportEvent(event)
+
     # ---- the window around it ------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:
@@ -376,15 +377,15 @@ class GraphView(InputMixin, QGraphicsView):
         """Fit what was set before the view had its size."""
         super().showEvent(event)
         self._arrange_overlays()
-        if self._fitted:
+        if self._camera.fitted:
             self.fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted drawing fitted, and the overlays in their corners."""
         super().resizeEvent(event)
         self._arrange_overlays()
-        self._update_scene_rect()
-        if self._fitted:
+        self._camera.limit()
+        if self._camera.fitted:
             self.fit()
         self.viewChanged.emit()
 
@@ -398,5 +399,5 @@ class GraphView(InputMixin, QGraphicsView):
 
     def _place_legend(self) -> None:
         """Put the legend where it covers nothing; while a person moves the drawing, it stays."""
-        if self._scene.layout is not None and self._fitted:
+        if self._scene.layout is not None and self._camera.fitted:
             self.legend.lie_in(self, self._scene.layout, self.minimap.geometry())

@@ -32,7 +32,7 @@ def test_the_table_and_the_graph_share_one_selection(opened, qtbot):
 
 def test_a_click_in_the_graph_selects_in_the_table(opened, qtbot):
     view = opened.host.view
-    item = view._scene.blocks[5]
+    item = view.scene().blocks[5]
     place = view.mapFromScene(item.sceneBoundingRect().center())
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert opened.session.selection == {5}

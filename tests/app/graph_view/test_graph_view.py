@@ -232,6 +232,13 @@ def test_keys_open_select_and_clear(qtbot, view):
         assert got.args == wanted
 
 
+def test_a_range_begins_with_a_key_and_ends_with_a_click(qtbot, view):
+    view.focus_block(4)
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    view.fit()
+    assert click(qtbot, view, 7, SHIFT) == [frozenset({4, 5, 6, 7}), "add"]
+
+
 def test_keys_zoom(qtbot, view):
     view.fit()
     zoom = view.zoom

@@ -55,8 +55,8 @@ def test_a_scan_fills_graph_and_curves_while_it_runs(opened, fake, dataset, scan
     assert state.overlay_title == "Accuracy lost at 50%"
     assert "by 50%: 60.0 %" in state.notes[4]
     view = opened.host.view
-    spot = view.mapFromScene(view._scene.blocks[4].sceneBoundingRect().center())
-    assert "Accuracy lost when pruned by 50%: 60.0 %" in view._tip(spot)
+    spot = view.mapFromScene(view.scene().blocks[4].sceneBoundingRect().center())
+    assert "Accuracy lost when pruned by 50%: 60.0 %" in view.tip_at(spot)
     assert set(panel._chart._curves) == {2, 4}
     assert "Unpruned: 0.4000" in panel.status.text()
     assert "Block 4 loses most" in panel.status.text()
@@ -211,10 +211,10 @@ def test_the_legend_covers_no_heading(opened, choose):
     choose(opened, 4, 5)
     view = opened.host.view
     legend = view.legend.geometry()
-    for lane in view._scene.layout.lanes:
+    for lane in view.scene().layout.lanes:
         corner = view.mapFromScene(QPointF(lane.x, 8))
         end = view.mapFromScene(QPointF(lane.x + lane.width, 32))
         assert not legend.contains(corner) and not legend.contains(end)
-    for box in view._scene.layout.boxes:
+    for box in view.scene().layout.boxes:
         middle = view.mapFromScene(QPointF(*box.middle))
         assert not legend.contains(QPoint(middle.x(), middle.y()))
