@@ -46,3 +46,8 @@ class MemoryShortError(UserError):
 
 class CancelledError(Exception):
     """The person cancelled; nothing was left half done."""
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the system says of an error, in lower case, to end a sentence with."""
+    return (error.strerror or str(error)).lower()

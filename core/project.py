@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import UserError
+from core.errors import UserError, reason_of
 from core.plan.schema import Plan, Target
-from core.system.files import write_atomically
+from core.system.files import write_json
 
 VERSION = 3
 SUFFIX = ".secateur"
@@ -187,10 +187,9 @@ def read_project(path: str | Path) -> Project:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"Could not read the project {path}: {reason}.", "Check its path.") from (
-            error
-        )
+        raise UserError(
+            f"Could not read the project {path}: {reason_of(error)}.", "Check its path."
+        ) from (error)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise _damaged(path, "it is not valid JSON") from error
     return parse_project(data, path)
@@ -230,18 +229,13 @@ def write_project(path: str | Path, project: Project) -> None:
     UserError
         When the folder cannot be written.
     """
-    text = json.dumps(project_json(project), indent=1)
-    write_atomically(Path(path), lambda stream: _pour(stream, text + "\n"))
+    write_json(Path(path), project_json(project))
 
 
 def project_json(project: Project) -> dict[str, Any]:
     """Return a project as plain data, as its file holds it."""
     plan = {"plan": project.plan.to_json()}
     return project.model_dump(mode="json", exclude={"plan"}) | plan
-
-
-def _pour(stream: Any, text: str) -> None:
-    stream.write(text.encode("utf-8"))
 
 
 def reference(model: str | Path, project: Path) -> str:

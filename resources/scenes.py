@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from core.system.files import write_text
+
 Points = NDArray[np.float64]
 Colour = tuple[int, int, int]
 Random = np.random.Generator
@@ -100,10 +102,10 @@ def write_dataset(
             done += 1
     names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
     description = folder / "data.yaml"
-    description.write_text(
+    write_text(
+        description,
         "# Drawn by Secateur's scene generator.\n"
         f"train: images/train\nval: images/val\nnames:\n{names}",
-        encoding="utf-8",
     )
     return description
 

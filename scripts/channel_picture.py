@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.system.files import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
 PATH = ROOT / "docs" / "images" / "channel-table.svg"
 MODEL = "yolov8n.yaml"
@@ -206,7 +208,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=PATH)
     options = parser.parse_args()
-    options.output.write_text(Picture().svg(), encoding="utf-8")
+    write_text(options.output, Picture().svg())
     print(options.output)
     return 0
 

@@ -25,6 +25,7 @@ import torch
 from core.checkpoint import load, prepare
 from core.data.evaluate import evaluate
 from core.data.stream import ALL, DataSettings
+from core.system.files import write_json
 from resources import scenes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +86,7 @@ def main() -> None:
         "date": datetime.date.today().isoformat(),
         "arguments": arguments,
     }
-    (options.output / "demo.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_json(options.output / "demo.json", report)
     print(json.dumps(report["figures"]), f"{seconds:.0f} s")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from core.errors import UserError
+from core.errors import UserError, reason_of
 from core.runs.tail import Digest, RunEntry
 
 FOLLOW_MS = 250
@@ -262,5 +262,4 @@ class RunsWorker(QObject):
         if isinstance(error, UserError):
             self.failed.emit(error.message, error.hint)
         else:
-            reason = (error.strerror or str(error)).lower()
-            self.failed.emit(f"The job could not be started: {reason}.", "Try again.")
+            self.failed.emit(f"The job could not be started: {reason_of(error)}.", "Try again.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -338,7 +337,7 @@ class Documents(QObject):
 
     def export_plan(self) -> None:
         """Save the plan as JSON, bound to the open model, to be replayed anywhere."""
-        from core.system.files import write_atomically
+        from core.system.files import write_json
 
         session = self._session
         if session.model is None:
@@ -349,9 +348,8 @@ class Documents(QObject):
         if not name:
             return
         plan = session.plan.model_copy(update={"model_sha256": session.model.facts.sha256})
-        text = json.dumps(plan.to_json(), indent=1) + "\n"
         try:
-            write_atomically(Path(name), lambda stream: (stream.write(text.encode()), None)[1])
+            write_json(Path(name), plan.to_json())
         except UserError as error:
             self._say(error)
 

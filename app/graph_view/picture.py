@@ -9,6 +9,9 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageWriter, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QGraphicsScene
 
+from core.errors import UserError
+from core.system.files import write_bytes
+
 SCALE = 2.0
 LARGEST = 16_000
 """Side of the largest picture in pixels; beyond it the scale is reduced."""
@@ -38,21 +41,22 @@ def save_scene(scene: QGraphicsScene, path: Path) -> None:
 
     Raises
     ------
-    OSError
-        When the file cannot be written.
-    ValueError
-        When the name ends neither in ``.svg`` nor in ``.png``.
+    UserError
+        When the name ends neither in ``.svg`` nor in ``.png``, or the file cannot be written.
     """
     kind = path.suffix.lower()
     if kind not in (".svg", ".png"):
-        raise ValueError(f"a picture is saved as .svg or .png, not as {path.suffix or path.name}")
+        raise UserError(
+            f"A picture is saved as .svg or .png, not as {path.suffix or path.name}.",
+            "Give it a name that ends in one of them.",
+        )
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if kind == ".png":
         QImageWriter(buffer, QByteArray(b"png")).write(render_image(scene))
     else:
         _write_svg(scene, buffer)
-    path.write_bytes(bytes(buffer.data().data()))
+    write_bytes(path, bytes(buffer.data().data()))
 
 
 def _write_svg(scene: QGraphicsScene, device: QIODevice) -> None:

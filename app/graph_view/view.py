@@ -305,10 +305,8 @@ class GraphView(QGraphicsView):
 
         Raises
         ------
-        OSError
-            When the file cannot be written.
-        ValueError
-            When the name ends otherwise.
+        UserError
+            When the name ends otherwise, or the file cannot be written.
         """
         save_scene(self._scene, Path(path))
 

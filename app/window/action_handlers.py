@@ -16,6 +16,7 @@ from app.files.documents import Documents
 from app.pruning.controller import Pruning
 from app.state import plan_edits
 from app.window.graph_binding import GraphHost
+from core.errors import UserError
 from core.system import logs
 from core.system.program import licences
 
@@ -154,12 +155,8 @@ class Handlers(QObject):
         path = Path(name) if Path(name).suffix else Path(name).with_suffix(".svg")
         try:
             self._host.view.save_picture(path)
-        except (OSError, ValueError) as error:
-            self._session.say(
-                f"{path.name} was not saved: {error}.",
-                "Choose another folder, and a name that ends in .svg or .png.",
-                "error",
-            )
+        except UserError as error:
+            self._session.say(error.message, error.hint, "error")
 
     # ---- the rest -----------------------------------------------------------------------------
 

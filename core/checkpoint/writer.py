@@ -18,7 +18,7 @@ from core.checkpoint._stock import ultralytics
 from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.reader import HISTORY_KEY, open_checkpoint
 from core.errors import UserError
-from core.system.files import write_atomically
+from core.system.files import write_bytes
 
 
 def save(
@@ -62,7 +62,7 @@ def save(
     contents = {**_contents(model, plain_items(train_args), records), **(training or {})}
     buffer = _serialise(contents, target)
     _verify(model, buffer, target)
-    write_atomically(target, lambda stream: _copy(buffer, stream))
+    write_bytes(target, buffer.getbuffer())
 
 
 def _check_target(target: Path, forbidden: Iterable[str | Path]) -> None:
@@ -140,8 +140,3 @@ def _verify(model: nn.Module, buffer: io.BytesIO, target: Path) -> None:
 
 def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
-def _copy(buffer: io.BytesIO, stream: Any) -> None:
-    with buffer.getbuffer() as view:
-        stream.write(view)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.data.labels import Object
-from core.errors import UserError
+from core.errors import UserError, reason_of
 from core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def write_pictures(
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"Could not write pictures to {folder}: {reason}.") from error
+        raise UserError(f"Could not write pictures to {folder}: {reason_of(error)}.") from error
     progress(1.0, "Done")
     return [folder / name for name in names]
 

@@ -16,7 +16,7 @@ from typing import Any
 from core.data.labels import Object, read_objects
 from core.errors import UserError
 from core.graph.cache import cache_folder
-from core.system.files import write_atomically
+from core.system.files import write_json
 
 FORMAT = 1
 KEPT = 8
@@ -121,17 +121,12 @@ def write_index(index: Index) -> Path:
             old.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"Could not write to {path.parent}.", "Free some space.") from error
-    text = json.dumps(data, separators=(",", ":"))
-    write_atomically(path, lambda stream: _pour(stream, text))
+    write_json(path, data, compact=True)
     return path
 
 
 def _age(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
-
-
-def _pour(stream: Any, text: str) -> None:
-    stream.write(text.encode("utf-8"))
 
 
 def read_index(path: str | Path) -> Index:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from core.errors import UserError
+from core.errors import UserError, reason_of
 
 _EXAMPLE = "A dataset description names 'train', 'val' and 'names', as Ultralytics documents."
 _LARGEST_FILE = 1 << 22
@@ -122,9 +122,8 @@ def _parse(path: Path) -> dict[str, Any]:
             raise UserError(f"{path} is too large for a dataset description.", _EXAMPLE)
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise UserError(
-            f"Could not read the dataset {path}: {reason}.", "Check its path."
+            f"Could not read the dataset {path}: {reason_of(error)}.", "Check its path."
         ) from error
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path} is not a dataset description.", _EXAMPLE) from error

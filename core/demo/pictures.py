@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -49,7 +49,7 @@ def draw_comparison(compared: Mapping[str, Any], output: Path) -> None:
             place = (GAP + column * (SIDE + GAP), HEAD + line * (SIDE + GAP))
             sheet.paste(_with_boxes(scene, boxes, colours), place)
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(output, lambda stream: _save(sheet, stream))
+    write_atomically(output, lambda stream: sheet.save(stream, "PNG"))
 
 
 def telling(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -79,7 +79,3 @@ def _with_boxes(
         pen.rectangle((left, top, left + wide, top + tall), fill=colour)
         pen.text((left, top), text, fill=LABEL, font=font)
     return picture
-
-
-def _save(sheet: Image.Image, stream: BinaryIO) -> None:
-    sheet.save(stream, "PNG")

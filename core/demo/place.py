@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO
 
-from core.errors import UserError
+from core.errors import UserError, reason_of
 from core.plan.schema import Plan, Target
 from core.progress import Progress, silent
 from core.project import DataSetting, ModelReference, Project, write_project
-from core.system.files import sha256_of, write_atomically
+from core.system.files import sha256_of, write_bytes, write_text
 from resources import scenes
 
 IMAGE_SIZE = 160
@@ -117,7 +116,7 @@ def set_up(
     _claim(place)
     network = (files("resources") / "demo" / "demo.pt").read_bytes()
     if not place.model.is_file() or place.model.read_bytes() != network:
-        write_atomically(place.model, _pour(network))
+        write_bytes(place.model, network)
     try:
         place.data.unlink(missing_ok=True)
         scenes.write_dataset(
@@ -158,19 +157,11 @@ def _claim(place: Place) -> None:
             )
     except OSError as error:
         raise _unwritable(place.folder, error) from error
-    write_atomically(place.readme, _pour(_README.encode("utf-8")))
+    write_text(place.readme, _README)
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:
-    reason = (error.strerror or str(error)).lower()
-    return UserError(f"Could not write to {folder}: {reason}.", "Name another folder.")
-
-
-def _pour(data: bytes) -> Callable[[BinaryIO], None]:
-    def write(stream: BinaryIO) -> None:
-        stream.write(data)
-
-    return write
+    return UserError(f"Could not write to {folder}: {reason_of(error)}.", "Name another folder.")
 
 
 def _whole(progress: Progress) -> Callable[[float, str], None]:

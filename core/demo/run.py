@@ -8,8 +8,9 @@ from typing import Any
 
 from core.demo.place import Place
 from core.demo.steps import STEPS
-from core.demo.walk import MODELS, DemoSettings, Walk, write_json
+from core.demo.walk import MODELS, DemoSettings, Walk
 from core.progress import Progress, Span, publish, silent
+from core.system.files import write_json
 
 SHOWN = 50
 """Images of the comparison that are handed on, the worst changes first."""

@@ -10,10 +10,11 @@ from typing import Any
 
 from core.demo import place as places
 from core.demo.place import is_ready, set_up
-from core.demo.walk import MODELS, Walk, write_json
+from core.demo.walk import MODELS, Walk
 from core.errors import CancelledError, UserError
 from core.plan.schema import Target
 from core.progress import Progress
+from core.system.files import write_json
 from resources import scenes
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.demo import place as places
 from core.demo.place import Place
-from core.system.files import write_atomically
 from resources import scenes
 
 if TYPE_CHECKING:
@@ -100,13 +98,3 @@ class Walk:
 
         hashes = [self.models[model].facts.sha256 for model in models]
         keep(store_of(self.place.project), name, hashes, result)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write plain data for programs."""
-    text = json.dumps(data, indent=1) + "\n"
-    write_atomically(path, lambda stream: _pour(stream, text))
-
-
-def _pour(stream: Any, text: str) -> None:
-    stream.write(text.encode("utf-8"))

@@ -14,7 +14,7 @@ import platformdirs
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.system.files import write_atomically
+from core.system.files import write_bytes
 
 FORMAT = 1
 """Version of the file; a file of another version is not read but made anew."""
@@ -45,11 +45,7 @@ def write_table(path: Path, table: ChannelTable, extra: dict[str, Any]) -> None:
     header = json.dumps({"format": FORMAT, "table": plain, "extra": extra}).encode()
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, header=np.frombuffer(header, np.uint8), **arrays)
-    write_atomically(path, lambda stream: _pour(stream, buffer))
-
-
-def _pour(stream: Any, buffer: io.BytesIO) -> None:
-    stream.write(buffer.getbuffer())
+    write_bytes(path, buffer.getbuffer())
 
 
 def read_table(path: Path) -> tuple[ChannelTable, dict[str, Any]]:

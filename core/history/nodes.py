@@ -12,18 +12,16 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import os
 import secrets
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import UserError
-from core.system.files import sha256_of
+from core.errors import UserError, reason_of
+from core.system.files import sha256_of, write_bytes, write_text
 
 VERSION = 1
 Kind = Literal["model", "prune", "tune", "evaluate"]
@@ -136,20 +134,19 @@ def add_node(
         figures=dict(figures or {}),
         details=dict(details or {}),
     )
-    part = place / f".{node.id}.part"
+    with _writing(place):
+        write_text(place / f"{node.id}.json", node.model_dump_json(indent=1) + "\n")
+    return node
+
+
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    """Make a history's folder, and say what keeps one from writing to it."""
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with part.open("x", encoding="utf-8") as stream:
-            stream.write(node.model_dump_json(indent=1) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.rename(place / f"{node.id}.json")
+        yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"Could not write to the history {folder}: {reason}.") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return node
+        raise UserError(f"Could not write to the history {place}: {reason_of(error)}.") from error
 
 
 def _named(file: str | Path | None) -> str | None:
@@ -265,22 +262,12 @@ def carry(source: str | Path, target: str | Path) -> int:
     UserError
         When the target cannot be written.
     """
-    place, count = Path(target), 0
-    try:
-        for path in sorted(Path(source).glob("*.json")):
-            if (place / path.name).exists():
-                continue
-            place.mkdir(parents=True, exist_ok=True)
-            part = place / f".{path.stem}.{os.getpid()}.part"
-            with contextlib.ExitStack() as stack:
-                stack.callback(part.unlink, missing_ok=True)
-                shutil.copyfile(path, part)
-                part.rename(place / path.name)
-            count += 1
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"Could not write to the history {target}: {reason}.") from error
-    return count
+    place = Path(target)
+    lacking = [p for p in sorted(Path(source).glob("*.json")) if not (place / p.name).exists()]
+    for path in lacking:
+        with _writing(place):
+            write_bytes(place / path.name, path.read_bytes())
+    return len(lacking)
 
 
 def path_to(folder: str | Path, node_id: str) -> tuple[Node, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.errors import UserError
+from core.errors import UserError, reason_of
 
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Scope = Literal["output", "inside", "all"]
@@ -163,8 +163,9 @@ def read_plan(path: str | Path) -> Plan:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"Could not read the plan {path}: {reason}.", "Check its path.") from error
+        raise UserError(
+            f"Could not read the plan {path}: {reason_of(error)}.", "Check its path."
+        ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a plan: it is not text.", _EXAMPLE) from error
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
@@ -18,7 +18,7 @@ from core.progress import Progress, Span, silent
 from core.report import charts
 from core.report.gather import ReportSettings, gather
 from core.report.known import OpenProject, open_project
-from core.system.files import write_atomically
+from core.system.files import write_text
 
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable
@@ -78,13 +78,9 @@ def write_report(
     report, known = gather(opened, settings or ReportSettings(), Span(progress, 0.0, 0.95))
     text = KINDS[kind](report, known.table) + "\n"
     progress(0.98, f"Writing {path.name}")
-    write_atomically(path, partial(_pour, text=text))
+    write_text(path, text)
     progress(1.0, "Done")
     return Written(path, tuple((note["message"], note["hint"]) for note in report["notes"]))
-
-
-def _pour(stream: BinaryIO, text: str) -> None:
-    stream.write(text.encode("utf-8"))
 
 
 # ---- words for numbers --------------------------------------------------------------------------

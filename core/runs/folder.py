@@ -9,14 +9,14 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import platformdirs
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import UserError
-from core.system.files import sha256_of, write_atomically
+from core.errors import UserError, reason_of
+from core.system.files import sha256_of, write_text
 
 VERSION = 1
 JOB, EVENTS, CONTROL, LOG = "job.json", "events.jsonl", "control", "log.txt"
@@ -127,8 +127,9 @@ def create_job(
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"Could not make the folder {place}: {reason}.", "Name another.") from error
+        raise UserError(
+            f"Could not make the folder {place}: {reason_of(error)}.", "Name another."
+        ) from error
     job = Job(id=place.name, kind=kind, arguments=dict(arguments), hashes=hashes, created=_now())
     write_job(place, job)
     return place
@@ -140,12 +141,8 @@ def _now() -> str:
 
 def write_job(folder: Path, job: Job) -> None:
     """Write ``job.json``; it is whole at any moment."""
-    text = job.model_copy(update={"changed": _now()}).model_dump_json(indent=1) + "\n"
-
-    def pour(stream: BinaryIO) -> None:
-        stream.write(text.encode("utf-8"))
-
-    write_atomically(folder / JOB, pour)
+    changed = job.model_copy(update={"changed": _now()})
+    write_text(folder / JOB, changed.model_dump_json(indent=1) + "\n")
 
 
 def read_job(folder: str | Path) -> Job:
@@ -247,11 +244,7 @@ def status_of(job: Job) -> str:
 
 def tell(folder: str | Path, word: Word) -> None:
     """Tell a job to pause, to run on, or to end; it listens at every batch."""
-    write_atomically(Path(folder) / CONTROL, lambda stream: _word(stream, word))
-
-
-def _word(stream: BinaryIO, word: str) -> None:
-    stream.write(word.encode("ascii"))
+    write_text(Path(folder) / CONTROL, word)
 
 
 def told(folder: str | Path) -> str:

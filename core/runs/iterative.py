@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.data.figures import main_figure
 from core.errors import UserError
 from core.plan.widths import compute_widths
-from core.system.files import write_atomically
+from core.system.files import write_json
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -113,7 +113,7 @@ def iterate(
             done = _step(job, number, current, place, emit, check)
         lost = 1.0 - main_figure(done["after"]) / max(main_figure(baseline), 1e-9)
         done["accepted"] = job.max_loss is None or lost <= job.max_loss
-        write_atomically(place / _STEP, lambda stream, d=done: _pour(stream, d))  # type: ignore[misc]
+        write_json(place / _STEP, done)
         steps.append(done)
         emit({"event": "step", "steps": job.steps, **done})
         if not done["accepted"]:
@@ -142,10 +142,6 @@ def _known(place: Path) -> dict[str, Any] | None:
     return data if isinstance(data, dict) and Path(str(data.get("file"))).is_file() else None
 
 
-def _pour(stream: Any, data: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(data).encode("utf-8"))
-
-
 def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
     known = folder / "baseline.json"
     try:
@@ -159,7 +155,7 @@ def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
     settings = _data(job, loaded, "val", ALL)
     accuracy = evaluate(loaded.model, settings, loaded.facts.classes, loaded.facts.task)
     figures = {name: round(value, 5) for name, value in accuracy.figures.items()}
-    write_atomically(known, lambda stream: _pour(stream, figures))
+    write_json(known, figures)
     return figures
 
 

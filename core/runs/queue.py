@@ -13,15 +13,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import UserError
+from core.errors import UserError, reason_of
 from core.runs.folder import Job, jobs_folder, read_job, status_of, write_job
 from core.runs.launch import launch
-from core.system.files import write_atomically
+from core.system.files import write_text
 
 VERSION = 1
 _PATIENCE = 120.0
@@ -286,18 +286,13 @@ def _changed() -> Iterator[Queue]:
             yield queue
             after = _text(queue)
             if after != before:
-                write_atomically(path, lambda stream: _pour(stream, after))
+                write_text(path, after)
     except filelock.Timeout as error:
         raise UserError("The queue of jobs is in use.", "Try again.") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"The queue of jobs could not be changed: {reason}.") from error
+        raise UserError(f"The queue of jobs could not be changed: {reason_of(error)}.") from error
 
 
 def _text(queue: Queue) -> str:
     stored = _Stored(waiting=tuple(queue.waiting), running=tuple(queue.running), held=queue.held)
     return stored.model_dump_json(indent=1) + "\n"
-
-
-def _pour(stream: BinaryIO, text: str) -> None:
-    stream.write(text.encode("utf-8"))

@@ -1,19 +1,24 @@
-"""Files on disk: hashed as a stream, written beside their place and then renamed."""
+"""Files on disk: hashed as a stream, written beside their place and then renamed.
+
+Whatever is kept is written by `write_json`, `write_text`, `write_bytes` or `write_atomically`: one
+that is killed meanwhile leaves the file as it was.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import glob
 import hashlib
+import json
 import os
 import tempfile
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from core.errors import UserError
+from core.errors import UserError, reason_of
 
 _STALE = 3600.0
 """Seconds after which the part of a file that is still there was left by a process that died."""
@@ -55,7 +60,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -65,10 +70,40 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write bytes as a file, as `write_atomically` does."""
+
+    def pour(stream: BinaryIO) -> None:
+        stream.write(data)
+
+    write_atomically(path, pour)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as a file, in UTF-8, as `write_atomically` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, data: Any, *, compact: bool = False) -> None:
+    """Write plain data as a file, as `write_atomically` does.
+
+    Parameters
+    ----------
+    path : Path
+    data : plain data
+    compact : bool
+        All on one line, for programs alone; indented, for people as well, by default.
+    """
+    if compact:
+        write_text(path, json.dumps(data, separators=(",", ":")))
+    else:
+        write_text(path, json.dumps(data, indent=1) + "\n")
 
 
 def remove_parts(folder: Path, name: str = "*", age: float = 0.0) -> None:
@@ -95,9 +130,9 @@ def _umask() -> int:
     return mask
 
 
-def _unwritable(path: Path, error: OSError) -> UserError:
-    reason = (error.strerror or str(error)).lower()
+def unwritable(path: Path, error: OSError) -> UserError:
+    """Return the error for a file, or folder, that could not be saved."""
     return UserError(
-        f"Could not write {path}: {reason}.",
+        f"Could not write {path}: {reason_of(error)}.",
         "Nothing was saved; choose another folder or free some space, then try again.",
     )

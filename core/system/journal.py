@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.errors import UserError
+import filelock
+
+from core.errors import UserError, reason_of
 
 VERSION = 1
 
@@ -80,22 +81,16 @@ class Journal:
         self.records.append(record)
 
     def _lock(self) -> None:
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                self._file.seek(1 << 40)  # no record lies there
-                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise _in_use(self.path) from error
-        except PermissionError as error:
-            raise _in_use(self.path) from error
-        except OSError:
-            pass  # a file system without locks: one person's work is not harmed by going on
+        """Hold the file itself, so that nothing lies beside it, until it is closed."""
+        free = True
+        # On a file system without locks, one person's work is not harmed by going on.
+        with contextlib.suppress(OSError):
+            free = filelock.lock_descriptor(self._file.fileno(), blocking=False)
+        if not free:
+            raise UserError(
+                f"{self.path} is being written by another Secateur.",
+                "Wait for it, or name another file.",
+            )
 
     def _read(self) -> list[dict[str, Any]]:
         self._file.seek(0)
@@ -141,8 +136,7 @@ def read_journal(path: Path, kind: str) -> list[dict[str, Any]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"Could not read {path}: {reason}.", "Check its path.") from error
+        raise UserError(f"Could not read {path}: {reason_of(error)}.", "Check its path.") from error
     records = [_parse(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
     if not records or records[0] is None or records[0].get("secateur") != kind:
         raise UserError(f"{path} is not a file of this kind ({kind}).", "Check its path.")
@@ -162,15 +156,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _in_use(path: Path) -> UserError:
-    return UserError(
-        f"{path} is being written by another Secateur.", "Wait for it, or name another file."
-    )
-
-
 def _unwritable(path: Path, error: OSError) -> UserError:
-    reason = (error.strerror or str(error)).lower()
     return UserError(
-        f"Could not write {path}: {reason}.",
+        f"Could not write {path}: {reason_of(error)}.",
         "What it holds is kept. Mend that and start again: it goes on where it stopped.",
     )

@@ -238,19 +238,14 @@ def _before(settings: Settings, run: Run, options: Mapping[str, Any]) -> dict[st
         return None
     import json
 
-    from core.system.files import write_atomically
+    from core.system.files import write_json
 
     if run.state is not None and known.is_file():
         stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
         return stored
     figures = _measure(settings, run, run.student, options)
-    text = json.dumps(figures)
-    write_atomically(known, lambda stream: _pour(stream, text))
+    write_json(known, figures)
     return figures
-
-
-def _pour(stream: Any, text: str) -> None:
-    stream.write(text.encode("utf-8"))
 
 
 def _measure(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.errors import MemoryShortError, UserError
+from core.errors import MemoryShortError, UserError, reason_of
 from core.tune.settings import images_a_step
 
 if TYPE_CHECKING:
@@ -100,10 +100,9 @@ def images_gone(path: Path, what: str, best: Path) -> UserError:
 
 def unwritable(error: OSError, best: Path) -> UserError:
     """Return what to say when the training's folder cannot be written."""
-    reason = (error.strerror or str(error)).lower()
     where = f" {error.filename}" if error.filename else ""
     return UserError(
-        f"The training could not read or write{where}: {reason}; {kept(best)}.",
+        f"The training could not read or write{where}: {reason_of(error)}; {kept(best)}.",
         "Free some space or mend the folder, and resume.",
     )
 

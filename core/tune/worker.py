@@ -17,7 +17,7 @@ from typing import Any
 
 from core.checkpoint import prepare
 from core.errors import CancelledError, UserError
-from core.system.files import write_atomically
+from core.system.files import write_json
 
 
 class Link:
@@ -102,9 +102,7 @@ def main(arguments: list[str]) -> int:
         traceback.print_exc()
         kind = "memory" if is_out_of_memory(error) else "other"
         note = {"kind": kind, "message": f"{type(error).__name__}: {error}"}
-    text = json.dumps(note).encode("utf-8")
-    path = Path(spec["folder"]) / "work" / FAILURE.format(rank)
-    write_atomically(path, lambda stream: (stream.write(text), None)[1])
+    write_json(Path(spec["folder"]) / "work" / FAILURE.format(rank), note)
     return 1
 
 

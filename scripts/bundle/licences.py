@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+from core.system.files import write_text
+
 _NAMES = ("LICEN", "COPYING", "NOTICE", "AUTHORS", "COPYRIGHT", "THIRD")
 _RULE = "=" * 78
 _TEXTS = Path(__file__).parent / "texts"
@@ -171,4 +173,4 @@ def _bodies(name: str) -> dict[str, str]:
 def write(path: Path, names: Iterable[str], sources: Iterable[Path] = ()) -> None:
     """Write the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text(names, sources), encoding="utf-8")
+    write_text(path, text(names, sources))

@@ -7,6 +7,9 @@ import sys
 import tarfile
 from importlib import metadata
 from pathlib import Path
+from typing import BinaryIO
+
+from core.system.files import write_atomically
 
 
 def name() -> str:
@@ -25,19 +28,17 @@ def pack(folder: Path, where: Path) -> Path:
         Gets the archive.
     """
     archive = where / f"{name()}.tar.gz"
-    part = archive.with_suffix(".part")
 
     def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = ""
         return entry
 
-    try:
-        with tarfile.open(part, "w:gz", compresslevel=6) as stream:
-            stream.add(folder, name(), filter=anonymous)
-        part.replace(archive)
-    finally:
-        part.unlink(missing_ok=True)
+    def pour(stream: BinaryIO) -> None:
+        with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as tar:
+            tar.add(folder, name(), filter=anonymous)
+
+    write_atomically(archive, pour)
     return archive
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.system.files import write_text
+
 _TEMPLATE = """VSVersionInfo(
   ffi=FixedFileInfo(filevers={numbers}, prodvers={numbers}, mask=0x3f, flags=0x0, OS=0x40004,
                     fileType=0x1, subtype=0x0, date=(0, 0)),
@@ -39,5 +41,5 @@ def version_file(folder: Path, version: str) -> str:
     """Write the version resource into a folder; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "version.txt"
-    path.write_text(version_text(version), encoding="utf-8")
+    write_text(path, version_text(version))
     return str(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ def add_parsers(add: Add) -> None:
 def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.pipeline import load, suggest
     from core.plan.schema import read_plan
-    from core.system.files import write_atomically
+    from core.system.files import write_json
 
     plan = read_plan(options.plan)
     show = shown_progress(options)
@@ -36,13 +35,8 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     data = data_settings(options, plan.seed)
     found = suggest(loaded, plan, data, show, cache=not options.no_cache)
     if options.output:
-        text = json.dumps(found.plan.to_json(), indent=1) + "\n"
-        write_atomically(Path(options.output), lambda stream: _write(stream, text))
+        write_json(Path(options.output), found.plan.to_json())
     return {**found.to_json(), "output": options.output}, suggestion_text(found, options.output)
-
-
-def _write(stream: Any, text: str) -> None:
-    stream.write(text.encode())
 
 
 def suggestion_text(found: Suggestion, output: str | None) -> str:

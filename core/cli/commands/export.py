@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import positive, shown_progress
@@ -115,20 +114,15 @@ def _formats(_options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _plan(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.pipeline import analyse, load
     from core.ship.replay import replay_plan, weights_sha256
-    from core.system.files import write_atomically
+    from core.system.files import write_json
 
     pruned = load(options.pruned)
     original = analyse(options.model, cache=not options.no_cache)
     plan = replay_plan(original.table, original.facts.sha256, pruned.facts)
-    text = json.dumps(plan.to_json(), indent=1) + "\n"
-    write_atomically(Path(options.output), lambda stream: _pour(stream, text))
+    write_json(Path(options.output), plan.to_json())
     sha256 = weights_sha256(pruned.model)
     result = {"plan": plan.to_json(), "output": options.output, "weights_sha256": sha256}
     return result, f"saved as {options.output}; the weights of {options.pruned}: SHA-256 {sha256}"
-
-
-def _pour(stream: BinaryIO, text: str) -> None:
-    stream.write(text.encode("utf-8"))
 
 
 COMMANDS: Mapping[str, Command] = {"export": _export, "formats": _formats, "plan": _plan}

@@ -18,7 +18,7 @@ import numpy as np
 from core.errors import UserError
 from core.graph.cache import cache_folder
 from core.plan.latency.clock import Grid, LatencyTable
-from core.system.files import write_atomically
+from core.system.files import write_bytes
 from core.system.machine import default_threads, processor
 from core.system.program import to_install
 
@@ -127,11 +127,7 @@ def write_latency(path: Path, latency: LatencyTable) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Could not make the folder {path.parent}: {error}.") from error
-
-    def pour(stream: Any) -> None:
-        stream.write(buffer.getbuffer())
-
-    write_atomically(path, pour)
+    write_bytes(path, buffer.getbuffer())
 
 
 def stored_latency(latency: LatencyTable, sha256: str, about: Mapping[str, Any]) -> Path:

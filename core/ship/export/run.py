@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.progress import Progress, Span, silent
 from core.ship.export.formats import PRECISIONS, Format, format_of
+from core.system.files import unwritable, write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -275,34 +276,27 @@ def _images(loaded: Loaded, settings: ExportSettings, side: int) -> tuple[Sequen
 
 def _put(made: Path, target: Path) -> None:
     """Copy what was made beside its place and rename it, so that it is whole or absent."""
+    if made.is_file():
+        with made.open("rb") as source:
+            write_atomically(target, lambda stream: shutil.copyfileobj(source, stream))
+        return
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-    old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+    old = part.with_suffix(".old")
     try:
-        if made.is_dir():
-            shutil.copytree(made, part)
-            if target.exists():
-                target.rename(old)
-            try:
-                part.rename(target)
-            except OSError:
-                if old.exists():
-                    old.rename(target)
-                raise
-        else:
-            shutil.copyfile(made, part)
-            part.replace(target)
+        shutil.copytree(made, part)
+        if target.exists():
+            target.rename(old)
+        try:
+            part.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(
-            f"Could not write {target}: {reason}.",
-            "Nothing was saved; choose another folder or free some space, then try again.",
-        ) from error
+        raise unwritable(target, error) from error
     finally:
         for rest in (part, old):
-            if rest.is_dir():
-                shutil.rmtree(rest, ignore_errors=True)
-            else:
-                rest.unlink(missing_ok=True)
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def size_of(path: Path) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.plan.latency.files import key_of, latency_folder
-from core.system.files import write_atomically
+from core.system.files import write_json
 
 FORMAT = 2
 
@@ -93,11 +93,6 @@ class LayerStore:
             "reference": self.reference,
             "points": points,
         }
-        text = json.dumps(data).encode()
         with contextlib.suppress(OSError, UserError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path, lambda stream: _pour(stream, text))
-
-
-def _pour(stream: Any, text: bytes) -> None:
-    stream.write(text)
+            write_json(self.path, data, compact=True)

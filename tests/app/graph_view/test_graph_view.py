@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.graph_view.state import GraphState
 from app.graph_view.view import GraphView
+from core.errors import UserError
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -398,9 +399,9 @@ def test_save_picture(view, tmp_path, ending):
 
 
 def test_a_picture_of_unknown_kind_is_refused(view, tmp_path):
-    with pytest.raises(ValueError, match="a picture is saved as"):
+    with pytest.raises(UserError, match="A picture is saved as"):
         view.save_picture(tmp_path / "graph.bmp")
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match="no such file"):
         view.save_picture(tmp_path / "missing" / "graph.png")
 
 

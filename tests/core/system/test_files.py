@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from core.errors import UserError
-from core.system.files import remove_parts, write_atomically
+from core.system.files import remove_parts, write_atomically, write_json, write_text
 
 
 def pour(stream: BinaryIO) -> None:
@@ -43,3 +44,18 @@ def test_parts_that_a_killed_process_left_are_removed(tmp_path: Path) -> None:
     assert set(tmp_path.iterdir()) == {path, fresh, other}
     remove_parts(tmp_path, path.name)
     assert set(tmp_path.iterdir()) == {path, other}
+
+
+def test_text_and_json_are_written_whole_too(tmp_path: Path) -> None:
+    path, data = tmp_path / "file", {"name": "Größe", "widths": [1, 2.5, None]}
+    write_text(path, "Größe\n")
+    assert path.read_bytes() == "Größe\n".encode()
+    for compact in (True, False):
+        write_json(path, data, compact=compact)
+        text = path.read_text(encoding="utf-8")
+        assert json.loads(text) == data and ("\n" in text) is not compact
+    with pytest.raises(TypeError):
+        write_json(path, {"bad": object()})
+    assert path.read_text(encoding="utf-8") == text and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(UserError, match="no such file"):
+        write_json(tmp_path / "missing" / "file", data)

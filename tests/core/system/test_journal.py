@@ -1,5 +1,6 @@
 """A journal cut off anywhere opens again with all its whole lines."""
 
+import errno
 import json
 import os
 import resource
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 from core.errors import UserError
@@ -66,6 +68,35 @@ def test_two_processes_do_not_write_one_file(tmp_path):
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
         )
     assert "is being written by another" in other.stderr
+
+
+def test_a_process_that_is_killed_lets_go_of_its_file(tmp_path):
+    path = tmp_path / "held"
+    code = (
+        "from pathlib import Path; from core.system.journal import Journal; "
+        f"j = Journal(Path({str(path)!r}), 'test'); j.append({{'block': 0}}); "
+        "print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        os.utime(path, (0, 0))  # held for as long as it lives, however old
+        with pytest.raises(UserError, match="is being written by another"):
+            Journal(path, "test")
+        assert len(read_journal(path, "test")) == 2
+        other.kill()
+    with Journal(path, "test") as journal:
+        assert len(journal.records) == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_system_without_locks_is_written_to(tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(filelock, "lock_descriptor", refuse)
+    assert len(filled(tmp_path / "file").splitlines()) == 1 + len(RECORDS)
 
 
 def test_a_full_disk_is_one_sentence_and_the_file_stays_whole(tmp_path):
