@@ -80,10 +80,10 @@ def serve(address: str) -> None:
     import ultralytics  # noqa: F401
 
     from core import pipeline
-    from core.cli.main import main as cli
+    from core.cli.main import build_parser
 
     torch.set_num_threads(1)
-    cli._groups()
+    build_parser()  # imports every command
     pipeline.analyse("yolov8n.yaml", cache=False)  # imports what the first trace does
     signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX) as door:
