@@ -74,8 +74,7 @@ class GoalPart(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        goal = row(self.percent, self.millis, self._of, self.kind)
-        goal.layout().setStretch(3, 1)  # type: ignore[union-attr]
+        goal = row(self.percent, self.millis, self._of, self.kind, stretch=3)
         for name, widget, field, tip in (
             ("Keep", goal, self.percent, "What the pruned network may still cost"),
             ("Spread", self.spread, self.spread, "Which blocks give how much"),
@@ -89,8 +88,7 @@ class GoalPart(QWidget):
         self.measure = QPushButton("Measure")
         self.measure.setToolTip("Time the layers of this model on this machine; takes minutes")
         self.measure.clicked.connect(self.timeRequested)
-        self._time_row = row(self.time, self.measure)
-        self._time_row.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._time_row = row(self.time, self.measure, stretch=0)
         form.addRow(self._time_row)
 
     # ---- showing ------------------------------------------------------------------------------

@@ -64,8 +64,9 @@ class ChoosePanel(QWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         foot = QWidget()
         foot.setLayout(column(self._foot(context), margins=8))
-        self.setLayout(column(self._scroll, line(), foot, margins=0, spacing=0))
-        self.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        layout = column(self._scroll, line(), foot, margins=0, spacing=0)
+        layout.setStretch(0, 1)
+        self.setLayout(layout)
         self.setAccessibleName("Choose")
         self.setMinimumWidth(320)
         self._connect()
@@ -77,8 +78,7 @@ class ChoosePanel(QWidget):
         self.suggest.setProperty("primary", "true")
         self.suggest.clicked.connect(lambda: self.suggestRequested.emit(self.goal.blocks()))
         self._wish = label("", "muted")
-        self._ask = row(self._wish, self.suggest)
-        self._ask.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._ask = row(self._wish, self.suggest, stretch=0)
         foot = QWidget()
         foot.setLayout(column(self._ask, self.progress, margins=0))
         return foot

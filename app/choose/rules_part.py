@@ -123,8 +123,7 @@ class RulesPart(QWidget):
         self.minimum.setRange(1, 512)
         self.minimum.setAccessibleName("Fewest channels a layer keeps")
         self.minimum.setToolTip("No layer keeps fewer channels than this")
-        keep = row(self.round_to, label("at least", wrap=False), self.minimum)
-        keep.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        keep = row(self.round_to, label("at least", wrap=False), self.minimum, stretch=0)
         self._form = _form()
         _add(self._form, "Strategy", self.strategy, "How the plan is turned into a pruning")
         _add(self._form, "Lose at most", self.max_loss, self.max_loss.toolTip())

@@ -18,6 +18,7 @@ from app.kit.controls import row
 from app.pictures.dialog import PictureDialog
 from app.pictures.drawing import Pens
 from app.pictures.panes import Page, Pane, Panes, outcome_key
+from core.data.labels import Object
 
 OUTCOMES = ("label", "found", "missed", "wrong")
 TITLE = "Images compared"
@@ -113,7 +114,7 @@ class ImagesView(View):
         event.accept()
 
 
-def marks(image: Mapping[str, Any], model: int) -> list[dict[str, Any]]:
+def marks(image: Mapping[str, Any], model: int) -> list[Object]:
     """Return what to draw of an image for a model, or its labels for -1."""
     from core.compare.pictures import panel_marks
 

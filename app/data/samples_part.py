@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -15,7 +15,7 @@ from app.kit.widgets import label
 from app.pictures.dialog import PictureDialog
 from app.pictures.drawing import Pens
 from app.pictures.grid import SIDE, Entry, PictureGrid
-from app.pictures.loader import Wish
+from app.pictures.loader import Read, Wish
 from app.pictures.panes import Page
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Samples(QWidget):
         self._dialog.raise_()
         self._dialog.activateWindow()
 
-    def read_of(self, path: str) -> Any:
+    def read_of(self, path: str) -> Read | None:
         """Return what reads the labels of an image, or None where it is not in the dataset."""
         if self._index is None:
             return None

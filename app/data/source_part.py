@@ -51,8 +51,7 @@ class DataPart(QWidget):
         self.forget.setToolTip("Look at no images")
         self.forget.clicked.connect(self.discarded)
         self._make_fields()
-        top = row(self.name, self.pick, self.forget)
-        top.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        top = row(self.name, self.pick, self.forget, stretch=0)
         self._details = QWidget()
         self._details.setLayout(
             column(

@@ -14,10 +14,10 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal
 from app.engine.protocol import EngineState, Failure, Request
 from app.engine.worker import JobWorker
 
-Done = Callable[[dict[str, Any]], None]
-Failed = Callable[[Failure], None]
-Nothing = Callable[[], None]
-Partial = Callable[[dict[str, Any]], None]
+Done = Callable[[dict[str, Any]], object]
+Failed = Callable[[Failure], object]
+Nothing = Callable[[], object]
+Partial = Callable[[dict[str, Any]], object]
 
 
 @dataclass

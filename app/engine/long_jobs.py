@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from app.engine.long_jobs_worker import RunsWorker, StartRequest
 from core.runs.tail import RunEntry, Snapshot
+
+if TYPE_CHECKING:
+    from core.runs.folder import Word
 
 PATIENCE_MS = 5000
 
@@ -112,7 +115,7 @@ class Runs(QObject):
         """Offer an interrupted job no more."""
         self._leave.emit(folder)
 
-    def tell(self, folder: str, word: str) -> None:
+    def tell(self, folder: str, word: Word) -> None:
         """Tell a job ``pause``, ``run`` or ``cancel``."""
         self._tell.emit(folder, word)
 

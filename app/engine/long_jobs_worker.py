@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.errors import UserError, reason_of
 from core.runs.tail import Digest, RunEntry
+
+if TYPE_CHECKING:
+    from core.runs.folder import Word
 
 FOLLOW_MS = 250
 """Between two looks at what the watched job told: as often as its figures are worth reading."""
@@ -247,12 +250,12 @@ class RunsWorker(QObject):
         self.list_jobs()
 
     @Slot(str, str)
-    def tell(self, folder: str, word: str) -> None:
+    def tell(self, folder: str, word: Word) -> None:
         """Tell a job ``pause``, ``run`` or ``cancel``."""
         from core.runs.folder import tell
 
         try:
-            tell(folder, word)  # type: ignore[arg-type]
+            tell(folder, word)
         except (UserError, OSError) as error:
             self._sorry(error)
         self.list_jobs()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-Done = Callable[[Any], object]
+Result = TypeVar("Result")
 Failed = Callable[[Exception], object]
 
 
@@ -26,11 +26,15 @@ class Background(QObject):
         self._pool = ThreadPoolExecutor(1, "background")
         self._over = False
         self._tickets = itertools.count()
-        self._newest: dict[str, tuple[int, Done, Failed | None]] = {}
+        self._newest: dict[str, tuple[int, Callable[[Any], object], Failed | None]] = {}
         self._finished.connect(self._receive)
 
     def run(
-        self, key: str, work: Callable[[], Any], done: Done, failed: Failed | None = None
+        self,
+        key: str,
+        work: Callable[[], Result],
+        done: Callable[[Result], object],
+        failed: Failed | None = None,
     ) -> None:
         """Run ``work``; call ``done`` with its result unless newer work came under the key."""
         if self._over:
@@ -49,7 +53,7 @@ class Background(QObject):
         self._newest.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _work(self, key: str, ticket: int, work: Callable[[], Any]) -> None:
+    def _work(self, key: str, ticket: int, work: Callable[[], object]) -> None:
         if self._newest.get(key, (-1,))[0] != ticket:
             return
         try:
@@ -58,7 +62,7 @@ class Background(QObject):
             self._finished.emit(key, ticket, None, error)
 
     @Slot(str, int, object, object)
-    def _receive(self, key: str, ticket: int, result: Any, error: Exception | None) -> None:
+    def _receive(self, key: str, ticket: int, result: object, error: Exception | None) -> None:
         newest = self._newest.get(key)
         if newest is None or newest[0] != ticket:
             return

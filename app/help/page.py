@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 import jinja2
+from markupsafe import Markup
 
 from app.help.pictures import PICTURES
 from app.state.plan_edits import STRATEGY_NAMES
@@ -64,9 +65,7 @@ def _template() -> jinja2.Template:
     return made.from_string(_source())
 
 
-def _image(name: str) -> object:
-    from markupsafe import Markup
-
+def _image(name: str) -> Markup:
     width, height, _, words = PICTURES[name]
     return Markup('<div><img src="picture:{}" width="{}" height="{}" alt="{}"></div>').format(
         name, width, height, words

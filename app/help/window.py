@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QImage, QKeySequence, QPainter, QShortcut, QTextDocument
@@ -109,10 +108,11 @@ class _Browser(QTextBrowser):
         self.setOpenLinks(False)
         self.anchorClicked.connect(_follow)
 
-    def loadResource(self, kind: int, name: QUrl) -> Any:
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
         """Draw a picture in the colours that show now."""
-        if kind == QTextDocument.ResourceType.ImageResource.value and name.scheme() == SCHEME:
-            return _drawn(name.path(), self.devicePixelRatioF())
+        place = QUrl(name)
+        if kind == QTextDocument.ResourceType.ImageResource.value and place.scheme() == SCHEME:
+            return _drawn(place.path(), self.devicePixelRatioF())
         return None
 
 

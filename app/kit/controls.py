@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QStandardItemModel
@@ -19,9 +19,11 @@ from PySide6.QtWidgets import (
 from app.kit.widgets import label
 
 TIP = Qt.ItemDataRole.ToolTipRole
+Value = TypeVar("Value", bound=Hashable)
+"""What a box hands back when its item is chosen."""
 
 
-def combo(items: Mapping[Any, tuple[str, str]], name: str) -> QComboBox:
+def combo(items: Mapping[Value, tuple[str, str]], name: str) -> QComboBox:
     """Make a box to choose from, of values with a title and a tip."""
     result = QComboBox()
     result.setAccessibleName(name)
@@ -31,7 +33,7 @@ def combo(items: Mapping[Any, tuple[str, str]], name: str) -> QComboBox:
     return result
 
 
-def add_items(box: QComboBox, items: Mapping[Any, tuple[str, str]], title: str = "") -> None:
+def add_items(box: QComboBox, items: Mapping[Value, tuple[str, str]], title: str = "") -> None:
     """Add values to a box, below a title of their own if they have one."""
     if title:
         box.addItem(title)
@@ -41,12 +43,12 @@ def add_items(box: QComboBox, items: Mapping[Any, tuple[str, str]], title: str =
         box.setItemData(box.count() - 1, tip or None, TIP)
 
 
-def set_able(box: QComboBox, value: Any, able: bool) -> None:
+def set_able(box: QComboBox, value: object, able: bool) -> None:
     """Let a value be chosen, or not."""
     _standard(box).item(box.findData(value)).setEnabled(able)
 
 
-def choose(box: QComboBox, value: Any) -> None:
+def choose(box: QComboBox, value: object) -> None:
     """Show a value; one that is not known is added as it is."""
     place = box.findData(value)
     if place < 0:
@@ -62,8 +64,15 @@ def _standard(box: QComboBox) -> QStandardItemModel:
     return model
 
 
-def row(*parts: QWidget | None) -> QWidget:
-    """Put widgets side by side; None stands for room to spare."""
+def row(*parts: QWidget | None, stretch: int | None = None) -> QWidget:
+    """Put widgets side by side; None stands for room to spare.
+
+    Parameters
+    ----------
+    *parts : QWidget or None
+    stretch : int, optional
+        Number of the widget that takes what is left.
+    """
     result = QWidget()
     layout = QHBoxLayout(result)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -72,6 +81,8 @@ def row(*parts: QWidget | None) -> QWidget:
             layout.addStretch(1)
         else:
             layout.addWidget(part)
+    if stretch is not None:
+        layout.setStretch(stretch, 1)
     return result
 
 

@@ -9,10 +9,12 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import (
     QAbstractTableModel,
     QModelIndex,
+    QObject,
     QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
 )
+from PySide6.QtGui import QColor
 
 from app.kit import theme
 from app.kit.qt_guard import guarded
@@ -45,7 +47,7 @@ class Column(Generic[Row]):
 
     title: str
     show: Callable[[Row], str]
-    value: Callable[[Row], Any] | None = None
+    value: Callable[[Row], object] | None = None
     tip: str = ""
     colour: Callable[[Row], str] | None = None
     right: bool = False
@@ -54,7 +56,7 @@ class Column(Generic[Row]):
 class TableModel(QAbstractTableModel, Generic[Row]):
     """Rows shown through columns; read-only."""
 
-    def __init__(self, columns: Sequence[Column[Row]], parent: Any = None) -> None:
+    def __init__(self, columns: Sequence[Column[Row]], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self.rows: list[Row] = []
@@ -87,19 +89,18 @@ class TableModel(QAbstractTableModel, Generic[Row]):
     @guarded
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole
-    ) -> Any:
+    ) -> object:
         """Title and explanation of a column."""
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
             return None
         column = self.columns[section]
         answers = {Role.DisplayRole: column.title, Role.ToolTipRole: column.tip or column.title}
         if role == Role.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
+            return _side(column)
         return answers.get(Role(role)) if role in answers else None
 
     @guarded
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Role.DisplayRole) -> object:
         """Everything about one cell."""
         if not index.isValid() or index.row() >= len(self.rows):
             return None
@@ -108,21 +109,22 @@ class TableModel(QAbstractTableModel, Generic[Row]):
         return answer(row, column) if answer else None
 
 
-def _align(row: Any, column: Column[Any]) -> Any:
+def _side(column: Column[Row]) -> Qt.AlignmentFlag:
     side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
     return side | Qt.AlignmentFlag.AlignVCenter
 
 
-def _colour(row: Any, column: Column[Any]) -> Any:
+def _colour(row: Row, column: Column[Row]) -> QColor | None:
     name = column.colour(row) if column.colour else ""
     return theme.colour(name) if name else None
 
 
-_ANSWERS: dict[int, Callable[[Any, Column[Any]], Any]] = {
+# A row is of any type here; column and row come from one model and fit each other.
+_ANSWERS: dict[int, Callable[[Any, Column[Any]], object]] = {
     Role.DisplayRole: lambda row, column: column.show(row),
     Role.ToolTipRole: lambda row, column: column.show(row),
     Role.AccessibleTextRole: lambda row, column: f"{column.title}: {column.show(row)}",
-    Role.TextAlignmentRole: _align,
+    Role.TextAlignmentRole: lambda row, column: _side(column),
     Role.ForegroundRole: _colour,
     SORT_ROLE: lambda row, column: column.value(row) if column.value else column.show(row),
     ROW_ROLE: lambda row, column: row,
@@ -132,7 +134,7 @@ _ANSWERS: dict[int, Callable[[Any, Column[Any]], Any]] = {
 class SortedProxy(QSortFilterProxyModel):
     """Sorts by value and filters by words in any column."""
 
-    def __init__(self, source: QAbstractTableModel, parent: Any = None) -> None:
+    def __init__(self, source: QAbstractTableModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setSortRole(SORT_ROLE)
         self.setFilterKeyColumn(-1)

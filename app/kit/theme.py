@@ -129,7 +129,7 @@ class Theme(QObject):
         application.setPalette(palette(colours))
         application.setStyleSheet(style_sheet(colours))
         for widget in application.allWidgets():
-            if widget.property(ICON_NAME):
+            if isinstance(widget, QAbstractButton) and widget.property(ICON_NAME):
                 widget.setIcon(icon(widget.property(ICON_NAME), widget.property(ICON_ROLE)))
         self.changed.emit(self.kind)
 

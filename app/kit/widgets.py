@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QEvent,
-    QModelIndex,
     QObject,
-    QPersistentModelIndex,
     QRectF,
     QSize,
     Qt,
@@ -34,7 +32,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.kit import theme
-from app.kit.table_model import SortedProxy
+from app.kit.table_model import Index, SortedProxy
 
 COLUMN_GAP = 10
 """Pixels between what stands in a column and the next one."""
@@ -95,21 +93,21 @@ class Sideways(QScrollArea):
 
     def __init__(self, layout: QLayout) -> None:
         super().__init__()
-        body = QWidget()
-        body.setLayout(layout)
+        self._body = QWidget()
+        self._body.setLayout(layout)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
-        self.setWidget(body)
+        self.setWidget(self._body)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def minimumSizeHint(self) -> QSize:
         """As narrow as the window wants it."""
-        least = self.widget().minimumSizeHint()
+        least = self._body.minimumSizeHint()
         return QSize(min(least.width(), self.WIDTH), least.height())
 
     def sizeHint(self) -> QSize:
         """Room for every field."""
-        return self.widget().sizeHint()
+        return self._body.sizeHint()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Take more height, or less, when fields come and go."""
@@ -142,13 +140,13 @@ class WrappedTree(QTreeWidget):
 class _Wrapping(QStyledItemDelegate):
     """Asks for the height of all lines."""
 
-    def initStyleOption(self, option: Any, index: QModelIndex | QPersistentModelIndex) -> None:
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         """Let the text break."""
         super().initStyleOption(option, index)
         option.features |= QStyleOptionViewItem.ViewItemFeature.WrapText
         option.textElideMode = Qt.TextElideMode.ElideNone
 
-    def sizeHint(self, option: Any, index: QModelIndex | QPersistentModelIndex) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the size of a text in the width that its level leaves."""
         tree = self.parent()
         assert isinstance(tree, WrappedTree)
@@ -197,11 +195,11 @@ class TableView(QTableView):
 
 
 def table_view(
-    model: object, name: str, multiple: bool = False, stretch: int | None = None
+    model: QAbstractItemModel, name: str, multiple: bool = False, stretch: int | None = None
 ) -> TableView:
     """Make a calm table over a model; ``stretch`` names the column that takes what is left."""
     view = TableView()
-    view.setModel(model)  # type: ignore[arg-type]
+    view.setModel(model)
     view.setAccessibleName(name)
     view.setAlternatingRowColors(True)
     view.setShowGrid(False)

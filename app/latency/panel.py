@@ -143,8 +143,9 @@ class LatencyPanel(OnScreen, QWidget):
         how.setFixedWidth(168)
         how.setLayout(self._grid)
         right = QWidget()
-        right.setLayout(column(self.status, self.times, None, margins=0, spacing=4))
-        right.layout().setStretch(1, 100)  # type: ignore[union-attr]
+        results = column(self.status, self.times, None, margins=0, spacing=4)
+        results.setStretch(1, 100)
+        right.setLayout(results)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(12)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from core.data.labels import Object
 
 SPREAD = 0.618034
 """Of the hue circle between one class and the next: neighbours differ, and none repeats soon."""
@@ -39,7 +40,7 @@ class Pens:
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._number = {name: n for n, name in enumerate(names)}
 
-    def of(self, mark: Mapping[str, Any]) -> tuple[QColor, Qt.PenStyle]:
+    def of(self, mark: Object) -> tuple[QColor, Qt.PenStyle]:
         """Return colour and line of a mark."""
         outcome = OUTCOMES.get(str(mark.get("outcome")))
         if outcome is not None:
@@ -47,7 +48,7 @@ class Pens:
         return class_colour(self._number.get(str(mark["class"]), 0)), Qt.PenStyle.SolidLine
 
 
-def caption(mark: Mapping[str, Any]) -> str:
+def caption(mark: Object) -> str:
     """Write what a mark says: its class, how sure a network is, and what is wrong with it."""
     words = [str(mark["class"])]
     if mark.get("confidence") is not None:
@@ -60,7 +61,7 @@ def caption(mark: Mapping[str, Any]) -> str:
 def paint_marks(
     painter: QPainter,
     frame: QRectF,
-    marks: Sequence[Mapping[str, Any]],
+    marks: Sequence[Object],
     pens: Pens,
     names: bool = True,
 ) -> None:
@@ -71,8 +72,8 @@ def paint_marks(
     painter : QPainter
     frame : QRectF
         Where the whole picture lies.
-    marks : sequence of mapping
-        Objects as `core.data.labels` has them, with ``outcome`` and ``confidence`` where known.
+    marks : sequence of Object
+        With ``outcome`` and ``confidence`` where known.
     pens : Pens
     names : bool
         Whether to write what they are.
@@ -95,7 +96,7 @@ def _place(frame: QRectF, x: float, y: float) -> QPointF:
     return QPointF(frame.left() + x * frame.width(), frame.top() + y * frame.height())
 
 
-def box_of(frame: QRectF, mark: Mapping[str, Any]) -> QRectF:
+def box_of(frame: QRectF, mark: Object) -> QRectF:
     """Return a mark's box on the screen."""
     width, height = float(mark["width"]), float(mark["height"])
     corner = _place(frame, float(mark["x"]) - width / 2, float(mark["y"]) - height / 2)
@@ -105,7 +106,7 @@ def box_of(frame: QRectF, mark: Mapping[str, Any]) -> QRectF:
 def _paint_shape(
     painter: QPainter,
     frame: QRectF,
-    mark: Mapping[str, Any],
+    mark: Object,
     colour: QColor,
     line: Qt.PenStyle,
 ) -> None:
@@ -135,9 +136,7 @@ def _paint_shape(
             painter.drawEllipse(_place(frame, x, y), 3.0, 3.0)
 
 
-def _paint_name(
-    painter: QPainter, frame: QRectF, mark: Mapping[str, Any], colour: QColor, lines: int
-) -> int:
+def _paint_name(painter: QPainter, frame: QRectF, mark: Object, colour: QColor, lines: int) -> int:
     """Write a name on its box; those of the whole picture stand below one another."""
     metrics = QFontMetricsF(painter.font())
     text = caption(mark)

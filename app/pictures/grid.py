@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -81,7 +80,7 @@ class GridModel(QAbstractListModel):
         return 0 if parent.isValid() else len(self.entries)
 
     @guarded
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Name and contents, for tips and for screen readers."""
         if not index.isValid() or index.row() >= len(self.entries):
             return None
@@ -109,7 +108,7 @@ class _Painter(QStyledItemDelegate):
         """All alike."""
         return CELL
 
-    def paint(self, painter: QPainter, option: Any, index: Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one; what is not there yet shows its name alone."""
         model = index.model()
         assert isinstance(model, GridModel)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QImageReader
 
+from core.data.labels import Object
 from core.errors import UserError
 
 KEEP = 96 * 1024 * 1024
@@ -21,7 +21,7 @@ WAITING = 96
 """Wishes that wait; beyond that the oldest is dropped, and comes again if it is still on screen."""
 FULL = 1600
 """Longest side of a large picture, in pixels: more than a window shows, little enough to paint."""
-Read = Callable[[], Sequence[dict[str, Any]]]
+Read = Callable[[], Sequence[Object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Picture:
 
     image: QImage
     size: QSize
-    objects: tuple[dict[str, Any], ...] = ()
+    objects: tuple[Object, ...] = ()
     trouble: str = ""
 
 
@@ -148,7 +148,7 @@ def decode(wish: Wish) -> Picture:
     if image.isNull():
         image, size, trouble = _by_pillow(wish)
     image = image.convertToFormat(QImage.Format.Format_RGB32)
-    objects: Sequence[dict[str, Any]] = ()
+    objects: Sequence[Object] = ()
     try:
         objects = wish.read() if wish.read is not None else ()
     except UserError as error:

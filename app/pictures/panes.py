@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
@@ -14,10 +13,11 @@ from app.kit.widgets import Elided, label
 from app.pictures.drawing import OUTCOMES, Pens
 from app.pictures.loader import FULL, Pictures, Read, Wish
 from app.pictures.view import PictureView, Viewpoint
+from core.data.labels import Object
 
 TITLE = 22
 """Pixels for the title of a view."""
-Marks = Sequence[Mapping[str, Any]]
+Marks = Sequence[Object]
 OUTCOME_WORDS = {"found": "found", "missed": "missed", "wrong": "wrong", "label": "labelled"}
 
 

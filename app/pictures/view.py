@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.kit import theme
 from app.pictures.drawing import Pens, caption, paint_marks
 from app.pictures.loader import Picture
+from core.data.labels import Object
 
 MOST = 24.0
 """How far one can zoom in, as a factor of the whole picture's size."""
@@ -75,13 +75,13 @@ class PictureView(QWidget):
         self.viewpoint = viewpoint or Viewpoint(self)
         self.viewpoint.changed.connect(self.update)
         self.picture: Picture | None = None
-        self.marks: tuple[Mapping[str, Any], ...] = ()
+        self.marks: tuple[Object, ...] = ()
         self.names = True
         self._pens = Pens()
         self._held: QPointF | None = None
         # While it moves, a picture is drawn fast; once it rests, smoothly, and that is kept.
         self._smooth: QPixmap | None = None
-        self._smooth_of: tuple[Any, ...] = ()
+        self._smooth_of: tuple[object, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._smoothen)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -95,9 +95,7 @@ class PictureView(QWidget):
         """As large as there is room for."""
         return QSize(480, 360)
 
-    def set_picture(
-        self, picture: Picture | None, marks: Sequence[Mapping[str, Any]], pens: Pens
-    ) -> None:
+    def set_picture(self, picture: Picture | None, marks: Sequence[Object], pens: Pens) -> None:
         """Show a picture; None while it is being read."""
         if picture is not self.picture:
             self._smooth, self._smooth_of = None, ()
@@ -165,7 +163,7 @@ class PictureView(QWidget):
         corner = (shown.topLeft() - frame.topLeft()) * scale
         return shown, QRectF(corner, shown.size() * scale), scale
 
-    def _state(self) -> tuple[Any, ...]:
+    def _state(self) -> tuple[object, ...]:
         """Return all that the picture without its marks depends on."""
         frame, ratio = self.frame(), self.devicePixelRatio()
         return id(self.picture), frame.getRect(), self.size().toTuple(), ratio

@@ -167,9 +167,7 @@ class PlanPanel(QScrollArea):
         change = QPushButton("Change …")
         change.setToolTip("Choose ranking, strategy and rounding, or let Secateur suggest a plan")
         change.clicked.connect(self.rulesRequested)
-        result = row(self.rules, change)
-        result.layout().setStretch(0, 1)  # type: ignore[union-attr]
-        return result
+        return row(self.rules, change, stretch=0)
 
     # ---- following the session ----------------------------------------------------------------
 

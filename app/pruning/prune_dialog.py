@@ -82,8 +82,7 @@ class PruneDialog(QDialog):
         self._marks.setLayout(column(*parts, margins=0, spacing=2))
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where = row(self.path, browse)
-        where.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        where = row(self.path, browse, stretch=0)
         form.addRow("Save as", where)
         form.addRow("Repair", self.way)
         form.addRow("", self._marks)

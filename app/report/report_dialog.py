@@ -107,8 +107,7 @@ class ReportDialog(QDialog):
         marks.setLayout(column(*parts, margins=0, spacing=2))
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where = row(self.path, self._browse_button)
-        where.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        where = row(self.path, self._browse_button, stretch=0)
         form.addRow("Save as", where)
         form.addRow("Measure", marks)
         form.addRow("", self.show_it)

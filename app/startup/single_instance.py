@@ -79,7 +79,7 @@ class InstanceServer(QObject):
         if not socket.canReadLine():
             return
         try:
-            message = json.loads(socket.readLine().data())
+            message = json.loads(bytes(socket.readLine().data()))
             paths = [str(path) for path in message["open"]]
         except (ValueError, KeyError, TypeError):
             return

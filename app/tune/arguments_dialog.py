@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.kit.qt_guard import guarded
+from app.kit.qt_guard import guarded, guarded_or
 from app.kit.table_model import Column, SortedProxy, TableModel
 from app.kit.widgets import label, table_view
 from core.errors import UserError
@@ -80,7 +80,7 @@ def _faint(row: ArgumentRow) -> str:
 class ArgumentsModel(TableModel[ArgumentRow]):
     """The table; the second column can be written, and says what is wrong with what was."""
 
-    @guarded
+    @guarded_or(Qt.ItemFlag.NoItemFlags)
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Let one's own value be edited where it is for the person to set."""
         flags = super().flags(index)

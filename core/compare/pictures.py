@@ -121,9 +121,11 @@ def panel_marks(row: Mapping[str, Any], model: int) -> list[Object]:
     model : int
         -1 stands for the labels.
     """
+    truth: Sequence[Object] = row["truth"]
     if model < 0:
-        return [{**thing, "outcome": "label"} for thing in row["truth"]]
-    missed = [{**row["truth"][n], "outcome": "missed"} for n in row["missed"][model]]
+        return [{**thing, "outcome": "label"} for thing in truth]
+    lost: Sequence[int] = row["missed"][model]
+    missed: list[Object] = [{**truth[n], "outcome": "missed"} for n in lost]
     return [*missed, *row["boxes"][model]]
 
 

@@ -24,7 +24,7 @@ from core.data.findings import (
     many,
 )
 from core.data.index import Index, Split, write_index
-from core.data.labels import Object
+from core.data.labels import Object, box
 from core.data.source import Source, _parse, find_description, read_source
 from core.data.stream import ALL, TASKS, DataSettings, open_dataset
 from core.errors import UserError
@@ -300,10 +300,10 @@ def _samples(source: Source, task: str, split: Split, wish: _Wish) -> list[dict[
         tuple(source.extra.get("kpt_shape", ())),
     )
     order = np.random.default_rng(wish.seed).permutation(len(split.images))[: wish.samples]
-    whole = {"x": 0.5, "y": 0.5, "width": 1.0, "height": 1.0} if not split.labels else {}
 
     def boxes(number: int) -> list[Object]:
-        return [{**whole, **found} for found in index.objects("", number)]
+        found = index.objects("", number)
+        return found if split.labels else [box(one["class"], 0.5, 0.5, 1.0, 1.0) for one in found]
 
     chosen = sorted(order.tolist())
     return [{"image": split.images[n], "boxes": boxes(n)} for n in chosen]

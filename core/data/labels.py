@@ -1,19 +1,32 @@
-"""Labelled objects of one image as plain data, read from its label file. Needs no torch.
-
-An object is a dict: ``class`` (its name), ``x``, ``y``, ``width``, ``height`` of its upright box
-(centre and size, as fractions of the image) and, where the task has them, ``points`` (corners of
-its outline or of its turned box) and ``keypoints`` [[x, y, visible]].
-"""
+"""Labelled objects of one image as plain data, read from its label file. Needs no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict
 
 from core.errors import UserError
 
-Object = dict[str, Any]
+Object = TypedDict(
+    "Object",
+    {
+        "class": Required[str],
+        "x": float,
+        "y": float,
+        "width": float,
+        "height": float,
+        "points": list[list[float]],
+        "keypoints": list[list[float]],
+        "confidence": float,
+        "outcome": str,
+    },
+    total=False,
+)
+"""An object of an image: the name of its ``class``; centre and size of its upright box, as
+fractions of the image (none where it is the class of the whole image); where the task has them,
+``points`` (corners of its outline or of its turned box) and ``keypoints`` [[x, y, visible]]; in a
+comparison, a model's ``confidence`` and the ``outcome``: found, wrong, missed or label."""
 POINTS = 200
 """Corners of an outline to hand on; finer ones are thinned out evenly."""
 OUTLINED = ("segment", "obb")
@@ -69,8 +82,8 @@ def _object(
 
 def box(name: str, x: float, y: float, width: float, height: float) -> Object:
     """Return an object that is a box."""
-    place = {"x": x, "y": y, "width": width, "height": height}
-    return {"class": name, **{key: round(value, 5) for key, value in place.items()}}
+    x, y, width, height = (round(value, 5) for value in (x, y, width, height))
+    return {"class": name, "x": x, "y": y, "width": width, "height": height}
 
 
 def outlined(name: str, outline: Sequence[Sequence[float]], keep: bool = True) -> Object:
