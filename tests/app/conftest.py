@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tracemalloc
 import warnings
 from collections.abc import Callable
@@ -16,6 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from resources.scenes import CLASSES
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFSCREEN = "This plugin does not support"
@@ -44,11 +47,10 @@ def growth_of(take: Callable[[int], None]) -> int:
 
 
 @pytest.fixture(scope="session")
-def coco():
-    folder = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / "yolov8n-coco.pt"
-    if not path.is_file():
-        pytest.skip(f"{path} is not there; set SECATEUR_DATA to the folder that holds it")
+def trained(tmp_path_factory):
+    """A copy of the demo's network, a trained YOLOv8n that ships with the program."""
+    path = tmp_path_factory.mktemp("trained") / "trained.pt"
+    shutil.copy(ROOT / "resources" / "demo" / "demo.pt", path)
     return path
 
 
@@ -139,10 +141,10 @@ def drop():
 
 
 @pytest.fixture
-def opened(window, qtbot, coco, drop):
-    """A window with yolov8n-coco open, its ranking there."""
+def opened(window, qtbot, trained, drop):
+    """A window with the trained network open, its ranking there."""
     with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
-        drop(window, coco)
+        drop(window, trained)
     window.session.flush()
     return window
 
@@ -203,7 +205,7 @@ class Hears:
 
 @pytest.fixture
 def fake(opened, monkeypatch):
-    """A window with yolov8n-coco open whose engine answers as the test says."""
+    """A window with the trained network open whose engine answers as the test says."""
     yield FakeEngine(opened.jobs, monkeypatch)
     for record in opened.jobs.running():
         opened.jobs._on_cancelled(record.number)
@@ -211,13 +213,12 @@ def fake(opened, monkeypatch):
 
 @pytest.fixture
 def dataset(tmp_path):
-    """A dataset yaml with the model's 80 classes, and a few images that nobody reads here."""
+    """A dataset yaml with the classes of the trained network, and folders without images."""
     import json
 
     folder = tmp_path / "data"
     for split in ("train", "val"):
         (folder / split).mkdir(parents=True)
-    names = {n: f"class {n}" for n in range(80)} | {0: "person"}
     path = folder / "own.yaml"
-    path.write_text(json.dumps({"train": "train", "val": "val", "names": list(names.values())}))
+    path.write_text(json.dumps({"train": "train", "val": "val", "names": CLASSES}))
     return path

@@ -135,14 +135,14 @@ def test_views_of_a_picture_are_laid_out_to_show_it_large():
 
 
 @pytest.fixture
-def panel(opened, fake, dataset, coco, tmp_path, qtbot):
+def panel(opened, fake, dataset, trained, tmp_path, qtbot):
     """The panel in sight, with the open model and one pruned from it, and a dataset."""
     from core.project import Result
 
     opened.docks["compare"].raise_()
     panel = opened.docks["compare"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
-    assert panel.chosen == [str(coco)] and not panel.run.isEnabled()
+    assert panel.chosen == [str(trained)] and not panel.run.isEnabled()
     small = tmp_path / "small.pt"
     small.write_bytes(b"x")
     cost = {"parameters_before": 2, "parameters_after": 1, "macs_before": 2, "macs_after": 1}
@@ -150,10 +150,10 @@ def panel(opened, fake, dataset, coco, tmp_path, qtbot):
     return panel
 
 
-def test_without_a_dataset_widths_are_compared(opened, fake, panel, coco, tmp_path, qtbot):
+def test_without_a_dataset_widths_are_compared(opened, fake, panel, trained, tmp_path, qtbot):
     assert "Without a dataset" in panel.status.text()
     qtbot.mouseClick(panel.run, LEFT)
-    paths = [str(coco), str(tmp_path / "small.pt")]
+    paths = [str(trained), str(tmp_path / "small.pt")]
     assert fake.last("compare").args == {"paths": paths, "data": None}
     bare = [{k: one[k] for k in ("path", "parameters", "macs")} for one in THREE]
     fake.done("compare", {"models": bare, "channels": comparison(*THREE)["channels"]})
@@ -162,9 +162,11 @@ def test_without_a_dataset_widths_are_compared(opened, fake, panel, coco, tmp_pa
     assert "no images" in panel.status.text()
 
 
-def test_models_are_ticked_compared_and_shown(opened, fake, panel, dataset, coco, tmp_path, qtbot):
+def test_models_are_ticked_compared_and_shown(
+    opened, fake, panel, dataset, trained, tmp_path, qtbot
+):
     opened.data_checking.set_data(str(dataset))
-    assert panel.chosen == [str(coco), str(tmp_path / "small.pt")]
+    assert panel.chosen == [str(trained), str(tmp_path / "small.pt")]
     qtbot.mouseClick(panel.run, LEFT)
     asked = fake.last("compare").args
     assert asked["paths"] == panel.chosen

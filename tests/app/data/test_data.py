@@ -14,9 +14,9 @@ from app.pictures.drawing import Pens
 from app.pictures.loader import WAITING, Pictures, Wish, decode
 from app.pictures.view import PictureView
 from core.data.index import Index, Split, write_index
+from resources.scenes import CLASSES
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 
-NAMES = {n: f"class {n}" for n in range(80)} | {0: "person", 1: "bicycle"}
 IMAGES = PAGE + 3
 
 
@@ -28,7 +28,7 @@ def picture(path, colour, width=60, height=40):
 
 @pytest.fixture
 def pictured(tmp_path, monkeypatch):
-    """A dataset of plain pictures, each with one object; every third is a bicycle."""
+    """A dataset of plain pictures, each with one object; every third is a lemon."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "pictured"
     for split in ("train", "val"):
@@ -39,8 +39,7 @@ def pictured(tmp_path, monkeypatch):
             label = folder / "labels" / split / f"{number:03d}.txt"
             label.write_text(f"{int(number % 3 == 0)} 0.5 0.5 0.4 0.6\n")
     path = folder / "data.yaml"
-    names = [NAMES[n] for n in range(80)]
-    path.write_text(json.dumps({"train": "images/train", "val": "images/val", "names": names}))
+    path.write_text(json.dumps({"train": "images/train", "val": "images/val", "names": CLASSES}))
     return path
 
 
@@ -50,7 +49,7 @@ def report(path, problems=()):
     for split in ("train", "val"):
         images = sorted((path.parent / "images" / split).iterdir())
         labels = [path.parent / "labels" / split / f"{image.stem}.txt" for image in images]
-        bicycles = sum(n % 3 == 0 for n in range(len(images)))
+        lemons = sum(n % 3 == 0 for n in range(len(images)))
         listed[split] = Split(
             tuple(map(str, images)), tuple(map(str, labels)),
             tuple((int(n % 3 == 0),) for n in range(len(images))),
@@ -58,13 +57,13 @@ def report(path, problems=()):
         splits[split] = {
             "images": len(images), "labelled": len(images), "background": 0, "unreadable": 0,
             "objects": len(images), "messages": [], "samples": [],
-            "classes": {"person": len(images) - bicycles, "bicycle": bicycles},
+            "classes": {"apple": len(images) - lemons, "lemon": lemons},
         }  # fmt: skip
-    index = write_index(Index(str(path), "detect", NAMES, listed))
+    index = write_index(Index(str(path), "detect", dict(enumerate(CLASSES)), listed))
     usable = all(problem["severity"] != "error" for problem in problems)
     return {
         "path": str(path), "task": "detect", "usable": usable, "problems": list(problems),
-        "classes": {str(n): name for n, name in NAMES.items()}, "splits": splits,
+        "classes": {str(n): name for n, name in enumerate(CLASSES)}, "splits": splits,
         "duplicates": [], "index": str(index),
     }  # fmt: skip
 
@@ -115,7 +114,7 @@ def test_problems_lead_to_their_images(panel, qtbot):
     assert dialog.isVisible() and dialog.heading.whole == "001.png"
     view = dialog.views[0]
     qtbot.waitUntil(lambda: bool(view.marks), timeout=QUICK_MS)
-    assert view.marks[0]["class"] == "person"
+    assert view.marks[0]["class"] == "apple"
     dialog.close()
 
 
@@ -128,26 +127,26 @@ def test_samples_by_page_split_and_class(panel, qtbot):
     assert samples.place.text() == f"{PAGE + 1}–{IMAGES} of {IMAGES}"
     assert samples.back.isEnabled() and not samples.forth.isEnabled()
     qtbot.waitUntil(lambda: grid.picture(0) is not None, timeout=QUICK_MS)
-    assert grid.picture(0).objects[0]["class"] in ("person", "bicycle")
+    assert grid.picture(0).objects[0]["class"] in ("apple", "lemon")
     view = panel.classes.view
     row = next(n for n in range(view.model().rowCount())
-               if view.model().index(n, 0).data() == "bicycle")  # fmt: skip
+               if view.model().index(n, 0).data() == "lemon")  # fmt: skip
     view.selectRow(row)
-    bicycles = len(range(0, IMAGES, 3))
-    assert grid.rowCount() == bicycles
-    assert samples.kind.currentText() == f"bicycle ({bicycles})"
+    lemons = len(range(0, IMAGES, 3))
+    assert grid.rowCount() == lemons
+    assert samples.kind.currentText() == f"lemon ({lemons})"
     qtbot.waitUntil(lambda: grid.picture(1) is not None, timeout=QUICK_MS)
-    assert "bicycle 1" in grid.data(grid.index(1), Qt.ItemDataRole.AccessibleTextRole)
+    assert "lemon 1" in grid.data(grid.index(1), Qt.ItemDataRole.AccessibleTextRole)
     samples.split.setCurrentIndex(1)
     samples.split.activated.emit(1)
-    assert (grid.rowCount(), samples.kind.currentData()) == (1, "bicycle")
+    assert (grid.rowCount(), samples.kind.currentData()) == (1, "lemon")
 
 
 def test_classes_are_counted_by_split(panel):
     model = panel.classes.view.model()
     first = [model.index(0, n).data() for n in range(3)]
-    assert first == ["person", "", f"{IMAGES - len(range(0, IMAGES, 3))} · 1"]
-    assert model.rowCount() == 80  # also those that never occur
+    assert first == ["apple", "", f"{IMAGES - len(range(0, IMAGES, 3))} · 1"]
+    assert model.rowCount() == len(CLASSES)  # also those that never occur
 
 
 def test_full_size_by_keyboard(panel, qtbot):
@@ -178,13 +177,13 @@ def test_data_that_does_not_fit_is_shown_and_not_taken(opened, fake, pictured, d
     text = json.loads(pictured.read_text())
     pictured.write_text(json.dumps({**text, "names": ["cat", "dog"]}))
     drop(opened, pictured)
-    problem = {"severity": "error", "message": "2 classes, not 80.", "hint": "", "details": []}
+    problem = {"severity": "error", "message": "2 classes, not 5.", "hint": "", "details": []}
     fake.done("check_data", report(pictured, [problem]))
     measured, panel = opened.session.measured, opened.docks["data"].widget()
     assert measured.data is None and measured.check is None
     assert measured.refused["path"] == str(pictured)
     assert panel.summary.text().startswith("It was not taken over.")
-    assert panel.problems.topLevelItem(0).text(0) == "2 classes, not 80."
+    assert panel.problems.topLevelItem(0).text(0) == "2 classes, not 5."
     assert any("data.yaml cannot be used: 2 classes" in text for text in heard())
 
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 
+import core
 from app.engine.protocol import Failure
 from app.export.words import detection_words, parity_words, size_words
 from app.latency.controller import TABLE_WANTED
@@ -22,11 +23,13 @@ from core.plan.latency.clock import Clock
 from core.plan.schema import Target
 from core.project import Result
 from core.report.store import newest, records
+from core.ship.latency.runtimes import fused
+from core.ship.latency.shapes import layer_uses
 from tests.app.conftest import ENGINE_MS, QUICK_MS
-from tests.core.networks import table_of
-from tests.core.ship.tables import latency_of
+from tests.core.ship.tables import latency_from
 
 LEFT = Qt.MouseButton.LeftButton
+IMAGE_SIZE = 640
 FORMATS = [
     {"name": "onnx", "title": "ONNX", "suffix": ".onnx", "precisions": ["fp32", "fp16", "int8"],
      "calibrates": True, "tasks": ["detect"], "missing": None, "missing_for": {}},
@@ -217,21 +220,21 @@ def test_parity_in_words():
 # ---- latency ------------------------------------------------------------------------------------
 
 
-def test_networks_take_turns_in_the_runtimes_ticked(opened, latency, pruned, fake, coco, qtbot):
+def test_networks_take_turns_in_the_runtimes_ticked(opened, latency, pruned, fake, trained, qtbot):
     assert [box.isEnabled() for box in latency.runtimes.values()] == [True, True, False]
     able = [latency.device.model().item(n).isEnabled() for n in range(latency.device.count())]
     assert able == [True, True, False, False]  # there is no GPU
-    assert latency.networks.chosen == [str(coco), str(pruned)]
+    assert latency.networks.chosen == [str(trained), str(pruned)]
     latency.runtimes["torch"].setChecked(False)
     latency.batch.setText("1, 8")
     latency.threads.setValue(1)
     qtbot.mouseClick(latency.run, LEFT)
     args = fake.last("latency").args
-    assert args["path"] == str(coco) and args["others"] == [str(pruned)]
+    assert args["path"] == str(trained) and args["others"] == [str(pruned)]
     assert (args["runtimes"], args["batches"], args["threads"]) == (["onnx"], [1, 8], 1)
-    fake.done("latency", timed(coco, pruned, cpu=True, predicted=5.5))
+    fake.done("latency", timed(trained, pruned, cpu=True, predicted=5.5))
     first, second = latency.model.rows
-    assert first == (coco.name, "onnx, FP32", "10.0 ± 1.0", "1", "5.50 (−45 %)")
+    assert first == (trained.name, "onnx, FP32", "10.0 ± 1.0", "1", "5.50 (−45 %)")
     assert second == ("small.pt", "onnx, FP32", "5.00 ± 1.00", "0.500", "5.50 (+10 %)")
     assert "OpenVINO is not installed." in latency.status.text()
     assert "Computing time" in latency.status.text()
@@ -274,8 +277,11 @@ def test_without_a_table_the_layers_can_be_timed_as_chosen(opened, latency, fake
 
 
 @pytest.fixture
-def clock(opened):
-    clock = Clock(latency_of("yolov8n"), table_of("yolov8n"))
+def clock(opened, trained):
+    """Made-up milliseconds of the open network's layers at a size where they are some."""
+    table, model = opened.session.table, core.load(trained).model.float()
+    uses = layer_uses(fused(model), table, IMAGE_SIZE)
+    clock = Clock(latency_from(table, uses, IMAGE_SIZE), table)
     opened.session.measured.set_clock(clock)
     return clock
 
@@ -424,12 +430,12 @@ def test_what_a_report_notes_is_said(opened, fake, tmp_path, opens, qtbot, heard
     assert opens == [str(tmp_path / "r.html")]
 
 
-def test_what_cannot_be_kept_still_shows(opened, fake, latency, coco, heard, monkeypatch, qtbot):
+def test_what_cannot_be_kept_still_shows(opened, fake, latency, trained, heard, monkeypatch, qtbot):
     blocked = Path(report_store.stores(opened.session)[0])
     blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("not a journal\n")
     qtbot.mouseClick(latency.run, LEFT)
-    fake.done("latency", timed(coco))
+    fake.done("latency", timed(trained))
     assert len(latency.model.rows) == 1
     assert "could not be kept for a report" in heard()[-1]
     assert blocked.read_text() == "not a journal\n"

@@ -80,10 +80,10 @@ def test_an_engine_killed_while_pruning_loses_nothing(
 
 
 def test_a_model_deleted_while_open_is_said_and_found_again(
-    window, qtbot, coco, tmp_path, drop, answers, choose, heard
+    window, qtbot, trained, tmp_path, drop, answers, choose, heard
 ):
     own = tmp_path / "own.pt"
-    shutil.copy(coco, own)
+    shutil.copy(trained, own)
     with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
         drop(window, own)
     choose(window, 5)
@@ -100,10 +100,10 @@ def test_a_model_deleted_while_open_is_said_and_found_again(
 
 
 def test_a_model_replaced_while_open_is_said_and_not_pruned(
-    window, qtbot, coco, tmp_path, drop, answers, choose, heard
+    window, qtbot, trained, tmp_path, drop, answers, choose, heard
 ):
     own = tmp_path / "own.pt"
-    shutil.copy(coco, own)
+    shutil.copy(trained, own)
     with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
         drop(window, own)
     choose(window, 5)
@@ -128,17 +128,19 @@ def prune_to_other(window, qtbot, tmp_path):
     return window.findChild(ResultDialog)
 
 
-def test_a_drop_while_a_job_runs_is_put_off(opened, qtbot, coco, tmp_path, drop, answers, choose):
+def test_a_drop_while_a_job_runs_is_put_off(
+    opened, qtbot, trained, tmp_path, drop, answers, choose
+):
     choose(opened, 5)
     answers["save"].append(str(tmp_path / "out.pt"))
     opened.pruning.prune()
-    drop(opened, coco)
+    drop(opened, trained)
     (row,) = opened.pane.messages.rows
     assert "still runs" in row.message.text
     with qtbot.waitSignal(opened.jobs.finished, timeout=QUICK_MS) as end:
         qtbot.mouseClick(row.buttons[0], Qt.MouseButton.LeftButton)
     assert end.args[1] == "cancelled"
-    assert opened.session.model.path == str(coco)
+    assert opened.session.model.path == str(trained)
 
 
 def test_a_fault_of_secateur_is_reported_with_its_trace(opened):
@@ -195,7 +197,7 @@ def test_a_fault_in_a_table_is_reported_once_and_the_other_cells_show(opened, qt
     opened.findChild(BugDialog).accept()
 
 
-def test_opening_and_closing_leaves_no_threads_or_widgets(opened, qtbot, coco, answers):
+def test_opening_and_closing_leaves_no_threads_or_widgets(opened, qtbot, trained, answers):
     from PySide6.QtWidgets import QApplication
 
     counts = []
@@ -203,7 +205,7 @@ def test_opening_and_closing_leaves_no_threads_or_widgets(opened, qtbot, coco, a
         opened.documents.close_model()
         assert opened.session.model is None
         with qtbot.waitSignal(opened.session.scoresChanged, timeout=QUICK_MS):
-            opened.open_paths([str(coco)])
+            opened.open_paths([str(trained)])
         QApplication.sendPostedEvents(None, 52)
         counts.append(len(opened.findChildren(object)))
     assert counts[0] == counts[-1]

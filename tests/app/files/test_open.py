@@ -30,15 +30,15 @@ def test_an_empty_window_invites_and_can_do_nothing_yet(window):
     assert not able & {"save", "prune", "fit", "why", "undo", "lock"}
 
 
-def test_a_dropped_model_is_drawn_and_described(opened):
+def test_a_dropped_model_is_drawn_and_described(opened, trained):
     session = opened.session
     assert session.model.facts.family == "yolov8n"
     assert opened.pane.stack.currentWidget() is opened.host.view
     assert opened.host.view.table is session.table
-    assert "3.16 M" in opened.statusBar().parameters.text()
+    assert "3.01 M" in opened.statusBar().parameters.text()
     assert opened.docks["blocks"].widget().model.rowCount() == 23
-    assert opened.windowTitle().startswith("yolov8n-coco.pt")
-    assert opened.context.settings.recent()[0].endswith("yolov8n-coco.pt")
+    assert opened.windowTitle().startswith(trained.name)
+    assert opened.context.settings.recent()[0].endswith(trained.name)
 
 
 def test_a_known_model_needs_no_engine(opened):
@@ -78,33 +78,33 @@ def test_files_that_are_no_models_are_refused_kindly(
     assert len(heard()) == 1
 
 
-def test_two_files_at_once_are_a_question(window, qtbot, coco, tmp_path, drop):
+def test_two_files_at_once_are_a_question(window, qtbot, trained, tmp_path, drop):
     other = tmp_path / "other.pt"
-    other.write_bytes(coco.read_bytes())
-    drop(window, other, coco)
+    other.write_bytes(trained.read_bytes())
+    drop(window, other, trained)
     assert window.session.model is None
     (row,) = window.pane.messages.rows
     assert "2 files" in row.message.text
     with qtbot.waitSignal(window.session.modelChanged, timeout=ENGINE_MS):
         qtbot.mouseClick(row.buttons[1], Qt.MouseButton.LeftButton)
-    assert window.session.model.path == str(coco)
+    assert window.session.model.path == str(trained)
     assert not window.pane.messages.rows
 
 
-def test_a_second_start_hands_its_file_over(window, qtbot, coco, own_settings):
+def test_a_second_start_hands_its_file_over(window, qtbot, trained, own_settings):
     from app.startup.single_instance import InstanceServer
 
     server = InstanceServer(window)
     server.received.connect(window.open_paths)
     assert server.listen()
-    second = subprocess.Popen([sys.executable, "-m", "app", str(coco)], cwd=ROOT)
+    second = subprocess.Popen([sys.executable, "-m", "app", str(trained)], cwd=ROOT)
     try:
         with qtbot.waitSignal(window.session.modelChanged, timeout=ENGINE_MS):
             pass
         assert second.wait(10) == 0
     finally:
         second.kill()
-    assert window.session.model.path == str(coco)
+    assert window.session.model.path == str(trained)
     server.close()
 
 

@@ -56,7 +56,7 @@ def test_damaged_and_newer_projects_are_refused_kindly(
 
 
 def test_a_project_whose_model_is_gone_asks_where_it_lies(
-    opened, qtbot, coco, tmp_path, answers, choose, drop, heard
+    opened, qtbot, trained, tmp_path, answers, choose, drop, heard
 ):
     path = tmp_path / "mine.secateur"
     choose(opened, 5)
@@ -68,7 +68,7 @@ def test_a_project_whose_model_is_gone_asks_where_it_lies(
     drop(opened, path)
     assert "gone.pt" in heard()[-1]
     (row,) = opened.pane.messages.rows
-    answers["open"].append(str(coco))
+    answers["open"].append(str(trained))
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         row.buttons[0].click()
     assert opened.session.plan.selection[0].block == 5
@@ -98,7 +98,7 @@ def test_a_read_only_place_is_said_and_the_work_stays(opened, tmp_path, answers,
     assert opened.session.dirty
 
 
-def test_work_left_by_a_crash_is_offered_and_restored(opened, qtbot, choose, answers):
+def test_work_left_by_a_crash_is_offered_and_restored(opened, trained, qtbot, choose, answers):
     from app.files.crash_recovery import folder
 
     choose(opened, 5)
@@ -114,7 +114,7 @@ def test_work_left_by_a_crash_is_offered_and_restored(opened, qtbot, choose, ans
     assert not kept[0].exists()
     opened.recovery.offer()
     (row,) = opened.pane.messages.rows
-    assert "yolov8n-coco.pt" in row.message.hint
+    assert trained.name in row.message.hint
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         row.buttons[0].click()
     assert opened.session.plan.selection[0].block == 5

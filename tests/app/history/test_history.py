@@ -18,11 +18,11 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def own(tmp_path, coco):
+def own(tmp_path, trained):
     """A copy of the model: other files may lie beside it."""
     path = tmp_path / "own" / "model.pt"
     path.parent.mkdir()
-    shutil.copy(coco, path)
+    shutil.copy(trained, path)
     path.chmod(0o644)
     return path
 
@@ -198,7 +198,7 @@ def test_the_history_is_there_again(opened, panel, lineage, own, qtbot):
 
 
 def test_what_lies_there_now_is_not_taken_for_what_a_step_made(
-    opened, panel, lineage, own, coco, heard, qtbot
+    opened, panel, lineage, own, trained, heard, qtbot
 ):
     small = own.parent / "small.pt"
     taken(opened, qtbot, small, 4)
@@ -212,7 +212,7 @@ def test_what_lies_there_now_is_not_taken_for_what_a_step_made(
     second.setSelected(True)
     assert panel.open.isEnabled()
     small.unlink()
-    shutil.copy(coco, small)
+    shutil.copy(trained, small)
     opened.session.mark_saved(own.parent / "p.secateur")
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         qtbot.mouseClick(panel.open, LEFT)

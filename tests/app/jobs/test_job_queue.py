@@ -190,12 +190,14 @@ def test_one_that_cannot_start_says_why(opened, panel, monkeypatch, heard, qtbot
     assert panel.model.data(panel.model.index(0, 3)) == "The model is gone."
 
 
-def test_an_interrupted_one_is_resumed_before_those_that_wait(opened, panel, started, qtbot, coco):
-    run = FakeRun(coco)
+def test_an_interrupted_one_is_resumed_before_those_that_wait(
+    opened, panel, started, qtbot, trained
+):
+    run = FakeRun(trained)
     run.set("running", alive=False)
     queue.hold(True)
     begin(opened, "b")
-    name = coco.name
+    name = trained.name
     shows(qtbot, panel, ("b.pt", "ready", 1), (name, "interrupted", 0))
     pick(panel, name)
     qtbot.mouseClick(panel.resume, LEFT)

@@ -25,9 +25,9 @@ PLAN = {
 
 
 @pytest.fixture
-def plan(tmp_path, coco):
+def plan(tmp_path, trained):
     file = tmp_path / "plan.json"
-    file.write_text(json.dumps({**PLAN, "model_sha256": core.load(coco).facts.sha256}))
+    file.write_text(json.dumps({**PLAN, "model_sha256": core.load(trained).facts.sha256}))
     return file
 
 
@@ -40,15 +40,15 @@ def other(tmp_path):
 
 
 def test_the_same_network_from_window_command_line_and_python(
-    opened, coco, plan, tmp_path, drop, answers, qtbot, heard, capsys
+    opened, trained, plan, tmp_path, drop, answers, qtbot, heard, capsys
 ):
     drop(opened, plan)
     opened.session.flush()
     assert not any("another model" in words for words in heard())
     prune(opened, qtbot, answers, tmp_path / "window.pt").accept()
-    command = ["prune", str(coco), "--plan", str(plan), "-o", str(tmp_path / "command.pt")]
+    command = ["prune", str(trained), "--plan", str(plan), "-o", str(tmp_path / "command.pt")]
     assert main(command) == 0, capsys.readouterr().err
-    core.prune(core.load(coco), core.read_plan(plan), tmp_path / "python.pt")
+    core.prune(core.load(trained), core.read_plan(plan), tmp_path / "python.pt")
     made = [core.load(tmp_path / f"{name}.pt") for name in ("window", "command", "python")]
     hashes = [weights_sha256(loaded.model) for loaded in made]
     assert hashes[0] == hashes[1] == hashes[2]
@@ -57,7 +57,7 @@ def test_the_same_network_from_window_command_line_and_python(
 
 
 def test_what_the_window_exports_is_bound_to_its_model(
-    opened, coco, other, tmp_path, choose, answers, qtbot, capsys
+    opened, trained, other, tmp_path, choose, answers, qtbot, capsys
 ):
     choose(opened, 8)
     file = tmp_path / "exported.json"
@@ -65,7 +65,7 @@ def test_what_the_window_exports_is_bound_to_its_model(
     opened.actions_table.by_id["export_plan"].trigger()
     assert json.loads(file.read_text())["model_sha256"] == opened.session.model.facts.sha256
     prune(opened, qtbot, answers, tmp_path / "window.pt").accept()
-    command = ["prune", str(coco), "--plan", str(file), "-o", str(tmp_path / "command.pt")]
+    command = ["prune", str(trained), "--plan", str(file), "-o", str(tmp_path / "command.pt")]
     assert main(command) == 0
     one, two = (core.load(tmp_path / f"{name}.pt").model for name in ("window", "command"))
     assert weights_sha256(one) == weights_sha256(two)

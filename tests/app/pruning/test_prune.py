@@ -18,7 +18,7 @@ def prune(window, qtbot, answers, output):
 
 
 def test_a_checkpoint_is_pruned_saved_and_proven(
-    opened, qtbot, coco, tmp_path, answers, choose, heard
+    opened, qtbot, trained, tmp_path, answers, choose, heard
 ):
     import core
 
@@ -33,7 +33,7 @@ def test_a_checkpoint_is_pruned_saved_and_proven(
     assert opened.isWindowModified()
     loaded = core.load(output)
     assert sum(p.numel() for p in loaded.model.parameters()) == after
-    assert core.verify(core.load(coco), loaded).passed
+    assert core.verify(core.load(trained), loaded).passed
     with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS):
         opened.pruning.verify(str(output))
     assert "equals the masked original" in heard()[-1]
@@ -147,7 +147,7 @@ def test_enter_in_the_field_prunes_instead_of_browsing(opened, tmp_path, qtbot):
     dialog.deleteLater()
 
 
-def test_the_name_offered_is_free(opened, coco, tmp_path, choose, monkeypatch):
+def test_the_name_offered_is_free(opened, trained, tmp_path, choose, monkeypatch):
     from PySide6.QtWidgets import QFileDialog
 
     from app.pruning.controller import free_name
@@ -158,7 +158,7 @@ def test_the_name_offered_is_free(opened, coco, tmp_path, choose, monkeypatch):
     )
     choose(opened, 5)
     opened.pruning.prune()
-    assert offered == [str(coco.with_name("yolov8n-coco-pruned.pt"))]
+    assert offered == [str(trained.with_name(f"{trained.stem}-pruned.pt"))]
     path = tmp_path / "a-pruned.pt"
     for name in ("a-pruned.pt", "a-pruned-2.pt", "a-pruned-3.pt"):
         assert free_name(path).name == name

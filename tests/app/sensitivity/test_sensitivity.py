@@ -143,12 +143,12 @@ def journal(path, sha256, *records, size=320):
     path.write_text(text)  # as a process leaves it that was killed while it wrote
 
 
-def test_a_scan_is_there_again_when_its_model_is(opened, fake, qtbot, coco, tmp_path):
+def test_a_scan_is_there_again_when_its_model_is(opened, fake, qtbot, trained, tmp_path):
     session = opened.session
     journal(scan_file(session), session.model.facts.sha256, BASE, figures(4, 0.5, 0.25))
     opened.documents.close_model()
     with qtbot.waitSignal(session.measured.scanChanged, timeout=QUICK_MS):
-        opened.open_paths([str(coco)])
+        opened.open_paths([str(trained)])
     qtbot.waitUntil(lambda: bool(session.measured.points), timeout=QUICK_MS)
     assert list(session.measured.points.values()) == [Point(4, 0.5, 0.1, 0.25)]
     assert session.measured.baseline == 0.4

@@ -48,10 +48,10 @@ def saved(window, answers, path):
 
 
 def test_a_job_that_ends_becomes_a_result_that_is_offered_and_kept(
-    opened, qtbot, coco, ends, answers, tmp_path, heard
+    opened, qtbot, trained, ends, answers, tmp_path, heard
 ):
     saved(opened, answers, tmp_path / "p.secateur")
-    run = FakeRun(coco, tmp_path / "p.jobs")
+    run = FakeRun(trained, tmp_path / "p.jobs")
     qtbot.waitUntil(lambda: len(opened.context.runs.active) == 1, timeout=QUICK_MS)
     output = ends(run)
     qtbot.waitUntil(lambda: tuned(opened) == [output], timeout=QUICK_MS)
@@ -67,11 +67,11 @@ def test_a_job_that_ends_becomes_a_result_that_is_offered_and_kept(
 
 
 def test_one_that_ended_without_the_window_is_found_when_the_project_is_opened(
-    opened, qtbot, coco, ends, answers, tmp_path, heard
+    opened, qtbot, trained, ends, answers, tmp_path, heard
 ):
     path = tmp_path / "p.secateur"
     saved(opened, answers, path)
-    run = FakeRun(coco, tmp_path / "p.jobs")
+    run = FakeRun(trained, tmp_path / "p.jobs")
     qtbot.waitUntil(lambda: len(opened.context.runs.active) == 1, timeout=QUICK_MS)
     opened.documents.close_model()
     output = ends(run)
@@ -91,13 +91,13 @@ def test_one_that_ended_without_the_window_is_found_when_the_project_is_opened(
     assert "small-tuned.pt" in offered(opened)
 
 
-def test_what_came_of_other_networks_stays_out(opened, qtbot, coco, ends, tmp_path):
+def test_what_came_of_other_networks_stays_out(opened, qtbot, trained, ends, tmp_path):
     other = tmp_path / "other.pt"
     other.write_bytes(b"another network")
     theirs, ours = FakeRun(other), FakeRun(other)
     ends(theirs, "theirs-tuned.pt")
     job = read_job(ours.folder)
-    hashes = {"model": "0", "teacher": sha256_of(coco)}  # of the open one, wherever it lies
+    hashes = {"model": "0", "teacher": sha256_of(trained)}  # of the open one, wherever it lies
     write_job(ours.folder, job.model_copy(update={"hashes": hashes}))
     output = ends(ours, "ours-tuned.pt")
     qtbot.waitUntil(lambda: len(opened.context.runs.entries) == 2, timeout=QUICK_MS)
@@ -105,25 +105,25 @@ def test_what_came_of_other_networks_stays_out(opened, qtbot, coco, ends, tmp_pa
 
 
 def test_jobs_of_other_days_make_no_unsaved_work_of_a_model_that_is_only_opened(
-    opened, qtbot, coco, ends
+    opened, qtbot, trained, ends
 ):
-    run = FakeRun(coco)
+    run = FakeRun(trained)
     run.set("cancelled")
     output = ends(run)
     qtbot.waitUntil(lambda: tuned(opened) == [output], timeout=QUICK_MS)
     assert not opened.session.dirty
 
 
-def test_a_tuned_file_that_was_tuned_again_brings_both(opened, qtbot, coco, ends, tmp_path):
-    first = FakeRun(coco)
+def test_a_tuned_file_that_was_tuned_again_brings_both(opened, qtbot, trained, ends, tmp_path):
+    first = FakeRun(trained)
     output = ends(first, "one.pt")
     second = FakeRun(output)
     other = ends(second, "two.pt")
     qtbot.waitUntil(lambda: set(tuned(opened)) == {output, other}, timeout=QUICK_MS)
 
 
-def test_a_pruning_in_turns_is_a_result_with_its_last_step(opened, qtbot, coco, ends):
-    run = FakeRun(coco)
+def test_a_pruning_in_turns_is_a_result_with_its_last_step(opened, qtbot, trained, ends):
+    run = FakeRun(trained)
     job = read_job(run.folder)
     write_job(run.folder, job.model_copy(update={"kind": "iterative"}))
     steps = [

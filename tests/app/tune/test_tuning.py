@@ -185,11 +185,11 @@ def test_a_pruning_in_turns_runs_on_from_step_to_step():
 # ---- the panel ----------------------------------------------------------------------------------
 
 
-def test_a_running_job_is_found_followed_and_told(window, qtbot, coco, drop, heard, fake_run):
-    run = fake_run(coco)
+def test_a_running_job_is_found_followed_and_told(window, qtbot, trained, drop, heard, fake_run):
+    run = fake_run(trained)
     run.emit(STARTED, {"event": "baseline", "metrics": {"map50_95": 0.25}}, batch(1, 4))
     with qtbot.waitSignal(window.session.scoresChanged, timeout=60_000):
-        drop(window, coco)
+        drop(window, trained)
     listed(window, qtbot, lambda e: [x.state for x in e] == ["running"])
     qtbot.waitUntil(lambda: any("goes on (running)" in t for t in heard()), timeout=QUICK_MS)
     window.said[-1].actions[0][1]()
@@ -223,8 +223,8 @@ def test_a_running_job_is_found_followed_and_told(window, qtbot, coco, drop, hea
     assert not panel.pause.isVisibleTo(panel)
 
 
-def test_a_done_job_offers_its_file(opened, qtbot, coco, shown, heard, tmp_path, fake_run):
-    run = fake_run(coco)
+def test_a_done_job_offers_its_file(opened, qtbot, trained, shown, heard, tmp_path, fake_run):
+    run = fake_run(trained)
     listed(opened, qtbot, lambda e: len(e) == 1)
     opened.context.runs.watch(str(run.folder))
     result = {
@@ -239,8 +239,10 @@ def test_a_done_job_offers_its_file(opened, qtbot, coco, shown, heard, tmp_path,
     assert asked.args == [str(tmp_path / "t.pt")]
 
 
-def test_an_interrupted_job_is_offered_once_and_can_be_left(window, qtbot, coco, heard, fake_run):
-    run = fake_run(coco)
+def test_an_interrupted_job_is_offered_once_and_can_be_left(
+    window, qtbot, trained, heard, fake_run
+):
+    run = fake_run(trained)
     run.set("running", alive=False)
     listed(window, qtbot, lambda e: [x.state for x in e] == ["interrupted"])
     qtbot.waitUntil(lambda: any("was interrupted" in t for t in heard()), timeout=QUICK_MS)
@@ -250,19 +252,19 @@ def test_an_interrupted_job_is_offered_once_and_can_be_left(window, qtbot, coco,
     assert read_job(run.folder).state == "cancelled"
 
 
-def test_what_cannot_be_resumed_says_why(opened, qtbot, coco, shown, heard, fake_run):
-    run = fake_run(coco)
+def test_what_cannot_be_resumed_says_why(opened, qtbot, trained, shown, heard, fake_run):
+    run = fake_run(trained)
     listed(opened, qtbot, lambda e: len(e) == 1)
     opened.context.runs.resume(str(run.folder))
     qtbot.waitUntil(lambda: "runs already" in heard()[-1], timeout=QUICK_MS)
 
 
 def test_jobs_lie_beside_the_project_and_are_found_there(
-    opened, qtbot, coco, tmp_path, answers, fake_run
+    opened, qtbot, trained, tmp_path, answers, fake_run
 ):
     path = tmp_path / "mine.secateur"
     assert job_places(opened.session) == [data_folder() / "jobs"]
-    fake_run(coco, tmp_path / "mine.jobs", "cancelled")
+    fake_run(trained, tmp_path / "mine.jobs", "cancelled")
     answers["save"].append(str(path))
     opened.actions_table.by_id["save"].trigger()
     assert job_places(opened.session)[-1] == tmp_path / "mine.jobs"
@@ -274,9 +276,9 @@ def test_jobs_lie_beside_the_project_and_are_found_there(
     [(Buttons.Cancel, False, "run"), (Buttons.Yes, True, "run"), (Buttons.No, True, "cancel")],
 )
 def test_closing_asks_what_becomes_of_a_running_job(
-    window, qtbot, coco, answers, answer, closed, word, fake_run
+    window, qtbot, trained, answers, answer, closed, word, fake_run
 ):
-    run = fake_run(coco)
+    run = fake_run(trained)
     listed(window, qtbot, lambda e: len(e) == 1)
     answers["ask"].append(answer)
     assert window.close() is closed
@@ -312,20 +314,20 @@ def begun(opened, monkeypatch):
 
 
 def test_start_checks_the_data_first_and_asks_for_what_the_form_says(
-    opened, fake, dataset, shown, begun, qtbot, coco
+    opened, fake, dataset, shown, begun, qtbot, trained
 ):
     form = shown.form
     assert not form.begin.isEnabled()
     assert "Choose a dataset" in form.begin.toolTip()
     opened.data_checking.set_data(str(dataset))
-    assert form.network_path == str(coco)
+    assert form.network_path == str(trained)
     form.length.setCurrentIndex(form.length.findData("minutes"))
     form.length.activated.emit(0)
     form.amount.setValue(15)
     form.batch.setValue(4)
     qtbot.mouseClick(form.begin, LEFT)
     asked = fake.last("check_data").args
-    assert (asked["path"], asked["data"]) == (str(coco), str(dataset))
+    assert (asked["path"], asked["data"]) == (str(trained), str(dataset))
     assert not form.begin.isEnabled()
     assert not begun
     fake.done("check_data", checked(dataset, {"severity": "warning", "message": "W.", "hint": ""}))
@@ -335,8 +337,8 @@ def test_start_checks_the_data_first_and_asks_for_what_the_form_says(
     assert arguments["epochs"] is None
     assert (arguments["batch"], arguments["preset"]) == (4, "recover_quickly")
     assert arguments["teacher"] is None
-    assert arguments["output"].endswith("yolov8n-coco-tuned.pt")
-    assert inputs == {"model": str(coco), "teacher": None, "data": str(dataset)}
+    assert arguments["output"].endswith(f"{trained.stem}-tuned.pt")
+    assert inputs == {"model": str(trained), "teacher": None, "data": str(dataset)}
     assert parent == str(data_folder() / "jobs")
     assert "person 7" in form.data.found.text()
     qtbot.mouseClick(form.begin, LEFT)
@@ -360,7 +362,7 @@ def test_data_that_cannot_be_used_starts_nothing_and_says_why(
 
 
 def test_a_pruned_result_is_what_is_tuned_and_the_open_model_its_teacher(
-    opened, fake, dataset, shown, coco, tmp_path
+    opened, fake, dataset, shown, trained, tmp_path
 ):
     from core.project import Result
 
@@ -371,13 +373,13 @@ def test_a_pruned_result_is_what_is_tuned_and_the_open_model_its_teacher(
     form = shown.form
     assert form.network_path == str(small)
     settings = form.settings()
-    assert (settings["model"], settings["teacher"]) == (str(small), str(coco))
+    assert (settings["model"], settings["teacher"]) == (str(small), str(trained))
     assert settings["distill"] == "auto"
     assert form.way.isEnabled()
 
 
 def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
-    opened, fake, dataset, shown, begun, qtbot, coco, tmp_path
+    opened, fake, dataset, shown, begun, qtbot, trained, tmp_path
 ):
     from app.state import plan_edits
     from core.plan.schema import Target
@@ -392,12 +394,12 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     choose(form.turns.kind, "iterative")
     form.turns.kind.activated.emit(0)
     assert form.turns.target.isVisibleTo(form)
-    assert form.network_path == str(coco)
-    assert form.teacher.currentData() == str(coco)
+    assert form.network_path == str(trained)
+    assert form.teacher.currentData() == str(trained)
     form.turns.steps.setValue(4)
     form.turns.loss.setValue(5)
     choose(form.preset, "recover_fully")
-    opened.session.measured.set_check({**checked(dataset), "network": str(coco)})
+    opened.session.measured.set_check({**checked(dataset), "network": str(trained)})
     qtbot.mouseClick(form.begin, LEFT)
     ((kind, arguments, inputs, _),) = begun
     assert kind == "iterative"
@@ -405,10 +407,10 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     assert (iteration.steps, iteration.max_loss) == (4, 0.05)
     assert iteration.plan["target"]["params"] == 0.6
     assert iteration.plan["selection"] == []
-    assert iteration.output == str(coco.with_name("yolov8n-coco-turns.pt"))
-    assert inputs["model"] == str(coco)
+    assert iteration.output == str(trained.with_name(f"{trained.stem}-turns.pt"))
+    assert inputs["model"] == str(trained)
     tune = parse_settings({**iteration.tune, "model": "a", "data": "b"})
-    assert (tune.preset, tune.teacher) == ("recover_fully", str(coco))
+    assert (tune.preset, tune.teacher) == ("recover_fully", str(trained))
     form.turns.limited.setChecked(False)
     assert form.settings()["max_loss"] is None
     choose(form.turns.kind, "finetune")
@@ -416,12 +418,12 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     assert "plan" not in form.settings()
 
 
-def test_nothing_it_shows_makes_the_window_wider(opened, qtbot, coco, shown, fake_run):
+def test_nothing_it_shows_makes_the_window_wider(opened, qtbot, trained, shown, fake_run):
     """Panels stand beside it: what needs more room than there is, is scrolled or cut short."""
     opened.resize(1280, 800)
     choose(shown.form.turns.kind, "iterative")
     shown.form.turns.kind.activated.emit(0)
-    run = fake_run(coco)
+    run = fake_run(trained)
     listed(opened, qtbot, lambda e: len(e) == 1)
     message = "The memory does not suffice for 8 images at a time; " + 10 * "and so on, "
     run.set("failed", message=message, next_batch=4)
@@ -451,15 +453,15 @@ def test_tuned_files_take_no_name_that_is_taken(tmp_path):
 
 
 def test_a_real_tuning_outlives_its_window_and_is_found_again(
-    opened, qtbot, coco, tmp_path, answers, shown, no_leaks
+    opened, qtbot, trained, tmp_path, answers, shown, no_leaks
 ):
     from app.window.main_window import MainWindow
     from core.system.files import sha256_of
     from tests.core.images import make_dataset
 
-    before = sha256_of(coco)
+    before = sha256_of(trained)
     small = tmp_path / "small.pt"
-    small.write_bytes(coco.read_bytes())
+    small.write_bytes(trained.read_bytes())
     data = make_dataset(tmp_path / "tiny", opened.session.model.facts.classes, images=2)
     opened.data_checking.set_data(str(data))
     opened.session.measured.set_check({**checked(data), "network": str(small)})

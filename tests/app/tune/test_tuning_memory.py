@@ -27,11 +27,11 @@ def over(window, qtbot, state):
 def test_the_reader_keeps_no_more_of_thirty_thousand_events_than_of_ten(
     window,
     qtbot,
-    coco,
+    trained,
     fake_run,  # noqa: F811
 ):
     """The journal grows by megabytes; what is kept of it does not."""
-    run = fake_run(coco)
+    run = fake_run(trained)
     worker, heard = RunsWorker(), []
     worker.followed.connect(lambda snapshot: heard.__setitem__(slice(None), [snapshot]))
     worker.watch(str(run.folder))
@@ -49,10 +49,10 @@ def test_the_reader_keeps_no_more_of_thirty_thousand_events_than_of_ten(
     assert growth_of(told) < 256 * 1024 < (run.folder / EVENTS).stat().st_size / 10
 
 
-def begin_tiny(window, coco, tmp_path, form, batch=2):
+def begin_tiny(window, trained, tmp_path, form, batch=2):
     """Set the form to one epoch of a copy of the network on tiny data."""
     small = tmp_path / "small.pt"
-    small.write_bytes(coco.read_bytes())
+    small.write_bytes(trained.read_bytes())
     data = make_dataset(tmp_path / "tiny", window.session.model.facts.classes, images=2)
     window.data_checking.set_data(str(data))
     window.session.measured.set_check({**checked(data), "network": str(small)})
@@ -70,7 +70,7 @@ def begin_tiny(window, coco, tmp_path, form, batch=2):
 def test_a_smaller_batch_is_offered_when_memory_is_short(
     opened,
     qtbot,
-    coco,
+    trained,
     tmp_path,
     shown,  # noqa: F811
     monkeypatch,
@@ -79,7 +79,7 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
     """The process is real; memory for two images at a time is what it lacks."""
     scarce = lambda module, *words: [sys.executable, "-c", SCARCE, *words]  # noqa: E731
     monkeypatch.setattr(launch, "own_command", scarce)
-    begin_tiny(opened, coco, tmp_path, shown.form)
+    begin_tiny(opened, trained, tmp_path, shown.form)
     assert shown.form.smaller.isChecked()
     shown.form.smaller.setChecked(False)
     runs = opened.context.runs

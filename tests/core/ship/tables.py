@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.graph.table import ChannelTable
 from core.plan.latency.clock import LatencyTable
 from core.plan.latency.files import describe
 from core.ship.latency.grids import measure_points, points_of
@@ -40,10 +41,16 @@ def uses_of(family: str) -> tuple[Use, ...]:
     return layer_uses(fused(network(family)), table_of(family), image_size(family))
 
 
-@lru_cache(maxsize=4)
-def latency_of(family: str, step: int = STEP) -> LatencyTable:
+def latency_from(
+    table: ChannelTable, uses: Sequence[Use], size: int, step: int = STEP
+) -> LatencyTable:
     """Made up, without overhead."""
     store = LayerStore({"device": "made up"}, Path("/nonexistent/layers.json"))
-    measure_points(store, points_of(uses_of(family), step), made_up, silent)
-    about = describe("torch", threads=1, image_size=image_size(family))
-    return assemble(table_of(family), uses_of(family), step, store, about)
+    measure_points(store, points_of(uses, step), made_up, silent)
+    about = describe("torch", threads=1, image_size=size)
+    return assemble(table, uses, step, store, about)
+
+
+@lru_cache(maxsize=4)
+def latency_of(family: str, step: int = STEP) -> LatencyTable:
+    return latency_from(table_of(family), uses_of(family), image_size(family), step)
