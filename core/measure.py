@@ -11,6 +11,8 @@ import numpy as np
 
 from core.errors import UserError
 from core.pipeline import Pruned, analyse, score
+from core.plan.latency.cost import rounded
+from core.plan.latency.files import known_latency
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.plan.widths import compute_widths
@@ -77,7 +79,7 @@ def sensitivity(
     from core.sensitivity.spread import devices_of
     from core.system.journal import Journal
 
-    plan = plan or Plan(criterion=RANKING)
+    plan = _settled(loaded, plan or Plan(criterion=RANKING), cache)
     ratios = _checked(ratios or scans.RATIOS)
     devices = devices_of(data.device)
     data = replace(data, device=devices[0])
@@ -111,6 +113,15 @@ def sensitivity(
         if journal is not None:
             journal.close()
     return scans.Sensitivity(base, done, tuple(unprunable), resumed)
+
+
+def _settled(loaded: Loaded, plan: Plan, cache: bool) -> Plan:
+    """Return the plan with a rounding left open taken from the latency table, if there is one."""
+    if plan.round_to != "auto" or not cache:
+        return plan
+    facts = loaded.facts
+    latency = known_latency(facts.sha256, facts.image_size, analyse(loaded).table)
+    return plan if latency is None else rounded(plan, latency)
 
 
 def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
@@ -210,6 +221,7 @@ def prune_one_by_one(
     output = Path(output)
     folder = Path(folder) if folder else output.with_name(f"{output.stem}-steps")
     _check_one_by_one(loaded, plan, output)
+    plan = _settled(loaded, plan, cache)
     folder.mkdir(parents=True, exist_ok=True)
     with Journal(folder / LOG, "steps") as journal:
         run = _run(loaded, plan, data, folder, after_step, after_name, cache)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from core.checkpoint import Loaded
 from core.errors import UserError
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
+from core.plan.latency.clock import LatencyTable
 from core.plan.latency.cost import Milliseconds, rounded
+from core.plan.latency.files import known_latency
 from core.plan.predict import Prediction, predict_plan
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
-from core.ship.latency.usual import known_latency, latency_for
+from core.ship.latency.usual import latency_for
 
 if TYPE_CHECKING:
     from torch import nn
@@ -155,6 +157,11 @@ def _chooser(
     return Chooser(ranker, analysis.table, plan, cost)
 
 
+def _latency_of(analysis: Analysis) -> LatencyTable | None:
+    facts = analysis.facts
+    return known_latency(facts.sha256, facts.image_size, analysis.table)
+
+
 def _check_plan(analysis: Analysis, plan: Plan) -> None:
     if plan.model_sha256 not in (None, analysis.facts.sha256):
         raise UserError(
@@ -191,7 +198,7 @@ def predict(
     """
     analysis = analyse(loaded, cache=cache)
     resolution = resolve(loaded, analysis, plan, data, progress, cache=cache)[1]
-    latency = known_latency(analysis.facts, analysis.table) if cache else None
+    latency = _latency_of(analysis) if cache else None
     return predict_plan(analysis.table, resolution, latency)
 
 
@@ -239,7 +246,7 @@ def prune(
     progress(0.2, "Ranking channels")
     ranking = Span(progress, 0.2, 0.35)
     plan, resolution = resolve(loaded, analysis, plan, data, ranking, cache=cache)
-    latency = known_latency(analysis.facts, analysis.table) if cache else None
+    latency = _latency_of(analysis) if cache else None
     prediction = predict_plan(analysis.table, resolution, latency)
     if not resolution.removed.any():
         raise _nothing(prediction)

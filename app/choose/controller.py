@@ -127,6 +127,7 @@ class Choosing(QObject):
             update={
                 "target": None,
                 "criterion": wanted.criterion,
+                "round_to": wanted.round_to,
                 "allocation": wanted.allocation,
                 "model_sha256": self._session.plan.model_sha256,
             }

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.engine.preconditions import is_free
 from app.state import report_store
 
-if TYPE_CHECKING:
-    from core.plan.latency.clock import Clock
-
 LATENCY = "latency"
 """The overlay that colours blocks by their milliseconds."""
 TABLE_WANTED = "clock"
 """Key of the message that asks for a table of layer times."""
+SETTLE_MS = 300
+"""How long the folder of latency tables must be left alone before it is read again."""
 NOT_TIMED = "The layers of this model were not timed on this machine yet."
 
 
@@ -41,18 +41,33 @@ class Timing(QObject):
         self._session, self._jobs = context.session, context.jobs
         self._shipped = context.session.shipped
         self._asked = False
-        self._session.modelChanged.connect(self.look_up)
+        self._tables = QFileSystemWatcher(self)
+        self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._tables.directoryChanged.connect(lambda _folder: self._settling.start())
+        self._settling.timeout.connect(self._disk_changed)
+        self._session.modelChanged.connect(self._watch_tables)
+        self._session.measured.clockChanged.connect(self._told)
         self._session.viewChanged.connect(self._offer)
         self._jobs.finished.connect(self._ended)
 
     # ---- the table of layers ------------------------------------------------------------------
 
-    def look_up(self) -> None:
-        """Take in the table of the open model that is known on this machine, if there is one."""
-        model = self._session.model
-        clock = None if model is None else known_clock(model.facts, model.table)
-        self._session.measured.set_clock(clock)
-        if clock is not None:
+    def _watch_tables(self) -> None:
+        """Follow what others make of the tables on disk: a command, another window."""
+        from core.plan.latency.files import latency_folder
+
+        folder = str(latency_folder())
+        if self._session.model is not None and folder not in self._tables.directories():
+            with contextlib.suppress(OSError):
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                self._tables.addPath(folder)
+
+    def _disk_changed(self) -> None:
+        if self._session.model is not None and not self._jobs.running("latency_table"):
+            self._session.look_up_latency()
+
+    def _told(self) -> None:
+        if self._session.measured.clock is not None:
             self.answered.emit()
 
     def measure(self, options: Mapping[str, Any] | None = None) -> None:
@@ -81,7 +96,7 @@ class Timing(QObject):
         """A suggestion towards a time makes its table too."""
         record = self._jobs.record(number)
         if state == "done" and record is not None and record.job in ("latency_table", "suggest"):
-            self.look_up()
+            self._session.look_up_latency()
 
     def _offer(self) -> None:
         """Say what the overlay of milliseconds needs, where it is asked for without."""
@@ -150,14 +165,3 @@ class Timing(QObject):
         report_store.keep(
             self._session, "latency", list(hashes.values()), {**kept, "timings": timings}
         )
-
-
-def known_clock(facts: Any, table: Any) -> Clock | None:
-    """Return what tells a plan's milliseconds on this machine, when a table of it is cached."""
-    from core.plan.latency.clock import Clock
-    from core.plan.latency.files import usual_latency
-
-    known = usual_latency(facts.sha256, facts.image_size)
-    if known is None or len(known.layer_grid) != len(table.layers):
-        return None
-    return Clock(known, table)

@@ -106,10 +106,8 @@ class LatencyTarget(QWidget):
 
     def _about(self) -> str:
         """Say what the prediction holds for."""
-        latency = getattr(self._measured.clock, "latency", None)
-        if latency is None:
-            return ""
-        return f" ({formats.timed_how(latency.about)})"
+        clock = self._measured.clock
+        return "" if clock is None else f" ({formats.timed_how(clock.latency.about)})"
 
     def _show(self, ms: float, whole: float) -> None:
         """Put slider and number where the goal is, without asking for it again."""

@@ -67,15 +67,17 @@ class Pruning(QObject):
 
     def start(self, output: Path, repair: dict[str, Any] | None = None) -> None:
         """Prune into a file, and repair before it is saved where that is asked for."""
-        session, model = self._session, self._session.model
-        if model is None or self._busy():
+        session = self._session
+        session.flush()
+        model, prediction = session.model, session.prediction
+        if model is None or prediction is None or self._busy():
             return
         self._jobs.submit(
             "prune",
             f"Prune {Path(model.path).name}",
             {
                 "path": model.path,
-                "plan": session.plan.to_json(),
+                "plan": prediction.plan.to_json(),
                 "output": str(output),
                 "sha256": model.facts.sha256,
                 "data": data_arguments(session.measured.data),

@@ -112,8 +112,9 @@ class Stepping(QObject):
 
     def _submit(self, output: Path, from_step: int | None) -> None:
         session, measured = self._session, self._measured
-        assert session.model is not None
-        sha256, plan = session.model.facts.sha256, session.plan
+        session.flush()
+        assert session.model is not None and session.prediction is not None
+        sha256, plan = session.model.facts.sha256, session.prediction.plan
         loss = plan_edits.USUAL_LOSS if plan.max_loss is None else plan.max_loss
         plan = plan.model_copy(update={"strategy": "one_by_one", "max_loss": loss})
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from core.checkpoint.facts import Facts
+    from core.graph.table import ChannelTable
+    from core.plan.latency.clock import Clock
     from core.plan.schema import Plan, Target
     from core.project import DataSetting, Project
 
@@ -103,18 +103,14 @@ class Evaluation:
     skipped: int
 
 
-class Clock(Protocol):
-    """Tells how long an image takes."""
-
-    def ms(self, removed: NDArray[np.bool_]) -> float:
-        """Return milliseconds without these atoms."""
-
-    def block_ms(self, removed: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the same for every block."""
-
-
 class Measured(QObject):
     """Data set, goal and measurements.
+
+    Attributes
+    ----------
+    clock : Clock or None
+        Tells a plan's milliseconds on this machine. Its latency table is the only one in the
+        window: what rounds the plan that shows, and so the plan that the engine is asked for.
 
     Signals
     -------
@@ -164,13 +160,20 @@ class Measured(QObject):
         self.comparison: dict[str, Any] | None = None
         self.pair = (0, 1)
 
-    def begin(self, project: Project | None, scan_file: str = "", steps_folder: str = "") -> None:
+    def begin(
+        self,
+        project: Project | None,
+        scan_file: str = "",
+        steps_folder: str = "",
+        clock: Clock | None = None,
+    ) -> None:
         """Start over for another model, with what its project holds; raises no signal."""
         self._scan_tick.stop()
         self._step_tick.stop()
         self._clear()
         if project is not None:
-            self.data, self.goal = project.data, project.goal
+            self.data, self.goal = project.data, project.goal or project.plan.target
+        self.clock = clock
         self.scan_file, self.steps_folder = scan_file, steps_folder
 
     def announce(self) -> None:
@@ -180,6 +183,7 @@ class Measured(QObject):
         for signal in (self.scanChanged, self.stepsChanged, self.accuracyChanged, self.dataChecked):
             signal.emit()
         self.compared.emit()
+        self.clockChanged.emit()
 
     # ---- data and goal ------------------------------------------------------------------------
 
@@ -339,6 +343,15 @@ class Measured(QObject):
         self._scan_tick.stop()
         self._step_tick.stop()
         self.blockSignals(True)
+
+
+def known_clock(facts: Facts, table: ChannelTable) -> Clock | None:
+    """Return what tells a plan's milliseconds on this machine, when a table of it is cached."""
+    from core.plan.latency.clock import Clock
+    from core.plan.latency.files import known_latency
+
+    known = known_latency(facts.sha256, facts.image_size, table)
+    return None if known is None else Clock(known, table)
 
 
 def point_of(data: Mapping[str, Any]) -> Point:

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from app.state.history import Lineage
-from app.state.measurements import Measured
+from app.state.measurements import Measured, known_clock
 from app.state.open_model import Coupling, Message, OpenModel
 from app.state.plan_edits import Edit, PlanCommand
 from app.state.shipping import Shipped
@@ -93,6 +93,7 @@ class Session(QObject):
         self.tuned: tuple[Tuned, ...] = ()
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
+        self.measured.clockChanged.connect(self._timed)
         self.shipped = Shipped(self)
         self.lineage = Lineage(self)
         self.modelChanged.connect(self.shipped.clear)
@@ -171,13 +172,10 @@ class Session(QObject):
         project_path: Path | None = None,
     ) -> None:
         """Show a model, with the plan of a project or an empty one."""
-        from core.plan.latency.files import usual_latency
         from core.plan.live import Predictor
-        from core.plan.schema import Plan
 
-        predictor = Predictor(table, usual_latency(facts.sha256, facts.image_size))
-        self.model = OpenModel(path, facts, table, predictor, file_size)
-        self._plan = project.plan if project is not None else Plan()
+        self.model = OpenModel(path, facts, table, Predictor(table), file_size)
+        self._plan = None if project is None else project.plan.model_copy(update={"target": None})
         self.results = project.results if project is not None else ()
         self.tuned = project.tuned if project is not None else ()
         self.project_path = project_path
@@ -186,7 +184,7 @@ class Session(QObject):
         self._extra_unsaved = False
         self.undo_stack.clear()
         scan, steps = (project.sensitivity, project.steps) if project is not None else ("", "")
-        self.measured.begin(project, scan or "", steps or "")
+        self.measured.begin(project, scan or "", steps or "", known_clock(facts, table))
         self._reset_view(project)
         self._predict(announce=False)
         self._announce()
@@ -245,10 +243,17 @@ class Session(QObject):
     # ---- the plan -----------------------------------------------------------------------------
 
     def edit(self, edit: Edit) -> None:
-        """Change the plan, so that it can be undone; an edit that changes nothing is dropped."""
-        if self.model is None or edit.plan == self.plan:
+        """Change the plan, so that it can be undone; an edit that changes nothing is dropped.
+
+        A plan says what goes; one with a target, from a file, asks what should, and that is a goal.
+        """
+        if self.model is None:
             return
-        self.undo_stack.push(PlanCommand(self.plan, edit, self._set_plan))
+        if edit.plan.target is not None:
+            self.measured.set_goal(edit.plan.target)
+            edit = replace(edit, plan=edit.plan.model_copy(update={"target": None}))
+        if edit.plan != self.plan:
+            self.undo_stack.push(PlanCommand(self.plan, edit, self._set_plan))
 
     def _set_plan(self, plan: Plan) -> None:
         self._plan = plan
@@ -258,6 +263,17 @@ class Session(QObject):
         if self.model is not None and not self.ranked and not by_images(plan.criterion):
             self.scoresNeeded.emit(plan.criterion, plan.seed)
         self._tick.start()
+
+    def look_up_latency(self) -> None:
+        """Take in the latency table of the open model as it is on disk now, if there is one."""
+        model = self.model
+        clock = None if model is None else known_clock(model.facts, model.table)
+        self.measured.set_clock(clock)
+
+    def _timed(self) -> None:
+        """What rounding left open follows the latency table."""
+        if self.model is not None and self.plan.round_to == "auto":
+            self._tick.start()
 
     def flush(self) -> None:
         """Predict now if a prediction is due; otherwise it happens with the next event."""
@@ -272,7 +288,9 @@ class Session(QObject):
             scores = self.scores
             if scores is None:
                 scores = np.arange(self.model.table.atom_count, dtype=float)
-            self.prediction = self.model.predictor.predict(self.plan, scores)
+            clock = self.measured.clock
+            latency = None if clock is None else clock.latency
+            self.prediction = self.model.predictor.predict(self.plan, scores, latency)
         if announce:
             self.predictionChanged.emit()
 

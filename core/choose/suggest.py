@@ -19,6 +19,7 @@ from core.plan.resolve import Resolution, Resolver, Scores
 from core.plan.schema import Plan
 from core.plan.target import meet_target, scaled
 from core.plan.widths import Mask, Widths, compute_widths
+from core.plan.words import replays
 from core.progress import Progress, Span, silent
 
 if TYPE_CHECKING:
@@ -102,9 +103,8 @@ class Chooser:
             For a target that cannot be reached, or data that cannot be used.
         """
         plan = self.plan
-        exact = all(entry.channels is not None for entry in plan.selection)
-        if plan.target is None and exact and self.ranker.looks_at_images:
-            scores = np.zeros(self.table.atom_count)  # exact channels need no images to replay
+        if replays(plan):
+            scores = np.zeros(self.table.atom_count)
         elif plan.target is not None and self._in_rounds():
             plan, scores = self._by_rounds(progress), np.zeros(self.table.atom_count)
         else:

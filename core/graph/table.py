@@ -197,6 +197,13 @@ class ChannelTable:
         return atoms, starts.astype(np.int64)
 
     @cached_property
+    def block_gather(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Atoms that all blocks put out, and where each block's part ends, beginning with 0."""
+        ends = np.cumsum([0, *(len(block.out_atoms) for block in self.blocks)])
+        atoms = np.concatenate([np.zeros(0, np.int32), *(b.out_atoms for b in self.blocks)])
+        return atoms.astype(np.int64), ends.astype(np.int64)
+
+    @cached_property
     def in_counts(self) -> Ints:
         """Input channels of every layer."""
         return np.diff(self.in_offsets).astype(np.int32)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
+from core.plan.words import replays
 
 if TYPE_CHECKING:
     from core.plan.latency.clock import LatencyTable
@@ -31,6 +32,9 @@ class Prediction:
 
     Attributes
     ----------
+    plan : Plan
+        What was predicted: as asked for, with its rounding settled. Whoever prunes by what shows
+        asks for this one.
     resolution : Resolution
     before, after : Widths
     block_in, block_out : dict of int to int
@@ -47,6 +51,7 @@ class Prediction:
         Why the plan as a whole cannot be resolved.
     """
 
+    plan: Plan
     resolution: Resolution
     before: Widths
     after: Widths
@@ -71,29 +76,18 @@ class Predictor:
     Parameters
     ----------
     table : ChannelTable
-    latency : LatencyTable, optional
-        Of that network on this machine; ``milliseconds`` then tells times, and a rounding left
-        open takes its steps, as in the engine.
     """
 
-    def __init__(self, table: ChannelTable, latency: LatencyTable | None = None) -> None:
-        from core.plan.latency.clock import Clock
+    def __init__(self, table: ChannelTable) -> None:
         from core.plan.resolve import Resolver
         from core.plan.widths import compute_widths
 
-        fits = latency is not None and len(latency.layer_grid) == len(table.layers)
-        self.latency = latency if fits else None
-        self._clock = None if self.latency is None else Clock(self.latency, table)
         self.table = table
         self.resolver = Resolver(table)
         self.nothing = np.zeros(table.atom_count, bool)
         self.before = compute_widths(table, self.nothing)
         self._block_of = np.array([la.block for la in table.layers], np.int64)
         self._mixes = np.array([la.mixes for la in table.layers], bool)
-        lengths = [len(b.out_atoms) for b in table.blocks]
-        self._out_ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        parts = [b.out_atoms for b in table.blocks if len(b.out_atoms)]
-        self._out_atoms = np.concatenate(parts) if parts else np.zeros(0, np.int32)
 
     @cached_property
     def prunable(self) -> frozenset[int]:
@@ -113,16 +107,29 @@ class Predictor:
         """Blocks that the strategy “independent” may prune."""
         return frozenset(self.resolver.independent_blocks())
 
-    def predict(self, plan: Plan, scores: NDArray[np.float64]) -> Prediction:
-        """Predict a plan; one that cannot be resolved changes nothing and says why."""
+    def predict(
+        self, plan: Plan, scores: NDArray[np.float64], latency: LatencyTable | None = None
+    ) -> Prediction:
+        """Predict a plan; one that cannot be resolved changes nothing and says why.
+
+        Parameters
+        ----------
+        plan : Plan
+            Its target, if any, must have been turned into ratios before.
+        scores : float array, shape (atoms,)
+            Importance by the plan's criterion; the lowest go first.
+        latency : LatencyTable, optional
+            Of this network; a rounding left open takes its steps.
+        """
         from core.plan.latency.cost import rounded
         from core.plan.resolve import Resolution
         from core.plan.widths import compute_widths
 
-        if plan.round_to == "auto":
-            plan = rounded(plan, self.latency)
+        plan = rounded(plan, latency)
         refusal = None
         resolution = Resolution(self.nothing, (), ())
+        if replays(plan):
+            scores = np.zeros(self.table.atom_count)
         if plan.selection:
             try:
                 resolution = self.resolver.resolve(plan, scores)
@@ -130,12 +137,6 @@ class Predictor:
                 refusal = error
         after = compute_widths(self.table, resolution.removed)
         return self._prediction(plan, resolution, after, refusal)
-
-    def milliseconds(self, removed: NDArray[np.bool_] | None = None) -> float | None:
-        """Time of the network without some atoms, or whole; None without a latency table."""
-        if self._clock is None:
-            return None
-        return self._clock.ms(self.nothing if removed is None else removed)
 
     def _prediction(
         self, plan: Plan, resolution: Resolution, after: Widths, refusal: UserError | None
@@ -156,6 +157,7 @@ class Predictor:
             if own_before[b.index] == 0 and b.out_channels
         }
         return Prediction(
+            plan,
             resolution,
             self.before,
             after,
@@ -170,10 +172,10 @@ class Predictor:
         )
 
     def _block_widths(self, resolution: Resolution) -> tuple[dict[int, int], dict[int, int]]:
-        gone = np.append(resolution.removed, False)[self._out_atoms]
-        lost = np.diff(np.concatenate([[0], np.cumsum(gone)])[self._out_ends]).tolist()
-        outs = {b.index: b.out_channels - lost[n] for n, b in enumerate(self.table.blocks)}
-        by_index = dict(zip(outs, lost, strict=True))
+        from core.plan.widths import block_outputs
+
+        outs = block_outputs(self.table, resolution.removed)
+        by_index = {b.index: b.out_channels - outs[b.index] for b in self.table.blocks}
         ins = {
             b.index: b.in_channels - sum(by_index.get(s, 0) for s in b.sources)
             for b in self.table.blocks
@@ -181,9 +183,10 @@ class Predictor:
         return outs, ins
 
     def _layer_widths(self, after: Widths) -> dict[str, tuple[int, int, int, int]]:
+        from core.plan.widths import changed_layers
+
         before = self.before
-        changed = (after.inputs != before.inputs) | (after.outputs != before.outputs)
-        numbers = np.flatnonzero(changed)
+        numbers = changed_layers(before, after)
         columns = zip(
             numbers.tolist(),
             before.inputs[numbers].tolist(),

@@ -11,7 +11,7 @@ from core.graph.table import ChannelTable
 from core.plan.latency.clock import Clock, LatencyTable
 from core.plan.resolve import Blocked, Resolution
 from core.plan.why.conflicts import Conflict, naive_conflicts
-from core.plan.widths import Widths, compute_widths, kept_of
+from core.plan.widths import Widths, changed_layers, compute_widths, kept_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,12 @@ def predict_plan(
 def layer_changes(table: ChannelTable, resolution: Resolution) -> tuple[LayerChange, ...]:
     """List the layers whose widths change, with what they keep."""
     kept = kept_of(resolution.removed)
+    before = compute_widths(table, np.zeros(table.atom_count, bool))
     changes = []
-    for number, layer in enumerate(table.layers):
+    for number in changed_layers(before, compute_widths(table, resolution.removed)).tolist():
+        layer = table.layers[number]
         inputs = kept[table.inputs(number)]
         outputs = kept[table.outputs(number)]
-        if inputs.all() and outputs.all():
-            continue
         changes.append(
             LayerChange(
                 layer.name,

@@ -52,6 +52,20 @@ def compute_widths(table: ChannelTable, removed: Mask) -> Widths:
     return Widths(inputs, outputs, parameters, macs)
 
 
+def changed_layers(before: Widths, after: Widths) -> NDArray[np.int64]:
+    """Return the numbers of the layers whose inputs or outputs change, in order of execution."""
+    differ = (after.inputs != before.inputs) | (after.outputs != before.outputs)
+    return np.flatnonzero(differ).astype(np.int64)
+
+
+def block_outputs(table: ChannelTable, removed: Mask) -> dict[int, int]:
+    """Return the channels that every block puts out without some atoms, by its index."""
+    atoms, ends = table.block_gather
+    gone = np.concatenate([[0], np.cumsum(np.append(removed, False)[atoms])])
+    lost = np.diff(gone[ends]).tolist()
+    return {b.index: b.out_channels - lost[n] for n, b in enumerate(table.blocks)}
+
+
 def layer_costs(table: ChannelTable, widths: Widths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Parameters and multiply-adds of every layer, shape (layers,) each."""
     per_pair_p, per_out_p, per_pair_m, per_out_m = table.coefficients

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.plan.schema import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,12 @@ ALLOCATIONS: dict[str, tuple[str, str]] = {
 def by_images(criterion: str) -> bool:
     """Whether a criterion looks at images."""
     return criterion in CRITERIA and CRITERIA[criterion].by_images
+
+
+def replays(plan: Plan) -> bool:
+    """Whether a plan needs no ranking: exact channels need no images to be removed again."""
+    exact = all(entry.channels is not None for entry in plan.selection)
+    return plan.target is None and exact and by_images(plan.criterion)
 
 
 def title(criterion: str) -> str:

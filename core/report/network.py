@@ -11,6 +11,7 @@ from core.plan.predict import LayerChange, layer_changes
 from core.plan.resolve import Resolution, Resolver
 from core.plan.schema import Entry, Plan
 from core.plan.why.conflicts import naive_conflicts
+from core.plan.widths import block_outputs
 from core.plan.words import ALLOCATIONS, title
 
 if TYPE_CHECKING:
@@ -78,12 +79,12 @@ def _blocks(
             gone = change.outputs_before - change.outputs_after
             own[layer.block] = own.get(layer.block, 0) + gone
     blocks = []
+    outputs = {} if removed is None else block_outputs(table, removed)
     for block in table.blocks:
         after = None
         if removed is not None:
-            gone = int(np.append(removed, False)[block.out_atoms].sum())
-            after = block.out_channels - gone
-            if gone:
+            after = outputs[block.index]
+            if after != block.out_channels:
                 touched.add(block.index)
         gives = own.get(block.index, 0)
         blocks.append(

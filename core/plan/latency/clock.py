@@ -89,6 +89,10 @@ class LatencyTable:
     measured_ms: float = 0.0
     error: float = field(default=float("nan"))
 
+    def fits(self, table: ChannelTable) -> bool:
+        """Whether it may be of the network that a channel table describes."""
+        return len(self.layer_grid) == len(table.layers)
+
 
 class Moves:
     """Elements that steps other than layers move: joins, splits, and what the head rearranges.
@@ -167,7 +171,7 @@ class Clock:
     """
 
     def __init__(self, latency: LatencyTable, table: ChannelTable) -> None:
-        if len(latency.layer_grid) != len(table.layers):
+        if not latency.fits(table):
             raise ValueError("the latency table is of another network")
         self.latency, self.table = latency, table
         self.timed = np.flatnonzero(latency.layer_grid != NO_GRID)

@@ -17,6 +17,7 @@ import numpy as np
 
 from core.errors import UserError
 from core.graph.cache import cache_folder
+from core.graph.table import ChannelTable
 from core.plan.latency.clock import Grid, LatencyTable
 from core.system.files import write_bytes
 from core.system.machine import default_threads, processor
@@ -217,6 +218,16 @@ def usual_latency(sha256: str, image_size: int) -> LatencyTable | None:
             if _holds(latency):
                 return latency
     return None
+
+
+def known_latency(sha256: str, image_size: int, table: ChannelTable) -> LatencyTable | None:
+    """Return the cached table that a model is timed by; None when there is none that fits.
+
+    Everything that rounds or times a plan takes its table from here: the window, the commands and
+    the engine.
+    """
+    known = usual_latency(sha256, image_size)
+    return known if known is not None and known.fits(table) else None
 
 
 def _newest(folder: Path, sha256: str) -> list[Path]:

@@ -48,7 +48,7 @@ def predicted_ms(
     except UserError:
         return None
     latency = find_latency(sha256, about)
-    if latency is None or len(latency.layer_grid) != len(table.layers):
+    if latency is None or not latency.fits(table):
         return None
     return Clock(latency, table).ms(removed)
 

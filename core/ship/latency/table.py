@@ -136,7 +136,7 @@ def build_latency(
         When the runtime cannot run here.
     """
     known = find_latency(sha256, about) if cache and not renew else None
-    if known is not None and len(known.layer_grid) == len(table.layers):
+    if known is not None and known.fits(table):
         return known
     settings = settings_of(about)
     runtime_of(str(about["runtime"]))

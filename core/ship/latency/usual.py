@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.checkpoint import Facts
 from core.graph.table import ChannelTable
 from core.plan.latency.clock import LatencyTable
-from core.plan.latency.files import usual_latency
+from core.plan.latency.files import known_latency
 from core.plan.schema import Plan
 from core.progress import Progress, Span
 
@@ -25,7 +25,7 @@ def latency_for(
 ) -> LatencyTable | None:
     """Return what tells a plan's milliseconds, where it asks for them.
 
-    That is the cached table (``core.plan.latency.files.usual_latency``); for a target in
+    That is the cached table (``core.plan.latency.files.known_latency``); for a target in
     milliseconds without one, a table of ONNX Runtime is made now, which takes minutes.
 
     Raises
@@ -36,7 +36,7 @@ def latency_for(
     by_time = plan.target is not None and plan.target.latency_ms is not None
     if not by_time and plan.round_to != "auto":
         return None
-    known = known_latency(facts, table) if cache else None
+    known = known_latency(facts.sha256, facts.image_size, table) if cache else None
     if known is not None or not by_time:
         return known
     from core.ship.latency.table import build_latency, describe_here
@@ -44,9 +44,3 @@ def latency_for(
     about = describe_here("onnx", image_size=facts.image_size, device="cpu")
     making = Span(progress, 0.0, 1.0, "Latency table: ")
     return build_latency(model, table, facts.sha256, about, cache=cache, progress=making)
-
-
-def known_latency(facts: Facts, table: ChannelTable) -> LatencyTable | None:
-    """Return the cached table that a model is timed by; None when there is none that fits."""
-    known = usual_latency(facts.sha256, facts.image_size)
-    return known if known is not None and len(known.layer_grid) == len(table.layers) else None

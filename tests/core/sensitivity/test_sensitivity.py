@@ -27,6 +27,7 @@ from core.sensitivity.spread import shares
 from core.sensitivity.trunk import first_change
 from tests.core.images import make_dataset
 from tests.core.networks import enliven, network, table_of
+from tests.core.ship.tables import latency_of
 
 ROOT = Path(__file__).resolve().parents[3]
 TASKS = {"-seg": "segment", "-pose": "pose", "-obb": "obb"}
@@ -195,6 +196,20 @@ def test_another_scan_in_the_same_file_keeps_to_itself(small, tmp_path):
     other = scan(small, tmp_path / "s.jsonl", plan=Plan(criterion="random", round_to=1, seed=1))
     assert other.resumed == 0
     assert scan(small, tmp_path / "s.jsonl").resumed == len(first.points)
+
+
+def test_a_rounding_left_open_is_the_latency_tables(untrained_one, tmp_path, monkeypatch):
+    from core.plan.latency.files import describe, table_path, write_latency
+
+    monkeypatch.setattr("core.plan.latency.files.latency_folder", lambda: tmp_path / "latency")
+    usual = scan(untrained_one, None, plan=Plan(criterion="random", round_to=8))
+    auto = Plan(criterion="random", round_to="auto")
+    assert scan(untrained_one, None, plan=auto).points == usual.points  # nothing is timed yet
+    about = describe("onnx", image_size=load(untrained_one[0]).facts.image_size)
+    path = table_path(load(untrained_one[0]).facts.sha256, about)
+    write_latency(path, latency_of("yolov8n", 16))
+    wider = scan(untrained_one, None, plan=Plan(criterion="random", round_to=16))
+    assert scan(untrained_one, None, plan=auto).points == wider.points != usual.points
 
 
 def test_killed_at_a_random_moment_it_goes_on_to_the_same_result(small, tmp_path, whole):
