@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from app.kit import theme
-from app.kit.chart_style import calm, dress
+from app.kit.chart_style import SIDES, calm, dress
 from app.state.measurements import Alternative
 
 TIP = (
@@ -58,7 +58,7 @@ class FrontChart(pg.PlotWidget):
         self._line.setPen(pg.mkPen(theme.colour("muted"), width=1.5))
         self._now.setPen(pg.mkPen(theme.colour("cascade"), width=1, style=Qt.PenStyle.DashLine))
         self._points.setData(hoverBrush=theme.colour("accent"))
-        for side in ("bottom", "left"):
+        for side in SIDES:
             axis = self.getAxis(side)
             axis.setLabel(axis.labelText, color=theme.colours().muted)
         self._paint()
@@ -73,7 +73,7 @@ class FrontChart(pg.PlotWidget):
         now : float
             Fraction of the multiply-adds that the plan keeps.
         """
-        self._now.setPos(100 * now)
+        self._now.setValue(100 * now)
         if front is not self._front or chosen != self._chosen:
             self._front, self._chosen = front, chosen
             self._paint()
@@ -102,9 +102,9 @@ class FrontChart(pg.PlotWidget):
             f"predicted cost {choice.score:.3g} (a unit of its own)"
         )
 
-    def _clicked(self, _item: object, points: Sequence[object], *_: object) -> None:
+    def _clicked(self, _item: object, points: Sequence[pg.SpotItem], *_: object) -> None:
         if len(points):
-            self.picked.emit(int(points[0].data()))  # type: ignore[attr-defined]
+            self.picked.emit(int(points[0].data()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Left and right go from alternative to alternative."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
@@ -91,7 +92,7 @@ class ClassesChart(pg.PlotWidget):
         metrics = QFontMetrics(self.font())
         end = Qt.TextElideMode.ElideRight
         shown = range(self._first, min(self._first + rows, len(self._names)))
-        ticks = [(n, metrics.elidedText(self._names[n], end, NAMES - 12)) for n in shown]
+        ticks = [(float(n), metrics.elidedText(self._names[n], end, NAMES - 12)) for n in shown]
         self.getAxis("left").setTicks([ticks])
         self._band.setVisible(self._current >= 0)
         self._band.setRegion((self._current - 0.5, self._current + 0.5))
@@ -115,7 +116,7 @@ class ClassesChart(pg.PlotWidget):
             self._draw(np.array(self._values, float))
         self._look()
 
-    def _draw(self, values: np.ndarray) -> None:
+    def _draw(self, values: NDArray[np.float64]) -> None:
         rows = np.arange(len(values), dtype=float)
         for better, colour in ((False, "blocked"), (True, "success")):
             change = values[:, -1] - values[:, 0]

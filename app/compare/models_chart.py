@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.compare.point_labels import place_names
 from app.kit import theme
-from app.kit.chart_style import calm, dress
+from app.kit.chart_style import SIDES, calm, dress
 
 SYMBOLS = ("o", "s", "t1", "d", "p", "h")
 MARGIN = 1
@@ -54,7 +54,7 @@ class ComparedChart(pg.PlotWidget):
     def restyle(self) -> None:
         """Draw it in the colours of the theme."""
         dress(self, 44)
-        for side in ("bottom", "left"):
+        for side in SIDES:
             axis = self.getAxis(side)
             axis.setLabel(axis.labelText, color=theme.colours().muted)
         self.getPlotItem().clear()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pyqtgraph as pg
+from PySide6.QtWidgets import QFrame
 
 from app.kit import theme
+
+SIDES: tuple[Literal["bottom"], Literal["left"]] = ("bottom", "left")
 
 
 def dress(plot: pg.PlotWidget, left: int = 34) -> None:
@@ -17,7 +22,7 @@ def dress(plot: pg.PlotWidget, left: int = 34) -> None:
         Room for the numbers at the left, in pixels.
     """
     plot.setBackground(theme.colour("base"))
-    for side in ("bottom", "left"):
+    for side in SIDES:
         axis = plot.getAxis(side)
         axis.setPen(theme.colour("border"))
         axis.setTextPen(theme.colour("muted"))
@@ -31,6 +36,6 @@ def calm(plot: pg.PlotWidget, name: str, tip: str) -> None:
     plot.setMenuEnabled(False)
     plot.hideButtons()
     plot.setMouseEnabled(False, False)
-    plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+    plot.setFrameShape(QFrame.Shape.NoFrame)
     plot.setAccessibleName(name)
     plot.setToolTip(tip)

@@ -61,7 +61,7 @@ class RankingChart(pg.PlotWidget):
         """Put the threshold where this share of channels lies below it."""
         self._line.setVisible(len(self._sorted) > 0)
         if len(self._sorted):
-            self._line.setPos(self.threshold(ratio))
+            self._line.setValue(self.threshold(ratio))
 
     def threshold(self, ratio: float) -> float:
         """Return the score that this share of channels stays below."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,7 +12,7 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.kit import theme
-from app.kit.chart_style import calm, dress
+from app.kit.chart_style import SIDES, calm, dress
 from app.state.measurements import Point
 
 NEAR = 12.0
@@ -19,6 +20,13 @@ NEAR = 12.0
 RATE = 30
 """Times a second that the pointer is looked after."""
 TIP = "A curve for every block; click one to select its block"
+
+
+class SceneClick(Protocol):
+    """A click as pyqtgraph reports it."""
+
+    def scenePos(self) -> QPointF:
+        """Where it was, in the scene."""
 
 
 class CurvesChart(pg.PlotWidget):
@@ -61,7 +69,7 @@ class CurvesChart(pg.PlotWidget):
     def restyle(self) -> None:
         """Take on the colours of the theme."""
         dress(self, 44)
-        for side in ("bottom", "left"):
+        for side in SIDES:
             axis = self.getAxis(side)
             axis.setLabel(axis.labelText, color=theme.colours().muted)
         self._note.fill = pg.mkBrush(theme.colour("raised"))
@@ -169,8 +177,8 @@ class CurvesChart(pg.PlotWidget):
         self._note.setAnchor((_side(point.ratio), 1.1 if y < 60 else -0.1))
         self._note.setPos(x, y)
 
-    def _clicked(self, event: object) -> None:
-        place: QPointF = event.scenePos()  # type: ignore[attr-defined]
+    def _clicked(self, event: SceneClick) -> None:
+        place = event.scenePos()
         point = self.point_at(place)
         block = point.block if point is not None else self.curve_at(place)
         if block is not None:

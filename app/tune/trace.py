@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
@@ -39,7 +39,7 @@ class Trace(pg.GraphicsObject):
         self._pen = QPen()
         self._style = Qt.PenStyle.SolidLine
 
-    def set_points(self, x: object, y: object) -> None:
+    def set_points(self, x: ArrayLike, y: ArrayLike) -> None:
         """Show other points, left to right."""
         self._x, self._y = np.asarray(x, float), np.asarray(y, float)
         self.prepareGeometryChange()
@@ -64,7 +64,12 @@ class Trace(pg.GraphicsObject):
         x, y = DOT * abs(across.x()), DOT * abs(up.y())
         return self._bounds.adjusted(-x, -y, x, y)
 
-    def dataBounds(self, axis: int, frac: float = 1.0, orthoRange: object = None) -> object:  # noqa: N803 (pyqtgraph names it)
+    def dataBounds(
+        self,
+        axis: int,
+        frac: float = 1.0,
+        orthoRange: tuple[float, float] | None = None,  # noqa: N803 (pyqtgraph names it)
+    ) -> tuple[float, float] | tuple[None, None]:
         """Tell a plot that ranges itself how far the points reach."""
         values = self._x if axis == 0 else self._y
         return (float(values.min()), float(values.max())) if len(values) else (None, None)
@@ -130,14 +135,14 @@ def pieces(x: Floats, y: Floats, dashes: tuple[float, ...]) -> list[list[float]]
     dashes : tuple of float
         Length drawn and length left out, in pixels, measured along the line; none for a whole one.
     """
-    kept = slice(None)
+    kept: slice | NDArray[np.bool_] = slice(None)
     if dashes:
         along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
         starts = np.arange(0.0, along[-1], sum(dashes))
         stops = np.sort(np.concatenate([along, starts, starts + dashes[0]]))
         stops = stops[stops <= along[-1]]
         x, y = np.interp(stops, along, x), np.interp(stops, along, y)
-        kept = (stops[:-1] + np.diff(stops) / 2) % sum(dashes) < dashes[0]  # type: ignore[assignment]
+        kept = (stops[:-1] + np.diff(stops) / 2) % sum(dashes) < dashes[0]
     lines = np.column_stack([x[:-1], y[:-1], x[1:], y[1:]])[kept]
     result: list[list[float]] = lines.tolist()
     return result

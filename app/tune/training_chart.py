@@ -10,7 +10,7 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.kit import theme
-from app.kit.chart_style import calm, dress
+from app.kit.chart_style import SIDES, calm, dress
 from app.tune.trace import Trace
 from core.runs.tail import Curve, Snapshot
 
@@ -52,7 +52,7 @@ class HistoryChart(QWidget):
         self.plot.setMinimumSize(120, 60)
         self.plot.getAxis("left").setStyle(maxTickLevel=0)
         self.plot.showGrid(y=True, alpha=0.15)
-        for side in ("left", "bottom"):  # numbers and grid, kept as a picture while they stay
+        for side in SIDES:  # numbers and grid, kept as a picture while they stay
             self.plot.getAxis(side).setCacheMode(pg.AxisItem.CacheMode.DeviceCoordinateCache)
         self._line = pg.InfiniteLine(angle=0, movable=False)
         self._line.hide()
@@ -103,7 +103,7 @@ class HistoryChart(QWidget):
             if self._curves.get(name) != curve:
                 self._items[name].set_points(*curve)
         if before is not None:
-            self._line.setPos(before)
+            self._line.setValue(before)
         self._line.setVisible(before is not None)
         self._curves, self._before = shown, before
         self._fit()
@@ -182,10 +182,10 @@ class TrainingCharts(QWidget):
         Another job shows at once; what is new about the same one, once the last round is
         a while ago.
         """
-        if snapshot is None:
-            job, curves = "", ({}, {}, {})
-        else:
-            job, curves = snapshot.entry.folder, (snapshot.losses, snapshot.metrics, snapshot.rates)
+        job = "" if snapshot is None else snapshot.entry.folder
+        curves: tuple[Mapping[str, Curve], ...] = ({}, {}, {})
+        if snapshot is not None:
+            curves = (snapshot.losses, snapshot.metrics, snapshot.rates)
         for chart, shown in zip(self._charts, curves, strict=True):
             before = snapshot.before if snapshot and chart is self.metrics else None
             self._waiting[chart] = shown, before
