@@ -133,10 +133,10 @@ def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
 
 def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:
     """Say how channels were ranked; what a point removes stands beside it."""
-    from core.pruning.criteria import needs_data
+    from core.plan.criteria import by_images
 
     known: dict[str, Any] = {"criterion": plan.criterion, "seed": plan.seed}
-    if needs_data(plan.criterion):
+    if by_images(plan.criterion):
         known |= {"images": RANKING_IMAGES, "image_size": data.image_size}
     return known
 

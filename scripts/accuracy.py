@@ -23,9 +23,9 @@ from core.data.evaluate import evaluate
 from core.data.stream import ALL, DataSettings, Stream
 from core.errors import UserError
 from core.pipeline import resolve
+from core.plan.criteria import CRITERIA
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
-from core.pruning.criteria import CRITERIA, DATA_CRITERIA
 from core.pruning.surgery import cut_network
 
 STEPS = (0.9, 0.8, 0.7, 0.5)
@@ -59,11 +59,11 @@ class Row:
 
 
 def rows(options: argparse.Namespace) -> Iterator[Row]:
-    for criterion in (*DATA_CRITERIA, *CRITERIA):
+    for criterion in sorted(CRITERIA, key=lambda name: not CRITERIA[name].by_images):
         if options.only and criterion not in options.only:
             continue
         for allocation in options.allocations:
-            if criterion == "separability":
+            if CRITERIA[criterion].keeps_one:
                 for representative in REPRESENTATIVES:
                     yield Row(criterion, allocation, representative)
             else:

@@ -11,7 +11,7 @@ from app.context import Context
 from app.engine.preconditions import is_free
 from app.state import plan_edits
 from app.state.measurements import Alternative, data_arguments
-from core.plan import words
+from core.plan import criteria
 
 if TYPE_CHECKING:
     from core.plan.schema import Plan
@@ -51,7 +51,7 @@ class Choosing(QObject):
 
         self._jobs.submit(
             "scores",
-            f"Rank channels by {words.title(plan.criterion)}",
+            f"Rank channels by {criteria.title(plan.criterion)}",
             {
                 "path": session.model.path,
                 "sha256": sha256,
@@ -143,10 +143,10 @@ class Choosing(QObject):
 
     def _has_data(self) -> bool:
         session = self._session
-        needs = words.by_images(session.plan.criterion)
+        needs = criteria.by_images(session.plan.criterion)
         if needs and self._measured.data is None:
             session.say(
-                f"{words.title(session.plan.criterion)} looks at images, and no dataset is set.",
+                f"{criteria.title(session.plan.criterion)} looks at images, and no dataset is set.",
                 "Choose one under Choose, or rank by a criterion that reads weights only.",
                 "warning",
                 actions=(("Choose a dataset …", session.dataWanted.emit),),

@@ -12,7 +12,7 @@ from app.context import Context
 from app.kit.controls import add_items, choose, combo, row
 from app.kit.widgets import column, label
 from app.state import plan_edits
-from core.plan import words
+from core.plan import criteria, words
 from core.plan.words import STRATEGIES
 
 ROUNDS = (1, 2, 4, 8, 16, 32)
@@ -42,7 +42,7 @@ class RankingPart(QWidget):
         for by_images, title in ((False, "Reads weights only"), (True, "Looks at images")):
             items = {
                 name: (about.title, about.tip)
-                for name, about in words.CRITERIA.items()
+                for name, about in criteria.CRITERIA.items()
                 if about.by_images == by_images
             }
             add_items(self.criterion, items, title)
@@ -75,7 +75,7 @@ class RankingPart(QWidget):
         plan = self._session.plan
         choose(self.criterion, plan.criterion)
         choose(self.representative, plan.representative)
-        self._form.setRowVisible(self.representative, plan.criterion == "separability")
+        self._form.setRowVisible(self.representative, criteria.keeps_one(plan.criterion))
         self._show_ranked()
 
     def _show_ranked(self) -> None:
@@ -84,10 +84,10 @@ class RankingPart(QWidget):
         if session.model is None:
             return
         criterion = session.plan.criterion
-        needed = words.by_images(criterion) and not session.ranked
+        needed = criteria.by_images(criterion) and not session.ranked
         names = {
-            "wanted": words.title(criterion),
-            "shown": words.title(session.ranked_by) or "no ranking",
+            "wanted": criteria.title(criterion),
+            "shown": criteria.title(session.ranked_by) or "no ranking",
         }
         text = NOT_RANKED if session.measured.data is not None else NEEDS_DATA
         self.note.setText(text.format(**names))

@@ -15,7 +15,7 @@ from app.files.file_watcher import ModelWatcher
 from app.state import plan_edits
 from app.state.project_state import at_home, to_project
 from core.errors import UserError
-from core.plan.words import by_images
+from core.plan.criteria import by_images
 
 if TYPE_CHECKING:
     from app.engine.protocol import Failure

@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from app.help.pictures import PICTURES
 from app.state.plan_edits import STRATEGY_NAMES
-from core.plan.words import ALLOCATIONS, CRITERIA, STRATEGIES
+from core.plan.criteria import CRITERIA
+from core.plan.words import ALLOCATIONS, STRATEGIES
 
 WORDS = {
     "Block": "An entry of the network's list, such as a Conv or a C2f; a box of the graph.",

@@ -14,7 +14,7 @@ from app.kit.table_model import ROW_ROLE, TableModel
 from app.kit.widgets import KeptStrip, OnScreen, column, label, table_view
 from app.plan.tables import LAYER_COLUMNS, LayerRow, layer_rows
 from app.state import plan_edits
-from core.plan import words
+from core.plan import criteria
 
 if TYPE_CHECKING:
     from app.plan.ranking_chart import RankingChart
@@ -201,14 +201,14 @@ class InspectorPanel(OnScreen, QScrollArea):
     def _ranked_by(self) -> str:
         """Say which criterion's scores show, and which the plan asks for where that differs."""
         session = self._session
-        shown, wanted = (words.title(c) for c in (session.ranked_by, session.plan.criterion))
-        if session.ranked or not words.by_images(session.plan.criterion):
+        shown, wanted = (criteria.title(c) for c in (session.ranked_by, session.plan.criterion))
+        if session.ranked or not criteria.by_images(session.plan.criterion):
             return f"ranked by {shown}"
         return f"shown by {shown}: not ranked by {wanted} yet"
 
     def _offers_ranking(self) -> bool:
         session = self._session
-        wanted = words.by_images(session.plan.criterion) and not session.ranked
+        wanted = criteria.by_images(session.plan.criterion) and not session.ranked
         return wanted and session.measured.data is not None
 
     def _ensure_chart(self) -> RankingChart:

@@ -26,7 +26,7 @@ from app.kit.controls import choose, combo, row
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import column, label, line, table_view
 from app.state import plan_edits
-from core.plan import words
+from core.plan import criteria
 
 if TYPE_CHECKING:
     from core.plan.schema import Entry, Plan
@@ -258,7 +258,7 @@ class PlanPanel(QScrollArea):
 
 def _rules(plan: Plan) -> str:
     strategy = plan_edits.STRATEGY_NAMES[plan.strategy]
-    ranking, rounding = words.title(plan.criterion), plan_edits.rounding(plan.round_to)
+    ranking, rounding = criteria.title(plan.criterion), plan_edits.rounding(plan.round_to)
     return f"{strategy}, ranked by {ranking}; channels kept: {rounding}."
 
 

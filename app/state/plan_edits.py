@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QUndoCommand
 
-from core.plan import words
+from core.plan import criteria, words
 
 if TYPE_CHECKING:
     from core.plan.resolve import Blocked
@@ -164,7 +164,7 @@ def set_strategy(plan: Plan, strategy: str) -> Edit:
 
 def set_criterion(plan: Plan, criterion: str) -> Edit:
     """Choose what ranks the channels."""
-    name = words.title(criterion)
+    name = criteria.title(criterion)
     return Edit(f"Rank channels by {name}", _changed(plan, criterion=criterion))
 
 
@@ -213,7 +213,7 @@ def remove_entries(plan: Plan, entries: Iterable[Entry], name: str) -> Edit:
 
 def suggest(plan: Plan, goal: Target, criterion: str) -> Edit:
     """Use what was suggested for a goal."""
-    name = f"{wish(goal)} ({words.title(criterion)})"
+    name = f"{wish(goal)} ({criteria.title(criterion)})"
     return Edit(f"Suggest {name}", plan)
 
 

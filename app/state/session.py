@@ -21,7 +21,7 @@ from app.state.measurements import Measured, known_clock
 from app.state.open_model import Coupling, Message, OpenModel
 from app.state.plan_edits import Edit, PlanCommand
 from app.state.shipping import Shipped
-from core.plan.words import by_images
+from core.plan.criteria import by_images, keeps_one
 
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
@@ -134,7 +134,7 @@ class Session(QObject):
         """The name of the ranking that the plan asks for."""
         plan = self.plan
         data = self.measured.data if by_images(plan.criterion) else None
-        chosen = plan.representative if plan.criterion == "separability" else ""
+        chosen = plan.representative if keeps_one(plan.criterion) else ""
         return plan.criterion, plan.seed, chosen, data
 
     @property

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from app.context import Context
 from app.kit.controls import combo, row
-from core.plan.words import title
+from core.plan.criteria import title
 
 TUNE, TURNS = "finetune", "iterative"
 KINDS = {

@@ -11,9 +11,10 @@ import numpy as np
 
 from core.choose.score_cache import Scores, read_scores, score_path, write_scores
 from core.graph.table import ChannelTable
+from core.plan.criteria import by_images, keeps_one
 from core.plan.schema import Plan
 from core.progress import Progress, silent
-from core.pruning.criteria import needs_data, score_atoms
+from core.pruning.criteria import score_atoms
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +31,7 @@ class Ranking:
     ----------
     scores : float array, shape (atoms,)
     file : Path or None
-        None for criteria that need no images, which are not kept.
+        None for those that are not kept.
     skipped : int
         Images that could not be read.
     """
@@ -64,7 +65,7 @@ class Ranker:
     @property
     def looks_at_images(self) -> bool:
         """Whether the criterion needs data."""
-        return needs_data(self.plan.criterion)
+        return by_images(self.plan.criterion)
 
     @property
     def skipped(self) -> int:
@@ -115,7 +116,7 @@ class Ranker:
             file = write_scores(file, scores)
         return Ranking(scores, file, self.skipped)
 
-    def _file(self, model: nn.Module, stream: Stream) -> Path:
+    def _file(self, model: nn.Module, stream: Stream) -> Path | None:
         settings = {
             key: value
             for key, value in asdict(stream.settings).items()
@@ -127,7 +128,7 @@ class Ranker:
             "settings": settings,
             "device": stream.settings.pick_device().split(":")[0],
         }
-        if self.plan.criterion == "separability":
+        if keeps_one(self.plan.criterion):
             facts["representative"] = self.plan.representative
         sha256 = self.loaded.facts.sha256
         return score_path(sha256, self.plan.criterion, self.plan.seed, facts)

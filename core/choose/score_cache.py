@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.graph.cache import cache_folder
+from core.plan.criteria import code_of_added
 from core.system.files import write_atomically
 from core.system.program import is_packaged
 
@@ -31,8 +32,11 @@ Scores = NDArray[np.float64]
 
 def score_path(
     sha256: str, criterion: str, seed: int, facts: Mapping[str, Any] | None = None
-) -> Path:
+) -> Path | None:
     """Return where the scores of a model's channels are kept.
+
+    None where they are not: nobody could tell later which version of an added criterion's code
+    made them.
 
     Parameters
     ----------
@@ -45,10 +49,12 @@ def score_path(
         weights only.
     """
     versions = f"{metadata.version('ultralytics')}-{metadata.version('torch')}"
-    name = f"{sha256}-{criterion}-{seed}-{versions}"
-    if facts is not None:
-        text = json.dumps({**facts, "code": _code()}, sort_keys=True)
-        name += f"-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    added = code_of_added(criterion)
+    if added is None:
+        return None
+    text = json.dumps({**(facts or {}), "code": _code(), "added": added}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:24]
+    name = f"{sha256}-{criterion}-{seed}-{versions}-{digest}"
     return cache_folder().parent / "scores" / f"{name}.npy"
 
 
@@ -67,8 +73,10 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def read_scores(path: Path, atoms: int) -> Scores | None:
+def read_scores(path: Path | None, atoms: int) -> Scores | None:
     """Return stored scores, or None where there are none that fit."""
+    if path is None:
+        return None
     with contextlib.suppress(OSError, ValueError, EOFError):
         scores = np.load(path, allow_pickle=False)
         if scores.shape == (atoms,) and scores.dtype == np.float64 and np.isfinite(scores).all():

@@ -15,11 +15,11 @@ from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.allocate import BEST, ORDERS, Allocator, explicit_plan
 from core.plan.cost import CostModel, Goal
+from core.plan.criteria import replays
 from core.plan.resolve import Resolution, Resolver, Scores
 from core.plan.schema import Plan
 from core.plan.target import meet_target, scaled
 from core.plan.widths import Mask, Widths, compute_widths
-from core.plan.words import replays
 from core.progress import Progress, Span, silent
 
 if TYPE_CHECKING:

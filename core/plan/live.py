@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.plan.words import replays
+from core.plan.criteria import replays
 
 if TYPE_CHECKING:
     from core.plan.latency.clock import LatencyTable

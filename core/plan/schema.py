@@ -89,7 +89,7 @@ class Plan(_Strict):
         threshold over the network or over alike structures, or by score per cost saved. ``auto``
         takes what measured best. Without a target the ratios hold as they stand.
     representative : str
-        Which of several similar channels the criterion ``separability`` keeps.
+        Which of several similar channels a criterion such as ``separability`` keeps.
     max_loss : float or None
         Share of the unpruned network's mAP50-95 that the strategy one by one may lose in all.
     locked : tuple

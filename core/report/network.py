@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.plan.criteria import title
 from core.plan.predict import LayerChange, layer_changes
 from core.plan.resolve import Resolution, Resolver
 from core.plan.schema import Entry, Plan
 from core.plan.why.conflicts import naive_conflicts
 from core.plan.widths import block_outputs
-from core.plan.words import ALLOCATIONS, title
+from core.plan.words import ALLOCATIONS
 
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable

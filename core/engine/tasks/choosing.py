@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 def scores_by_weights(models: Models, analysis: Analysis, args: Args) -> Path:
     """Return the file of a ranking by weights only, made when it is not there."""
-    from core.choose.score_cache import read_scores, score_path, write_scores
+    from core.choose.score_cache import read_scores, score_path, stored_scores, write_scores
 
     criterion, seed = str(args.get("criterion", "l2")), int(args.get("seed", 0))
     path = score_path(analysis.facts.sha256, criterion, seed)
-    if read_scores(path, analysis.table.atom_count) is None:
-        from core.pruning.criteria import score_atoms
+    if path is not None and read_scores(path, analysis.table.atom_count) is not None:
+        return path
+    from core.pruning.criteria import score_atoms
 
-        loaded = models.get(str(args["path"]))
-        path = write_scores(path, score_atoms(loaded.model, analysis.table, criterion, seed))
-    return path
+    loaded = models.get(str(args["path"]))
+    scores = score_atoms(loaded.model, analysis.table, criterion, seed)
+    return stored_scores(None, scores) if path is None else write_scores(path, scores)
 
 
 def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
@@ -39,9 +40,9 @@ def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, 
     plan = parse_plan({"version": 1, **chosen})
     data = data_of(args, seed=plan.seed)
     skipped = 0
-    from core.pruning.criteria import needs_data
+    from core.plan.criteria import by_images
 
-    if needs_data(plan.criterion):
+    if by_images(plan.criterion):
         ranking = score(loaded, plan, data, progress)
         file, skipped = stored_scores(ranking.file, ranking.scores), ranking.skipped
     else:

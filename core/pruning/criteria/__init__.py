@@ -1,61 +1,21 @@
-"""Criteria: how important each atom is. One file each, registered by name.
-
-A criterion takes a network and its channel table and returns one score per atom; the lowest go
-first. Those in ``DATA_CRITERIA`` also look at images. A new one is a new file and a line in one of
-the two tables.
-"""
+"""Criteria: how important each atom is. One file each, and a row of `core.plan.criteria`."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
+from core.plan.criteria import CRITERIA, Scores
 from core.progress import Progress, silent
-from core.pruning.criteria.bn_scale import bn_scale
-from core.pruning.criteria.fpgm import fpgm
-from core.pruning.criteria.lamp import lamp
-from core.pruning.criteria.magnitude import l1, l2
-from core.pruning.criteria.random import uniform_random
+from core.registry import resolve
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.data.stream import Stream
-
-Criterion = Callable[["nn.Module", ChannelTable, int], NDArray[np.float64]]
-
-CRITERIA: Mapping[str, Criterion] = {
-    "l1": l1,
-    "l2": l2,
-    "bn_scale": bn_scale,
-    "lamp": lamp,
-    "fpgm": fpgm,
-    "random": uniform_random,
-}
-"""Criteria that read weights only."""
-
-DATA_CRITERIA: Mapping[str, str] = {
-    "taylor": "core.pruning.criteria.taylor",
-    "fisher": "core.pruning.criteria.fisher",
-    "hessian": "core.pruning.criteria.hessian",
-    "activation": "core.pruning.criteria.activation",
-    "separability": "core.pruning.criteria.separability",
-}
-"""Criteria that need images, by the module that holds the function of the same name."""
-
-CLUSTERING = frozenset({"separability"})
-"""Criteria that keep one representative of similar channels."""
-
-
-def needs_data(criterion: str) -> bool:
-    """Whether a criterion looks at images."""
-    return criterion in DATA_CRITERIA
 
 
 def score_atoms(
@@ -67,7 +27,7 @@ def score_atoms(
     progress: Progress = silent,
     *,
     representative: str = "medoid",
-) -> NDArray[np.float64]:
+) -> Scores:
     """Score every atom of a network.
 
     Parameters
@@ -76,7 +36,7 @@ def score_atoms(
     table : ChannelTable
         Of that network.
     criterion : str
-        A name in ``CRITERIA`` or ``DATA_CRITERIA``.
+        A name in `core.plan.criteria.CRITERIA`.
     seed : int
         For criteria that draw lots.
     stream : Stream, optional
@@ -84,7 +44,7 @@ def score_atoms(
     progress : Progress
         Told after every batch; may cancel.
     representative : str
-        Which of several similar channels ``separability`` keeps.
+        Which of several similar channels is kept, by a criterion that keeps one.
 
     Returns
     -------
@@ -96,24 +56,34 @@ def score_atoms(
         For a name that is not known, data that is needed and missing, or scores that are not
         numbers.
     """
-    if criterion in CRITERIA:
-        scores = CRITERIA[criterion](model, table, seed)
-    elif criterion not in DATA_CRITERIA:
-        names = ", ".join((*CRITERIA, *DATA_CRITERIA))
-        raise UserError(f"There is no criterion “{criterion}”.", f"Choose one of {names}.")
+    chosen = CRITERIA.find(criterion)
+    if not chosen.by_images:
+        scores = resolve(chosen.score)(model, table, seed)
     elif stream is None:
+        without = ", ".join(name for name, about in CRITERIA.items() if not about.by_images)
         raise UserError(
             f"The criterion “{criterion}” ranks channels by images, and no data was given.",
-            f"Give a dataset yaml (--data), or use one of {', '.join(CRITERIA)}.",
+            f"Give a dataset yaml (--data), or use one of {without}.",
         )
     else:
-        function = getattr(importlib.import_module(DATA_CRITERIA[criterion]), criterion)
-        options = {"representative": representative} if criterion in CLUSTERING else {}
-        scores = function(model, table, stream, progress, **options)
-    if not np.isfinite(scores).all():
+        options = {"representative": representative} if chosen.keeps_one else {}
+        scores = resolve(chosen.score)(model, table, stream, progress, **options)
+    return _checked(criterion, scores, table.atom_count)
+
+
+def _checked(criterion: str, scores: object, atoms: int) -> Scores:
+    """Refuse scores that rank nothing."""
+    found = np.asarray(scores, np.float64)
+    if found.shape != (atoms,):
+        raise UserError(
+            f"The criterion “{criterion}” gave scores of shape {found.shape}; one for each of the "
+            f"{atoms} atoms was expected.",
+            "Use another criterion, or mend this one.",
+        )
+    if not np.isfinite(found).all():
         raise UserError(
             "Some weights of this network, or what it makes of the images, are not numbers (NaN or "
             "infinite), so its channels cannot be ranked.",
             "Use a checkpoint from before the training diverged.",
         )
-    return scores
+    return found

@@ -11,8 +11,8 @@ from PySide6.QtCore import Qt
 
 from app.engine.protocol import Failure
 from app.state import plan_edits
+from core.plan.criteria import CRITERIA
 from core.plan.schema import Entry, Plan, Target
-from core.plan.words import CRITERIA
 from core.project import DataSetting, read_project
 from tests.app.conftest import ENGINE_MS, QUICK_MS, ROOT
 
@@ -140,16 +140,16 @@ def test_separability_asks_which_of_similar_channels_stays(opened):
     assert session.undo_stack.undoText() == "Of similar channels keep largest gamma"
 
 
-def test_the_window_knows_every_criterion_of_the_engine():
+def test_the_words_of_criteria_come_without_torch():
     code = (
-        "import json; from core.pruning import criteria as c;"
-        "print(json.dumps([sorted(c.CRITERIA), sorted(c.DATA_CRITERIA)]))"
+        "import json, sys; from core.plan.criteria import CRITERIA;"
+        "print(json.dumps([[c.title, c.tip] for c in CRITERIA.values()]), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    plain, by_images = json.loads(done.stdout.splitlines()[-1])
-    words = CRITERIA
-    assert {n for n in words if not words[n].by_images} == set(plain)
-    assert {n for n in words if words[n].by_images} == set(by_images)
+    words, torch = done.stdout.rsplit(maxsplit=1)
+    assert torch == "False"
+    assert len(json.loads(words)) == len(CRITERIA)
+    assert all(title and tip for title, tip in json.loads(words))
 
 
 # ---- suggestions -------------------------------------------------------------------------------

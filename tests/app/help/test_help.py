@@ -11,8 +11,9 @@ from PySide6.QtGui import QDesktopServices, QImage
 from app.help.page import page, sections
 from app.help.pictures import PICTURES, picture
 from app.kit import theme
+from core.plan.criteria import CRITERIA
 from core.plan.schema import Allocation, Strategy
-from core.plan.words import ALLOCATIONS, CRITERIA, STRATEGIES
+from core.plan.words import ALLOCATIONS, STRATEGIES
 
 
 @pytest.fixture

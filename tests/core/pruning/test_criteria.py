@@ -15,14 +15,17 @@ from torch import nn
 from core.data.stream import DataSettings, Stream
 from core.errors import CancelledError, UserError
 from core.graph.table import ChannelTable
+from core.plan.criteria import CRITERIA
 from core.plan.shrink import shrink_table
-from core.pruning.criteria import CRITERIA, DATA_CRITERIA, score_atoms
+from core.pruning.criteria import score_atoms
 from core.pruning.criteria.masks import AtomReadings
 from core.pruning.surgery import cut_network
 from tests.core.images import make_dataset
 from tests.core.networks import SMALL, network, table_of
 
-EVERY = (*CRITERIA, *DATA_CRITERIA)
+EVERY = tuple(CRITERIA)
+BY_IMAGES = [name for name in CRITERIA if CRITERIA[name].by_images]
+BY_WEIGHTS = [name for name in CRITERIA if not CRITERIA[name].by_images]
 
 
 @lru_cache(maxsize=8)
@@ -44,7 +47,7 @@ def kill(model: nn.Module, table: ChannelTable, atom: int) -> None:
                 tensor.data.index_fill_(0, rows, 0.0)
 
 
-@pytest.mark.parametrize("criterion", DATA_CRITERIA)
+@pytest.mark.parametrize("criterion", BY_IMAGES)
 @pytest.mark.parametrize("family", SMALL)
 def test_data_criteria_on_every_family(family: str, criterion: str) -> None:
     images = 4 if family.endswith("-cls") else 2  # an image there is one object
@@ -58,7 +61,7 @@ def test_data_criteria_on_every_family(family: str, criterion: str) -> None:
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", BY_WEIGHTS)
 @pytest.mark.parametrize("family", SMALL)
 def test_other_criteria_on_every_family(family: str, criterion: str) -> None:
     scores = score_atoms(network(family), table_of(family), criterion, 0)
@@ -300,7 +303,7 @@ def test_data_is_asked_for() -> None:
         score_atoms(network("yolov8n"), table_of("yolov8n"), "nonsense", 0)
 
 
-@pytest.mark.parametrize("criterion", DATA_CRITERIA)
+@pytest.mark.parametrize("criterion", BY_IMAGES)
 def test_weights_that_are_no_numbers_are_refused(criterion: str) -> None:
     model = copy.deepcopy(network("yolov8n"))
     model.get_submodule("model.3.conv").weight.data[0] = float("nan")
@@ -308,7 +311,7 @@ def test_weights_that_are_no_numbers_are_refused(criterion: str) -> None:
         score_atoms(model, table_of("yolov8n"), criterion, 0, stream_for("yolov8n"))
 
 
-@pytest.mark.parametrize("criterion", DATA_CRITERIA)
+@pytest.mark.parametrize("criterion", BY_IMAGES)
 def test_ranking_can_be_cancelled(criterion: str) -> None:
     def cancel(fraction: float, text: str) -> None:
         raise CancelledError

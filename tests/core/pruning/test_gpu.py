@@ -13,8 +13,9 @@ import core
 from core.checkpoint import load, save
 from core.data.stream import ALL, DataSettings, Stream
 from core.measure import sensitivity
+from core.plan.criteria import CRITERIA
 from core.plan.schema import Plan, Target
-from core.pruning.criteria import DATA_CRITERIA, score_atoms
+from core.pruning.criteria import score_atoms
 from core.repair import RepairSettings, parse_steps
 from tests.core.images import make_dataset
 from tests.core.networks import enliven
@@ -49,7 +50,7 @@ def ranks(scores: np.ndarray) -> np.ndarray:
     return scores.argsort(kind="stable").argsort()
 
 
-@pytest.mark.parametrize("criterion", DATA_CRITERIA)
+@pytest.mark.parametrize("criterion", [n for n in CRITERIA if CRITERIA[n].by_images])
 def test_scores_are_those_of_the_processor(criterion: str, model: Path, data: DataSettings) -> None:
     loaded = load(model)
     table, facts = core.analyse(loaded).table, loaded.facts

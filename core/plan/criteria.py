@@ -1,0 +1,145 @@
+"""The table of criteria: what ranks channels, in words, and where its function is. No torch.
+
+A criterion takes a network and its channel table and returns one score per atom, shape (atoms,);
+the lowest go first. Each is a file in ``core/pruning/criteria`` and a row of ``CRITERIA``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.plan.schema import Plan
+from core.registry import Registry, code_of
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A way to rank channels.
+
+    Attributes
+    ----------
+    title, tip : str
+        For people: its name, and which channels go first.
+    score : callable or str
+        The function, or its name as ``module:function``, so that what it imports is imported when
+        it is used. It is called with the network, its channel table and the plan's seed;
+        ``by_images``, with the network, the table, the images (`Stream`) and a `Progress`.
+    by_images : bool
+        Whether it looks at images.
+    keeps_one : bool
+        Whether it keeps one of several similar channels; it is then told which, as
+        ``representative``.
+    """
+
+    title: str
+    tip: str
+    score: Callable[..., Scores] | str
+    by_images: bool = False
+    keeps_one: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.score, str):
+            code_of(self.score)  # now, while its file is what was loaded
+
+
+_HERE = "core.pruning.criteria"
+CRITERIA: Registry[Criterion] = Registry(
+    "criterion",
+    Criterion,
+    "secateur.criteria",
+    {
+        "l2": Criterion(
+            "L2 norm", "Channels with the smallest weights (L2) go first", f"{_HERE}.magnitude:l2"
+        ),
+        "l1": Criterion(
+            "L1 norm", "Channels with the smallest weights (L1) go first", f"{_HERE}.magnitude:l1"
+        ),
+        "bn_scale": Criterion(
+            "BatchNorm scale",
+            "Channels that BatchNorm scales down most go first",
+            f"{_HERE}.bn_scale:bn_scale",
+        ),
+        "lamp": Criterion(
+            "LAMP",
+            "Small against the larger channels of the same layer go first",
+            f"{_HERE}.lamp:lamp",
+        ),
+        "fpgm": Criterion(
+            "Geometric median",
+            "Channels most like the others of their layer go first",
+            f"{_HERE}.fpgm:fpgm",
+        ),
+        "random": Criterion(
+            "Random", "For comparison: channels are drawn by lot", f"{_HERE}.random:uniform_random"
+        ),
+        "fisher": Criterion(
+            "Fisher",
+            "What the loss would miss least on your images goes first",
+            f"{_HERE}.fisher:fisher",
+            by_images=True,
+        ),
+        "taylor": Criterion(
+            "Taylor",
+            "Smallest first-order effect on the loss goes first",
+            f"{_HERE}.taylor:taylor",
+            by_images=True,
+        ),
+        "hessian": Criterion(
+            "Hessian",
+            "Smallest second-order effect on the loss goes first",
+            f"{_HERE}.hessian:hessian",
+            by_images=True,
+        ),
+        "activation": Criterion(
+            "Activation",
+            "What stays quietest on your images goes first",
+            f"{_HERE}.activation:activation",
+            by_images=True,
+        ),
+        "separability": Criterion(
+            "Class separability",
+            "Channels that tell your classes apart least, or repeat another channel, go first",
+            f"{_HERE}.separability:separability",
+            by_images=True,
+            keeps_one=True,
+        ),
+    },
+)
+
+
+def by_images(criterion: str) -> bool:
+    """Whether a criterion looks at images."""
+    return criterion in CRITERIA and CRITERIA[criterion].by_images
+
+
+def keeps_one(criterion: str) -> bool:
+    """Whether a criterion keeps one of several similar channels."""
+    return criterion in CRITERIA and CRITERIA[criterion].keeps_one
+
+
+def replays(plan: Plan) -> bool:
+    """Whether a plan needs no ranking: exact channels need no images to be removed again."""
+    exact = all(entry.channels is not None for entry in plan.selection)
+    return plan.target is None and exact and by_images(plan.criterion)
+
+
+def title(criterion: str) -> str:
+    """Return a criterion's name for people."""
+    return CRITERIA[criterion].title if criterion in CRITERIA else criterion
+
+
+def code_of_added(criterion: str) -> str | None:
+    """Return a digest of the code of a criterion that was added; empty for the program's own.
+
+    None where its code cannot be read: its scores can then not be told from those of another
+    version.
+    """
+    if criterion not in CRITERIA or CRITERIA.is_own(criterion):
+        return ""
+    return code_of(CRITERIA[criterion].score)

@@ -1,0 +1,130 @@
+"""One of each kind, added from outside: from a module that a test writes, used, and taken away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+import core
+from core.choose.score_cache import score_path
+from core.engine.models import ModelStore
+from core.engine.tasks.choosing import score_channels
+from core.errors import UserError
+from core.plan.criteria import CRITERIA, Criterion, by_images, title
+from core.progress import silent
+from tests.core.networks import table_of, untrained
+from tests.core.outside import import_module, write_module
+
+PEAK = """
+import numpy as np
+
+
+def peak(model, table, seed):
+    scores = np.zeros(table.atom_count)
+    for number, layer in enumerate(table.layers):
+        if layer.mixes and layer.groups == 1 and layer.kind == "Conv2d":
+            rows = model.get_submodule(layer.name).weight.detach().abs().amax((1, 2, 3)).numpy()
+            atoms = table.outputs(number)
+            np.maximum.at(scores, atoms[atoms >= 0], rows[atoms >= 0].astype(np.float64))
+    return scores
+"""
+LEAST = "Channels whose largest weight is smallest go first"
+
+
+# ---- a criterion -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def peak(tmp_path, monkeypatch):
+    write_module(tmp_path, "peak_weight", PEAK)
+    module = import_module(tmp_path, "peak_weight", monkeypatch)
+    CRITERIA.register("peak", Criterion("Peak weight", LEAST, module.peak))
+    yield module
+    CRITERIA.remove("peak")
+
+
+def test_a_criterion_ranks_and_prunes(peak) -> None:
+    loaded, table = untrained("yolov8n"), table_of("yolov8n")
+    plan = core.Plan(criterion="peak", selection=[{"block": 1, "ratio": 0.5}], round_to=1)
+    done = core.prune(loaded, plan, cache=False)
+    assert done.verification.passed
+    change = next(c for c in done.prediction.layers if c.name == "model.1.conv")
+    weights = loaded.model.model[1].conv.weight.detach().abs().amax((1, 2, 3)).numpy()
+    assert sorted(change.kept_outputs) == sorted(np.argsort(weights, kind="stable")[16:].tolist())
+    assert done.model.model[1].conv.out_channels == 16
+    other = core.predict(loaded, plan.model_copy(update={"criterion": "l2"}), cache=False)
+    kept = next(c.kept_outputs for c in other.layers if c.name == "model.1.conv")
+    assert list(kept) != list(change.kept_outputs), "ranked by l2 other channels stay"
+    assert table.atom_count == len(peak.peak(loaded.model, table, 0))
+
+
+def test_a_criterion_has_its_words_and_no_namesake(peak) -> None:
+    assert title("peak") == "Peak weight" and not by_images("peak")
+    with pytest.raises(UserError, match="There is a criterion “peak” already"):
+        CRITERIA.register("peak", CRITERIA["l2"])
+    with pytest.raises(UserError, match="There is a criterion “l2” already"):
+        CRITERIA.register("l2", CRITERIA["peak"])
+
+
+def test_scores_of_a_criterion_are_kept_for_its_code_alone(peak, tmp_path, monkeypatch) -> None:
+    before = score_path("0" * 64, "peak", 0)
+    assert before == score_path("0" * 64, "peak", 0)
+    assert before not in (score_path("0" * 64, "l2", 0), score_path("0" * 64, "peak", 1))
+    write_module(tmp_path, "peak_weight", PEAK.replace("amax", "amin"))
+    assert score_path("0" * 64, "peak", 0) == before, "what is loaded is still the code of before"
+    again = import_module(tmp_path, "peak_weight", monkeypatch)
+    CRITERIA.remove("peak")
+    CRITERIA.register("peak", Criterion("Peak weight", LEAST, again.peak))
+    assert score_path("0" * 64, "peak", 0) not in (None, before)
+    made: dict = {"__name__": "typed_in"}
+    exec("def typed(model, table, seed): ...", made)
+    CRITERIA.register("typed", replace(CRITERIA["peak"], score=made["typed"]))
+    try:
+        assert score_path("0" * 64, "typed", 0) is None, "nobody knows which code made them"
+    finally:
+        CRITERIA.remove("typed")
+
+
+def test_the_engine_ranks_anew_when_the_code_has_changed(
+    peak, tmp_path, demo_copy, monkeypatch
+) -> None:
+    asked = {"path": str(demo_copy), "criterion": "peak"}
+    first = np.load(score_channels(ModelStore(), asked, silent)["scores"])
+    write_module(tmp_path, "peak_weight", PEAK.replace("amax", "sum").replace("maximum", "add"))
+    CRITERIA.remove("peak")
+    again = import_module(tmp_path, "peak_weight", monkeypatch)
+    CRITERIA.register("peak", Criterion("Peak weight", LEAST, again.peak))
+    second = np.load(score_channels(ModelStore(), asked, silent)["scores"])
+    assert not np.array_equal(first, second)
+
+
+def test_a_criterion_that_is_removed_is_unknown_again() -> None:
+    with pytest.raises(UserError, match="There is no criterion “peak”"):
+        core.predict(
+            untrained("yolov8n"),
+            core.Plan(criterion="peak", selection=[{"block": 1, "ratio": 0.5}]),
+            cache=False,
+        )
+
+
+def test_scores_of_another_shape_are_refused() -> None:
+    CRITERIA.register("short", Criterion("Short", "None", lambda model, table, seed: [1.0]))
+    try:
+        with pytest.raises(UserError, match=r"“short” gave scores of shape \(1,\)"):
+            core.predict(
+                untrained("yolov8n"),
+                core.Plan(criterion="short", selection=[{"block": 1, "ratio": 0.5}]),
+                cache=False,
+            )
+    finally:
+        CRITERIA.remove("short")
+
+
+@pytest.fixture
+def demo_copy(tmp_path):
+    path = tmp_path / "network.pt"
+    path.write_bytes((files("resources") / "demo" / "demo.pt").read_bytes())
+    return path
