@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,20 +84,18 @@ def sensitivity(
     ratios = _checked(ratios or scans.RATIOS)
     devices = devices_of(data.device)
     data = replace(data, device=devices[0])
-    journal = Journal(Path(output), "sensitivity") if output is not None else None
-    try:
+    facts = loaded.facts
+    kept = nullcontext() if output is None else Journal(Path(output), "sensitivity")
+    with kept as journal:
         progress(0.0, "Reading the dataset")
-        facts = loaded.facts
         validation = Validation(loaded.model, data, facts.classes, facts.task)
         table = analyse(loaded, cache=cache).table
-        ranking = _ranking(plan, data)
         if scores is None:
             ranked = replace(data, split="train", images=RANKING_IMAGES)
             part = Span(progress, 0.0, 0.1, "Ranking channels: ")
             scores = score(loaded, plan, ranked, part, cache=cache).scores
-        resolver = Resolver(table)
-        points, unprunable = scans.scan_points(resolver, plan, scores, ratios, blocks)
-        settings = scans.scan_settings(validation, facts.sha256, plan, ranking)
+        points, unprunable = scans.scan_points(Resolver(table), plan, scores, ratios, blocks)
+        settings = scans.scan_settings(validation, facts.sha256, plan, _ranking(plan, data))
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
         baseline, measure = scans.measured_here(loaded.model, table, validation)
         if len(devices) > 1 and Path(facts.path).is_file():  # a description has random weights
@@ -109,9 +108,6 @@ def sensitivity(
             (widths.macs, widths.parameters),
             Span(progress, 0.1, 1.0),
         )
-    finally:
-        if journal is not None:
-            journal.close()
     return scans.Sensitivity(base, done, tuple(unprunable), resumed)
 
 
@@ -171,6 +167,15 @@ class OneByOne:
     steps: tuple[dict[str, Any], ...]
     baseline: dict[str, Any]
     folder: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report of the pruning with its steps, as ``prune --json`` prints it."""
+        return {
+            **self.pruned.to_json(),
+            "baseline": self.baseline,
+            "steps": list(self.steps),
+            "folder": str(self.folder),
+        }
 
 
 def prune_one_by_one(
@@ -315,18 +320,13 @@ def _finish(run: Run, last: Any, output: Path, *, changed: bool) -> Pruned:
     """Prove the whole removal and save it; weights changed on the way prove each step instead."""
     from core.plan.predict import predict_plan
     from core.plan.resolve import Resolution
-    from core.pruning.verify import verify_networks
+    from core.pruning.verify import check_proof, verify_networks
 
     table = run.resolver.table
     prediction = predict_plan(table, Resolution(last.removed, (), ()))
     proof = last.proof
     if not changed:
         proof = verify_networks(run.loaded.model, last.model, table, last.removed)
-    actual = sum(p.numel() for p in last.model.parameters())
-    if not proof.passed or actual != prediction.after.parameters:
-        raise RuntimeError(
-            f"The pruned network differs from the masked original (relative error "
-            f"{proof.relative_error:.1e}); it was not saved."
-        )
+    check_proof(proof, last.model, prediction.after.parameters)
     plan = run.save(last.model, output, last.removed, prediction, proof)
     return Pruned(last.model, plan, prediction, proof, output)

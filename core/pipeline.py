@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.checkpoint import Loaded
 from core.errors import UserError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from core.choose.ranking import Ranking
     from core.choose.suggest import Chooser, Suggestion
     from core.data.stream import DataSettings
+    from core.graph.table import ChannelTable
+    from core.plan.widths import Mask
     from core.pruning.verify import Verification
     from core.repair import Repaired, RepairSettings
 
@@ -55,6 +57,19 @@ class Pruned:
     verification: Verification
     output: Path | None
     repaired: Repaired | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report of the pruning as plain data, as ``prune --json`` prints it."""
+        from core.ship.replay import weights_sha256
+
+        return {
+            **self.prediction.to_json(),
+            "verification": self.verification.to_json(),
+            "repair": None if self.repaired is None else self.repaired.to_json(),
+            "output": None if self.output is None else str(self.output),
+            "plan": self.plan.to_json(),
+            "weights_sha256": weights_sha256(self.model),
+        }
 
 
 def score(
@@ -198,6 +213,10 @@ def predict(
     """
     analysis = analyse(loaded, cache=cache)
     resolution = resolve(loaded, analysis, plan, data, progress, cache=cache)[1]
+    return _predict(analysis, resolution, cache)
+
+
+def _predict(analysis: Analysis, resolution: Resolution, cache: bool) -> Prediction:
     latency = _latency_of(analysis) if cache else None
     return predict_plan(analysis.table, resolution, latency)
 
@@ -233,9 +252,7 @@ def prune(
     UserError
         For a plan that removes nothing or does not fit, or a file that cannot be written.
     """
-    from core.pruning.record import record
-    from core.pruning.surgery import cut_network
-    from core.pruning.verify import try_training, verify_networks
+    from core.pruning.record import record, save_pruned
 
     if repair is not None:
         from core.repair import check_request
@@ -246,22 +263,12 @@ def prune(
     progress(0.2, "Ranking channels")
     ranking = Span(progress, 0.2, 0.35)
     plan, resolution = resolve(loaded, analysis, plan, data, ranking, cache=cache)
-    latency = _latency_of(analysis) if cache else None
-    prediction = predict_plan(analysis.table, resolution, latency)
+    prediction = _predict(analysis, resolution, cache)
     if not resolution.removed.any():
         raise _nothing(prediction)
+    removed, table = resolution.removed, analysis.table
     progress(0.35, "Removing channels")
-    model = cut_network(loaded.model, analysis.table, resolution.removed)
-    try_training(model)
-    progress(0.55, "Comparing with the masked original")
-    verification = verify_networks(loaded.model, model, analysis.table, resolution.removed)
-    actual = sum(p.numel() for p in model.parameters())
-    if not verification.passed or actual != prediction.after.parameters:
-        raise RuntimeError(
-            f"The pruned network differs from the masked original (relative error "
-            f"{verification.relative_error:.1e}, {actual} parameters for "
-            f"{prediction.after.parameters} predicted); it was not saved."
-        )
+    model, verification = _cut(loaded.model, table, removed, prediction, progress)
     repaired = None
     if repair is not None and data is not None:
         from core.repair import repair as repair_network
@@ -269,8 +276,8 @@ def prune(
         repaired = repair_network(
             loaded.model,
             model,
-            analysis.table,
-            resolution.removed,
+            table,
+            removed,
             data,
             repair,
             classes=loaded.facts.classes,
@@ -278,25 +285,32 @@ def prune(
             progress=Span(progress, 0.6, 0.85),
         )
         model = repaired.model
-    steps = None if repaired is None else repaired.to_json()
-    written = None
-    if output is not None:
+    written = None if output is None else Path(output)
+    if written is not None:
         progress(0.85, "Saving and opening again")
-        written = Path(output)
-        from core.checkpoint import save
-
-        save(
-            model,
-            written,
-            train_args=loaded.train_args,
-            history=[
-                *loaded.facts.history,
-                record(loaded, plan, prediction, verification, steps),
-            ],
-            forbidden=[loaded.facts.path],
-        )
+        steps = None if repaired is None else repaired.to_json()
+        save_pruned(loaded, model, written, record(loaded, plan, prediction, verification, steps))
     progress(1.0, "Done")
     return Pruned(model, plan, prediction, verification, written, repaired)
+
+
+def _cut(
+    original: nn.Module,
+    table: ChannelTable,
+    removed: Mask,
+    prediction: Prediction,
+    progress: Progress,
+) -> tuple[nn.Module, Verification]:
+    """Return a smaller copy of a network, proven equal to the masked original."""
+    from core.pruning.surgery import cut_network
+    from core.pruning.verify import check_proof, try_training, verify_networks
+
+    model = cut_network(original, table, removed)
+    try_training(model)
+    progress(0.55, "Comparing with the masked original")
+    verification = verify_networks(original, model, table, removed)
+    check_proof(verification, model, prediction.after.parameters)
+    return model, verification
 
 
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:

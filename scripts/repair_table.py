@@ -23,10 +23,10 @@ from core.pipeline import analyse, resolve
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
 from core.pruning.surgery import cut_network
-from core.repair import RepairSettings, parse_steps, repair
+from core.repair import Repaired, RepairSettings, parse_steps, repair
 
 
-def main() -> None:
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("data")
@@ -40,7 +40,11 @@ def main() -> None:
     parser.add_argument("--less", type=float, nargs="*", default=[0.1, 0.2, 0.3, 0.5])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parsed()
     torch.set_num_threads(options.threads)
     loaded = core.load(options.model)
     analysis = analyse(loaded)
@@ -66,20 +70,8 @@ def main() -> None:
         plan = Plan(criterion=options.criterion, target=target, round_to=1, seed=options.seed)
         removed = resolve(loaded, analysis, plan, data)[1].removed
         pruned = cut_network(loaded.model, table, removed)
-        minutes = options.minutes * (options.threads if options.cpu_minutes else 1)
-        settings = RepairSettings(parse_steps(options.steps), minutes=minutes, seed=options.seed)
         start = time.perf_counter()
-        result = repair(
-            loaded.model,
-            pruned,
-            table,
-            removed,
-            data,
-            settings,
-            classes=facts.classes,
-            task=facts.task,
-            clock=time.process_time if options.cpu_minutes else time.monotonic,
-        )
+        result = mended(loaded, pruned, table, removed, data, options)
         seconds = time.perf_counter() - start
         before, after = accuracy(pruned), accuracy(result.model)
         steps = ", ".join(
@@ -95,6 +87,22 @@ def main() -> None:
             f"{seconds:.0f}",
         )
         print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def mended(loaded, pruned, table, removed, data, options) -> Repaired:
+    minutes = options.minutes * (options.threads if options.cpu_minutes else 1)
+    settings = RepairSettings(parse_steps(options.steps), minutes=minutes, seed=options.seed)
+    return repair(
+        loaded.model,
+        pruned,
+        table,
+        removed,
+        data,
+        settings,
+        classes=loaded.facts.classes,
+        task=loaded.facts.task,
+        clock=time.process_time if options.cpu_minutes else time.monotonic,
+    )
 
 
 if __name__ == "__main__":

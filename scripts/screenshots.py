@@ -205,14 +205,22 @@ def shoot_shipping(camera: Camera) -> None:
 
 
 def shoot(folder: Path, kind: str) -> None:
-    from app.plan.why_dialog import WhyDialog
-    from app.pruning.result_dialog import ResultDialog
+    camera = Camera(folder, kind)
+    shoot_opening(camera)
+    shoot_plan(camera)
+    shoot_pruning(camera)
+    shoot_shipping(camera)
+    shoot_images(camera)
+    shoot_tuning(camera)
+    camera.close()
 
+
+def shoot_opening(camera: Camera) -> None:
+    """Pictures of the window without and with a network."""
     model = DATA / "yolov8n-coco.pt"
     own = HOME / "yolov8n-coco.pt"
     if model.is_file():
         shutil.copy(model, own)
-    camera = Camera(folder, kind)
     window = camera.window
     camera.take("empty")
     window.open_paths([str(own) if own.exists() else "yolov8n.yaml"])
@@ -220,6 +228,13 @@ def shoot(folder: Path, kind: str) -> None:
     window.jobs.start_engine()
     camera.wait(lambda: window.jobs.engine.phase == "ready")
     camera.take("model")
+
+
+def shoot_plan(camera: Camera) -> None:
+    """Pictures of what a plan does: cascade, conflicts, a block's inside, and why."""
+    from app.plan.why_dialog import WhyDialog
+
+    window = camera.window
     camera.plan((4, 0.5), (5, 0.5))
     window.session.select({5})
     window.session.explain_block(15)
@@ -244,6 +259,13 @@ def shoot(folder: Path, kind: str) -> None:
     dialog.target.setCurrentIndex(15)
     camera.take("why", dialog)
     dialog.accept()
+
+
+def shoot_pruning(camera: Camera) -> None:
+    """A picture of what came of a pruning."""
+    from app.pruning.result_dialog import ResultDialog
+
+    window = camera.window
     window.session.select(window.session.model.predictor.prunable - {22})
     window.docks["plan"].widget().slider.setValue(40)
     camera.settle()
@@ -254,10 +276,6 @@ def shoot(folder: Path, kind: str) -> None:
     dialog = window.findChild(ResultDialog)
     camera.take("pruned", dialog)
     dialog.accept()
-    shoot_shipping(camera)
-    shoot_images(camera)
-    shoot_tuning(camera)
-    camera.close()
 
 
 def main() -> int:

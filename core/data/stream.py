@@ -198,8 +198,6 @@ def open_dataset(
     ``squash`` scales images to the square whatever their shape, as RT-DETR wants them. Every image
     is decoded once, to see that it can be; ``progress`` is told meanwhile, and may cancel.
     """
-    from ultralytics.cfg import get_cfg
-
     if (task == "classify") != bool(source.folders):
         raise UserError(
             f"{source.path} does not have labels for the task “{task}”.",
@@ -211,6 +209,22 @@ def open_dataset(
             source, settings.images, settings.seed, settings.image_size, _check_image, progress
         )
         return folders, folders.unreadable
+    dataset = _images_with_labels(source, settings, task, rect, squash, progress)
+    nowhere = Path(tempfile.gettempdir()) / "secateur-no-such-folder"
+    dataset.npy_files = [nowhere / "none.npy"] * len(dataset)
+    return dataset, dataset.unreadable
+
+
+def _images_with_labels(
+    source: Source,
+    settings: DataSettings,
+    task: str,
+    rect: bool,
+    squash: bool,
+    progress: Progress,
+) -> Any:
+    from ultralytics.cfg import get_cfg
+
     kind = _dataset_class()
     data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
     data.setdefault("channels", 3)
@@ -221,7 +235,7 @@ def open_dataset(
         _quiet(),
     ):
         try:
-            dataset = kind(
+            return kind(
                 img_path=list(source.images),
                 imgsz=settings.image_size,
                 augment=False,
@@ -238,9 +252,6 @@ def open_dataset(
                 f"The dataset {source.path} has no usable image in its split “{source.split}”.",
                 "Check that its images can be opened and its labels fit the task. " + _first(error),
             ) from error
-    nowhere = Path(tempfile.gettempdir()) / "secateur-no-such-folder"
-    dataset.npy_files = [nowhere / "none.npy"] * len(dataset)
-    return dataset, dataset.unreadable
 
 
 def _first(error: Exception) -> str:

@@ -59,10 +59,7 @@ def _prune(walk: Walk, progress: Progress) -> str:
     )
     walk.pruned, walk.models["pruned"] = done, load(walk.place.pruned)
     kept = [step.step for step in done.repaired.steps if step.kept] if done.repaired else []
-    report = {**done.prediction.to_json(), "plan": done.plan.to_json(), "output": done.output}
-    report["verification"] = done.verification.to_json()
-    report["repair"] = done.repaired.to_json() if done.repaired else None
-    remember_pruned(walk.history, walk.place.model, report)
+    remember_pruned(walk.history, walk.place.model, done.to_json())
     mended = f"repaired by {', '.join(kept)}" if kept else "repair did not help and was left out"
     return f"{done.prediction.after.parameters:,} parameters stay; {mended}"
 

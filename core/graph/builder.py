@@ -17,7 +17,7 @@ from core.graph.blocks import BlockTrace, describe_blocks
 from core.graph.constraints import ATTENTION, lookup
 from core.graph.drive import BlockRun, Driver, count_positions, slow_attention, untouched
 from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Split, Step
-from core.graph.trace import Findings
+from core.graph.trace import Findings, LayerUse
 
 
 def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
@@ -72,29 +72,13 @@ def _build(
     atom_of[0] = NO_ATOM
     fixed, reasons = _fixed_atoms(findings, atom_of, int(labels.max()))
     uses = list(findings.uses.values())
-    # As in Ultralytics' own count, products inside nn.MultiheadAttention, its packed
-    # projections included, are no layer's multiply-adds.
-    packed = {n for n, m in modules.items() if isinstance(m, nn.MultiheadAttention)}
-    layers = tuple(
-        Layer(
-            use.name,
-            type(modules[use.name]).__name__ if use.name in modules else "Parameter",
-            use.block,
-            use.mixes,
-            use.kernel,
-            use.groups,
-            use.bias,
-            0 if use.name.rpartition(".")[0] in packed else positions.get(use.name, 0),
-        )
-        for use in uses
-    )
     ins = [atom_of[use.ins] for use in uses]
     outs = [atom_of[use.outs] for use in uses]
     by_name = {use.name: number for number, use in enumerate(uses)}
     unfollowed = _unfollowed(modules, set(by_name))
     tensors = tuple(atom_of[t] for t in findings.tensors)
     bare = ChannelTable(
-        layers=layers,
+        layers=_layers(modules, uses, positions),
         in_atoms=_joined(ins),
         in_offsets=_offsets(ins),
         out_atoms=_joined(outs),
@@ -113,6 +97,27 @@ def _build(
         unfollowed=unfollowed,
     )
     return describe_blocks(bare, [_block_trace(model, run, atom_of) for run in runs])
+
+
+def _layers(
+    modules: Mapping[str, nn.Module], uses: list[LayerUse], positions: dict[str, int]
+) -> tuple[Layer, ...]:
+    # As in Ultralytics' own count, products inside nn.MultiheadAttention, its packed
+    # projections included, are no layer's multiply-adds.
+    packed = {n for n, m in modules.items() if isinstance(m, nn.MultiheadAttention)}
+    return tuple(
+        Layer(
+            use.name,
+            type(modules[use.name]).__name__ if use.name in modules else "Parameter",
+            use.block,
+            use.mixes,
+            use.kernel,
+            use.groups,
+            use.bias,
+            0 if use.name.rpartition(".")[0] in packed else positions.get(use.name, 0),
+        )
+        for use in uses
+    )
 
 
 def _tie_heads(modules: Mapping[str, nn.Module], findings: Findings) -> None:

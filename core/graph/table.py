@@ -5,7 +5,7 @@ Plain numpy; no torch. Prediction, cost, surgery and explanation all read it and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -257,43 +257,13 @@ class ChannelTable:
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Split into plain data and arrays, for one versioned file (see ``core.graph.cache``)."""
+        plain_fields = [field.name for field in fields(Block) if field.name != "out_atoms"]
         plain: dict[str, Any] = {
-            "layers": [
-                [
-                    layer.name,
-                    layer.kind,
-                    layer.block,
-                    layer.mixes,
-                    layer.kernel,
-                    layer.groups,
-                    layer.bias,
-                    layer.positions,
-                    layer.followed,
-                ]
-                for layer in self.layers
-            ],
+            "layers": [astuple(layer) for layer in self.layers],
             "reasons": list(self.reasons),
             "splits": [[s.owner, s.block, len(s.pieces)] for s in self.splits],
-            "steps": [
-                [s.op, s.block, s.owner, s.layer, list(s.inputs), list(s.outputs)]
-                for s in self.steps
-            ],
-            "blocks": [
-                {
-                    "index": b.index,
-                    "type": b.type,
-                    "stage": b.stage,
-                    "stride": b.stride,
-                    "sources": list(b.sources),
-                    "source_channels": list(b.source_channels),
-                    "out_channels": b.out_channels,
-                    "parameters": b.parameters,
-                    "macs": b.macs,
-                    "spatial": b.spatial,
-                    "reason": b.reason,
-                }
-                for b in self.blocks
-            ],
+            "steps": [astuple(step) for step in self.steps],
+            "blocks": [{name: getattr(b, name) for name in plain_fields} for b in self.blocks],
             "image_size": self.image_size,
             "other_parameters": self.other_parameters,
             "unfollowed": list(self.unfollowed),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.checkpoint import Facts, Loaded, record_head
+from core.checkpoint import Facts, Loaded, record_head, save
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.predict import LayerChange, Prediction
 from core.plan.schema import Plan
 from core.plan.widths import Mask
 from core.pruning.verify import TOLERANCE, Verification
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def record(
@@ -42,6 +46,23 @@ def record(
         },
         "original": _original_indices(prediction.layers, earlier),
     }
+
+
+def save_pruned(loaded: Loaded, model: nn.Module, path: Path, made: Mapping[str, Any]) -> None:
+    """Write what became of a network, with the record of how added to its history.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be written, or is the one the network came from.
+    """
+    save(
+        model,
+        path,
+        train_args=loaded.train_args,
+        history=[*loaded.facts.history, made],
+        forbidden=[loaded.facts.path],
+    )
 
 
 def _original_indices(

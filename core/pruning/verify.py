@@ -8,7 +8,7 @@ zeros. The pruned network never had them. Both must agree.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -51,13 +51,7 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
-        return {
-            "relative_error": self.relative_error,
-            "tolerance": self.tolerance,
-            "passed": self.passed,
-            "inputs": self.inputs,
-            "repaired": self.repaired,
-        }
+        return asdict(self)
 
 
 def mask_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Module:
@@ -130,6 +124,25 @@ def verify_networks(
                 gaps = [_difference(_raw(masked, image), _raw(exact, image)) for image in doubles]
                 worst = max(worst, *gaps)
     return Verification(worst, TOLERANCE, worst <= TOLERANCE, len(sides))
+
+
+def check_proof(proof: Verification, pruned: nn.Module, parameters: int) -> None:
+    """Raise where a pruned network is not what was predicted, which is a bug.
+
+    Parameters
+    ----------
+    proof : Verification
+    pruned : nn.Module
+    parameters : int
+        That were predicted.
+    """
+    actual = sum(p.numel() for p in pruned.parameters())
+    if not proof.passed or actual != parameters:
+        raise RuntimeError(
+            f"The pruned network differs from the masked original (relative error "
+            f"{proof.relative_error:.1e}, {actual} parameters for {parameters} predicted); it was "
+            "not saved."
+        )
 
 
 def _images(model: nn.Module, sides: tuple[tuple[int, int], ...], seed: int) -> list[Tensor]:

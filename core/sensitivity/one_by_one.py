@@ -25,7 +25,7 @@ from core.plan.schema import Entry, Plan
 from core.plan.shrink import shrink_table
 from core.plan.widths import Mask
 from core.progress import Progress, Span, publish, silent
-from core.pruning.record import record
+from core.pruning.record import record, save_pruned
 from core.pruning.surgery import cut_network
 from core.pruning.verify import Verification, verify_networks
 from core.sensitivity.fallbacks import forms
@@ -309,18 +309,9 @@ class Run:
         proof: Verification,
     ) -> Plan:
         """Write a network as a checkpoint that tells how it came from the original."""
-        from core.checkpoint import save
-
         plan = replayable(self.resolver, self.plan, removed)
-        loaded = self.loaded
-        history = [*loaded.facts.history, record(loaded, plan, prediction, proof)]
-        save(
-            model,
-            path,
-            train_args=loaded.train_args,
-            history=history,
-            forbidden=[loaded.facts.path],
-        )
+        made = record(self.loaded, plan, prediction, proof)
+        save_pruned(self.loaded, model, path, made)
         return plan
 
 

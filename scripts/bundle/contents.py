@@ -1,25 +1,14 @@
-"""Which files and modules go into the packaged program."""
+"""Which distributions, modules and data files go into the packaged program."""
 
 from __future__ import annotations
 
-import fnmatch
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from importlib import metadata as versions
 from importlib import util
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
-
-ROOT = Path(__file__).resolve().parents[2]
-DESKTOP = ROOT / "resources" / "desktop"
-IDENTIFIER = "org.secateur.Secateur"
-
-Entry = tuple[str, str, str]
-"""PyInstaller's: place in the folder, source, kind."""
 
 LEFT_OUT_DISTRIBUTIONS = {
     "triton": "only torch.compile needs it",
@@ -55,34 +44,6 @@ LEFT_OUT_MODULES = (
 )
 """Modules of what is in the program that it does without."""
 
-LEFT_OUT_FILES = {
-    "*/libQt6Qml*": "no QML",
-    "*/libQt6Quick*": "no QML",
-    "*/libQt6VirtualKeyboard*": "needs QML",
-    "*/platforminputcontexts/*virtualkeyboard*": "needs QML",
-    "*/plugins/qmltooling/*": "no QML",
-    "*/PySide6/Qt/qml/*": "no QML",
-    "*/PySide6/Qt/translations/*": "the window speaks English",
-    "*/plugins/egldeviceintegrations/*": "for devices without a desktop",
-    "*/plugins/generic/*": "for devices without a desktop",
-    "*/plugins/platforms/*eglfs*": "for devices without a desktop",
-    "*/plugins/platforms/*linuxfb*": "for devices without a desktop",
-    "*/plugins/platforms/*minimalegl*": "for devices without a desktop",
-    "*/plugins/platforms/*vkkhrdisplay*": "for devices without a desktop",
-    "*/plugins/platforms/*vnc*": "for devices without a desktop",
-    "*/plugins/platformthemes/*gtk3*": "brings GTK along; Fusion is drawn with our own colours",
-    "*/plugins/networkinformation/*": "the program stays off the network",
-    "*/plugins/sqldrivers/*": "no databases",
-    "torch/bin/protoc*": "a tool for building extensions",
-    "torch/include/*": "headers",
-    "torch/share/*": "for building extensions",
-    "torch/test/*": "tests",
-    "torch/lib/*.a": "for building extensions",
-    "ultralytics/assets/*": "example photographs",
-    "*/tests/*": "tests",
-}
-"""Places of files that are not needed, each with the reason."""
-
 _DYNAMIC_PACKAGES = (
     # The commands, panels, criteria and repair steps are named in tables.
     "app",
@@ -115,9 +76,6 @@ _SINGLE_MODULES = (
     "multiprocessing.resource_tracker",
     "multiprocessing.spawn",
 )
-
-
-_STRIPPED = ("torch/lib/libtorch_", "libpython", f"python3.{sys.version_info[1]}/lib-dynload/")
 
 
 def version() -> str:
@@ -256,157 +214,3 @@ def libraries() -> list[tuple[str, str]]:
 def packages() -> Path:
     """Return the folder that wheels are installed in."""
     return Path(str(versions.distribution("torch").locate_file(""))).resolve()
-
-
-def kept(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries without those the program does without."""
-    return [
-        entry
-        for entry in entries
-        if not any(fnmatch.fnmatch(f"/{entry[0]}", _anywhere(p)) for p in LEFT_OUT_FILES)
-    ]
-
-
-def _anywhere(pattern: str) -> str:
-    return pattern if pattern.startswith("*") else f"/{pattern}"
-
-
-def needed(entries: Iterable[Entry], packages: Path) -> list[Entry]:
-    """Return the entries without the system's libraries that nothing kept asks for any more.
-
-    Parameters
-    ----------
-    entries : iterable of Entry
-        After what is not needed was left out; its dependencies are still among them.
-    packages : Path
-        Where wheels are installed: what comes from there stays.
-    """
-    if sys.platform != "linux":
-        return list(entries)
-    from PyInstaller.depend.bindepend import get_imports
-
-    entries = list(entries)
-    inside = (str(packages), sys.base_prefix)
-    system = {
-        Path(place).name: (place, source, kind)
-        for place, source, kind in entries
-        if kind == "BINARY" and "/" not in place and not source.startswith(inside)
-    }
-    asked: set[str] = set()
-    todo = [entry for entry in entries if Path(entry[0]).name not in system]
-    while todo:
-        _, source, kind = todo.pop()
-        if kind not in ("BINARY", "EXTENSION"):
-            continue
-        for name, _path in get_imports(source):
-            if name in system and name not in asked:
-                asked.add(name)
-                todo.append(system[name])
-    return [entry for entry in entries if entry[0] not in system or entry[0] in asked]
-
-
-def at_home(entries: Iterable[Entry], opencv: Iterable[str]) -> list[Entry]:
-    """Return the entries with the libraries of a separate OpenCV where it looks for them.
-
-    Its module names them relative to itself; PyInstaller keeps such places only for what lies
-    among the installed packages.
-    """
-    folders = [Path(folder) for folder in opencv]
-    found = []
-    for place, source, kind in entries:
-        for folder in folders:
-            if "/" not in place and Path(source).is_relative_to(folder):
-                place = Path(source).relative_to(folder).as_posix()
-        found.append((place, source, kind))
-    return found
-
-
-def stripped(entries: Iterable[Entry], folder: Path) -> list[Entry]:
-    """Return the entries with torch's and Python's libraries freed of what only debuggers read.
-
-    That is 190 MB. Where there is no ``strip``, they stay as they are. Other wheels' libraries are
-    left alone: some of them do not survive it.
-    """
-    tool = shutil.which("strip")
-    if sys.platform != "linux" or tool is None:
-        return list(entries)
-    found = []
-    for place, source, kind in entries:
-        if kind in ("BINARY", "EXTENSION") and place.startswith(_STRIPPED):
-            lean = folder / place
-            lean.parent.mkdir(parents=True, exist_ok=True)
-            command = [tool, "--strip-unneeded", "-o", str(lean), str(Path(source).resolve())]
-            subprocess.run(command, check=True)
-            source = str(lean)
-        found.append((place, source, kind))
-    return found
-
-
-def add_platform_files(folder: Path, icons: Any, notices: Path) -> None:
-    """Put beside the program what people look for there.
-
-    Parameters
-    ----------
-    folder : Path
-        The program's.
-    icons : scripts.bundle.icons.Icons
-        On Linux, the install script takes them from there.
-    notices : Path
-        The licences of all parts.
-    """
-    shutil.copy(notices, folder / notices.name)
-    if sys.platform != "linux":
-        return
-    share = folder / "share"
-    shutil.rmtree(share, ignore_errors=True)
-    share.mkdir(parents=True)
-    for name in ("secateur.desktop", "secateur-mime.xml", "refresh.sh"):
-        shutil.copy(DESKTOP / name, share / name)
-    for name in ("install.sh", "uninstall.sh"):
-        shutil.copy(DESKTOP / name, folder / name)
-        (folder / name).chmod(0o755)
-    for side, picture in icons.pictures.items():
-        shutil.copy(picture, share / f"secateur-{side}.png")
-    shutil.copy(icons.svg, share / "secateur.svg")
-
-
-def info_plist(number: str) -> dict[str, Any]:
-    """Return what macOS reads about the program: version, file types, high resolution."""
-
-    def kind(name: str, suffix: str, role: str, identifier: str) -> dict[str, Any]:
-        return {
-            "CFBundleTypeName": name,
-            "CFBundleTypeRole": role,
-            "CFBundleTypeExtensions": [suffix],
-            "LSItemContentTypes": [identifier],
-            "LSHandlerRank": "Owner" if role == "Editor" else "Alternate",
-        }
-
-    return {
-        "CFBundleName": "Secateur",
-        "CFBundleDisplayName": "Secateur",
-        "CFBundleShortVersionString": number,
-        "CFBundleVersion": number,
-        "NSHighResolutionCapable": True,
-        "NSRequiresAquaSystemAppearance": False,
-        "LSMinimumSystemVersion": "13.0",
-        "CFBundleDocumentTypes": [
-            kind("Secateur project", "secateur", "Editor", f"{IDENTIFIER}.project"),
-            kind("YOLO checkpoint", "pt", "Viewer", f"{IDENTIFIER}.checkpoint"),
-        ],
-        "UTExportedTypeDeclarations": [
-            _type(f"{IDENTIFIER}.project", "Secateur project", "secateur", "public.json")
-        ],
-        "UTImportedTypeDeclarations": [
-            _type(f"{IDENTIFIER}.checkpoint", "PyTorch checkpoint", "pt", "public.zip-archive")
-        ],
-    }
-
-
-def _type(identifier: str, name: str, suffix: str, kind: str) -> dict[str, Any]:
-    return {
-        "UTTypeIdentifier": identifier,
-        "UTTypeDescription": name,
-        "UTTypeConformsTo": [kind, "public.data"],
-        "UTTypeTagSpecification": {"public.filename-extension": [suffix]},
-    }

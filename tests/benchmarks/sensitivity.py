@@ -24,7 +24,7 @@ def points_of(table, scores, ratios):
     return scan_points(Resolver(table), Plan(), scores, ratios, None)[0]
 
 
-def main() -> None:
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("data", type=Path)
@@ -34,7 +34,15 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def seconds() -> np.ndarray:
+    """Return wall-clock and processor seconds."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def main() -> None:
     from core.data.evaluate import evaluate
     from core.data.stream import ALL, DataSettings
     from core.data.validation import Validation
@@ -44,6 +52,7 @@ def main() -> None:
     from core.sensitivity.cuts import CutEvaluator
     from core.sensitivity.scan import RATIOS
 
+    options = parsed()
     torch.set_num_threads(options.threads)
     loaded = load(options.model)
     facts, table = loaded.facts, analyse(loaded).table
@@ -51,7 +60,7 @@ def main() -> None:
     points = points_of(table, score_atoms(loaded.model, table, "bn_scale", 0), RATIOS)
     evaluate(loaded.model, data, facts.classes, facts.task)  # libraries warm up
 
-    start = time.perf_counter(), time.process_time()
+    start = seconds()
     unlike = {point.atoms: point for point in points}
     validation = Validation(loaded.model, data, facts.classes, facts.task)
     evaluator = CutEvaluator(loaded.model, table, validation, workers=options.workers)
@@ -61,20 +70,16 @@ def main() -> None:
         cuts[place].atoms: accuracy
         for place, accuracy in evaluator.evaluate([p.removed for p in cuts])
     }
-    scan = time.perf_counter() - start[0], time.process_time() - start[1]
+    scan = seconds() - start
 
     sample = points[:: options.every]
-    start = time.perf_counter(), time.process_time()
+    start = seconds()
     gap = 0.0
     for point in sample:
         cut = cut_network(loaded.model, table, point.removed)
         accuracy = evaluate(cut, data, facts.classes, facts.task)
         gap = max(gap, abs(accuracy.map50_95 - found[point.atoms].map50_95))
-    factor = (len(points) + 1) / len(sample)
-    scratch = [
-        factor * (time.perf_counter() - start[0]),
-        factor * (time.process_time() - start[1]),
-    ]
+    scratch = (len(points) + 1) / len(sample) * (seconds() - start)
     report = {
         "points": len(points),
         "unlike": len(cuts),

@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from scripts.bundle import contents, tarball
+from scripts.bundle import contents, platforms, tarball
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = ROOT / "resources" / "desktop"
@@ -76,7 +77,7 @@ def program(tmp_path: Path, icons) -> Path:
     """A folder as it is unpacked, its program one that says what it was called with."""
     folder = tmp_path / "a folder $of \"mine\" & 100% 'odd'"
     folder.mkdir()
-    contents.add_platform_files(folder, icons, ROOT / "LICENSE")
+    platforms.add_platform_files(folder, icons, ROOT / "LICENSE")
     own = folder / "secateur"
     own.write_text('#!/bin/sh\necho "called with $*"\n')
     own.chmod(0o755)
@@ -175,3 +176,12 @@ def test_the_tarball_unpacks_to_one_folder_that_installs(
     assert archive.name == f"{tarball.name()}.tar.gz"
     assert script(unpacked, "install.sh", person).returncode == 0
     assert os.access(unpacked / "secateur", os.X_OK)
+
+
+def test_identifiers_and_versions_agree() -> None:
+    plist = platforms.info_plist("1.2.3")
+    assert plist["CFBundleVersion"] == plist["CFBundleShortVersionString"] == "1.2.3"
+    assert contents.version() == metadata.version("secateur")
+    kinds = {t for kind in plist["CFBundleDocumentTypes"] for t in kind["LSItemContentTypes"]}
+    declared = [*plist["UTExportedTypeDeclarations"], *plist["UTImportedTypeDeclarations"]]
+    assert kinds == {kind["UTTypeIdentifier"] for kind in declared}

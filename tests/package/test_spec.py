@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts.bundle import contents, windows
+from scripts.bundle import contents, entries, platforms, windows
 from scripts.bundle import icons as drawing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,9 +47,9 @@ def described(tmp_path, monkeypatch, icons):
         with monkeypatch.context() as patch:
             patch.setattr(drawing, "make", lambda _folder: icons)
             patch.setattr(contents, "headless_opencv", lambda _folder: [])
-            patch.setattr(contents, "needed", lambda entries, _packages: list(entries))
+            patch.setattr(entries, "needed", lambda given, _packages: list(given))
             patch.setattr(contents, "hidden_imports", lambda: ["core.cli"])
-            patch.setattr(contents, "stripped", lambda entries, _folder: list(entries))
+            patch.setattr(entries, "stripped", lambda given, _folder: list(given))
             patch.setattr(sys, "platform", platform)
             patch.setattr(sys, "path", list(sys.path))
             exec(compile(SPEC.read_text("utf-8"), str(SPEC), "exec"), {**names, **played})
@@ -98,7 +98,7 @@ def test_on_windows_there_is_a_twin_with_a_console(described, icons) -> None:
 
 def test_on_macos_there_is_a_bundle(described, icons) -> None:
     (bundle,) = described("darwin")["BUNDLE"]
-    assert bundle.options["bundle_identifier"] == contents.IDENTIFIER
+    assert bundle.options["bundle_identifier"] == platforms.IDENTIFIER
     assert bundle.options["icon"] == str(icons.icns)
     plist = plistlib.loads(plistlib.dumps(bundle.options["info_plist"]))
     kinds = {kind["CFBundleTypeExtensions"][0] for kind in plist["CFBundleDocumentTypes"]}

@@ -49,6 +49,17 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--minutes", type=float, help="train no longer than this")
     tune.add_argument("--batch", type=positive, help="images a step (the preset's)")
     tune.add_argument("--image-size", type=positive, help="side in pixels (the model's own)")
+    _add_course(tune)
+    add_history(tune)
+    tune.add_argument("--folder", metavar="DIR", help="the job's folder; a new one by default")
+    tune.add_argument("--detach", action="store_true", help="go on without this terminal")
+    text = "let it wait until its device is free; goes on without this terminal"
+    tune.add_argument("--queue", action="store_true", help=text)
+    tune.add_argument("--events", action="store_true", help="print events as JSON lines")
+
+
+def _add_course(tune: argparse.ArgumentParser) -> None:
+    """Add where a training runs, what it measures, and what else Ultralytics takes."""
     tune.add_argument("--device", default="", help="cpu, cuda:0, or 0,1 (a GPU if any)")
     tune.add_argument("--threads", type=positive, help="of the processor")
     tune.add_argument("--seed", type=int, default=0)
@@ -78,12 +89,6 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="any training argument of Ultralytics; may be given often; `arguments` lists them",
     )
-    add_history(tune)
-    tune.add_argument("--folder", metavar="DIR", help="the job's folder; a new one by default")
-    tune.add_argument("--detach", action="store_true", help="go on without this terminal")
-    text = "let it wait until its device is free; goes on without this terminal"
-    tune.add_argument("--queue", action="store_true", help=text)
-    tune.add_argument("--events", action="store_true", help="print events as JSON lines")
 
 
 #: Options that are settings under the same name.

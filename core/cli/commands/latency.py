@@ -44,7 +44,7 @@ def add_parsers(add: Add) -> None:
 
 def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.pipeline import load
-    from core.ship.latency.measure import measure
+    from core.ship.latency.measure import brief_names, measure
 
     show = shown_progress(options)
     paths = [options.model, *options.others]
@@ -54,7 +54,7 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         loaded.append(load(path))
 
     measured = measure(
-        dict(zip(_names(paths), (one.model for one in loaded), strict=True)),
+        dict(zip(brief_names(paths), (one.model for one in loaded), strict=True)),
         runtimes=_words(options.runtime),
         batches=[_count(word) for word in _words(options.batch)],
         image_size=options.image_size or loaded[0].facts.image_size,
@@ -75,14 +75,6 @@ def _count(word: str) -> int:
         return positive(word)
     except (ValueError, argparse.ArgumentTypeError) as error:
         raise UserError(f"{word} is not a batch size.", "Give numbers, such as 1,8.") from error
-
-
-def _names(paths: list[str]) -> list[str]:
-    """Name models by their files, as briefly as tells them apart."""
-    names = [Path(path).name for path in paths]
-    if len(set(names)) < len(names):
-        names = [str(path) for path in paths]
-    return [n if names.count(n) == 1 else f"{n} ({i + 1})" for i, n in enumerate(names)]
 
 
 def latency_text(measured: Measured) -> str:

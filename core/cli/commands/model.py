@@ -140,12 +140,9 @@ def _why(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from core.checkpoint.facts import origin_of
     from core.cli.text import pruned_text
-    from core.history.remember import folder_of, remember_pruned
     from core.pipeline import load, prune
     from core.plan.schema import read_plan
-    from core.ship.replay import weights_sha256
 
     plan = read_plan(options.plan)
     if plan.strategy == "one_by_one":
@@ -162,17 +159,7 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         repair=repair_settings(options, plan.seed),
         progress=show,
     )
-    report = {
-        **result.prediction.to_json(),
-        "verification": result.verification.to_json(),
-        "repair": result.repaired.to_json() if result.repaired else None,
-        "output": str(result.output),
-        "plan": result.plan.to_json(),
-        "weights_sha256": weights_sha256(result.model),
-    }
-    if options.history is not None:
-        folder = folder_of(options.history, origin_of(loaded.facts))
-        report["node"] = remember_pruned(folder, options.model, report).id
+    report = steps.remembered(options, loaded, result.to_json())
     return report, pruned_text(result)
 
 

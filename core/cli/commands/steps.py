@@ -13,6 +13,7 @@ from core.cli.options import data_settings, shown_progress
 from core.errors import UserError
 
 if TYPE_CHECKING:
+    from core.checkpoint import Loaded
     from core.plan.schema import Plan
 
 
@@ -33,10 +34,8 @@ def add_options(prune: argparse.ArgumentParser) -> None:
 
 def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any], str]:
     """Run ``prune`` with a plan whose strategy is one by one."""
-    from core.checkpoint.facts import origin_of
     from core.cli.text import pruned_text
     from core.data.stream import ALL
-    from core.history.remember import folder_of, remember_pruned
     from core.measure import prune_one_by_one
     from core.pipeline import load
 
@@ -59,20 +58,21 @@ def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any]
         cache=not options.no_cache,
         progress=show,
     )
-    pruned = result.pruned
-    report = {
-        **pruned.prediction.to_json(),
-        "verification": pruned.verification.to_json(),
-        "output": str(pruned.output),
-        "plan": pruned.plan.to_json(),
-        "baseline": result.baseline,
-        "steps": list(result.steps),
-        "folder": str(result.folder),
-    }
-    if options.history is not None:
-        folder = folder_of(options.history, origin_of(loaded.facts))
-        report["node"] = remember_pruned(folder, options.model, report).id
-    return report, f"{steps_text(report['steps'])}\n{pruned_text(pruned)}"
+    report = remembered(options, loaded, result.to_json())
+    return report, f"{steps_text(report['steps'])}\n{pruned_text(result.pruned)}"
+
+
+def remembered(
+    options: argparse.Namespace, loaded: Loaded, report: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the report of a pruning with its step in the history, where ``--history`` asks so."""
+    if options.history is None:
+        return report
+    from core.checkpoint.facts import origin_of
+    from core.history.remember import folder_of, remember_pruned
+
+    folder = folder_of(options.history, origin_of(loaded.facts))
+    return {**report, "node": remember_pruned(folder, options.model, report).id}
 
 
 def steps_text(steps: list[dict[str, Any]]) -> str:

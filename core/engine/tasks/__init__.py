@@ -6,8 +6,10 @@ A group module imports nothing heavy at its top; it has ``TASKS``.
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import UserError
@@ -64,6 +66,26 @@ def find_task(name: str) -> Task:
         return tasks()[name]
     except KeyError:
         raise UserError(f"The engine has no task “{name}”.", "Update Secateur.") from None
+
+
+def network_of(models: Models, args: Args, progress: Progress) -> Loaded:
+    """Return the network at the ``path`` that a request names; ``sha256`` must be its file's."""
+    progress(0.0, "Opening the model")
+    return models.get(str(args["path"]), args.get("sha256"))
+
+
+def delivered(report: Mapping[str, Any], started: float) -> dict[str, Any]:
+    """Return the report of a pruning with the size of its file and how long it all took.
+
+    Parameters
+    ----------
+    report : mapping
+        As `core.pipeline.Pruned.to_json` returns it.
+    started : float
+        By ``time.monotonic``.
+    """
+    size = Path(report["output"]).stat().st_size
+    return {**report, "output_size": size, "seconds": time.monotonic() - started}
 
 
 def data_of(args: Args, **defaults: Any) -> DataSettings | None:

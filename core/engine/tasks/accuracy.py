@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.engine.tasks import Args, Models, Task, data_of
+from core.engine.tasks import Args, Models, Task, data_of, delivered, network_of
 from core.errors import UserError
 from core.progress import Progress, publish
 
@@ -33,8 +32,7 @@ def evaluate_model(models: Models, args: Args, progress: Progress) -> dict[str, 
     """Measure a model's accuracy."""
     from core.data.evaluate import evaluate
 
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
+    loaded = network_of(models, args, progress)
     facts = loaded.facts
     accuracy = evaluate(loaded.model, labelled(args), facts.classes, facts.task, progress=progress)
     return accuracy.to_json()
@@ -45,8 +43,7 @@ def scan_sensitivity(models: Models, args: Args, progress: Progress) -> dict[str
     from core.measure import sensitivity
     from core.plan.schema import parse_plan
 
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
+    loaded = network_of(models, args, progress)
     result = sensitivity(
         loaded,
         labelled(args),
@@ -83,8 +80,7 @@ def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]
     from core.plan.schema import parse_plan
 
     started = time.monotonic()
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
+    loaded = network_of(models, args, progress)
     result = prune_one_by_one(
         loaded,
         parse_plan(args["plan"]),
@@ -94,18 +90,7 @@ def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]
         from_step=args.get("from_step"),
         progress=progress,
     )
-    pruned = result.pruned
-    return {
-        **pruned.prediction.to_json(),
-        "verification": pruned.verification.to_json(),
-        "output": str(pruned.output),
-        "output_size": Path(str(pruned.output)).stat().st_size,
-        "plan": pruned.plan.to_json(),
-        "seconds": time.monotonic() - started,
-        "baseline": result.baseline,
-        "steps": list(result.steps),
-        "folder": str(result.folder),
-    }
+    return delivered(result.to_json(), started)
 
 
 def compare_models(models: Models, args: Args, progress: Progress) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.engine.tasks import Args, Models, Task, data_of
+from core.engine.tasks import Args, Models, Task, data_of, network_of
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def suggest_plan(models: Models, args: Args, progress: Progress) -> dict[str, An
     from core.plan.schema import parse_plan
 
     plan = parse_plan(args["plan"])
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
+    loaded = network_of(models, args, progress)
     found = suggest(loaded, plan, data_of(args, seed=plan.seed), progress)
     return {**found.to_json(), "scores": str(stored_scores(found.file, found.scores))}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.engine.tasks import Args, Models, Task
+from core.engine.tasks import Args, Models, Task, network_of
 from core.progress import Progress
 
 
@@ -15,8 +15,7 @@ def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, A
 
     facts, keypoints = None, None
     if args.get("path"):
-        progress(0.0, "Opening the model")
-        loaded = models.get(str(args["path"]), args.get("sha256"))
+        loaded = network_of(models, args, progress)
         facts, keypoints = loaded.facts, keypoints_of(loaded.model)
     return check_data(
         str(args["data"]),

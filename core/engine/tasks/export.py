@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.engine.tasks import Args, Models, Task, data_of
+from core.engine.tasks import Args, Models, Task, data_of, network_of
 from core.progress import Progress, Span
 
 
@@ -13,8 +13,7 @@ def export_model(models: Models, args: Args, progress: Progress) -> dict[str, An
     """Export a model and compare the result with it."""
     from core.ship.export.run import ExportSettings, export
 
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
+    loaded = network_of(models, args, progress)
     size = args.get("image_size")
     settings = ExportSettings(
         form=str(args.get("format") or "onnx"),

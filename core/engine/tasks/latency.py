@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.engine.tasks import Args, Models, Task
+from core.engine.tasks import Args, Models, Task, network_of
 from core.errors import UserError
 from core.progress import Progress, Span
 
@@ -19,18 +19,15 @@ def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str,
     those pruned from it; null without one of the same runtime and settings.
     """
     from core.pipeline import analyse, load
-    from core.ship.latency.measure import REPEATS, measure
+    from core.ship.latency.measure import REPEATS, brief_names, measure
     from core.ship.latency.predicted import predicted_ms, removal_of
 
-    progress(0.0, "Opening the model")
-    first = models.get(str(args["path"]), args.get("sha256"))
+    first = network_of(models, args, progress)
     files = {str(args["path"]): first}
     for path in map(str, args.get("others") or ()):
         progress(0.05, f"Opening {Path(path).name}")
         files[path] = load(path)
-    names = {path: Path(path).name for path in files}
-    if len(set(names.values())) < len(names):
-        names = {path: path for path in files}
+    names = dict(zip(files, brief_names(list(files)), strict=True))
     measured = measure(
         {names[path]: loaded.model for path, loaded in files.items()},
         runtimes=tuple(args.get("runtimes") or ("torch", "onnx")),
@@ -75,8 +72,7 @@ def make_table(models: Models, args: Args, progress: Progress) -> dict[str, Any]
     from core.plan.latency.files import stored_latency
     from core.ship.latency.table import build_latency, describe_here, table_json
 
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
+    loaded = network_of(models, args, progress)
     table = analyse(loaded).table
     about = describe_here(
         str(args.get("runtime") or "onnx"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.engine.tasks import Args, Models, Task, choosing, data_of
+from core.engine.tasks import Args, Models, Task, choosing, data_of, delivered, network_of
 from core.progress import Progress
 
 
@@ -45,12 +45,10 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
     """Prune, prove and save."""
     from core.pipeline import prune
     from core.plan.schema import parse_plan
-    from core.ship.replay import weights_sha256
 
     started = time.monotonic()
     plan = parse_plan(args["plan"])
-    progress(0.0, "Opening the model")
-    loaded = models.get(str(args["path"]), args.get("sha256"))
+    loaded = network_of(models, args, progress)
     data = data_of(args, seed=plan.seed)
     wish = args.get("repair")
     repair = None
@@ -61,16 +59,7 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
         repair = RepairSettings(steps, float(wish.get("minutes", 10.0)), seed=plan.seed)
     output = str(args["output"])
     result = prune(loaded, plan, output, data=data, repair=repair, progress=progress)
-    return {
-        **result.prediction.to_json(),
-        "verification": result.verification.to_json(),
-        "repair": result.repaired.to_json() if result.repaired else None,
-        "output": str(result.output),
-        "output_size": Path(output).stat().st_size,
-        "plan": result.plan.to_json(),
-        "weights_sha256": weights_sha256(result.model),
-        "seconds": time.monotonic() - started,
-    }
+    return delivered(result.to_json(), started)
 
 
 def verify_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:

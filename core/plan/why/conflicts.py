@@ -7,7 +7,7 @@ order, are the conflicts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -46,14 +46,7 @@ class Conflict:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
-        return {
-            "layer": self.layer,
-            "kind": self.kind,
-            "expected": self.expected,
-            "got": self.got,
-            "error": self.error,
-            "reason": self.reason,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

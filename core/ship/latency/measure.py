@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +46,7 @@ class Spread:
 
     def to_json(self) -> dict[str, float]:
         """Return plain data: ``iqr`` is the distance of the quartiles."""
-        return {
-            "median": self.median,
-            "low": self.low,
-            "high": self.high,
-            "iqr": self.high - self.low,
-        }
+        return {**asdict(self), "iqr": self.high - self.low}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +112,14 @@ class Measured:
             "timings": [timing.to_json() for timing in self.timings],
             "missing": [{"runtime": name, "message": text} for name, text in self.missing],
         }
+
+
+def brief_names(paths: Sequence[str]) -> list[str]:
+    """Name models by their files, as briefly as tells them apart."""
+    names = [Path(path).name for path in paths]
+    if len(set(names)) < len(names):
+        names = list(paths)
+    return [n if names.count(n) == 1 else f"{n} ({i + 1})" for i, n in enumerate(names)]
 
 
 def interleave(
