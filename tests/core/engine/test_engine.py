@@ -107,7 +107,7 @@ def test_what_a_person_can_mend_and_what_not(line, tmp_path):
     assert "KeyError" in failed["trace"]
     assert Path(failed["log"]).read_text()
     line.send(id=6, job="dance")
-    assert "no job" in line.end_of(6)[-1]["message"]
+    assert "no task" in line.end_of(6)[-1]["message"]
 
 
 def test_a_file_that_was_replaced_is_refused(line, tmp_path):
