@@ -161,7 +161,7 @@ def shoot_tuning(camera: Camera) -> None:
     form = panel.form
     choose(form.length, "epochs")
     form.amount.setValue(12)
-    choose(form.size, SIDE)
+    choose(form.image_size, SIDE)
     form.begin.click()
     camera.wait(lambda: bool(runs.active))
     # The picture is of a training under way, with some epochs still to come.
@@ -178,7 +178,7 @@ def shoot_shipping(camera: Camera) -> None:
     camera.show("latency")
     latency = window.docks["latency"].widget()
     camera.wait(lambda: bool(latency.runtimes))
-    latency.size.setCurrentIndex(latency.size.findData(320))
+    latency.image_size.setCurrentIndex(latency.image_size.findData(320))
     latency.threads.setValue(1)
     if window.session.measured.clock is None:
         latency.target.time.click()
@@ -192,7 +192,7 @@ def shoot_shipping(camera: Camera) -> None:
     camera.show("export")
     panel = window.docks["export"].widget()
     camera.wait(lambda: panel.run.isEnabled())
-    panel.size.setCurrentIndex(panel.size.findData(320))
+    panel.image_size.setCurrentIndex(panel.image_size.findData(320))
     for form, ending in (("torchscript", ".torchscript"), ("onnx", ".onnx")):
         panel.form.setCurrentIndex(panel.form.findData(form))
         output = Path(panel.network.currentData()).with_suffix(ending)

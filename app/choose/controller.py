@@ -14,7 +14,8 @@ from app.state.measurements import Alternative, data_arguments
 from core.plan import criteria
 
 if TYPE_CHECKING:
-    from core.plan.schema import Plan
+    from app.state.session import Ranking, Session
+    from core.plan.schema import Plan, Target
 
 
 class Choosing(QObject):
@@ -84,7 +85,7 @@ class Choosing(QObject):
             if session.same_model(sha256):
                 if result.get("scores"):
                     _take_scores(session, ranking, result)
-                self._take(result, wanted)
+                self._take(result, wanted, goal)
 
         self._jobs.submit(
             "suggest",
@@ -100,7 +101,7 @@ class Choosing(QObject):
             cancelled=lambda: session.say("The suggestion was cancelled; the plan is as it was."),
         )
 
-    def _take(self, result: dict[str, Any], wanted: Plan) -> None:
+    def _take(self, result: dict[str, Any], wanted: Plan, goal: Target) -> None:
         """Put a suggestion into the plan and its alternatives beside it."""
         from core.plan.schema import parse_plan
 
@@ -116,7 +117,7 @@ class Choosing(QObject):
             for item in result.get("front") or ()
         ]
         front.sort(key=lambda a: (a.macs, a.score))
-        session.edit(plan_edits.suggest(plan, wanted.target, wanted.criterion))
+        session.edit(plan_edits.suggest(plan, goal, wanted.criterion))
         self._measured.set_front(front)
         self._say_skipped(result)
         self.suggested.emit()
@@ -169,7 +170,7 @@ class Choosing(QObject):
             )
 
 
-def _take_scores(session: Any, ranking: Any, result: dict[str, Any]) -> None:
+def _take_scores(session: Session, ranking: Ranking, result: dict[str, Any]) -> None:
     import numpy as np
 
     session.set_scores(ranking, np.load(result["scores"], allow_pickle=False))

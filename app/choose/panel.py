@@ -55,10 +55,10 @@ class ChoosePanel(QWidget):
             "ranking": Fold("Ranking", self.ranking),
             "rules": Fold("Rules", self.rules),
         }
-        inner = QWidget()
-        inner.setLayout(column(*self.folds.values(), None, margins=10, spacing=8))
+        self._inner = QWidget()
+        self._inner.setLayout(column(*self.folds.values(), None, margins=10, spacing=8))
         self._scroll = QScrollArea()
-        self._scroll.setWidget(inner)
+        self._scroll.setWidget(self._inner)
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -98,7 +98,7 @@ class ChoosePanel(QWidget):
         self._jobs.changed.connect(self._show_running)
 
     def _show(self) -> None:
-        self._scroll.widget().setEnabled(self._session.model is not None)
+        self._inner.setEnabled(self._session.model is not None)
         self.suggest.setEnabled(self._session.model is not None)
         if self._session.model is None:
             return

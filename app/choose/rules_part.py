@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QPushButton, QSpinBox, QWidget
@@ -14,6 +14,10 @@ from app.kit.widgets import column, label
 from app.state import plan_edits
 from core.plan import criteria, words
 from core.plan.words import STRATEGIES
+
+if TYPE_CHECKING:
+    from app.state.session import Session
+    from core.plan.schema import Plan
 
 ROUNDS = (1, 2, 4, 8, 16, 32)
 AUTO = (
@@ -59,7 +63,8 @@ class RankingPart(QWidget):
         self._form = form
         top = QWidget()
         top.setLayout(form)
-        self.setLayout(column(top, self.note, row(self.rank, None), margins=0))
+        self._ask = row(self.rank, None)
+        self.setLayout(column(top, self.note, self._ask, margins=0))
         self._connect()
 
     def _connect(self) -> None:
@@ -92,7 +97,7 @@ class RankingPart(QWidget):
         text = NOT_RANKED if session.measured.data is not None else NEEDS_DATA
         self.note.setText(text.format(**names))
         self.note.setVisible(needed)
-        self.rank.parentWidget().setVisible(needed and session.measured.data is not None)
+        self._ask.setVisible(needed and session.measured.data is not None)
         self.rank.setEnabled(not self._jobs.running("scores", "suggest"))
 
 
@@ -178,6 +183,6 @@ def _add(form: QFormLayout, name: str, widget: QWidget, tip: str) -> None:
     form.addRow(shown, widget)
 
 
-def _edits(session: Any, box: QComboBox, edit: Callable[[Any, Any], plan_edits.Edit]) -> None:
+def _edits(session: Session, box: QComboBox, edit: Callable[[Plan, Any], plan_edits.Edit]) -> None:
     """Let what is chosen in a box be an edit of the plan."""
     box.activated.connect(lambda _: session.edit(edit(session.plan, box.currentData())))

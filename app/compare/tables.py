@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,7 @@ def models_table(result: Result) -> Table:
     columns = [_words("Model", 0)]
     figures = [_number(figure_name(key), n, "figure") for n, key in enumerate(keys, 4)]
     columns += figures[:1]
-    columns += [
-        Column(title, lambda row, n=n: _held(*row[n]), right=True, tip=f"{title}, and the change")
-        for n, title in enumerate(("Parameters", "Multiply-adds"), 1)
-    ]
+    columns += [_cost(title, n) for n, title in enumerate(("Parameters", "Multiply-adds"), 1)]
     if keys:
         tip = "Milliseconds an image, and how much less or more than in the first model"
         columns.append(Column("ms/image", lambda row: _time(row[3]), tip=tip, right=True))
@@ -205,36 +203,10 @@ def layers_table(result: Result, pair: Pair) -> Table:
     one, other = told[pair[0]], told[pair[1]]
     rows = [(change,) for change in layer_changes(result, pair)]
 
-    def both(part: str, side: int) -> Callable[[Row], Any]:
-        return lambda row: getattr(row[0], part)[side]
-
-    def share(part: str) -> Callable[[Row], Any]:
-        return lambda row: _ratio(*getattr(row[0], part))
-
-    widths = [
-        Column(
-            name,
-            lambda row, n=n: _shown(row[0].outputs[n]),
-            lambda row, n=n: row[0].outputs[n] or 0,
-            f"Channels that the layer puts out in {name}",
-            right=True,
-        )
-        for n, name in enumerate((one, other))
-    ]
-    costs = [
-        Column(
-            title,
-            lambda row, part=part: _percent(share(part)(row)),
-            lambda row, part=part: share(part)(row) or 0.0,
-            f"How the layer's {part.replace('macs', 'multiply-adds')} change",
-            lambda row, part=part: "success" if (share(part)(row) or 1.0) < 0.9995 else "",
-            True,
-        )
-        for title, part in (("Cost", "macs"), ("Parameters", "parameters"))
-    ]
     columns: list[Column[Row]] = [
         Column("Layer", lambda row: row[0].layer, tip="The layer; the number is its block's"),
-        *widths,
+        _width(one, 0),
+        _width(other, 1),
         Column(
             "In common",
             lambda row: _common(row[0]),
@@ -242,7 +214,8 @@ def layers_table(result: Result, pair: Pair) -> Table:
             f"Channels of {one} that are still there in {other}, whatever their place",
             right=True,
         ),
-        *costs,
+        _saved("Cost", "multiply-adds", lambda row: _ratio(*row[0].macs)),
+        _saved("Parameters", "parameters", lambda row: _ratio(*row[0].parameters)),
     ]
     return Table(tuple(columns), tuple(rows))
 
@@ -287,13 +260,7 @@ def images_table(result: Result, pair: Pair) -> Table:
         Column("Image", lambda row: Path(row[0]["image"]).name),
         _number("Change", 1, "score change"),
         *(
-            Column(
-                told[n],
-                lambda row, at=at: f"{row[at]:.2f}",
-                lambda row, at=at: row[at],
-                f"{score} in {told[n]}: {SCORE_TIPS[score]}",
-                right=True,
-            )
+            _score(told[n], at, f"{score} in {told[n]}: {SCORE_TIPS[score]}")
             for at, n in enumerate(pair, 2)
         ),
     ]
@@ -338,6 +305,40 @@ def _number(title: str, place: int, kind: str) -> Column[Row]:
 
     changes = colour if kind != "figure" else None
     return Column(title, show, lambda row: row[place] or 0.0, colour=changes, right=True)
+
+
+def _cost(title: str, place: int) -> Column[Row]:
+    def show(row: Row) -> str:
+        return _held(*row[place])
+
+    return Column(title, show, right=True, tip=f"{title}, and the change")
+
+
+def _width(name: str, side: int) -> Column[Row]:
+    """Return a column of what the layers put out in one model of the pair."""
+    return Column(
+        name,
+        lambda row: _shown(row[0].outputs[side]),
+        lambda row: row[0].outputs[side] or 0,
+        f"Channels that the layer puts out in {name}",
+        right=True,
+    )
+
+
+def _saved(title: str, what: str, share: Callable[[Row], float | None]) -> Column[Row]:
+    """Return a column of what is left of the layers' cost."""
+    return Column(
+        title,
+        lambda row: _percent(share(row)),
+        lambda row: share(row) or 0.0,
+        f"How the layer's {what} change",
+        lambda row: "success" if (share(row) or 1.0) < 0.9995 else "",
+        True,
+    )
+
+
+def _score(name: str, place: int, tip: str) -> Column[Row]:
+    return Column(name, lambda row: f"{row[place]:.2f}", itemgetter(place), tip, right=True)
 
 
 def _change(first: float | None, last: float | None) -> float | None:

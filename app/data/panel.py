@@ -182,15 +182,14 @@ class DataPanel(OnScreen, QWidget):
     def _open(self, item: QTreeWidgetItem) -> None:
         """Show the images that a problem is about."""
         parent = item.parent() or item
-        paths = [parent.child(n).data(0, IMAGE) for n in range(parent.childCount())]
-        texts = [parent.child(n).text(0) for n in range(parent.childCount())]
-        if paths:
-            pages = [
-                Page(path, Path(path).name, text, read=self.samples.read_of(path))
-                for path, text in zip(paths, texts, strict=True)
-            ]
+        children = [c for n in range(parent.childCount()) if (c := parent.child(n)) is not None]
+        if children:
+            pages = [self._page(str(child.data(0, IMAGE)), child.text(0)) for child in children]
             number = parent.indexOfChild(item) if item is not parent else 0
             self.samples.show_pages(parent.text(0), pages, number)
+
+    def _page(self, path: str, text: str) -> Page:
+        return Page(path, Path(path).name, text, read=self.samples.read_of(path))
 
 
 def _sign(severity: str) -> QIcon:

@@ -55,7 +55,7 @@ class DataPart(QWidget):
         self._details = QWidget()
         self._details.setLayout(
             column(
-                row(self.images, label("images at", wrap=False), self.size, None),
+                row(self.images, label("images at", wrap=False), self.image_size, None),
                 row(label("Seed", wrap=False), self.seed, label("on", wrap=False), self.device),
                 margins=0,
             )
@@ -66,14 +66,18 @@ class DataPart(QWidget):
 
     def _make_fields(self) -> None:
         self.images = _number(1, 100_000, "Images to look at", "More images rank more reliably")
-        self.size: QComboBox = combo({s: (f"{s} px", "") for s in SIZES}, "Size of the images")
-        self.size.setMinimumContentsLength(6)
+        self.image_size: QComboBox = combo(
+            {s: (f"{s} px", "") for s in SIZES}, "Size of the images"
+        )
+        self.image_size.setMinimumContentsLength(6)
         self.seed = _number(0, 1_000_000, "Seed", "Which images are drawn, and other lots")
         self.device: QComboBox = combo(DEVICES, "What computes")
         self.device.setMinimumContentsLength(7)
         self.images.valueChanged.connect(lambda n: self._ask(images=n))
         self.seed.valueChanged.connect(lambda n: self._ask(seed=n))
-        self.size.activated.connect(lambda _: self._ask(image_size=self.size.currentData()))
+        self.image_size.activated.connect(
+            lambda _: self._ask(image_size=self.image_size.currentData())
+        )
         self.device.activated.connect(lambda _: self._ask(device=self.device.currentData()))
 
     def _ask(self, **values: object) -> None:
@@ -95,7 +99,7 @@ class DataPart(QWidget):
         self.name.setToolTip(data.path)
         self.images.setValue(data.images)
         self.seed.setValue(data.seed)
-        choose(self.size, data.image_size)
+        choose(self.image_size, data.image_size)
         choose(self.device, data.device)
 
 

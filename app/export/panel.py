@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -37,13 +38,13 @@ VIEWS = ("Formats", "Exported")
 WAITS = "Looking for the tools that are installed …"
 Row = tuple[str, ...]
 FORMAT_COLUMNS = (
-    Column[Row]("Format", lambda row: row[0]),
-    Column[Row]("Precisions", lambda row: row[1]),
-    Column[Row]("Here", lambda row: row[2]),
+    Column[Row]("Format", itemgetter(0)),
+    Column[Row]("Precisions", itemgetter(1)),
+    Column[Row]("Here", itemgetter(2)),
 )
 EXPORTED_TITLES = ("File", "Network", "Format", "Size", "Against the checkpoint", "Detections")
 EXPORTED_COLUMNS = tuple(
-    Column[Row](title, lambda row, n=n: row[n], right=title == "Size")
+    Column[Row](title, itemgetter(n), right=title == "Size")
     for n, title in enumerate(EXPORTED_TITLES)
 )
 
@@ -88,8 +89,8 @@ class ExportPanel(OnScreen, QWidget):
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
         own = {None: ("as trained", "The size that the network was trained at")}
-        self.size: QComboBox = combo(own, "Image size")
-        add_items(self.size, {side: (f"{side} px", "") for side in SIZES})
+        self.image_size: QComboBox = combo(own, "Image size")
+        add_items(self.image_size, {side: (f"{side} px", "") for side in SIZES})
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
         self.batch.setAccessibleName("Batch")
@@ -125,9 +126,9 @@ class ExportPanel(OnScreen, QWidget):
         fields: tuple[tuple[str, QWidget], ...] = (
             ("&Network", self.network),
             ("For&mat", row(self.form, self.precision)),
-            ("Im&ages", row(self.size, batch_name, self.batch)),
+            ("Im&ages", row(self.image_size, batch_name, self.batch)),
         )
-        leads = (self.network, self.form, self.size)
+        leads = (self.network, self.form, self.image_size)
         for number, (name, widget) in enumerate(fields):
             title = QLabel(name)
             title.setBuddy(leads[number])
@@ -248,7 +249,7 @@ class ExportPanel(OnScreen, QWidget):
             str(self.network.currentData()),
             str(self.form.currentData()),
             str(self.precision.currentData()),
-            self.size.currentData(),
+            self.image_size.currentData(),
             self.batch.value(),
         )
 

@@ -219,7 +219,7 @@ def _button(words: str, tip: str) -> QPushButton:
 
 def summary(nodes: list[Node]) -> str:
     """Say how many steps of each kind there are."""
-    counts = Counter(node.kind for node in nodes)
+    counts: Counter[str] = Counter(node.kind for node in nodes)
     told = [
         f"{counts[kind]:,} {word}{'' if counts[kind] == 1 else 's'}"
         for kind, word in KINDS.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ JOBS = ("latency", "latency_table", "suggest")
 NOTHING = "Tick networks and runtimes, and press Time. Others are held to the open model."
 Row = tuple[str, ...]
 COLUMNS = tuple(
-    Column[Row](title, lambda row, n=n: row[n], right=n > 1, tip=tip)
+    Column[Row](title, itemgetter(n), right=n > 1, tip=tip)
     for n, (title, tip) in enumerate(
         (
             ("Network", "What was timed"),
@@ -96,8 +97,8 @@ class LatencyPanel(OnScreen, QWidget):
         self.batch.setToolTip("Images at once; several with commas, such as 1, 8")
         self.batch.textChanged.connect(self._enable)
         own = {None: ("as trained", "The size that the network was trained at")}
-        self.size: QComboBox = combo(own, "Image size")
-        add_items(self.size, {side: (f"{side} px", "") for side in SIZES})
+        self.image_size: QComboBox = combo(own, "Image size")
+        add_items(self.image_size, {side: (f"{side} px", "") for side in SIZES})
         self.threads = QSpinBox()
         self.threads.setRange(0, 256)
         self.threads.setSpecialValueText("one per core")
@@ -126,7 +127,7 @@ class LatencyPanel(OnScreen, QWidget):
         self._grid.setVerticalSpacing(4)
         fields: tuple[tuple[str, QWidget], ...] = (
             ("&Batch", self.batch),
-            ("Im&ages", self.size),
+            ("Im&ages", self.image_size),
             ("T&hreads", self.threads),
             ("&Device", self.device),
         )
@@ -217,7 +218,7 @@ class LatencyPanel(OnScreen, QWidget):
         options: dict[str, Any] = {
             "runtime": tables[0] if tables else LAYERED[0],
             "batch": next(iter(self._batches()), 1),
-            "image_size": self.size.currentData(),
+            "image_size": self.image_size.currentData(),
             "threads": self.threads.value() or None,
         }
         self.layersRequested.emit(options)
@@ -226,7 +227,7 @@ class LatencyPanel(OnScreen, QWidget):
         options: dict[str, Any] = {
             "runtimes": [name for name, box in self.runtimes.items() if box.isChecked()],
             "batches": self._batches(),
-            "image_size": self.size.currentData(),
+            "image_size": self.image_size.currentData(),
             "threads": self.threads.value() or None,
             "device": str(self.device.currentData()),
         }
@@ -235,7 +236,7 @@ class LatencyPanel(OnScreen, QWidget):
 
 def time_rows(timed: Mapping[str, Any]) -> list[Row]:
     """Return measured times as rows; on one thread, the thread's own computing time counts."""
-    rows = []
+    rows: list[Row] = []
     for timing in timed["timings"]:
         own = timing.get("cpu_ms")
         ms, ratio = (own, timing["cpu_ratio"]) if own else (timing["ms"], timing["ratio"])

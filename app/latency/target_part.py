@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QPushButton, QSlider, QWidget
 
 from app.context import Context
@@ -111,10 +111,9 @@ class LatencyTarget(QWidget):
 
     def _show(self, ms: float, whole: float) -> None:
         """Put slider and number where the goal is, without asking for it again."""
-        for widget, value in ((self.slider, round(100 * ms / whole)), (self.spin, ms)):
-            widget.blockSignals(True)
-            widget.setValue(value)  # type: ignore[arg-type]
-            widget.blockSignals(False)
+        with QSignalBlocker(self.slider), QSignalBlocker(self.spin):
+            self.slider.setValue(round(100 * ms / whole))
+            self.spin.setValue(ms)
         self.share.setText(f"{100 * ms / whole:.0f} %")
         self.slider.setToolTip(f"{ms:.2f} of {whole:.2f} ms")
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
 from app.kit import theme
-from app.kit.table_model import ROW_ROLE, Column, TableModel
+from app.kit.table_model import ROW_ROLE, Column, Index, TableModel
 from app.kit.widgets import OnScreen, label, table_view
 from app.state import plan_edits
 
 if TYPE_CHECKING:
-    from core.plan.resolve import Blocked
+    from core.plan.resolve import Blocked, Resolution
+    from core.plan.schema import Plan
+    from core.plan.why.conflicts import Conflict
 
 SETTLE_MS = 200
 SHOWN_REFUSALS = 3
@@ -43,7 +46,7 @@ class ConflictsPanel(OnScreen, QWidget):
         self._refusals = QVBoxLayout()
         self._refusals.setSpacing(4)
         self.intro = label(INTRO["none"], "muted")
-        self.model: TableModel[tuple[int, Any]] = TableModel(_COLUMNS, self)
+        self.model = TableModel(_COLUMNS, self)
         self.view = table_view(self.model, "What would break without Secateur")
         for number, width in enumerate((36, 180, 250, 400)):
             self.view.setColumnWidth(number, width)
@@ -56,7 +59,7 @@ class ConflictsPanel(OnScreen, QWidget):
         layout.addWidget(self.view, 1)
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._work_out)
-        self._shown_for: object = None
+        self._shown_for: Resolution | None = None
         self._session.predictionChanged.connect(self._prediction_changed)
 
     def catch_up(self) -> None:
@@ -119,7 +122,7 @@ class ConflictsPanel(OnScreen, QWidget):
         button.clicked.connect(self._mend_all)
         return button
 
-    def _edit_for(self, plan: Any, refused: Blocked) -> plan_edits.Edit:
+    def _edit_for(self, plan: Plan, refused: Blocked) -> plan_edits.Edit:
         assert self._session.model is not None
         block = self._session.model.predictor.block_of(refused.layer)
         return plan_edits.apply_nearest(plan, refused, block)
@@ -151,18 +154,18 @@ class ConflictsPanel(OnScreen, QWidget):
         table, resolution = model.table, prediction.resolution
         self.intro.setText(INTRO["busy"])
 
-        def work() -> Any:
+        def work() -> Sequence[Conflict]:
             from core.plan.why.conflicts import naive_conflicts
 
             return naive_conflicts(table, resolution)
 
-        def done(conflicts: Any) -> None:
+        def done(conflicts: Sequence[Conflict]) -> None:
             self._shown_for = resolution
             self.show_conflicts(conflicts)
 
         self._background.run("conflicts", work, done)
 
-    def show_conflicts(self, conflicts: Any) -> None:
+    def show_conflicts(self, conflicts: Sequence[Conflict]) -> None:
         """Fill the table."""
         self.model.set_rows(list(enumerate(conflicts, 1)))
         count = len(conflicts)
@@ -174,7 +177,7 @@ class ConflictsPanel(OnScreen, QWidget):
             else INTRO["clean"]
         )
 
-    def _go(self, index: Any) -> None:
+    def _go(self, index: Index) -> None:
         row = index.data(ROW_ROLE)
         if row is not None:
             self._session.focus_layer(row[1].layer)
@@ -186,7 +189,7 @@ def _red(text: str) -> QLabel:
     return result
 
 
-_COLUMNS: list[Column[tuple[int, Any]]] = [
+_COLUMNS: list[Column[tuple[int, Conflict]]] = [
     Column("#", lambda r: str(r[0]), lambda r: r[0], "The order of the failures", right=True),
     Column("Layer", lambda r: r[1].layer, tip="The layer that would have to be repaired"),
     Column(

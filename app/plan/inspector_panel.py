@@ -18,7 +18,7 @@ from core.plan import criteria
 
 if TYPE_CHECKING:
     from app.plan.ranking_chart import RankingChart
-    from core.graph.table import Block
+    from core.graph.table import Block, Ints
 
 NOTHING = "Click a block in the graph or in the table to see what it is made of."
 
@@ -163,7 +163,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         ]
         return free[-1] if free else None
 
-    def _atoms(self, layer: int) -> np.ndarray:
+    def _atoms(self, layer: int) -> Ints:
         assert self._session.table is not None
         atoms = self._session.table.outputs(layer)
         held = atoms[atoms >= 0]
@@ -179,7 +179,8 @@ class InspectorPanel(OnScreen, QScrollArea):
         able = layer is not None and scores is not None and prediction is not None
         atoms = self._atoms(layer) if able and layer is not None else np.zeros(0, int)
         self.rank.setVisible(self._offers_ranking() and bool(atoms.size))
-        for part in (self._ranking, self.strip, *([self._chart] if self._chart else [])):
+        parts: list[QWidget] = [self._ranking, self.strip]
+        for part in parts if self._chart is None else [*parts, self._chart]:
             part.setVisible(bool(atoms.size))
         if not atoms.size or scores is None or prediction is None or session.table is None:
             return

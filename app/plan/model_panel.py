@@ -55,9 +55,11 @@ class ModelPanel(QScrollArea):
         self.evaluate.clicked.connect(self.evaluateRequested)
         self.progress = JobLine(context.jobs, "evaluate")
         self._jobs = context.jobs
-        ask = row(self.evaluate, None)
+        self._ask = row(self.evaluate, None)
         self._measuring = QWidget()
-        self._measuring.setLayout(column(line(), self.accuracy, ask, self.progress, margins=0))
+        self._measuring.setLayout(
+            column(line(), self.accuracy, self._ask, self.progress, margins=0)
+        )
         inner = QWidget()
         parts = (self._name, self._note, self._facts, self._bars, self._measuring)
         inner.setLayout(column(*parts, None, margins=10))
@@ -99,7 +101,7 @@ class ModelPanel(QScrollArea):
         measured = self._session.measured
         self._measuring.setVisible(self._session.model is not None and measured.data is not None)
         running = bool(self._jobs.running("evaluate"))
-        self.evaluate.parentWidget().setVisible(not running)
+        self._ask.setVisible(not running)
         found = measured.accuracy
         if found is None:
             self.accuracy.setText("" if running else "Accuracy not measured yet.")

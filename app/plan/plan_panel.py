@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,8 +63,8 @@ class PlanPanel(QScrollArea):
         super().__init__()
         self._session = context.session
         self._make_widgets()
-        inner = QWidget()
-        inner.setLayout(
+        self._inner = QWidget()
+        self._inner.setLayout(
             column(
                 label("Selected blocks", "heading"),
                 self._selected,
@@ -79,7 +79,7 @@ class PlanPanel(QScrollArea):
                 margins=10,
             )
         )
-        self.setWidget(inner)
+        self.setWidget(self._inner)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -133,7 +133,7 @@ class PlanPanel(QScrollArea):
         for stage, name in formats.STAGES.items():
             part = menu.addMenu(name)
             for ratio in PRESETS:
-                part.addAction(f"{ratio:.0%}", lambda s=stage, r=ratio: self._preset(s, r))
+                part.addAction(f"{ratio:.0%}", self._presetting(stage, ratio))
         self.presets.setMenu(menu)
         layout.addWidget(self.presets, 0, 2)
         layout.setColumnStretch(0, 1)
@@ -183,7 +183,7 @@ class PlanPanel(QScrollArea):
 
     def _show(self) -> None:
         session, plan = self._session, self._session.plan if self._session.model else None
-        self.widget().setEnabled(plan is not None)
+        self._inner.setEnabled(plan is not None)
         if plan is None:
             self._selected.setText("No model is open.")
             self.model.set_rows([])
@@ -233,6 +233,9 @@ class PlanPanel(QScrollArea):
         session = self._session
         locked = not set(session.selection) <= session.locked
         session.edit(plan_edits.set_locked(session.plan, session.selection, locked))
+
+    def _presetting(self, stage: str, ratio: float) -> Callable[[], None]:
+        return lambda: self._preset(stage, ratio)
 
     def _preset(self, stage: str, ratio: float) -> None:
         model = self._session.model

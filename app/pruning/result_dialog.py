@@ -96,7 +96,7 @@ class ResultDialog(QDialog):
         return row
 
     def _repair(self, steps: list[dict[str, Any]]) -> QWidget:
-        self.repairs: TableModel[Any] = TableModel(_REPAIR_COLUMNS, self)
+        self.repairs = TableModel(_REPAIR_COLUMNS, self)
         self.repairs.set_rows(steps)
         view = table_view(self.repairs, "What every step of the repair gained", stretch=5)
         height = view.verticalHeader().defaultSectionSize() * len(steps) + 34
@@ -105,7 +105,7 @@ class ResultDialog(QDialog):
 
     def _layers(self, result: Mapping[str, Any]) -> QWidget:
         rows = [r for r in result["layers"] if not r["type"].startswith("BatchNorm")]
-        self.model: TableModel[Any] = TableModel(_LAYER_COLUMNS, self)
+        self.model = TableModel(_LAYER_COLUMNS, self)
         self.model.set_rows(rows)
         view = table_view(SortedProxy(self.model, self), "Layers before and after", stretch=0)
         view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -114,7 +114,8 @@ class ResultDialog(QDialog):
     def _buttons(self, open_path: Callable[[str], None]) -> QHBoxLayout:
         opener = QPushButton("Open the pruned model")
         opener.setProperty("primary", "true")
-        opener.clicked.connect(lambda: (self.accept(), open_path(self._output)))
+        opener.clicked.connect(self.accept)
+        opener.clicked.connect(lambda: open_path(self._output))
         folder = QPushButton("Show in its folder")
         place = QUrl.fromLocalFile(str(Path(self._output).absolute().parent))
         folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
@@ -153,7 +154,7 @@ def _figures(result: Mapping[str, Any], file_before: int | None, note: str) -> Q
     return card
 
 
-_REPAIR_COLUMNS: list[Column[Any]] = [
+_REPAIR_COLUMNS: list[Column[Mapping[str, Any]]] = [
     Column("Step", lambda r: repair_words.step_title(str(r["step"]))),
     Column(
         "Distance",
@@ -171,9 +172,9 @@ _REPAIR_COLUMNS: list[Column[Any]] = [
     Column("Time", lambda r: f"{r.get('seconds') or 0.0:.1f} s", right=True),
     Column("Note", lambda r: str(r.get("note") or "")),
 ]
-_LAYER_COLUMNS: list[Column[Any]] = [
-    Column("Layer", lambda r: r["name"]),
-    Column("Kind", lambda r: r["type"]),
+_LAYER_COLUMNS: list[Column[Mapping[str, Any]]] = [
+    Column("Layer", lambda r: str(r["name"])),
+    Column("Kind", lambda r: str(r["type"])),
     Column(
         "In",
         lambda r: formats.widths(r["inputs_before"], r["inputs_after"]),

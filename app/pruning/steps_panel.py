@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
@@ -86,9 +86,9 @@ class StepsPanel(QWidget):
         self.open.setEnabled(free and kept)
         self.go_on.setEnabled(free and kept)
 
-    def _ask(self, signal: object) -> None:
+    def _ask(self, signal: SignalInstance) -> None:
         if self.step is not None and self.step.checkpoint:
-            signal.emit(self.step.number)  # type: ignore[attr-defined]
+            signal.emit(self.step.number)
 
 
 def summary(steps: tuple[Step, ...]) -> str:

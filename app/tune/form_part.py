@@ -121,8 +121,8 @@ class TuningForm(QWidget):
             "and offer that"
         )
         sizes = {None: ("the network's own", "The size that the network was trained at")}
-        self.size = combo(sizes, "Image size")
-        add_items(self.size, {s: (f"{s} px", "") for s in SIZES})
+        self.image_size = combo(sizes, "Image size")
+        add_items(self.image_size, {s: (f"{s} px", "") for s in SIZES})
         self.device = combo(DEVICES, "Device")
         self.more = QPushButton()
         self.more.clicked.connect(self._ask)
@@ -140,7 +140,7 @@ class TuningForm(QWidget):
             (("Keep", target), ("In", way)),
             (("Network", self.network), ("How long", row(self.length, self.amount))),
             (("Teacher", self.teacher), ("Batch", row(self.batch, self.smaller))),
-            (("Preset", self.preset), ("Images", self.size)),
+            (("Preset", self.preset), ("Images", self.image_size)),
             (("Teaches", self.way), ("Device", self.device)),
         )
         for number, line in enumerate(cells):
@@ -272,7 +272,7 @@ class TuningForm(QWidget):
             "preset": self.preset.currentData(),
             "batch": self.batch.value() or None,
             "smaller_batch": self.smaller.isChecked(),
-            "image_size": self.size.currentData(),
+            "image_size": self.image_size.currentData(),
             "device": self.device.currentData(),
             "options": dict(self.options),
         }

@@ -73,17 +73,15 @@ class TuningPanel(OnScreen, QWidget):
         self._show_run()
 
     def _make_buttons(self) -> None:
-        tell = self._runs.tell
-        watched = lambda: self._runs.watched  # noqa: E731
         self.pause = _button("P&ause", "Let it wait after the batch it is at")
-        self.pause.clicked.connect(lambda: tell(watched(), "pause"))
+        self.pause.clicked.connect(lambda: self._runs.tell(self._runs.watched, "pause"))
         self.go_on = _button("&Continue", "Let it go on")
-        self.go_on.clicked.connect(lambda: tell(watched(), "run"))
+        self.go_on.clicked.connect(lambda: self._runs.tell(self._runs.watched, "run"))
         self.cancel = _button("&Stop", "End it; its best and last state are kept")
         theme.set_icon(self.cancel, "stop")
         self.cancel.clicked.connect(self._stop)
         self.resume = _button("&Resume", "Go on with the training from its last whole epoch")
-        self.resume.clicked.connect(lambda: self._runs.resume(watched()))
+        self.resume.clicked.connect(lambda: self._runs.resume(self._runs.watched))
         self.smaller = _button("", "Memory did not suffice: go on with fewer images a step")
         self.smaller.clicked.connect(self._take_smaller)
         self.open = _button("&Open tuned file", "Open the best state in this window")

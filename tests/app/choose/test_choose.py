@@ -113,7 +113,8 @@ def test_what_would_break_is_listed_in_order(opened, qtbot, choose):
 
 def test_presets_prune_a_stage(opened):
     panel = opened.docks["plan"].widget()
-    panel._preset("neck", 0.25)
+    neck = next(part for part in panel.presets.menu().actions() if part.text() == "Neck")
+    next(ratio for ratio in neck.menu().actions() if ratio.text() == "25%").trigger()
     blocks = {e.block for e in opened.session.plan.selection}
     assert blocks == {12, 15, 16, 18, 19, 21}
     assert opened.session.undo_stack.undoText() == "Prune the neck by 25%"

@@ -84,8 +84,8 @@ def test_what_is_looked_at_can_be_changed_and_dropped(opened, dataset, qtbot):
     panel = panel_of(opened).data
     panel.images.setValue(24)
     panel.seed.setValue(3)
-    panel.size.setCurrentIndex(panel.size.findData(640))
-    panel.size.activated.emit(panel.size.currentIndex())
+    panel.image_size.setCurrentIndex(panel.image_size.findData(640))
+    panel.image_size.activated.emit(panel.image_size.currentIndex())
     data = opened.session.measured.data
     assert (data.images, data.seed, data.image_size) == (24, 3, 640)
     opened.docks["choose"].raise_()

@@ -145,7 +145,7 @@ def test_a_network_is_exported_listed_and_kept(
     opened, exports, pruned, fake, answers, opens, qtbot, heard
 ):
     assert exports.network.currentData() == str(pruned)  # the newest is what is wanted
-    exports.size.setCurrentIndex(exports.size.findData(320))
+    exports.image_size.setCurrentIndex(exports.image_size.findData(320))
     exports.batch.setValue(2)
     answers["save"].append(str(pruned.with_name("mine")))
     qtbot.mouseClick(exports.run, LEFT)
@@ -270,7 +270,7 @@ def test_without_a_table_the_layers_can_be_timed_as_chosen(opened, latency, fake
     target = latency.target
     assert not target.slider.isVisible() and "Time the layers" in target.now.text()
     latency.runtimes["onnx"].setChecked(False)
-    latency.size.setCurrentIndex(latency.size.findData(320))
+    latency.image_size.setCurrentIndex(latency.image_size.findData(320))
     qtbot.mouseClick(target.time, LEFT)
     args = fake.last("latency_table").args
     assert (args["runtime"], args["image_size"], args["batch"]) == ("torch", 320, 1)

@@ -471,7 +471,7 @@ def test_a_real_tuning_outlives_its_window_and_is_found_again(
     choose(form.length, "epochs")
     form.amount.setValue(1)
     form.batch.setValue(2)
-    choose(form.size, 160)
+    choose(form.image_size, 160)
     choose(form.device, "cpu")
     form._tips()
     with qtbot.waitSignal(opened.context.runs.started, timeout=ENGINE_MS):

@@ -61,7 +61,7 @@ def begin_tiny(window, trained, tmp_path, form, batch=2):
     choose(form.length, "epochs")
     form.amount.setValue(1)
     form.batch.setValue(batch)
-    choose(form.size, 160)
+    choose(form.image_size, 160)
     choose(form.device, "cpu")
     form._tips()
     return small
