@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 _HOME = Path(tempfile.mkdtemp(prefix="secateur-tests-"))
 for _name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
     os.environ[_name] = str(_HOME / _name.lower())
@@ -18,6 +19,7 @@ os.environ.pop("YOLO_CONFIG_DIR", None)
 import torch  # noqa: E402  (after the environment, which ultralytics reads once)
 
 from core.checkpoint import prepare  # noqa: E402
+from resources.scenes import write_dataset  # noqa: E402
 from tests.core.warm import Warm  # noqa: E402
 
 prepare()
@@ -38,16 +40,23 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real weights and images, where the machine has them."""
-    beside = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("SECATEUR_DATA", beside))
-    if not (folder / "yolov8n-coco.pt").is_file():
-        pytest.skip(f"needs the shared data in {folder} (or SECATEUR_DATA)")
-    return folder
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the demo's network, a trained YOLOv8n that ships with the program."""
+    path = tmp_path_factory.mktemp("trained") / "trained.pt"
+    shutil.copy(ROOT / "resources" / "demo" / "demo.pt", path)
+    return path
 
 
 @pytest.fixture(scope="session")
-def trained(shared_data: Path) -> Path:
-    """A real trained YOLOv8n."""
-    return shared_data / "yolov8n-coco.pt"
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of the trained network's classes; those to validate on it has not seen."""
+    return write_dataset(tmp_path_factory.mktemp("scenes"), train=8, val=16)
+
+
+@pytest.fixture(scope="session")
+def coco() -> Path:
+    """Weights and images of COCO, where the machine has them: for figures known from elsewhere."""
+    folder = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "yolov8n-coco.pt").is_file():
+        pytest.skip(f"compares with figures of COCO, which is not in {folder} (or SECATEUR_DATA)")
+    return folder

@@ -83,12 +83,3 @@ def stock_file(built, tmp_path_factory) -> Path:
     }
     torch.save(checkpoint, path)
     return path
-
-
-@pytest.fixture(scope="session")
-def trained_file() -> Path:
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    path = Path(os.environ.get("SECATEUR_DATA", beside)) / "yolov8n-coco.pt"
-    if not path.exists():
-        pytest.skip("yolov8n-coco.pt is absent: set SECATEUR_DATA to the folder that holds it")
-    return path

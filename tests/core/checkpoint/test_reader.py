@@ -10,6 +10,7 @@ from torch import nn
 
 from core.checkpoint import Facts, load
 from core.errors import UserError
+from resources.scenes import CLASSES
 
 
 def equal(first, second) -> bool:
@@ -52,15 +53,25 @@ def test_the_network_is_what_stock_ultralytics_loads(stock_file):
         assert torch.equal(mine(image)[0], stock(image)[0])
 
 
-def test_a_trained_yolov8n(trained_file):
-    before = trained_file.stat()
-    loaded = load(trained_file)
-    assert loaded.facts.family == "yolov8n"
-    assert loaded.facts.classes[0] == "person" and len(loaded.facts.classes) == 80
-    assert loaded.facts.dtype == "float16"
-    assert sum(p.numel() for p in loaded.model.parameters()) == 3_157_200
-    after = trained_file.stat()
+def read_untouched(path):
+    before = path.stat()
+    loaded = load(path)
+    after = path.stat()
     assert (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size)
+    assert (loaded.facts.family, loaded.facts.dtype) == ("yolov8n", "float16")
+    return loaded.facts.classes, sum(p.numel() for p in loaded.model.parameters())
+
+
+def test_a_trained_yolov8n(trained):
+    classes, parameters = read_untouched(trained)
+    assert tuple(classes.values()) == CLASSES
+    assert parameters == 3_011_823  # as Ultralytics counts a YOLOv8n of five classes
+
+
+def test_a_yolov8n_trained_elsewhere(coco):
+    classes, parameters = read_untouched(coco / "yolov8n-coco.pt")
+    assert classes[0] == "person" and len(classes) == 80
+    assert parameters == 3_157_200
 
 
 def test_a_relative_name_and_any_suffix(stock_file, tmp_path, monkeypatch):

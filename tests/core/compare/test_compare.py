@@ -94,14 +94,12 @@ def test_other_classes_are_refused(tmp_path: Path) -> None:
         compare([with_table(one)], DataSettings(tmp_path))
 
 
-def test_image_by_image(trained: Path, shared_data: Path, tmp_path: Path) -> None:
+def test_image_by_image(trained: Path, scenes: Path, tmp_path: Path) -> None:
     original = core.load(trained)
     plan = core.parse_plan({"version": 1, "selection": [{"block": 4, "ratio": 0.7}]})
     broken = core.prune(original, plan, tmp_path / "small.pt")
     assert broken.output is not None
-    settings = DataSettings(
-        shared_data / "coco128" / "coco128.yaml", images=6, split="val", device="cpu"
-    )
+    settings = DataSettings(scenes, images=6, split="val", device="cpu")
     models = [with_table(original), with_table(core.load(broken.output))]
     result = compare([*models, models[0]], settings)
     json.dumps(result, allow_nan=False)
@@ -120,13 +118,13 @@ def test_image_by_image(trained: Path, shared_data: Path, tmp_path: Path) -> Non
     assert "parameters" in compared_text(result)
 
 
-def test_the_engines_job_compares_files(shared_data: Path, trained: Path) -> None:
+def test_the_engines_job_compares_files(scenes: Path, trained: Path) -> None:
     from core.engine.models import ModelStore
     from core.engine.tasks import find_task
     from core.progress import silent
 
     data = {
-        "path": str(shared_data / "coco128" / "coco128.yaml"), "images": 2, "image_size": 160,
+        "path": str(scenes), "images": 2, "image_size": 160,
         "split": "val", "device": "cpu", "seed": 0,
     }  # fmt: skip
     args = {"paths": [str(trained), str(trained)], "data": data}
@@ -141,7 +139,7 @@ def test_the_engines_job_compares_files(shared_data: Path, trained: Path) -> Non
 
 
 def test_the_command_writes_pictures_and_lists_layers(
-    shared_data: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenes: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text('{"version": 1, "selection": [{"block": 4, "ratio": 0.7}]}')
@@ -153,7 +151,7 @@ def test_the_command_writes_pictures_and_lists_layers(
     assert "in common" in capsys.readouterr().out.splitlines()[0]
     assert main(models) == 1
     assert "--layers" in capsys.readouterr().err
-    data = ["--data", str(shared_data / "coco128" / "coco128.yaml"), "--images", "3"]
+    data = ["--data", str(scenes), "--images", "3"]
     folder = tmp_path / "pictures"
     options = ["--turns", "0", "--pictures", str(folder), "--json"]
     assert main([*models, *data, *options]) == 0

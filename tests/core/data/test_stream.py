@@ -197,18 +197,17 @@ def test_a_script_in_the_description_is_not_run(data: Path, tmp_path: Path) -> N
     assert not mark.exists()
 
 
-def test_evaluation_of_the_trained_network(shared_data: Path, trained: Path) -> None:
+def test_evaluation_comes_to_the_figure_known_from_elsewhere(coco: Path) -> None:
     from core.pipeline import load
 
-    loaded = load(trained)
-    settings = DataSettings(
-        shared_data / "coco128/coco128.yaml", images=10**6, split="val", device="cpu"
-    )
-    before = snapshot(shared_data / "coco128")
+    loaded = load(coco / "yolov8n-coco.pt")
+    data = coco / "coco128" / "coco128.yaml"
+    settings = DataSettings(data, images=10**6, split="val", device="cpu")
+    before = snapshot(data.parent)
     accuracy = evaluate(loaded.model, settings, loaded.facts.classes)
     assert accuracy.map50_95 == pytest.approx(0.4217, abs=0.002)
     assert (accuracy.images, accuracy.skipped) == (32, 0)
-    assert snapshot(shared_data / "coco128") == before
+    assert snapshot(data.parent) == before
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):

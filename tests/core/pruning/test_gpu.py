@@ -87,14 +87,14 @@ def test_pruned_repaired_and_proved(model: Path, data: DataSettings, tmp_path: P
     assert gaps["cuda"] == pytest.approx(gaps["cpu"], rel=0.2)
 
 
-def test_a_scan_gives_the_processors_figures(data: DataSettings, shared_data: Path) -> None:
-    loaded = load(shared_data / "yolov8n-coco.pt")
+def test_a_scan_gives_the_processors_figures(
+    data: DataSettings, trained: Path, scenes: Path
+) -> None:
+    loaded = load(trained)
     options = {"plan": Plan(criterion="l2"), "blocks": [4, 15], "ratios": [0.25]}
-    coco = DataSettings(
-        shared_data / "coco128" / "coco128.yaml", images=ALL, split="val", image_size=320
-    )
+    seen = DataSettings(scenes, images=ALL, split="val", image_size=320)
     one, other = (
-        sensitivity(load(loaded.facts.path), replace(coco, device=device), None, **options)
+        sensitivity(load(loaded.facts.path), replace(seen, device=device), None, **options)
         for device in ("cpu", "cuda:0,cuda:0")
     )
     for mine, theirs in zip(one.points, other.points, strict=True):

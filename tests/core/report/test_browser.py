@@ -42,21 +42,21 @@ def test_the_check_sees_requests_and_console_errors(chromium, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def coco(shared_data, tmp_path_factory):
-    """A project of the real YOLOv8n, pruned, with accuracy measured and a fine-tuning."""
-    folder = tmp_path_factory.mktemp("coco")
-    model = folder / "yolov8n-coco.pt"
-    model.write_bytes((shared_data / "yolov8n-coco.pt").read_bytes())
+def real(trained, scenes, tmp_path_factory):
+    """A project of a trained YOLOv8n, pruned, with accuracy measured and a fine-tuning."""
+    folder = tmp_path_factory.mktemp("real")
+    model = folder / trained.name
+    model.write_bytes(trained.read_bytes())
     loaded = core.load(model)
     plan = core.Plan(selection=({"block": 21, "ratio": 0.3}, {"block": 8, "ratio": 0.2}))
     done = core.prune(loaded, plan, folder / "small.pt")
     (folder / "tuned.pt").write_bytes((folder / "small.pt").read_bytes())
     add_tuning(folder / "p.jobs", folder / "small.pt", folder / "tuned.pt")
     project = Project(
-        model=ModelReference(path="yolov8n-coco.pt", sha256=loaded.facts.sha256, family="yolov8n"),
+        model=ModelReference(path=model.name, sha256=loaded.facts.sha256, family="yolov8n"),
         plan=plan,
         results=(result_of(done, "small.pt", plan),),
-        data=DataSetting(path=str(shared_data / "coco128" / "coco128.yaml"), image_size=160),
+        data=DataSetting(path=str(scenes), image_size=160),
     )
     write_project(folder / "p.secateur", project)
     opened = open_project(folder / "p.secateur")
@@ -67,8 +67,8 @@ def coco(shared_data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(coco, tmp_path_factory):
-    return write_report(coco, tmp_path_factory.mktemp("page") / "report.html").path
+def page(real, tmp_path_factory):
+    return write_report(real, tmp_path_factory.mktemp("page") / "report.html").path
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -174,14 +174,14 @@ def test_alternatives_are_measured_on_the_same_images(own, data, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_an_exported_network_scores_as_its_checkpoint(trained, shared_data, tmp_path):
-    """On real images, where equal figures say something."""
+def test_an_exported_network_scores_as_its_checkpoint(trained, scenes, tmp_path):
+    """On images it finds things in, where equal figures say something."""
     if FORMATS["onnx"].missing():
         pytest.skip(str(FORMATS["onnx"].missing()))
     loaded = core.load(trained)
     facts, size = loaded.facts, 160
     settings = DataSettings(
-        shared_data / "coco128" / "coco128.yaml",
+        scenes,
         images=8,
         image_size=size,
         batch=1,

@@ -18,7 +18,7 @@ from core.data.stream import ALL, DataSettings
 from core.data.validation import Validation
 from core.errors import CancelledError, UserError
 from core.measure import sensitivity
-from core.pipeline import load
+from core.pipeline import analyse, load
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.pruning.surgery import cut_network
@@ -90,12 +90,12 @@ def same(one, other):
 
 @pytest.mark.parametrize("room", [None, 0])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_figures_equal_evaluating_each_from_scratch(trained, shared_data, room, workers):
+def test_figures_equal_evaluating_each_from_scratch(trained, scenes, room, workers):
     loaded = load(trained)
-    table = table_of("yolov8n")
-    data = settings(shared_data / "coco128" / "coco128.yaml", images=6, image_size=160)
+    table = analyse(loaded).table
+    data = settings(scenes, images=6, image_size=160)
     facts = loaded.facts
-    cuts = cuts_of(table, 0.2)[-5:]
+    cuts = cuts_of(table, 0.2)[::4]
     validation = Validation(loaded.model, data, facts.classes, facts.task)
     evaluator = CutEvaluator(loaded.model, table, validation, workers=workers, room=room)
     found = dict(evaluator.evaluate(cuts))
@@ -128,8 +128,7 @@ def test_nothing_before_the_first_change_differs():
 def small(request):
     """A network and data that a scan takes a moment for; trained ones give figures above 0."""
     if request.param == "trained":
-        folder = request.getfixturevalue("shared_data")
-        return folder / "yolov8n-coco.pt", folder / "coco128" / "coco128.yaml"
+        return request.getfixturevalue("trained"), request.getfixturevalue("scenes")
     return request.getfixturevalue("untrained_one")
 
 

@@ -1,4 +1,4 @@
-"""A real network that was pruned finds the same things on real images after an export.
+"""A trained network that was pruned finds the same things after an export.
 
 And a comparison that could not fail would be worth nothing: other weights are told apart.
 """
@@ -24,36 +24,34 @@ PLAN = ({"block": 21, "ratio": 0.5},)
 
 
 @pytest.fixture(scope="session")
-def coco(trained, tmp_path_factory):
-    """The real YOLOv8n, pruned so little that it still finds things untuned."""
-    path = tmp_path_factory.mktemp("coco") / "small.pt"
+def small(trained, tmp_path_factory):
+    """A trained YOLOv8n, pruned so little that it still finds things untuned."""
+    path = tmp_path_factory.mktemp("small") / "small.pt"
     whole = core.load(trained)
     core.prune(whole, core.Plan(selection=PLAN), path)
-    small = core.load(path)
-    counts = [sum(p.numel() for p in one.model.parameters()) for one in (small, whole)]
+    pruned = core.load(path)
+    counts = [sum(p.numel() for p in one.model.parameters()) for one in (pruned, whole)]
     assert counts[0] < 0.9 * counts[1]
-    return small
+    return pruned
 
 
 @pytest.fixture(scope="session")
-def data(shared_data):
-    return DataSettings(
-        shared_data / "coco128" / "coco128.yaml", images=IMAGES, image_size=SIDE, split="val"
-    )
+def data(scenes):
+    return DataSettings(scenes, images=IMAGES, image_size=SIDE, split="val")
 
 
 @pytest.fixture(scope="session")
-def images(coco, data):
+def images(small, data):
     """Two in which something is found."""
-    read = _images(coco, ExportSettings(data=data, compared=IMAGES), SIDE)[0]
-    model = copy.deepcopy(coco.model).float().eval()
+    read = _images(small, ExportSettings(data=data, compared=IMAGES), SIDE)[0]
+    model = copy.deepcopy(small.model).float().eval()
     with torch.no_grad():
         found = [image for image in read if model(image)[0][:, 4:].max() > 2 * CONFIDENCE]
     return found[:2]
 
 
 @pytest.fixture(scope="session")
-def made(coco, data, tmp_path_factory):
+def made(small, data, tmp_path_factory):
     """The exports, each once."""
     done = {}
 
@@ -62,14 +60,14 @@ def made(coco, data, tmp_path_factory):
         if form not in done:
             output = tmp_path_factory.mktemp("made") / f"small{FORMATS[form].suffix}"
             settings = ExportSettings(form, image_size=SIDE, data=data, compared=IMAGES)
-            done[form] = export(coco, output, settings)
+            done[form] = export(small, output, settings)
         return done[form]
 
     return get
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_pruned_network_finds_the_same_on_real_images(made, form):
+def test_the_pruned_network_finds_the_same_on_images(made, form):
     parity = made(form).parity
     assert (parity.images, parity.real) == (IMAGES, True)
     assert parity.detections >= 20  # there is something to find
@@ -80,14 +78,14 @@ def test_the_pruned_network_finds_the_same_on_real_images(made, form):
 
 @pytest.mark.parametrize("form", ["onnx", "torchscript"])
 def test_stock_ultralytics_finds_the_same_with_the_file_as_with_the_checkpoint(
-    coco, made, shared_data, form
+    small, made, scenes, form
 ):
     """Boxes as a person gets them, by nothing of ours: reading, scaling and suppression too."""
     from ultralytics import YOLO
 
-    images = sorted((shared_data / "coco128" / "images" / "val").glob("*.jpg"))[:IMAGES]
+    images = sorted((scenes.parent / "images" / "val").glob("*.jpg"))[:IMAGES]
     found = []
-    for path in (coco.facts.path, made(form).output):
+    for path in (small.facts.path, made(form).output):
         model = YOLO(str(path), task="detect")
         options = {"imgsz": SIDE, "rect": False, "device": "cpu", "verbose": False}
         found.append([result.boxes.data for result in model.predict(images, **options)])
@@ -124,12 +122,12 @@ def widen_boxes(model):
 @pytest.mark.parametrize(
     ("change", "seen"), [(scale_a_filter, False), (swap_classes, True), (widen_boxes, True)]
 )
-def test_other_weights_fail_the_comparison(coco, images, made, form, change, seen):
+def test_other_weights_fail_the_comparison(small, images, made, form, change, seen):
     """One filter of one layer, off by a hundredth, fails; what a person would see is seen too."""
     output = made(form).output
-    equal = compare(coco.model, output, FORMATS[form], images, real=True)
+    equal = compare(small.model, output, FORMATS[form], images, real=True)
     assert equal.passed and equal.detections > 0
-    parity = compare(changed(coco.model, change), output, FORMATS[form], images)
+    parity = compare(changed(small.model, change), output, FORMATS[form], images)
     assert not parity.passed
     assert parity.relative_error > TOLERANCE
     if seen:
