@@ -18,8 +18,10 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.files.feature import FilesFeature
 from app.state import plan_edits
 from app.state.places import job_places
+from app.tune.feature import TuneFeature
 from app.window.main_window import MainWindow
 from core.runs.folder import list_jobs
 from core.runs.tail import RunEntry
@@ -37,7 +39,11 @@ class Driver(QObject):
         self.runs = window.context.runs
         self.asked = False
         self.ratios = itertools.cycle((0.25, 0.5))
-        for signal in (window.tuning.failed, self.runs.failed, self.runs.started):
+        for signal in (
+            window.jobs.failed,
+            self.runs.failed,
+            self.runs.started,
+        ):
             signal.connect(self._answered)
         window.session.messageRaised.connect(lambda m: print(m.kind, m.text, m.hint, flush=True))
         self.timer = QTimer(self, interval=EDIT_MS)
@@ -52,14 +58,14 @@ class Driver(QObject):
         if session.model is None or session.project_path is None:
             return
         session.edit(plan_edits.set_ratio(session.plan, (BLOCK,), next(self.ratios)))
-        self.window.documents.save()
+        self.window.features[FilesFeature].documents.save()
         place = job_places(session)[-1]
         entry = self._entry(str(place))
         if entry is None:
             # A window that has just opened may not have listed yet what a killed one began.
             if not self.asked and not list_jobs(place):
                 self.asked = True
-                self.window.tuning.start(self.settings)
+                self.window.features[TuneFeature].controller.start(self.settings)
         elif entry.state == "done":
             self.timer.stop()
             self.window.close()
@@ -82,7 +88,7 @@ def main() -> int:
     window.show()
     Driver(window, json.loads(Path(settings).read_text(encoding="utf-8")))
     QTimer.singleShot(0, window.jobs.start_engine)
-    QTimer.singleShot(0, window.recovery.offer)
+    QTimer.singleShot(0, window.features[FilesFeature].recovery.offer)
     QTimer.singleShot(0, lambda: window.open_paths([project]))
     return application.exec()
 

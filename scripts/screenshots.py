@@ -12,6 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from app.choose.feature import ChooseFeature
+from app.data.feature import DataFeature
+from app.pruning.feature import PruningFeature
+from app.sensitivity.feature import SensitivityFeature
+
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path(tempfile.mkdtemp(prefix="secateur-screenshots-"))
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -39,7 +44,7 @@ class Camera:
         self.folder, self.kind = folder, kind
         self.window = MainWindow()
         self.window.resize(*SIZE)
-        self.window.layout_of_docks.reset()
+        self.window.docks.reset()
         self.window.actions_table.by_id[f"look_{kind}"].trigger()
         self.window.show()
         self.settle()
@@ -122,7 +127,8 @@ def shoot_images(camera: Camera) -> None:
     if not data.exists():
         shutil.copytree(DATA / "coco128", data)
     window = camera.window
-    choosing, checking = window.choosing, window.data_checking
+    choosing = window.features[ChooseFeature].controller
+    checking = window.features[DataFeature].controller
     jobs, measured = window.jobs, window.session.measured
     window.session.undo_stack.setIndex(0)
     checking.set_data(str(data / "coco128.yaml"))
@@ -140,7 +146,7 @@ def shoot_images(camera: Camera) -> None:
     window.session.undo_stack.undo()
     camera.show("sensitivity")
     window.session.select({6})
-    window.scanning.scan((0.25, 0.5, 0.75))
+    window.features[SensitivityFeature].controller.scan((0.25, 0.5, 0.75))
     # The picture is of a scan that runs, with some blocks still to come.
     camera.wait(lambda: len(measured.points) >= 34 or not jobs.running("sensitivity"))
     camera.take("sensitivity")
@@ -270,7 +276,7 @@ def shoot_pruning(camera: Camera) -> None:
     window.docks["plan"].widget().slider.setValue(40)
     camera.settle()
     QFileDialog.getSaveFileName = lambda *a, **k: (str(HOME / "yolov8n-pruned.pt"), "")
-    window.pruning.prune()
+    window.features[PruningFeature].controller.prune()
     camera.show("jobs")
     camera.wait(lambda: window.findChild(ResultDialog) is not None)
     dialog = window.findChild(ResultDialog)

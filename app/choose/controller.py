@@ -18,17 +18,15 @@ if TYPE_CHECKING:
     from core.plan.schema import Plan, Target
 
 
-class Choosing(QObject):
+class ChooseController(QObject):
     """The window's side of the jobs ``scores`` and ``suggest``.
 
     Signals
     -------
-    failed(Failure)
     suggested()
         A suggestion is in the plan.
     """
 
-    failed = Signal(object)
     suggested = Signal()
 
     def __init__(self, context: Context, window: QWidget) -> None:
@@ -62,7 +60,6 @@ class Choosing(QObject):
                 "data": data_arguments(data),
             },
             done=done,
-            failed=self.failed.emit,
         )
 
     # ---- suggestions --------------------------------------------------------------------------
@@ -97,7 +94,6 @@ class Choosing(QObject):
                 "data": data_arguments(data),
             },
             done=done,
-            failed=self.failed.emit,
             cancelled=lambda: session.say("The suggestion was cancelled; the plan is as it was."),
         )
 
@@ -150,7 +146,7 @@ class Choosing(QObject):
                 f"{criteria.title(session.plan.criterion)} looks at images, and no dataset is set.",
                 "Choose one under Choose, or rank by a criterion that reads weights only.",
                 "warning",
-                actions=(("Choose a dataset …", session.dataWanted.emit),),
+                actions=(("Choose a dataset …", session.requests.dataWanted.emit),),
                 key="data",
             )
             return False

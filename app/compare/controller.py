@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.compare.graph_overlay import OVERLAYS
@@ -20,15 +20,8 @@ if TYPE_CHECKING:
     from core.project import DataSetting
 
 
-class Comparing(QObject):
-    """The window's side of the job ``compare``.
-
-    Signals
-    -------
-    failed(Failure)
-    """
-
-    failed = Signal(object)
+class CompareController(QObject):
+    """The window's side of the job ``compare``."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -69,7 +62,6 @@ class Comparing(QObject):
             f"Compare {len(paths)} models",
             {"paths": list(paths), "data": images and {**images, "images": None}},
             done=done,
-            failed=self.failed.emit,
         )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from app.engine.client import JobManager
-from app.engine.protocol import Failure
 
 JOB = "check_data"
 Found = Callable[[dict[str, Any]], None]
@@ -18,7 +17,6 @@ def submit_check(
     path: str,
     network: str,
     done: Found,
-    failed: Callable[[Failure], object],
 ) -> None:
     """Check a dataset against a network, in the engine."""
     jobs.submit(
@@ -26,5 +24,4 @@ def submit_check(
         f"Check {Path(path).name}",
         {"path": network, "data": path},
         done=done,
-        failed=failed,
     )

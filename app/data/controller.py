@@ -17,17 +17,15 @@ from core.errors import UserError
 DESCRIPTIONS = "Dataset descriptions (*.yaml *.yml);;All files (*)"
 
 
-class DataChecking(QObject):
+class DataController(QObject):
     """The window's side of the job ``check_data``.
 
     Signals
     -------
-    failed(Failure)
     shown()
         The panel that shows what was found shall come to the front.
     """
 
-    failed = Signal(object)
     shown = Signal()
 
     def __init__(self, context: Context, window: QWidget) -> None:
@@ -36,7 +34,6 @@ class DataChecking(QObject):
         self._measured = context.session.measured
         self._window = window
         context.session.modelChanged.connect(self._look_for_data)
-        context.session.dataWanted.connect(self.choose_data)
 
     def choose_data(self) -> None:
         """Ask for a dataset yaml."""
@@ -138,7 +135,7 @@ class DataChecking(QObject):
         def done(result: dict[str, Any]) -> None:
             self._take(path, {**result, "network": network})
 
-        submit_check(self._jobs, path, network, done, self.failed.emit)
+        submit_check(self._jobs, path, network, done)
 
     def _take(self, path: str, result: dict[str, Any]) -> None:
         """Show what was found; what is not in use is shown as refused."""

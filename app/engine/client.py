@@ -53,6 +53,7 @@ class JobManager(QObject):
     finished = Signal(int, str)
     engine_changed = Signal(object)
     engine_died = Signal(str, bool)
+    failed = Signal(object)
     _submit = Signal(object)
     _cancel = Signal(int)
     _start = Signal()
@@ -108,6 +109,8 @@ class JobManager(QObject):
         partial: Partial | None = None,
     ) -> int:
         """Hand in a job; exactly one of ``done``, ``failed`` and ``cancelled`` is called, later.
+
+        Without ``failed``, a failure is announced by the signal of that name.
 
         ``partial`` is called before, as often as the job hands on what it has found so far.
         """
@@ -174,6 +177,8 @@ class JobManager(QObject):
         _, failed, _ = self._close(number, "failed", failure.message)
         if failed is not None:
             failed(failure)
+        else:
+            self.failed.emit(failure)
 
     def _on_cancelled(self, number: int) -> None:
         _, _, cancelled = self._close(number, "cancelled", "Cancelled")

@@ -53,6 +53,7 @@ class Runs(QObject):
         self.snapshot: Snapshot | None = None
         self.watched = ""
         self.places: tuple[str, ...] = ()
+        self.ends_with_window = ""  # the folder whose jobs nobody is asked about
         self._thread = QThread(self)
         self._thread.setObjectName("runs")
         self._worker = RunsWorker()

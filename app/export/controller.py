@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
@@ -19,15 +19,8 @@ from app.state.shipping import Exported, Format, format_of
 NO_DATA = "INT8 is calibrated on images, and no dataset is set."
 
 
-class Exporting(QObject):
-    """The window's side of the jobs ``formats`` and ``export``.
-
-    Signals
-    -------
-    failed(Failure)
-    """
-
-    failed = Signal(object)
+class ExportController(QObject):
+    """The window's side of the jobs ``formats`` and ``export``."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -46,7 +39,7 @@ class Exporting(QObject):
 
     def _again(self, failure: object) -> None:
         self._asked = False
-        self.failed.emit(failure)
+        self._jobs.failed.emit(failure)
 
     def _take_formats(self, result: dict[str, Any]) -> None:
         self._shipped.set_formats(map(format_of, result["formats"]))
@@ -121,7 +114,6 @@ class Exporting(QObject):
                 "data": data_arguments(session.measured.data),
             },
             done=done,
-            failed=self.failed.emit,
             cancelled=lambda: session.say("The export was cancelled; nothing was written."),
         )
 

@@ -15,7 +15,7 @@ from core.errors import UserError
 NAME = "secateur-problem.zip"
 
 
-class Support(QObject):
+class ProblemReport(QObject):
     """Help → Report a problem."""
 
     def __init__(self, context: Context, window: QWidget) -> None:

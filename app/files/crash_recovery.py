@@ -24,7 +24,7 @@ def folder() -> Path:
     return data_folder() / "recovery"
 
 
-class Recovery(QObject):
+class CrashRecovery(QObject):
     """Keeps one file up to date while there is unsaved work; a clean end removes it.
 
     A lock that dies with the process tells work that was left behind from another window's.

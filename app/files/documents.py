@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.context import Context
@@ -31,21 +31,7 @@ Buttons = QMessageBox.StandardButton
 
 
 class Documents(QObject):
-    """Every way in and out of the session.
-
-    Signals
-    -------
-    failed(Failure)
-        A job that belongs to opening failed.
-    opening(str)
-        A path is being opened; empty when that is over.
-    dataFound(str)
-        What was to be opened is a dataset yaml, or a folder.
-    """
-
-    failed = Signal(object)
-    opening = Signal(str)
-    dataFound = Signal(str)
+    """Every way in and out of the session."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -95,7 +81,7 @@ class Documents(QObject):
             )
             return
         if Path(path).is_dir():
-            self.dataFound.emit(path)
+            self._session.requests.dataFound.emit(path)
             return
         kinds: dict[str, Callable[[str], None]] = {
             PROJECT: self.open_project,
@@ -109,7 +95,9 @@ class Documents(QObject):
         """Open a description of a network; one of a dataset is for whoever looks at images."""
         from core.data.source import is_description
 
-        (self.dataFound.emit if is_description(path) else self._open_if_agreed)(path)
+        (self._session.requests.dataFound.emit if is_description(path) else self._open_if_agreed)(
+            path
+        )
 
     def _open_if_agreed(self, path: str) -> None:
         if self.may_leave():
@@ -159,7 +147,7 @@ class Documents(QObject):
             self._jobs.cancel(record.number)
         criterion, seed = (project.plan.criterion, project.plan.seed) if project else ("l2", 0)
         criterion = "l2" if by_images(criterion) else criterion  # images are asked for, never read
-        self.opening.emit(path)
+        self._session.requests.opening.emit(path)
 
         def show(known: Known) -> None:
             self._show(path, known, project, place, unsaved)
@@ -174,7 +162,7 @@ class Documents(QObject):
                 {"path": path, "criterion": criterion, "seed": seed},
                 done=lambda result: show(_from_engine(result)),
                 failed=self._open_failed,
-                cancelled=lambda: self.opening.emit(""),
+                cancelled=lambda: self._session.requests.opening.emit(""),
             )
 
         self._background.run(
@@ -185,14 +173,14 @@ class Documents(QObject):
         )
 
     def _open_failed(self, failure: Failure) -> None:
-        self.opening.emit("")
-        self.failed.emit(failure)
+        self._session.requests.opening.emit("")
+        self._jobs.failed.emit(failure)
 
     def _show(
         self, path: str, known: Known, project: Project | None, place: Path | None, unsaved: bool
     ) -> None:
         session = self._session
-        self.opening.emit("")
+        self._session.requests.opening.emit("")
         if project is not None:
             project = project.model_copy(update={"plan": unbound(project.plan)})
         session.set_model(
@@ -230,7 +218,7 @@ class Documents(QObject):
                 scores = np.load(result["scores"], allow_pickle=False)
                 session.set_scores((criterion, seed, "", None), scores)
 
-        self._jobs.submit("scores", "Rank channels", args, done=done, failed=self.failed.emit)
+        self._jobs.submit("scores", "Rank channels", args, done=done)
 
     def close_model(self) -> None:
         """Close the model, after asking about unsaved work."""

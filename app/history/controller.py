@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.plan.schema import Plan
 
 
-class Remembering(QObject):
+class HistoryController(QObject):
     """Reads and writes the history; all of it off the window's thread.
 
     Signals

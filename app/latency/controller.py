@@ -23,17 +23,15 @@ SETTLE_MS = 300
 NOT_TIMED = "The layers of this model were not timed on this machine yet."
 
 
-class Timing(QObject):
+class LatencyController(QObject):
     """The window's side of the jobs ``latency_table``, ``latency`` and ``runtimes``.
 
     Signals
     -------
-    failed(Failure)
     answered
         A table of layer times is being made or is there: nobody need ask for one.
     """
 
-    failed = Signal(object)
     answered = Signal()
 
     def __init__(self, context: Context, window: QWidget) -> None:
@@ -86,7 +84,6 @@ class Timing(QObject):
             "latency_table",
             f"Time the layers of {Path(model.path).name}",
             {"path": model.path, "sha256": model.facts.sha256, **(options or {})},
-            failed=self.failed.emit,
             cancelled=lambda: self._session.say(
                 "Timing was cancelled; what was timed is kept, and the next time goes on there."
             ),
@@ -126,7 +123,7 @@ class Timing(QObject):
     def _again(self, failure: object) -> None:
         self._asked = False
         if failure is not None:
-            self.failed.emit(failure)
+            self._jobs.failed.emit(failure)
 
     def time_networks(self, paths: Sequence[str], options: Mapping[str, Any]) -> None:
         """Time networks in turns; the open model is what the others are held against.
@@ -153,7 +150,6 @@ class Timing(QObject):
             f"Time {Path(model.path).name}" + (f" and {len(others)} more" if others else ""),
             {"path": model.path, "sha256": sha256, "others": others, **options},
             done=done,
-            failed=self.failed.emit,
             cancelled=lambda: session.say("Timing was cancelled."),
         )
 

@@ -7,29 +7,25 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
+from app.kit.dialogs import show_dialog
 from app.pruning.prune_dialog import CHECKPOINTS, PruneDialog
 from app.state.measurements import data_arguments
 
 
-class Pruning(QObject):
+class PruneController(QObject):
     """Runs the two jobs.
 
     Signals
     -------
-    pruned(dict)
-        The engine's report on a file that was pruned, proven and saved.
-    failed(Failure)
     steppingWanted()
         The plan's strategy is one by one, which has a way of its own.
     """
 
     steppingWanted = Signal()
-    pruned = Signal(dict)
-    failed = Signal(object)
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -62,8 +58,7 @@ class Pruning(QObject):
         """Ask for file and repair at once: there are images to repair with."""
         dialog = PruneDialog(suggested, self._window)
         dialog.chosen.connect(self.start)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        show_dialog(dialog)
 
     def start(self, output: Path, repair: dict[str, Any] | None = None) -> None:
         """Prune into a file, and repair before it is saved where that is asked for."""
@@ -84,7 +79,6 @@ class Pruning(QObject):
                 "repair": repair,
             },
             done=self.take,
-            failed=self.failed.emit,
             cancelled=lambda: session.say("Pruning was cancelled; no file was written."),
         )
 
@@ -105,7 +99,7 @@ class Pruning(QObject):
                 plan=result["plan"],
             )
         )
-        self.pruned.emit(result)
+        self._session.requests.pruned.emit(result)
 
     def verify(self, pruned: str = "") -> None:
         """Compare a pruned file with the open model; asks which when none is named."""
@@ -122,7 +116,6 @@ class Pruning(QObject):
                 f"Verify {Path(pruned).name}",
                 {"original": model.path, "pruned": pruned},
                 done=self._verified,
-                failed=self.failed.emit,
             )
 
     def _verified(self, result: dict[str, Any]) -> None:

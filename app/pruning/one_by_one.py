@@ -20,24 +20,19 @@ LOG = "steps.jsonl"
 NO_DATA = "One by one measures every step on images, and no dataset is set."
 
 
-class Stepping(QObject):
+class StepsController(QObject):
     """The window's side of the job ``one_by_one``.
 
     Signals
     -------
-    failed(Failure)
     started()
         A run began: its steps are worth seeing.
     pruned(dict)
         A run is over, and its last accepted step is saved.
-    openWanted(str)
-        The checkpoint of a step shall be opened.
     """
 
-    failed = Signal(object)
     started = Signal()
     pruned = Signal(dict)
-    openWanted = Signal(str)
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -70,7 +65,7 @@ class Stepping(QObject):
             return
         path = self._place(step)
         if path.is_file():
-            self.openWanted.emit(str(path))
+            self._session.requests.openWanted.emit(str(path))
         else:
             text = f"The checkpoint of step {number} is not at {path}."
             self._session.say(text, "It was moved or deleted.", "error", key="step")
@@ -143,7 +138,6 @@ class Stepping(QObject):
             },
             partial=tried,
             done=done,
-            failed=self.failed.emit,
             cancelled=lambda: session.say(stopped, key="steps"),
         )
         self.started.emit()

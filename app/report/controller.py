@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.engine.preconditions import is_free
 from app.kit.desktop import open_file
+from app.kit.dialogs import show_dialog
 from app.report.report_dialog import ReportDialog
 from app.state import report_store
 from app.state.measurements import data_arguments
@@ -19,15 +20,8 @@ from app.state.places import job_places
 from app.state.project_state import to_project
 
 
-class Reporting(QObject):
-    """The window's side of the job ``report``.
-
-    Signals
-    -------
-    failed(Failure)
-    """
-
-    failed = Signal(object)
+class ReportController(QObject):
+    """The window's side of the job ``report``."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -44,7 +38,7 @@ class Reporting(QObject):
             self._suggested(), known, session.measured.data is not None, self._window
         )
         dialog.chosen.connect(self.start)
-        self._window.show_dialog(dialog)  # type: ignore[attr-defined]
+        show_dialog(dialog)
 
     def _suggested(self) -> Path:
         session = self._session
@@ -84,7 +78,6 @@ class Reporting(QObject):
                 "data": None if data is None else {**data, "images": None},
             },
             done=lambda result: self._made(result, show),
-            failed=self.failed.emit,
             cancelled=lambda: session.say(
                 "No report was written; what was measured for it is kept.", key="report"
             ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
@@ -18,15 +18,8 @@ from core.errors import UserError
 NO_DATA = "Accuracy is measured on images, and no dataset is set."
 
 
-class Scanning(QObject):
-    """The window's side of the jobs ``sensitivity`` and ``evaluate``.
-
-    Signals
-    -------
-    failed(Failure)
-    """
-
-    failed = Signal(object)
+class SensitivityController(QObject):
+    """The window's side of the jobs ``sensitivity`` and ``evaluate``."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -77,7 +70,6 @@ class Scanning(QObject):
             },
             partial=found,
             done=done,
-            failed=self.failed.emit,
             cancelled=lambda: session.say(stopped, key="scan"),
         )
 
@@ -129,7 +121,6 @@ class Scanning(QObject):
             f"Measure {Path(session.model.path).name}",
             {"path": session.model.path, "sha256": sha256, "data": arguments},
             done=done,
-            failed=self.failed.emit,
         )
 
     def _may(self, job: str) -> bool:

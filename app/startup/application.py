@@ -52,10 +52,11 @@ def run(paths: Sequence[str]) -> int:
 
     if hand_over(paths):
         return 0
+    from app.faults.feature import FaultsFeature
     from app.window.main_window import MainWindow
 
     window = MainWindow()
-    window.reporter.install()
+    window.features[FaultsFeature].reporter.install()
     server = InstanceServer(window)
     server.received.connect(window.open_paths)
     server.listen()
@@ -63,8 +64,7 @@ def run(paths: Sequence[str]) -> int:
     show(window)
     # The engine takes seconds of computing to start: the window shows first.
     QTimer.singleShot(0, window.jobs.start_engine)
-    QTimer.singleShot(0, window.recovery.offer)
-    QTimer.singleShot(0, window.tour.offer)
+    QTimer.singleShot(0, window.start)
     if paths:
         QTimer.singleShot(0, lambda: window.open_paths(paths))
     code = application.exec()

@@ -44,6 +44,11 @@ class OpenModel:
     predictor: Predictor
     file_size: int | None
 
+    @property
+    def precision_note(self) -> str:
+        """Why the sizes of the file and of a pruned one do not compare; empty where they do."""
+        return "16 → 32-bit weights" if self.facts.dtype == "float16" else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Coupling:

@@ -20,6 +20,7 @@ from app.state.history import Lineage
 from app.state.measurements import Measured, known_clock
 from app.state.open_model import Coupling, Message, OpenModel
 from app.state.plan_edits import Edit, PlanCommand
+from app.state.requests import Requests
 from app.state.shipping import Shipped
 from core.plan.criteria import by_images, keeps_one
 
@@ -43,8 +44,9 @@ OVERLAYS = (
 class Session(QObject):
     """State of the window.
 
-    ``measured`` holds what images say (data set, goal, measurements), ``shipped`` what was exported
-    and timed, ``lineage`` the history of the network.
+    ``measured`` holds what images say (dataset, goal, measurements), ``shipped`` what was exported
+    and timed, ``lineage`` the history of the network; ``requests`` is how the parts of the window
+    ask things of each other.
 
     Signals
     -------
@@ -61,9 +63,7 @@ class Session(QObject):
         computed only when a person asks for it.
     scoresChanged
         A ranking arrived.
-    dataWanted
-        Something needs a dataset, and none is set.
-    messageRaised(Message), titleChanged, resultsChanged
+    messageRaised(Message), messageWithdrawn(str), titleChanged, resultsChanged
     """
 
     modelChanged = Signal()
@@ -73,8 +73,8 @@ class Session(QObject):
     viewChanged = Signal()
     scoresNeeded = Signal(str, int)
     scoresChanged = Signal()
-    dataWanted = Signal()
     messageRaised = Signal(object)
+    messageWithdrawn = Signal(str)
     titleChanged = Signal()
     resultsChanged = Signal()
 
@@ -91,6 +91,7 @@ class Session(QObject):
         self.project_path: Path | None = None
         self.results: tuple[Result, ...] = ()
         self.tuned: tuple[Tuned, ...] = ()
+        self.requests = Requests(self)
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
         self.measured.clockChanged.connect(self._timed)
@@ -404,6 +405,10 @@ class Session(QObject):
     def say(self, text: str, hint: str = "", kind: str = "info", **more: Any) -> None:
         """Raise a message."""
         self.messageRaised.emit(Message(text, hint, kind, **more))
+
+    def unsay(self, key: str) -> None:
+        """Withdraw the message of this key, if it shows."""
+        self.messageWithdrawn.emit(key)
 
     def add_result(self, result: Result) -> None:
         """Remember a pruned file."""

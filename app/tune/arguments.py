@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
@@ -16,15 +16,8 @@ if TYPE_CHECKING:
 Taken = Callable[[dict[str, Any]], None]
 
 
-class ArgumentAsking(QObject):
-    """The window's side of the jobs ``arguments`` and ``check_arguments``.
-
-    Signals
-    -------
-    failed(Failure)
-    """
-
-    failed = Signal(object)
+class ArgumentsController(QObject):
+    """The window's side of the jobs ``arguments`` and ``check_arguments``."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -54,9 +47,7 @@ class ArgumentAsking(QObject):
             self._table = tuple(Argument.from_json(one) for one in result["arguments"])
             self._open(preset, chosen, taken)
 
-        self._jobs.submit(
-            "arguments", "Read Ultralytics' arguments", {}, done=done, failed=self.failed.emit
-        )
+        self._jobs.submit("arguments", "Read Ultralytics' arguments", {}, done=done)
 
     def _open(self, preset: str, chosen: Mapping[str, Any], taken: Taken) -> None:
         from app.tune.arguments_dialog import ArgumentsDialog
@@ -72,5 +63,4 @@ class ArgumentAsking(QObject):
             "Check arguments",
             {"options": dict(options)},
             done=lambda result: told(result["problems"]),
-            failed=self.failed.emit,
         )

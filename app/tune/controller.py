@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
@@ -26,25 +26,8 @@ ENDINGS = {"finetune": "tuned", "iterative": "turns"}
 Buttons = QMessageBox.StandardButton
 
 
-class Tuning(QObject):
-    """The window's side of fine-tuning.
-
-    Signals
-    -------
-    failed(Failure)
-        The check of the data failed.
-    openWanted(str)
-        A file shall be opened.
-    shown(str)
-        A job's folder shall be looked at.
-    starting
-        A tuning is about to start, which will add itself to the history.
-    """
-
-    failed = Signal(object)
-    openWanted = Signal(str)
-    shown = Signal(str)
-    starting = Signal()
+class TuneController(QObject):
+    """The window's side of fine-tuning."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -56,7 +39,7 @@ class Tuning(QObject):
         for signal in (self._session.modelChanged, self._session.titleChanged):
             signal.connect(self._look)
         self._runs.listChanged.connect(self._compare)
-        self._runs.started.connect(self.shown)
+        self._runs.started.connect(self._session.requests.jobWanted)
         self._runs.waits.connect(self._say_waits)
         self._runs.failed.connect(
             lambda text, hint: self._session.say(text, hint, "error", key="run")
@@ -94,7 +77,7 @@ class Tuning(QObject):
             elif then is not None:
                 self._refuse(result)
 
-        submit_check(self._jobs, data.path, network, done, self.failed.emit)
+        submit_check(self._jobs, data.path, network, done)
 
     def _refuse(self, check: Mapping[str, Any]) -> None:
         errors = [p for p in check["problems"] if p["severity"] == "error"]
@@ -149,7 +132,7 @@ class Tuning(QObject):
         except UserError as error:
             self._session.say(error.message, error.hint, "error", key="run")
             return
-        self.starting.emit()
+        self._session.requests.tuningStarts.emit()
         arguments = parsed.model_dump(mode="json")
         inputs = {key: arguments.get(key) for key in ("model", "teacher", "data")}
         parent = str(job_places(self._session)[-1])
@@ -194,7 +177,7 @@ class Tuning(QObject):
         name = Path(str(self._arguments_of(folder).get("model") or folder)).name
         text = f"{name} waits in the queue."
         hint = "It starts by itself when its device is free, with or without this window."
-        show = ("Show", lambda: self.shown.emit(folder))
+        show = ("Show", lambda: self._session.requests.jobWanted.emit(folder))
         self._session.say(text, hint, "info", actions=(show,), key="run")
 
     def _arguments_of(self, folder: str) -> Mapping[str, Any]:
@@ -202,11 +185,11 @@ class Tuning(QObject):
         return entry.arguments if entry is not None else {}
 
     def _say_end(self, entry: RunEntry) -> None:
-        show = ("Show", lambda: self.shown.emit(entry.folder))
+        show = ("Show", lambda: self._session.requests.jobWanted.emit(entry.folder))
         resume = ("Resume", lambda: self._runs.resume(entry.folder))
         if entry.state == "done":
             output = entry.output
-            opened = ("Open it", lambda: self.openWanted.emit(output))
+            opened = ("Open it", lambda: self._session.requests.openWanted.emit(output))
             text = f"The {entry.noun} of {entry.title} is done: {Path(output).name}."
             figures = figures_of(entry)
             figures, actions = figures and f"{figures} on the val split.", (opened, show)
@@ -242,19 +225,14 @@ class Tuning(QObject):
         """Look at a job; without a model there are no panels, so its own is opened."""
         model = str(entry.arguments.get("model") or "")
         if self._session.model is None and Path(model).is_file():
-            self.openWanted.emit(model)
-        self.shown.emit(entry.folder)
+            self._session.requests.openWanted.emit(model)
+        self._session.requests.jobWanted.emit(entry.folder)
 
     # ---- the end ------------------------------------------------------------------------------
 
-    def may_close(self, ending: str = "") -> bool:
-        """Ask what shall become of running jobs; False when the window shall stay.
-
-        Parameters
-        ----------
-        ending : str
-            A folder whose jobs end with the window and are not asked about; none when empty.
-        """
+    def may_close(self) -> bool:
+        """Ask what is to become of running jobs; False when the window is to stay."""
+        ending = self._runs.ends_with_window
         active = [e for e in self._runs.active if not ending or not e.folder.startswith(ending)]
         if not active:
             return True

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMessageBox, QWidget
 
@@ -30,26 +30,13 @@ def demo_folder() -> Path:
     return data_folder() / "demo"
 
 
-class Demo(QObject):
-    """The window's side of the jobs ``demo_set_up`` and ``demo``.
-
-    Signals
-    -------
-    failed(Failure)
-    tourWanted()
-        The person wants to be shown around.
-    shown()
-        The results of a walk are open: the comparison shall come to the front.
-    """
-
-    failed = Signal(object)
-    tourWanted = Signal()
-    shown = Signal()
+class DemoController(QObject):
+    """The window's side of the jobs ``demo_set_up`` and ``demo``."""
 
     def __init__(self, context: Context, documents: Documents, window: QWidget) -> None:
         super().__init__(window)
         self._session, self._jobs, self._window = context.session, context.jobs, window
-        self._documents = documents
+        self._documents, self._runs = documents, context.runs
         self.settings: dict[str, Any] = {}
         self.dialog: DemoDialog | None = None
         self._number, self._folder = 0, ""
@@ -63,15 +50,15 @@ class Demo(QObject):
         """Open the demo's project; lay it out first where it is not there."""
         if self._jobs.running("demo_set_up", "demo"):
             return
-        self._documents.opening.emit("the demo")
+        self._session.requests.opening.emit("the demo")
 
         def done(result: dict[str, Any]) -> None:
-            self._documents.opening.emit("")
+            self._session.requests.opening.emit("")
             self._documents.open_path(result["project"])
 
         def failed(failure: Failure) -> None:
-            self._documents.opening.emit("")
-            self.failed.emit(failure)
+            self._session.requests.opening.emit("")
+            self._jobs.failed.emit(failure)
 
         self._jobs.submit(
             "demo_set_up",
@@ -79,7 +66,7 @@ class Demo(QObject):
             {"folder": str(demo_folder())},
             done=done,
             failed=failed,
-            cancelled=lambda: self._documents.opening.emit(""),
+            cancelled=lambda: self._session.requests.opening.emit(""),
         )
 
     def _look(self) -> None:
@@ -91,7 +78,10 @@ class Demo(QObject):
             self._take_results(self._waiting)
             self._waiting = None
         elif path is not None and not self._session.results and is_ready(path.parent):
-            actions = (("Run it all", self.run_all), ("Take the tour", self.tourWanted.emit))
+            actions = (
+                ("Run it all", self.run_all),
+                ("Take the tour", self._session.requests.tourWanted.emit),
+            )
             self._session.say(WELCOME, HINT, "info", actions=actions, key="demo")
 
     def _take_results(self, result: Mapping[str, Any]) -> None:
@@ -99,12 +89,12 @@ class Demo(QObject):
         report = QUrl.fromLocalFile(result["report"])
         actions = (
             ("Open the report", lambda: QDesktopServices.openUrl(report)),
-            ("Take the tour", self.tourWanted.emit),
+            ("Take the tour", self._session.requests.tourWanted.emit),
         )
         text = "These are the demo's results: the plan that was found, and the networks compared."
         hint = f"All files are in {result['folder']}."
         self._session.say(text, hint, "success", actions=actions, key="demo")
-        self.shown.emit()
+        self._session.requests.panelWanted.emit("compare")
 
     # ---- all of it ----------------------------------------------------------------------------
 
@@ -119,6 +109,7 @@ class Demo(QObject):
         self.dialog.cancelRequested.connect(lambda: self._jobs.cancel(self._number))
         self.dialog.lookRequested.connect(self._open_result)
         self.dialog.finished.connect(self._forget)
+        self._runs.ends_with_window = self._folder
         self._number = self._jobs.submit(
             "demo",
             "Demo",
@@ -139,11 +130,6 @@ class Demo(QObject):
             return demo_folder() / ALL
         return path.parent if path.parent.name == ALL else path.parent / ALL
 
-    @property
-    def walking(self) -> str:
-        """The folder that a running walk works in; empty while none runs."""
-        return self._folder if self._jobs.running("demo") else ""
-
     def _show_dialog(self) -> None:
         if self.dialog is not None:
             self.dialog.open()
@@ -160,6 +146,7 @@ class Demo(QObject):
             self.dialog.set_progress(record.fraction, record.text)
 
     def _done(self, result: dict[str, Any]) -> None:
+        self._runs.ends_with_window = ""
         self._waiting = result
         if self.dialog is not None:
             self.dialog.finish(result)
@@ -172,11 +159,11 @@ class Demo(QObject):
         if self._waiting is not None:
             self._documents.open_path(self._waiting["project"])
         else:
-            self.shown.emit()
+            self._session.requests.panelWanted.emit("compare")
 
     def _failed(self, failure: Failure) -> None:
         self._end_dialog()
-        self.failed.emit(failure)
+        self._jobs.failed.emit(failure)
 
     def _cancelled(self) -> None:
         self._end_dialog()
@@ -188,6 +175,7 @@ class Demo(QObject):
         )
 
     def _end_dialog(self) -> None:
+        self._runs.ends_with_window = ""
         if self.dialog is not None:
             self.dialog.end()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -17,16 +17,13 @@ SHOWN = 5
 TITLE = "Drop a YOLO model here"
 
 
-class EmptyPage(QWidget):
+class StartPage(QWidget):
     """Invites to open something."""
-
-    openRequested = Signal()
-    demoRequested = Signal()
-    pathChosen = Signal(str)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._settings = context.settings
+        self._settings, self._requests = context.settings, context.session.requests
+        self._requests.opening.connect(self.set_opening)
         self.zone = QFrame()
         self.zone.setObjectName("dropZone")
         self.zone.setFixedWidth(560)
@@ -45,12 +42,12 @@ class EmptyPage(QWidget):
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.open_button = QPushButton("Open a model …")
         self.open_button.setProperty("primary", "true")
-        self.open_button.clicked.connect(self.openRequested)
+        self.open_button.clicked.connect(context.session.requests.openDialogWanted)
         self.demo_button = QPushButton("Try the demo")
         self.demo_button.setToolTip(
             "Opens a small trained network with images for it; nothing is downloaded"
         )
-        self.demo_button.clicked.connect(self.demoRequested)
+        self.demo_button.clicked.connect(context.session.requests.demoWanted)
         self.job = JobLine(context.jobs, "demo_set_up", "open", tall=True)
         row = QHBoxLayout()
         row.addStretch(1)
@@ -106,7 +103,7 @@ class EmptyPage(QWidget):
                 theme.icon("project" if path.endswith(".secateur") else "model", "muted")
             )
             button.setToolTip(path)
-            button.clicked.connect(lambda _=False, p=path: self.pathChosen.emit(p))
+            button.clicked.connect(lambda _=False, p=path: self._requests.openWanted.emit(p))
             self._recent.addWidget(button)
 
     def set_over(self, over: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
@@ -9,16 +10,14 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QTabBar
 
 from app.context import Context
+from app.feature import Panel
 from app.kit.widgets import OnScreen
-from app.window.panel_table import PANELS
 
 AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
-LAYOUT = len(PANELS)
-"""Names a layout: one that was stored when there were other panels has no place for the new."""
 IN_FRONT = ("plan", "blocks")
 DIGITS = 9
 """Panels that Alt and a digit lead to; the others have their name in the menu and the palette."""
@@ -33,9 +32,10 @@ class Docks(QObject):
     ----------
     context : Context
     window : QMainWindow
+    panels : sequence of Panel
     """
 
-    def __init__(self, context: Context, window: QMainWindow) -> None:
+    def __init__(self, context: Context, window: QMainWindow, panels: Sequence[Panel]) -> None:
         super().__init__(window)
         self._window, self._session, self._settings = window, context.session, context.settings
         self.by_id: dict[str, QDockWidget] = {}
@@ -44,19 +44,17 @@ class Docks(QObject):
         window.setCorner(Qt.Corner.BottomRightCorner, AREAS["right"])
         window.setDockNestingEnabled(True)
         window.setAnimated(False)  # each animated change leaves memory behind in Qt
-        last: dict[str, QDockWidget] = {}
-        for spec in PANELS:
-            dock = QDockWidget(spec.title, window)
-            dock.setObjectName(spec.id)
-            dock.setWidget(spec.make(context))
-            panel = dock.widget()
-            if isinstance(panel, OnScreen):
-                dock.visibilityChanged.connect(panel.set_shown)
-            window.addDockWidget(AREAS[spec.area], dock)
-            if spec.tab:
-                window.tabifyDockWidget(last[spec.area], dock)
-            last[spec.area] = dock
-            self.by_id[spec.id] = dock
+        # Names a layout: one stored when there were other panels has no place for the new.
+        self._version = len(panels)
+        last: QDockWidget | None = None
+        for panel in in_order(panels):
+            dock = self._make(panel)
+            window.addDockWidget(AREAS[panel.area], dock)
+            beside = self.by_id[panel.beside] if panel.beside else last
+            if beside is not None and (panel.beside or panel.area == "bottom"):
+                window.tabifyDockWidget(beside, dock)
+            last = dock if panel.area == "bottom" else None
+            self.by_id[panel.id] = dock
         for name in IN_FRONT:
             self.by_id[name].raise_()
         self._wanted: QByteArray | None = None
@@ -67,6 +65,19 @@ class Docks(QObject):
         self._tidy = QTimer(self, singleShot=True, interval=0)
         self._tidy.timeout.connect(self._hide_strays)
         window.installEventFilter(self)
+
+    def __getitem__(self, panel: str) -> QDockWidget:
+        """Return the dock of a panel."""
+        return self.by_id[panel]
+
+    def _make(self, panel: Panel) -> QDockWidget:
+        dock = QDockWidget(panel.title, self._window)
+        dock.setObjectName(panel.id)
+        widget = panel.make()
+        dock.setWidget(widget)
+        if isinstance(widget, OnScreen):
+            dock.visibilityChanged.connect(widget.set_shown)
+        return dock
 
     def fill_menu(self, menu: QMenu) -> None:
         """Fill a menu: go to a panel (Alt and a digit), or hide and show it."""
@@ -94,12 +105,12 @@ class Docks(QObject):
     def settle(self) -> None:
         """Size the panels, then put them where the person left them; call once all is made."""
         self._size()
-        self._first = self._window.saveState(LAYOUT)
+        self._first = self._window.saveState(self._version)
         geometry, state = self._settings.layout()
         if geometry.size():
             self._window.restoreGeometry(geometry)
         if state.size():
-            self._window.restoreState(state, LAYOUT)
+            self._window.restoreState(state, self._version)
         self._model_changed()
 
     def _size(self) -> None:
@@ -112,7 +123,7 @@ class Docks(QObject):
 
     def reset(self) -> None:
         """Put every panel in its first place."""
-        self._window.restoreState(self._first, LAYOUT)
+        self._window.restoreState(self._first, self._version)
         self._size()
         if self._wanted is not None:
             self._wanted = None
@@ -120,7 +131,7 @@ class Docks(QObject):
 
     def save(self) -> None:
         """Remember where everything is."""
-        state = self._wanted if self._wanted is not None else self._window.saveState(LAYOUT)
+        state = self._wanted if self._wanted is not None else self._window.saveState(self._version)
         self._settings.set_layout(self._window.saveGeometry(), state)
 
     def _model_changed(self) -> None:
@@ -134,7 +145,7 @@ class Docks(QObject):
         # some 80 kB behind each time, is for the first model: which tab was in front is known
         # only once the panels have been on the screen.
         if empty and self._wanted is None:
-            self._wanted = self._window.saveState(LAYOUT)
+            self._wanted = self._window.saveState(self._version)
             self._shown = [dock for dock in self.by_id.values() if not dock.isHidden()]
             self._front = [dock for dock in self._shown if not dock.visibleRegion().isEmpty()]
             for dock in self._shown:
@@ -142,7 +153,7 @@ class Docks(QObject):
         elif not empty and self._wanted is not None:
             state, self._wanted = self._wanted, None
             if not self._front:
-                self._window.restoreState(state, LAYOUT)
+                self._window.restoreState(state, self._version)
             for dock in self._shown:
                 dock.show()
             for dock in self._front:
@@ -170,6 +181,18 @@ class Docks(QObject):
             docks = [d for d in self.by_id.values() if d.windowTitle() in names]
             if docks and not any(_adjoin(bar, dock) for dock in docks if not dock.isHidden()):
                 bar.hide()
+
+
+def in_order(panels: Sequence[Panel]) -> list[Panel]:
+    """Sort panels by area; one that shares a place comes right after the panel beside it."""
+    ordered = sorted(
+        (panel for panel in panels if not panel.beside), key=lambda p: list(AREAS).index(p.area)
+    )
+    for panel in panels:
+        if panel.beside:
+            place = next(n for n, p in enumerate(ordered) if p.id == panel.beside)
+            ordered.insert(place + 1, panel)
+    return ordered
 
 
 def _adjoin(bar: QTabBar, dock: QDockWidget) -> bool:

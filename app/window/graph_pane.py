@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.kit import theme
-from app.welcome.start_page import EmptyPage
+from app.welcome.start_page import StartPage
 from app.window.graph_binding import GraphHost
 from app.window.message_bar import MessageBar
 
@@ -86,9 +86,9 @@ class GraphPane(QWidget):
         self._session, self._host = context.session, host
         self.messages = MessageBar()
         self.search = SearchBar(context, host)
-        self.empty = EmptyPage(context)
+        self.start_page = StartPage(context)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self.empty)
+        self.stack.addWidget(self.start_page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -97,10 +97,11 @@ class GraphPane(QWidget):
         layout.setStretchFactor(self.stack, 1)
         self._session.modelChanged.connect(self._show)
         self._session.messageRaised.connect(self.messages.show_message)
+        self._session.messageWithdrawn.connect(self.messages.dismiss_key)
 
     def _show(self) -> None:
         if self._session.model is None:
-            self.stack.setCurrentWidget(self.empty)
+            self.stack.setCurrentWidget(self.start_page)
             return
         view = self._host.view
         if self.stack.indexOf(view) < 0:

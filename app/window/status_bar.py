@@ -12,7 +12,6 @@ from app.context import Context
 from app.engine.protocol import EngineState
 from app.kit import formats
 from app.kit.widgets import Elided
-from app.state.open_model import OpenModel
 from core.plan.live import file_size
 
 PHASES = {
@@ -79,7 +78,7 @@ class StatusBar(QStatusBar):
         self.macs.setText(_change("Multiply-adds", before.macs, after.macs))
         was = model.file_size or file_size(before.parameters)
         now = file_size(after.parameters) if prediction.changes else was
-        note = precision_note(model)
+        note = model.precision_note
         self.file.setText(_change("File", was, now, formats.size, note))
         self._show_time()
 
@@ -133,11 +132,6 @@ class StatusBar(QStatusBar):
             else ""
         )
         self.engine.setToolTip(DEVICE_TIP + versions)
-
-
-def precision_note(model: OpenModel) -> str:
-    """Say so where the two files hold their weights differently: their sizes do not compare."""
-    return "16 → 32-bit weights" if model.facts.dtype == "float16" else ""
 
 
 def _change(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
@@ -13,9 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from app.kit import theme
 from app.kit.widgets import label
 from app.state import plan_edits
-
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
+from app.window.parts import Parts
 
 WIDTH, GAP, EDGE = 400, 14, 8
 EXAMPLE, RATIO = frozenset({4, 6}), 0.5
@@ -39,7 +36,7 @@ class Stop:
 
     title: str
     text: str
-    target: Callable[[MainWindow], QWidget]
+    target: Callable[[Parts], QWidget]
     panels: tuple[str, ...] = ()
     act: str = ""
 
@@ -49,14 +46,14 @@ STOPS: tuple[Stop, ...] = (
         "Open a network",
         "Drop a checkpoint (.pt), a description (.yaml) or a project anywhere on the window, or "
         "press Ctrl+O. Nothing in the file is run, and the file is never changed.",
-        lambda window: window.pane.stack,
+        lambda parts: parts.pane.stack,
     ),
     Stop(
         "Choose what to prune",
         "Each box is a block. Click one, or several with Ctrl or Shift; then say under Plan how "
         "much of it shall go. Choose finds a plan for you, from a goal and images. Every edit can "
         "be undone.",
-        lambda window: window.host.view,
+        lambda parts: parts.host.view,
         ("plan",),
         "Selects blocks 4 and 6 and halves them; Ctrl+Z takes it back",
     ),
@@ -65,7 +62,7 @@ STOPS: tuple[Stop, ...] = (
         "At once the graph shows what else changes: orange blocks follow on their own, violet ones "
         "share channels. Conflicts lists what would break if only the chosen layers were cut, and "
         "Why? tells by which path one block changes another.",
-        lambda window: window.docks["conflicts"],
+        lambda parts: parts.docks["conflicts"],
         ("conflicts",),
     ),
     Stop(
@@ -73,7 +70,7 @@ STOPS: tuple[Stop, ...] = (
         "Prune cuts a copy, proves that it equals the original with those channels switched off, "
         "repairs it by your images if you like, and saves a checkpoint that Ultralytics opens. "
         "The original stays as it is.",
-        lambda window: window.docks["plan"],
+        lambda parts: parts.docks["plan"],
         ("plan",),
     ),
     Stop(
@@ -81,31 +78,30 @@ STOPS: tuple[Stop, ...] = (
         "Fine-tune trains the pruned network in the shape it has, and goes on when the window is "
         "closed. Compare, beside it, measures networks on the same images. Help explains all of "
         "it; press F1.",
-        lambda window: window.docks["tuning"],
+        lambda parts: parts.docks["tuning"],
         ("tuning",),
     ),
 )
 
 
 class Tour(QObject):
-    """Shows the stops one after the other.
+    """Shows the stops one after the other; where no model is open, the demo is offered for it.
 
-    Signals
-    -------
-    demoWanted()
-        There is no model to show anything on.
+    Parameters
+    ----------
+    parts : Parts
     """
 
-    demoWanted = Signal()
-
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window, self._session = window, window.session
-        self._settings = window.context.settings
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.window)
+        self._parts, self._window = parts, parts.window
+        self._session, self._settings = parts.context.session, parts.context.settings
         self.place = -1
         self.card: Card | None = None
         self._frame: Frame | None = None
         self._session.modelChanged.connect(self._model_changed)
+        self._session.requests.opening.connect(self.wait_for)
+        self._session.requests.tourWanted.connect(self.start)
         # The window's parts find their places over a few events.
         self._settle = QTimer(self, singleShot=True, interval=0)
         self._settle.timeout.connect(self._put)
@@ -141,7 +137,7 @@ class Tour(QObject):
         if self.place + 1 >= len(STOPS):
             self.end()
         elif self._session.model is None:
-            self.demoWanted.emit()
+            self._session.requests.demoWanted.emit()
         else:
             self._go_to(self.place + 1)
 
@@ -165,7 +161,7 @@ class Tour(QObject):
         self.card = self._frame = None
         self.place = -1
         if self._session.model is not None:
-            self._window.host.view.setFocus()
+            self._parts.host.view.setFocus()
 
     # ---- inside -------------------------------------------------------------------------------
 
@@ -173,7 +169,7 @@ class Tour(QObject):
         self.place = place
         stop = STOPS[place]
         for name in stop.panels:
-            dock = self._window.docks[name]
+            dock = self._parts.docks[name]
             dock.show()
             dock.raise_()
         if self.card is not None:
@@ -207,7 +203,7 @@ class Tour(QObject):
         """Lay the frame around the part, and the card beside it."""
         if self.card is None or self._frame is None:
             return
-        target = STOPS[self.place].target(self._window)
+        target = STOPS[self.place].target(self._parts)
         rect = QRect(target.mapTo(self._window, QPoint(0, 0)), target.size())
         self._frame.around(rect)
         size = QSize(WIDTH, self.card.heightForWidth(WIDTH))

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
+from app.choose.feature import ChooseFeature
+from app.data.feature import DataFeature
 from app.engine.protocol import Failure
+from app.files.feature import FilesFeature
 from app.state import plan_edits
 from core.plan.criteria import CRITERIA
 from core.plan.schema import Entry, Plan, Target
@@ -72,7 +75,7 @@ def test_a_dataset_dropped_on_the_window_is_set(opened, drop, dataset, heard):
 def test_bad_data_is_said_once_and_not_set(opened, tmp_path, heard, content, words):
     path = tmp_path / "bad.yaml"
     path.write_text(content)
-    opened.data_checking.set_data(str(path))
+    opened.features[DataFeature].controller.set_data(str(path))
     assert opened.session.measured.data is None
     assert words in heard()[-1]
     assert len(heard()) == 1
@@ -80,7 +83,7 @@ def test_bad_data_is_said_once_and_not_set(opened, tmp_path, heard, content, wor
 
 
 def test_what_is_looked_at_can_be_changed_and_dropped(opened, dataset, qtbot):
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     panel = panel_of(opened).data
     panel.images.setValue(24)
     panel.seed.setValue(3)
@@ -98,7 +101,7 @@ def test_what_is_looked_at_can_be_changed_and_dropped(opened, dataset, qtbot):
 
 def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot, tmp_path):
     session, panel = opened.session, panel_of(opened)
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     choose(opened, 5)
     for criterion in ("taylor", "separability", "fisher"):
         session.edit(plan_edits.set_criterion(session.plan, criterion))
@@ -126,7 +129,7 @@ def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot,
     assert inspector._ranking.text().endswith("ranked by Fisher")
     assert not inspector.rank.isVisibleTo(inspector)
     # Other images are another ranking.
-    opened.data_checking.change_data(seed=1)
+    opened.features[DataFeature].controller.change_data(seed=1)
     assert not session.ranked
 
 
@@ -157,7 +160,7 @@ def test_the_words_of_criteria_come_without_torch():
 
 def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, tmp_path):
     session, panel = opened.session, panel_of(opened)
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     choose(opened, 6)
     before, steps = session.plan, session.undo_stack.count()
     opened.docks["choose"].raise_()
@@ -172,7 +175,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
     assert asked["data"]["path"] == str(dataset)
     assert not panel.suggest.isVisibleTo(panel)
     plan = exact(*range(64))
-    with qtbot.waitSignal(opened.choosing.suggested, timeout=QUICK_MS):
+    with qtbot.waitSignal(opened.features[ChooseFeature].controller.suggested, timeout=QUICK_MS):
         fake.done("suggest", answer(opened, tmp_path, plan, (0.5, plan), (0.8, exact(1, 2))))
     session.flush()
     assert session.undo_stack.count() == steps + 1
@@ -191,7 +194,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
 def test_another_alternative_is_taken_by_click_and_key(opened, fake, qtbot, tmp_path):
     session, panel = opened.session, panel_of(opened)
     opened.docks["choose"].raise_()
-    opened.choosing.suggest()
+    opened.features[ChooseFeature].controller.suggest()
     low, middle, high = exact(*range(64)), exact(*range(32)), exact(0, 1)
     fake.done(
         "suggest",
@@ -228,7 +231,7 @@ def test_only_the_selected_blocks_give(opened, fake):
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
 def test_a_suggestion_that_does_not_come_changes_nothing(opened, fake, heard, end):
     plan, panel = opened.session.plan, panel_of(opened)
-    opened.choosing.suggest()
+    opened.features[ChooseFeature].controller.suggest()
     if end == "cancelled":
         panel.progress.cancel.click()
         assert "cancelled; the plan is as it was" in heard()[-1]
@@ -244,19 +247,19 @@ def test_a_suggestion_that_does_not_come_changes_nothing(opened, fake, heard, en
 def test_a_criterion_that_needs_images_says_so(opened, fake, heard):
     opened.session.edit(plan_edits.set_criterion(opened.session.plan, "fisher"))
     assert "choose a dataset" in panel_of(opened).ranking.note.text()
-    opened.choosing.suggest()
+    opened.features[ChooseFeature].controller.suggest()
     assert not [r for r in fake.requests if r.job == "suggest"]
     assert "looks at images, and no dataset is set" in heard()[-1]
 
 
 def test_unreadable_images_are_counted(opened, fake, heard, tmp_path):
-    opened.choosing.suggest()
+    opened.features[ChooseFeature].controller.suggest()
     fake.done("suggest", answer(opened, tmp_path, exact(0), skipped=3))
     assert "3 images could not be read" in heard()[-1]
 
 
 def test_a_ratio_by_hand_replaces_what_was_suggested_for_the_block(opened, fake, tmp_path, choose):
-    opened.choosing.suggest()
+    opened.features[ChooseFeature].controller.suggest()
     fake.done("suggest", answer(opened, tmp_path, exact(*range(64))))
     choose(opened, 5, ratio=0.25)
     (entry,) = opened.session.plan.selection
@@ -268,14 +271,14 @@ def test_a_ratio_by_hand_replaces_what_was_suggested_for_the_block(opened, fake,
 
 def test_data_and_goal_are_part_of_the_project(opened, answers, dataset, tmp_path, drop, qtbot):
     path = tmp_path / "mine.secateur"
-    opened.data_checking.set_data(str(dataset))
-    opened.data_checking.change_data(images=12)
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    opened.features[DataFeature].controller.change_data(images=12)
     opened.session.measured.set_goal(Target(params=0.5))
     answers["save"].append(str(path))
     opened.actions_table.by_id["save"].trigger()
     assert not opened.isWindowModified()
     assert read_project(path).data == DataSetting(path="data/own.yaml", images=12)
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     assert opened.session.measured.data is None
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         drop(opened, path)
@@ -291,10 +294,10 @@ def test_a_project_whose_data_is_gone_says_so_and_opens(
     opened, answers, dataset, tmp_path, drop, qtbot, heard
 ):
     path = tmp_path / "mine.secateur"
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     answers["save"].append(str(path))
     opened.actions_table.by_id["save"].trigger()
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     dataset.rename(dataset.with_name("elsewhere.yaml"))
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         drop(opened, path)
@@ -336,6 +339,6 @@ def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, m
     assert f"{before:.1f} → {before - 0.64:.1f} ms" in panel.time.text()
     panel.millis.setValue(7.5)
     assert session.measured.goal == Target(latency_ms=7.5)
-    opened.choosing.suggest()
+    opened.features[ChooseFeature].controller.suggest()
     assert fake.last("suggest").args["plan"]["target"]["latency_ms"] == 7.5
     assert plan_edits.wish(session.measured.aim) == "7.5 ms"

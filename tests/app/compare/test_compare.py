@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QImage
 from app.compare import tables
 from app.compare.point_labels import place_names
 from app.compare.tables import ranges
+from app.data.feature import DataFeature
 from app.pictures.panes import best_columns
 from tests.app.conftest import QUICK_MS
 
@@ -165,7 +166,7 @@ def test_without_a_dataset_widths_are_compared(opened, fake, panel, trained, tmp
 def test_models_are_ticked_compared_and_shown(
     opened, fake, panel, dataset, trained, tmp_path, qtbot
 ):
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     assert panel.chosen == [str(trained), str(tmp_path / "small.pt")]
     qtbot.mouseClick(panel.run, LEFT)
     asked = fake.last("compare").args
@@ -184,7 +185,9 @@ def test_models_are_ticked_compared_and_shown(
     assert panel.view.table.model().rowCount() == 1
     assert panel.view.table.accessibleName() == "Layers"
     assert opened.width() == width  # the window does not grow with what it shows
-    opened.data_checking.change_data(image_size=640)  # other images: the figures are not about them
+    opened.features[DataFeature].controller.change_data(
+        image_size=640
+    )  # other images: the figures are not about them
     assert not panel.stack.isVisible()
     panel.models.item(1).setCheckState(Qt.CheckState.Unchecked)
     assert not panel.run.isEnabled()

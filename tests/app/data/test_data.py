@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QFileDialog
 
+from app.data.feature import DataFeature
 from app.data.panel import IMAGE
 from app.data.samples_part import PAGE
 from app.pictures.drawing import Pens
@@ -94,11 +95,11 @@ def test_a_dropped_folder_is_taken_and_checked(opened, panel, pictured, heard):
     assert panel.name.whole == "data.yaml"
     assert f"train {IMAGES} images, val 2 images" in panel.summary.text()
     assert any("can be used. Few images. And 1 more" in text for text in heard())
-    opened.data_checking.change_data(
+    opened.features[DataFeature].controller.change_data(
         images=5
     )  # the check is about all images, whatever is looked at
     assert measured.check is not None
-    opened.data_checking.drop_data()
+    opened.features[DataFeature].controller.drop_data()
     assert panel.summary.text().startswith("No dataset")
     assert panel.samples.grid.entries.rowCount() == 0
 

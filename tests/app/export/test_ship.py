@@ -12,10 +12,12 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 
 import core
+from app.data.feature import DataFeature
 from app.engine.protocol import Failure
 from app.export.words import detection_words, parity_words, size_words
 from app.latency.controller import TABLE_WANTED
 from app.latency.panel import predicted_words, time_rows
+from app.report.feature import ReportFeature
 from app.report.report_dialog import ReportDialog
 from app.state import report_store
 from app.window.graph_binding import graph_state
@@ -174,7 +176,7 @@ def test_int8_without_images_says_what_it_needs(opened, exports, fake, dataset):
     exports.precision.setCurrentIndex(2)
     exports.precision.activated.emit(2)
     assert not exports.run.isEnabled() and "INT8 needs a dataset" in exports.note.text()
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     assert exports.run.isEnabled() and not exports.note.isVisible()
 
 
@@ -392,7 +394,7 @@ def test_a_report_is_asked_for_made_and_opened(
     dialog = ask(opened, qtbot)
     assert not dialog.boxes["accuracy"].isEnabled()  # no dataset
     dialog.reject()
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     dialog = ask(opened, qtbot)
     assert dialog.boxes["accuracy"].isEnabled()
     dialog.boxes["accuracy"].setChecked(True)
@@ -421,7 +423,7 @@ def test_a_name_that_is_no_report_cannot_be_chosen(opened, fake, qtbot):
 
 
 def test_what_a_report_notes_is_said(opened, fake, tmp_path, opens, qtbot, heard):
-    opened.reporting.start(tmp_path / "r.html", [], False)
+    opened.features[ReportFeature].controller.start(tmp_path / "r.html", [], False)
     note = {"message": "The pruned file x.pt is not there any more.", "hint": "Put it back."}
     fake.done("report", {"output": str(tmp_path / "r.html"), "notes": [note]})
     assert "The pruned file x.pt is not there any more. Put it back." in heard()[-1]
@@ -445,7 +447,7 @@ def test_a_report_of_an_unsaved_project_is_made_by_the_engine(opened, tmp_path, 
     with qtbot.waitSignal(opened.jobs.finished, timeout=ENGINE_MS, check_params_cb=lambda n, s: (
         opened.jobs.record(n).job == "report"
     )):  # fmt: skip
-        opened.reporting.start(tmp_path / "r.html", [], True)
+        opened.features[ReportFeature].controller.start(tmp_path / "r.html", [], True)
     assert opens == [str(tmp_path / "r.html")]
     text = (tmp_path / "r.html").read_text()
     assert text.count('<svg class="graph"') == 1 and opened.session.model.facts.sha256 in text

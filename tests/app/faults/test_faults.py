@@ -6,6 +6,9 @@ import sys
 from PySide6.QtCore import Qt
 
 from app.engine.protocol import Failure
+from app.faults.feature import FaultsFeature
+from app.files.feature import FilesFeature
+from app.pruning.feature import PruningFeature
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 
 
@@ -60,7 +63,7 @@ def test_an_engine_killed_while_pruning_loses_nothing(
     choose(opened, *range(10))
     plan = opened.session.plan
     answers["save"].append(str(tmp_path / "out.pt"))
-    opened.pruning.prune()
+    opened.features[PruningFeature].controller.prune()
     (job,) = opened.jobs.running("prune")
     qtbot.waitUntil(lambda: job.fraction > 0, timeout=ENGINE_MS)
     with qtbot.waitSignal(opened.jobs.finished, timeout=QUICK_MS):
@@ -71,8 +74,8 @@ def test_an_engine_killed_while_pruning_loses_nothing(
     assert len(heard()) == 1
     # It was started again, and prunes.
     answers["save"].append(str(tmp_path / "out.pt"))
-    with qtbot.waitSignal(opened.pruning.pruned, timeout=ENGINE_MS):
-        opened.pruning.prune()
+    with qtbot.waitSignal(opened.session.requests.pruned, timeout=ENGINE_MS):
+        opened.features[PruningFeature].controller.prune()
     assert (tmp_path / "out.pt").is_file()
     from app.pruning.result_dialog import ResultDialog
 
@@ -115,7 +118,7 @@ def test_a_model_replaced_while_open_is_said_and_not_pruned(
     assert "was replaced" in heard()[-1]
     answers["save"].append(str(tmp_path / "again.pt"))
     with qtbot.waitSignal(window.session.messageRaised, timeout=ENGINE_MS):
-        window.pruning.prune()
+        window.features[PruningFeature].controller.prune()
     assert "was replaced" in heard()[-1]
     assert not (tmp_path / "again.pt").exists()
 
@@ -123,8 +126,8 @@ def test_a_model_replaced_while_open_is_said_and_not_pruned(
 def prune_to_other(window, qtbot, tmp_path):
     from app.pruning.result_dialog import ResultDialog
 
-    with qtbot.waitSignal(window.pruning.pruned, timeout=ENGINE_MS):
-        window.pruning.prune()
+    with qtbot.waitSignal(window.session.requests.pruned, timeout=ENGINE_MS):
+        window.features[PruningFeature].controller.prune()
     return window.findChild(ResultDialog)
 
 
@@ -133,7 +136,7 @@ def test_a_drop_while_a_job_runs_is_put_off(
 ):
     choose(opened, 5)
     answers["save"].append(str(tmp_path / "out.pt"))
-    opened.pruning.prune()
+    opened.features[PruningFeature].controller.prune()
     drop(opened, trained)
     (row,) = opened.pane.messages.rows
     assert "still runs" in row.message.text
@@ -147,8 +150,12 @@ def test_a_fault_of_secateur_is_reported_with_its_trace(opened):
     from app.faults.reporter import BugDialog
     from core.system.logs import append, fault_log
 
-    opened.reporter.failed(Failure("KeyError: 'x'", bug=True, trace="Traceback: here"))
-    opened.reporter.failed(Failure("KeyError: 'y'", bug=True, trace="Traceback: again"))
+    opened.features[FaultsFeature].reporter.failed(
+        Failure("KeyError: 'x'", bug=True, trace="Traceback: here")
+    )
+    opened.features[FaultsFeature].reporter.failed(
+        Failure("KeyError: 'y'", bug=True, trace="Traceback: again")
+    )
     (dialog,) = opened.findChildren(BugDialog)
     assert dialog.details.toPlainText() == "Traceback: here"
     dialog.accept()
@@ -161,7 +168,7 @@ def test_exceptions_nothing_caught_are_logged_and_shown(opened, qtbot):
     from core.system.logs import fault_log
 
     error = ValueError("unheard of")
-    opened.reporter._on_exception(ValueError, error, None)
+    opened.features[FaultsFeature].reporter._on_exception(ValueError, error, None)
     assert "unheard of" in fault_log().read_text()
     qtbot.waitUntil(lambda: opened.findChild(BugDialog) is not None, timeout=QUICK_MS)
     opened.findChild(BugDialog).accept()
@@ -173,7 +180,7 @@ def test_a_fault_in_a_table_is_reported_once_and_the_other_cells_show(opened, qt
     from app.kit.widgets import table_view
     from core.system.logs import fault_log
 
-    monkeypatch.setattr(sys, "excepthook", opened.reporter._on_exception)
+    monkeypatch.setattr(sys, "excepthook", opened.features[FaultsFeature].reporter._on_exception)
     asked = []
 
     def breaks(row):
@@ -202,7 +209,7 @@ def test_opening_and_closing_leaves_no_threads_or_widgets(opened, qtbot, trained
 
     counts = []
     for _ in range(3):
-        opened.documents.close_model()
+        opened.features[FilesFeature].documents.close_model()
         assert opened.session.model is None
         with qtbot.waitSignal(opened.session.scoresChanged, timeout=QUICK_MS):
             opened.open_paths([str(trained)])

@@ -4,6 +4,7 @@ import json
 import zipfile
 
 from app.engine.protocol import Failure
+from app.faults.feature import FaultsFeature
 from app.faults.reporter import BugDialog
 from tests.app.conftest import QUICK_MS
 
@@ -39,7 +40,9 @@ def test_a_place_that_cannot_be_written_is_said(window, qtbot, answers, tmp_path
 
 
 def test_a_fault_offers_it(window, qtbot, answers, tmp_path):
-    window.reporter.failed(Failure("KeyError: 'x'", bug=True, trace="Traceback: here"))
+    window.features[FaultsFeature].reporter.failed(
+        Failure("KeyError: 'x'", bug=True, trace="Traceback: here")
+    )
     dialog = window.findChild(BugDialog)
     answers["save"].append(str(tmp_path / "p.zip"))
     with qtbot.waitSignal(window.session.messageRaised, timeout=QUICK_MS):

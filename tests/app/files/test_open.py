@@ -24,7 +24,7 @@ def test_the_window_never_imports_torch():
 
 
 def test_an_empty_window_invites_and_can_do_nothing_yet(window):
-    assert window.pane.stack.currentWidget() is window.pane.empty
+    assert window.pane.stack.currentWidget() is window.pane.start_page
     able = {n for n, a in window.actions_table.by_id.items() if a.isEnabled()}
     assert {"open", "demo", "quit", "palette"} <= able
     assert not able & {"save", "prune", "fit", "why", "undo", "lock"}

@@ -3,6 +3,7 @@ import json
 import pytest
 from PySide6.QtWidgets import QMessageBox
 
+from app.files.feature import FilesFeature
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 
 Buttons = QMessageBox.StandardButton
@@ -20,7 +21,7 @@ def test_a_project_is_saved_and_opened_again(opened, qtbot, tmp_path, answers, c
     save(opened, answers, path)
     assert not opened.isWindowModified()
     plan = opened.session.plan
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     assert opened.session.model is None
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         drop(opened, path)
@@ -64,7 +65,7 @@ def test_a_project_whose_model_is_gone_asks_where_it_lies(
     data = json.loads(path.read_text())
     data["model"]["path"] = "gone.pt"
     path.write_text(json.dumps(data))
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     drop(opened, path)
     assert "gone.pt" in heard()[-1]
     (row,) = opened.pane.messages.rows
@@ -102,17 +103,17 @@ def test_work_left_by_a_crash_is_offered_and_restored(opened, trained, qtbot, ch
     from app.files.crash_recovery import folder
 
     choose(opened, 5)
-    opened.recovery.write()
+    opened.features[FilesFeature].recovery.write()
     kept = list(folder().glob("*.secateur"))
     assert len(kept) == 1
-    assert opened.recovery.left_behind() == []
+    assert opened.features[FilesFeature].recovery.left_behind() == []
     # What another process left: the same file under another name, its lock dead.
     orphan = kept[0].with_name("orphan.secateur")
     orphan.write_bytes(kept[0].read_bytes())
     opened.session.undo_stack.setClean()
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     assert not kept[0].exists()
-    opened.recovery.offer()
+    opened.features[FilesFeature].recovery.offer()
     (row,) = opened.pane.messages.rows
     assert trained.name in row.message.hint
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QImage
 
+from app.help.feature import HelpFeature
 from app.help.page import page, sections
 from app.help.pictures import PICTURES, picture
 from app.kit import theme
@@ -19,8 +20,8 @@ from core.plan.words import ALLOCATIONS, STRATEGIES
 @pytest.fixture
 def shown(window):
     window.actions_table.by_id["help"].trigger()
-    yield window.handlers.help_window
-    window.handlers.help_window.close()
+    yield window.features[HelpFeature].page
+    window.features[HelpFeature].page.close()
 
 
 def test_every_choice_is_explained():

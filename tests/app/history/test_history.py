@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
+from app.data.feature import DataFeature
+from app.files.feature import FilesFeature
+from app.history.feature import HistoryFeature
+from app.pruning.feature import PruningFeature
 from app.pruning.result_dialog import ResultDialog
 from app.state.measurements import Evaluation
+from app.tune.feature import TuneFeature
 from core.history.nodes import home_of, read_nodes, record
 from core.plan.schema import Plan
 from tests.app.compare.test_compare import THREE, comparison
@@ -73,7 +78,9 @@ def steps(lineage):
 
 def taken(opened, qtbot, output, *blocks):
     with qtbot.waitSignal(opened.session.lineage.changed, timeout=QUICK_MS):
-        opened.remembering.take_pruned(report(made(output, output.name), *blocks))
+        opened.features[HistoryFeature].controller.take_pruned(
+            report(made(output, output.name), *blocks)
+        )
 
 
 def row(panel, words):
@@ -104,7 +111,7 @@ def test_prunings_become_branches(opened, panel, lineage, own, qtbot):
 def test_measurements_and_comparisons_are_steps(opened, panel, lineage, own, dataset, qtbot):
     small = own.parent / "small.pt"
     taken(opened, qtbot, small, 4)
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
         opened.session.measured.set_accuracy(Evaluation(0.4, 0.5, 32, 0))
     measured = "Measured on val of own.yaml (32 images)"
@@ -121,7 +128,7 @@ def test_measurements_and_comparisons_are_steps(opened, panel, lineage, own, dat
     assert nodes[-1].details["images"] == 32 and nodes[-1].figures["recall"] == 0.5
     # The same again says nothing new.
     opened.session.measured.set_comparison(dict(result))
-    opened.remembering.look()
+    opened.features[HistoryFeature].controller.look()
     qtbot.waitUntil(lambda: not opened.context.background._newest, timeout=QUICK_MS)
     assert len(read_nodes(lineage.folder)) == len(nodes)
 
@@ -129,16 +136,16 @@ def test_measurements_and_comparisons_are_steps(opened, panel, lineage, own, dat
 def test_a_tuning_adds_itself(opened, panel, lineage, own, dataset, qtbot, monkeypatch):
     small = own.parent / "small.pt"
     taken(opened, qtbot, small, 4)
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     asked = []
     monkeypatch.setattr(opened.context.runs, "start", lambda *args, **more: asked.append(args))
-    opened.tuning._start({"model": str(small)})
+    opened.features[TuneFeature].controller._start({"model": str(small)})
     settings = asked[0][1]
     assert settings["history"] == lineage.folder
     tuned = made(Path(settings["output"]), "tuned")
     record(settings["history"], "tune", tuned, small, figures={"map50_95": 0.31})  # its process
     with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
-        opened.remembering.look()
+        opened.features[HistoryFeature].controller.look()
     assert steps(lineage)[-1] == (2, "Tuned: small-tuned.pt")
     assert row(panel, "Tuned").text(1) == "0.3100"
     assert str(tuned) in lineage.networks()
@@ -158,7 +165,7 @@ def test_steps_are_compared_and_opened(opened, panel, lineage, own, dataset, fak
     assert compare.chosen == [str(own), str(b)]
     fake_jobs.done("compare", {"models": [], "channels": []} | comparison(*THREE[:2]))
     a.unlink()
-    opened.remembering.look()
+    opened.features[HistoryFeature].controller.look()
     with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
         pass
     opened.docks["history"].raise_()
@@ -181,17 +188,17 @@ def test_the_history_is_there_again(opened, panel, lineage, own, qtbot):
     """Also when the project moved to where nothing else is known of it."""
     taken(opened, qtbot, own.parent / "a.pt", 4)
     project = own.parent / "p.secateur"
-    assert opened.documents._write(project)
+    assert opened.features[FilesFeature].documents._write(project)
     copy = project.with_suffix(".history")
     qtbot.waitUntil(lambda: len(list(copy.glob("*.json"))) == 2, timeout=QUICK_MS)
     before = steps(lineage)
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     assert not lineage.folder and not steps(lineage)
     home = home_of(read_nodes(copy)[0].sha256)
     moved = own.parent.with_name("moved")
     own.parent.rename(moved)
     shutil.rmtree(home)
-    opened.documents.open_project(str(moved / "p.secateur"))
+    opened.features[FilesFeature].documents.open_project(str(moved / "p.secateur"))
     qtbot.waitUntil(lambda: steps(lineage) == before, timeout=ENGINE_MS)
     assert lineage.networks() == [str(moved / "model.pt"), str(moved / "a.pt")]
     assert read_nodes(home) == read_nodes(moved / "p.history")
@@ -203,7 +210,7 @@ def test_what_lies_there_now_is_not_taken_for_what_a_step_made(
     small = own.parent / "small.pt"
     taken(opened, qtbot, small, 4)
     with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):  # another one under the same name
-        opened.remembering.take_pruned(report(made(small, "another"), 6))
+        opened.features[HistoryFeature].controller.take_pruned(report(made(small, "another"), 6))
     first, second = (item for item in panel._items() if "small.pt" in item.text(0))
     panel.tree.clearSelection()
     first.setSelected(True)
@@ -225,7 +232,7 @@ def test_a_history_of_a_newer_program_is_left_alone(opened, panel, lineage, hear
     text = json.dumps({"version": 99})
     (folder / "x.json").write_text(text)
     with qtbot.waitSignal(opened.session.messageRaised, timeout=QUICK_MS):
-        opened.remembering.look()
+        opened.features[HistoryFeature].controller.look()
     assert "newer Secateur" in heard()[-1]
     assert (folder / "x.json").read_text() == text
 
@@ -234,7 +241,7 @@ def test_pruned_for_real_opened_and_gone_on_from(opened, panel, lineage, own, ch
     small = own.parent / "small.pt"
     choose(opened, 4)
     with qtbot.waitSignal(lineage.changed, timeout=ENGINE_MS):
-        opened.pruning.start(small)
+        opened.features[PruningFeature].controller.start(small)
     opened.findChild(ResultDialog).accept()
     assert steps(lineage) == [(0, "model.pt"), (1, "Pruned: small.pt")]
     opened.session.mark_saved(own.parent / "p.secateur")

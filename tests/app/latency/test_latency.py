@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from app.latency.feature import LatencyFeature
+from app.pruning.feature import PruningFeature
 from app.state import plan_edits
 from app.state.measurements import known_clock
 from core.plan.latency.files import describe, table_path, write_latency
@@ -59,7 +61,7 @@ def asked(session, jobs, monkeypatch, tmp_path, window):
     """The plan that pruning asks the engine for."""
     requests = []
     monkeypatch.setattr(jobs, "submit", lambda job, _title, args, **_: requests.append((job, args)))
-    window.pruning.start(tmp_path / "pruned.pt")
+    window.features[PruningFeature].controller.start(tmp_path / "pruned.pt")
     (request,) = requests
     return Plan.model_validate(request[1]["plan"])
 
@@ -71,7 +73,7 @@ def test_a_table_made_now_rounds_the_plan_that_shows(cached, opened, fake, coco)
     session = opened.session
     before = planned(session, *BLOCKS)
     assert before == engine_says(coco, session.plan)
-    opened.timing.measure(ONNX)
+    opened.features[LatencyFeature].controller.measure(ONNX)
     cached(step=16)
     fake.done("latency_table", {"table": "anywhere"})
     session.flush()
@@ -83,7 +85,7 @@ def test_the_plan_that_shows_is_by_the_table_the_engine_takes(cached, opened, fa
     session = opened.session
     planned(session, *BLOCKS)
     for how, step in ((other, 32), (ONNX, 16), (other, 4)):
-        opened.timing.measure(how)
+        opened.features[LatencyFeature].controller.measure(how)
         cached(step=step, **how)
         fake.done("latency_table", {"table": "anywhere"})
         session.flush()
@@ -109,7 +111,7 @@ def test_a_table_changed_on_disk_changes_the_plan_that_shows(
     cached, opened, fake, coco, qtbot, change
 ):
     session = opened.session
-    opened.timing.measure(ONNX)
+    opened.features[LatencyFeature].controller.measure(ONNX)
     path = cached(step=16)
     if change == "made elsewhere":
         path.replace(path.with_suffix(".away"))
@@ -130,7 +132,7 @@ def test_what_is_asked_for_is_what_shows_whatever_the_disk_holds(
     cached, opened, fake, coco, monkeypatch, tmp_path
 ):
     session = opened.session
-    opened.timing.measure(ONNX)
+    opened.features[LatencyFeature].controller.measure(ONNX)
     path = cached(step=16)
     fake.done("latency_table", {"table": "anywhere"})
     shown = planned(session, *BLOCKS)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
+from app.pruning.feature import PruningFeature
 from app.pruning.prune_dialog import PruneDialog
 from app.pruning.result_dialog import ResultDialog
 from tests.app.conftest import ENGINE_MS, QUICK_MS
@@ -12,7 +13,7 @@ def prune(window, qtbot, answers, output):
     answers["save"].append(str(output))
     button = window.docks["plan"].widget().prune
     assert button.isEnabled()
-    with qtbot.waitSignal(window.pruning.pruned, timeout=ENGINE_MS):
+    with qtbot.waitSignal(window.session.requests.pruned, timeout=ENGINE_MS):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     return window.findChildren(ResultDialog)[-1]
 
@@ -35,7 +36,7 @@ def test_a_checkpoint_is_pruned_saved_and_proven(
     assert sum(p.numel() for p in loaded.model.parameters()) == after
     assert core.verify(core.load(trained), loaded).passed
     with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS):
-        opened.pruning.verify(str(output))
+        opened.features[PruningFeature].controller.verify(str(output))
     assert "equals the masked original" in heard()[-1]
 
 
@@ -112,7 +113,7 @@ def test_cancel_ends_pruning_within_a_second(
     choose(opened, *range(10))
     answers["save"].append(str(output))
     with qtbot.waitSignal(opened.jobs.changed, timeout=QUICK_MS):
-        opened.pruning.prune()
+        opened.features[PruningFeature].controller.prune()
     (job,) = opened.jobs.running("prune")
     if phase == "running":
         qtbot.waitUntil(lambda: job.fraction > 0, timeout=ENGINE_MS)
@@ -132,7 +133,7 @@ def test_a_read_only_folder_is_said_and_nothing_is_lost(
     choose(opened, 5)
     answers["save"].append(str(tmp_path / "taken" / "out.pt"))
     with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS):
-        opened.pruning.prune()
+        opened.features[PruningFeature].controller.prune()
     assert opened.pane.messages.rows[-1].message.kind == "error"
     assert len(heard()) == 1
     assert opened.session.plan.selection[0].block == 5
@@ -157,7 +158,7 @@ def test_the_name_offered_is_free(opened, trained, tmp_path, choose, monkeypatch
         QFileDialog, "getSaveFileName", lambda *args, **more: (offered.append(args[2]), ("", ""))[1]
     )
     choose(opened, 5)
-    opened.pruning.prune()
+    opened.features[PruningFeature].controller.prune()
     assert offered == [str(trained.with_name(f"{trained.stem}-pruned.pt"))]
     path = tmp_path / "a-pruned.pt"
     for name in ("a-pruned.pt", "a-pruned-2.pt", "a-pruned-3.pt"):

@@ -5,6 +5,9 @@ import json
 import pytest
 from PySide6.QtCore import Qt
 
+from app.data.feature import DataFeature
+from app.files.feature import FilesFeature
+from app.pruning.feature import PruningFeature
 from app.pruning.prune_dialog import PruneDialog
 from app.pruning.result_dialog import ResultDialog
 from app.state import plan_edits
@@ -32,7 +35,7 @@ def pruned(output, **more):
 @pytest.fixture
 def running(opened, fake, dataset, choose, answers, tmp_path, qtbot):
     """A run of one by one that has begun."""
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     choose(opened, 4, 5)
     session = opened.session
     session.edit(plan_edits.set_strategy(session.plan, "one_by_one"))
@@ -65,7 +68,7 @@ def test_steps_are_listed_as_they_come(opened, fake, running, qtbot, tmp_path):
     assert outcomes == ["accepted", "undone: lost too much", "accepted instead of 2"]
     assert "3 steps tried, 2 accepted. Now 0.3720 mAP50-95, 93.0%" in running.intro.text()
     assert not running.run.isEnabled()
-    with qtbot.waitSignal(opened.stepping.pruned, timeout=QUICK_MS):
+    with qtbot.waitSignal(opened.features[PruningFeature].steps.pruned, timeout=QUICK_MS):
         fake.done("one_by_one", pruned(tmp_path / "out.pt", steps=[step(1, 4, 0.97)]))
     assert opened.session.results[-1].output == str(tmp_path / "out.pt")
     opened.findChild(ResultDialog).accept()
@@ -84,8 +87,10 @@ def test_any_step_can_be_opened_and_gone_on_from(
     assert "checkpoint of step 1 is not at" in heard()[-1]
     (tmp_path / "out-steps").mkdir()
     (tmp_path / "out-steps" / "step-1.pt").write_bytes(b"")
-    with qtbot.waitSignal(opened.stepping.openWanted, timeout=QUICK_MS) as got:
-        opened.stepping.openWanted.disconnect(opened.documents.open_path)
+    with qtbot.waitSignal(opened.session.requests.openWanted, timeout=QUICK_MS) as got:
+        opened.session.requests.openWanted.disconnect(
+            opened.features[FilesFeature].documents.open_path
+        )
         running.open.click()
     assert got.args == [str(tmp_path / "out-steps" / "step-1.pt")]
     answers["save"].append(str(tmp_path / "other.pt"))
@@ -98,10 +103,10 @@ def test_any_step_can_be_opened_and_gone_on_from(
 
 
 def test_what_a_run_needs_is_said(opened, fake, heard, dataset):
-    opened.stepping.run()
+    opened.features[PruningFeature].steps.run()
     assert "no dataset is set" in heard()[-1]
-    opened.data_checking.set_data(str(dataset))
-    opened.stepping.run()
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    opened.features[PruningFeature].steps.run()
     assert "The plan is empty" in heard()[-1]
     assert not fake.requests
 
@@ -125,7 +130,7 @@ def test_the_largest_loss_goes_with_its_strategy(opened):
 @pytest.fixture
 def asking(opened, fake, dataset, choose, qtbot):
     """The question that Prune … asks where there are images."""
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     choose(opened, 5)
     qtbot.mouseClick(opened.docks["plan"].widget().prune, LEFT)
     return opened.findChild(PruneDialog)
@@ -173,7 +178,7 @@ def test_the_result_says_what_each_step_gained(opened, fake, asking, tmp_path, q
         repaired("refit", (4.9, 0.31), (3.1, 0.28), kept=False),
         repaired("distill", (4.9, None), (None, None), kept=False),
     ]
-    with qtbot.waitSignal(opened.pruning.pruned, timeout=QUICK_MS):
+    with qtbot.waitSignal(opened.session.requests.pruned, timeout=QUICK_MS):
         fake.done("prune", pruned(tmp_path / "small.pt", repair=steps))
     dialog = opened.findChild(ResultDialog)
     rows = [[dialog.repairs.index(r, c).data() for c in range(4)] for r in range(4)]
@@ -205,7 +210,7 @@ def test_the_steps_of_a_project_are_listed_again(
     (folder / "steps.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     answers["save"].append(str(tmp_path / "mine.secateur"))
     opened.actions_table.by_id["save"].trigger()
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     assert running.model.rowCount() == 0
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         drop(opened, tmp_path / "mine.secateur")

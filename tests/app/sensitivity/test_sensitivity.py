@@ -5,7 +5,10 @@ import json
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
+from app.data.feature import DataFeature
+from app.files.feature import FilesFeature
 from app.sensitivity.controller import read_scan
+from app.sensitivity.feature import SensitivityFeature
 from app.sensitivity.panel import read_ratios
 from app.state.measurements import HEAT_FULL, Point
 from app.state.places import scan_file
@@ -23,7 +26,7 @@ def figures(block, ratio, share):
 @pytest.fixture
 def scanning(opened, fake, dataset, qtbot):
     """A scan that has begun."""
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     opened.docks["sensitivity"].raise_()
     panel = opened.docks["sensitivity"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
@@ -125,7 +128,7 @@ def test_a_stopped_scan_keeps_its_points_and_goes_on(opened, fake, scanning, qtb
 
 def test_other_images_are_another_scan(opened, fake, scanning, qtbot):
     hear(opened, fake, qtbot, figures(2, 0.5, 0.9))
-    opened.data_checking.change_data(image_size=640)
+    opened.features[DataFeature].controller.change_data(image_size=640)
     assert not opened.session.measured.points
     assert graph_state(opened.session).overlay_values == {}
 
@@ -146,7 +149,7 @@ def journal(path, sha256, *records, size=320):
 def test_a_scan_is_there_again_when_its_model_is(opened, fake, qtbot, trained, tmp_path):
     session = opened.session
     journal(scan_file(session), session.model.facts.sha256, BASE, figures(4, 0.5, 0.25))
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     with qtbot.waitSignal(session.measured.scanChanged, timeout=QUICK_MS):
         opened.open_paths([str(trained)])
     qtbot.waitUntil(lambda: bool(session.measured.points), timeout=QUICK_MS)
@@ -160,8 +163,8 @@ def test_the_project_names_its_scan(opened, fake, answers, dataset, tmp_path, dr
     path = tmp_path / "mine.secateur"
     answers["save"].append(str(path))
     opened.actions_table.by_id["save"].trigger()
-    opened.data_checking.set_data(str(dataset))
-    opened.scanning.scan((0.5,))
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    opened.features[SensitivityFeature].controller.scan((0.5,))
     assert scan_file(opened.session) == tmp_path / "mine.sensitivity.jsonl"
     fake._stop(fake.last("sensitivity").number)
     opened.actions_table.by_id["save"].trigger()
@@ -172,7 +175,7 @@ def test_without_data_the_scan_says_what_it_needs(opened, fake, heard):
     panel = opened.docks["sensitivity"].widget()
     assert not panel.scan.isEnabled()
     assert "Choose a dataset first" in panel.status.text()
-    opened.scanning.scan((0.5,))
+    opened.features[SensitivityFeature].controller.scan((0.5,))
     assert "no dataset is set" in heard()[-1]
     assert not fake.requests
 
@@ -195,14 +198,14 @@ def test_ratios_are_read_as_people_write_them(text, ratios):
 def test_accuracy_is_measured_where_there_are_images(opened, fake, dataset, qtbot):
     panel = opened.docks["model"].widget()
     assert not panel._measuring.isVisibleTo(panel)
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     assert panel._measuring.isVisibleTo(panel)
     panel.evaluate.click()
     asked = fake.last("evaluate").args["data"]
     assert (asked["split"], asked["images"]) == ("val", None)
     fake.done("evaluate", {"map50_95": 0.344, "map50": 0.5, "images": 32, "skipped": 1})
     assert panel.accuracy.text() == "mAP50-95 0.3440, mAP50 0.5000 on 32 images, 1 unreadable"
-    opened.data_checking.change_data(image_size=640)
+    opened.features[DataFeature].controller.change_data(image_size=640)
     assert "not measured" in panel.accuracy.text()
 
 

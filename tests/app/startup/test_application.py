@@ -45,7 +45,7 @@ def test_about_names_the_licences_where_other_parts_are_in(window, monkeypatch, 
     if packaged:
         monkeypatch.setattr(sys, "frozen", True, raising=False)
         monkeypatch.setattr(sys, "_MEIPASS", "/opt/secateur/_internal", raising=False)
-    window.handlers.about()
+    window.frame.about()
     (box,) = window.findChildren(QMessageBox)
     text = box.informativeText()
     assert "AGPL" in text

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from app.files.feature import FilesFeature
 from core.project import read_project
 from core.runs.folder import read_job, write_job
 from core.system.files import sha256_of
@@ -73,7 +74,7 @@ def test_one_that_ended_without_the_window_is_found_when_the_project_is_opened(
     saved(opened, answers, path)
     run = FakeRun(trained, tmp_path / "p.jobs")
     qtbot.waitUntil(lambda: len(opened.context.runs.active) == 1, timeout=QUICK_MS)
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     output = ends(run)
     with qtbot.waitSignal(opened.session.scoresChanged, timeout=ENGINE_MS):
         opened.open_paths([str(path)])
@@ -83,7 +84,7 @@ def test_one_that_ended_without_the_window_is_found_when_the_project_is_opened(
     opened.actions_table.by_id["save"].trigger()
     assert not opened.session.dirty
     # The project knows it from now on, also where the job's folder is gone.
-    opened.documents.close_model()
+    opened.features[FilesFeature].documents.close_model()
     (run.folder / "job.json").unlink()
     with qtbot.waitSignal(opened.session.scoresChanged, timeout=ENGINE_MS):
         opened.open_paths([str(path)])

@@ -6,6 +6,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
+from app.data.feature import DataFeature
+from app.files.feature import FilesFeature
 from app.kit.controls import choose
 from app.state.places import job_places
 from app.state.settings import data_folder
@@ -234,7 +236,7 @@ def test_a_done_job_offers_its_file(opened, qtbot, trained, shown, heard, tmp_pa
     qtbot.waitUntil(lambda: shown.open.isVisibleTo(shown), timeout=QUICK_MS)
     assert "mAP50-95 0.2000 → 0.3000" in heard()[-1]
     with qtbot.waitSignal(shown.openRequested) as asked:
-        opened.documents.blockSignals(True)
+        opened.features[FilesFeature].documents.blockSignals(True)
         shown.open.click()
     assert asked.args == [str(tmp_path / "t.pt")]
 
@@ -319,7 +321,7 @@ def test_start_checks_the_data_first_and_asks_for_what_the_form_says(
     form = shown.form
     assert not form.begin.isEnabled()
     assert "Choose a dataset" in form.begin.toolTip()
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     assert form.network_path == str(trained)
     form.length.setCurrentIndex(form.length.findData("minutes"))
     form.length.activated.emit(0)
@@ -348,16 +350,18 @@ def test_start_checks_the_data_first_and_asks_for_what_the_form_says(
 def test_data_that_cannot_be_used_starts_nothing_and_says_why(
     opened, fake, dataset, shown, begun, qtbot, heard
 ):
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     qtbot.mouseClick(shown.form.begin, LEFT)
     error = {"severity": "error", "message": "No <b> labels.", "hint": "Label them."}
     fake.done("check_data", checked(dataset, error))
     assert not begun
     assert "No <b> labels." in heard()[-1]
     assert "No &lt;b&gt; labels." in shown.form.data.found.text()
-    opened.data_checking.change_data(image_size=640)  # the check was about every image, at any size
+    opened.features[DataFeature].controller.change_data(
+        image_size=640
+    )  # the check was about every image, at any size
     assert opened.session.measured.check is not None
-    opened.data_checking.drop_data()
+    opened.features[DataFeature].controller.drop_data()
     assert opened.session.measured.check is None
 
 
@@ -386,7 +390,7 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     from core.runs.iterative import parse_iteration
     from core.tune.settings import parse_settings
 
-    opened.data_checking.set_data(str(dataset))
+    opened.features[DataFeature].controller.set_data(str(dataset))
     opened.session.edit(plan_edits.set_ratio(opened.session.plan, {5}, 0.5))
     opened.session.measured.set_goal(Target(params=0.6))
     form = shown.form
@@ -463,7 +467,7 @@ def test_a_real_tuning_outlives_its_window_and_is_found_again(
     small = tmp_path / "small.pt"
     small.write_bytes(trained.read_bytes())
     data = make_dataset(tmp_path / "tiny", opened.session.model.facts.classes, images=2)
-    opened.data_checking.set_data(str(data))
+    opened.features[DataFeature].controller.set_data(str(data))
     opened.session.measured.set_check({**checked(data), "network": str(small)})
     form = shown.form
     form._fill(form.network, [(str(small), "small")], str(small))

@@ -6,6 +6,7 @@ import sys
 
 from PySide6.QtCore import Qt
 
+from app.data.feature import DataFeature
 from app.engine.long_jobs_worker import RunsWorker
 from app.kit.controls import choose
 from core.runs import launch
@@ -54,7 +55,7 @@ def begin_tiny(window, trained, tmp_path, form, batch=2):
     small = tmp_path / "small.pt"
     small.write_bytes(trained.read_bytes())
     data = make_dataset(tmp_path / "tiny", window.session.model.facts.classes, images=2)
-    window.data_checking.set_data(str(data))
+    window.features[DataFeature].controller.set_data(str(data))
     window.session.measured.set_check({**checked(data), "network": str(small)})
     form._fill(form.network, [(str(small), "small")], str(small))
     form._fill(form.teacher, [("", "none")], "")

@@ -5,7 +5,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QPushButton
 
 from app.engine.protocol import Failure
+from app.files.feature import FilesFeature
+from app.tune.feature import TuneFeature
 from app.welcome.demo import demo_folder
+from app.welcome.feature import WelcomeFeature
 from core.demo import HEAD, STEPS, set_up
 from core.plan.schema import Entry
 from core.project import read_project, write_project
@@ -39,8 +42,8 @@ def button(dialog, text):
 
 
 def test_it_is_laid_out_opened_and_walked(window, qtbot):
-    qtbot.mouseClick(window.pane.empty.demo_button, LEFT)
-    assert not window.pane.empty.demo_button.isEnabled()
+    qtbot.mouseClick(window.pane.start_page.demo_button, LEFT)
+    assert not window.pane.start_page.demo_button.isEnabled()
     with qtbot.waitSignal(window.session.modelChanged, timeout=ENGINE_MS):
         pass
     session, place = window.session, demo_folder()
@@ -50,8 +53,8 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     assert session.measured.goal.macs < 1
     (row,) = [r for r in window.pane.messages.rows if r.message.key == "demo"]
     assert [b.text() for b in row.buttons] == ["Run it all", "Take the tour"]
-    window.demo.settings = TINY
-    with qtbot.waitSignal(window.demo.shown, timeout=3 * ENGINE_MS):
+    window.features[WelcomeFeature].demo.settings = TINY
+    with qtbot.waitSignal(window.session.requests.panelWanted, timeout=3 * ENGINE_MS):
         qtbot.mouseClick(row.buttons[0], LEFT)
     walked = place / "all"
     assert session.project_path == walked / "demo.secateur"
@@ -59,16 +62,16 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     assert len(session.measured.comparison["models"]) == 3
     assert session.prediction.changes
     assert not session.dirty
-    dialog = window.demo.dialog
+    dialog = window.features[WelcomeFeature].demo.dialog
     assert dialog.isVisible()
     assert all(rows(dialog))
     qtbot.mouseClick(button(dialog, "Look at it in the window"), LEFT)
-    qtbot.waitUntil(lambda: window.demo.dialog is None, timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: window.features[WelcomeFeature].demo.dialog is None, timeout=QUICK_MS)
     listed = window.docks["compare"].widget()
     assert listed.isVisible()
     assert [one.output for one in session.tuned] == [str(walked / "tuned.pt")]
     qtbot.waitUntil(lambda: bool(window.context.runs.entries), timeout=QUICK_MS)
-    window.tuned_results.take()
+    window.features[TuneFeature].results.take()
     assert len(session.tuned) == 1, "it is known already, and no news"
     assert not session.dirty
     assert not (place / "demo.jobs").exists()  # what was done by hand is left as it was
@@ -86,7 +89,7 @@ def test_it_is_opened_again_as_it_was_left(window, qtbot, laid_out):
 
 def test_steps_and_progress_show(window, qtbot, asked):
     window.actions_table.by_id["run_demo"].trigger()
-    dialog, number = window.demo.dialog, asked.last("demo").number
+    dialog, number = window.features[WelcomeFeature].demo.dialog, asked.last("demo").number
     assert dialog.isVisible()
     for step in STEPS[:2]:
         news = {"step": step.name, "title": step.title, "text": f"did {step.name}", "seconds": 1.2}
@@ -99,23 +102,23 @@ def test_steps_and_progress_show(window, qtbot, asked):
 
 
 def test_hidden_it_goes_on_and_comes_back(window, qtbot, asked):
-    window.demo.run_all()
-    dialog = window.demo.dialog
+    window.features[WelcomeFeature].demo.run_all()
+    dialog = window.features[WelcomeFeature].demo.dialog
     for key in (Qt.Key.Key_Return, Qt.Key.Key_Escape):
         qtbot.keyClick(dialog, key)
     assert not dialog.isVisible()
     assert not asked.cancels
-    window.demo.run_all()
-    assert window.demo.dialog is dialog
+    window.features[WelcomeFeature].demo.run_all()
+    assert window.features[WelcomeFeature].demo.dialog is dialog
     assert dialog.isVisible()
     assert len([r for r in asked.requests if r.job == "demo"]) == 1
 
 
 def test_it_can_be_stopped_and_run_again(window, qtbot, asked):
-    window.demo.run_all()
-    qtbot.mouseClick(window.demo.dialog.cancel_button, LEFT)
+    window.features[WelcomeFeature].demo.run_all()
+    qtbot.mouseClick(window.features[WelcomeFeature].demo.dialog.cancel_button, LEFT)
     assert asked.cancels == [asked.last("demo").number]
-    qtbot.waitUntil(lambda: window.demo.dialog is None, timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: window.features[WelcomeFeature].demo.dialog is None, timeout=QUICK_MS)
     (row,) = window.pane.messages.rows
     assert row.message.text == "The demo was stopped."
     qtbot.mouseClick(row.buttons[0], LEFT)
@@ -123,9 +126,9 @@ def test_it_can_be_stopped_and_run_again(window, qtbot, asked):
 
 
 def test_a_failure_is_said(window, qtbot, asked, heard):
-    window.demo.run_all()
+    window.features[WelcomeFeature].demo.run_all()
     asked.failed("demo", Failure("The disk is full.", "Free some space."))
-    qtbot.waitUntil(lambda: window.demo.dialog is None, timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: window.features[WelcomeFeature].demo.dialog is None, timeout=QUICK_MS)
     assert heard() == ["The disk is full. Free some space."]
 
 
@@ -133,15 +136,17 @@ def test_unsaved_work_is_not_left_for_the_results(
     window, qtbot, laid_out, choose, answers, monkeypatch
 ):
     with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
-        window.documents.open_path(str(laid_out.project))
+        window.features[FilesFeature].documents.open_path(str(laid_out.project))
     choose(window, 5)
     asked = FakeEngine(window.jobs, monkeypatch)
-    window.demo.run_all()
+    window.features[WelcomeFeature].demo.run_all()
     assert asked.last("demo").args["folder"] == str(demo_folder() / "all")
     asked.done("demo", result_of(laid_out))
-    assert window.demo.dialog.over
+    assert window.features[WelcomeFeature].demo.dialog.over
     answers["ask"].append(QMessageBox.StandardButton.Cancel)
-    qtbot.mouseClick(button(window.demo.dialog, "Look at it in the window"), LEFT)
+    qtbot.mouseClick(
+        button(window.features[WelcomeFeature].demo.dialog, "Look at it in the window"), LEFT
+    )
     assert not answers["ask"]
     assert window.session.dirty
 
@@ -156,7 +161,7 @@ def result_of(place):
 
 
 def test_the_window_asks_before_it_ends_the_walk(window, qtbot, asked, answers):
-    window.demo.run_all()
+    window.features[WelcomeFeature].demo.run_all()
     answers["ask"].append(QMessageBox.StandardButton.Cancel)
     assert not window.close()
     assert window.isVisible()

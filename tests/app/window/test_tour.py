@@ -34,14 +34,14 @@ def test_without_a_model_it_opens_the_demo_and_goes_on(window, qtbot, monkeypatc
 
 def test_while_a_model_is_being_opened_it_offers_no_demo(window):
     window.tour.start()
-    window.documents.opening.emit("model.pt")
+    window.session.requests.opening.emit("model.pt")
     assert not window.tour.card.next.isEnabled()
     assert window.tour.card.skip.isEnabled()
-    window.documents.opening.emit("")
+    window.session.requests.opening.emit("")
     assert window.tour.card.next.isEnabled()
     window.tour.end()
-    window.documents.opening.emit("model.pt")
-    window.documents.opening.emit("")
+    window.session.requests.opening.emit("model.pt")
+    window.session.requests.opening.emit("")
 
 
 def test_the_keyboard_goes_all_the_way(opened, qtbot):

@@ -1,0 +1,50 @@
+"""Internal errors shown, and the problem report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QWidget
+
+from app.context import Context
+from app.faults.problem_report import ProblemReport
+from app.faults.reporter import ErrorReporter
+from app.feature import Action, Feature, Features
+from app.kit.desktop import open_file
+from core.system import logs
+
+
+class FaultsFeature(Feature):
+    """Shows what failed; the first feature, so that nothing fails unseen."""
+
+    name = "faults"
+
+    def __init__(self, context: Context, window: QWidget, features: Features) -> None:
+        super().__init__(context, window, features)
+        self.reporter = ErrorReporter(self.session, window)
+        self.report = ProblemReport(context, window)
+        context.jobs.failed.connect(self.reporter.failed)
+        context.jobs.engine_died.connect(self._engine_died)
+        self.reporter.reportWanted.connect(self.report.save)
+
+    def actions(self) -> Sequence[Action]:
+        """Report a problem; show the log."""
+        return (
+            Action("report_problem", "Report a pro&blem …", self.report.save, "&Help:problem",
+                   tip="Save logs, versions, machine and plan for a report; no images, no weights"),
+            Action("log", "Show the &log", lambda: open_file(logs.folder()), "&Help:problem",
+                   tip="Where faults are written down"),
+        )  # fmt: skip
+
+    def _engine_died(self, how: str, hopeless: bool) -> None:
+        again = "It does not start any more." if hopeless else "It was started again."
+        self.session.say(
+            f"The engine stopped ({how}).",
+            f"{again} Nothing of your work is lost.",
+            "error" if hopeless else "warning",
+            key="engine",
+        )
+
+    def close(self) -> None:
+        """Put the hooks back that were there before."""
+        self.reporter.uninstall()

@@ -1,0 +1,139 @@
+"""What is pruned, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtWidgets import QWidget
+
+from app.context import Context
+from app.feature import Action, Feature, Panel, has_model, has_selection
+from app.kit.dialogs import show_dialog
+from app.state import plan_edits
+
+STEP = 0.05
+"""What one key press adds to a ratio, or takes away."""
+
+
+def has_entries(context: Context) -> bool:
+    """While the plan removes something."""
+    return has_model(context) and bool(context.session.plan.selection)
+
+
+class PlanFeature(Feature):
+    """Edits of the plan by hand, and all that shows what they do."""
+
+    name = "plan"
+
+    def panels(self) -> Sequence[Panel]:
+        """The model, the plan, the inspector and the tables."""
+        return (
+            Panel("model", "Model", self._model_panel, "left"),
+            Panel("edits", "Edits", self._edits_panel, "left"),
+            Panel("plan", "Plan", self._plan_panel, "right"),
+            Panel("inspector", "Inspector", self._inspector_panel, "right"),
+            Panel("blocks", "Blocks", self._blocks_panel),
+            Panel("conflicts", "Conflicts", self._conflicts_panel),
+            Panel("flow", "Channel flow", self._flow_panel),
+        )
+
+    def actions(self) -> Sequence[Action]:
+        """Select, raise, lower, lock, clear, why."""
+        return (
+            Action("select_all", "Select &all that can be pruned", self.select_all, "&Edit:select",
+                   "Ctrl+Shift+A", "select", needs=has_model, on="graph"),
+            Action("select_none", "Select &none", partial(self.session.select, ()), "&Edit:select",
+                   "Ctrl+Shift+D", needs=has_selection),
+            Action("more", "Prune &more of the selection", partial(self.step_ratio, STEP),
+                   "&Plan:ratio", "Ctrl+Up", tip="Raise the ratio by 5 %", needs=has_selection),
+            Action("less", "Prune &less of the selection", partial(self.step_ratio, -STEP),
+                   "&Plan:ratio", "Ctrl+Down", tip="Lower the ratio by 5 %", needs=has_selection),
+            Action("lock", "&Lock or unlock the selection", self.toggle_lock, "&Plan:ratio",
+                   "Ctrl+L", "lock", True, "Keep the widths of the selected blocks as they are",
+                   has_selection, "Lock", on="block"),
+            Action("drop", "&Take the selection out of the plan", self.drop_selection,
+                   "&Plan:ratio", "Del", "clear", needs=has_selection, on="block"),
+            Action("clear", "&Clear the plan", self.clear_plan, "&Plan:ratio", needs=has_entries),
+            Action("why", "&Why? …", self.why, "&Plan:why", "Ctrl+Y", "why", True,
+                   "Ask whether and how one block changes another", has_model, on="block"),
+        )  # fmt: skip
+
+    # ---- panels -------------------------------------------------------------------------------
+
+    def _model_panel(self) -> QWidget:
+        from app.plan.model_panel import ModelPanel
+
+        panel = ModelPanel(self.context)
+        panel.evaluateRequested.connect(self.session.requests.evaluateWanted)
+        return panel
+
+    def _edits_panel(self) -> QWidget:
+        from app.plan.edits_panel import EditsPanel
+
+        return EditsPanel(self.context)
+
+    def _plan_panel(self) -> QWidget:
+        from app.plan.plan_panel import PlanPanel
+
+        panel = PlanPanel(self.context)
+        panel.pruneRequested.connect(self.session.requests.pruneWanted)
+        panel.rulesRequested.connect(lambda: self.session.requests.panelWanted.emit("choose"))
+        return panel
+
+    def _inspector_panel(self) -> QWidget:
+        from app.plan.inspector_panel import InspectorPanel
+
+        panel = InspectorPanel(self.context)
+        panel.rankRequested.connect(self.session.requests.rankWanted)
+        return panel
+
+    def _blocks_panel(self) -> QWidget:
+        from app.plan.blocks_panel import BlocksPanel
+
+        return BlocksPanel(self.context)
+
+    def _conflicts_panel(self) -> QWidget:
+        from app.plan.conflicts_panel import ConflictsPanel
+
+        return ConflictsPanel(self.context)
+
+    def _flow_panel(self) -> QWidget:
+        from app.plan.flow_panel import FlowPanel
+
+        return FlowPanel(self.context)
+
+    # ---- actions ------------------------------------------------------------------------------
+
+    def select_all(self) -> None:
+        """Select every block that has channels to give."""
+        if self.session.model is not None:
+            self.session.select(self.session.model.predictor.prunable)
+
+    def step_ratio(self, step: float) -> None:
+        """Raise or lower the ratio of the selected blocks."""
+        session = self.session
+        entries = [plan_edits.entry_of(session.plan, b) for b in session.selection]
+        now = max((e.ratio or 0.0 for e in entries if e is not None), default=0.0)
+        wanted = min(0.95, max(0.0, now + step))
+        session.edit(plan_edits.set_ratio(session.plan, session.selection, wanted))
+
+    def toggle_lock(self) -> None:
+        """Lock the selection, or unlock it when all of it is locked."""
+        session = self.session
+        locked = not session.selection <= session.locked
+        session.edit(plan_edits.set_locked(session.plan, session.selection, locked))
+
+    def drop_selection(self) -> None:
+        """Take the selected blocks out of the plan."""
+        self.session.edit(plan_edits.set_ratio(self.session.plan, self.session.selection, 0.0))
+
+    def clear_plan(self) -> None:
+        """Take everything out of the plan."""
+        self.session.edit(plan_edits.clear(self.session.plan))
+
+    def why(self) -> None:
+        """Ask about two blocks."""
+        from app.plan.why_dialog import WhyDialog
+
+        show_dialog(WhyDialog(self.session, self.window))

@@ -1,0 +1,70 @@
+"""What one part of the window asks of another, and tells the others: signals, no state.
+
+A part that wants something emits; the feature that offers it connects. So features need not know
+each other, and none of them knows the frame.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+
+class Requests(QObject):
+    """Signals between the parts of the window; the session has them.
+
+    Signals
+    -------
+    dataWanted
+        Something needs a dataset, and none is set: choose one.
+    dataFound(str)
+        A dataset YAML, or a folder, was dropped or opened.
+    openDialogWanted
+        Choose a file to open.
+    openWanted(str)
+        Open this model, project, plan or dataset.
+    opening(str)
+        This path is being opened; empty when that is over.
+    panelWanted(str)
+        Bring the panel with this id to the front.
+    tourWanted, demoWanted
+        Show the way around; open the demo.
+    rankWanted
+        Rank the channels by images, as the plan asks.
+    suggestWanted(frozenset of int)
+        Find a plan for the goal; these blocks may give channels, or all when empty.
+    layerTimesWanted(dict)
+        Time the layers of the open model; with options of the engine task.
+    evaluateWanted
+        Measure the accuracy of the open model.
+    pruneWanted
+        Prune by the plan.
+    compareWanted(list of str)
+        Compare these files.
+    jobWanted(str)
+        Show the long job in this folder.
+    pruned(dict)
+        The engine's report on a file that was pruned, proven and saved.
+    tuningStarts
+        A job that adds itself to the history is about to start.
+    problemReportWanted
+        Save what helps to find a fault.
+    """
+
+    dataWanted = Signal()
+    dataFound = Signal(str)
+    openDialogWanted = Signal()
+    openWanted = Signal(str)
+    opening = Signal(str)
+    panelWanted = Signal(str)
+    tourWanted = Signal()
+    demoWanted = Signal()
+    rankWanted = Signal()
+    suggestWanted = Signal(object)
+    layerTimesWanted = Signal(dict)
+    evaluateWanted = Signal()
+    pruneWanted = Signal()
+    compareWanted = Signal(list)
+    jobWanted = Signal(str)
+    pruned = Signal(dict)
+    tuningStarts = Signal()
+    problemReportWanted = Signal()

@@ -1,0 +1,243 @@
+"""Actions of the frame: the graph, the view, undo, the command palette, the tour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+
+from app.compare.graph_overlay import is_kin
+from app.context import Context
+from app.feature import Action, has_model, has_selection
+from app.kit.dialogs import show_dialog
+from app.window.parts import Parts
+from app.window.tour import Tour
+from core.system.program import licences
+
+PICTURES = "Pictures (*.svg *.png)"
+OVERLAYS = "&View/Colour blocks by"
+LOOKS = "&View/Appearance"
+
+
+def can_undo(context: Context) -> bool:
+    """While there is an edit to take back."""
+    return context.session.undo_stack.canUndo()
+
+
+def can_redo(context: Context) -> bool:
+    """While an edit was taken back."""
+    return context.session.undo_stack.canRedo()
+
+
+def has_compared(context: Context) -> bool:
+    """While two models of the open network are compared."""
+    session = context.session
+    comparison = session.measured.comparison
+    return comparison is not None and is_kin(session, comparison)
+
+
+class FrameActions(QObject):
+    """What the frame itself offers.
+
+    Parameters
+    ----------
+    parts : Parts
+    tour : Tour
+    enabled : callable
+        Returns the actions that can be used now, for the command palette.
+    """
+
+    def __init__(self, parts: Parts, tour: Tour, enabled: Callable[[], list[QAction]]) -> None:
+        super().__init__(parts.window)
+        self._parts, self._tour, self._enabled = parts, tour, enabled
+        self._context, self._session = parts.context, parts.context.session
+
+    def actions(self) -> Sequence[Action]:
+        """Return the rows, by menu."""
+        return (*self._edit(), *self._view(), *self._overlays(), *self._looks(), *self._help())
+
+    def _edit(self) -> Sequence[Action]:
+        stack = self._session.undo_stack
+        return (
+            Action("quit", "&Quit", self._parts.window.close, "&File:quit", "Ctrl+Q", "quit"),
+            Action("undo", "&Undo", stack.undo, "&Edit:undo", "Ctrl+Z", "undo", True,
+                   "Take the last edit back", can_undo),
+            Action("redo", "&Redo", stack.redo, "&Edit:undo", "Ctrl+Shift+Z", "redo", True,
+                   "Do it again", can_redo),
+            Action("find", "&Find a block", self._parts.pane.search.open_search, "&Edit:find",
+                   "Ctrl+F", "search", True, "Find blocks by index, type or layer", has_model,
+                   "Find"),
+            Action("palette", "&Command palette", self.palette, "&Edit:find", "Ctrl+K", "palette",
+                   tip="Find any action by its name"),
+        )  # fmt: skip
+
+    def _view(self) -> Sequence[Action]:
+        return (
+            Action("fit", "&Fit the graph", self.fit, "&View:zoom", "Ctrl+0", "fit", True,
+                   "Show the whole network", has_model, "Fit", on="graph"),
+            Action("zoom_in", "Zoom &in", self.zoom_in, "&View:zoom", "Ctrl++", "zoom-in",
+                   needs=has_model),
+            Action("zoom_out", "Zoom &out", self.zoom_out, "&View:zoom", "Ctrl+-", "zoom-out",
+                   needs=has_model),
+            Action("toggle", "Open or &close the selected blocks", self.toggle_blocks,
+                   "&View:zoom", "Ctrl+E", tip="Show the layers inside the selected blocks",
+                   needs=has_selection, on="block"),
+            Action("close_blocks", "Close all &blocks", self.close_blocks, "&View:zoom",
+                   needs=has_model),
+            Action("next", "Go to a &reader", partial(self.jump, "target"), "&View:go",
+                   "Alt+Right", needs=has_model),
+            Action("previous", "Go to a &source", partial(self.jump, "source"), "&View:go",
+                   "Alt+Left", needs=has_model),
+            Action("copy_picture", "Copy &picture", self.copy_picture, "&View:picture",
+                   "Ctrl+Shift+C", "copy", tip="Copy the graph as a picture", needs=has_model,
+                   on="graph"),
+            Action("save_picture", "Sa&ve picture …", self.save_picture, "&View:picture",
+                   icon="picture", tip="Save the graph as SVG or PNG", needs=has_model),
+            Action("reset_layout", "Put panels back", self._parts.docks.reset, "&View:layout",
+                   tip="Show every panel in its first place"),
+        )  # fmt: skip
+
+    def _overlays(self) -> Sequence[Action]:
+        return tuple(
+            Action(f"overlay_{name}", text, partial(self._session.set_overlay, name), OVERLAYS,
+                   shortcut, tip=tip, group="overlay",
+                   checked=partial(self._shows, name),
+                   needs=has_compared if name.startswith("compared") else has_model)
+            for name, text, shortcut, tip in (
+                ("none", "&Plain", "Ctrl+1", ""),
+                ("parameters", "P&arameters", "Ctrl+2", ""),
+                ("macs", "&Multiply-adds", "Ctrl+3", ""),
+                ("ratio", "&Ratio", "Ctrl+4", ""),
+                ("stage", "&Stage", "Ctrl+5", ""),
+                ("kept", "&Kept channels", "Ctrl+6", ""),
+                ("sensitivity", "Se&nsitivity", "Ctrl+7",
+                 "How much accuracy each block loses when pruned, as far as it was measured"),
+                ("latency", "M&illiseconds", "Ctrl+8",
+                 "How long each block takes on this machine, as its layers were timed"),
+                ("compared_channels", "&Channels left, compared", "Ctrl+9",
+                 "Which channels the one of two compared models still has of the other's"),
+                ("compared_macs", "Multiply-adds sa&ved, compared", "",
+                 "How much each block costs less in the one of two compared models"),
+            )
+        )  # fmt: skip
+
+    def _shows(self, overlay: str) -> bool:
+        return self._session.overlay == overlay
+
+    def _looks(self) -> Sequence[Action]:
+        settings = self._context.settings
+        return tuple(
+            Action(f"look_{name}", text, partial(self.appearance, name), LOOKS,
+                   group="appearance",
+                   checked=lambda name=name: settings.appearance() == name)  # type: ignore[misc]
+            for name, text in (
+                ("system", "Like the &system"),
+                ("light", "&Light"),
+                ("dark", "&Dark"),
+            )
+        )  # fmt: skip
+
+    def _help(self) -> Sequence[Action]:
+        return (
+            Action("tour", "&Tour", self._tour.start, "&Help:help",
+                   tip="Show the way around the window in five steps"),
+            Action("about", "&About Secateur", self.about, "&Help:about"),
+        )  # fmt: skip
+
+    # ---- the graph ----------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Show the whole graph."""
+        self._parts.host.view.fit()
+
+    def zoom_in(self) -> None:
+        """Zoom in."""
+        self._parts.host.view.zoom_in()
+
+    def zoom_out(self) -> None:
+        """Zoom out."""
+        self._parts.host.view.zoom_out()
+
+    def toggle_blocks(self) -> None:
+        """Open the selected blocks, or close those that are open."""
+        for block in sorted(self._session.selection):
+            self._parts.host.view.toggle_block(block)
+
+    def close_blocks(self) -> None:
+        """Close every block."""
+        self._parts.host.view.close_all()
+
+    def jump(self, direction: str) -> None:
+        """Go to a neighbour along the lines, and select it."""
+        view = self._parts.host.view
+        if view.focused_block is None and self._session.focused is not None:
+            view.focus_block(self._session.focused)
+        block = view.jump(direction)
+        if block is not None:
+            self._session.select({block})
+
+    def copy_picture(self) -> None:
+        """Copy the graph as a picture."""
+        self._parts.host.view.copy_picture()
+        self._session.say("The graph is on the clipboard.", key="picture")
+
+    def save_picture(self) -> None:
+        """Save the graph as SVG or PNG."""
+        model = self._session.model
+        stem = Path(model.path).stem if model else "graph"
+        start = str(Path(self._context.settings.folder()) / f"{stem}.svg")
+        name, _ = QFileDialog.getSaveFileName(
+            self._parts.window, "Save the picture", start, PICTURES
+        )
+        if not name:
+            return
+        path = Path(name) if Path(name).suffix else Path(name).with_suffix(".svg")
+        try:
+            self._parts.host.view.save_picture(path)
+        except (OSError, ValueError) as error:
+            self._session.say(
+                f"{path.name} was not saved: {error}.",
+                "Choose another folder, and a name that ends in .svg or .png.",
+                "error",
+            )
+
+    # ---- the rest -----------------------------------------------------------------------------
+
+    def palette(self) -> None:
+        """Find an action by its name."""
+        from app.window.command_palette import CommandPalette
+
+        panels = self._parts.docks.actions if self._session.model else []
+        palette = CommandPalette([*self._enabled(), *panels], self._parts.window)
+
+        def run() -> None:
+            if palette.chosen is not None:
+                palette.chosen.trigger()
+
+        palette.accepted.connect(run)
+        show_dialog(palette)
+
+    def appearance(self, appearance: str) -> None:
+        """Follow the system, or stay light or dark."""
+        self._context.settings.set_appearance(appearance)
+        self._context.theme.set_appearance(appearance)
+
+    def about(self) -> None:
+        """Say what this is."""
+        box = QMessageBox(self._parts.window)
+        box.setWindowTitle("About Secateur")
+        box.setText(f"<b>Secateur {metadata.version('secateur')}</b>")
+        lines = [
+            "Makes YOLO networks smaller and faster without breaking them.",
+            "Free software under the AGPL, version 3 or later.",
+        ]
+        if (parts := licences()) is not None:
+            lines += ["", f"The licences of all its parts: {parts}"]
+            box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        box.setInformativeText("\n".join(lines))
+        show_dialog(box)
