@@ -17,6 +17,7 @@ from app.feature import Action, has_model, has_selection
 from app.kit.dialogs import show_dialog
 from app.window.parts import Parts
 from app.window.tour import Tour
+from core.errors import UserError
 from core.system.program import licences
 
 PICTURES = "Pictures (*.svg *.png)"
@@ -129,12 +130,13 @@ class FrameActions(QObject):
     def _shows(self, overlay: str) -> bool:
         return self._session.overlay == overlay
 
+    def _looks_like(self, appearance: str) -> bool:
+        return self._context.settings.appearance() == appearance
+
     def _looks(self) -> Sequence[Action]:
-        settings = self._context.settings
         return tuple(
             Action(f"look_{name}", text, partial(self.appearance, name), LOOKS,
-                   group="appearance",
-                   checked=lambda name=name: settings.appearance() == name)  # type: ignore[misc]
+                   group="appearance", checked=partial(self._looks_like, name))
             for name, text in (
                 ("system", "Like the &system"),
                 ("light", "&Light"),
@@ -199,12 +201,8 @@ class FrameActions(QObject):
         path = Path(name) if Path(name).suffix else Path(name).with_suffix(".svg")
         try:
             self._parts.host.view.save_picture(path)
-        except (OSError, ValueError) as error:
-            self._session.say(
-                f"{path.name} was not saved: {error}.",
-                "Choose another folder, and a name that ends in .svg or .png.",
-                "error",
-            )
+        except UserError as error:
+            self._session.say(error.message, error.hint, "error")
 
     # ---- the rest -----------------------------------------------------------------------------
 
