@@ -57,7 +57,7 @@ def outside(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def test_one_folder_and_one_row_add_a_panel_and_an_action(outside, qtbot, coco):
+def test_one_folder_and_one_row_add_a_panel_and_an_action(outside, qtbot, trained):
     window = MainWindow(rows=(*FEATURES, outside))
     qtbot.addWidget(window)
     window.show()
@@ -65,7 +65,7 @@ def test_one_folder_and_one_row_add_a_panel_and_an_action(outside, qtbot, coco):
     assert not action.isEnabled()  # no model is open
     assert window.docks["counter"].windowTitle() == "Counter"
     with qtbot.waitSignal(window.session.modelChanged, timeout=60_000):
-        window.open_paths([str(coco)])
+        window.open_paths([str(trained)])
     qtbot.waitUntil(action.isEnabled)
     action.trigger()
     label = window.docks["counter"].widget()
