@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QPushButton, QSpinBox, QWidget
@@ -183,6 +183,6 @@ def _add(form: QFormLayout, name: str, widget: QWidget, tip: str) -> None:
     form.addRow(shown, widget)
 
 
-def _edits(session: Session, box: QComboBox, edit: Callable[[Plan, Any], plan_edits.Edit]) -> None:
+def _edits(session: Session, box: QComboBox, edit: Callable[[Plan, str], plan_edits.Edit]) -> None:
     """Let what is chosen in a box be an edit of the plan."""
     box.activated.connect(lambda _: session.edit(edit(session.plan, box.currentData())))

@@ -7,7 +7,7 @@ the pair, beside the first one's; the plan shows again with any other overlay.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.compare import tables
 from app.compare.tables import LayerChange, Pair, Result
@@ -165,7 +165,9 @@ def _layer_widths(result: Result, pair: Pair) -> dict[str, tuple[int, int, int, 
     one, other = pair
     widths: dict[str, tuple[int, int, int, int]] = {}
     for layer in result["channels"]:
-        sides: list[Any] = [layer[key][n] for key in ("inputs", "outputs") for n in (one, other)]
-        if None not in sides:
-            widths[layer["layer"]] = (sides[0], sides[1], sides[2], sides[3])
+        (taken, left), (put_out, kept) = (
+            (layer[key][one], layer[key][other]) for key in ("inputs", "outputs")
+        )
+        if None not in (taken, left, put_out, kept):
+            widths[layer["layer"]] = (taken, left, put_out, kept)
     return widths

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.engine.client import JobManager
 
+if TYPE_CHECKING:
+    from core.data.findings import DatasetCheck
+
 JOB = "check_data"
-Found = Callable[[dict[str, Any]], None]
+Found = Callable[["DatasetCheck"], None]
 
 
 def submit_check(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QWidget
+from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.kit import theme
 from app.kit.table_model import ROW_ROLE, Column, SortedProxy, TableModel
 from app.kit.widgets import TableView, column, label, table_view
+
+if TYPE_CHECKING:
+    from core.data.findings import DatasetCheck
 
 SPLIT_COLOURS = {"train": "accent", "val": "cascade", "test": "coupled"}
 BARS = 1
@@ -35,7 +38,7 @@ class _Bars(QStyledItemDelegate):
         super().__init__(parent)
         self._colours = [SPLIT_COLOURS.get(split, "muted") for split in splits]
 
-    def paint(self, painter: QPainter, option: Any, index: Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw the bars; a class with objects has a bar, however few they are."""
         super().paint(painter, option, index)
         row = index.data(ROW_ROLE)
@@ -68,7 +71,7 @@ class ClassTable(QWidget):
         self._splits: tuple[str, ...] = ()
         self.setLayout(self._layout)
 
-    def set_check(self, check: Mapping[str, Any] | None) -> None:
+    def set_check(self, check: DatasetCheck | None) -> None:
         """Show the counts of a check of a dataset, as `core.data.check` returns it."""
         if self.view is not None:
             self._layout.removeWidget(self.view)
@@ -128,7 +131,7 @@ class ClassTable(QWidget):
         )
 
 
-def class_rows(check: Mapping[str, Any]) -> list[ClassRow]:
+def class_rows(check: DatasetCheck) -> list[ClassRow]:
     """Return every class of a dataset with its objects, also one that has none."""
     counts = [split["classes"] for split in check["splits"].values()]
     names = dict.fromkeys(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -13,6 +12,9 @@ from app.context import Context
 from app.data.check import JOB, submit_check
 from app.state import plan_edits
 from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.data.findings import DatasetCheck
 
 DESCRIPTIONS = "Dataset descriptions (*.yaml *.yml);;All files (*)"
 
@@ -132,12 +134,12 @@ class DataController(QObject):
         for record in self._jobs.running(JOB):
             self._jobs.cancel(record.number)
 
-        def done(result: dict[str, Any]) -> None:
+        def done(result: DatasetCheck) -> None:
             self._take(path, {**result, "network": network})
 
         submit_check(self._jobs, path, network, done)
 
-    def _take(self, path: str, result: dict[str, Any]) -> None:
+    def _take(self, path: str, result: DatasetCheck) -> None:
         """Show what was found; what is not in use is shown as refused."""
         data, model = self._measured.data, self._session.model
         if model is None or model.path != result["network"]:
@@ -148,7 +150,7 @@ class DataController(QObject):
             self._measured.set_refused(result)
         self._say(result)
 
-    def _say(self, result: Mapping[str, Any]) -> None:
+    def _say(self, result: DatasetCheck) -> None:
         name, problems = Path(result["path"]).name, result["problems"]
         show = (("Show", self.shown.emit),)
         errors = [p for p in problems if p["severity"] == "error"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
@@ -26,6 +25,7 @@ from app.kit.widgets import Elided, OnScreen, WrappedTree, column, label
 from app.pictures.panes import Page
 
 if TYPE_CHECKING:
+    from core.data.findings import DatasetCheck, Problem
     from core.data.index import Index
     from core.errors import UserError
 
@@ -55,7 +55,7 @@ class DataPanel(OnScreen, QWidget):
         super().__init__()
         self._session, self._jobs = context.session, context.jobs
         self._measured, self._background = context.session.measured, context.background
-        self._shown_check: Mapping[str, Any] | None = None
+        self._shown_check: DatasetCheck | None = None
         self._index_path = ""
         self._make(context)
         self._lay_out()
@@ -128,7 +128,7 @@ class DataPanel(OnScreen, QWidget):
         self.classes.set_check(check)
         self._read_index(str(check.get("index") or "") if check is not None else "")
 
-    def _fill_problems(self, check: Mapping[str, Any] | None) -> None:
+    def _fill_problems(self, check: DatasetCheck | None) -> None:
         self.problems.clear()
         self.problems.setVisible(check is not None)
         self.problems.setRootIsDecorated(False)
@@ -196,13 +196,13 @@ def _sign(severity: str) -> QIcon:
     return theme.icon(*SIGNS.get(severity, ("info", "muted")))
 
 
-def sorted_problems(check: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+def sorted_problems(check: DatasetCheck | None) -> list[Problem]:
     """Return the problems of a check, errors first."""
     problems = check["problems"] if check is not None else ()
     return sorted(problems, key=lambda problem: problem["severity"] != "error")
 
 
-def summary(check: Mapping[str, Any] | None, there: bool, refused: bool) -> str:
+def summary(check: DatasetCheck | None, there: bool, refused: bool) -> str:
     """Say in a few words what is known of a dataset."""
     if check is None:
         return UNCHECKED if there else NONE

@@ -14,10 +14,11 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal
 from app.engine.protocol import EngineState, Failure, Request
 from app.engine.worker import JobWorker
 
-Done = Callable[[dict[str, Any]], object]
+Done = Callable[[Any], object]
+"""Takes what a task answers: JSON, whose shape the task documents and the caller declares."""
 Failed = Callable[[Failure], object]
 Nothing = Callable[[], object]
-Partial = Callable[[dict[str, Any]], object]
+Partial = Callable[[Any], object]
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +33,15 @@ def find_known(path: str, criterion: str, seed: int) -> Known | None:
     analysis = cached_analysis(path)
     if analysis is None:
         return None
-    scores = None
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        found = np.load(score_path(analysis.facts.sha256, criterion, seed), allow_pickle=False)
-        if found.shape == (analysis.table.atom_count,):
-            scores = found
+    scores = _scores(score_path(analysis.facts.sha256, criterion, seed), analysis.table)
     return Known(analysis.facts, analysis.table, scores, Path(path).stat().st_size, criterion)
+
+
+def _scores(file: Path | None, table: ChannelTable) -> NDArray[np.float64] | None:
+    if file is None:
+        return None
+    try:
+        found: NDArray[np.float64] = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == (table.atom_count,) else None

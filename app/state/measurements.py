@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
+    from core.data.findings import DatasetCheck
     from core.graph.table import ChannelTable
     from core.plan.latency.clock import Clock
     from core.plan.schema import Plan, Target
@@ -155,8 +156,8 @@ class Measured(QObject):
         self.steps_folder = ""
         self.accuracy: Evaluation | None = None
         self.clock: Clock | None = None
-        self.check: dict[str, Any] | None = None
-        self.refused: dict[str, Any] | None = None
+        self.check: DatasetCheck | None = None
+        self.refused: DatasetCheck | None = None
         self.comparison: dict[str, Any] | None = None
         self.pair = (0, 1)
 
@@ -221,12 +222,12 @@ class Measured(QObject):
             self.accuracy = accuracy
             self.accuracyChanged.emit()
 
-    def set_check(self, check: dict[str, Any] | None) -> None:
+    def set_check(self, check: DatasetCheck | None) -> None:
         """Take in what a check of the dataset found, as the engine's job ``check_data`` has it."""
         self.check, self.refused = check, None
         self.dataChecked.emit()
 
-    def set_refused(self, check: dict[str, Any] | None) -> None:
+    def set_refused(self, check: DatasetCheck | None) -> None:
         """Take in the check of a dataset that does not fit and is not in use."""
         self.refused = check
         self.dataChecked.emit()

@@ -89,7 +89,7 @@ class ArgumentsModel(TableModel[ArgumentRow]):
         return flags
 
     @guarded
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """As the table, with the text to edit, and a fault as the tip."""
         if index.isValid() and index.column() == OWN:
             row = self.rows[index.row()]
@@ -99,7 +99,7 @@ class ArgumentsModel(TableModel[ArgumentRow]):
                 return row.wrong
         return super().data(index, role)
 
-    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+    def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Take a text; what cannot be read stays, with the reason."""
         if role != Qt.ItemDataRole.EditRole or index.column() != OWN:
             return False

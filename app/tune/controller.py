@@ -17,7 +17,7 @@ from core.runs.listing import figures_of
 from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
-    pass
+    from core.data.findings import DatasetCheck
 
 NO_DATA = "Fine-tuning learns from labelled images, and no dataset is set."
 KEPT = "Its best and last state are kept; it can go on where it was."
@@ -68,7 +68,7 @@ class TuneController(QObject):
         if self._jobs.running("check_data"):
             return
 
-        def done(result: dict[str, Any]) -> None:
+        def done(result: DatasetCheck) -> None:
             if data != measured.data:
                 return
             measured.set_check({**result, "network": network})
@@ -79,12 +79,14 @@ class TuneController(QObject):
 
         submit_check(self._jobs, data.path, network, done)
 
-    def _refuse(self, check: Mapping[str, Any]) -> None:
+    def _refuse(self, check: DatasetCheck) -> None:
         errors = [p for p in check["problems"] if p["severity"] == "error"]
-        first = errors[0] if errors else {"message": "It has problems.", "hint": ""}
+        message, hint = "It has problems.", ""
+        if errors:
+            message, hint = errors[0]["message"], errors[0]["hint"]
         more = f" There are {len(errors) - 1} more; see Fine-tune." if len(errors) > 1 else ""
-        text = f"The data cannot be used for this network: {first['message']}"
-        self._session.say(text, first["hint"] + more, "error", key="run")
+        text = f"The data cannot be used for this network: {message}"
+        self._session.say(text, hint + more, "error", key="run")
 
     def start(self, settings: Mapping[str, Any]) -> None:
         """Start a tuning; the data is checked first unless it has been, for this network.

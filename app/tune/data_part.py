@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QWidget
@@ -14,6 +13,9 @@ from app.context import Context
 from app.engine.job_line import JobLine
 from app.kit import theme
 from app.kit.widgets import column, label
+
+if TYPE_CHECKING:
+    from core.data.findings import DatasetCheck
 
 NONE = "No dataset. Drop its yaml on the window, or choose one."
 UNCHECKED = "Not checked yet; checked before a tuning starts."
@@ -85,7 +87,7 @@ class DataCheck(QWidget):
         self.check.setEnabled(able)
 
 
-def check_text(check: Mapping[str, Any]) -> str:
+def check_text(check: DatasetCheck) -> str:
     """Say what a check found: problems first, the worst before the others, then the splits."""
     colours = theme.colours()
     lines = []
@@ -109,7 +111,7 @@ def check_text(check: Mapping[str, Any]) -> str:
     return "<br>".join(line for line in lines if line)
 
 
-def classes_text(check: Mapping[str, Any]) -> str:
+def classes_text(check: DatasetCheck) -> str:
     """Say how often the classes occur in the train split, the most frequent first."""
     split = check["splits"].get("train") or next(iter(check["splits"].values()), None)
     counts = split["classes"] if split else {}

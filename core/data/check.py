@@ -16,7 +16,13 @@ import numpy as np
 
 from core.data.findings import (
     SHOWN,
+    DatasetCheck,
+    Detail,
     Findings,
+    Sample,
+    SplitCheck,
+    SplitRead,
+    Twin,
     compare_classes,
     compare_folders,
     judge_classes,
@@ -45,7 +51,7 @@ def check_data(
     seed: int = 0,
     index: bool = False,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> DatasetCheck:
     """Check a dataset, and hold it against a model where one is given.
 
     Parameters
@@ -70,12 +76,8 @@ def check_data(
 
     Returns
     -------
-    dict
-        ``path``, ``task``, ``usable``, ``problems`` [{severity, message, hint, details [{image,
-        text}]}], ``classes`` {number: name}, ``splits`` {name: {images, labelled, background,
-        unreadable, objects, classes {name: count}, messages, samples [{image, boxes}]}} with
-        boxes as in `core.data.labels`, ``duplicates`` [{split, image, other_split, other_image}]
-        and ``index``, a file or None.
+    DatasetCheck
+        Plain data: `core.data.findings` says what is in it.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def check_data(
         "usable": found.usable,
         "problems": found.problems,
         "classes": {str(number): name for number, name in checked.names.items()},
-        "splits": {name: _told(split) for name, split in checked.counts.items()},
+        "splits": checked.counts,
         "duplicates": same[:SHOWN],
         "index": str(write_index(listed)) if index else None,
     }
@@ -146,13 +148,6 @@ def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -
         )
 
 
-_INNER = ("looked", "unreadable_files", "noted")
-
-
-def _told(split: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in split.items() if key not in _INNER}
-
-
 def _points(shape: Sequence[int]) -> str:
     return f"{shape[0]} keypoints of {shape[1]} numbers"
 
@@ -170,7 +165,7 @@ class _Checked:
     task: str
     names: Mapping[int, str] = field(default_factory=dict)
     keypoints: tuple[int, ...] = ()
-    counts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: dict[str, SplitCheck] = field(default_factory=dict)
     splits: dict[str, Split] = field(default_factory=dict)
     refused: bool = False
     """Whether a split is there and cannot be read; it is not called missing then."""
@@ -214,7 +209,7 @@ def _read_splits(
         part = Span(progress, start, end, f"{name}: ")
         try:
             source = read_source(path, name)
-            checked.counts[name], checked.splits[name] = _split(source, task, wish, part)
+            read, checked.splits[name] = _split(source, task, wish, part)
         except UserError as error:
             found.error(error.message, error.hint)
             checked.refused = True
@@ -225,7 +220,8 @@ def _read_splits(
         else:
             names = dict(source.names)
             checked.keypoints = tuple(int(n) for n in source.extra.get("kpt_shape", ()))
-        judge_split(name, checked.counts[name], found)
+        checked.counts[name] = read.counts
+        judge_split(name, read, found)
     checked.names = names
     return checked
 
@@ -240,9 +236,7 @@ def _renumbered(split: Split, own: Mapping[int, str], names: Mapping[int, str]) 
     return Split(split.images, split.labels, classes)
 
 
-def _split(
-    source: Source, task: str, wish: _Wish, progress: Progress
-) -> tuple[dict[str, Any], Split]:
+def _split(source: Source, task: str, wish: _Wish, progress: Progress) -> tuple[SplitRead, Split]:
     settings = DataSettings(source.path, images=ALL, image_size=64)
     dataset, unreadable = open_dataset(source, settings, task, progress=progress)
     counts: Counter[int] = Counter()
@@ -257,7 +251,7 @@ def _split(
     split = Split(tuple(files), tuple(label_of[file] for file in files if label_of), tuple(classes))
     messages = [_plain(text) for text in dataset.messages]
     gone = set(dataset.listed) - set(files)
-    told = {
+    told: SplitCheck = {
         "images": len(files) + unreadable,
         "labelled": labelled,
         "background": len(files) - labelled,
@@ -266,17 +260,16 @@ def _split(
         "classes": {source.names.get(n, str(n)): counts[n] for n in sorted(counts)},
         "messages": messages[:SHOWN],
         "samples": _samples(source, task, split, wish),
-        "looked": list(zip(split.images, split.labels, strict=False))[:3],
-        "unreadable_files": _about(messages, sorted(gone)),
-        "noted": _about(messages, files),
     }
-    return told, split
+    looked = list(zip(split.images, split.labels, strict=False))[:3]
+    read = SplitRead(told, looked, _about(messages, sorted(gone)), _about(messages, files))
+    return read, split
 
 
-def _about(messages: Sequence[str], files: Sequence[str]) -> list[dict[str, str]]:
+def _about(messages: Sequence[str], files: Sequence[str]) -> list[Detail]:
     """Return what messages say of some files, each with its file."""
     wanted = set(files)
-    found = []
+    found: list[Detail] = []
     for text in messages:
         file, _, reason = text.partition(": ")
         if file in wanted:
@@ -291,7 +284,7 @@ def _plain(text: str) -> str:
     return " ".join("".join(c for c in text if c.isprintable() and ord(c) < 0x2600).split())
 
 
-def _samples(source: Source, task: str, split: Split, wish: _Wish) -> list[dict[str, Any]]:
+def _samples(source: Source, task: str, split: Split, wish: _Wish) -> list[Sample]:
     index = Index(
         str(source.path),
         task,
@@ -309,14 +302,12 @@ def _samples(source: Source, task: str, split: Split, wish: _Wish) -> list[dict[
     return [{"image": split.images[n], "boxes": boxes(n)} for n in chosen]
 
 
-def _pair(same: Mapping[str, str]) -> dict[str, str]:
+def _pair(same: Twin) -> Detail:
     other = f"{same['other_split']}: {Path(same['other_image']).name}"
     return {"image": same["image"], "text": f"in {same['split']}, and in {other}"}
 
 
-def _duplicates(
-    files: Mapping[str, Sequence[str]], progress: Progress = silent
-) -> list[dict[str, str]]:
+def _duplicates(files: Mapping[str, Sequence[str]], progress: Progress = silent) -> list[Twin]:
     """Return images whose bytes are in two splits; only files of equal length are read."""
     progress(0.0, "Looking for images in two splits")
     sized: dict[int, list[tuple[str, str]]] = defaultdict(list)
@@ -324,7 +315,7 @@ def _duplicates(
         for path in paths:
             sized[Path(path).stat().st_size].append((split, path))
     groups = [group for group in sized.values() if len({split for split, _ in group}) > 1]
-    found = []
+    found: list[Twin] = []
     for number, group in enumerate(groups):
         progress(number / len(groups), "Looking for images in two splits")
         seen: dict[bytes, tuple[str, str]] = {}
@@ -333,8 +324,14 @@ def _duplicates(
                 digest = hashlib.file_digest(stream, "sha256").digest()
             first = seen.setdefault(digest, (split, path))
             if first[0] != split:
-                pair = {"split": first[0], "image": first[1], "other_split": split}
-                found.append({**pair, "other_image": path})
+                found.append(
+                    {
+                        "split": first[0],
+                        "image": first[1],
+                        "other_split": split,
+                        "other_image": path,
+                    }
+                )
     return found
 
 

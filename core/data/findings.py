@@ -4,18 +4,108 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
+
+from core.data.labels import Object
 
 SHOWN = 20
 """How many files of one kind of trouble are named."""
-Detail = dict[str, str]
+Severity = Literal["error", "warning"]
+
+
+class Detail(TypedDict):
+    """A file that a problem is about, and what is the matter with it."""
+
+    image: str
+    text: str
+
+
+class Problem(TypedDict):
+    """Something to mend, or to look at."""
+
+    severity: Severity
+    message: str
+    hint: str
+    details: list[Detail]
+
+
+class Sample(TypedDict):
+    """An image with its objects."""
+
+    image: str
+    boxes: list[Object]
+
+
+class SplitCheck(TypedDict):
+    """One split counted: its images, and the objects of each class by name."""
+
+    images: int
+    labelled: int
+    background: int
+    unreadable: int
+    objects: int
+    classes: dict[str, int]
+    messages: list[str]
+    samples: list[Sample]
+
+
+class Twin(TypedDict):
+    """An image that is in two splits."""
+
+    split: str
+    image: str
+    other_split: str
+    other_image: str
+
+
+class DatasetCheck(TypedDict):
+    """A dataset checked, as `core.data.check.check_data` returns it.
+
+    Attributes
+    ----------
+    classes : dict of str to str
+        Names by number.
+    index : str or None
+        A file that lists all images, where it was asked for.
+    network : str
+        What it was checked for; added by who asked.
+    """
+
+    path: str
+    task: str
+    usable: bool
+    problems: list[Problem]
+    classes: dict[str, str]
+    splits: dict[str, SplitCheck]
+    duplicates: list[Twin]
+    index: str | None
+    network: NotRequired[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRead:
+    """One split as it was read: what is told of it, and what its problems are about.
+
+    Attributes
+    ----------
+    counts : SplitCheck
+    looked : sequence of (str, str)
+        Some images, and where their labels were looked for.
+    unreadable, noted : sequence of Detail
+        Files that are left out, and those that were corrected in memory.
+    """
+
+    counts: SplitCheck
+    looked: Sequence[tuple[str, str]]
+    unreadable: Sequence[Detail]
+    noted: Sequence[Detail]
 
 
 @dataclass
 class Findings:
     """Troubles in the order found; an error makes training impossible, a warning only worse."""
 
-    problems: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     def error(self, message: str, hint: str = "", details: Iterable[Detail] = ()) -> None:
         """Note what must be mended; ``details`` name an ``image`` each, and a ``text``."""
@@ -25,10 +115,11 @@ class Findings:
         """Note what should be looked at."""
         self._add("warning", message, hint, details)
 
-    def _add(self, severity: str, message: str, hint: str, details: Iterable[Detail]) -> None:
+    def _add(self, severity: Severity, message: str, hint: str, details: Iterable[Detail]) -> None:
         told = list(details)[:SHOWN]
-        problem = {"severity": severity, "message": message, "hint": hint, "details": told}
-        self.problems.append(problem)
+        self.problems.append(
+            {"severity": severity, "message": message, "hint": hint, "details": told}
+        )
 
     @property
     def usable(self) -> bool:
@@ -36,32 +127,33 @@ class Findings:
         return all(problem["severity"] != "error" for problem in self.problems)
 
 
-def judge_split(name: str, split: Mapping[str, Any], found: Findings) -> None:
-    """Judge the counts of one split, as `core.data.check` gathers them."""
+def judge_split(name: str, read: SplitRead, found: Findings) -> None:
+    """Judge one split, as `core.data.check` reads it."""
+    split = read.counts
     if not split["objects"]:
         found.error(
             f"No image of the split “{name}” has a labelled object.",
             "Check that the labels lie where Ultralytics looks for them (images → labels).",
-            [{"image": image, "text": f"looked for {label}"} for image, label in split["looked"]],
+            [{"image": image, "text": f"looked for {label}"} for image, label in read.looked],
         )
     if split["unreadable"]:
         found.warning(
             f"{many(split['unreadable'], 'image')} of “{name}”, or the labels, cannot be read.",
             "What cannot be read is left out. Mend or remove it.",
-            split["unreadable_files"],
+            read.unreadable,
         )
-    if split["noted"]:
+    if read.noted:
         found.warning(
-            f"{many(len(split['noted']), 'label file')} of “{name}” corrected in memory.",
+            f"{many(len(read.noted), 'label file')} of “{name}” corrected in memory.",
             "On disk all stays as it is.",
-            split["noted"],
+            read.noted,
         )
     if split["objects"] and split["background"] > split["labelled"]:
         found.warning(f"More than half of the images of “{name}” have no labelled object.")
 
 
 def judge_classes(
-    names: Mapping[int, str], splits: Mapping[str, Mapping[str, Any]], found: Findings
+    names: Mapping[int, str], splits: Mapping[str, SplitCheck], found: Findings
 ) -> None:
     """Say which classes cannot be learnt, or not be measured."""
     if "train" not in splits or not splits["train"]["objects"]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import shown_progress
+
+if TYPE_CHECKING:
+    from core.data.findings import DatasetCheck
 
 _DETAILS = 5
 
@@ -32,10 +35,10 @@ def _data(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         keypoints=None if loaded is None else keypoints_of(loaded.model),
         progress=shown_progress(options),
     )
-    return report, check_text(report)
+    return dict(report), check_text(report)
 
 
-def check_text(report: Mapping[str, Any]) -> str:
+def check_text(report: DatasetCheck) -> str:
     """Return what a check found, for people."""
     word = "can be used" if report["usable"] else "cannot be used"
     lines = [f"{report['path']} {word} ({report['task']}, {len(report['classes'])} classes)"]

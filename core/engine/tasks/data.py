@@ -17,7 +17,7 @@ def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, A
     if args.get("path"):
         loaded = network_of(models, args, progress)
         facts, keypoints = loaded.facts, keypoints_of(loaded.model)
-    return check_data(
+    found = check_data(
         str(args["data"]),
         task=None if facts is None else facts.task,
         classes=None if facts is None else facts.classes,
@@ -26,6 +26,7 @@ def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, A
         index=bool(args.get("index", True)),
         progress=progress,
     )
+    return dict(found)
 
 
 TASKS: Mapping[str, Task] = {"check_data": check_dataset}
