@@ -34,27 +34,29 @@ def _self_test(arguments: list[str]) -> int:
     return self_test(arguments[1:])
 
 
-COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
-    **dict.fromkeys(("inspect", "predict", "why", "prune", "verify"), _command_line),
-    **dict.fromkeys(("suggest", "sensitivity", "evaluate", "steps"), _command_line),
-    **dict.fromkeys(("latency", "latency-table"), _command_line),
-    **dict.fromkeys(("data", "finetune", "arguments", "iterate", "compare"), _command_line),
-    **dict.fromkeys(("jobs", "history"), _command_line),
-    **dict.fromkeys(("export", "formats", "plan", "report"), _command_line),
-    **dict.fromkeys(("demo", "report-problem"), _command_line),
-    "engine": _engine,
-    "--self-test": _self_test,
-}
-"""First words that are not a file to open."""
+PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {"engine": _engine, "--self-test": _self_test}
+"""First words that are neither a file to open nor a command of the command line."""
+
+
+def _commands() -> tuple[str, ...]:
+    from core.cli.commands import command_names
+
+    return command_names()
+
+
+def _may_be_command(word: str) -> bool:
+    """Whether a word looks like a command: files to open have an ending or a folder."""
+    return not word.startswith("-") and not {".", "/", "\\"} & set(word)
 
 
 def unknown_word(word: str) -> str | None:
     """Return why a first word is refused that is neither a command nor like a file, or None."""
-    if word in COMMANDS or not word.replace("-", "").isalpha() or word.startswith("-"):
+    if not word.replace("-", "").isalpha() or word.startswith("-") or word in PROGRAMS:
         return None
-    if Path(word).exists():
+    names = _commands()
+    if word in names or Path(word).exists():
         return None
-    near = get_close_matches(word, [name for name in COMMANDS if name.isalpha()], 1)
+    near = get_close_matches(word, (*names, "engine"), 1)
     hint = f"Did you mean “{near[0]}”? " if near else ""
     return f"There is no command and no file “{word}”. {hint}secateur --help lists the commands."
 
@@ -65,16 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments:
         return _window([])
-    if (reason := refusal(arguments)) is not None:
+    reason = refusal(arguments) or unknown_word(arguments[0])
+    if reason is not None:
         print(f"secateur: {reason}", file=sys.stderr)
         return 2
-    if (reason := unknown_word(arguments[0])) is not None:
-        print(f"secateur: {reason}", file=sys.stderr)
-        return 2
-    start = COMMANDS.get(arguments[0])
-    if start is None:
-        start = _command_line if arguments[0].startswith("-") else _window
-    return start(arguments)
+    return _program(arguments[0])(arguments)
+
+
+def _program(word: str) -> Callable[[list[str]], int]:
+    """Return what a first word starts."""
+    if word in PROGRAMS:
+        return PROGRAMS[word]
+    command = word.startswith("-") or (_may_be_command(word) and word in _commands())
+    return _command_line if command else _window
 
 
 if __name__ == "__main__":

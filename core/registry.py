@@ -16,7 +16,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import Any, Generic, TypeVar
 
 from core.errors import UserError
 from core.system.logs import append_fault
@@ -114,7 +115,7 @@ class Registry(Mapping[str, T]):
 
     def _add(self, name: str, entry: object, hint: str) -> None:
         if name in self._rows:
-            raise UserError(f"There is a {self.kind} “{name}” already.", hint)
+            raise UserError(f"The {self.kind} “{name}” exists already.", hint)
         self._rows[name] = self._checked(name, entry)
 
     def _checked(self, name: str, entry: object) -> T:
@@ -142,6 +143,59 @@ class Registry(Mapping[str, T]):
                     self._left_out[point.name] = text
                 append_fault(error)
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+class Groups(Registry[ModuleType], Generic[T]):
+    """A table of modules, each of which offers several things by name.
+
+    Parameters
+    ----------
+    kind : str
+        What messages call one of those things, such as ``command``.
+    member : str
+        The modules' attribute that holds them, a mapping by name.
+    group, rows
+        As for `Registry`; the entries are modules.
+    """
+
+    def __init__(self, kind: str, member: str, group: str, rows: Mapping[str, str]) -> None:
+        super().__init__(f"group of {kind}s", ModuleType, group, rows)
+        self._each, self._member = kind, member
+
+    def offered(self) -> dict[str, T]:
+        """Return what all modules offer, by name; imports all of them."""
+        return {name: each for module in self.values() for name, each in self._of(module).items()}
+
+    def find_offered(self, name: str) -> T:
+        """Return what a module offers by that name.
+
+        Raises
+        ------
+        UserError
+            When none does.
+        """
+        try:
+            return self.offered()[name]
+        except KeyError:
+            hint = "Update Secateur, or install the package that brings it."
+            raise UserError(f"There is no {self._each} “{name}”.", hint) from None
+
+    def _of(self, module: ModuleType) -> Mapping[str, T]:
+        found: Mapping[str, T] = getattr(module, self._member)
+        return found
+
+    def _add(self, name: str, entry: object, hint: str) -> None:
+        known = self.offered()
+        for each in self._of(self._checked(name, entry)):
+            if each in known:
+                raise UserError(f"The {self._each} “{each}” exists already.", hint)
+        super()._add(name, entry, hint)
+
+    def _checked(self, name: str, entry: object) -> ModuleType:
+        module = super()._checked(name, entry)
+        if not isinstance(getattr(module, self._member, None), Mapping):
+            raise TypeError(f"{module.__name__} has no table {self._member}")
+        return module
 
 
 def resolve(named: Callable[..., Any] | str) -> Callable[..., Any]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import os
 import sys
 from collections.abc import Sequence
-from functools import lru_cache
 from importlib import metadata
-from typing import cast
 
-from core.cli.commands import GROUPS, Command, Group
+from core.cli.commands import GROUPS
 from core.errors import CancelledError, UserError
 from core.system.logs import append_fault
 
@@ -30,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Libraries print to standard output as they please; there, only our own result belongs.
         with contextlib.redirect_stdout(sys.stderr):
-            result, text = _command(options.command)(options)
+            result, text = GROUPS.find_offered(options.command)(options)
         if output := json.dumps(result, allow_nan=False) if options.json else text:
             print(output)
         sys.stdout.flush()
@@ -82,15 +79,6 @@ def build_parser() -> argparse.ArgumentParser:
             command.add_argument("--no-cache", action="store_true", help="trace the network anew")
         return command
 
-    for group in _groups():
+    for group in GROUPS.values():
         group.add_parsers(add)
     return parser
-
-
-@lru_cache(maxsize=1)
-def _groups() -> tuple[Group, ...]:
-    return tuple(cast(Group, importlib.import_module(name)) for name in GROUPS)
-
-
-def _command(name: str) -> Command:
-    return next(group.COMMANDS[name] for group in _groups() if name in group.COMMANDS)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.resources import files
 
@@ -10,15 +14,25 @@ import pytest
 
 import core
 from core.choose.score_cache import score_path
+from core.cli import commands
+from core.cli.main import main
+from core.engine import tasks
 from core.engine.models import ModelStore
 from core.engine.tasks.choosing import score_channels
 from core.errors import UserError
 from core.plan.criteria import CRITERIA, Criterion, by_images, title
 from core.progress import silent
+from tests.core.documents import ROOT
+from tests.core.engine.line import Line
 from tests.core.networks import table_of, untrained
-from tests.core.outside import import_module, write_module
+from tests.core.outside import import_module, install, write_module
 
 PEAK = """
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 
 
@@ -63,9 +77,9 @@ def test_a_criterion_ranks_and_prunes(peak) -> None:
 
 def test_a_criterion_has_its_words_and_no_namesake(peak) -> None:
     assert title("peak") == "Peak weight" and not by_images("peak")
-    with pytest.raises(UserError, match="There is a criterion “peak” already"):
+    with pytest.raises(UserError, match="The criterion “peak” exists already"):
         CRITERIA.register("peak", CRITERIA["l2"])
-    with pytest.raises(UserError, match="There is a criterion “l2” already"):
+    with pytest.raises(UserError, match="The criterion “l2” exists already"):
         CRITERIA.register("l2", CRITERIA["peak"])
 
 
@@ -128,3 +142,118 @@ def demo_copy(tmp_path):
     path = tmp_path / "network.pt"
     path.write_bytes((files("resources") / "demo" / "demo.pt").read_bytes())
     return path
+
+
+# ---- a command and an engine task --------------------------------------------------------------
+
+WIDEST = """
+def add_parsers(add):
+    widest = add("widest", "Name the layers with most outputs.")
+    widest.add_argument("--count", type=int, default=1)
+
+
+def _widest(options):
+    from core.pipeline import analyse
+
+    table = analyse(options.model, cache=False).table
+    order = sorted(range(len(table.layers)), key=lambda n: -table.out_counts[n])
+    names = [table.layers[n].name for n in order[: options.count]]
+    return {"layers": names}, "\\n".join(names)
+
+
+def count_layers(models, args, progress):
+    progress(0.5, "Counting")
+    loaded = models.get(args["path"])
+    return {"layers": len(list(loaded.model.modules()))}
+
+
+COMMANDS = {"widest": _widest}
+TASKS = {"count_layers": count_layers}
+"""
+
+
+def test_a_command_runs_and_is_listed(tmp_path, monkeypatch, capsys, demo_copy) -> None:
+    write_module(tmp_path, "widest_layers", WIDEST)
+    module = import_module(tmp_path, "widest_layers", monkeypatch)
+    commands.GROUPS.register("widest", module)
+    try:
+        assert "widest" in commands.command_names()
+        assert main(["widest", str(demo_copy), "--count", "2", "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["layers"]) == 2
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert "Name the layers with most outputs." in capsys.readouterr().out
+        monkeypatch.setattr(module, "COMMANDS", {"prune": module._widest})
+        with pytest.raises(UserError, match="The command “prune” exists already"):
+            commands.GROUPS.register("another", module)
+    finally:
+        commands.GROUPS.remove("widest")
+    with pytest.raises(SystemExit):
+        main(["widest", str(demo_copy)])
+
+
+def test_own_groups_offer_every_name_once() -> None:
+    for groups, member in ((commands.GROUPS, "COMMANDS"), (tasks.GROUPS, "TASKS")):
+        assert sum(len(getattr(m, member)) for m in groups.values()) == len(groups.offered())
+
+
+def test_a_task_is_registered_and_removed(tmp_path, monkeypatch, demo_copy) -> None:
+    write_module(tmp_path, "widest_layers", WIDEST)
+    module = import_module(tmp_path, "widest_layers", monkeypatch)
+    tasks.GROUPS.register("count", module)
+    try:
+        done = tasks.find_task("count_layers")(ModelStore(), {"path": str(demo_copy)}, silent)
+        assert done["layers"] > 100
+        with pytest.raises(UserError, match="The engine task “count_layers” exists already"):
+            tasks.GROUPS.register("again", module)
+    finally:
+        tasks.GROUPS.remove("count")
+    with pytest.raises(UserError, match="There is no engine task “count_layers”"):
+        tasks.find_task("count_layers")
+
+
+# ---- installed packages ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A package that adds one of each, seen by every process that is started."""
+    place = tmp_path / "site"
+    place.mkdir()
+    row = 'from core.plan.criteria import Criterion\nROW = Criterion("Peak", "Least", peak)\n'
+    write_module(place, "peak_weight", PEAK + row)
+    write_module(place, "widest_layers", WIDEST)
+    points = {
+        "secateur.criteria": {"peak": "peak_weight:ROW"},
+        "secateur.commands": {"widest": "widest_layers"},
+        "secateur.tasks": {"count": "widest_layers"},
+    }
+    install(place, "more-of-each", points)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), str(ROOT)]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return place
+
+
+def test_the_engine_takes_what_is_installed(installed, demo_copy) -> None:
+    line = Line()
+    try:
+        line.send(id=1, job="count_layers", args={"path": str(demo_copy)})
+        *told, ended = line.end_of(1)
+        assert [event.get("text") for event in told] == ["Starting", "Counting"]
+        assert ended["result"]["layers"] > 100
+        line.send(id=2, job="scores", args={"path": str(demo_copy), "criterion": "peak"})
+        result = line.end_of(2)[-1]["result"]
+        assert result["criterion"] == "peak"
+        assert len(np.load(result["scores"])) > 100
+    finally:
+        line.close()
+
+
+def test_the_program_takes_a_command_that_is_installed(installed) -> None:
+    words = [sys.executable, "-m", "app", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=installed)
+    assert "Name the layers with most outputs." in done.stdout
+    words[-1] = "widst"
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=installed)
+    assert done.returncode == 2
+    assert "Did you mean “widest”?" in done.stderr

@@ -28,10 +28,10 @@ def test_rows_are_imported_when_they_are_asked_for(tmp_path, monkeypatch) -> Non
 
 def test_a_clash_is_named_and_changes_nothing() -> None:
     shares = table()
-    with pytest.raises(UserError, match="There is a share “half” already"):
+    with pytest.raises(UserError, match="The share “half” exists already"):
         shares.register("half", Fraction(1))
     shares.register("mine", Fraction(1))
-    with pytest.raises(UserError, match="There is a share “mine” already"):
+    with pytest.raises(UserError, match="The share “mine” exists already"):
         shares.register("mine", Fraction(2))
     assert shares["half"] == Fraction(1, 2) and shares["mine"] == 1
     with pytest.raises(TypeError, match="the share “four” is a int, not a Fraction"):
@@ -83,7 +83,7 @@ def test_installed_packages_add_theirs_and_a_broken_one_is_left_out(tmp_path, mo
     assert texts == [
         "The share “gone” of my-shares was left out: ModuleNotFoundError: No module named "
         "'not_there'",
-        "The share “half” of my-shares was left out: There is a share “half” already.",
+        "The share “half” of my-shares was left out: The share “half” exists already.",
         "The share “wrong” of my-shares was left out: TypeError: the share “wrong” is a str, not "
         "a Fraction",
     ]

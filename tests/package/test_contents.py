@@ -33,10 +33,12 @@ def test_everything_named_in_a_table_is_collected(hidden) -> None:
     """Commands, panels, criteria and repair steps are imported by name."""
     from app.window.panel_table import PANELS
     from core.cli.commands import GROUPS
+    from core.engine.tasks import GROUPS as TASKS
     from core.plan.criteria import CRITERIA
     from core.repair.run import STEPS
 
-    named = {*GROUPS, *STEPS.values()}
+    named = {module.__name__ for module in (*GROUPS.values(), *TASKS.values())}
+    named |= set(STEPS.values())
     named |= {str(criterion.score).partition(":")[0] for criterion in CRITERIA.values()}
     named |= {panel.home.partition(":")[0] for panel in PANELS}
     assert named <= set(hidden), named - set(hidden)

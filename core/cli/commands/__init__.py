@@ -1,15 +1,19 @@
 """Commands by group: one module each, offering its parsers and what runs them to ``core.cli``.
 
-A group module imports nothing heavy at its top; it has ``add_parsers(add)`` and ``COMMANDS``.
+A group module imports nothing heavy at its top. It has ``add_parsers(add)``, which adds the parsers
+of its commands, and ``COMMANDS``, the functions that run them by name.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from core.registry import Groups
+
 Command = Callable[[argparse.Namespace], tuple[dict[str, Any], str]]
+"""Takes the options; returns plain data for ``--json``, and the text for people."""
 
 
 class Add(Protocol):
@@ -24,30 +28,31 @@ class Add(Protocol):
         """Return the parser, for the command's own arguments."""
 
 
-class Group(Protocol):
-    """What a group module offers."""
-
-    COMMANDS: Mapping[str, Command]
-
-    def add_parsers(self, add: Add) -> None:
-        """Add the parsers of the group's commands."""
-
-
-GROUPS = (
-    "core.cli.commands.model",
-    "core.cli.commands.accuracy",
-    "core.cli.commands.arguments",
-    "core.cli.commands.choosing",
-    "core.cli.commands.steps",
-    "core.cli.commands.compare",
-    "core.cli.commands.data",
-    "core.cli.commands.demo",
-    "core.cli.commands.export",
-    "core.cli.commands.finetune",
-    "core.cli.commands.history",
-    "core.cli.commands.jobs",
-    "core.cli.commands.latency",
-    "core.cli.commands.report",
-    "core.cli.commands.support",
+GROUPS: Groups[Command] = Groups(
+    "command",
+    "COMMANDS",
+    "secateur.commands",
+    {
+        "model": "core.cli.commands.model",
+        "accuracy": "core.cli.commands.accuracy",
+        "arguments": "core.cli.commands.arguments",
+        "choosing": "core.cli.commands.choosing",
+        "steps": "core.cli.commands.steps",
+        "compare": "core.cli.commands.compare",
+        "data": "core.cli.commands.data",
+        "demo": "core.cli.commands.demo",
+        "export": "core.cli.commands.export",
+        "finetune": "core.cli.commands.finetune",
+        "history": "core.cli.commands.history",
+        "jobs": "core.cli.commands.jobs",
+        "latency": "core.cli.commands.latency",
+        "report": "core.cli.commands.report",
+        "support": "core.cli.commands.support",
+    },
 )
-"""The groups, by module."""
+"""The groups; the entry of a package is its module."""
+
+
+def command_names() -> tuple[str, ...]:
+    """Return the names of all commands, in the order of the groups."""
+    return tuple(GROUPS.offered())

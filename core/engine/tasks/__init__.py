@@ -1,19 +1,18 @@
 """Engine tasks by group: one module each, offering its tasks by name to the engine process.
 
-A group module imports nothing heavy at its top; it has ``TASKS``.
+A group module imports nothing heavy at its top. It has ``TASKS``, functions by name: each takes the
+engine's networks, plain data and a progress, and returns plain data.
 """
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.errors import UserError
 from core.progress import Progress
+from core.registry import Groups
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -31,27 +30,23 @@ class Models(Protocol):
 
 Task = Callable[[Models, Args, Progress], dict[str, Any]]
 
-GROUPS = (
-    "core.engine.tasks.model",
-    "core.engine.tasks.accuracy",
-    "core.engine.tasks.choosing",
-    "core.engine.tasks.data",
-    "core.engine.tasks.demo",
-    "core.engine.tasks.export",
-    "core.engine.tasks.latency",
-    "core.engine.tasks.report",
-    "core.engine.tasks.tuning",
+GROUPS: Groups[Task] = Groups(
+    "engine task",
+    "TASKS",
+    "secateur.tasks",
+    {
+        "model": "core.engine.tasks.model",
+        "accuracy": "core.engine.tasks.accuracy",
+        "choosing": "core.engine.tasks.choosing",
+        "data": "core.engine.tasks.data",
+        "demo": "core.engine.tasks.demo",
+        "export": "core.engine.tasks.export",
+        "latency": "core.engine.tasks.latency",
+        "report": "core.engine.tasks.report",
+        "tuning": "core.engine.tasks.tuning",
+    },
 )
-"""The groups, by module."""
-
-
-@lru_cache(maxsize=1)
-def tasks() -> Mapping[str, Task]:
-    """Return all tasks by name."""
-    found: dict[str, Task] = {}
-    for name in GROUPS:
-        found |= importlib.import_module(name).TASKS
-    return found
+"""The groups; the entry of a package is its module."""
 
 
 def find_task(name: str) -> Task:
@@ -60,12 +55,9 @@ def find_task(name: str) -> Task:
     Raises
     ------
     UserError
-        For a name that this version does not know.
+        When there is none of that name.
     """
-    try:
-        return tasks()[name]
-    except KeyError:
-        raise UserError(f"The engine has no task “{name}”.", "Update Secateur.") from None
+    return GROUPS.find_offered(name)
 
 
 def network_of(models: Models, args: Args, progress: Progress) -> Loaded:

@@ -1,15 +1,39 @@
 """The program's first word: a command, or a file to open."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from app import __main__ as entry
-from app.__main__ import COMMANDS
 from core.cli.main import build_parser
 
+ROOT = Path(__file__).resolve().parents[3]
+STARTS = """
+import sys
+from app import __main__ as entry
+entry._window = lambda arguments: print("window", *arguments)
+entry.main(sys.argv[1:])
+print(sorted(name for name in sys.modules if name.startswith("core.cli")), "torch" in sys.modules)
+"""
 
-def test_every_command_of_the_command_line_is_one_of_the_program():
+
+def test_every_command_of_the_command_line_is_one_of_the_program(monkeypatch):
     (commands,) = (a for a in build_parser()._actions if a.dest == "command")
-    assert {*commands.choices, "engine"} <= set(COMMANDS)
+    assert len(commands.choices) > 20
+    monkeypatch.setattr(entry, "_window", lambda arguments: pytest.fail("a window"))
+    monkeypatch.setattr(entry, "_command_line", lambda arguments: arguments[0])
+    for name in commands.choices:
+        assert entry.unknown_word(name) is None
+        assert entry.main([name]) == name
+
+
+@pytest.mark.parametrize("words", [["model.pt"], ["a/folder", "b.pt"], []])
+def test_the_window_starts_without_any_command(words):
+    command = [sys.executable, "-c", STARTS, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines() == [" ".join(["window", *words]), "[] False"]
 
 
 @pytest.mark.parametrize(

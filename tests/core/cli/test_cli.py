@@ -264,12 +264,10 @@ def test_wrong_usage_ends_with_2() -> None:
 
 
 def test_a_bug_is_logged_whole(capsys, model, monkeypatch, tmp_path) -> None:
-    from core.cli.commands import model as group
-
     def broken(_options: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(group, "COMMANDS", {"inspect": broken})
+    monkeypatch.setattr("core.cli.commands.model.COMMANDS", {"inspect": broken})
     monkeypatch.setattr("core.system.logs.fault_log", lambda: tmp_path / "log" / "secateur.log")
     assert main(["inspect", str(model)]) == 1
     assert "fault of Secateur" in capsys.readouterr().err

@@ -1,46 +1,12 @@
 """The engine as a process: what goes in and out over the line."""
 
-import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-TERMINAL = {"done", "failed", "cancelled"}
-
-
-class Line:
-    """Talks to one engine."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.engine"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        )
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def send(self, **message):
-        self.process.stdin.write(json.dumps(message).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def read(self):
-        return json.loads(self.process.stdout.readline())
-
-    def end_of(self, number):
-        """Events of one job up to its end."""
-        events = []
-        while True:
-            event = self.read()
-            if event.get("id") == number:
-                events.append(event)
-                if event["event"] in TERMINAL:
-                    return events
+from tests.core.engine.line import ROOT, Line
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +17,7 @@ def line(tmp_path_factory):
     patch.setenv("OMP_NUM_THREADS", "1")
     line = Line()
     yield line
-    line.process.kill()
-    line.process.wait()
-    line.process.stdout.close()
-    line.process.stdin.close()
+    line.close()
     patch.undo()
 
 
@@ -107,7 +70,7 @@ def test_what_a_person_can_mend_and_what_not(line, tmp_path):
     assert "KeyError" in failed["trace"]
     assert Path(failed["log"]).read_text()
     line.send(id=6, job="dance")
-    assert "no task" in line.end_of(6)[-1]["message"]
+    assert "no engine task “dance”" in line.end_of(6)[-1]["message"]
 
 
 def test_a_file_that_was_replaced_is_refused(line, tmp_path):
