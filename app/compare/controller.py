@@ -17,6 +17,7 @@ from app.state.measurements import data_arguments
 
 if TYPE_CHECKING:
     from app.state.session import Session
+    from core.compare.result import Comparison
     from core.project import DataSetting
 
 
@@ -51,7 +52,7 @@ class CompareController(QObject):
         data = measured.data
         images = data_arguments(data, "val")
 
-        def done(result: dict[str, Any]) -> None:
+        def done(result: Comparison) -> None:
             if data == measured.data:
                 measured.set_comparison(result)
             if data is not None:

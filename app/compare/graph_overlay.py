@@ -6,12 +6,14 @@ the pair, beside the first one's; the plan shows again with any other overlay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.compare import tables
-from app.compare.tables import LayerChange, Pair, Result
+from app.compare.tables import LayerChange, Pair
 from app.kit import formats
+from core.compare.result import Comparison
 
 if TYPE_CHECKING:
     from app.graph_view.state import GraphState
@@ -46,24 +48,24 @@ class BlockChange:
         return 1.0 - self.macs[1] / self.macs[0] if self.macs[0] else None
 
 
-def block_changes(result: Result, pair: Pair) -> dict[int, BlockChange]:
+def block_changes(result: Comparison, pair: Pair) -> dict[int, BlockChange]:
     """Return how the blocks differ that both models of a pair have."""
-    one, other = pair
+    _, other = pair
     layers: dict[int, list[LayerChange]] = {}
     for change in tables.layer_changes(result, pair):
         layers.setdefault(change.block, []).append(change)
     found = {}
     for block in result.get("blocks", ()):
-        if block["outputs"][one] is None or block["outputs"][other] is None:
-            continue
-        number = int(block["block"])
-        found[number] = BlockChange(
-            int(block["inputs"][other]),
-            (int(block["outputs"][one]), int(block["outputs"][other])),
-            (int(block["macs"][one]), int(block["macs"][other])),
-            _left(layers.get(number, [])),
-        )
+        inputs, outputs = block["inputs"][other], _both(block["outputs"], pair)
+        number, macs = block["block"], _both(block["macs"], pair)
+        if inputs is not None and outputs is not None and macs is not None:
+            found[number] = BlockChange(inputs, outputs, macs, _left(layers.get(number, [])))
     return found
+
+
+def _both(values: Sequence[int | None], pair: Pair) -> tuple[int, int] | None:
+    before, after = values[pair[0]], values[pair[1]]
+    return None if before is None or after is None else (before, after)
 
 
 def _left(layers: list[LayerChange]) -> float | None:
@@ -80,7 +82,7 @@ def is_shown(session: Session) -> bool:
     return session.overlay in OVERLAYS and result is not None and is_kin(session, result)
 
 
-def is_kin(session: Session, result: Result) -> bool:
+def is_kin(session: Session, result: Comparison) -> bool:
     """Whether a comparison is of models that came of the same file as the open one."""
     if session.model is None:
         return False
@@ -160,14 +162,11 @@ def note(change: BlockChange, one: str, other: str) -> str:
     return "; ".join(words)
 
 
-def _layer_widths(result: Result, pair: Pair) -> dict[str, tuple[int, int, int, int]]:
+def _layer_widths(result: Comparison, pair: Pair) -> dict[str, tuple[int, int, int, int]]:
     """Return inputs and outputs of every layer, before and after."""
-    one, other = pair
     widths: dict[str, tuple[int, int, int, int]] = {}
     for layer in result["channels"]:
-        (taken, left), (put_out, kept) = (
-            (layer[key][one], layer[key][other]) for key in ("inputs", "outputs")
-        )
-        if None not in (taken, left, put_out, kept):
-            widths[layer["layer"]] = (taken, left, put_out, kept)
+        inputs, outputs = _both(layer["inputs"], pair), _both(layer["outputs"], pair)
+        if inputs is not None and outputs is not None:
+            widths[layer["layer"]] = (*inputs, *outputs)
     return widths

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.compare import tables
-from app.compare.tables import Pair, Result, Row
+from app.compare.tables import Pair, Row
 from app.compare.views import View
 from app.context import Context
 from app.kit.controls import row
 from app.pictures.dialog import PictureDialog
 from app.pictures.drawing import Pens
 from app.pictures.panes import Page, Pane, Panes, outcome_key
+from core.compare.result import ComparedImage, Comparison
 from core.data.labels import Object
 
 OUTCOMES = ("label", "found", "missed", "wrong")
@@ -32,7 +31,7 @@ class ImagesView(View):
     def __init__(self, context: Context) -> None:
         super().__init__("Images")
         self._pictures = context.pictures
-        self._result: Result | None = None
+        self._result: Comparison | None = None
         self._pair: Pair = (0, 1)
         self.dialog: PictureDialog | None = None
         self.panes = Panes(context.pictures, Pens())
@@ -53,7 +52,7 @@ class ImagesView(View):
         """The row that shows; the first unless the person went elsewhere."""
         return max(0, self.table.currentIndex().row()) if self.table is not None else 0
 
-    def show_result(self, result: Result, pair: Pair) -> None:
+    def show_result(self, result: Comparison, pair: Pair) -> None:
         """Show the images."""
         self._result, self._pair = result, pair
         if self.dialog is not None:
@@ -114,7 +113,7 @@ class ImagesView(View):
         event.accept()
 
 
-def marks(image: Mapping[str, Any], model: int) -> list[Object]:
+def marks(image: ComparedImage, model: int) -> list[Object]:
     """Return what to draw of an image for a model, or its labels for -1."""
     from core.compare.pictures import panel_marks
 

@@ -23,6 +23,7 @@ from app.kit.controls import add_items, choose, combo
 from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, column, label
 from app.state.networks import at_hand
+from core.compare.result import Comparison
 
 NOTHING = "Tick two models or more; the first is what the others are held against."
 NO_DATA = (
@@ -198,7 +199,7 @@ def _key(pair: tables.Pair) -> str:
     return f"{pair[0]} {pair[1]}"
 
 
-def summary(result: tables.Result) -> str:
+def summary(result: Comparison) -> str:
     """Say what a comparison looked at."""
     if not tables.has_images(result):
         return f"Widths and costs of {len(result['models'])} models; no images were looked at."

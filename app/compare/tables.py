@@ -7,7 +7,7 @@ places among the models of the comparison; changes go from the first to the seco
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from operator import itemgetter
@@ -16,6 +16,7 @@ from typing import Any
 
 from app.kit import formats
 from app.kit.table_model import Column
+from core.compare.result import ComparedImage, ComparedModel, Comparison
 from core.data.figures import FIGURES, main_name
 
 COSTS = {
@@ -23,7 +24,6 @@ COSTS = {
     "parameters": ("Parameters", "parameters, M", 1e6),
     "milliseconds": ("Time", "ms an image", 1.0),
 }
-Result = Mapping[str, Any]
 Pair = tuple[int, int]
 Row = tuple[Any, ...]
 
@@ -43,12 +43,12 @@ class Table:
     order: int = -1
 
 
-def has_images(result: Result) -> bool:
+def has_images(result: Comparison) -> bool:
     """Whether the models were measured, not only laid side by side."""
     return "figures" in result["models"][0]
 
 
-def names(result: Result) -> list[str]:
+def names(result: Comparison) -> list[str]:
     """Name the models, each differently."""
     paths = [Path(model["path"]) for model in result["models"]]
     often = Counter(path.stem for path in paths)
@@ -57,7 +57,7 @@ def names(result: Result) -> list[str]:
     ]
 
 
-def pairs(result: Result) -> dict[Pair, str]:
+def pairs(result: Comparison) -> dict[Pair, str]:
     """Name every two models, the first of all with the last before the others."""
     told = names(result)
     last = len(told) - 1
@@ -65,12 +65,12 @@ def pairs(result: Result) -> dict[Pair, str]:
     return {(one, other): f"{told[one]} → {told[other]}" for one, other in every}
 
 
-def main_figure(result: Result) -> str:
+def main_figure(result: Comparison) -> str:
     """Return the key of the figure that tells most, for the task; empty without images."""
     return main_name(result["models"][0].get("figures", {}))
 
 
-def figures_of(result: Result) -> list[str]:
+def figures_of(result: Comparison) -> list[str]:
     """Return the keys of what was measured, the main figure first."""
     known = result["models"][0].get("figures", {})
     return [*(key for key in FIGURES if key in known), *(k for k in known if k not in FIGURES)]
@@ -84,12 +84,12 @@ def figure_name(key: str) -> str:
 # ---- models -----------------------------------------------------------------------------------
 
 
-def models_table(result: Result) -> Table:
+def models_table(result: Comparison) -> Table:
     """Return figures and costs of every model."""
     first, keys = result["models"][0], figures_of(result)
     rows = []
     for name, model in zip(names(result), result["models"], strict=True):
-        costs = [(model[key], first[key]) for key in ("parameters", "macs")]
+        costs = [(cost_of(model, key), cost_of(first, key)) for key in ("parameters", "macs")]
         rows.append((name, *costs, model, *(model["figures"].get(key) for key in keys)))
     columns = [_words("Model", 0)]
     figures = [_number(figure_name(key), n, "figure") for n, key in enumerate(keys, 4)]
@@ -101,18 +101,26 @@ def models_table(result: Result) -> Table:
     return Table((*columns, *figures[1:]), tuple(rows))
 
 
-def points(result: Result, figure: str, cost: str) -> list[tuple[str, float, float]]:
+def points(result: Comparison, figure: str, cost: str) -> list[tuple[str, float, float]]:
     """Return every model as a point: its name, its cost in the unit of ``COSTS``, a figure."""
     unit = COSTS[cost][2]
     return [
-        (name, float(model[cost]) / unit, float(model["figures"].get(figure, 0.0)))
+        (name, cost_of(model, cost) / unit, float(model["figures"].get(figure, 0.0)))
         for name, model in zip(names(result), result["models"], strict=True)
     ]
 
 
-def _time(model: Mapping[str, Any]) -> str:
+def cost_of(model: ComparedModel, cost: str) -> float:
+    """Return what a model costs, by a key of ``COSTS``."""
+    if cost == "milliseconds":
+        return model["milliseconds"]
+    return float(model["macs"] if cost == "macs" else model["parameters"])
+
+
+def _time(model: ComparedModel) -> str:
     """Write a time, and how it compares with the first model's, taken in turns."""
-    ratio = (model.get("speed") or {}).get("ratio")
+    speed = model.get("speed")
+    ratio = speed["ratio"] if speed else None
     change = f" ({formats.percent(ratio)})" if ratio is not None and ratio != 1.0 else ""
     return f"{model['milliseconds']:.1f}{change}"
 
@@ -126,7 +134,7 @@ def _held(value: float, first: float) -> str:
 # ---- classes ----------------------------------------------------------------------------------
 
 
-def classes_table(result: Result, pair: Pair) -> Table:
+def classes_table(result: Comparison, pair: Pair) -> Table:
     """Return the main figure of every class and model, the worst change first."""
     key, models = main_figure(result), result["models"]
     rows = []
@@ -170,7 +178,7 @@ class LayerChange:
         return self.outputs[0] != self.outputs[1] or self.macs[0] != self.macs[1]
 
 
-def layer_changes(result: Result, pair: Pair) -> list[LayerChange]:
+def layer_changes(result: Comparison, pair: Pair) -> list[LayerChange]:
     """Return the layers that have widths of their own, in order of execution.
 
     Normalisation is left out: it is as wide as the convolution before it, and costs nothing beside
@@ -183,7 +191,7 @@ def layer_changes(result: Result, pair: Pair) -> list[LayerChange]:
         if not (macs[one] or macs[other]):
             continue
         before, after = layer["survived"][one], layer["survived"][other]
-        known = before is not None and after is not None
+        common = None if before is None or after is None else len(set(before) & set(after))
         found.append(
             LayerChange(
                 layer["layer"],
@@ -191,13 +199,13 @@ def layer_changes(result: Result, pair: Pair) -> list[LayerChange]:
                 (layer["outputs"][one], layer["outputs"][other]),
                 (layer["parameters"][one], layer["parameters"][other]),
                 (macs[one], macs[other]),
-                len(set(before) & set(after)) if known else None,
+                common,
             )
         )
     return found
 
 
-def layers_table(result: Result, pair: Pair) -> Table:
+def layers_table(result: Comparison, pair: Pair) -> Table:
     """Return widths, surviving channels and cost of every layer, in order of execution."""
     told = names(result)
     one, other = told[pair[0]], told[pair[1]]
@@ -240,18 +248,18 @@ def ranges(numbers: Sequence[int]) -> str:
 # ---- images -----------------------------------------------------------------------------------
 
 
-def score_name(result: Result) -> str:
+def score_name(result: Comparison) -> str:
     """Say what the score of an image is, in a word."""
     return "Right class" if result.get("task") == "classify" else "F1"
 
 
-def images_table(result: Result, pair: Pair) -> Table:
+def images_table(result: Comparison, pair: Pair) -> Table:
     """Return the images with the worst changes, the worst first.
 
     The first cell of a row is the image as the engine told it.
     """
     told, score = names(result), score_name(result)
-    rows = [
+    rows: list[Row] = [
         (row, row["scores"][pair[1]] - row["scores"][pair[0]], *(row["scores"][n] for n in pair))
         for row in result["images"]
     ]
@@ -273,7 +281,7 @@ SCORE_TIPS = {
 }
 
 
-def outcome_words(row: Mapping[str, Any], model: int) -> str:
+def outcome_words(row: ComparedImage, model: int) -> str:
     """Say how many objects of an image a model found, missed and made up."""
     boxes = row["boxes"][model]
     counts = Counter(str(box["outcome"]) for box in boxes)

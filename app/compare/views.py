@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QModelIndex, Qt
@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from app.compare import tables
 from app.compare.graph_overlay import OVERLAYS, is_kin
-from app.compare.tables import COSTS, Pair, Result, Row, Table
+from app.compare.tables import COSTS, Pair, Row, Table
 from app.kit.controls import add_items, choose, combo, row
 from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
 from app.kit.widgets import Elided, KeptStrip, TableView, column, table_view
+from core.compare.result import ComparedLayer, Comparison
 
 if TYPE_CHECKING:
     from app.compare.classes_chart import ClassesChart
@@ -47,7 +48,7 @@ class View(QWidget):
         self._whole.setContentsMargins(0, 0, 0, 0)
         self._whole.addWidget(self._split)
 
-    def show_result(self, result: Result, pair: Pair) -> None:
+    def show_result(self, result: Comparison, pair: Pair) -> None:
         """Show a comparison."""
         raise NotImplementedError
 
@@ -109,7 +110,7 @@ class ModelsView(View):
 
     def __init__(self) -> None:
         super().__init__("Models")
-        self._result: Result | None = None
+        self._result: Comparison | None = None
         self.chart: ComparedChart | None = None
         self.figure = combo({}, "Figure that the chart shows")
         self.cost = combo({}, "Cost that the chart shows it against")
@@ -122,7 +123,7 @@ class ModelsView(View):
         self._side.setLayout(self._column)
         self.add_side(self._side)
 
-    def show_result(self, result: Result, pair: Pair) -> None:
+    def show_result(self, result: Comparison, pair: Pair) -> None:
         """Show the models; the chart needs figures."""
         self._result = result
         self.set_table(tables.models_table(result))
@@ -160,7 +161,7 @@ class ClassesView(View):
 
     def __init__(self) -> None:
         super().__init__("Classes")
-        self._result: Result | None = None
+        self._result: Comparison | None = None
         self._pair: Pair = (0, 1)
         self.chart: ClassesChart | None = None
         self.key = Elided("muted")
@@ -169,7 +170,7 @@ class ClassesView(View):
         self._side.setLayout(self._column)
         self.add_side(self._side)
 
-    def show_result(self, result: Result, pair: Pair) -> None:
+    def show_result(self, result: Comparison, pair: Pair) -> None:
         """Show the classes."""
         self._result, self._pair = result, pair
         self.set_table(tables.classes_table(result, pair))
@@ -221,7 +222,7 @@ class LayersView(View):
     def __init__(self, session: Session) -> None:
         super().__init__("Layers")
         self._session = session
-        self._result: Result | None = None
+        self._result: Comparison | None = None
         self.graph = combo({PLAN: ("Graph: the plan", "")}, "What the graph shows")
         add_items(self.graph, {name: (f"Graph: {words}", "") for name, words in OVERLAYS.items()})
         self.graph.setToolTip("Colour the graph by the comparison, and show its widths there")
@@ -239,7 +240,7 @@ class LayersView(View):
         self._side.setLayout(self._column)
         self.add_side(self._side)
 
-    def show_result(self, result: Result, pair: Pair) -> None:
+    def show_result(self, result: Comparison, pair: Pair) -> None:
         """Show the layers, the first changed one in detail."""
         self._result = result
         self.graph.setEnabled(is_kin(self._session, result))
@@ -308,7 +309,7 @@ class LayersView(View):
 
 
 def _describe_model(
-    layer: dict[str, Any], number: int, name: str, words: Elided, strip: KeptStrip
+    layer: ComparedLayer, number: int, name: str, words: Elided, strip: KeptStrip
 ) -> None:
     """Show which of the original channels of a layer a model has."""
     survived, width = layer["survived"][number], layer["outputs"][number]

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
+    from core.compare.result import Comparison
     from core.data.findings import DatasetCheck
     from core.graph.table import ChannelTable
     from core.plan.latency.clock import Clock
@@ -158,7 +159,7 @@ class Measured(QObject):
         self.clock: Clock | None = None
         self.check: DatasetCheck | None = None
         self.refused: DatasetCheck | None = None
-        self.comparison: dict[str, Any] | None = None
+        self.comparison: Comparison | None = None
         self.pair = (0, 1)
 
     def begin(
@@ -232,7 +233,7 @@ class Measured(QObject):
         self.refused = check
         self.dataChecked.emit()
 
-    def set_comparison(self, comparison: dict[str, Any] | None) -> None:
+    def set_comparison(self, comparison: Comparison | None) -> None:
         """Take in how models compare, as the engine's job ``compare`` has it."""
         self.comparison = comparison
         self.pair = (0, len(comparison["models"]) - 1 if comparison is not None else 1)

@@ -5,13 +5,13 @@ The first model is what the others are held against; as a rule it is the unprune
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from core.checkpoint import Loaded
 from core.compare.images import Seen, image_by_image, watch_of
 from core.compare.layers import compare_blocks, compare_channels, model_entry
+from core.compare.result import ComparedModel, Comparison
 from core.data.evaluate import evaluate
 from core.data.stream import DataSettings
 from core.errors import UserError
@@ -25,7 +25,7 @@ def compare(
     *,
     shown: int = 50,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Comparison:
     """Measure models on the same images and put them side by side.
 
     Parameters
@@ -41,11 +41,8 @@ def compare(
 
     Returns
     -------
-    dict
-        ``models`` [{path, family, sha256, origin, parameters, macs, figures, classes,
-        milliseconds, images}], ``split``, ``task``, ``images`` (see
-        `core.compare.images.image_by_image`), ``channels`` and ``blocks`` (see
-        `core.compare.layers.compare_layers`).
+    Comparison
+        Plain data: `core.compare.result` says what is in it.
 
     Raises
     ------
@@ -56,7 +53,7 @@ def compare(
         raise UserError("One model alone cannot be compared.", "Name two or more.")
     _check(models)
     seen: list[Seen] = []
-    entries = []
+    entries: list[ComparedModel] = []
     for number, (loaded, table) in enumerate(models):
         images: Seen = {}
         part = Span(progress, number / len(models), (number + 1) / len(models))
@@ -96,7 +93,7 @@ def _check(models: Sequence[tuple[Loaded, ChannelTable]]) -> None:
             )
 
 
-def compared_text(result: Mapping[str, Any]) -> str:
+def compared_text(result: Comparison) -> str:
     """Return a comparison as a table for people."""
     models = result["models"]
     names = sorted({name for model in models for name in model["figures"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.progress import Progress, Span, silent
@@ -12,6 +12,7 @@ from core.progress import Progress, Span, silent
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
     from core.compare.layers import Model
+    from core.compare.result import Comparison, LayerComparison
     from core.data.stream import DataSettings
     from core.graph.table import ChannelTable
 
@@ -28,7 +29,7 @@ def compare_files(
     shown: int = 50,
     turns: int = 0,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Comparison:
     """Open models, measure them on the same images and put them side by side.
 
     Parameters
@@ -44,10 +45,9 @@ def compare_files(
 
     Returns
     -------
-    dict
-        See `core.compare.figures.compare`. With ``turns``, every model has ``speed`` too:
-        ``median``, ``low`` and ``high`` (quartiles) in milliseconds and ``ratio`` to the first
-        model, turn by turn; and its ``milliseconds`` are that median.
+    Comparison
+        Plain data: `core.compare.result` says what is in it. With ``turns``, every model has its
+        ``speed`` too.
 
     Raises
     ------
@@ -67,13 +67,12 @@ def compare_files(
 
 def compare_layer_files(
     paths: Sequence[str | Path], *, progress: Progress = silent
-) -> dict[str, Any]:
+) -> LayerComparison:
     """Open models and compare them layer by layer, without any images.
 
     Returns
     -------
-    dict
-        See `core.compare.layers.compare_layers`.
+    LayerComparison
 
     Raises
     ------
@@ -103,7 +102,7 @@ def _opened(paths: Sequence[str | Path], progress: Progress) -> list[Model]:
 
 def _time(
     models: Sequence[Model],
-    result: dict[str, Any],
+    result: Comparison,
     data: DataSettings,
     turns: int,
     progress: Progress,

@@ -12,18 +12,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compare.result import ComparedImage
 from core.data.labels import POINTS, Object, box
 
 CONFIDENCE = 0.25
 """From which on a box counts as said, as in Ultralytics' own predictions."""
 GUESSES = 3
 """Classes to hand on of an image that is classified, the likeliest first."""
-Seen = dict[str, dict[str, Any]]
+
+
+class SeenImage(TypedDict):
+    """What a network said on one image; ``missed`` are the numbers of labels it did not find."""
+
+    score: float
+    truth: list[Object]
+    boxes: list[Object]
+    missed: list[int]
+
+
+Seen = dict[str, SeenImage]
 
 
 def match(
@@ -249,7 +261,7 @@ def watch_of(images: Seen, task: str) -> BoxWatch | ClassWatch:
     return ClassWatch(images) if task == "classify" else BoxWatch(images, task)
 
 
-def image_by_image(seen: Sequence[Seen], shown: int) -> list[dict[str, Any]]:
+def image_by_image(seen: Sequence[Seen], shown: int) -> list[ComparedImage]:
     """Join what the networks said on every image.
 
     Parameters
@@ -262,18 +274,17 @@ def image_by_image(seen: Sequence[Seen], shown: int) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict
-        ``image``, ``scores``, ``change`` (the last network's score less the first one's),
-        ``truth``, ``boxes`` and ``missed`` (one list a network); the worst change first.
+    list of ComparedImage
+        The worst change first.
     """
     files = [file for file in seen[0] if all(file in images for images in seen)]
     scores = np.array([[images[file]["score"] for images in seen] for file in files])
     wanted: set[int] = set()
     for one, other in combinations(range(len(seen)), 2):
         changes = scores[:, other] - scores[:, one] if files else np.zeros(0)
-        order = sorted(range(len(files)), key=lambda n, c=changes: (c[n], files[n]))  # type: ignore[misc]
-        wanted.update(order[:shown])
-    rows = []
+        order = sorted(zip(changes.tolist(), files, range(len(files)), strict=True))
+        wanted.update(number for _, _, number in order[:shown])
+    rows: list[ComparedImage] = []
     for number in wanted:
         told = [images[files[number]] for images in seen]
         rows.append(

@@ -7,23 +7,25 @@ from one and the same file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from core.checkpoint import Loaded
 from core.checkpoint.facts import origin_of
+from core.compare.result import ComparedBlock, ComparedLayer, ComparedModel, LayerComparison
 from core.graph.table import ChannelTable
 from core.plan.widths import compute_widths, layer_costs
 
 Model = tuple[Loaded, ChannelTable]
-FIGURES = ("inputs", "outputs", "parameters", "macs")
+Figure = Literal["inputs", "outputs", "parameters", "macs"]
+FIGURES: tuple[Figure, ...] = ("inputs", "outputs", "parameters", "macs")
 
 
-def model_entry(loaded: Loaded, table: ChannelTable) -> dict[str, Any]:
-    """Return what is told of every network: ``path``, ``family``, ``sha256``, ``origin``, cost."""
+def model_entry(loaded: Loaded, table: ChannelTable) -> ComparedModel:
+    """Return what is told of every network: file, family, origin and cost."""
     widths = compute_widths(table, np.zeros(table.atom_count, bool))
     facts = loaded.facts
     return {
@@ -36,18 +38,8 @@ def model_entry(loaded: Loaded, table: ChannelTable) -> dict[str, Any]:
     }
 
 
-def compare_channels(models: Sequence[Model]) -> list[dict[str, Any]]:
-    """Say for every layer how wide it is in every model, what it costs, and what survived.
-
-    Returns
-    -------
-    list of dict
-        In order of execution: ``layer``, ``block``, ``inputs``, ``outputs``, ``parameters`` and
-        ``macs`` (one a model; None where it has no such layer), ``original`` (its width in the
-        unpruned network; None where none of the models is that) and ``survived``: for every model
-        the output channels of the unpruned network that are still there, or None where the file
-        does not tell, or comes from another network than the first model.
-    """
+def compare_channels(models: Sequence[Model]) -> list[ComparedLayer]:
+    """Say for every layer, in order of execution, how wide it is, what it costs, what survived."""
     costs: list[tuple[Any, ...]] = []
     for _, table in models:
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
@@ -56,11 +48,18 @@ def compare_channels(models: Sequence[Model]) -> list[dict[str, Any]]:
     origin = origin_of(models[0][0].facts)
     kin = [origin_of(loaded.facts) == origin for loaded, _ in models]
     names = list(dict.fromkeys(layer.name for _, table in models for layer in table.layers))
-    rows = []
+    rows: list[ComparedLayer] = []
     for name in names:
-        row: dict[str, Any] = {"layer": name, "block": -1, "original": None}
-        for key in (*FIGURES, "survived"):
-            row[key] = []
+        row: ComparedLayer = {
+            "layer": name,
+            "block": -1,
+            "original": None,
+            "inputs": [],
+            "outputs": [],
+            "parameters": [],
+            "macs": [],
+            "survived": [],
+        }
         for (loaded, table), figures, same in zip(models, costs, kin, strict=True):
             place = table.index.get(name)
             if place is not None:
@@ -75,26 +74,19 @@ def compare_channels(models: Sequence[Model]) -> list[dict[str, Any]]:
     return rows
 
 
-def compare_blocks(models: Sequence[Model]) -> list[dict[str, Any]]:
-    """Say for every block how wide it is in every model, and what it costs.
-
-    Returns
-    -------
-    list of dict
-        In order: ``block``, ``inputs``, ``outputs``, ``parameters`` and ``macs`` (one a model; None
-        where it has no such block).
-    """
+def compare_blocks(models: Sequence[Model]) -> list[ComparedBlock]:
+    """Say for every block, in order, how wide it is in every model, and what it costs."""
     tables = [{block.index: block for block in table.blocks} for _, table in models]
-    rows = []
+    rows: list[ComparedBlock] = []
     for index in sorted({index for blocks in tables for index in blocks}):
         found = [blocks.get(index) for blocks in tables]
         rows.append(
             {
                 "block": index,
-                "inputs": [block and block.in_channels for block in found],
-                "outputs": [block and block.out_channels for block in found],
-                "parameters": [block and block.parameters for block in found],
-                "macs": [block and block.macs for block in found],
+                "inputs": [block.in_channels if block else None for block in found],
+                "outputs": [block.out_channels if block else None for block in found],
+                "parameters": [block.parameters if block else None for block in found],
+                "macs": [block.macs if block else None for block in found],
             }
         )
     return rows
@@ -113,15 +105,8 @@ def _survived(loaded: Loaded, layer: str, width: int | None) -> list[int] | None
     return None if loaded.facts.history else list(range(width))
 
 
-def compare_layers(models: Sequence[Model]) -> dict[str, Any]:
-    """Compare networks without any images.
-
-    Returns
-    -------
-    dict
-        ``models`` (see `model_entry`), ``channels`` (see `compare_channels`) and ``blocks`` (see
-        `compare_blocks`).
-    """
+def compare_layers(models: Sequence[Model]) -> LayerComparison:
+    """Compare networks without any images."""
     entries = [model_entry(loaded, table) for loaded, table in models]
     return {
         "models": entries,
@@ -130,7 +115,7 @@ def compare_layers(models: Sequence[Model]) -> dict[str, Any]:
     }
 
 
-def layers_text(result: Mapping[str, Any]) -> str:
+def layers_text(result: LayerComparison) -> str:
     """Return a comparison layer by layer as a table for people.
 
     Beside every later model stand its width, its multiply-adds as a share of the first one's, and

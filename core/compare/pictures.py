@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.compare.result import ComparedImage, Comparison
 from core.data.labels import Object
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
@@ -42,15 +43,13 @@ def check_free(folder: Path) -> Path:
     return folder
 
 
-def write_pictures(
-    result: Mapping[str, Any], folder: Path, progress: Progress = silent
-) -> list[Path]:
+def write_pictures(result: Comparison, folder: Path, progress: Progress = silent) -> list[Path]:
     """Write the images of a comparison, the worst change first.
 
     Parameters
     ----------
-    result : mapping
-        As `core.compare.figures.compare` returns it.
+    result : Comparison
+        With images.
     folder : Path
         New or empty; it appears only when all pictures are in it.
 
@@ -87,7 +86,7 @@ def write_pictures(
     return [folder / name for name in names]
 
 
-def _write(row: Mapping[str, Any], titles: Sequence[str], path: Path) -> bool:
+def _write(row: ComparedImage, titles: Sequence[str], path: Path) -> bool:
     from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
     try:
@@ -111,21 +110,19 @@ def _write(row: Mapping[str, Any], titles: Sequence[str], path: Path) -> bool:
     return True
 
 
-def panel_marks(row: Mapping[str, Any], model: int) -> list[Object]:
+def panel_marks(row: ComparedImage, model: int) -> list[Object]:
     """Return what to draw of an image for a model: its objects, and the labels it missed.
 
     Parameters
     ----------
-    row : mapping
-        Of a comparison's ``images``.
+    row : ComparedImage
     model : int
         -1 stands for the labels.
     """
-    truth: Sequence[Object] = row["truth"]
+    truth = row["truth"]
     if model < 0:
         return [{**thing, "outcome": "label"} for thing in truth]
-    lost: Sequence[int] = row["missed"][model]
-    missed: list[Object] = [{**truth[n], "outcome": "missed"} for n in lost]
+    missed: list[Object] = [{**truth[n], "outcome": "missed"} for n in row["missed"][model]]
     return [*missed, *row["boxes"][model]]
 
 

@@ -61,7 +61,7 @@ class Walk:
     models: dict[str, Loaded] = field(default_factory=dict)
     pruned: Pruned | None = None
     plan: Plan | None = None
-    compared: dict[str, Any] = field(default_factory=dict)
+    compared: Mapping[str, Any] = field(default_factory=dict)
     latency: dict[str, Any] = field(default_factory=dict)
     tuning: dict[str, Any] = field(default_factory=dict)
     job: Path | None = None

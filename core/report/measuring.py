@@ -91,9 +91,8 @@ def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measuremen
     if len(networks) > 1:
         paths = [network.path for network in networks]
         every = 1 << 30
-        result = compare_files(paths, wanted.data, shown=every, progress=progress)
-        result.pop("channels")
-        result.pop("blocks")
+        compared = compare_files(paths, wanted.data, shown=every, progress=progress)
+        result = {k: value for k, value in compared.items() if k not in ("channels", "blocks")}
     else:
         loaded = load(networks[0].path)
         facts = loaded.facts

@@ -51,22 +51,23 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
                 "Models are compared on labelled images, and no data was given.",
                 "Name a dataset by --data, or compare their widths alone by --layers.",
             )
-        result = compare_layer_files(paths, progress=show)
-        return result, layers_text(result)
+        widths = compare_layer_files(paths, progress=show)
+        return dict(widths), layers_text(widths)
     turns = TURNS if options.turns is None else options.turns
     target = _free(options.pictures)
     result = compare_files(paths, settings, shown=options.shown, turns=turns, progress=show)
     if options.history is not None:
         folder = folder_of(options.history, result["models"][0]["origin"])
         remember_compared(folder, result, options.data, options.image_size)
-    text = compared_text(result)
+    text, more = compared_text(result), {}
     if target is not None:
         from core.compare.pictures import write_pictures
 
         written = write_pictures(result, target, show)
-        result["pictures"] = [str(path) for path in written]
+        more["pictures"] = [str(path) for path in written]
         text += f"\n{len(written)} pictures in {target}"
-    return result, f"{text}\n{layers_text(result)}" if options.layers else text
+    text += f"\n{layers_text(result)}" if options.layers else ""
+    return {**result, **more}, text
 
 
 def _free(folder: str | None) -> Path | None:

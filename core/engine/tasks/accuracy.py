@@ -98,14 +98,15 @@ def compare_models(models: Models, args: Args, progress: Progress) -> dict[str, 
     from core.compare.files import TURNS, compare_files, compare_layer_files
 
     if not args.get("data"):
-        return compare_layer_files(args["paths"], progress=progress)
-    return compare_files(
+        return dict(compare_layer_files(args["paths"], progress=progress))
+    compared = compare_files(
         args["paths"],
         labelled(args),
         shown=int(args.get("shown", 50)),
         turns=int(args.get("turns", TURNS)),
         progress=progress,
     )
+    return dict(compared)
 
 
 TASKS: Mapping[str, Task] = {
