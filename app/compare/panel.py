@@ -71,7 +71,7 @@ class ComparePanel(OnScreen, QWidget):
             self.tabs.addTab(name)
             self.stack.addWidget(view)
         self._asked: tuple[str, ...] = ()
-        self._known: object = None
+        self._known: tuple[Comparison, tables.Pair] | None = None
         self._stale: set[str] = set()
         self._lay_out()
         self._connect(context)
@@ -159,10 +159,9 @@ class ComparePanel(OnScreen, QWidget):
         for part in (self.tabs, self.stack, self.pair):
             part.setVisible(result is not None)
         self._enable()
-        state = (result, self._measured.pair)
-        if result is None or not self.shown or state == self._known:
+        if result is None or not self.shown or self._known == (result, self._measured.pair):
             return
-        self._known = state
+        self._known = (result, self._measured.pair)
         self._stale = set(self.views)
         measured = tables.has_images(result)
         for number, name in enumerate(self.views):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -86,7 +86,7 @@ class DataController(QObject):
                 key="data",
             )
 
-    def change_data(self, **values: Any) -> None:
+    def change_data(self, **values: str | int) -> None:
         """Change how many images are looked at, their size, the seed or the device."""
         data = self._measured.data
         if data is not None:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
 from app.engine.preconditions import has_data, is_free
+from app.engine.protocol import Failure
 from app.export.words import detection_words, parity_words, size_words
 from app.kit.desktop import open_file
 from app.state import report_store
@@ -37,7 +38,7 @@ class ExportController(QObject):
             "formats", "Look for export tools", {}, done=self._take_formats, failed=self._again
         )
 
-    def _again(self, failure: object) -> None:
+    def _again(self, failure: Failure) -> None:
         self._asked = False
         self._jobs.failed.emit(failure)
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.engine.preconditions import is_free
+from app.engine.protocol import Failure
 from app.state import report_store
 
 LATENCY = "latency"
@@ -120,7 +121,7 @@ class LatencyController(QObject):
             cancelled=lambda: self._again(None),
         )
 
-    def _again(self, failure: object) -> None:
+    def _again(self, failure: Failure | None) -> None:
         self._asked = False
         if failure is not None:
             self._jobs.failed.emit(failure)

@@ -31,7 +31,9 @@ class Settings:
     def recent(self) -> list[str]:
         """Return files opened lately, newest first."""
         value = self._store.value("recent", [])
-        entries = [value] if isinstance(value, str) else list(value or [])
+        if isinstance(value, str):  # one alone is stored without a list
+            value = [value]
+        entries = value if isinstance(value, list) else []
         return [str(entry) for entry in entries][:RECENT]
 
     def add_recent(self, path: str) -> None:

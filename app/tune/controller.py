@@ -119,7 +119,6 @@ class TuneController(QObject):
         if data is None:
             return
         kind = wanted.pop("kind", "finetune")
-        parse: Any = parse_iteration if kind == "iterative" else parse_settings
         taken = {str(e.arguments.get("output")) for e in self._runs.entries if e.state != "done"}
         output = free_name(Path(str(settings["model"])), taken, ENDINGS[kind])
         places = {
@@ -128,14 +127,16 @@ class TuneController(QObject):
             "history": self._session.lineage.folder or None,
         }
         try:
-            parsed = parse({**wanted, **places})
             if kind == "iterative":
-                parse_settings({**parsed.tune, "model": parsed.model, "data": data.path})
+                turns = parse_iteration({**wanted, **places})
+                parse_settings({**turns.tune, "model": turns.model, "data": data.path})
+                arguments = turns.model_dump(mode="json")
+            else:
+                arguments = parse_settings({**wanted, **places}).model_dump(mode="json")
         except UserError as error:
             self._session.say(error.message, error.hint, "error", key="run")
             return
         self._session.requests.tuningStarts.emit()
-        arguments = parsed.model_dump(mode="json")
         inputs = {key: arguments.get(key) for key in ("model", "teacher", "data")}
         parent = str(job_places(self._session)[-1])
         self._runs.start(kind, arguments, inputs, parent)

@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QObject, QSortFilterProxyModel, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QDialog, QLineEdit, QListView, QVBoxLayout, QWidget
 
+from app.kit.table_model import Index
+
 ACTION_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -14,7 +16,7 @@ class _Words(QSortFilterProxyModel):
 
     words: tuple[str, ...] = ()
 
-    def filterAcceptsRow(self, row: int, parent: object) -> bool:
+    def filterAcceptsRow(self, row: int, parent: Index) -> bool:
         text = str(self.sourceModel().index(row, 0).data()).lower()
         return all(word in text for word in self.words)
 

@@ -99,8 +99,9 @@ class Docks(QObject):
         dock.show()
         dock.raise_()
         panel = dock.widget()
-        inside = panel.nextInFocusChain() if panel.focusProxy() is None else panel
-        inside.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        inside = panel.nextInFocusChain() if panel and panel.focusProxy() is None else panel
+        if inside is not None:
+            inside.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def settle(self) -> None:
         """Size the panels, then put them where the person left them; call once all is made."""

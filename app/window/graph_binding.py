@@ -94,11 +94,13 @@ def graph_state(session: Session) -> GraphState:
     model, prediction, plan = session.model, session.prediction, session.plan
     assert model is not None
     assert prediction is not None
-    ratios: dict[int | None, float] = {
+    ratios = {
         e.block: e.ratio for e in plan.selection if e.block is not None and e.ratio is not None
     }
-    for block in {plan_edits.exact_block(entry) for entry in plan.selection} - {None, *ratios}:
-        ratios[block] = 1.0 - prediction.share_kept.get(block, 1.0)
+    for entry in plan.selection:
+        exact = plan_edits.exact_block(entry)
+        if exact is not None and exact not in ratios:
+            ratios[exact] = 1.0 - prediction.share_kept.get(exact, 1.0)
     total = max(prediction.after.macs, 1)
     state = GraphState(
         widths_in=prediction.block_in,
@@ -107,7 +109,7 @@ def graph_state(session: Session) -> GraphState:
         roles=prediction.roles,
         locked=session.locked,
         eligible=model.predictor.independent if plan.strategy == "independent" else frozenset(),
-        ratios={b: ratio for b, ratio in ratios.items() if b is not None},
+        ratios=ratios,
         overlay=session.overlay,
         overlay_values=overlay_values(session),
         overlay_texts=overlay_texts(session),

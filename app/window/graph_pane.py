@@ -59,7 +59,7 @@ class SearchBar(QWidget):
 
     def close_search(self) -> None:
         """Hide the field and end the search."""
-        if self.isVisibleTo(self.parentWidget()):
+        if not self.isHidden():
             self.hide()
             self.field.clear()
             self._host.view.setFocus()

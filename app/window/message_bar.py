@@ -47,7 +47,8 @@ class MessageRow(QFrame):
         for text, act in message.actions:
             button = QPushButton(text)
             # Dismiss first: what the button does may raise a message of its own.
-            button.clicked.connect(lambda _=False, a=act: (bar.dismiss(self), a()))
+            button.clicked.connect(lambda: bar.dismiss(self))
+            button.clicked.connect(lambda _=False, a=act: a())
             layout.addWidget(button)
             self.buttons.append(button)
         close = QToolButton()
@@ -72,7 +73,8 @@ class MessageBar(QWidget):
     @property
     def rows(self) -> list[MessageRow]:
         """Messages that show, oldest first."""
-        found = [self._layout.itemAt(n).widget() for n in range(self._layout.count())]
+        items = (self._layout.itemAt(n) for n in range(self._layout.count()))
+        found = [item.widget() for item in items if item is not None]
         return [row for row in found if isinstance(row, MessageRow)]
 
     def show_message(self, message: Message) -> None:
