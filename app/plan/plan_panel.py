@@ -29,7 +29,7 @@ from app.state import plan_edits
 from core.plan import criteria
 
 if TYPE_CHECKING:
-    from core.plan.schema import Entry, Plan
+    from core.plan.schema import Entry, Plan, Scope
 
 SCOPES = {
     "all": "Outputs and hidden channels of the block",
@@ -221,7 +221,7 @@ class PlanPanel(QScrollArea):
         session = self._session
         if percent == self._percent():
             return  # the widgets only show what the plan says
-        scope = self.scope.currentData() or "all"
+        scope: Scope = self.scope.currentData() or "all"
         session.edit(plan_edits.set_ratio(session.plan, session.selection, percent / 100, scope))
 
     def _scope_asked(self) -> None:

@@ -17,7 +17,7 @@ from core.plan import criteria, words
 
 if TYPE_CHECKING:
     from core.plan.resolve import Blocked
-    from core.plan.schema import Entry, Plan, Target
+    from core.plan.schema import Entry, Plan, Scope, Target
 
 MERGE_SECONDS = 0.8
 """Edits of one kind that follow each other this fast (a slider being dragged) are one edit."""
@@ -119,7 +119,7 @@ def _changed(plan: Plan, **values: Any) -> Plan:
     return plan.model_copy(update=values)
 
 
-def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: str = "all") -> Edit:
+def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: Scope = "all") -> Edit:
     """Ask for a ratio of some blocks; 0 takes them out of the plan."""
     from core.plan.schema import Entry
 
@@ -130,13 +130,13 @@ def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: str = "all
         for block in wanted:
             old = entry_of(plan, block)
             own = old.scope if old is not None else scope
-            kept.append(Entry(block=block, ratio=ratio, scope=own))  # type: ignore[arg-type]
+            kept.append(Entry(block=block, ratio=ratio, scope=own))
     selection = tuple(sorted(kept, key=lambda e: (e.block is None, e.block or 0, e.layer or "")))
     text = f"Prune {_named(wanted)} by {ratio:.0%}" if ratio else f"Take {_named(wanted)} out of it"
     return Edit(text, _changed(plan, selection=selection), f"ratio {wanted}")
 
 
-def set_scope(plan: Plan, blocks: Iterable[int], scope: str) -> Edit:
+def set_scope(plan: Plan, blocks: Iterable[int], scope: Scope) -> Edit:
     """Say which channels of some blocks are meant."""
     wanted = set(blocks)
     selection = tuple(
@@ -260,7 +260,7 @@ def apply_nearest(plan: Plan, blocked: Blocked, block: int | None) -> Edit:
     return Edit(text, _changed(plan, selection=(*kept, *blocked.nearest)))
 
 
-def asked_plan(plan: Plan, goal: Any, only: frozenset[int] = frozenset()) -> Plan:
+def asked_plan(plan: Plan, goal: Target, only: frozenset[int] = frozenset()) -> Plan:
     """Return what the engine is asked: the goal, the rules of the plan, and where to look."""
     from core.plan.schema import Entry
 
