@@ -6,21 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QFormLayout,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
 
-from app.kit.controls import combo, row
+from app.kit.controls import combo
+from app.kit.save_dialog import SaveDialog
 from app.kit.widgets import column, label
 from app.pruning import repair_words
 
@@ -36,7 +25,7 @@ ABOUT = (
 )
 
 
-class PruneDialog(QDialog):
+class PruneDialog(SaveDialog):
     """Asks for a file and a way to repair.
 
     Signals
@@ -48,15 +37,10 @@ class PruneDialog(QDialog):
     chosen = Signal(object, object)
 
     def __init__(self, suggested: Path, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Prune")
+        super().__init__(
+            "Prune", "the pruned model", suggested, CHECKPOINTS, "Prune", ABOUT, parent
+        )
         self.setMinimumWidth(520)
-        self.path = QLineEdit(str(suggested))
-        self.path.setAccessibleName("File of the pruned model")
-        self.path.setProperty("field", "true")
-        browse = QPushButton("Browse …")
-        browse.setAutoDefault(False)  # Enter in the field prunes
-        browse.clicked.connect(self._browse)
         self.way: QComboBox = combo(WAYS, "How the pruned network is repaired")
         self.way.setCurrentIndex(self.way.findData("auto"))
         self.steps = {name: QCheckBox(title) for name, (title, _) in repair_words.STEPS.items()}
@@ -66,53 +50,28 @@ class PruneDialog(QDialog):
         self.minutes.setValue(repair_words.MINUTES)
         self.minutes.setSuffix(" minutes at most")
         self.minutes.setAccessibleName("Minutes that repair may take")
-        self._lay_out(browse)
+        self._lay_out()
         self.way.currentIndexChanged.connect(self._show)
         self.path.textChanged.connect(self._show)
         for box in self.steps.values():
             box.toggled.connect(self._show)
         self._show()
 
-    def _lay_out(self, browse: QPushButton) -> None:
+    def _lay_out(self) -> None:
         self._marks = QWidget()
         parts: list[QWidget] = []
         for name, box in self.steps.items():
             box.setChecked(True)
             parts += [box, label(repair_words.STEPS[name][1], "muted")]
         self._marks.setLayout(column(*parts, margins=0, spacing=2))
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where = row(self.path, browse, stretch=0)
-        form.addRow("Save as", where)
-        form.addRow("Repair", self.way)
-        form.addRow("", self._marks)
-        form.addRow("Time", self.minutes)
-        self._time = form
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self.go = QPushButton("Prune")
-        self.go.setProperty("primary", "true")
-        self.go.setDefault(True)
-        self.buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
-        self.buttons.accepted.connect(self._accept)
-        self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(18, 16, 18, 14)
-        layout.setSpacing(12)
-        layout.addLayout(form)
-        layout.addWidget(label(ABOUT, "muted"))
-        layout.addWidget(self.buttons)
-
-    def _browse(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Save the pruned model as", self.path.text(), CHECKPOINTS
-        )
-        if name:
-            self.path.setText(name)
+        self.form.addRow("Repair", self.way)
+        self.form.addRow("", self._marks)
+        self.form.addRow("Time", self.minutes)
 
     def _show(self) -> None:
         way = self.way.currentData()
-        self._time.setRowVisible(self._marks, way == "chosen")
-        self._time.setRowVisible(self.minutes, way != "none")
+        self.form.setRowVisible(self._marks, way == "chosen")
+        self.form.setRowVisible(self.minutes, way != "none")
         self.go.setEnabled(bool(self.path.text().strip()) and self.repair() != {})
         self.adjustSize()
 
@@ -126,7 +85,7 @@ class PruneDialog(QDialog):
             return {}
         return {"steps": steps if way == "chosen" else ["auto"], "minutes": self.minutes.value()}
 
-    def _accept(self) -> None:
-        path = Path(self.path.text().strip())
-        self.chosen.emit(path if path.suffix else path.with_suffix(".pt"), self.repair())
-        self.accept()
+    def accept(self) -> None:
+        """Say what was chosen, and close."""
+        self.chosen.emit(self.file(".pt"), self.repair())
+        super().accept()

@@ -7,19 +7,9 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QDialogButtonBox,
-    QFileDialog,
-    QFormLayout,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QWidget
 
-from app.kit.controls import row
+from app.kit.save_dialog import SaveDialog
 from app.kit.widgets import column, label
 
 KINDS = "Web page (*.html);;Markdown (*.md);;Data (*.json)"
@@ -30,7 +20,7 @@ ABOUT = (
 )
 
 
-class ReportDialog(QDialog):
+class ReportDialog(SaveDialog):
     """Asks for a file and what to measure.
 
     Signals
@@ -72,15 +62,8 @@ class ReportDialog(QDialog):
         has_data: bool,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Report")
+        super().__init__("Report", "the report", suggested, KINDS, "Make report", ABOUT, parent)
         self.setMinimumWidth(560)
-        self.path = QLineEdit(str(suggested))
-        self.path.setAccessibleName("File of the report")
-        self.path.setProperty("field", "true")
-        self._browse_button = QPushButton("&Browse …")
-        self._browse_button.setAutoDefault(False)  # Enter in the field makes the report
-        self._browse_button.clicked.connect(self._browse)
         self.boxes: dict[str, QCheckBox] = {}
         parts: list[QWidget] = []
         for name, (title, about) in self.PARTS.items():
@@ -98,32 +81,12 @@ class ReportDialog(QDialog):
             parts += [box, note]
         self.show_it = QCheckBox("&Open it when it is made")
         self.show_it.setChecked(True)
-        self._lay_out(parts)
-        self.path.textChanged.connect(self._enable)
-        self._enable()
-
-    def _lay_out(self, parts: list[QWidget]) -> None:
         marks = QWidget()
         marks.setLayout(column(*parts, margins=0, spacing=2))
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        where = row(self.path, self._browse_button, stretch=0)
-        form.addRow("Save as", where)
-        form.addRow("Measure", marks)
-        form.addRow("", self.show_it)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self.go = QPushButton("Make report")
-        self.go.setProperty("primary", "true")
-        self.go.setDefault(True)
-        self.buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
-        self.buttons.accepted.connect(self._accept)
-        self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(18, 16, 18, 14)
-        layout.setSpacing(12)
-        layout.addLayout(form)
-        layout.addWidget(label(ABOUT, "muted"))
-        layout.addWidget(self.buttons)
+        self.form.addRow("Measure", marks)
+        self.form.addRow("", self.show_it)
+        self.path.textChanged.connect(self._enable)
+        self._enable()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Be as high as the words need at this width."""
@@ -132,20 +95,14 @@ class ReportDialog(QDialog):
         if layout is not None:
             self.resize(self.width(), layout.totalHeightForWidth(self.width()))
 
-    def _browse(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the report as", self.path.text(), KINDS)
-        if name:
-            self.path.setText(name)
-
     def _enable(self) -> None:
         path = Path(self.path.text().strip() or ".")
         able = bool(path.name) and path.suffix.lower() in ("", *SUFFIXES)
         self.go.setEnabled(able)
         self.go.setToolTip("" if able else f"A report's name ends in {', '.join(SUFFIXES)}")
 
-    def _accept(self) -> None:
-        path = Path(self.path.text().strip())
+    def accept(self) -> None:
+        """Say what was chosen, and close."""
         wanted = [name for name, box in self.boxes.items() if box.isChecked()]
-        output = path if path.suffix else path.with_suffix(".html")
-        self.chosen.emit(output, wanted, self.show_it.isChecked())
-        self.accept()
+        self.chosen.emit(self.file(".html"), wanted, self.show_it.isChecked())
+        super().accept()
