@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UserError
-from core.graph.cache import cache_folder
 from core.plan.criteria import code_of_added
+from core.system.cache import cache_folder, stored
 from core.system.files import write_atomically
 from core.system.program import is_packaged
 
@@ -55,7 +54,7 @@ def score_path(
     text = json.dumps({**(facts or {}), "code": _code(), "added": added}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:24]
     name = f"{sha256}-{criterion}-{seed}-{versions}-{digest}"
-    return cache_folder().parent / "scores" / f"{name}.npy"
+    return cache_folder("scores") / f"{name}.npy"
 
 
 @lru_cache(maxsize=1)
@@ -90,17 +89,6 @@ def write_scores(path: Path, scores: Scores) -> Path:
     return stored(
         path, lambda p: write_atomically(p, lambda f: np.save(f, scores, allow_pickle=False))
     )
-
-
-def stored(path: Path, write: Callable[[Path], None]) -> Path:
-    """Write a file to the cache, or to a temporary folder where the cache cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
-    except (OSError, UserError):
-        path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
-        write(path)
-    return path
 
 
 def stored_scores(file: Path | None, scores: Scores) -> Path:

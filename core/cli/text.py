@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.graph.table import ChannelTable
 from core.pipeline import Analysis, Pruned
 from core.plan.predict import Prediction
 from core.plan.why.why import Answer
+from core.system.columns import laid_out
 
 BAR = 10
 
@@ -29,19 +30,6 @@ def bar(share: float, width: int = BAR) -> str:
     """Draw a share, 0 to 1, as a bar."""
     filled = round(max(0.0, min(1.0, share)) * width)
     return "█" * filled + "░" * (width - filled)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
-    """Lay out a table; columns whose letter in ``right`` is ``r`` are flushed right."""
-    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
-    lines = []
-    for row in [head, *rows]:
-        cells = [
-            cell.rjust(widths[n]) if right[n : n + 1] == "r" else cell.ljust(widths[n])
-            for n, cell in enumerate(row)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def convolutions(table: ChannelTable) -> int:
@@ -92,7 +80,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
         "",
     ]
     why = [f"Block {index} is locked: {reason}." for index, reason in locked.items()]
-    return "\n".join([*lines, table(head, rows, "rlllllr"), *([""] if why else []), *why])
+    return "\n".join([*lines, laid_out([head, *rows], "rlllllr"), *([""] if why else []), *why])
 
 
 def latency_text(prediction: Prediction) -> list[str]:
@@ -125,7 +113,7 @@ def prediction_text(prediction: Prediction) -> str:
         if not change.type.startswith("BatchNorm")
     ]
     if rows:
-        lines += [table(["layer", "inputs", "outputs", "kept"], rows, "lrr"), ""]
+        lines += [laid_out([["layer", "inputs", "outputs", "kept"], *rows], "lrr"), ""]
     if prediction.naive_conflicts:
         lines.append(
             "Without Secateur, cutting only the selected layers would fail here, in order:"
@@ -216,7 +204,7 @@ def sensitivity_text(report: Mapping[str, Any]) -> str:
     lines = [
         f"Unpruned: mAP50-95 {base['map50_95']:.4f} on {base['images']} images. "
         "Kept of it when a block alone loses that share of its channels:",
-        table(head, rows, "r" * len(head)),
+        laid_out([head, *rows], "r" * len(head)),
     ]
     lines += [row["reason"] for row in report["unprunable"]]
     if report["resumed"]:

@@ -18,6 +18,7 @@ from core.checkpoint.facts import origin_of
 from core.compare.result import ComparedBlock, ComparedLayer, ComparedModel, LayerComparison
 from core.graph.table import ChannelTable
 from core.plan.widths import compute_widths, layer_costs
+from core.system.columns import laid_out
 
 Model = tuple[Loaded, ChannelTable]
 Figure = Literal["inputs", "outputs", "parameters", "macs"]
@@ -134,15 +135,7 @@ def layers_text(result: LayerComparison) -> str:
                 _told(in_common(channel["survived"], 0, number)),
             ]
         rows.append(row)
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if n == 1 else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines)
+    return laid_out(rows, "rl" + "r" * len(rows[0]))
 
 
 def in_common(survived: Sequence[Sequence[int] | None], one: int, other: int) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from core.data.labels import Object, read_objects
 from core.errors import UserError
-from core.graph.cache import cache_folder
+from core.system.cache import cache_folder
 from core.system.files import write_json
 
 FORMAT = 1
@@ -91,7 +91,7 @@ def index_path(description: str | Path, task: str) -> Path:
     """Return where the index of a dataset is kept."""
     text = f"{Path(description).absolute()}|{task}|{FORMAT}"
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return cache_folder().parent / "datasets" / f"{name}.json"
+    return cache_folder("datasets") / f"{name}.json"
 
 
 def write_index(index: Index) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from core.system.columns import laid_out
 
 HEAD = ("", "parameters", "multiply-adds", "latency", "mAP50-95", "mAP50", "file")
 
@@ -37,7 +39,7 @@ def _against(text: str, model: Mapping[str, Any], first: Mapping[str, Any], key:
 
 def summary_text(result: Mapping[str, Any]) -> str:
     """Return the table, what was left out, and where everything lies."""
-    lines = [_laid_out((HEAD, *summary_rows(result))), ""]
+    lines = [laid_out((HEAD, *summary_rows(result)), "l" + "r" * (len(HEAD) - 2)), ""]
     proof = result["verification"]
     lines.append(
         f"Before repair the pruned network equals the masked original: relative error "
@@ -51,15 +53,3 @@ def summary_text(result: Mapping[str, Any]) -> str:
         f"{Path(result['report']).name} in a browser.",
     ]
     return "\n".join(lines)
-
-
-def _laid_out(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    laid = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if n in (0, len(row) - 1) else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        laid.append("  ".join(cells).rstrip())
-    return "\n".join(laid)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import platformdirs
-
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.system.files import write_bytes
+from core.system.cache import DAMAGED, cache_folder, read_arrays, write_arrays
 
 FORMAT = 1
 """Version of the file; a file of another version is not read but made anew."""
-
-
-def cache_folder() -> Path:
-    """Return where tables are kept."""
-    return Path(platformdirs.user_cache_dir("secateur")) / "tables"
 
 
 def cache_path(sha256: str) -> Path:
@@ -30,7 +19,7 @@ def cache_path(sha256: str) -> Path:
 
     The trace follows the code of Ultralytics, so its version is part of the name.
     """
-    return cache_folder() / f"{sha256}-{metadata.version('ultralytics')}-{FORMAT}.npz"
+    return cache_folder("tables") / f"{sha256}-{metadata.version('ultralytics')}-{FORMAT}.npz"
 
 
 def write_table(path: Path, table: ChannelTable, extra: dict[str, Any]) -> None:
@@ -42,10 +31,7 @@ def write_table(path: Path, table: ChannelTable, extra: dict[str, Any]) -> None:
         When the folder cannot be written.
     """
     plain, arrays = table.to_arrays()
-    header = json.dumps({"format": FORMAT, "table": plain, "extra": extra}).encode()
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, header=np.frombuffer(header, np.uint8), **arrays)
-    write_bytes(path, buffer.getbuffer())
+    write_arrays(path, FORMAT, {"table": plain, "extra": extra}, arrays)
 
 
 def read_table(path: Path) -> tuple[ChannelTable, dict[str, Any]]:
@@ -57,13 +43,9 @@ def read_table(path: Path) -> tuple[ChannelTable, dict[str, Any]]:
         When the file is missing, damaged, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        header = json.loads(bytes(arrays.pop("header")).decode())
-        if header["format"] != FORMAT:
-            raise ValueError(f"format {header['format']}")
+        header, arrays = read_arrays(path, FORMAT)
         return ChannelTable.from_arrays(header["table"], arrays), header["extra"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UserError(
             f"The stored analysis {path.name} cannot be read.", "Open the model again."
         ) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.data.figures import MAIN
 from core.history.nodes import Node
+from core.system.columns import laid_out
 
 WORDS = {"model": "", "prune": "Pruned", "tune": "Tuned", "evaluate": "Measured"}
 MAKERS = ("prune", "tune")
@@ -147,15 +148,7 @@ def text_of(branches: Sequence[Branch]) -> str:
     rows = [["step", "figure", "parameters", "multiply-adds", "date (UTC)"]]
     for branch in branches:
         rows += _rows(branch, branch.cost, "", "")
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if n == 0 else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines)
+    return laid_out(rows, "lrrrr")
 
 
 def _rows(branch: Branch, first: Mapping[str, float], lead: str, below: str) -> list[list[str]]:

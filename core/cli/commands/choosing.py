@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import add_data, data_settings, shown_progress
+from core.system.columns import laid_out
 
 if TYPE_CHECKING:
     from core.choose.suggest import Suggestion
@@ -41,16 +42,17 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def suggestion_text(found: Suggestion, output: str | None) -> str:
     """Describe a suggestion and its alternatives."""
-    from core.cli.text import change_text, skipped_text, table
+    from core.cli.text import change_text, skipped_text
 
-    rows = [
+    rows = [["multiply-adds", "parameters", "predicted cost"]]
+    rows += [
         [f"{other.macs:.1%}", f"{other.params:.1%}", f"{other.score:.4g}"] for other in found.front
     ]
     lines = [
         change_text("parameters", found.before.parameters, found.after.parameters),
         change_text("multiply-adds", found.before.macs, found.after.macs),
         "",
-        table(["multiply-adds", "parameters", "predicted cost"], rows, "rrr"),
+        laid_out(rows, "rrr"),
     ]
     lines += skipped_text(found.skipped)
     if output:

@@ -11,6 +11,7 @@ from core.cli.commands import Add, Command
 from core.cli.options import positive, shown_progress
 from core.errors import UserError
 from core.progress import Span
+from core.system.columns import laid_out
 
 if TYPE_CHECKING:
     from core.plan.latency.clock import LatencyTable
@@ -94,12 +95,10 @@ def latency_text(measured: Measured) -> str:
         if timing.cpu is not None:
             own = (_spread(timing.cpu, 2), _spread(timing.cpu_ratio, 3))
             rows.append(("  computing time alone", "", "", "", *own))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
     first = measured.timings[0]
     about = f"{measured.machine['device']}, {_threads(first.threads)}, {first.image_size} px"
-    lines += [f"{name}: {text}" for name, text in measured.missing]
-    return "\n".join([about, *(line.rstrip() for line in lines)])
+    missing = [f"{name}: {text}" for name, text in measured.missing]
+    return "\n".join([about, laid_out(rows), *missing])
 
 
 def _spread(spread: Spread | None, digits: int) -> str:

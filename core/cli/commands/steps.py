@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli.commands import Add, Command
 from core.cli.options import data_settings, shown_progress
 from core.errors import UserError
+from core.system.columns import laid_out
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -77,7 +78,7 @@ def remembered(
 
 def steps_text(steps: list[dict[str, Any]]) -> str:
     """Lay out steps: what was tried, what it kept, whether it stayed."""
-    from core.cli.text import count, table
+    from core.cli.text import count
     from core.plan.schema import Entry
 
     rows = []
@@ -91,7 +92,7 @@ def steps_text(steps: list[dict[str, Any]]) -> str:
         row = [str(step["step"]), after, what, f"{step['map50_95']:.4f}", share]
         rows.append([*row, count(step["macs"]), fate, step["checkpoint"]])
     head = ["step", "on", "entry", "mAP50-95", "kept", "mult-adds", "", "checkpoint"]
-    return table(head, rows, "rllrrr")
+    return laid_out([head, *rows], "rllrrr")
 
 
 def _steps(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

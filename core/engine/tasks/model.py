@@ -13,9 +13,9 @@ from core.progress import Progress
 
 def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
     """Understand a model; the window gets files it can read without torch."""
-    from core.choose.score_cache import stored
     from core.graph.cache import cache_path, write_table
     from core.pipeline import analyse, cached_analysis
+    from core.system.cache import stored
 
     path = str(args["path"])
     progress(0.05, "Opening the file")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
-import tempfile
-import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -16,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from core.errors import UserError
-from core.graph.cache import cache_folder
 from core.graph.table import ChannelTable
 from core.plan.latency.clock import Grid, LatencyTable
-from core.system.files import write_bytes
+from core.system.cache import DAMAGED, cache_folder, read_arrays, stored, write_arrays
 from core.system.machine import default_threads, processor
 from core.system.program import to_install
 
@@ -32,7 +28,7 @@ LIBRARIES: Mapping[str, str] = {"torch": "torch", "onnx": "onnxruntime"}
 
 def latency_folder() -> Path:
     """Return where latency tables are kept."""
-    return cache_folder().parent / "latency"
+    return cache_folder("latency")
 
 
 def describe(
@@ -105,7 +101,6 @@ def write_latency(path: Path, latency: LatencyTable) -> None:
         When the folder cannot be written.
     """
     header = {
-        "format": FORMAT,
         "about": latency.about,
         "step": latency.step,
         "names": [grid.name for grid in latency.grids],
@@ -121,25 +116,18 @@ def write_latency(path: Path, latency: LatencyTable) -> None:
         arrays[f"inputs_{number}"] = grid.inputs
         arrays[f"outputs_{number}"] = grid.outputs
         arrays[f"ms_{number}"] = grid.ms
-    buffer = io.BytesIO()
-    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez(buffer, allow_pickle=False, header=text, **arrays)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"Could not make the folder {path.parent}: {error}.") from error
-    write_bytes(path, buffer.getbuffer())
+    write_arrays(path, FORMAT, header, arrays)
 
 
 def stored_latency(latency: LatencyTable, sha256: str, about: Mapping[str, Any]) -> Path:
     """Return the file of a table: the cached one, or a temporary one where there is no cache."""
     path = table_path(sha256, about)
     if find_latency(sha256, about) is None:
-        try:
-            write_latency(path, latency)
-        except UserError:
-            path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
-            write_latency(path, latency)
+        return stored(path, lambda place: write_latency(place, latency))
     return path
 
 
@@ -152,11 +140,7 @@ def read_latency(path: Path) -> LatencyTable:
         When the file is missing, damaged, or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        header = json.loads(bytes(arrays["header"]).decode())
-        if header["format"] != FORMAT:
-            raise ValueError(f"format {header['format']}")
+        header, arrays = read_arrays(path, FORMAT)
         grids = tuple(
             _grid(name, *(arrays[f"{part}_{number}"] for part in ("inputs", "outputs", "ms")))
             for number, name in enumerate(header["names"])
@@ -174,7 +158,7 @@ def read_latency(path: Path) -> LatencyTable:
             measured_ms=float(header["measured_ms"]),
             error=float(header["error"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UserError(
             f"The latency table {path.name} cannot be read.", "It is measured anew when needed."
         ) from error

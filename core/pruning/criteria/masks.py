@@ -98,23 +98,30 @@ class AtomReadings:
                 stack.callback(module.register_forward_pre_hook(tap).remove)
             yield
 
-    @contextlib.contextmanager
-    def activations(self) -> Iterator[None]:
+    def activations(self) -> contextlib.AbstractContextManager[None]:
         """Read the mean absolute activation during every forward pass inside."""
+
+        def read(places: Tensor, last: bool, value: Tensor) -> None:
+            positions = value.numel() / self.sums.shape[0] / len(places)
+            self._add(places, last, value.abs() / positions)
+
+        return self._inputs(read)
+
+    @contextlib.contextmanager
+    def _inputs(self, read: Callable[[Tensor, bool, Tensor], None]) -> Iterator[None]:
+        """Hand on what every reader is given during every forward pass inside."""
         with contextlib.ExitStack() as stack:
             for module, places, last in self.readers:
 
-                def read(
+                def hook(
                     _module: nn.Module,
                     inputs: tuple[Any, ...],
                     places: Tensor = places,
                     last: bool = last,
                 ) -> None:
-                    value = inputs[0].detach().abs()
-                    positions = value.numel() / self.sums.shape[0] / len(places)
-                    self._add(places, last, value / positions)
+                    read(places, last, inputs[0].detach())
 
-                stack.callback(module.register_forward_pre_hook(read).remove)
+                stack.callback(module.register_forward_pre_hook(hook).remove)
             yield
 
     def spare_unread(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:

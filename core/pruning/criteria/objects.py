@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -83,25 +82,12 @@ class ObjectReadings(AtomReadings):
         room = self.objects.outside(32, 32).flatten(1).any(1)
         return (self.inside / counts)[:, :-1], (self.beside / counts)[room, :-1]
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> AbstractContextManager[None]:
         """Read during every forward pass inside."""
-        with contextlib.ExitStack() as stack:
-            for module, places, last in self.readers:
-
-                def read(
-                    _module: nn.Module,
-                    inputs: tuple[Any, ...],
-                    places: Tensor = places,
-                    last: bool = last,
-                ) -> None:
-                    self._read(places, last, inputs[0].detach().float())
-
-                stack.callback(module.register_forward_pre_hook(read).remove)
-            yield
+        return self._inputs(self._read)
 
     def _read(self, places: Tensor, last: bool, value: Tensor) -> None:
-        objects = self.objects
+        value, objects = value.float(), self.objects
         assert objects is not None
         if value.ndim == 4 and not last and value.shape[0] == objects.images:
             height, width = value.shape[2:]
