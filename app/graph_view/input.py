@@ -10,7 +10,6 @@ from PySide6.QtGui import QKeyEvent
 
 from app.graph_view.scene import GraphScene
 
-AFFECTED = ("cascade", "coupled", "blocked")
 Mods = Qt.KeyboardModifier
 ADDS = Mods.ControlModifier | Mods.ShiftModifier
 NO_BLOCK = -1
@@ -40,10 +39,6 @@ class InputTarget(Protocol):
     @property
     def blockHovered(self) -> SignalInstance:
         """The block under the pointer, or None."""
-
-    @property
-    def blockActivated(self) -> SignalInstance:
-        """A block whose reason is wanted."""
 
     @property
     def layerClicked(self) -> SignalInstance:
@@ -87,11 +82,10 @@ class SelectionInput:
     def __init__(self, scene: GraphScene, target: InputTarget) -> None:
         self._scene, self._target = scene, target
         self._anchor: int | None = None
-        self._explained: int | None = None
 
     def forget(self) -> None:
         """Drop everything that named a block of the network before."""
-        self._anchor = self._explained = None
+        self._anchor = None
 
     def click(self, block: int, modifiers: Mods) -> None:
         """Ask for what a click on a block means under these modifiers."""
@@ -105,17 +99,7 @@ class SelectionInput:
             self.toggle(block)
         else:
             self._anchor = block
-            self._plain_click(block)
-
-    def _plain_click(self, block: int) -> None:
-        """The first click on an affected block asks why, the next one selects it."""
-        affected = self._scene.state.roles.get(block, "") in AFFECTED
-        if affected and block not in self._scene.marks.selection and self._explained != block:
-            self._explained = block
-            self._target.blockActivated.emit(block)
-            return
-        self._explained = None
-        self._ask(frozenset({block}), "replace")
+            self._ask(frozenset({block}), "replace")
 
     def toggle(self, block: int) -> None:
         """Ask for one block to be added or taken away."""
@@ -128,7 +112,6 @@ class SelectionInput:
 
     def clear(self) -> None:
         """Ask for no block at all."""
-        self._explained = None
         self._ask(frozenset(), "replace")
 
     def _ask(self, blocks: frozenset[int], mode: str) -> None:
@@ -149,10 +132,20 @@ class Keyboard:
     def __init__(self, scene: GraphScene, selection: SelectionInput, target: InputTarget) -> None:
         self._scene, self._selection, self._target = scene, selection, target
         self._jumps: dict[tuple[int, str], int] = {}
+        self._space = self._dragged = False
 
     def forget(self) -> None:
         """Drop everything that named a block of the network before."""
         self._jumps.clear()
+        self._space = False
+
+    def takes_drag(self) -> bool:
+        """Whether a press of the pointer moves the drawing because Space is down.
+
+        Space that was held for a drag selects nothing when it is released.
+        """
+        self._dragged |= self._space
+        return self._space
 
     def press(self, event: QKeyEvent) -> bool:
         """Do what a key stands for; returns whether it stands for something here."""
@@ -161,9 +154,7 @@ class Keyboard:
         key, text = Qt.Key(event.key()), event.text()
         focus, blocks = self._scene.marks.focus, self._scene.blocks
         control = bool(event.modifiers() & Mods.ControlModifier)
-        if key == Qt.Key.Key_A and control:
-            self._selection.take(frozenset(blocks))
-        elif key in ARROWS and not control:
+        if key in ARROWS and not control:
             self._step_focus(*ARROWS[key])
         elif key == Qt.Key.Key_Home:
             self._target.focus_block(min(blocks))
@@ -171,8 +162,9 @@ class Keyboard:
             self._target.focus_block(max(blocks))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and focus is not None:
             self._target.toggle_block(focus)
-        elif key == Qt.Key.Key_Space and focus is not None:
-            self._selection.toggle(focus)
+        elif key == Qt.Key.Key_Space:
+            if not event.isAutoRepeat():
+                self._space, self._dragged = True, False
         elif key == Qt.Key.Key_Escape:
             self._selection.clear()
         elif text in KEY_ACTIONS:
@@ -180,6 +172,20 @@ class Keyboard:
         else:
             return False
         return True
+
+    def release(self, event: QKeyEvent) -> bool:
+        """Select or unselect the focused block, unless Space was held for a drag."""
+        if event.key() != Qt.Key.Key_Space or event.isAutoRepeat() or not self._space:
+            return False
+        self._space = False
+        focus = self._scene.marks.focus
+        if focus is not None and not self._dragged:
+            self._selection.toggle(focus)
+        return True
+
+    def leave(self) -> None:
+        """Notice that another part of the window has the keyboard now."""
+        self._space = False
 
     def _step_focus(self, dx: int, dy: int) -> None:
         """Move the focus to the nearest block in a direction; straight ahead counts as nearer."""

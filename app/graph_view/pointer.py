@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QElapsedTimer, QPoint, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QGraphicsView, QRubberBand, QToolTip
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QGuiApplication,
+    QHelpEvent,
+    QInputDevice,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QGestureEvent,
+    QGraphicsView,
+    QPinchGesture,
+    QRubberBand,
+    QToolTip,
+)
 
 from app.graph_view.camera import Camera
-from app.graph_view.input import ADDS, NO_BLOCK, InputTarget, Mods, SelectionInput
+from app.graph_view.input import ADDS, NO_BLOCK, InputTarget, Keyboard, Mods, SelectionInput
 from app.graph_view.scene import GraphScene
 
 WHEEL_NOTCH = 120
 ZOOM_PER_NOTCH = 1.15
-GESTURE_MS = 350
-"""A wheel that turned no longer than this ago goes on doing what it did."""
+FINE = 0.5
+"""Pixels to move by a unit of the wheel's angle, for touchpads that report no pixels."""
 
 
 class Pointer:
@@ -28,6 +43,8 @@ class Pointer:
     scene : GraphScene
     camera : Camera
     selection : SelectionInput
+    keyboard : Keyboard
+        Knows whether Space is down.
     target : InputTarget
     """
 
@@ -37,13 +54,14 @@ class Pointer:
         scene: GraphScene,
         camera: Camera,
         selection: SelectionInput,
+        keyboard: Keyboard,
         target: InputTarget,
     ) -> None:
         self._view, self._scene, self._camera = view, scene, camera
-        self._selection, self._target = selection, target
+        self._selection, self._keyboard, self._target = selection, keyboard, target
         self._press: QPoint | None = None
         self._pan: QPoint | None = None
-        self._panned = False
+        self._panned = self._bands = False
         self._band = QRubberBand(QRubberBand.Shape.Rectangle, view.viewport())
 
     def forget(self) -> None:
@@ -62,28 +80,42 @@ class Pointer:
         position = event.position().toPoint()
         left = event.button() == Qt.MouseButton.LeftButton
         moves = event.button() in (Qt.MouseButton.MiddleButton, Qt.MouseButton.RightButton)
-        if moves or (left and event.modifiers() & Mods.AltModifier):
-            self._pan, self._panned = position, False
+        self._panned = False
+        if moves or (left and (event.modifiers() & Mods.AltModifier or self._holds_space())):
+            self._pan = position
         elif left:
-            self._press = position
+            self._press, self._bands = position, bool(event.modifiers() & ADDS)
+
+    def _holds_space(self) -> bool:
+        held = self._keyboard.takes_drag()
+        if held:
+            self._panned = True
+            self._view.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
+        return held
 
     def move(self, event: QMouseEvent) -> None:
         """Move the drawing, draw the band, or tell which block the pointer is on."""
         position = event.position().toPoint()
-        far = QApplication.startDragDistance()
+        if self._press is not None and not self._band.isVisible() and self._far(self._press, event):
+            if self._bands:
+                self._band.show()
+            else:  # what began as a click moves the drawing, from where it began
+                self._pan, self._press = self._press, None
         if self._pan is not None:
-            moved = position - self._pan
-            if self._panned or moved.manhattanLength() >= far:
+            if self._panned or self._far(self._pan, event):
                 self._panned = True
                 self._view.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
-                self._camera.scroll(QPointF(-moved))
+                self._camera.scroll(QPointF(self._pan - position))
                 self._pan = position
         elif self._press is not None:
-            if self._band.isVisible() or (position - self._press).manhattanLength() >= far:
+            if self._band.isVisible():
                 self._band.setGeometry(QRect(self._press, position).normalized())
-                self._band.show()
         else:
             self._hover(self.block_at(position))
+
+    def _far(self, start: QPoint, event: QMouseEvent) -> bool:
+        moved = event.position().toPoint() - start
+        return moved.manhattanLength() >= QApplication.startDragDistance()
 
     def release(self, event: QMouseEvent) -> None:
         """End what the press began."""
@@ -167,55 +199,83 @@ class Pointer:
 
 
 class Wheel:
-    """Steps a ratio, zooms, or moves sideways, and goes on so within one gesture.
+    """Zooms; with Alt steps a ratio, with Shift moves sideways. Two fingers move and pinch.
 
     Parameters
     ----------
+    view : QGraphicsView
     scene : GraphScene
     camera : Camera
     target : InputTarget
     """
 
-    def __init__(self, scene: GraphScene, camera: Camera, target: InputTarget) -> None:
-        self._scene, self._camera, self._target = scene, camera, target
+    def __init__(
+        self, view: QGraphicsView, scene: GraphScene, camera: Camera, target: InputTarget
+    ) -> None:
+        self._view, self._scene, self._camera, self._target = view, scene, camera, target
         self._rest = 0
-        self._gesture = ""
-        self._since = QElapsedTimer()
+        self._stepped: int | None = None
 
     def turn(self, event: QWheelEvent) -> None:
-        """Do what a turn of the wheel means where the pointer is."""
-        delta = event.angleDelta().y() or event.angleDelta().x()
-        if not delta:
-            return
-        block = self._scene.block_at(self._camera.to_scene(event.position()))
-        action = self._action(block, event.modifiers())
-        if action != self._gesture:
-            self._rest = 0
-        self._gesture = action
-        self._since.start()
-        if action == "zoom":
-            self._camera.zoom_at(event.position(), ZOOM_PER_NOTCH ** (delta / WHEEL_NOTCH))
-        elif action == "side":
-            self._camera.scroll(QPointF(-delta / 2, 0))
-        elif block is not None:
-            self._step(block, delta)
-
-    def _action(self, block: int | None, modifiers: Mods) -> str:
+        """Do what a turn of the wheel, or two fingers, mean where the pointer is."""
+        modifiers, delta = event.modifiers(), event.angleDelta().y() or event.angleDelta().x()
         if modifiers & Mods.ControlModifier:
-            return "zoom"
-        if modifiers & Mods.ShiftModifier:
-            return "side"
-        if self._gesture == "zoom" and self._lasts():
-            return "zoom"
-        # Blocks without layers have nothing to prune; the wheel zooms over them.
-        return "zoom" if block is None or self._scene.is_small(block) else "ratio"
+            self._zoom(event.position(), delta)
+        elif modifiers & Mods.AltModifier:
+            self._step(self._scene.block_at(self._camera.to_scene(event.position())), delta)
+        elif _by_fingers(event):
+            pixels = QPointF(event.pixelDelta())
+            self._camera.scroll(-(pixels or QPointF(event.angleDelta()) * FINE))
+        elif modifiers & Mods.ShiftModifier:
+            self._camera.scroll(QPointF(-delta * FINE, 0))
+        else:
+            self._zoom(event.position(), delta)
 
-    def _lasts(self) -> bool:
-        return self._since.isValid() and self._since.elapsed() < GESTURE_MS
+    def _zoom(self, place: QPointF, delta: int) -> None:
+        if delta:
+            self._camera.zoom_at(place, ZOOM_PER_NOTCH ** (delta / WHEEL_NOTCH))
 
-    def _step(self, block: int, delta: int) -> None:
+    def _step(self, block: int | None, delta: int) -> None:
+        if block != self._stepped:
+            self._stepped, self._rest = block, 0
+        # Blocks without layers have nothing to prune.
+        if block is None or self._scene.is_small(block):
+            return
         self._rest += delta  # fine wheels send parts of a step
         steps = int(self._rest / WHEEL_NOTCH)
         if steps:
             self._rest -= steps * WHEEL_NOTCH
             self._target.ratioStepped.emit(block, steps)
+
+    def gesture(self, event: QNativeGestureEvent) -> bool:
+        """Zoom by a pinch on a touchpad; returns whether it was one."""
+        if event.gestureType() != Qt.NativeGestureType.ZoomNativeGesture:
+            return False
+        self._camera.zoom_at(event.position(), max(0.1, 1 + event.value()))
+        return True
+
+    def pinch(self, event: QGestureEvent) -> bool:
+        """Zoom and move by two fingers on a touch screen; returns whether they do."""
+        found = event.gesture(Qt.GestureType.PinchGesture)
+        if not isinstance(found, QPinchGesture):
+            return False
+        viewport = self._view.viewport()
+        centre = viewport.mapFromGlobal(found.centerPoint())
+        changes = found.changeFlags()
+        if (
+            changes & QPinchGesture.ChangeFlag.CenterPointChanged
+            and not found.lastCenterPoint().isNull()
+        ):
+            self._camera.scroll(viewport.mapFromGlobal(found.lastCenterPoint()) - centre)
+        if changes & QPinchGesture.ChangeFlag.ScaleFactorChanged:
+            self._camera.zoom_at(centre, found.scaleFactor())
+        return True
+
+
+def _by_fingers(event: QWheelEvent) -> bool:
+    """Whether a touchpad sent it; a wheel has neither phases nor, but for X11, pixels."""
+    if event.device().type() == QInputDevice.DeviceType.TouchPad:
+        return True
+    if event.phase() != Qt.ScrollPhase.NoScrollPhase:
+        return True
+    return not event.pixelDelta().isNull() and QGuiApplication.platformName() != "xcb"

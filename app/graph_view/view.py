@@ -1,16 +1,15 @@
 """The view of the graph: shows what it is given, and says what a person asks for.
 
-Pointer and wheel
-    Click selects (Ctrl toggles, Shift takes the range from the last block clicked); dragging with
-    the left button draws a rubber band (Ctrl and Shift add to the selection). A plain click on a
-    block that a plan affects asks for its reason; a second click selects it. The middle or right
-    button, or Alt and the left one, move the drawing. The wheel over a block steps its ratio, over
-    anything else it zooms; with Ctrl it always zooms, with Shift it moves sideways. A zoom that
-    carries the pointer onto a block goes on as a zoom.
+Pointer, wheel and fingers
+    Click selects (Ctrl toggles, Shift takes the range from the last block clicked), double-click
+    opens. Dragging moves the drawing, with Space, Alt or another button also over blocks; with
+    Ctrl or Shift it draws a rubber band, which adds to the selection. The wheel zooms at the
+    pointer, with Shift it moves sideways, and only with Alt does it step the ratio of the block
+    under it. Two fingers move, a pinch zooms.
 Keyboard
     Arrows move the focus to the next block in that direction, Enter opens and closes it, Space
-    toggles its selection, Ctrl+A selects all, Escape none; + and - zoom, 0 shows everything, Home
-    goes to the first block, [ and ] to the block read and to the next reader.
+    toggles its selection, Escape selects none; + and - zoom, 0 shows everything, Home goes to the
+    first block, [ and ] to the block read and to the next reader.
 """
 
 from __future__ import annotations
@@ -23,15 +22,17 @@ from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
     QContextMenuEvent,
+    QFocusEvent,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
+    QNativeGestureEvent,
     QPainter,
     QResizeEvent,
     QShowEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
+from PySide6.QtWidgets import QFrame, QGestureEvent, QGraphicsView, QWidget
 
 from app.graph_view.camera import Camera
 from app.graph_view.ink import Ink
@@ -56,8 +57,6 @@ class GraphView(QGraphicsView):
     ratioStepped(int, int)
         Block, and steps of the wheel (up is positive).
     blockHovered(int or None)
-    blockActivated(int)
-        An affected block was clicked: its reason is wanted.
     layerClicked(str)
     blockOpened(int, bool)
     contextMenuRequested(int, QPoint)
@@ -67,7 +66,6 @@ class GraphView(QGraphicsView):
     selectionRequested = Signal(object, str)
     ratioStepped = Signal(int, int)
     blockHovered = Signal(object)
-    blockActivated = Signal(int)
     layerClicked = Signal(str)
     blockOpened = Signal(int, bool)
     contextMenuRequested = Signal(int, QPoint)
@@ -83,8 +81,9 @@ class GraphView(QGraphicsView):
         self._camera.moved.connect(self.viewChanged)
         selection = self._selection = SelectionInput(self._scene, self)
         self._keyboard = Keyboard(self._scene, selection, self)
-        self._pointer = Pointer(self, self._scene, self._camera, selection, self)
-        self._wheel = Wheel(self._scene, self._camera, self)
+        self._pointer = Pointer(self, self._scene, self._camera, selection, self._keyboard, self)
+        self._wheel = Wheel(self, self._scene, self._camera, self)
+        self.viewport().grabGesture(Qt.GestureType.PinchGesture)
         self.minimap = Minimap(self, self._scene, self.viewChanged)
         self.minimap.shownChanged.connect(self._arrange_overlays)
         self.minimap.wentTo.connect(self.centre_on_point)
@@ -348,7 +347,7 @@ class GraphView(QGraphicsView):
         event.accept()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Step a ratio, zoom, or move sideways."""
+        """Zoom, move, or step a ratio."""
         self._wheel.turn(event)
         event.accept()
 
@@ -356,12 +355,26 @@ class GraphView(QGraphicsView):
         """Move, open, select or zoom by key."""
         event.setAccepted(self._keyboard.press(event))
 
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Select by Space, unless it was held for a drag."""
+        event.setAccepted(self._keyboard.release(event))
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Forget keys that are released elsewhere."""
+        self._keyboard.leave()
+        super().focusOutEvent(event)
+
     def viewportEvent(self, event: QEvent) -> bool:
-        """Show tips made when they are wanted; notice the pointer leaving."""
+        """Show tips made when they are wanted; take gestures; notice the pointer leaving."""
         if event.type() == QEvent.Type.Leave:
             self._pointer.leave()
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             self._pointer.show_tip(event)
+            return True
+        if isinstance(event, QNativeGestureEvent) and self._wheel.gesture(event):
+            return True
+        if isinstance(event, QGestureEvent) and self._wheel.pinch(event):
+            self._pointer.forget()
             return True
         return super().viewportEvent(event)
 

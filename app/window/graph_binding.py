@@ -61,7 +61,6 @@ class GraphHost(QObject):
         view.selectionRequested.connect(lambda blocks, mode: session.select(blocks, mode))
         view.ratioStepped.connect(self._step)
         view.blockHovered.connect(session.hover)
-        view.blockActivated.connect(session.explain_block)
         view.layerClicked.connect(session.focus_layer)
         view.contextMenuRequested.connect(self.menuRequested)
         self._load()
