@@ -71,6 +71,8 @@ class Action:
     menu : str
         Menu, submenu after a slash, and section after a colon: ``&File:save``. The sections of a
         menu stand in ``app.window.actions``.
+    also : tuple of str
+        Further shortcuts that do the same.
     tip : str
         What it does, in a few words; its text unless given.
     needs : callable
@@ -98,6 +100,12 @@ class Action:
     group: str = ""
     checked: Callable[[], bool] | None = None
     on: str = ""
+    also: tuple[str, ...] = ()
+
+    @property
+    def shortcuts(self) -> tuple[str, ...]:
+        """All its shortcuts, the one that menus show first."""
+        return ((self.shortcut,) if self.shortcut else ()) + self.also
 
 
 class Feature(QObject):

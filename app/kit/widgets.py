@@ -14,7 +14,15 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -188,6 +196,15 @@ class TableView(QTableView):
     """A table that asks for no more height than it is given to ask for."""
 
     height_hint = 120
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Ctrl+A for the rows, where several can be selected."""
+        several = self.selectionMode() == QAbstractItemView.SelectionMode.ExtendedSelection
+        override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        if several and override and event.matches(QKeySequence.StandardKey.SelectAll):
+            event.accept()
+            return True
+        return super().event(event)
 
     def sizeHint(self) -> QSize:
         """Small; layouts give it what they have."""

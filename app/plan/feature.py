@@ -42,7 +42,7 @@ class PlanFeature(Feature):
         """Select, raise, lower, lock, clear, why."""
         return (
             Action("select_all", "Select &all that can be pruned", self.select_all, "&Edit:select",
-                   "Ctrl+Shift+A", "select", needs=has_model, on="graph"),
+                   "Ctrl+A", "select", needs=has_model, on="graph", also=("Ctrl+Shift+A",)),
             Action("select_none", "Select &none", partial(self.session.select, ()), "&Edit:select",
                    "Ctrl+Shift+D", needs=has_selection),
             Action("more", "Prune &more of the selection", partial(self.step_ratio, STEP),
@@ -55,7 +55,7 @@ class PlanFeature(Feature):
             Action("drop", "&Take the selection out of the plan", self.drop_selection,
                    "&Plan:ratio", "Del", "clear", needs=has_selection, on="block"),
             Action("clear", "&Clear the plan", self.clear_plan, "&Plan:ratio", needs=has_entries),
-            Action("why", "&Why? …", self.why, "&Plan:why", "Ctrl+Y", "why", True,
+            Action("why", "&Why? …", self.why, "&Plan:why", "W", "why", True,
                    "Ask whether and how one block changes another", has_model, on="block"),
         )  # fmt: skip
 

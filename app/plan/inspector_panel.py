@@ -218,6 +218,8 @@ class InspectorPanel(OnScreen, QScrollArea):
 
             self._chart = RankingChart()
             self._chart.ratioDragged.connect(self._dragged)
+            self._chart.taken.connect(self._session.begin_drag)
+            self._chart.let_go.connect(self._session.end_drag)
             self._place.addWidget(self._chart)
         return self._chart
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -41,7 +42,16 @@ MOST = 95
 
 
 class RatioSlider(QSlider):
-    """0 to 95 percent."""
+    """0 to 95 percent; the wheel goes to the panel, which scrolls.
+
+    Signals
+    -------
+    taken, let_go
+        A press and its release: all that changes between them is one edit.
+    """
+
+    taken = Signal()
+    let_go = Signal()
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -51,6 +61,44 @@ class RatioSlider(QSlider):
         self.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.setAccessibleName("Ratio of channels to prune, in percent")
         self.setToolTip("How many of the channels go")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin an edit."""
+        self.taken.emit()
+        super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End it."""
+        super().mouseReleaseEvent(event)
+        self.let_go.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the panel: nothing is pruned by scrolling over it."""
+        event.ignore()
+
+
+class RatioBox(QSpinBox):
+    """The ratio as a number, which counts once it is typed; undo is the plan's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setRange(0, MOST)
+        self.setSuffix(" %")
+        self.setKeyboardTracking(False)
+        self.setAccessibleName("Ratio of channels to prune")
+
+    def event(self, event: QEvent) -> bool:
+        """Leave the keys of undo and redo to the window."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            keys = QKeySequence.StandardKey
+            if event.matches(keys.Undo) or event.matches(keys.Redo):
+                event.ignore()
+                return False
+        return super().event(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the panel."""
+        event.ignore()
 
 
 class PlanPanel(QScrollArea):
@@ -93,10 +141,7 @@ class PlanPanel(QScrollArea):
     def _make_widgets(self) -> None:
         self._selected = label("", "muted")
         self.slider = RatioSlider()
-        self.spin = QSpinBox()
-        self.spin.setRange(0, MOST)
-        self.spin.setSuffix(" %")
-        self.spin.setAccessibleName("Ratio of channels to prune")
+        self.spin = RatioBox()
         names = plan_edits.SCOPE_NAMES
         scopes = {k: (v.capitalize(), SCOPES[k]) for k, v in names.items()}
         self.scope = combo(scopes, "Scope")
@@ -176,6 +221,8 @@ class PlanPanel(QScrollArea):
         for signal in (session.modelChanged, session.planChanged, session.selectionChanged):
             signal.connect(self._show)
         session.predictionChanged.connect(self._show_effect)
+        self.slider.taken.connect(session.begin_drag)
+        self.slider.let_go.connect(session.end_drag)
         self.slider.valueChanged.connect(self._ratio_asked)
         self.spin.valueChanged.connect(self._ratio_asked)
         self.scope.activated.connect(self._scope_asked)

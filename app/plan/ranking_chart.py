@@ -21,16 +21,22 @@ class RankingChart(pg.PlotWidget):
     -------
     ratioDragged(float)
         Share of channels below the threshold that the person dragged to.
+    taken, let_go
+        The line was taken, and let go: what is dragged between is one edit.
     """
 
     ratioDragged = Signal(float)
+    taken = Signal()
+    let_go = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._sorted: NDArray[np.float64] = np.zeros(0)
         self._bars = pg.BarGraphItem(x=[0], height=[0], width=1)
         self._line = pg.InfiniteLine(angle=90, movable=True)
+        self._held = False
         self._line.sigDragged.connect(self._dragged)
+        self._line.sigPositionChangeFinished.connect(self._release)
         self.addItem(self._bars)
         self.addItem(self._line)
         self.setMinimumHeight(96)
@@ -60,7 +66,7 @@ class RankingChart(pg.PlotWidget):
     def set_ratio(self, ratio: float) -> None:
         """Put the threshold where this share of channels lies below it."""
         self._line.setVisible(len(self._sorted) > 0)
-        if len(self._sorted):
+        if len(self._sorted) and not self._held:  # what follows from a drag leaves the line to it
             self._line.setValue(self.threshold(ratio))
 
     def threshold(self, ratio: float) -> float:
@@ -95,5 +101,13 @@ class RankingChart(pg.PlotWidget):
 
     def _dragged(self) -> None:
         if len(self._sorted):
+            if not self._held:
+                self._held = True
+                self.taken.emit()
             below = np.searchsorted(self._sorted, float(self._line.value()))
             self.ratioDragged.emit(float(below) / len(self._sorted))
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self.let_go.emit()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.plan.schema import Entry, Plan, Scope, Target
 
 MERGE_SECONDS = 0.8
-"""Edits of one kind that follow each other this fast (a slider being dragged) are one edit."""
+"""Edits of one kind that follow each other this fast (key presses, notches) are one edit."""
 MERGE_ID = 1
 
 USUAL_LOSS = 0.05
@@ -42,11 +42,16 @@ STRATEGY_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A plan to be, under a readable name; edits with the same key in quick succession merge."""
+    """A plan to be, under a readable name.
+
+    Edits with the same key are one: all of one drag, however slow, and outside of drags those in
+    quick succession.
+    """
 
     text: str
     plan: Plan
     key: str = ""
+    drag: int = 0
 
 
 class PlanCommand(QUndoCommand):
@@ -83,7 +88,9 @@ class PlanCommand(QUndoCommand):
         """Take in a later edit of the same kind."""
         if not isinstance(other, PlanCommand) or other._edit.key != self._edit.key:
             return False
-        if other._when - self._when > MERGE_SECONDS:
+        if other._edit.drag != self._edit.drag:
+            return False
+        if not self._edit.drag and other._when - self._when > MERGE_SECONDS:
             return False
         self._edit, self._when = other._edit, other._when
         self.setText(other._edit.text)

@@ -103,6 +103,7 @@ class Session(QObject):
         self._plan: Plan | None = None
         self._ranking: dict[Ranking, Scores] = {}
         self._extra_unsaved = False
+        self._drags, self._drag = 0, 0
         self._touched: dict[int, frozenset[int]] = {}
         self._tick = QTimer(self, singleShot=True, interval=0)
         self._tick.timeout.connect(self._predict)
@@ -253,8 +254,18 @@ class Session(QObject):
         if edit.plan.target is not None:
             self.measured.set_goal(edit.plan.target)
             edit = replace(edit, plan=edit.plan.model_copy(update={"target": None}))
+        edit = replace(edit, drag=self._drag)
         if edit.plan != self.plan:
             self.undo_stack.push(PlanCommand(self.plan, edit, self._set_plan))
+
+    def begin_drag(self) -> None:
+        """A control was taken: its edits are one until it is let go."""
+        self._drags += 1
+        self._drag = self._drags
+
+    def end_drag(self) -> None:
+        """The control was let go."""
+        self._drag = 0
 
     def _set_plan(self, plan: Plan) -> None:
         self._plan = plan

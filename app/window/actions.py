@@ -63,8 +63,7 @@ class Actions(QObject):
     def _make(self, row: Action) -> QAction:
         action = QAction(row.text, self)
         action.triggered.connect(lambda _checked=False, run=row.run: run())
-        if row.shortcut:
-            action.setShortcut(QKeySequence(row.shortcut))
+        action.setShortcuts([QKeySequence(text) for text in row.shortcuts])
         tip = row.tip or row.text.replace("&", "").removesuffix(" …")
         action.setToolTip(f"{tip} ({row.shortcut})" if row.shortcut else tip)
         action.setStatusTip(tip)
@@ -146,8 +145,8 @@ def _in_order(rows: Iterable[Action]) -> tuple[Action, ...]:
         for section in sections
     ]
     found = tuple(rows)
-    for one in ("id", "shortcut"):
-        values = [value for row in found if (value := getattr(row, one))]
+    named = {"id": [row.id for row in found], "shortcut": [s for r in found for s in r.shortcuts]}
+    for one, values in named.items():
         twice = {value for value in values if values.count(value) > 1}
         if twice:
             raise ValueError(f"two actions have the {one} {', '.join(sorted(twice))}")

@@ -69,7 +69,7 @@ class FrameActions(QObject):
             Action("undo", "&Undo", stack.undo, "&Edit:undo", "Ctrl+Z", "undo", True,
                    "Take the last edit back", can_undo),
             Action("redo", "&Redo", stack.redo, "&Edit:undo", "Ctrl+Shift+Z", "redo", True,
-                   "Do it again", can_redo),
+                   "Do it again", can_redo, also=("Ctrl+Y",)),
             Action("find", "&Find a block", self._parts.pane.search.open_search, "&Edit:find",
                    "Ctrl+F", "search", True, "Find blocks by index, type or layer", has_model,
                    "Find"),
@@ -79,8 +79,8 @@ class FrameActions(QObject):
 
     def _view(self) -> Sequence[Action]:
         return (
-            Action("fit", "&Fit the graph", self.fit, "&View:zoom", "Ctrl+0", "fit", True,
-                   "Show the whole network", has_model, "Fit", on="graph"),
+            Action("fit", "&Fit the graph", self.fit, "&View:zoom", "F", "fit", True,
+                   "Show the whole network", has_model, "Fit", on="graph", also=("Ctrl+0",)),
             Action("zoom_in", "Zoom &in", self.zoom_in, "&View:zoom", "Ctrl++", "zoom-in",
                    needs=has_model),
             Action("zoom_out", "Zoom &out", self.zoom_out, "&View:zoom", "Ctrl+-", "zoom-out",
