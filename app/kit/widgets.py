@@ -42,6 +42,7 @@ from PySide6.QtWidgets import (
 from app.kit import theme
 from app.kit.table_model import Index, SortedProxy
 
+_ALL = QKeySequence.StandardKey.SelectAll
 COLUMN_GAP = 10
 """Pixels between what stands in a column and the next one."""
 
@@ -200,8 +201,8 @@ class TableView(QTableView):
     def event(self, event: QEvent) -> bool:
         """Keep Ctrl+A for the rows, where several can be selected."""
         several = self.selectionMode() == QAbstractItemView.SelectionMode.ExtendedSelection
-        override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
-        if several and override and event.matches(QKeySequence.StandardKey.SelectAll):
+        override = several and event.type() == QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and event.matches(_ALL):
             event.accept()
             return True
         return super().event(event)
