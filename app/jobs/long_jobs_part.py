@@ -16,7 +16,6 @@ from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import Elided, table_view
 from core.runs.listing import figures_of
 from core.runs.tail import RunEntry
-from core.tune.presets import PRESETS
 
 COLOURS = {
     "failed": "blocked",
@@ -27,14 +26,6 @@ COLOURS = {
     "paused": "accent",
 }
 NONE = "No fine-tuning yet. Start one in the panel Fine-tune; several wait for each other here."
-
-
-def how_of(entry: RunEntry) -> str:
-    """Say how a network is tuned."""
-    if entry.kind == "iterative":
-        return f"in turns, {entry.arguments.get('steps', '?')} steps"
-    preset = PRESETS.get(str(entry.arguments.get("preset")))
-    return preset.title if preset is not None else ""
 
 
 def told_of(entry: RunEntry) -> str:
@@ -68,7 +59,7 @@ def took_of(entry: RunEntry) -> str:
 
 COLUMNS: list[Column[RunEntry]] = [
     Column("Network", lambda e: e.title, tip="The file it began with"),
-    Column("How", how_of, tip="Preset, or in turns"),
+    Column("How", lambda e: e.how, tip="Preset, or in turns"),
     Column("State", lambda e: e.word, colour=lambda e: "" if e.place else COLOURS.get(e.state, "")),
     Column("Figures, progress", told_of, tip="Main figure before → after, or how far it is"),
     Column("Made", began_of, tip="When it was set up"),

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 NO_DATA = "Fine-tuning learns from labelled images, and no dataset is set."
 KEPT = "Its best and last state are kept; it can go on where it was."
-ENDINGS = {"finetune": "tuned", "iterative": "turns"}
-"""Of the files that jobs write, by kind."""
 Buttons = QMessageBox.StandardButton
 
 
@@ -95,7 +93,7 @@ class TuneController(QObject):
         ----------
         settings : mapping
             As `core.tune.settings.Settings` has them, or with the ``kind`` “iterative”
-            as `core.runs.iterative.Iteration`; ``data`` and ``output`` are set here.
+            as `core.runs.kinds.iterative.Iteration`; ``data`` and ``output`` are set here.
         """
         network, check = str(settings["model"]), self._measured.check
         if check is not None and check["usable"] and self._alike(network, check["network"]):
@@ -112,34 +110,30 @@ class TuneController(QObject):
 
     def _start(self, settings: Mapping[str, Any]) -> None:
         from core.errors import UserError
-        from core.runs.iterative import parse_iteration
-        from core.tune.settings import parse_settings
+        from core.runs.kinds import KINDS
 
         data, wanted = self._measured.data, dict(settings)
         if data is None:
             return
-        kind = wanted.pop("kind", "finetune")
+        name = wanted.pop("kind", "finetune")
+        kind = KINDS[name]
         taken = {str(e.arguments.get("output")) for e in self._runs.entries if e.state != "done"}
-        output = free_name(Path(str(settings["model"])), taken, ENDINGS[kind])
+        output = free_name(Path(str(settings["model"])), taken, kind.ending)
         places = {
             "data": data.path,
             "output": str(output),
             "history": self._session.lineage.folder or None,
         }
         try:
-            if kind == "iterative":
-                turns = parse_iteration({**wanted, **places})
-                parse_settings({**turns.tune, "model": turns.model, "data": data.path})
-                arguments = turns.model_dump(mode="json")
-            else:
-                arguments = parse_settings({**wanted, **places}).model_dump(mode="json")
+            parsed = kind.settings({**wanted, **places})
         except UserError as error:
             self._session.say(error.message, error.hint, "error", key="run")
             return
         self._session.requests.tuningStarts.emit()
-        inputs = {key: arguments.get(key) for key in ("model", "teacher", "data")}
+        arguments = parsed.model_dump(mode="json")
+        inputs = {key: arguments.get(key) for key in kind.inputs}
         parent = str(job_places(self._session)[-1])
-        self._runs.start(kind, arguments, inputs, parent)
+        self._runs.start(name, arguments, inputs, parent)
 
     # ---- what became of jobs ------------------------------------------------------------------
 

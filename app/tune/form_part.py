@@ -51,7 +51,7 @@ class TuningForm(QWidget):
     -------
     startRequested(dict)
         Settings, as `core.tune.settings.Settings` has them, or with the ``kind``
-        “iterative” those of `core.runs.iterative.Iteration`.
+        “iterative” those of `core.runs.kinds.iterative.Iteration`.
     checkRequested(str)
         The dataset shall be checked against a network.
     dataRequested

@@ -10,16 +10,9 @@ from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QSpinBox, QWidget
 from app.context import Context
 from app.kit.controls import combo, row
 from core.plan.criteria import title
+from core.runs.kinds import KINDS
 
 TUNE, TURNS = "finetune", "iterative"
-KINDS = {
-    TUNE: ("Tune a network", "Train a network as it is; its shape is kept"),
-    TURNS: (
-        "Prune in turns",
-        "Prune the open model a part of the way, tune it, measure it, and go on: to the target, or "
-        "until too much accuracy is lost",
-    ),
-}
 COUNTS = {
     "macs": ("multiply-adds", "Work for one image"),
     "params": ("parameters", "Numbers learned in training"),
@@ -39,7 +32,9 @@ class TurnsPart:
 
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         self._session, self._measured = context.session, context.session.measured
-        self.kind = combo(KINDS, "Kind of job")
+        self.kind = combo(
+            {name: (KINDS[name].title, KINDS[name].tip) for name in (TUNE, TURNS)}, "Kind of job"
+        )
         self.kind.activated.connect(lambda _: changed())
         self.share = QDoubleSpinBox()
         self.share.setRange(1, 100)
@@ -99,7 +94,7 @@ class TurnsPart:
         return f"Ranked by {title(plan.criterion)}, with the rules and locks of the plan"
 
     def settings(self, tune: dict[str, Any]) -> dict[str, Any]:
-        """Return what the job is asked, as `core.runs.iterative.Iteration` has it.
+        """Return what the job is asked, as `core.runs.kinds.iterative.Iteration` has it.
 
         Parameters
         ----------

@@ -91,7 +91,7 @@ def remember_iteration(
     history, model, job
         As for `remember_tuned`.
     result : mapping
-        As `core.runs.iterative.iterate` returns it.
+        As `core.runs.kinds.iterative.iterate` returns it.
 
     Raises
     ------

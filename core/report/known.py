@@ -14,6 +14,7 @@ import numpy as np
 from core.errors import UserError
 from core.project import Project, Result, place, read_project
 from core.runs.folder import Job, jobs_folder, list_jobs, read_job, status_of
+from core.runs.kinds import KINDS
 from core.system.files import sha256_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 JOBS = ".jobs"
 """Ending of the folder beside a project that holds its long jobs."""
-TUNING = ("finetune", "iterative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,5 +354,6 @@ def _jobs(places: Iterable[Path]) -> Iterator[tuple[Path, Job]]:
     for folder in dict.fromkeys(found for each in places for found in list_jobs(each)):
         with contextlib.suppress(UserError, OSError):
             job = read_job(folder)
-            if job.kind in TUNING:
+            kind = KINDS.get(job.kind)
+            if kind is not None and kind.training is not None:
                 yield folder, job

@@ -16,6 +16,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, reason_of
+from core.runs.kinds import KINDS
 from core.system.files import sha256_of, write_text
 
 VERSION = 1
@@ -45,7 +46,7 @@ class Job(BaseModel):
     id : str
         The folder's name.
     kind : str
-        A key of `core.runs.run.KINDS`.
+        A name in `core.runs.kinds.KINDS`.
     arguments : dict
         What the kind is run with.
     hashes : dict of str to str
@@ -205,7 +206,7 @@ def limit_batch(folder: str | Path, batch: int) -> None:
     Raises
     ------
     UserError
-        When it runs, or is done.
+        When it runs, is done, or trains nothing.
     """
     job = read_job(folder)
     if (state := status_of(job)) in ("running", "paused", "done"):
@@ -213,9 +214,12 @@ def limit_batch(folder: str | Path, batch: int) -> None:
             f"The job {job.id} cannot take another batch: it is {state}.",
             "Cancel it first." if state != "done" else "Start a new one.",
         )
+    kind = KINDS.find(job.kind)
+    if kind.training is None:
+        raise UserError(f"The job {job.id} trains nothing, so it has no batch.")
     limit: dict[str, Any] = {"largest_batch": batch}
-    if job.kind == "iterative":
-        limit = {"tune": {**job.arguments.get("tune", {}), **limit}}
+    if kind.training:
+        limit = {kind.training: {**kind.settings_of_training(job.arguments), **limit}}
     write_job(Path(folder), job.model_copy(update={"arguments": {**job.arguments, **limit}}))
 
 

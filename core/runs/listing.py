@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.runs.folder import EVENTS, JOB, list_jobs, read_job, status_of, told
+from core.runs.kinds import KINDS
 from core.runs.queue import Queue, blocker, read_queue
 from core.runs.tail import RunEntry
 
@@ -118,17 +119,9 @@ def progress_of(folder: str | Path) -> str:
 
 
 def measured_of(entry: RunEntry) -> tuple[dict[str, float], dict[str, float]]:
-    """Return what was measured before and after a job; empty while unknown.
-
-    For a pruning in turns that is the unpruned network, and the last step that was taken.
-    """
-    result = entry.result or {}
-    before, after = result.get("before") or {}, result.get("after") or {}
-    if entry.kind == "iterative":
-        before = result.get("baseline") or {}
-        taken = [step for step in result.get("steps") or () if step.get("accepted")]
-        after = taken[-1]["after"] if taken else {}
-    return dict(before), dict(after)
+    """Return what was measured before and after a job; empty while unknown."""
+    kind = KINDS.get(entry.kind)
+    return ({}, {}) if kind is None else kind.figures(entry.result or {})
 
 
 def figures_of(entry: RunEntry) -> str:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError, reason_of
 from core.runs.folder import Job, jobs_folder, read_job, status_of, write_job
+from core.runs.kinds import KINDS
 from core.runs.launch import launch
 from core.system.files import write_text
 
@@ -220,9 +221,9 @@ def blocker(folder: str | Path, queue: Queue) -> str:
 
 def devices_of(job: Job) -> frozenset[str]:
     """Return what a job computes on: ``cpu``, numbers of GPUs, `GPUS`, or `ANY` while unknown."""
-    arguments: Mapping[str, Any] = job.arguments
-    tune = arguments.get("tune")
-    wanted = arguments.get("device") or (tune.get("device") if isinstance(tune, dict) else "")
+    kind = KINDS.get(job.kind)
+    training = kind.settings_of_training(job.arguments) if kind is not None else {}
+    wanted = job.arguments.get("device") or training.get("device")
     text = "".join(str(wanted or "").lower().split())
     if not text:
         return frozenset({ANY})

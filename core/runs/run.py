@@ -7,7 +7,7 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,10 @@ from core.runs.folder import (
     told,
     write_job,
 )
+from core.runs.kinds import KINDS, Emit
 from core.system.files import sha256_of
 
 Event = dict[str, Any]
-Emit = Callable[[Event], None]
-Kind = Callable[[Mapping[str, Any], Path, Emit, Callable[[], None]], dict[str, Any]]
 CLAIM = "claim.lock"
 """Held while a process takes the job; the system lets go of it when the process dies."""
 _LISTEN = 0.2
@@ -112,51 +111,6 @@ class Control:
             raise CancelledError
 
 
-def _finetune(
-    arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
-) -> dict[str, Any]:
-    from core.checkpoint import prepare
-
-    prepare()
-    from core.tune.run import finetune
-    from core.tune.settings import parse_settings
-
-    settings = parse_settings(arguments)
-    result = finetune(settings, folder, emit=emit, check=check, resume=True)
-    if settings.history is not None:
-        from core.history.remember import remember_tuned
-
-        with _spared(emit):
-            result["node"] = remember_tuned(settings.history, settings.model, result, folder).id
-    return result
-
-
-@contextlib.contextmanager
-def _spared(emit: Emit) -> Iterator[None]:
-    """Say what a history could not take in; what was trained is not lost for it."""
-    try:
-        yield
-    except UserError as error:
-        emit({"event": "warning", "message": error.message, "hint": error.hint})
-
-
-def _iterate(
-    arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
-) -> dict[str, Any]:
-    from core.runs.iterative import iterate
-
-    result = iterate(arguments, folder, emit, check)
-    if arguments.get("history"):
-        from core.history.remember import remember_iteration
-
-        with _spared(emit):
-            remember_iteration(str(arguments["history"]), str(arguments["model"]), result, folder)
-    return result
-
-
-KINDS: Mapping[str, Kind] = {"finetune": _finetune, "iterative": _iterate}
-
-
 def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
     """Run a job, or go on with one that was cancelled, failed or interrupted.
 
@@ -225,7 +179,8 @@ def check_startable(job: Job) -> None:
     """
     if job.kind not in KINDS:
         raise UserError(
-            f"This Secateur knows no jobs of the kind “{job.kind}”.", "Update Secateur."
+            f"Jobs of the kind “{job.kind}” are not known here.",
+            "Update Secateur, or install the package that brings them.",
         )
     if job.state in ("running", "paused") and is_alive(job.process):
         raise UserError(f"The job {job.id} runs already.", "Watch it by `secateur jobs show`.")
@@ -242,7 +197,7 @@ def check_startable(job: Job) -> None:
 
 def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> Event:
     try:
-        return {"event": "done", "result": KINDS[job.kind](job.arguments, folder, emit, check)}
+        return {"event": "done", "result": KINDS[job.kind].run(job.arguments, folder, emit, check)}
     except (CancelledError, KeyboardInterrupt):
         return {"event": "cancelled"}
     except UserError as error:

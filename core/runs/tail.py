@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data.figures import main_figure, main_name
+from core.runs.kinds import KINDS
 from core.tune.settings import images_a_step
 
 POINTS = 400
@@ -102,7 +103,14 @@ class RunEntry:
     @property
     def noun(self) -> str:
         """What kind of job it is, in words."""
-        return {"iterative": "pruning in turns"}.get(self.kind, "fine-tuning")
+        kind = KINDS.get(self.kind)
+        return "job" if kind is None else kind.noun
+
+    @property
+    def how(self) -> str:
+        """How it goes about it, in a few words; empty while unknown."""
+        kind = KINDS.get(self.kind)
+        return "" if kind is None else kind.how(self.arguments)
 
     @property
     def output(self) -> str:

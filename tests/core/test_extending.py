@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import core
@@ -22,12 +25,17 @@ from core.engine.tasks.choosing import score_channels
 from core.errors import UserError
 from core.plan.criteria import CRITERIA, Criterion, by_images, title
 from core.progress import silent
+from core.runs.folder import create_job, jobs_folder, limit_batch, list_jobs, read_job
+from core.runs.kinds import KINDS
+from core.runs.listing import entries, figures_of
+from core.runs.queue import devices_of
 from tests.core.documents import ROOT
 from tests.core.engine.line import Line
 from tests.core.networks import table_of, untrained
 from tests.core.outside import import_module, install, write_module
 
 PEAK = """
+import contextlib
 import json
 import os
 import subprocess
@@ -212,6 +220,113 @@ def test_a_task_is_registered_and_removed(tmp_path, monkeypatch, demo_copy) -> N
         tasks.find_task("count_layers")
 
 
+# ---- a long job --------------------------------------------------------------------------------
+
+HASH = """
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from core.runs.kinds import JobKind
+
+
+class Settings(BaseModel):
+    model: str
+    rounds: int = 2
+    device: str = "cpu"
+
+
+def run(arguments, folder, emit, check):
+    digest = b""
+    for number in range(arguments["rounds"]):
+        check()
+        text = f"Round {number + 1}"
+        emit({"event": "progress", "fraction": number / arguments["rounds"], "text": text})
+        digest = hashlib.sha256(digest + Path(arguments["model"]).read_bytes()).digest()
+    (folder / "digest").write_text(digest.hex())
+    return {"output": str(folder / "digest"), "before": {"map50_95": 0.5}, "after": {"map50_95": 1}}
+
+
+KIND = JobKind(
+    noun="hashing",
+    title="Hash a file",
+    tip="Over and over",
+    parse=Settings.model_validate,
+    run=run,
+    ending="hash",
+    how=lambda arguments: f"{arguments['rounds']} rounds",
+)
+"""
+
+
+@pytest.fixture
+def hashing(tmp_path, monkeypatch, demo_copy):
+    write_module(tmp_path, "hash_job", HASH)
+    KINDS.register("hash", import_module(tmp_path, "hash_job", monkeypatch).KIND)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "settings.json").write_text(json.dumps({"model": demo_copy.name, "rounds": 3}))
+    yield tmp_path / "settings.json"
+    KINDS.remove("hash")
+
+
+def test_a_job_of_a_new_kind_runs_and_is_listed(hashing, capsys, demo_copy) -> None:
+    assert main(["jobs", "new", "hash", hashing.name, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert Path(result["output"]).read_text()
+    job = read_job(result["folder"])
+    assert (job.kind, job.state) == ("hash", "done")
+    assert job.arguments["model"] == str(demo_copy), "it goes on wherever that is asked for"
+    assert list(job.hashes) == ["model"]
+    (entry,) = entries([jobs_folder()])
+    assert (entry.noun, entry.how, entry.title) == ("hashing", "3 rounds", demo_copy.name)
+    assert figures_of(entry) == "mAP50-95 0.5000 → 1.0000"
+    assert devices_of(job) == {"cpu"}
+    assert main(["jobs"]) == 0
+    assert demo_copy.name in capsys.readouterr().out
+    assert main(["jobs", "show", result["folder"]]) == 0
+    assert "Round 3" in capsys.readouterr().out
+
+
+def test_a_job_that_cannot_be_set_up_is_refused(hashing, capsys) -> None:
+    hashing.write_text(json.dumps({"rounds": "many"}))
+    for words, reason in (
+        (["hash", hashing.name], "The hashing cannot be set up: model: Field required."),
+        (["hash", "nowhere.json"], "Could not read nowhere.json"),
+        (["dance", hashing.name], "There is no kind of job “dance”"),
+        (["hash"], "A kind and a file are needed."),
+    ):
+        assert main(["jobs", "new", *words]) == 1
+        assert reason in capsys.readouterr().err
+    assert not list_jobs(jobs_folder())
+
+
+def test_a_job_of_an_installed_kind_is_a_process(hashing, installed, capsys) -> None:
+    assert main(["jobs", "new", "hash", hashing.name, "--detach", "--json"]) == 0
+    started = json.loads(capsys.readouterr().out)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(started["pid"]).wait(60)
+    (entry,) = entries([jobs_folder()])
+    assert (entry.state, entry.noun) == ("done", "hashing")
+    assert Path(entry.output).read_text()
+
+
+def test_a_job_of_a_kind_that_is_gone_is_listed_and_does_not_run(hashing, capsys, monkeypatch):
+    folder = create_job("hash", {"model": "gone.pt"}, {}, folder="job")
+    known = KINDS["hash"]
+    KINDS.remove("hash")
+    try:
+        (entry,) = entries([folder])
+        assert (entry.noun, entry.how, figures_of(entry)) == ("job", "", "")
+        assert main(["jobs", "resume", str(folder)]) == 1
+        assert "Jobs of the kind “hash” are not known here." in capsys.readouterr().err
+    finally:
+        KINDS.register("hash", known)
+    with pytest.raises(UserError, match="trains nothing"):
+        limit_batch(folder, 1)
+
+
 # ---- installed packages ------------------------------------------------------------------------
 
 
@@ -223,10 +338,12 @@ def installed(tmp_path, monkeypatch):
     row = 'from core.plan.criteria import Criterion\nROW = Criterion("Peak", "Least", peak)\n'
     write_module(place, "peak_weight", PEAK + row)
     write_module(place, "widest_layers", WIDEST)
+    write_module(place, "hash_job", HASH)
     points = {
         "secateur.criteria": {"peak": "peak_weight:ROW"},
         "secateur.commands": {"widest": "widest_layers"},
         "secateur.tasks": {"count": "widest_layers"},
+        "secateur.jobs": {"hash": "hash_job:KIND"},
     }
     install(place, "more-of-each", points)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), str(ROOT)]))

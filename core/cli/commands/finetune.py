@@ -111,7 +111,7 @@ def _finetune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.plan.schema import read_plan
     from core.runs.folder import create_job
-    from core.runs.iterative import Iteration
+    from core.runs.kinds.iterative import Iteration
 
     settings = _settings(options)
     own = ("model", "data", "output", "version", "history")
@@ -190,6 +190,8 @@ def run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]
 
 
 def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.runs.folder import read_job
+    from core.runs.kinds import KINDS
     from core.runs.run import run_job
 
     event = run_job(folder, listener(options))
@@ -203,7 +205,8 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
             f"Go on by `secateur jobs resume {folder}`.",
         )
     result = {**event["result"], "folder": str(folder)}
-    return result, "" if options.events else result_text(result)
+    text = KINDS[read_job(folder).kind].text(result)
+    return result, "" if options.events else text
 
 
 def smaller_text(folder: Path, batch: int) -> str:
@@ -246,49 +249,10 @@ def event_text(event: Mapping[str, Any]) -> str:
     if kind == "started":
         return f"Training {event['parameters']:,} parameters on {event['device']['name']}"
     if kind == "baseline" and event["metrics"]:
+        from core.runs.kinds import figures_text
+
         return "Before: " + figures_text(event["metrics"])
     return str(event.get("text") or event.get("message") or kind)
-
-
-def figures_text(figures: Mapping[str, float] | None) -> str:
-    """Return figures in words."""
-    if not figures:
-        return "not measured"
-    return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-
-
-def result_text(result: Mapping[str, Any]) -> str:
-    """Return what came of a fine-tuning, for people."""
-    if "steps" in result:
-        return steps_text(result)
-    lines = [
-        f"{result['output']}: {result['parameters']:,} parameters, as before",
-        f"before: {figures_text(result['before'])}",
-        f"best:   {figures_text(result['after'])}",
-        f"last:   {figures_text(result['final'])}",
-        *_mean_text(result.get("averaged")),
-        f"{result['epochs']} epochs in {result['seconds']:.0f} s",
-    ]
-    return "\n".join(lines)
-
-
-def _mean_text(averaged: Mapping[str, Any] | None) -> list[str]:
-    """Return the line about the mean of the first and the last state."""
-    if averaged is None:
-        return []
-    taken = "taken as the best" if averaged["kept"] else "not as good as the best"
-    return [f"mean:   {figures_text(averaged['figures'])} (of before and last; {taken})"]
-
-
-def steps_text(result: Mapping[str, Any]) -> str:
-    """Return what came of an iterative pruning, for people."""
-    lines = [f"unpruned: {figures_text(result['baseline'])}"]
-    for step in result["steps"]:
-        word = "" if step["accepted"] else " (loses too much, not taken)"
-        figures = figures_text(step["after"])
-        lines.append(f"step {step['step']}: {step['parameters']:,} parameters, {figures}{word}")
-    word = "the target is reached" if result["reached"] else "the target is not reached"
-    return "\n".join([*lines, f"{result['output']}: {word}"])
 
 
 COMMANDS: Mapping[str, Command] = {"finetune": _finetune, "iterate": _iterate}

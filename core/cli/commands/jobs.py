@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import datetime
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import positive
-from core.errors import UserError
+from core.errors import UserError, reason_of
 
 if TYPE_CHECKING:
     from core.runs.tail import RunEntry
 
 ACTIONS = {
+    "new": "start one: its kind, and a JSON file with its settings",
     "list": "the jobs of a folder or of a project, and what waits",
     "show": "one job and its last events",
     "log": "what it and its libraries printed",
@@ -40,8 +42,8 @@ def add_parsers(add: Add) -> None:
     text = "; ".join(f"{name}: {what}" for name, what in ACTIONS.items())
     where = "or a folder or project to list"
     jobs.add_argument("words", nargs="*", metavar="ACTION JOB", help=f"{text}; {where}")
-    jobs.add_argument("--detach", action="store_true", help="resume without this terminal")
-    jobs.add_argument("--queue", action="store_true", help="resume when its device is free")
+    jobs.add_argument("--detach", action="store_true", help="new or resume: without this terminal")
+    jobs.add_argument("--queue", action="store_true", help="new or resume: when its device is free")
     batch = "resume with no more images a step than this, where memory did not suffice"
     jobs.add_argument("--batch", type=positive, metavar="N", help=batch)
     jobs.add_argument("--events", action="store_true", help="print events as JSON lines")
@@ -50,6 +52,8 @@ def add_parsers(add: Add) -> None:
 def _jobs(options: argparse.Namespace) -> Answer:
     words = list(options.words)
     action = words.pop(0) if words and words[0] in ACTIONS else "list"
+    if action == "new":
+        return _new(words, options)
     if len(words) > (0 if action in _NO_JOB else 1):
         raise UserError(f"“{words[-1]}” is one word too many.", "Write `jobs ACTION JOB`.")
     if action == "list":
@@ -74,6 +78,38 @@ def _jobs(options: argparse.Namespace) -> Answer:
         "first": lambda folder: _wait(folder, first=True),
     }
     return acts[action](folder) if action in acts else _tell(folder, action)
+
+
+def _new(words: list[str], options: argparse.Namespace) -> Answer:
+    """Start a job of any kind by its settings."""
+    from core.cli.commands.finetune import start
+    from core.runs.folder import create_job
+    from core.runs.kinds import KINDS
+
+    if len(words) != 2:
+        kinds = ", ".join(KINDS)
+        raise UserError("A kind and a file are needed.", f"Write `jobs new KIND FILE`: {kinds}.")
+    kind = KINDS.find(words[0])
+    arguments = kind.settings(_settings(Path(words[1]), kind.inputs)).model_dump(mode="json")
+    inputs = {key: arguments.get(key) for key in kind.inputs}
+    return start(create_job(words[0], arguments, inputs), options)
+
+
+def _settings(path: Path, inputs: Sequence[str]) -> Any:
+    """Read settings; the files they name are looked for from here, wherever the job goes on."""
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = reason_of(error)
+        raise UserError(f"Could not read {path}: {reason}.", "Check its path.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}.", "Correct it.") from error
+    if isinstance(settings, dict):
+        for key in (*inputs, "output"):
+            name = settings.get(key)
+            if isinstance(name, str) and (key == "output" or Path(name).exists()):
+                settings[key] = str(Path(name).absolute())
+    return settings
 
 
 def _limit(folder: Path, action: str, batch: int) -> None:

@@ -387,7 +387,7 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
 ):
     from app.state import plan_edits
     from core.plan.schema import Target
-    from core.runs.iterative import parse_iteration
+    from core.runs.kinds.iterative import parse_iteration
     from core.tune.settings import parse_settings
 
     opened.features[DataFeature].controller.set_data(str(dataset))

@@ -9,7 +9,7 @@ import pytest
 import core
 from core.errors import UserError
 from core.runs.folder import create_job, read_events
-from core.runs.iterative import Iteration, iterate
+from core.runs.kinds.iterative import Iteration, iterate
 from core.runs.run import run_job
 from tests.core.networks import parameters
 

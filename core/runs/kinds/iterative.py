@@ -1,6 +1,7 @@
 """Prune a little, tune, measure, and again: until a target, or until too much accuracy is lost.
 
-Every step prunes the tuned network of the step before, and learns from the unpruned one.
+Every step prunes the tuned network of the step before, and learns from the unpruned one. It is a
+kind of long job.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.data.figures import main_figure
 from core.errors import UserError
 from core.plan.widths import compute_widths
+from core.runs.kinds import Emit, Figures, JobKind, figures_text, spared
 from core.system.files import write_json
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
 
-Emit = Callable[[dict[str, Any]], None]
 _STEP = "step.json"
 """The figure that losses are measured by: the first of these that the task has."""
 
@@ -72,6 +73,28 @@ def parse_iteration(data: Any) -> Iteration:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"The iteration cannot be set up: {where}: {first['msg']}.") from error
+
+
+def parse(data: Any) -> Iteration:
+    """Check plain data, the settings of the tunings included."""
+    from core.tune.settings import parse_settings
+
+    wanted = parse_iteration(data)
+    parse_settings({**wanted.tune, "model": wanted.model, "data": wanted.data})
+    return wanted
+
+
+def run(
+    arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
+) -> dict[str, Any]:
+    """Prune in turns, or go on with it; remember every step in a history where one is named."""
+    result = iterate(arguments, folder, emit, check)
+    if arguments.get("history"):
+        from core.history.remember import remember_iteration
+
+        with spared(emit):
+            remember_iteration(str(arguments["history"]), str(arguments["model"]), result, folder)
+    return result
 
 
 def iterate(
@@ -243,3 +266,40 @@ def _copy(source: Path, output: Path, job: Iteration) -> None:
         history=loaded.facts.history,
         forbidden=[job.model, source],
     )
+
+
+def _how(arguments: Mapping[str, Any]) -> str:
+    return f"in turns, {arguments.get('steps', '?')} steps"
+
+
+def _figures(result: Mapping[str, Any]) -> tuple[Figures, Figures]:
+    """Return the figures of the unpruned network, and of the last step that was taken."""
+    taken = [step for step in result.get("steps") or () if step.get("accepted")]
+    return dict(result.get("baseline") or {}), dict(taken[-1]["after"]) if taken else {}
+
+
+def result_text(result: Mapping[str, Any]) -> str:
+    """Return what came of a pruning in turns, for people."""
+    lines = [f"unpruned: {figures_text(result['baseline'])}"]
+    for step in result["steps"]:
+        word = "" if step["accepted"] else " (loses too much, not taken)"
+        figures = figures_text(step["after"])
+        lines.append(f"step {step['step']}: {step['parameters']:,} parameters, {figures}{word}")
+    word = "the target is reached" if result["reached"] else "the target is not reached"
+    return "\n".join([*lines, f"{result['output']}: {word}"])
+
+
+KIND = JobKind(
+    noun="pruning in turns",
+    title="Prune in turns",
+    tip="Prune the open model a part of the way, tune it, measure it, and go on: to the target, or "
+    "until too much accuracy is lost",
+    parse=parse,
+    run=run,
+    ending="turns",
+    inputs=("model", "data"),
+    training="tune",
+    how=_how,
+    figures=_figures,
+    text=result_text,
+)
