@@ -1,4 +1,9 @@
-"""Clicks and keys of the graph view: turned into requests, never into changes."""
+"""Clicks and keys of the graph view: turned into requests, never into changes.
+
+Arrows move the focus to the next block in that direction, Enter opens and closes it, Space toggles
+its selection, Escape selects none; + and - zoom, 0 shows everything, Home goes to the first block,
+[ and ] to the block read and to the next reader.
+"""
 
 from __future__ import annotations
 

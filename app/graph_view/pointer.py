@@ -1,4 +1,11 @@
-"""Mouse and wheel over the graph view: turned into requests, never into changes."""
+"""Mouse, wheel and fingers over the graph view: turned into requests, never into changes.
+
+Click selects (Ctrl toggles, Shift takes the range from the last block clicked), double-click
+opens. Dragging moves the drawing, with Space, Alt or another button also over blocks; with Ctrl or
+Shift it draws a rubber band, which adds to the selection. The wheel zooms at the pointer, with
+Shift it moves sideways, and only with Alt does it step the ratio of the block under it. Two fingers
+move, a pinch zooms.
+"""
 
 from __future__ import annotations
 

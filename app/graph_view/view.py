@@ -1,15 +1,6 @@
 """The view of the graph: shows what it is given, and says what a person asks for.
 
-Pointer, wheel and fingers
-    Click selects (Ctrl toggles, Shift takes the range from the last block clicked), double-click
-    opens. Dragging moves the drawing, with Space, Alt or another button also over blocks; with
-    Ctrl or Shift it draws a rubber band, which adds to the selection. The wheel zooms at the
-    pointer, with Shift it moves sideways, and only with Alt does it step the ratio of the block
-    under it. Two fingers move, a pinch zooms.
-Keyboard
-    Arrows move the focus to the next block in that direction, Enter opens and closes it, Space
-    toggles its selection, Escape selects none; + and - zoom, 0 shows everything, Home goes to the
-    first block, [ and ] to the block read and to the next reader.
+`app.graph_view.pointer` and `app.graph_view.input` say what mouse and keys do.
 """
 
 from __future__ import annotations
@@ -17,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEvent,
@@ -37,8 +28,7 @@ from PySide6.QtWidgets import QFrame, QGestureEvent, QGraphicsView, QWidget
 from app.graph_view.camera import Camera
 from app.graph_view.ink import Ink
 from app.graph_view.input import Keyboard, SelectionInput
-from app.graph_view.legend import Legend
-from app.graph_view.minimap import Minimap
+from app.graph_view.overlays import Overlays
 from app.graph_view.picture import copy_scene, save_scene
 from app.graph_view.pointer import Pointer, Wheel
 from app.graph_view.scene import GraphScene
@@ -84,11 +74,8 @@ class GraphView(QGraphicsView):
         self._pointer = Pointer(self, self._scene, self._camera, selection, self._keyboard, self)
         self._wheel = Wheel(self, self._scene, self._camera, self)
         self.viewport().grabGesture(Qt.GestureType.PinchGesture)
-        self.minimap = Minimap(self, self._scene, self.viewChanged)
-        self.minimap.shownChanged.connect(self._arrange_overlays)
-        self.minimap.wentTo.connect(self.centre_on_point)
-        self.legend = Legend(self)
-        self._arrange_overlays()
+        self._overlays = Overlays(self, self._scene, self._camera, self.viewChanged)
+        self.minimap, self.legend = self._overlays.minimap, self._overlays.legend
 
     def _set_up_view(self) -> None:
         self.setObjectName("graphView")
@@ -148,7 +135,7 @@ class GraphView(QGraphicsView):
         """Show widths, roles and colours; only what differs is painted again."""
         self._scene.set_state(state)
         if self.legend.set_state(state, self._ink):
-            self._arrange_overlays()
+            self._overlays.arrange()
         self.minimap.set_scene_changed()
 
     def set_selection(self, blocks: frozenset[int]) -> None:
@@ -217,7 +204,7 @@ class GraphView(QGraphicsView):
     def fit(self) -> None:
         """Show the whole drawing; room that is left over goes to the legend at the right."""
         self._camera.fit(self.legend.sizeHint().width() + 12)
-        self._place_legend()
+        self._overlays.place_legend()
 
     def zoom_in(self) -> None:
         """Zoom in about the middle."""
@@ -387,28 +374,15 @@ class GraphView(QGraphicsView):
     def showEvent(self, event: QShowEvent) -> None:
         """Fit what was set before the view had its size."""
         super().showEvent(event)
-        self._arrange_overlays()
+        self._overlays.arrange()
         if self._camera.fitted:
             self.fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted drawing fitted, and the overlays in their corners."""
         super().resizeEvent(event)
-        self._arrange_overlays()
+        self._overlays.arrange()
         self._camera.limit()
         if self._camera.fitted:
             self.fit()
         self.viewChanged.emit()
-
-    def _arrange_overlays(self) -> None:
-        area = QRect(self.rect()).adjusted(12, 12, -12, -12)
-        self.minimap.adjustSize()
-        self.legend.adjustSize()
-        right, bottom = area.right() + 1, area.bottom() + 1
-        self.minimap.move(right - self.minimap.width(), bottom - self.minimap.height())
-        self._place_legend()
-
-    def _place_legend(self) -> None:
-        """Put the legend where it covers nothing; while a person moves the drawing, it stays."""
-        if self._scene.layout is not None and self._camera.fitted:
-            self.legend.lie_in(self, self._scene.layout, self.minimap.geometry())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from app.kit import formats, theme
 from app.kit.table_model import Column
@@ -12,21 +14,29 @@ from core.graph.table import Block
 # ---- the blocks -------------------------------------------------------------------------------
 
 
+def _role(session: Session, block: Block) -> str:
+    return session.prediction.roles.get(block.index, "") if session.prediction else ""
+
+
+def _after(session: Session, block: Block, side: Literal["block_in", "block_out"]) -> int:
+    before = block.in_channels if side == "block_in" else block.out_channels
+    if session.prediction is None:
+        return before
+    known = session.prediction.block_in if side == "block_in" else session.prediction.block_out
+    return known.get(block.index, before)
+
+
+def _cost(session: Session, block: Block, side: Literal["block_parameters", "block_macs"]) -> int:
+    found = session.prediction
+    if found is None:
+        return 0
+    known = found.block_macs if side == "block_macs" else found.block_parameters
+    return known.get(block.index, 0)
+
+
 def block_columns(session: Session) -> list[Column[Block]]:
     """Return the columns of the table of blocks."""
-
-    def role(block: Block) -> str:
-        return session.prediction.roles.get(block.index, "") if session.prediction else ""
-
-    def after(block: Block, side: str) -> int:
-        before = block.in_channels if side == "block_in" else block.out_channels
-        known = getattr(session.prediction, side) if session.prediction else {}
-        return int(known.get(block.index, before))
-
-    def cost(block: Block, side: str) -> int:
-        known = getattr(session.prediction, side) if session.prediction else {}
-        return int(known.get(block.index, 0))
-
+    role, after, cost = partial(_role, session), partial(_after, session), partial(_cost, session)
     return [
         Column("#", lambda b: str(b.index), lambda b: b.index, "The block's index", role),
         Column("Type", lambda b: b.type, tip="The block's class", colour=role),

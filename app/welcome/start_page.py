@@ -6,11 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
 from app.engine.job_line import JobLine
 from app.kit import theme
+from app.kit.controls import row
 from app.kit.widgets import label
 
 SHOWN = 5
@@ -49,14 +50,9 @@ class StartPage(QWidget):
         )
         self.demo_button.clicked.connect(context.session.requests.demoWanted)
         self.job = JobLine(context.jobs, "demo_set_up", "open", tall=True)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(self.open_button)
-        row.addWidget(self.demo_button)
-        row.addStretch(1)
         for part in (self._picture, self._title, hint):
             inside.addWidget(part)
-        inside.addLayout(row)
+        inside.addWidget(row(None, self.open_button, self.demo_button, None))
         inside.addWidget(self.job)
         self._recent = QVBoxLayout()
         self._recent.setSpacing(2)
