@@ -17,6 +17,8 @@ from tests.app.conftest import QUICK_MS
 from tests.core.networks import table_of
 from tests.core.ship.tables import latency_of
 
+IMAGE_SIZE = 160
+"""Of the trained network."""
 ONNX = {"runtime": "onnx"}
 OTHERS = (
     {"runtime": "torch"},
@@ -27,14 +29,14 @@ OTHERS = (
 
 
 @pytest.fixture
-def cached(coco, monkeypatch, tmp_path):
+def cached(trained, monkeypatch, tmp_path):
     """Put a made-up table of the model into the cache, as the engine does; return its file."""
     folder = tmp_path / "latency"
     monkeypatch.setattr("core.plan.latency.files.latency_folder", lambda: folder)
-    sha256 = sha256_of(coco)
+    sha256 = sha256_of(trained)
 
     def act(step=16, *, runtime="onnx", **options):
-        about = {**describe(runtime, **{"image_size": 640, **options}), "sha256": sha256}
+        about = {**describe(runtime, **{"image_size": IMAGE_SIZE, **options}), "sha256": sha256}
         path = table_path(sha256, about)
         write_latency(path, replace(latency_of("yolov8n", 16), step=step, about=about))
         return path
@@ -42,11 +44,11 @@ def cached(coco, monkeypatch, tmp_path):
     return act
 
 
-def engine_says(coco, plan):
+def engine_says(trained, plan):
     """What the engine predicts for a plan, from the tables on disk."""
     import core
 
-    return core.predict(core.load(coco), plan).after.parameters
+    return core.predict(core.load(trained), plan).after.parameters
 
 
 def planned(session, *blocks, round_to="auto"):
@@ -69,19 +71,19 @@ def asked(session, jobs, monkeypatch, tmp_path, window):
 BLOCKS = (2, 4, 6, 8, 12, 15)
 
 
-def test_a_table_made_now_rounds_the_plan_that_shows(cached, opened, fake, coco):
+def test_a_table_made_now_rounds_the_plan_that_shows(cached, opened, fake, trained):
     session = opened.session
     before = planned(session, *BLOCKS)
-    assert before == engine_says(coco, session.plan)
+    assert before == engine_says(trained, session.plan)
     opened.features[LatencyFeature].controller.measure(ONNX)
     cached(step=16)
     fake.done("latency_table", {"table": "anywhere"})
     session.flush()
-    assert session.prediction.after.parameters == engine_says(coco, session.plan) != before
+    assert session.prediction.after.parameters == engine_says(trained, session.plan) != before
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda o: " ".join(map(str, o.values())))
-def test_the_plan_that_shows_is_by_the_table_the_engine_takes(cached, opened, fake, coco, other):
+def test_the_plan_that_shows_is_by_the_table_the_engine_takes(cached, opened, fake, trained, other):
     session = opened.session
     planned(session, *BLOCKS)
     for how, step in ((other, 32), (ONNX, 16), (other, 4)):
@@ -89,26 +91,26 @@ def test_the_plan_that_shows_is_by_the_table_the_engine_takes(cached, opened, fa
         cached(step=step, **how)
         fake.done("latency_table", {"table": "anywhere"})
         session.flush()
-        assert session.prediction.after.parameters == engine_says(coco, session.plan)
+        assert session.prediction.after.parameters == engine_says(trained, session.plan)
         assert session.measured.clock.latency.step == (32 if step == 32 else 16)
 
 
-def test_a_model_opened_again_has_the_table_of_the_disk(cached, opened, fake, coco, qtbot, drop):
+def test_a_model_opened_again_has_the_table_of_the_disk(cached, opened, fake, trained, qtbot, drop):
     session = opened.session
     cached(step=16)
     session.undo_stack.setClean()
     session.close_model()
     assert session.measured.clock is None
-    drop(opened, coco)
+    drop(opened, trained)
     qtbot.waitUntil(lambda: session.model is not None or bool(fake.requests), timeout=QUICK_MS)
     if session.model is None:
         pytest.fail("the model is not known without the engine")
-    assert planned(session, *BLOCKS) == engine_says(coco, session.plan)
+    assert planned(session, *BLOCKS) == engine_says(trained, session.plan)
 
 
 @pytest.mark.parametrize("change", ["deleted", "remeasured", "made elsewhere"])
 def test_a_table_changed_on_disk_changes_the_plan_that_shows(
-    cached, opened, fake, coco, qtbot, change
+    cached, opened, fake, trained, qtbot, change
 ):
     session = opened.session
     opened.features[LatencyFeature].controller.measure(ONNX)
@@ -123,13 +125,13 @@ def test_a_table_changed_on_disk_changes_the_plan_that_shows(
         cached(step=32)
     else:
         path.with_suffix(".away").replace(path)
-    after = engine_says(coco, session.plan)
+    after = engine_says(trained, session.plan)
     assert after != before
     qtbot.waitUntil(lambda: session.prediction.after.parameters == after, timeout=QUICK_MS)
 
 
 def test_what_is_asked_for_is_what_shows_whatever_the_disk_holds(
-    cached, opened, fake, coco, monkeypatch, tmp_path
+    cached, opened, fake, trained, monkeypatch, tmp_path
 ):
     session = opened.session
     opened.features[LatencyFeature].controller.measure(ONNX)
@@ -138,7 +140,7 @@ def test_what_is_asked_for_is_what_shows_whatever_the_disk_holds(
     shown = planned(session, *BLOCKS)
     path.unlink()
     wanted = asked(session, opened.jobs, monkeypatch, tmp_path, opened)
-    assert engine_says(coco, wanted) == shown
+    assert engine_says(trained, wanted) == shown
     assert session.plan.round_to == "auto"  # the person's wish stays
 
 
@@ -151,10 +153,10 @@ def test_a_target_is_the_goal_and_no_part_of_the_plan_that_shows(opened, fake):
     assert session.measured.goal == Target(macs=0.6)
 
 
-def test_a_table_of_another_network_is_none(cached, coco):
+def test_a_table_of_another_network_is_none(cached, trained):
     import core
 
-    facts = core.load(coco).facts
+    facts = core.load(trained).facts
     assert known_clock(facts, table_of("yolov8n")) is None
     cached()
     assert known_clock(facts, table_of("yolov8n")).latency.step == 16
