@@ -247,3 +247,30 @@ def reference(model: str | Path, project: Path) -> str:
 def place(stored: str, project: Path) -> Path:
     """Return where a name that ``reference`` made leads, for a project file at ``project``."""
     return Path(os.path.normpath(Path(project).parent / stored))
+
+
+def with_references(project: Project, path: Path) -> Project:
+    """Return a project whose files are named as its own file, at ``path``, names them."""
+    return _named(project, lambda name: reference(name, path))
+
+
+def with_places(project: Project, path: Path) -> Project:
+    """Return a project read from ``path`` with every relative name made absolute."""
+    return _named(project, lambda name: str(place(name, path)))
+
+
+def _named(project: Project, name: Callable[[str], str]) -> Project:
+    """Name everything that came of a project, and what it looks at, another way."""
+
+    def again(one: Any, *keys: str) -> Any:
+        told = {key: getattr(one, key) for key in keys}
+        return one.model_copy(update={key: name(held) for key, held in told.items() if held})
+
+    named: Project = again(project, "sensitivity", "steps")
+    return named.model_copy(
+        update={
+            "data": None if project.data is None else again(project.data, "path"),
+            "results": tuple(again(result, "output") for result in project.results),
+            "tuned": tuple(again(one, "output", "source", "job") for one in project.tuned),
+        }
+    )

@@ -180,6 +180,8 @@ def shoot_tuning(camera: Camera) -> None:
 
 def shoot_shipping(camera: Camera) -> None:
     """Pictures of measured times with the milliseconds of every block, and of an export."""
+    from app.state.shipping import exports_of, times_of
+
     window = camera.window
     camera.show("latency")
     latency = window.docks["latency"].widget()
@@ -190,7 +192,7 @@ def shoot_shipping(camera: Camera) -> None:
         latency.target.time.click()
         camera.wait(lambda: window.session.measured.clock is not None)
     latency.run.click()
-    camera.wait(lambda: window.session.shipped.timed is not None)
+    camera.wait(lambda: times_of(window.session) is not None)
     latency.target.slider.setValue(70)
     window.session.set_overlay("latency")
     camera.take("latency")
@@ -203,9 +205,9 @@ def shoot_shipping(camera: Camera) -> None:
         panel.form.setCurrentIndex(panel.form.findData(form))
         output = Path(panel.network.currentData()).with_suffix(ending)
         QFileDialog.getSaveFileName = lambda *a, name=output, **k: (str(name), "")
-        count = len(window.session.shipped.exported)
+        count = len(exports_of(window.session))
         panel.run.click()
-        camera.wait(lambda count=count: len(window.session.shipped.exported) > count)
+        camera.wait(lambda count=count: len(exports_of(window.session)) > count)
     window.pane.messages.dismiss_key("export")
     camera.take("export")
 

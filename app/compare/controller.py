@@ -1,18 +1,17 @@
-"""Models side by side: runs the comparison, and keeps what a report shows of it."""
+"""Models side by side: runs the comparison, and takes it into the history."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from app.compare.graph_overlay import OVERLAYS
+from app.compare.graph_overlay import OVERLAYS, is_kin
+from app.compare.tables import has_images
 from app.context import Context
 from app.engine.preconditions import is_free
-from app.state import report_store
 from app.state.measurements import data_arguments
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class CompareController(QObject):
             if data == measured.data:
                 measured.set_comparison(result)
             if data is not None:
-                keep_for_report(session, result, data)
+                keep(session, result, data)
 
         self._jobs.submit(
             "compare",
@@ -66,18 +65,9 @@ class CompareController(QObject):
         )
 
 
-def keep_for_report(session: Session, result: Mapping[str, Any], data: DataSetting) -> None:
-    """Keep what a report shows of a comparison that the open model leads."""
-    models = result["models"]
-    hashes = [str(model["sha256"]) for model in models]
-    if not session.same_model(hashes[0]):
-        return
-    keys = ("sha256", "figures", "classes", "milliseconds", "images")
-    kept = {
-        "models": [{key: model[key] for key in keys} for model in models],
-        "images": result["images"],
-        "split": result["split"],
-        "data": Path(data.path).name,
-        "image_size": data.image_size,
-    }
-    report_store.keep(session, "accuracy", hashes, kept)
+def keep(session: Session, result: Comparison, data: DataSetting) -> None:
+    """Take a comparison into the history, if its models came of the same file as the open one."""
+    if has_images(result) and is_kin(session, result):
+        from core.history.remember import compared
+
+        session.lineage.measure(compared(result, data.path, data.image_size))

@@ -13,7 +13,6 @@ from app.engine.preconditions import has_data, is_free
 from app.engine.protocol import Failure
 from app.export.words import detection_words, parity_words, size_words
 from app.kit.desktop import open_file
-from app.state import report_store
 from app.state.measurements import data_arguments
 from app.state.shipping import Exported, Format, format_of
 
@@ -91,16 +90,18 @@ class ExportController(QObject):
     def _start(
         self, model: str, form: Format, precision: str, size: int | None, batch: int, output: Path
     ) -> None:
+        from core.history.measurements import EXPORT, new_measurement
+
         session = self._session
         assert session.model is not None
         original = session.model.facts.sha256
 
         def done(result: dict[str, Any]) -> None:
-            told = Exported(Path(model).name, form.title, result)
+            name = Path(model).name
             if session.same_model(original):
-                self._shipped.add_exported(told)
-                report_store.keep(session, "export", [original, str(result["sha256"])], result)
-            self._say(told)
+                hashes, told = [original, str(result["sha256"])], {**result, "model": name}
+                session.lineage.measure(new_measurement(EXPORT, hashes, told))
+            self._say(Exported(name, form.title, result))
 
         self._jobs.submit(
             "export",

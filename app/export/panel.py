@@ -27,7 +27,7 @@ from app.kit.desktop import open_file
 from app.kit.table_model import Column, TableModel
 from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
 from app.state.networks import at_hand
-from app.state.shipping import Format
+from app.state.shipping import Exported, Format, exports_of
 
 PRECISIONS = {
     "fp32": ("FP32", "As the network computes; compared with the checkpoint and must be equal"),
@@ -67,6 +67,7 @@ class ExportPanel(OnScreen, QWidget):
         super().__init__()
         self._session = context.session
         self._shipped = context.session.shipped
+        self._exported: list[Exported] = []
         self._networks: tuple[str, ...] = ()
         self._make(context)
         self._lay_out()
@@ -75,7 +76,9 @@ class ExportPanel(OnScreen, QWidget):
         context.jobs.changed.connect(self._enable)
         self._session.measured.dataChanged.connect(self._enable)
         self._shipped.formatsChanged.connect(self._show_formats)
-        self._shipped.exportedChanged.connect(self._show_exported)
+        told = (self._session.modelChanged, self._session.lineage.changed)
+        for signal in (*told, self._shipped.formatsChanged):
+            signal.connect(self._show_exported)
         self.offer()
         self._show()
 
@@ -205,7 +208,11 @@ class ExportPanel(OnScreen, QWidget):
         self._enable()
 
     def _show_exported(self) -> None:
-        rows = [exported_row(told) for told in self._shipped.exported]
+        found = exports_of(self._session)
+        if found == self._exported:
+            return
+        self._exported = found
+        rows = [exported_row(told) for told in found]
         self.exported_model.set_rows(rows)
         if rows:
             self.views.setCurrentIndex(1)
@@ -256,4 +263,4 @@ class ExportPanel(OnScreen, QWidget):
     def _open_folder(self) -> None:
         rows = self.exported.selectionModel().selectedRows()
         if rows:
-            open_file(self._shipped.exported[rows[0].row()].path.parent)
+            open_file(self._exported[rows[0].row()].path.parent)

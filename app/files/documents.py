@@ -13,7 +13,7 @@ from app.context import Context
 from app.files.cached_model import Known, find_known
 from app.files.file_watcher import ModelWatcher
 from app.state import plan_edits
-from app.state.project_state import at_home, to_project
+from app.state.project_state import to_project
 from core.errors import UserError
 from core.plan.criteria import by_images
 
@@ -105,7 +105,7 @@ class Documents(QObject):
 
     def open_project(self, path: str, recovered: bool = False) -> None:
         """Open a project and the model it is about."""
-        from core.project import read_project
+        from core.project import read_project, with_places
 
         try:
             project = read_project(path)
@@ -114,7 +114,7 @@ class Documents(QObject):
             self._settings.forget_recent(path)
             return
         model = project.model_path(Path(path))
-        project = at_home(project, Path(path))
+        project = with_places(project, Path(path))
         if not self.may_leave():
             return
         place = None if recovered else Path(path)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.compare.graph_overlay import is_kin
-from app.compare.tables import has_images
 from app.context import Context
 from app.state import plan_edits
 from app.state.history import Known, read_known
@@ -19,6 +17,8 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from app.files.documents import Documents
     from app.state.history import Lineage
+    from core.history.measurements import Measurement
+    from core.history.nodes import Node
     from core.plan.schema import Plan
 
 
@@ -37,7 +37,8 @@ class HistoryController(QObject):
         super().__init__(window)
         self._documents = documents
         self._session, self._background = context.session, context.background
-        self._runs, self._lineage = context.runs, context.session.lineage
+        self._runs, self._jobs = context.runs, context.jobs
+        self._lineage = context.session.lineage
         self._measured = context.session.measured
         self._numbers = itertools.count()
         self._done: frozenset[str] = frozenset()
@@ -46,7 +47,9 @@ class HistoryController(QObject):
         self._session.modelChanged.connect(self.look)
         self._session.modelChanged.connect(self._check_opened)
         self._session.titleChanged.connect(self._look_at_project)
-        self._measured.compared.connect(self._compared)
+        self._lineage.nodesTaken.connect(self._write_nodes)
+        self._lineage.measurementTaken.connect(self._write_measurement)
+        self._jobs.finished.connect(self._job_ended)
         self._measured.accuracyChanged.connect(self._evaluated)
         self._runs.listChanged.connect(self._look_at_runs)
 
@@ -65,17 +68,18 @@ class HistoryController(QObject):
 
     def look(self) -> None:
         """Read the history of the open network anew."""
-        folder, project = self.folder, self._session.project_path
+        folder, project, model = self.folder, self._session.project_path, self._session.model
         self._project = project
-        if folder is None:
+        if folder is None or model is None:
             self._background.drop("history")
             self._lineage.show("", Known())
             return
         if str(folder) != self._lineage.folder:
             self._lineage.show(str(folder), Known())
+        own = self._lineage.own
         self._background.run(
             "history",
-            lambda: read_known(folder, project),
+            lambda: read_known(folder, project, model, own),
             lambda known: self._lineage.show(str(folder), known),
             self._failed,
         )
@@ -91,29 +95,52 @@ class HistoryController(QObject):
             self.look()
         self._done = done
 
+    def _job_ended(self, number: int, state: str) -> None:
+        """Read anew when a report is made: it may have measured something."""
+        record = self._jobs.record(number)
+        if record is not None and record.job == "report":
+            self.look()
+
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, UserError):
             raise error
         self._session.say(error.message, error.hint, "warning", key="history")
 
+    def _not_kept(self, error: Exception) -> None:
+        """Say that a measurement is gone with the session; it shows all the same."""
+        if not isinstance(error, UserError):
+            raise error
+        text = "What was measured could not be kept for a report."
+        self._session.say(text, str(error), "warning", key="ledger")
+
     # ---- writing ------------------------------------------------------------------------------
 
-    def _add(self, work: Callable[[Path], object]) -> None:
+    def _add(
+        self,
+        work: Callable[[Path], object],
+        failed: Callable[[Exception], object] | None = None,
+    ) -> None:
         """Write to the history, then show it."""
         folder = self.folder
         if folder is not None:
             key = f"remember {next(self._numbers)}"  # nothing is replaced by what comes after it
-            self._background.run(key, lambda: work(folder), lambda _: self.look(), self._failed)
+            self._background.run(
+                key, lambda: work(folder), lambda _: self.look(), failed or self._failed
+            )
 
-    def take_pruned(self, result: Mapping[str, Any]) -> None:
-        """Remember a file that was pruned from the open model."""
+    def _write_nodes(self, nodes: list[Node]) -> None:
+        """Remember files that were pruned from the open model, or tuned."""
         model = self._session.model
-        if model is None:
-            return
-        from core.history.remember import remember_pruned
+        if model is not None:
+            from core.history.results import adopt
 
-        path, told = model.path, dict(result)
-        self._add(lambda folder: remember_pruned(folder, path, told))
+            path = model.path
+            self._add(lambda folder: adopt(folder, nodes, path))
+
+    def _write_measurement(self, measurement: Measurement) -> None:
+        from core.history.remember import remember_measurement
+
+        self._add(lambda folder: remember_measurement(folder, measurement), self._not_kept)
 
     def begin(self) -> None:
         """Remember the open model, before something made of it is tuned."""
@@ -142,19 +169,6 @@ class HistoryController(QObject):
         looked_at["image_size"] = data.image_size
         path, cost = model.path, self._cost()
         self._add(lambda folder: remember_measured(folder, path, figures, looked_at, cost))
-
-    def _compared(self) -> None:
-        """Remember what a comparison measured."""
-        result, data = self._measured.comparison, self._measured.data
-        if result is None or data is None or not has_images(result):
-            return
-        there = [one for one in result["models"] if Path(one["path"]).exists()]
-        if not there or not is_kin(self._session, result):
-            return
-        from core.history.remember import remember_compared
-
-        told = {**result, "models": there}
-        self._add(lambda folder: remember_compared(folder, told, data.path, data.image_size))
 
     def _cost(self) -> dict[str, float]:
         prediction = self._session.prediction

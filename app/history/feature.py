@@ -13,7 +13,7 @@ from app.history.controller import HistoryController
 
 
 class HistoryFeature(Feature):
-    """Listens to ``pruned`` and ``tuningStarts``."""
+    """Listens to ``tuningStarts``; what came of the network is told by ``session.lineage``."""
 
     name = "history"
 
@@ -21,7 +21,6 @@ class HistoryFeature(Feature):
         super().__init__(context, window, features)
         self.controller = HistoryController(context, features[FilesFeature].documents, window)
         requests = self.session.requests
-        requests.pruned.connect(self.controller.take_pruned)
         requests.tuningStarts.connect(self.controller.begin)
         self.controller.compareWanted.connect(requests.compareWanted)
 

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.engine.preconditions import is_free
 from app.engine.protocol import Failure
-from app.state import report_store
 
 LATENCY = "latency"
 """The overlay that colours blocks by their milliseconds."""
@@ -143,7 +142,6 @@ class LatencyController(QObject):
 
         def done(result: dict[str, Any]) -> None:
             if session.same_model(sha256):
-                self._shipped.set_timed(result)
                 self._keep(result)
 
         self._jobs.submit(
@@ -155,10 +153,13 @@ class LatencyController(QObject):
         )
 
     def _keep(self, result: Mapping[str, Any]) -> None:
-        """Keep times for a report, by what is in the files."""
+        """Take times into the history, by what is in the files."""
+        from core.history.measurements import LATENCY as TIMES
+        from core.history.measurements import new_measurement
+
         hashes = {str(path): str(sha256) for path, sha256 in result["models"].items()}
         timings = [{**t, "model": hashes[t["model"]]} for t in result["timings"]]
+        names = {sha256: Path(path).name for path, sha256 in hashes.items()}
         kept = {key: result[key] for key in ("machine", "missing")}
-        report_store.keep(
-            self._session, "latency", list(hashes.values()), {**kept, "timings": timings}
-        )
+        kept |= {"timings": timings, "names": names}
+        self._session.lineage.measure(new_measurement(TIMES, list(hashes.values()), kept))

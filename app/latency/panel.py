@@ -30,6 +30,7 @@ from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, TableView, column, label, table_view
 from app.latency.target_part import LatencyTarget
 from app.state.networks import at_hand
+from app.state.shipping import times_of
 
 USUAL = ("torch", "onnx")
 """Runtimes that are ticked to begin with."""
@@ -75,13 +76,15 @@ class LatencyPanel(OnScreen, QWidget):
         super().__init__()
         self._session = context.session
         self._shipped = context.session.shipped
+        self._timed: Mapping[str, Any] | None = None
         self.runtimes: dict[str, QCheckBox] = {}
         self._make(context)
         self._lay_out()
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self._offer)
         self._shipped.runtimesChanged.connect(self._show_runtimes)
-        self._shipped.timedChanged.connect(self._show_times)
+        for signal in (self._session.modelChanged, self._session.lineage.changed):
+            signal.connect(self._show_times)
         context.jobs.changed.connect(self._enable)
         self._offer()
         self._show_times()
@@ -185,7 +188,10 @@ class LatencyPanel(OnScreen, QWidget):
         self._enable()
 
     def _show_times(self) -> None:
-        timed = self._shipped.timed
+        timed = times_of(self._session)
+        if timed == self._timed:
+            return
+        self._timed = timed
         self.status.setText(NOTHING if timed is None else time_words(timed))
         self.times.setVisible(timed is not None)
         self.model.set_rows([] if timed is None else time_rows(timed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from pathlib import Path
 from typing import Any
@@ -84,21 +83,9 @@ class PruneController(QObject):
 
     def take(self, result: dict[str, Any]) -> None:
         """Remember a pruned file and show what came of it."""
-        from core.project import Result
+        from core.history.results import pruned_node
 
-        before, after = result["before"], result["after"]
-        self._session.add_result(
-            Result(
-                output=result["output"],
-                date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                parameters_before=before["parameters"],
-                parameters_after=after["parameters"],
-                macs_before=before["macs"],
-                macs_after=after["macs"],
-                relative_error=result["verification"]["relative_error"],
-                plan=result["plan"],
-            )
-        )
+        self._session.take([pruned_node(result)])
         self._session.requests.pruned.emit(result)
 
     def verify(self, pruned: str = "") -> None:

@@ -14,7 +14,6 @@ from app.engine.preconditions import is_free
 from app.kit.desktop import open_file
 from app.kit.dialogs import show_dialog
 from app.report.report_dialog import ReportDialog
-from app.state import report_store
 from app.state.measurements import data_arguments
 from app.state.places import job_places
 from app.state.project_state import to_project
@@ -33,7 +32,9 @@ class ReportController(QObject):
         session = self._session
         if session.model is None or not is_free(session, self._jobs, "report"):
             return
-        known = {name: report_store.known(session, name) for name in ReportDialog.PARTS}
+        lineage, sha256 = session.lineage, session.model.facts.sha256
+        found = {name: lineage.measured(name, sha256) for name in ReportDialog.PARTS}
+        known = {name: held[-1].date[:10] if held else "" for name, held in found.items()}
         dialog = ReportDialog(
             self._suggested(), known, session.measured.data is not None, self._window
         )
@@ -58,11 +59,15 @@ class ReportController(QObject):
         show : bool
             Whether to open it when it is made.
         """
+        from core.checkpoint.facts import origin_of
+        from core.history.measurements import places_of
         from core.project import project_json
 
         session = self._session
         if session.model is None or not is_free(session, self._jobs, "report"):
             return
+        facts = session.model.facts
+        stores = places_of(session.project_path, origin_of(facts), facts.sha256)
         place = session.project_path or Path(session.model.path).with_suffix(".secateur")
         data = data_arguments(session.measured.data, "val")
         self._jobs.submit(
@@ -72,7 +77,7 @@ class ReportController(QObject):
                 "project": project_json(to_project(session, place)),
                 "place": str(place.absolute()),
                 "output": str(output),
-                "stores": [str(path) for path in report_store.stores(session)],
+                "stores": [str(path) for path in stores],
                 "jobs": [str(path) for path in job_places(session)],
                 "measure": list(measure),
                 "data": None if data is None else {**data, "images": None},

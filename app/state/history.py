@@ -1,11 +1,12 @@
-"""The history of the open network as the window shows it: a tree of steps, and where files lie.
+"""The history of the open network: the one place in the window for what came of it.
 
-A part of the session. Views subscribe; `app.history.controller` writes.
+What is pruned, tuned, compared, timed and exported is taken in here, shows at once, and is written
+to disk by `app.history.controller`; results of the project, reports and panels are read from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
+    from app.state.open_model import OpenModel
+    from core.history.measurements import Measurement
     from core.history.nodes import Node
-    from core.history.tree import Branch
+    from core.history.tree import Branch, History
+    from core.project import Project, Result, Tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,41 +27,123 @@ class Known:
 
     Attributes
     ----------
-    branches : tuple of Branch
+    history : History or None
     files : mapping of str to str
         By a step's id, where its file lies now; steps whose file is gone are missing.
     """
 
-    branches: tuple[Branch, ...] = ()
+    history: History | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The steps, as trees."""
+        return () if self.history is None else self.history.branches
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """What was measured of several networks at once, oldest first."""
+        return () if self.history is None else self.history.measurements
 
 
 class Lineage(QObject):
-    """The tree.
+    """The history.
 
     Attributes
     ----------
     folder : str
         Of the open network's history; empty while none is open.
     known : Known
+        What is on disk.
+    own : tuple of Node
+        The pruned and tuned files of the open project, oldest first.
+    fresh : tuple of Measurement
+        What was measured since the history was read.
 
     Signals
     -------
     changed
+        The tree, or what was measured.
+    ownChanged
+        Files were pruned or tuned.
+    nodesTaken(list of Node), measurementTaken(Measurement)
+        Something is to be written to disk.
     """
 
     changed = Signal()
+    ownChanged = Signal()
+    nodesTaken = Signal(list)
+    measurementTaken = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.folder = ""
         self.known = Known()
+        self.own: tuple[Node, ...] = ()
+        self.fresh: tuple[Measurement, ...] = ()
+
+    def begin(self, project: Project | None) -> None:
+        """Start over for another model, with what came of its project; raises no signal."""
+        self.own, self.fresh = (), ()
+        if project is not None and (project.results or project.tuned):
+            from core.history.results import steps_of
+
+            self.own = steps_of(project)
 
     def show(self, folder: str, known: Known) -> None:
         """Show a history."""
         if (folder, known) != (self.folder, self.known):
             self.folder, self.known = folder, known
+            there = {measurement.id for measurement in known.measurements}
+            self.fresh = tuple(m for m in self.fresh if m.id not in there)
             self.changed.emit()
+
+    # ---- what comes of the project ------------------------------------------------------------
+
+    def take(self, nodes: Iterable[Node]) -> None:
+        """Take in files that were pruned or tuned; one that is there is no other."""
+        there = {node.id for node in self.own}
+        new = [node for node in nodes if node.id not in there]
+        if new:
+            self.own = (*self.own, *new)
+            self.nodesTaken.emit(new)
+            self.ownChanged.emit()
+
+    def measure(self, measurement: Measurement) -> None:
+        """Take in what was measured of several networks."""
+        self.fresh = (*self.fresh, measurement)
+        self.measurementTaken.emit(measurement)
+        self.changed.emit()
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The pruned files of the project, as its file has them."""
+        from core.history.results import result_of
+
+        return tuple(result_of(node) for node in self.own if node.kind == "prune")
+
+    @property
+    def tuned(self) -> tuple[Tuned, ...]:
+        """The tuned files of the project, as its file has them."""
+        from core.history.results import tuned_of
+
+        return tuple(tuned_of(node) for node in self.own if node.kind == "tune")
+
+    def measured(self, name: str, original: str) -> list[Measurement]:
+        """Return what was measured of one kind, the open model first, oldest first."""
+        from core.history.measurements import fitting
+
+        return fitting((*self.known.measurements, *self.fresh), name, original)
+
+    def name_of(self, sha256: str) -> str:
+        """Return the file name of a network by what is in it; empty where no step made it."""
+        from core.history.nodes import maker_of
+
+        nodes = self.known.history.nodes if self.known.history is not None else ()
+        maker = maker_of(nodes, sha256)
+        return Path(maker.file).name if maker is not None and maker.file else ""
+
+    # ---- the tree -----------------------------------------------------------------------------
 
     def steps(self) -> list[tuple[int, Branch]]:
         """Return all steps from top to bottom, with how deep they lie."""
@@ -94,7 +180,9 @@ class Lineage(QObject):
         return list(dict.fromkeys(filter(None, map(self.file_of, made))))
 
 
-def read_known(folder: Path, project: Path | None) -> Known:
+def read_known(
+    folder: Path, project: Path | None, model: OpenModel, own: Iterable[Node] = ()
+) -> Known:
     """Read a history; what only the copy beside a project has is taken in first, and back.
 
     Parameters
@@ -102,29 +190,35 @@ def read_known(folder: Path, project: Path | None) -> Known:
     folder : Path
     project : Path, optional
         A project file; a copy of its history lies beside it.
+    model : OpenModel
+        What version 0.1 measured of it elsewhere is taken in, too.
+    own : iterable of Node
+        What the project tells of; steps that the history lacks are added.
 
     Raises
     ------
     UserError
         When a newer Secateur wrote it, or a folder cannot be written.
     """
-    from core.history.nodes import carry, read_nodes
-    from core.history.tree import tree, walk
+    from core.history.measurements import old_stores, take_over
+    from core.history.nodes import carry, copy_of
+    from core.history.results import adopt
+    from core.history.tree import read_history, walk
 
+    for file in old_stores(project, model.facts.sha256):
+        take_over(file, folder)
     if project is not None:
-        carry(project.with_suffix(COPY), folder)
-        carry(folder, project.with_suffix(COPY))
-    branches = tree(read_nodes(folder), folder.name)
-    nodes = [branch.node for _, branch in walk(branches)]
+        carry(copy_of(project), folder)
+    adopt(folder, own, model.path)
+    if project is not None:
+        carry(folder, copy_of(project))
+    history = read_history(folder)
+    nodes = [branch.node for _, branch in walk(history.branches)]
     # Of steps that wrote to one name, the last one's file is there.
     last = {n.file: n.sha256 for n in sorted(nodes, key=lambda n: n.date) if n.sha256}
     kept = (node for node in nodes if node.sha256 == last.get(node.file, node.sha256))
     found = ((node.id, _place(node, project)) for node in kept)
-    return Known(branches, {node_id: place for node_id, place in found if place})
-
-
-COPY = ".history"
-"""Ending of the folder beside a project that holds a copy of its history."""
+    return Known(history, {node_id: place for node_id, place in found if place})
 
 
 def _place(node: Node, project: Path | None) -> str:

@@ -27,6 +27,7 @@ from core.plan.criteria import by_images, keeps_one
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
     from core.graph.table import ChannelTable
+    from core.history.nodes import Node
     from core.plan.live import Prediction
     from core.plan.schema import Plan
     from core.plan.why.why import Answer
@@ -44,9 +45,9 @@ OVERLAYS = (
 class Session(QObject):
     """State of the window.
 
-    ``measured`` holds what images say (dataset, goal, measurements), ``shipped`` what was exported
-    and timed, ``lineage`` the history of the network; ``requests`` is how the parts of the window
-    ask things of each other.
+    ``measured`` holds what images say (dataset, goal, measurements), ``shipped`` what there is to
+    ship with, ``lineage`` the history of the network, all that came of it; ``requests`` is how the
+    parts of the window ask things of each other.
 
     Signals
     -------
@@ -89,15 +90,13 @@ class Session(QObject):
         self.highlighted: frozenset[int] = frozenset()
         self.coupling = Coupling()
         self.project_path: Path | None = None
-        self.results: tuple[Result, ...] = ()
-        self.tuned: tuple[Tuned, ...] = ()
         self.requests = Requests(self)
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
         self.measured.clockChanged.connect(self._timed)
         self.shipped = Shipped(self)
         self.lineage = Lineage(self)
-        self.modelChanged.connect(self.shipped.clear)
+        self.lineage.ownChanged.connect(self.resultsChanged)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.cleanChanged.connect(self.titleChanged)
         self._plan: Plan | None = None
@@ -161,6 +160,16 @@ class Session(QObject):
         """Blocks the person locked."""
         return frozenset(item for item in self.plan.locked if isinstance(item, int))
 
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The pruned files of the project, oldest first."""
+        return self.lineage.results
+
+    @property
+    def tuned(self) -> tuple[Tuned, ...]:
+        """The tuned files of the project, oldest first."""
+        return self.lineage.tuned
+
     # ---- the model ----------------------------------------------------------------------------
 
     def set_model(
@@ -178,8 +187,7 @@ class Session(QObject):
 
         self.model = OpenModel(path, facts, table, Predictor(table), file_size)
         self._plan = None if project is None else project.plan.model_copy(update={"target": None})
-        self.results = project.results if project is not None else ()
-        self.tuned = project.tuned if project is not None else ()
+        self.lineage.begin(project)
         self.project_path = project_path
         self._ranking = {}
         self._touched = {}
@@ -213,7 +221,7 @@ class Session(QObject):
         """Show no model."""
         self.model = None
         self._plan = None
-        self.results, self.tuned = (), ()
+        self.lineage.begin(None)
         self.project_path = None
         self._ranking = {}
         self._extra_unsaved = False
@@ -421,18 +429,17 @@ class Session(QObject):
         """Withdraw the message of this key, if it shows."""
         self.messageWithdrawn.emit(key)
 
-    def add_result(self, result: Result) -> None:
-        """Remember a pruned file."""
-        self.results = (*self.results, result)
-        self._extra_unsaved = True
-        self.resultsChanged.emit()
-        self.titleChanged.emit()
+    def take(self, nodes: Sequence[Node], unsaved: bool = True) -> None:
+        """Take in pruned and tuned files, as steps of the history.
 
-    def add_tuned(self, tuned: Sequence[Tuned], unsaved: bool = True) -> None:
-        """Remember fine-tuned files; whether that is work to be saved is for the caller to say."""
-        self.tuned = (*self.tuned, *tuned)
+        Parameters
+        ----------
+        nodes : sequence of Node
+        unsaved : bool
+            Whether that is work to be saved.
+        """
         self._extra_unsaved |= unsaved
-        self.resultsChanged.emit()
+        self.lineage.take(nodes)
         self.titleChanged.emit()
 
     def mark_saved(self, path: Path) -> None:

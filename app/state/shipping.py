@@ -1,4 +1,4 @@
-"""What there is to ship the open model with, and what came of it: exports and measured times.
+"""What there is to ship the open model with, and what the history tells of it: exports and times.
 
 A part of the session. Views subscribe; whatever runs the jobs writes through the methods.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from app.state.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Runtime:
 
 
 class Shipped(QObject):
-    """Formats, runtimes, exported files and measured times.
+    """Formats and runtimes.
 
     Attributes
     ----------
@@ -93,35 +96,20 @@ class Shipped(QObject):
         Whether the engine computes on one.
     threads : int
         That a runtime gets unless told otherwise; 0 while unknown.
-    exported : tuple of Exported
-        Of the open model and what was made of it, oldest first.
-    timed : mapping or None
-        The last measured times, as the engine's job ``latency`` has them.
 
     Signals
     -------
-    formatsChanged, runtimesChanged, exportedChanged, timedChanged
+    formatsChanged, runtimesChanged
     """
 
     formatsChanged = Signal()
     runtimesChanged = Signal()
-    exportedChanged = Signal()
-    timedChanged = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.formats: dict[str, Format] = {}
         self.runtimes: tuple[Runtime, ...] = ()
         self.gpu, self.threads = False, 0
-        self.exported: tuple[Exported, ...] = ()
-        self.timed: Mapping[str, Any] | None = None
-
-    def clear(self) -> None:
-        """Another model is open: what came of the last one is not about it."""
-        if self.exported:
-            self.exported = ()
-            self.exportedChanged.emit()
-        self.set_timed(None)
 
     def set_formats(self, formats: Iterable[Format]) -> None:
         """Take in which formats there are here."""
@@ -137,13 +125,34 @@ class Shipped(QObject):
         self.gpu, self.threads = bool(found.get("gpu")), int(found.get("threads") or 0)
         self.runtimesChanged.emit()
 
-    def add_exported(self, exported: Exported) -> None:
-        """Remember a file that was exported."""
-        self.exported = (*self.exported, exported)
-        self.exportedChanged.emit()
 
-    def set_timed(self, timed: Mapping[str, Any] | None) -> None:
-        """Take in measured times."""
-        if timed is not self.timed:
-            self.timed = timed
-            self.timedChanged.emit()
+def exports_of(session: Session) -> list[Exported]:
+    """Return what the open model, and what was made of it, was exported to, oldest first."""
+    if session.model is None:
+        return []
+    formats = session.shipped.formats
+    found = []
+    for one in session.lineage.measured("export", session.model.facts.sha256):
+        form = formats.get(str(one.result.get("format")))
+        title = form.title if form is not None else str(one.result.get("format"))
+        model = str(one.result.get("model") or session.lineage.name_of(one.models[-1]))
+        found.append(Exported(model, title, one.result))
+    return found
+
+
+def times_of(session: Session) -> Mapping[str, Any] | None:
+    """Return the times measured last of the open model, networks by name; None where none were."""
+    if session.model is None:
+        return None
+    found = session.lineage.measured("latency", session.model.facts.sha256)
+    if not found:
+        return None
+    result = found[-1].result
+    names = result.get("names") or {}
+
+    def named(timing: Mapping[str, Any]) -> dict[str, Any]:
+        sha256 = str(timing["model"])
+        name = names.get(sha256) or session.lineage.name_of(sha256) or sha256[:8]
+        return {**timing, "model": name}
+
+    return {**result, "timings": [named(timing) for timing in result["timings"]]}

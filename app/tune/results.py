@@ -12,7 +12,7 @@ from app.context import Context
 
 if TYPE_CHECKING:
     from app.state.session import Session
-    from core.project import Tuned
+    from core.history.nodes import Node
     from core.runs.tail import RunEntry
 
 
@@ -51,7 +51,7 @@ class TunedResults(QObject):
         # What a window without a project finds from other days is no work of this session.
         ours = session.project_path is not None
         ours |= any(entry.folder in self._seen_active for entry in found)
-        session.add_tuned([tuned_of(entry) for entry in found], unsaved=ours)
+        session.take([step_of(entry) for entry in found], unsaved=ours)
         missed = [entry for entry in found if entry.folder not in self._seen_active]
         if ours and missed:
             names = ", ".join(Path(entry.output).name for entry in missed)
@@ -72,21 +72,21 @@ def belongs(entry: RunEntry, session: Session) -> bool:
     return any(os.path.realpath(name) in family for name in named if name)
 
 
-def tuned_of(entry: RunEntry) -> Tuned:
-    """Return what a project keeps of a job that is done."""
-    from core.project import Tuned
+def step_of(entry: RunEntry) -> Node:
+    """Return the step of the history that a job which is done took."""
+    from core.history.results import tuned_node
     from core.runs.listing import measured_of
 
     result: dict[str, Any] = dict(entry.result or {})
     before, after = measured_of(entry)
     steps = [step for step in result.get("steps") or () if step.get("accepted")]
-    parameters = steps[-1]["parameters"] if steps else result.get("parameters")
-    return Tuned(
-        output=entry.output,
+    return tuned_node(
+        entry.output,
+        str(entry.arguments.get("model") or ""),
+        entry.folder,
+        before,
+        after,
+        parameters=steps[-1]["parameters"] if steps else result.get("parameters"),
+        epochs=result.get("epochs"),
         date=entry.changed,
-        source=str(entry.arguments.get("model") or ""),
-        job=entry.folder,
-        parameters=parameters,
-        before=before,
-        after=after,
     )

@@ -36,8 +36,7 @@ summary.json    the figures
 pictures/       what the three networks see
 screenshots/    the window on this project, where `make run` found no display
 demo.jobs/      the fine-tuning's own record
-demo.history/   what was done, step by step
-demo.measured.jsonl   what was measured, for reports
+demo.history/   what was done and measured, step by step
 """
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.demo import place as places
 from core.demo.place import is_ready, set_up
@@ -16,6 +15,9 @@ from core.plan.schema import Target
 from core.progress import Progress
 from core.system.files import write_json
 from resources import scenes
+
+if TYPE_CHECKING:
+    from core.project import Project
 
 
 def _open(walk: Walk, progress: Progress) -> str:
@@ -122,25 +124,17 @@ def _compare(walk: Walk, progress: Progress) -> str:
     from core.compare.files import compare_files
     from core.demo.pictures import draw_comparison
     from core.history.remember import remember_compared
+    from core.report.images import choose
 
     walk.compared = compare_files(walk.paths, walk.data("val"), shown=10**6, progress=progress)
     progress(1.0, "Drawing what they see")
-    walk.keep("accuracy", _for_report(walk.compared))
-    remember_compared(walk.history, walk.compared, str(walk.place.data), places.IMAGE_SIZE)
+    few = {**walk.compared, "images": [dict(row) for row in choose(walk.compared["images"], 12)]}
+    remember_compared(walk.history, few, str(walk.place.data), places.IMAGE_SIZE)
     picture = walk.place.folder / "pictures" / "compared.png"
     draw_comparison(walk.compared, picture)
     walk.pictures.append(picture)
     figures = [model["figures"]["map50_95"] for model in walk.compared["models"]]
     return "mAP50-95 " + " → ".join(f"{value:.3f}" for value in figures)
-
-
-def _for_report(compared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a comparison as reports keep it: with a few images, evenly from worst to best."""
-    from core.report.images import choose
-
-    kept = {k: value for k, value in compared.items() if k not in ("channels", "blocks")}
-    images = [dict(row) for row in choose(compared["images"], 12)]
-    return {**kept, "images": images, "data": "data.yaml", "image_size": places.IMAGE_SIZE}
 
 
 def _latency(walk: Walk, progress: Progress) -> str:
@@ -200,40 +194,17 @@ def _report(walk: Walk, progress: Progress) -> str:
     return walk.report.name
 
 
-def _last_project(walk: Walk) -> Any:
-    from core.project import Result
+def _last_project(walk: Walk) -> Project:
+    """Return the project with what came of it, as the history tells it."""
+    from core.history.nodes import find_by_file
+    from core.history.results import result_of, tuned_of
+    from core.project import with_references
 
-    assert walk.pruned is not None
-    before, after = walk.pruned.prediction.before, walk.pruned.prediction.after
-    result = Result(
-        output=walk.place.pruned.name,
-        date=datetime.datetime.now().isoformat(timespec="seconds"),
-        parameters_before=before.parameters,
-        parameters_after=after.parameters,
-        macs_before=before.macs,
-        macs_after=after.macs,
-        relative_error=walk.pruned.verification.relative_error,
-        plan=walk.pruned.plan.to_json(),
-    )
-    update = {"plan": walk.plan, "results": (result,), "tuned": (_tuned(walk),)}
-    return places.first_project(walk.place).model_copy(update=update)
-
-
-def _tuned(walk: Walk) -> Any:
-    """Return what the project remembers of the training, as the window would."""
-    from core.project import Tuned, reference
-    from core.runs.folder import read_job
-
-    assert walk.job is not None
-    return Tuned(
-        output=walk.place.tuned.name,
-        date=read_job(walk.job).changed,
-        source=walk.place.pruned.name,
-        job=reference(walk.job, walk.place.project),
-        parameters=walk.tuning["parameters"],
-        before=walk.tuning["before"],
-        after=walk.tuning["after"],
-    )
+    place = walk.place
+    made = [find_by_file(walk.history, path) for path in (place.pruned, place.tuned)]
+    pruned, tuned = (node for node in made if node is not None)
+    update = {"plan": walk.plan, "results": (result_of(pruned),), "tuned": (tuned_of(tuned),)}
+    return with_references(places.first_project(place).model_copy(update=update), place.project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +218,14 @@ class Step:
 
 
 def _draw(walk: Walk, progress: Progress) -> str:
-    from core.report.store import store_of
+    from core.history.measurements import old_stores
+    from core.history.nodes import MEASURED
 
     settings, place = walk.settings, walk.place
     if is_ready(place.folder):  # figures and trainings of an earlier demo are not of this one
-        store_of(place.project).unlink(missing_ok=True)
+        for file in old_stores(place.project, None):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(walk.history / MEASURED, ignore_errors=True)
         shutil.rmtree(place.jobs, ignore_errors=True)
     set_up(walk.place.folder, train=settings.train, val=settings.val, progress=progress)
     return f"{settings.train} + {settings.val} scenes, classes {', '.join(scenes.CLASSES)}"

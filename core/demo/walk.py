@@ -78,7 +78,9 @@ class Walk:
     @property
     def history(self) -> Path:
         """The history beside the project, which the window takes over with it."""
-        return self.place.project.with_suffix(".history")
+        from core.history.nodes import copy_of
+
+        return copy_of(self.place.project)
 
     def data(self, split: str, images: int | None = None) -> DataSettings:
         """Return images of the demo's data set."""
@@ -94,7 +96,6 @@ class Walk:
 
     def keep(self, name: str, result: Mapping[str, Any], models: tuple[str, ...] = MODELS) -> None:
         """Keep a measurement beside the project, for reports."""
-        from core.report.store import keep, store_of
+        from core.history.measurements import keep
 
-        hashes = [self.models[model].facts.sha256 for model in models]
-        keep(store_of(self.place.project), name, hashes, result)
+        keep(self.history, name, [self.models[model].facts.sha256 for model in models], result)

@@ -1,7 +1,8 @@
 """The history of a model as a tree: every pruning, tuning and measurement is a node.
 
 A folder holds one small JSON file a node, written once and never again; what came of a step is
-another node beside the others, so one can go back to any of them and branch off. Needs no torch.
+another node beside the others, so one can go back to any of them and branch off. What was measured
+of several networks at once (`core.history.measurements`) lies in a folder within. Needs no torch.
 
 Everything that was made of one network shares a history, whatever it was made with: `home_of` says
 where that is. A project has a copy beside it, which goes along when the project moves.
@@ -13,7 +14,7 @@ import contextlib
 import datetime
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,10 @@ from core.errors import UserError, reason_of
 from core.system.files import sha256_of, write_bytes, write_text
 
 VERSION = 1
+COPY = ".history"
+"""Ending of the folder beside a project that holds a copy of its history."""
+MEASURED = "measured"
+"""The folder within a history that holds what was measured of several networks at once."""
 Kind = Literal["model", "prune", "tune", "evaluate"]
 
 
@@ -80,6 +85,11 @@ def home_of(origin: str) -> Path:
     return histories_folder() / origin[:24]
 
 
+def copy_of(project: str | Path) -> Path:
+    """Return where the copy of a project's history lies: beside it, under its name."""
+    return Path(project).with_suffix(COPY)
+
+
 def find_home(file: str | Path) -> Path | None:
     """Return the history that knows a checkpoint, by what is in it; None where none does."""
     if not Path(file).is_file():
@@ -88,6 +98,67 @@ def find_home(file: str | Path) -> Path | None:
     own = home_of(digest)
     homes = [own, *(place for place in sorted(histories_folder().glob("*")) if place != own)]
     return next((home for home in homes if _made(read_nodes(home), digest)), None)
+
+
+def new_node(
+    kind: Kind,
+    file: str | Path | None,
+    *,
+    parent: str | None = None,
+    title: str = "",
+    figures: Mapping[str, float] | None = None,
+    details: Mapping[str, Any] | None = None,
+    date: str = "",
+    node_id: str = "",
+) -> Node:
+    """Make a step, which is nowhere on disk yet; what is in its file is read when it is written.
+
+    Parameters
+    ----------
+    kind : str
+    file : path or None
+        The checkpoint that came of it.
+    parent : str, optional
+        Id of the node it started from.
+    title : str
+    figures, details : mapping, optional
+    date : str
+        ISO 8601; now unless given.
+    node_id : str
+        A new one unless given.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    return Node(
+        id=node_id or secrets.token_hex(6),
+        parent=parent,
+        kind=kind,
+        file=_named(file),
+        date=date or now.isoformat(timespec="microseconds"),
+        title=title,
+        figures=dict(figures or {}),
+        details=dict(details or {}),
+    )
+
+
+def write_node(folder: str | Path, node: Node) -> Node:
+    """Write a step into a history; return it as it is there, with what its file holds.
+
+    Raises
+    ------
+    UserError
+        When its parent is not in this history, or the folder cannot be written.
+    """
+    place = Path(folder)
+    known = {one.id for one in read_nodes(place)} if node.parent is not None else set()
+    if node.parent is not None and node.parent not in known:
+        raise UserError(
+            f"The history {folder} has no step {node.parent}.", "Name one of its steps."
+        )
+    if node.sha256 is None and node.file is not None and Path(node.file).is_file():
+        node = node.model_copy(update={"sha256": sha256_of(Path(node.file))})
+    with writing(place):
+        write_text(place / f"{node.id}.json", node.model_dump_json(indent=1) + "\n")
+    return node
 
 
 def add_node(
@@ -100,47 +171,13 @@ def add_node(
     figures: Mapping[str, float] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Node:
-    """Add a step to a history.
-
-    Parameters
-    ----------
-    folder : path
-        Of the history; made where it is missing.
-    kind : str
-    file : path or None
-        The checkpoint that came of it.
-    parent : str, optional
-        Id of the node it started from.
-    title : str
-    figures, details : mapping, optional
-
-    Raises
-    ------
-    UserError
-        When the parent is not in this history, or the folder cannot be written.
-    """
-    place = Path(folder)
-    if parent is not None and parent not in {node.id for node in read_nodes(place)}:
-        raise UserError(f"The history {folder} has no step {parent}.", "Name one of its steps.")
-    now = datetime.datetime.now(datetime.UTC)
-    node = Node(
-        id=secrets.token_hex(6),
-        parent=parent,
-        kind=kind,
-        file=_named(file),
-        sha256=sha256_of(Path(file)) if file is not None and Path(file).is_file() else None,
-        date=now.isoformat(timespec="microseconds"),
-        title=title,
-        figures=dict(figures or {}),
-        details=dict(details or {}),
-    )
-    with _writing(place):
-        write_text(place / f"{node.id}.json", node.model_dump_json(indent=1) + "\n")
-    return node
+    """Add a step to a history: `new_node`, written by `write_node`."""
+    node = new_node(kind, file, parent=parent, title=title, figures=figures, details=details)
+    return write_node(folder, node)
 
 
 @contextlib.contextmanager
-def _writing(place: Path) -> Iterator[None]:
+def writing(place: Path) -> Iterator[None]:
     """Make a history's folder, and say what keeps one from writing to it."""
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -189,14 +226,100 @@ def find_by_file(folder: str | Path, file: str | Path) -> Node | None:
 
 def find_by_hash(folder: str | Path, sha256: str) -> Node | None:
     """Return the newest step that a checkpoint with this hash came of; None when unknown."""
-    found = _made(read_nodes(folder), sha256)
+    return maker_of(read_nodes(folder), sha256)
+
+
+def maker_of(nodes: Sequence[Node], sha256: str) -> Node | None:
+    """Return the newest of some steps that a checkpoint with this hash came of."""
+    found = _made(nodes, sha256)
     made = [node for node in found if node.kind in ("prune", "tune")]
     known = [node for node in found if node.kind != "evaluate"]
     return next((nodes[-1] for nodes in (made, known, found) if nodes), None)
 
 
-def _made(nodes: tuple[Node, ...], sha256: str) -> list[Node]:
+def _made(nodes: Sequence[Node], sha256: str) -> list[Node]:
     return [node for node in nodes if node.sha256 == sha256]
+
+
+def attach(
+    folder: str | Path,
+    node: Node,
+    source: str | Path,
+    cost: Mapping[str, float] | None = None,
+) -> Node:
+    """Write a step beneath the file it started from, which becomes a node too where it is none yet.
+
+    A measurement that says what the last one of the same file said is not added again.
+
+    Parameters
+    ----------
+    folder : path
+    node : Node
+        Its parent is found here.
+    source : path
+        The file it started from; for a measurement, the file measured.
+    cost : mapping, optional
+        ``parameters`` and ``macs`` of that file, for when it becomes a node.
+
+    Returns
+    -------
+    Node
+        The new one, or the measurement that was there.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written.
+    """
+    parent = ensure_node(folder, source, cost, before=node.date)
+    known = [n for n in read_nodes(folder) if n.parent == parent.id and n.kind == node.kind]
+    if node.kind == "evaluate" and known and says(known[-1]) == says(node):
+        return known[-1]
+    return write_node(folder, node.model_copy(update={"parent": parent.id}))
+
+
+def says(node: Node) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return what a measurement says, whenever it was made."""
+    return node.figures, node.details
+
+
+def ensure_node(
+    folder: str | Path,
+    file: str | Path,
+    cost: Mapping[str, float] | None = None,
+    before: str = "",
+) -> Node:
+    """Return the step that a file came of; a file that none did is brought in by one.
+
+    Parameters
+    ----------
+    folder, file : path
+    cost : mapping, optional
+        ``parameters`` and ``macs``.
+    before : str
+        The date of what came of the file: it was there by then.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written.
+    """
+    found = find_by_file(folder, file)
+    if found is not None:
+        return found
+    roots = [node for node in read_nodes(folder) if node.parent is None]
+    root = roots[0].id if roots and not _is_origin(folder, file) else None
+    date = _just_before(before)
+    return write_node(folder, new_node("model", file, parent=root, figures=cost, date=date))
+
+
+def _just_before(date: str) -> str:
+    """Return the moment before a date; nothing for what is no date."""
+    try:
+        moment = datetime.datetime.fromisoformat(date) - datetime.timedelta(microseconds=1)
+    except ValueError:
+        return ""
+    return moment.isoformat(timespec="microseconds")
 
 
 def record(
@@ -209,43 +332,12 @@ def record(
     details: Mapping[str, Any] | None = None,
     cost: Mapping[str, float] | None = None,
 ) -> Node:
-    """Add a step beneath the file it started from, which becomes a node too where it is none yet.
+    """Add a step beneath the file it started from: `new_node`, written by `attach`.
 
-    A measurement that says what the last one of the same file said is not added again.
-
-    Parameters
-    ----------
-    folder : path
-    kind : str
-    file : path
-        What came of it; for a measurement, what was measured.
-    source : path, optional
-        The file it started from; the measured file itself unless given.
-    figures, details : mapping, optional
-    cost : mapping, optional
-        ``parameters`` and ``macs`` of the file it started from, for when that becomes a node.
-
-    Returns
-    -------
-    Node
-        The new one, or the measurement that was there.
-
-    Raises
-    ------
-    UserError
-        When the folder cannot be written.
+    ``source`` is that file; the measured file itself unless given.
     """
-    start = source if source is not None else file
-    parent = find_by_file(folder, start)
-    if parent is None:
-        roots = [node for node in read_nodes(folder) if node.parent is None]
-        root = roots[0].id if roots and not _is_origin(folder, start) else None
-        parent = add_node(folder, "model", start, parent=root, figures=cost)
-    known = [n for n in read_nodes(folder) if n.parent == parent.id and n.kind == kind]
-    plain = dict(figures or {}), dict(details or {})
-    if kind == "evaluate" and known and (known[-1].figures, known[-1].details) == plain:
-        return known[-1]
-    return add_node(folder, kind, file, parent=parent.id, figures=figures, details=details)
+    node = new_node(kind, file, figures=figures, details=details)
+    return attach(folder, node, file if source is None else source, cost)
 
 
 def _is_origin(folder: str | Path, file: str | Path) -> bool:
@@ -255,18 +347,20 @@ def _is_origin(folder: str | Path, file: str | Path) -> bool:
 
 
 def carry(source: str | Path, target: str | Path) -> int:
-    """Copy the steps that one folder has and another lacks; return how many.
+    """Copy the steps and measurements that one folder has and another lacks; return how many.
 
     Raises
     ------
     UserError
         When the target cannot be written.
     """
-    place = Path(target)
-    lacking = [p for p in sorted(Path(source).glob("*.json")) if not (place / p.name).exists()]
+    begin, end = Path(source), Path(target)
+    held = sorted([*begin.glob("*.json"), *begin.glob(f"{MEASURED}/*.json")])
+    lacking = [path for path in held if not (end / path.relative_to(begin)).exists()]
     for path in lacking:
-        with _writing(place):
-            write_bytes(place / path.name, path.read_bytes())
+        place = end / path.relative_to(begin)
+        with writing(place.parent):
+            write_bytes(place, path.read_bytes())
     return len(lacking)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.history.nodes import Node, find_home, home_of, record
+from core.history.measurements import ACCURACY, Measurement, new_measurement, write_measurement
+from core.history.nodes import Node, attach, ensure_node, find_home, home_of, record
+from core.history.results import COST, pruned_node, tuned_node
 
 OWN = "own"
 """Stands for the history that belongs to the network itself, which the window keeps."""
-COST = ("parameters", "macs")
 
 
 def folder_of(asked: str, origin: str) -> Path:
@@ -42,20 +43,8 @@ def remember_pruned(folder: Path, model: str | Path, report: Mapping[str, Any]) 
     UserError
         When the folder cannot be written.
     """
-    before, after = report["before"], report["after"]
-    return record(
-        folder,
-        "prune",
-        report["output"],
-        model,
-        figures={key: after[key] for key in COST},
-        details={
-            "plan": report["plan"],
-            "relative_error": report["verification"]["relative_error"],
-            "repair": [s["step"] for s in report.get("repair") or () if s.get("kept")],
-        },
-        cost={key: before[key] for key in COST},
-    )
+    before = report["before"]
+    return attach(folder, pruned_node(report), model, {key: before[key] for key in COST})
 
 
 def remember_tuned(history: str, model: str | Path, result: Mapping[str, Any], job: Path) -> Node:
@@ -76,9 +65,16 @@ def remember_tuned(history: str, model: str | Path, result: Mapping[str, Any], j
     UserError
         When the folder cannot be written.
     """
-    details = {"job": str(job), "before": result["before"], "epochs": result.get("epochs")}
-    folder, output = _own(history, model), result["output"]
-    return record(folder, "tune", output, model, figures=result["after"], details=details)
+    node = tuned_node(
+        result["output"],
+        model,
+        job,
+        result["before"],
+        result["after"],
+        parameters=result.get("parameters"),
+        epochs=result.get("epochs"),
+    )
+    return attach(_own(history, model), node, model)
 
 
 def remember_iteration(
@@ -156,8 +152,10 @@ def remember_measured(
 
 def remember_compared(
     folder: Path, result: Mapping[str, Any], data: str, image_size: int
-) -> list[Node]:
-    """Add what a comparison measured of every model in it.
+) -> Measurement:
+    """Add a comparison; every model in it gets a step of its own where there is none yet.
+
+    The tree shows it with every model, as what was measured of that one.
 
     Parameters
     ----------
@@ -174,10 +172,32 @@ def remember_compared(
     UserError
         When the folder cannot be written.
     """
-    nodes = []
-    for model in result["models"]:
-        looked_at = {"data": data, "split": result["split"], "image_size": image_size}
-        looked_at["images"] = model["images"]
-        cost = {key: model[key] for key in COST}
-        nodes.append(remember_measured(folder, model["path"], model["figures"], looked_at, cost))
-    return nodes
+    return remember_measurement(folder, compared(result, data, image_size))
+
+
+def remember_measurement(folder: Path, measurement: Measurement) -> Measurement:
+    """Add a measurement; every model that a comparison looked at is a step.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written.
+    """
+    for model in measurement.result.get("models") or ():
+        path = Path(model.get("path") or "/")
+        if path.is_file() or path.parent == Path():  # a description of Ultralytics' own is no file
+            ensure_node(folder, path, {key: model[key] for key in COST})
+    return write_measurement(folder, measurement)
+
+
+def compared(result: Mapping[str, Any], data: str, image_size: int) -> Measurement:
+    """Return a comparison as a history keeps it: its figures and images, but no channels."""
+    keys = ("path", "sha256", *COST, "figures", "classes", "milliseconds", "images")
+    kept = {
+        "models": [{key: model[key] for key in keys} for model in result["models"]],
+        "images": result["images"],
+        "split": result["split"],
+        "data": data,
+        "image_size": image_size,
+    }
+    return new_measurement(ACCURACY, [str(model["sha256"]) for model in result["models"]], kept)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.data.figures import MAIN
-from core.history.nodes import Node
+from core.history.measurements import ACCURACY, Measurement, read_measurements
+from core.history.nodes import Node, maker_of, read_nodes, says
 from core.system.columns import laid_out
 
 WORDS = {"model": "", "prune": "Pruned", "tune": "Tuned", "evaluate": "Measured"}
@@ -41,6 +42,98 @@ class Branch:
                 if key in node.figures:
                     return node.figures[key]
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that a history holds.
+
+    Attributes
+    ----------
+    nodes : tuple of Node
+        The steps as they were written, oldest first.
+    measurements : tuple of Measurement
+        Of several networks at once, oldest first.
+    branches : tuple of Branch
+        Both as trees.
+    """
+
+    nodes: tuple[Node, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    branches: tuple[Branch, ...] = ()
+
+
+def read_history(folder: str | Path) -> History:
+    """Read a history.
+
+    Raises
+    ------
+    UserError
+        When a newer Secateur wrote it.
+    """
+    nodes, measurements = read_nodes(folder), read_measurements(folder)
+    steps = with_compared(nodes, measurements)
+    return History(nodes, measurements, tree(steps, Path(folder).name))
+
+
+def with_compared(nodes: Sequence[Node], measurements: Iterable[Measurement]) -> list[Node]:
+    """Return the steps with what comparisons measured of each, as steps that measured it alone.
+
+    What a step says already, just before or after, is not said again: version 0.1 kept both.
+    """
+    told = sorted([*nodes, *_compared(nodes, measurements)], key=lambda node: (node.date, node.id))
+    written = {node.id for node in nodes}
+    by_file: dict[str | None, list[Node]] = {}
+    for node in told:
+        if node.kind == "evaluate":
+            by_file.setdefault(node.parent, []).append(node)
+    again: set[str] = set()
+    for own in by_file.values():
+        for number, node in enumerate(own):
+            near = [
+                n for n in own[max(0, number - 1) : number + 2] if n.id not in again | {node.id}
+            ]
+            if node.id not in written and any(_alike(node, other) for other in near):
+                again.add(node.id)
+    return [node for node in told if node.id not in again]
+
+
+def _compared(nodes: Sequence[Node], measurements: Iterable[Measurement]) -> Iterator[Node]:
+    for measurement in measurements:
+        if measurement.measured != ACCURACY:
+            continue
+        result = measurement.result
+        for number, model in enumerate(result.get("models") or ()):
+            maker = maker_of(nodes, str(model.get("sha256"))) or _named(nodes, model)
+            if maker is None:
+                continue
+            looked_at = {key: result.get(key) for key in ("data", "split", "image_size")}
+            yield Node(
+                id=f"{measurement.id}-{number}",
+                parent=maker.id,
+                kind="evaluate",
+                file=maker.file,
+                sha256=maker.sha256,
+                date=measurement.date,
+                figures=dict(model.get("figures") or {}),
+                details={**looked_at, "images": model.get("images")},
+            )
+
+
+def _named(nodes: Sequence[Node], model: Mapping[str, Any]) -> Node | None:
+    """Return the step of a description that is no file, and has no hash."""
+    own = (n for n in nodes if n.sha256 is None and n.kind == "model" and n.file)
+    return next((node for node in own if node.file == model.get("path")), None)
+
+
+def _alike(node: Node, other: Node) -> bool:
+    """Whether two measurements say the same; version 0.1 kept no more than the dataset's name."""
+
+    def told(one: Node) -> tuple[dict[str, float], dict[str, Any]]:
+        figures, details = says(one)
+        return figures, {**details, "data": Path(str(details.get("data"))).name}
+
+    return told(node) == told(other)
 
 
 def tree(nodes: Sequence[Node], origin: str = "") -> tuple[Branch, ...]:

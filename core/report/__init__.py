@@ -1,8 +1,8 @@
 """A report of a project: one HTML file that needs nothing else, or Markdown, or JSON.
 
-What was measured is kept in a file beside the project (``core.report.store``), by the hashes of the
-networks; a report holds what is known, and measures only what it is asked to. The window reads that
-file too: nothing is imported before it is used.
+What was measured is kept in the history (``core.history.measurements``), by the hashes of the
+networks; a report holds what is known, and measures only what it is asked to. Nothing is imported
+before it is used.
 """
 
 from __future__ import annotations

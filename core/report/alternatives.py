@@ -12,9 +12,9 @@ import numpy as np
 
 from core.data.figures import main_name
 from core.errors import UserError
+from core.history.measurements import ALTERNATIVES, Measurement, new_measurement
 from core.progress import Progress, Span
-from core.report.store import ALTERNATIVES
-from core.report.wanted import Measurement, Measuring, hashes, part, there
+from core.report.wanted import Measuring, hashes, part, there
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -65,7 +65,7 @@ def alternatives(known: Known, wanted: Measuring, progress: Progress) -> Measure
         rows = bench.rows(networks, progress)
         about = bench.about()
     result = {**about, "rows": [row.to_json() for row in rows]}
-    return Measurement(ALTERNATIVES, hashes(networks), result)
+    return new_measurement(ALTERNATIVES, hashes(networks), result)
 
 
 class _Bench:

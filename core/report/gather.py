@@ -14,22 +14,26 @@ import numpy as np
 
 from core.data.figures import main_name
 from core.errors import UserError
+from core.history.measurements import (
+    ACCURACY,
+    ALTERNATIVES,
+    EXPORT,
+    LATENCY,
+    OLD_SUFFIX,
+    Measurement,
+    fitting,
+    newest,
+    read_measurements,
+    write_measurement,
+)
+from core.history.nodes import copy_of
 from core.progress import Progress, Span, silent
+from core.project import SUFFIX
 from core.report import images
 from core.report.instead import alternatives
 from core.report.known import Known, Network, OpenProject, open_project, read_known
 from core.report.measuring import measure
 from core.report.network import describe_network, plan_words
-from core.report.store import (
-    ACCURACY,
-    ALTERNATIVES,
-    EXPORT,
-    LATENCY,
-    keep,
-    newest,
-    records,
-    store_of,
-)
 from core.report.trainings import sensitivity, steps, trainings
 from core.report.wanted import Measuring
 
@@ -49,7 +53,8 @@ class ReportSettings:
     samples : int
         Images shown.
     stores : tuple of Path or None
-        Where measurements are kept, those made now in the first; beside the project by default.
+        Histories that hold measurements, those made now are kept in the first; by default the
+        copy beside the project and the network's own. Files of version 0.1 are read, too.
     jobs : tuple of Path or None
         Folders of long jobs; the one beside the project and the usual one by default.
     """
@@ -95,10 +100,11 @@ def gather(
     """Gather a report, and what it was made of; as `build_report`."""
     progress(0.02, "Reading the project")
     known = read_known(opened, settings.jobs)
-    stores = settings.stores or (store_of(opened.place),)
+    stores = settings.stores or known.stores
     fresh = _measure(known, settings, stores[0], Span(progress, 0.05, 0.9))
     progress(0.9, "Putting the report together")
-    return _assemble(known, settings, stores, fresh), known
+    held = [measurement for place in stores for measurement in read_measurements(place)]
+    return _assemble(known, settings, held, fresh), known
 
 
 def _measure(
@@ -107,15 +113,21 @@ def _measure(
     """Measure what is asked for, and keep it; a store that cannot be written costs only that."""
     fresh = {}
     for done in measure(known, settings.measuring, progress):
-        result = {**done.result, "date": _now()}
-        if done.name == ACCURACY:
+        result = {**done.result, "date": done.date}
+        if done.measured == ACCURACY:
             result = _only_samples(result, settings.samples)
-        fresh[done.name] = result
+        fresh[done.measured] = result
         try:
-            keep(store, done.name, done.models, result)
+            write_measurement(_to_write(store), done.model_copy(update={"result": result}))
         except UserError as error:
             known.note(error)
     return fresh
+
+
+def _to_write(store: Path) -> Path:
+    """Return the history to write to; a file of version 0.1 is only read."""
+    name = store.name.removesuffix(OLD_SUFFIX)
+    return store if name == store.name else copy_of(store.with_name(f"{name}{SUFFIX}"))
 
 
 def _now() -> str:
@@ -131,14 +143,14 @@ def _only_samples(result: dict[str, Any], count: int) -> dict[str, Any]:
 def _assemble(
     known: Known,
     settings: ReportSettings,
-    stores: Sequence[Path],
+    held: Sequence[Measurement],
     fresh: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:
     shown = [network.sha256 for network in known.shown[1:]]
     found: dict[str, dict[str, Any] | None] = {}
     for name in (ACCURACY, LATENCY, ALTERNATIVES):
-        record = newest(stores, name, known.sha256, shown)
-        stored = None if record is None else {**record["result"], "date": record["date"]}
+        record = newest(fitting(held, name, known.sha256), shown)
+        stored = None if record is None else {**record.result, "date": record.date}
         found[name] = fresh.get(name) or stored
     network = describe_network(known)
     accuracy = _accuracy(known, found[ACCURACY])
@@ -166,7 +178,7 @@ def _assemble(
         "steps": steps(known),
         "latency": _latency(known, found[LATENCY]),
         "sensitivity": sensitivity(known),
-        "exports": _exports(known, stores),
+        "exports": _exports(known, held),
         "alternatives": alternatives(known, found[ALTERNATIVES], accuracy),
         "versions": _versions(),
         "replay": _replay(known),
@@ -250,7 +262,7 @@ def _accuracy(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] 
         return None
     return {
         "date": stored.get("date"),
-        "data": stored.get("data"),
+        "data": Path(str(stored["data"])).name if stored.get("data") else None,
         "split": stored.get("split"),
         "image_size": stored.get("image_size"),
         "measure": main_name(models[0]["figures"]),
@@ -317,14 +329,14 @@ def _predicted(
     return predicted_ms(known.table, known.sha256, removed, timing, device)
 
 
-def _exports(known: Known, stores: Sequence[Path]) -> list[dict[str, Any]]:
+def _exports(known: Known, held: Sequence[Measurement]) -> list[dict[str, Any]]:
     """Return what the networks shown were exported to, the newest of each kind."""
     names = {network.sha256: network.path.name for network in known.networks if network.sha256}
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in records(stores, EXPORT, known.sha256):
-        name = names.get(record["models"][-1])
+    for record in fitting(held, EXPORT, known.sha256):
+        name = names.get(record.models[-1])
         if name is not None:
-            result = record["result"]
+            result = record.result
             key = (name, result.get("format"), result.get("precision"))
-            found[key] = {**result, "model": name, "date": record["date"]}
+            found[key] = {**result, "model": name, "date": record.date}
     return list(found.values())

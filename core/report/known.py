@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import UserError
+from core.history.measurements import places_of
 from core.project import Project, Result, place, read_project
 from core.runs.folder import Job, jobs_folder, list_jobs, read_job, status_of
 from core.runs.kinds import KINDS
@@ -171,6 +172,14 @@ class Known:
         except UserError as error:
             self.note(error)
             return None
+
+    @property
+    def stores(self) -> tuple[Path, ...]:
+        """Where measurements are kept, new ones in the first."""
+        from core.checkpoint.facts import origin_of
+
+        origin = self.sha256 if self.facts is None else origin_of(self.facts)
+        return places_of(self.opened.place, origin, self.sha256)
 
     def note(self, error: UserError) -> None:
         """Say something at the report's top."""

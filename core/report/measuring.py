@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
+from core.history.measurements import ACCURACY, ALTERNATIVES, LATENCY, Measurement, new_measurement
 from core.progress import Progress, Span
 from core.report.alternatives import alternatives
-from core.report.store import ACCURACY, ALTERNATIVES, LATENCY
-from core.report.wanted import Measurement, Measuring, hashes, part, there
+from core.report.wanted import Measuring, hashes, part, there
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
@@ -103,7 +103,7 @@ def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measuremen
         entry = {"sha256": facts.sha256, **{key: accuracy[key] for key in keys}}
         result = {"models": [entry], "split": wanted.data.split, "images": []}
     result |= {"data": wanted.data.path.name, "image_size": wanted.data.image_size}
-    return Measurement(ACCURACY, hashes(networks), result)
+    return new_measurement(ACCURACY, hashes(networks), result)
 
 
 def _latency(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
@@ -124,4 +124,4 @@ def _latency(known: Known, wanted: Measuring, progress: Progress) -> Measurement
         device=wanted.device,
         progress=Span(progress, 0.1, 1.0),
     )
-    return Measurement(LATENCY, hashes(networks), measured.to_json())
+    return new_measurement(LATENCY, hashes(networks), measured.to_json())

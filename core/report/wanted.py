@@ -36,15 +36,6 @@ class Measuring:
     against: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What was measured, of which files (SHA-256, the unpruned one first)."""
-
-    name: str
-    models: tuple[str, ...]
-    result: dict[str, Any]
-
-
 def there(known: Known) -> list[Network]:
     """Return the networks whose files are there."""
     return [network for network in known.shown if network.sha256 is not None]

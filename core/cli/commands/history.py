@@ -21,16 +21,16 @@ def add_parsers(add: Add) -> None:
 
 
 def _history(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from core.history.nodes import histories_folder, read_nodes
-    from core.history.tree import json_of, text_of, tree
+    from core.history.nodes import histories_folder
+    from core.history.tree import json_of, read_history, text_of
 
     if options.of is not None:
         folder = _folder(Path(options.of))
-        branches = tree(read_nodes(folder), folder.name)
+        branches = read_history(folder).branches
         return {"folder": str(folder), "steps": json_of(branches)}, text_of(branches)
     found, texts = [], []
     for folder in sorted(histories_folder().glob("*")):
-        branches = tree(read_nodes(folder), folder.name)
+        branches = read_history(folder).branches
         if branches:
             found.append({"folder": str(folder), "steps": json_of(branches)})
             texts.append(text_of(branches))
@@ -39,10 +39,10 @@ def _history(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _folder(path: Path) -> Path:
     """Return the folder of a history, by whatever names it."""
-    from core.history.nodes import find_home
+    from core.history.nodes import copy_of, find_home
 
     if path.suffix == PROJECT and path.is_file():
-        own = path.with_suffix(".history")
+        own = copy_of(path)
         if own.is_dir():
             return own
     elif path.is_dir():

@@ -138,6 +138,7 @@ def test_views_of_a_picture_are_laid_out_to_show_it_large():
 @pytest.fixture
 def panel(opened, fake, dataset, trained, tmp_path, qtbot):
     """The panel in sight, with the open model and one pruned from it, and a dataset."""
+    from core.history.results import of_result
     from core.project import Result
 
     opened.docks["compare"].raise_()
@@ -147,7 +148,8 @@ def panel(opened, fake, dataset, trained, tmp_path, qtbot):
     small = tmp_path / "small.pt"
     small.write_bytes(b"x")
     cost = {"parameters_before": 2, "parameters_after": 1, "macs_before": 2, "macs_after": 1}
-    opened.session.add_result(Result(output=str(small), date="", relative_error=0.0, **cost))
+    result = Result(output=str(small), date="", relative_error=0.0, **cost)
+    opened.session.take([of_result(result)])
     return panel
 
 

@@ -19,14 +19,16 @@ from app.latency.controller import TABLE_WANTED
 from app.latency.panel import predicted_words, time_rows
 from app.report.feature import ReportFeature
 from app.report.report_dialog import ReportDialog
-from app.state import report_store
 from app.window.graph_binding import graph_state
+from core.history.measurements import read_measurements
+from core.history.nodes import home_of
+from core.history.results import of_result
 from core.plan.latency.clock import Clock
 from core.plan.schema import Target
 from core.project import Result
-from core.report.store import newest, records
 from core.ship.latency.runtimes import fused
 from core.ship.latency.shapes import layer_uses
+from core.system.files import sha256_of
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 from tests.core.ship.tables import latency_from
 
@@ -84,6 +86,8 @@ def timed(*paths, cpu=False, predicted=None):
     ]  # fmt: skip
     missing = [{"runtime": "openvino", "message": "OpenVINO is not installed."}]
     models = {str(path): letter * 64 for path, letter in zip(paths, "abc", strict=False)}
+    if Path(paths[0]).is_file():
+        models[str(paths[0])] = sha256_of(Path(paths[0]))
     return {"timings": timings, "missing": missing, "machine": {"device": "CPU"}, "models": models}
 
 
@@ -113,7 +117,8 @@ def pruned(opened, tmp_path):
     small = tmp_path / "small.pt"
     small.write_bytes(b"x")
     cost = {"parameters_before": 2, "parameters_after": 1, "macs_before": 2, "macs_after": 1}
-    opened.session.add_result(Result(output=str(small), date="", relative_error=0.0, **cost))
+    result = Result(output=str(small), date="", relative_error=0.0, **cost)
+    opened.session.take([of_result(result)])
     return small
 
 
@@ -166,8 +171,10 @@ def test_a_network_is_exported_listed_and_kept(
     qtbot.mouseClick(exports.folder, LEFT)
     assert opens == [str(pruned.parent)]
     sha256 = opened.session.model.facts.sha256
-    kept = newest(report_store.stores(opened.session), "export", sha256)
-    assert kept["models"] == [sha256, "f" * 64]
+    home = home_of(sha256)
+    qtbot.waitUntil(lambda: len(read_measurements(home)) == 1, timeout=QUICK_MS)
+    (kept,) = read_measurements(home)
+    assert (kept.measured, kept.models) == ("export", (sha256, "f" * 64))
     opened.session.close_model()
     assert exports.exported_model.rows == []
 
@@ -241,9 +248,11 @@ def test_networks_take_turns_in_the_runtimes_ticked(opened, latency, pruned, fak
     assert "OpenVINO is not installed." in latency.status.text()
     assert "Computing time" in latency.status.text()
     sha256 = opened.session.model.facts.sha256
-    found = records(report_store.stores(opened.session), "latency", "a" * 64)
-    assert [t["model"] for t in found[0]["result"]["timings"]] == ["a" * 64, "b" * 64]
-    assert sha256
+    home = home_of(sha256)
+    qtbot.waitUntil(lambda: len(read_measurements(home)) == 1, timeout=QUICK_MS)
+    (found,) = read_measurements(home)
+    assert [t["model"] for t in found.result["timings"]] == [sha256, "b" * 64]
+    assert found.models == (sha256, "b" * 64)
 
 
 @pytest.mark.parametrize("typed", ["", "0", "many", "1;2", "-3", "1, x"])
@@ -433,14 +442,16 @@ def test_what_a_report_notes_is_said(opened, fake, tmp_path, opens, qtbot, heard
 
 
 def test_what_cannot_be_kept_still_shows(opened, fake, latency, trained, heard, monkeypatch, qtbot):
-    blocked = Path(report_store.stores(opened.session)[0])
+    blocked = home_of(opened.session.model.facts.sha256)
     blocked.parent.mkdir(parents=True, exist_ok=True)
-    blocked.write_text("not a journal\n")
+    blocked.write_text("not a history\n")
     qtbot.mouseClick(latency.run, LEFT)
     fake.done("latency", timed(trained))
     assert len(latency.model.rows) == 1
+    qtbot.waitUntil(lambda: bool(heard()), timeout=QUICK_MS)
     assert "could not be kept for a report" in heard()[-1]
-    assert blocked.read_text() == "not a journal\n"
+    assert len(latency.model.rows) == 1
+    assert blocked.read_text() == "not a history\n"
 
 
 def test_a_report_of_an_unsaved_project_is_made_by_the_engine(opened, tmp_path, opens, qtbot):

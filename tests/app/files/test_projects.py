@@ -155,9 +155,10 @@ def test_light_and_dark(opened):
 
 def test_results_move_with_their_project(tmp_path):
     """A project and its files can be put elsewhere: beneath its folder, names are relative."""
-    from app.state.project_state import at_home, to_project
+    from app.state.project_state import to_project
     from app.state.session import Session
-    from core.project import Project, Result, read_project, write_project
+    from core.history.results import of_result
+    from core.project import Project, Result, read_project, with_places, write_project
 
     figures = {"parameters_before": 2, "parameters_after": 1, "macs_before": 2, "macs_after": 1}
     beneath = str(tmp_path / "a" / "small.pt")
@@ -166,13 +167,14 @@ def test_results_move_with_their_project(tmp_path):
         for output in (beneath, "/elsewhere/small.pt")
     ]
     session = Session()
-    session.results = tuple(results)
+    session.take([of_result(result) for result in results])
+    assert session.results == tuple(results)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     stored = to_project(session, tmp_path / "a" / "p.secateur")
     assert [one.output for one in stored.results] == ["small.pt", "/elsewhere/small.pt"]
     write_project(tmp_path / "b" / "p.secateur", stored)
-    found = at_home(read_project(tmp_path / "b" / "p.secateur"), tmp_path / "b" / "p.secateur")
+    found = with_places(read_project(tmp_path / "b" / "p.secateur"), tmp_path / "b" / "p.secateur")
     assert isinstance(found, Project)
     outputs = [one.output for one in found.results]
     assert outputs == [str(tmp_path / "b" / "small.pt"), "/elsewhere/small.pt"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 
+from app.compare.feature import CompareFeature
 from app.data.feature import DataFeature
 from app.files.feature import FilesFeature
 from app.history.feature import HistoryFeature
@@ -14,10 +15,14 @@ from app.pruning.feature import PruningFeature
 from app.pruning.result_dialog import ResultDialog
 from app.state.measurements import Evaluation
 from app.tune.feature import TuneFeature
+from core.history.measurements import read_measurements
 from core.history.nodes import home_of, read_nodes, record
+from core.history.results import pruned_node
 from core.plan.schema import Plan
+from core.system.files import sha256_of
 from tests.app.compare.test_compare import THREE, comparison
 from tests.app.conftest import ENGINE_MS, QUICK_MS
+from tests.core.history.test_samples import FILES, SAMPLES
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -78,9 +83,7 @@ def steps(lineage):
 
 def taken(opened, qtbot, output, *blocks):
     with qtbot.waitSignal(opened.session.lineage.changed, timeout=QUICK_MS):
-        opened.features[HistoryFeature].controller.take_pruned(
-            report(made(output, output.name), *blocks)
-        )
+        opened.session.take([pruned_node(report(made(output, output.name), *blocks))])
 
 
 def row(panel, words):
@@ -108,7 +111,9 @@ def test_prunings_become_branches(opened, panel, lineage, own, qtbot):
     assert {path: path.read_bytes() for path in before} == before and len(panel._items()) == 4
 
 
-def test_measurements_and_comparisons_are_steps(opened, panel, lineage, own, dataset, qtbot):
+def test_measurements_and_comparisons_are_steps(
+    opened, panel, lineage, own, dataset, fake_jobs, qtbot
+):
     small = own.parent / "small.pt"
     taken(opened, qtbot, small, 4)
     opened.features[DataFeature].controller.set_data(str(dataset))
@@ -119,18 +124,27 @@ def test_measurements_and_comparisons_are_steps(opened, panel, lineage, own, dat
     assert row(panel, "model.pt").text(1) == "0.4000"  # measured of its file
     result = comparison(*THREE[:2])
     for one, path in zip(result["models"], (own, small), strict=True):
-        one |= {"path": str(path), "origin": opened.session.model.facts.sha256}
-    with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
-        opened.session.measured.set_comparison(result)
+        sha256 = sha256_of(path)
+        one |= {"path": str(path), "sha256": sha256, "origin": opened.session.model.facts.sha256}
+
+    def compared():
+        opened.features[CompareFeature].controller.compare([str(own), str(small)])
+        fake_jobs.done("compare", result)
+        qtbot.waitUntil(lambda: not lineage.fresh, timeout=QUICK_MS)
+
+    compared()
     assert [depth for depth, _ in steps(lineage)] == [0, 1, 2, 1, 1]
     assert row(panel, "small.pt").text(1) == "0.2000"
+    last = next(b.node for _, b in lineage.steps() if b.node.sha256 == sha256_of(small)
+                and b.node.kind == "evaluate")  # fmt: skip
+    assert last.details["images"] == 32 and last.figures["recall"] == 0.5
     nodes = read_nodes(lineage.folder)
-    assert nodes[-1].details["images"] == 32 and nodes[-1].figures["recall"] == 0.5
+    (kept,) = read_measurements(lineage.folder)
+    assert kept.models == (sha256_of(own), sha256_of(small))
     # The same again says nothing new.
-    opened.session.measured.set_comparison(dict(result))
-    opened.features[HistoryFeature].controller.look()
-    qtbot.waitUntil(lambda: not opened.context.background._newest, timeout=QUICK_MS)
-    assert len(read_nodes(lineage.folder)) == len(nodes)
+    compared()
+    assert [depth for depth, _ in steps(lineage)] == [0, 1, 2, 1, 1]
+    assert read_nodes(lineage.folder) == nodes
 
 
 def test_a_tuning_adds_itself(opened, panel, lineage, own, dataset, qtbot, monkeypatch):
@@ -210,7 +224,7 @@ def test_what_lies_there_now_is_not_taken_for_what_a_step_made(
     small = own.parent / "small.pt"
     taken(opened, qtbot, small, 4)
     with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):  # another one under the same name
-        opened.features[HistoryFeature].controller.take_pruned(report(made(small, "another"), 6))
+        opened.session.take([pruned_node(report(made(small, "another"), 6))])
     first, second = (item for item in panel._items() if "small.pt" in item.text(0))
     panel.tree.clearSelection()
     first.setSelected(True)
@@ -256,6 +270,41 @@ def test_pruned_for_real_opened_and_gone_on_from(opened, panel, lineage, own, ch
     assert offered.chosen == [str(own), str(small)]  # ticks stay
     taken(opened, qtbot, own.parent / "smaller.pt", 6)  # branches off from there
     assert steps(lineage)[-1] == (2, "Pruned: smaller.pt")
+
+
+def test_a_project_of_version_0_1_opens_with_nothing_lost(window, tmp_path, trained, qtbot):
+    """Its files are those of `tests.core.history.test_samples`, of this model."""
+    folder = tmp_path / "bees"
+    shutil.copytree(SAMPLES, folder)
+    shutil.copy(trained, folder / "bees.pt")
+    for name, text in FILES.items():
+        if name != "bees.pt":
+            (folder / name).write_text(text)
+    (folder / "old.pt").write_text(FILES["bees.pt"])
+    old, new = sha256_of(folder / "old.pt"), sha256_of(folder / "bees.pt")
+    for path in folder.rglob("*.*"):
+        if path.suffix in (".json", ".jsonl", ".secateur"):
+            path.write_text(path.read_text().replace(old, new))
+    project, session = folder / "bees.secateur", window.session
+    told = json.loads(project.read_text())
+    with qtbot.waitSignal(session.scoresChanged, timeout=ENGINE_MS):
+        window.open_paths([str(project)])
+    assert [Path(r.output).name for r in session.results] == ["older.pt", "bees-pruned.pt"]
+    assert [Path(one.output).name for one in session.tuned] == ["bees-tuned.pt"]
+    lineage = session.lineage
+    qtbot.waitUntil(lambda: bool(lineage.known.measurements), timeout=QUICK_MS)
+    assert {m.measured for m in lineage.known.measurements} == {"accuracy", "latency", "export"}
+    pruned = [b for _, b in lineage.steps() if b.node.kind == "prune"]
+    assert {Path(b.node.file).name for b in pruned} == {"older.pt", "bees-pruned.pt"}
+    assert [b.figure for b in pruned if b.node.sha256] == [0.21]
+    times = window.docks["latency"].widget().model.rows
+    assert [row[0] for row in times] == ["bees.pt", "bees-pruned.pt"]
+    (exported,) = window.docks["export"].widget().exported_model.rows
+    assert exported[:2] == ("bees-tuned.onnx", "bees-tuned.pt")
+    assert not session.dirty
+    assert window.features[FilesFeature].documents.save()
+    again = json.loads(project.read_text())
+    assert {**again, "plan": None} == {**told, "plan": None}
 
 
 @pytest.fixture

@@ -368,12 +368,14 @@ def test_data_that_cannot_be_used_starts_nothing_and_says_why(
 def test_a_pruned_result_is_what_is_tuned_and_the_open_model_its_teacher(
     opened, fake, dataset, shown, trained, tmp_path
 ):
+    from core.history.results import of_result
     from core.project import Result
 
     small = tmp_path / "small.pt"
     small.write_bytes(b"x")
     cost = {"parameters_before": 2, "parameters_after": 1, "macs_before": 2, "macs_after": 1}
-    opened.session.add_result(Result(output=str(small), date="", relative_error=0.0, **cost))
+    result = Result(output=str(small), date="", relative_error=0.0, **cost)
+    opened.session.take([of_result(result)])
     form = shown.form
     assert form.network_path == str(small)
     settings = form.settings()

@@ -19,7 +19,8 @@ from core.history.nodes import (
     record,
 )
 from core.history.remember import remember_compared, remember_iteration, remember_pruned
-from core.history.tree import find, text_of, title, tree, walk
+from core.history.tree import find, read_history, text_of, title, tree, walk
+from core.system.files import sha256_of
 
 
 def test_a_tree(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def written(folder: Path, *names: str) -> list[Path]:
 
 
 def shown(folder: Path) -> list[tuple[int, str]]:
-    return [(depth, title(branch.node)) for depth, branch in walk(tree(read_nodes(folder)))]
+    return [(depth, title(branch.node)) for depth, branch in walk(read_history(folder).branches)]
 
 
 def test_steps_are_recorded_beneath_what_they_started_from(tmp_path: Path) -> None:
@@ -113,8 +114,6 @@ def test_what_was_brought_in_later_is_what_made_it(tmp_path: Path) -> None:
 
 def test_what_has_no_beginning_grows_from_the_first_file(tmp_path: Path) -> None:
     small, tuned, model, other = written(tmp_path, "small.pt", "tuned.pt", "m.pt", "other.pt")
-    from core.system.files import sha256_of
-
     origin = sha256_of(model)[:24]
     folder = tmp_path / origin
     record(folder, "tune", tuned, small)  # made elsewhere: its pruning is not known here
@@ -155,11 +154,17 @@ def test_prunings_comparisons_and_iterations(tmp_path: Path) -> None:
     assert node.figures == {"parameters": 5, "macs": 8}
     assert node.details["plan"] == {"version": 1} and node.details["repair"] == ["refit"]
     both = [
-        {"path": str(path), "figures": {"map50_95": 0.5}, "images": 4, "parameters": 1, "macs": 2}
+        {"path": str(path), "figures": {"map50_95": 0.5}, "images": 4, "parameters": 1, "macs": 2,
+         "sha256": sha256_of(path), "classes": {}, "milliseconds": 3.0}
         for path in (model, small)
-    ]
-    remember_compared(folder, {"models": both, "split": "val"}, "d.yaml", 320)
+    ]  # fmt: skip
+    remember_compared(folder, {"models": both, "split": "val", "images": []}, "d.yaml", 320)
     assert [depth for depth, _ in shown(folder)] == [0, 1, 2, 1]
+    measured = [b.node for _, b in walk(read_history(folder).branches) if b.node.kind == "evaluate"]
+    assert [node.figures for node in measured] == [{"map50_95": 0.5}] * 2
+    assert measured[0].details == {"data": "d.yaml", "split": "val", "image_size": 320, "images": 4}
+    remember_compared(folder, {"models": both, "split": "val", "images": []}, "d.yaml", 320)
+    assert [depth for depth, _ in shown(folder)] == [0, 1, 2, 1]  # the same again is no news
     job = tmp_path / "job"
     for number in (1, 2):
         (job / f"step-{number}").mkdir(parents=True)

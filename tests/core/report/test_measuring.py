@@ -15,6 +15,8 @@ from core.data.evaluate import evaluate
 from core.data.stream import DataSettings
 from core.data.validation import Validation
 from core.errors import CancelledError, UserError
+from core.history.measurements import fitting, keep, newest, read_measurements
+from core.history.nodes import copy_of
 from core.plan.widths import compute_widths
 from core.report import (
     ReportSettings,
@@ -29,7 +31,6 @@ from core.report.images import choose
 from core.report.instead import verdict
 from core.report.measuring import project_data
 from core.report.stock import LINES, at_size, instead_of
-from core.report.store import keep, newest, store_of
 from core.report.wanted import Measuring
 from core.ship.export.formats import FORMATS
 from core.ship.export.run import ExportSettings, export
@@ -97,11 +98,11 @@ def test_the_unpruned_network_alone_is_measured_too(own, data):
 
 
 def test_a_store_that_is_something_else_costs_only_the_keeping(own, data, tmp_path):
-    store = store_of(own)
+    store = copy_of(own)
     store.write_text("the person's notes\n")
     report = measure(own, data, "accuracy")
     assert report["accuracy"] is not None
-    assert "is not a file of this kind" in report["notes"][0]["message"]
+    assert "Could not write to the history" in report["notes"][0]["message"]
     assert store.read_text() == "the person's notes\n"
 
 
@@ -277,8 +278,9 @@ def test_the_store_gives_what_covers_most_and_of_equals_the_newest(tmp_path):
     file = tmp_path / "m.jsonl"
     for models, value in ((["o", "p"], 1), (["o", "p"], 2), (["o"], 3), (["other", "p"], 4)):
         keep(file, "accuracy", models, {"value": value})
-    assert newest(file, "accuracy", "o", ["p", None])["result"] == {"value": 2}
-    assert newest(file, "accuracy", "o", [])["result"] == {"value": 3}
-    assert newest(file, "latency", "o", ["p"]) is None
-    assert newest(file, "accuracy", None, ["p"]) is None
-    assert newest(tmp_path / "none", "accuracy", "o", ["p"]) is None
+    held = read_measurements(file)
+    assert newest(fitting(held, "accuracy", "o"), ["p", None]).result == {"value": 2}
+    assert newest(fitting(held, "accuracy", "o"), []).result == {"value": 3}
+    assert newest(fitting(held, "latency", "o"), ["p"]) is None
+    assert newest(fitting(held, "accuracy", None), ["p"]) is None
+    assert newest(fitting(read_measurements(tmp_path / "none"), "accuracy", "o"), ["p"]) is None

@@ -17,7 +17,6 @@ from core.graph.cache import cache_path
 from core.project import Tuned, project_json, read_project, write_project
 from core.report import ReportSettings, build_report, open_project, write_report
 from core.report.graph import draw
-from core.report.store import keep
 from core.report.wanted import Measuring
 from core.system.files import sha256_of
 from core.system.journal import Journal
@@ -215,7 +214,9 @@ def test_the_job_reports_on_a_project_that_was_not_saved(own, tmp_path):
     elsewhere = tmp_path / "elsewhere.measured.jsonl"
     sha256 = project.model.sha256
     figures = {"sha256": sha256, "figures": {"map50_95": 0.125}, "classes": {}, "images": 3}
-    keep(elsewhere, "accuracy", [sha256], {"models": [figures], "images": []})
+    record = {"measured": "accuracy", "date": "2026-03-01T10:00:00+00:00", "models": [sha256]}
+    with Journal(elsewhere, "measured") as journal:  # as version 0.1 kept it
+        journal.append({**record, "result": {"models": [figures], "images": []}})
     own.unlink()
     args = {
         "project": project_json(project),
