@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QGraphicsView
 from app.graph_view.scene import GraphScene
 
 ZOOM_STEP = 1.2
-ZOOM_RANGE = (0.05, 4.0)
+MOST_ZOOM = 4.0
+BEYOND_FIT = 0.8
+"""How far one may zoom out: until the whole drawing takes this part of the window."""
 FIT_LIMIT = 1.35
 READABLE, READING = 0.6, 0.9
 """Below the first zoom a block that is gone to is shown at the second."""
@@ -56,25 +58,34 @@ class Camera(QObject):
         inverse, _ = self._view.viewportTransform().inverted()
         return inverse.map(point)
 
-    def fit(self, beside: float) -> None:
-        """Show the whole drawing.
+    @property
+    def least(self) -> float:
+        """The zoom at which zooming out ends: a little smaller than the whole drawing needs."""
+        return min(1.0, BEYOND_FIT * self._fitting())
 
-        Parameters
-        ----------
-        beside : float
-            Pixels at the right to keep free where there is room to spare.
-        """
+    @property
+    def most(self) -> float:
+        """The zoom at which zooming in ends."""
+        return MOST_ZOOM
+
+    def _fitting(self) -> float:
+        """Return the zoom at which the whole drawing is shown."""
+        layout = self._scene.layout
+        if layout is None:
+            return 1.0
+        room = self._view.viewport().size()
+        width, height = layout.bounds[2:]
+        scale = min(room.width() / width, room.height() / height, FIT_LIMIT)
+        return max(0.98 * scale, 0.01)
+
+    def fit(self) -> None:
+        """Show the whole drawing."""
         layout = self._scene.layout
         self.fitted = True
         if layout is None:
             return
-        room = self._view.viewport().size()
-        width, height = layout.bounds[2:]
-        scale = min(room.width() / width, room.height() / height, FIT_LIMIT)
-        self._set_zoom(max(scale * 0.98, ZOOM_RANGE[0]))
-        spare = max(0.0, room.width() / self.zoom - width)
-        shift = min(spare, beside / self.zoom) / 2
-        self._view.centerOn(QRectF(*layout.bounds).center() + QPointF(shift, 0))
+        self._set_zoom(self._fitting())
+        self._view.centerOn(QRectF(*layout.bounds).center())
         self.fitted = True
         self.moved.emit()
 
@@ -96,7 +107,7 @@ class Camera(QObject):
     def zoom_at(self, point: QPointF, factor: float) -> None:
         """Zoom about a point of the view, which stays where it is."""
         before = self.to_scene(point)
-        self._set_zoom(min(max(self.zoom * factor, ZOOM_RANGE[0]), ZOOM_RANGE[1]))
+        self._set_zoom(min(max(self.zoom * factor, min(self.least, self.zoom)), self.most))
         after = self.to_scene(point)
         self.scroll((after - before) * -self.zoom)
         self.moved.emit()

@@ -24,22 +24,21 @@ class Palette:
     ``ramp`` runs from nothing to most and stays pale (light) or deep (dark) enough for ``text``;
     so does ``heat``, from blue to orange: its lightness falls (light) or rises (dark) all the way,
     and the two hues stay apart for every kind of colour blindness.
+    ``stages`` are tints of boxes, ``stage_lines`` their borders and gauges.
     ``text`` meets WCAG AA on every fill a box can have, ``text_dim`` on all but the ramp.
     """
 
     background: str
-    lane: str
-    lane_line: str
-    row_line: str
+    band: str
     box: str
-    small_box: str
+    pill: str
     inner: str
     border: str
     text: str
     text_dim: str
     heading: str
     bar: str
-    bar_kept: str
+    stroke: str
     edge: str
     edge_lit: str
     focus: str
@@ -51,27 +50,26 @@ class Palette:
     operation: str
     callout: str
     callout_text: str
+    locked: str
     roles: dict[str, Role]
     stages: dict[str, str]
+    stage_lines: dict[str, str]
     ramp: tuple[str, str, str]
     heat: tuple[str, str, str]
-    pieces: tuple[str, str, str, str]
 
 
 LIGHT = Palette(
     background="#f6f7f9",
-    lane="#eef0f4",
-    lane_line="#e3e6ec",
-    row_line="#d5dae2",
+    band="#eceef2",
     box="#ffffff",
-    small_box="#fafbfc",
+    pill="#ffffff",
     inner="#f5f7fa",
     border="#c3cad5",
     text="#1b2430",
     text_dim="#4a5565",
     heading="#4f5b6b",
     bar="#e4e8ee",
-    bar_kept="#8794a8",
+    stroke="#8794a8",
     edge="#7d8ba1",
     edge_lit="#1f5fd1",
     focus="#1f5fd1",
@@ -84,31 +82,30 @@ LIGHT = Palette(
     callout="#1b2430",
     callout_text="#ffffff",
     roles={
-        "selected": Role("#1f5fd1", "#e6effd", "#1f5fd1", "#ffffff"),
-        "cascade": Role("#c77700", "#fff4e0", "#9a5b00", "#ffffff"),
-        "coupled": Role("#7a45c4", "#f3ecfd", "#7a45c4", "#ffffff"),
-        "blocked": Role("#c8302b", "#fdecea", "#b92722", "#ffffff"),
+        "selected": Role("#c0281f", "#fdeae8", "#b3211a", "#ffffff"),
+        "cascade": Role("#b36b00", "#fff4e0", "#8f5500", "#ffffff"),
+        "coupled": Role("#8e24aa", "#f9ebfc", "#8e24aa", "#ffffff"),
+        "blocked": Role("#8a0f3c", "#fce8ef", "#8a0f3c", "#ffffff"),
     },
-    stages={"backbone": "#dbe8f8", "neck": "#e9e0f6", "head": "#dcf0e4"},
+    locked="#e2e4e8",
+    stages={"backbone": "#dbe8fb", "neck": "#e7dffa", "head": "#d4efe1"},
+    stage_lines={"backbone": "#3b78d8", "neck": "#7d5bc9", "head": "#1f8a5b"},
     ramp=("#f2f6f5", "#a9d8cd", "#56b5a2"),
     heat=("#e3effb", "#f6dc9c", "#e9924a"),
-    pieces=("#7f8fa8", "#b6c1d1", "#5f7fae", "#9db4d6"),
 )
 
 DARK = Palette(
-    background="#16191e",
-    lane="#1b1f25",
-    lane_line="#242931",
-    row_line="#2e353f",
+    background="#14171c",
+    band="#1b2026",
     box="#252b34",
-    small_box="#20252d",
+    pill="#20252d",
     inner="#1d2229",
     border="#434d5b",
     text="#eef1f5",
     text_dim="#b6c0cd",
     heading="#a3aebc",
     bar="#363e4a",
-    bar_kept="#8593a8",
+    stroke="#8593a8",
     edge="#66738a",
     edge_lit="#7fb0ff",
     focus="#7fb0ff",
@@ -121,15 +118,16 @@ DARK = Palette(
     callout="#eef1f5",
     callout_text="#16191e",
     roles={
-        "selected": Role("#6ea3ff", "#203352", "#8ab6ff", "#0e1622"),
+        "selected": Role("#ff7b72", "#4a2321", "#ff8f87", "#260706"),
         "cascade": Role("#e8a33d", "#40311a", "#f0b45c", "#1d1404"),
-        "coupled": Role("#b48cf2", "#352a4d", "#c3a3f7", "#170c2b"),
-        "blocked": Role("#f2736d", "#472423", "#f78e88", "#260706"),
+        "coupled": Role("#e08cf5", "#45254d", "#e3a3f5", "#22082b"),
+        "blocked": Role("#ff9fc4", "#4d2034", "#ffb0cf", "#2b0616"),
     },
-    stages={"backbone": "#22344c", "neck": "#382d4e", "head": "#20402f"},
+    locked="#363b44",
+    stages={"backbone": "#1d2d49", "neck": "#2f2549", "head": "#17362a"},
+    stage_lines={"backbone": "#6b9bea", "neck": "#a98cf0", "head": "#4ec48c"},
     ramp=("#242c30", "#1f4f49", "#1b6b5f"),
     heat=("#1b2a3d", "#55451f", "#96500f"),
-    pieces=("#8593a8", "#56627a", "#6f93c9", "#3f5a86"),
 )
 
 PALETTES = {"light": LIGHT, "dark": DARK}

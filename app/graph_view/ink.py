@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QPainter, QPainterPath, QPen
+from math import ceil
+
+from PySide6.QtCore import QLineF, QPointF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainterPath, QPen
 
 from app.graph_view.colours import PALETTES, Palette
 
-DETAIL = 0.42
-"""Below this zoom texts become strokes, above it they are drawn."""
-LAYER_DETAIL = 0.5
+NORMAL = QFont.Weight.Normal
+LEAST_TEXT = 11.0
+"""Smallest text in screen pixels: where it does not fit, less is shown."""
 FAR = 0.16
 """Below this zoom a box is a plain rectangle."""
+SIZES = {"bold": 13, "plain": 12, "small": 11, "tag": 11, "heading": 13, "layer": 11}
+"""Pixels of each kind of text in the drawing's own units."""
+BOLD = ("bold", "tag", "heading")
 
 
 class Ink:
@@ -27,13 +32,35 @@ class Ink:
         self.kind = kind
         self.palette: Palette = PALETTES[kind]
         self._brushes: dict[str, QBrush] = {}
-        self._pens: dict[tuple[str, float], QPen] = {}
-        self.bold = _font(13, QFont.Weight.DemiBold)
-        self.plain = _font(12)
-        self.small = _font(11)
-        self.tag = _font(10, QFont.Weight.DemiBold)
-        self.heading = _font(13, QFont.Weight.DemiBold)
-        self.layer = _font(11)
+        self._pens: dict[tuple[str, float, tuple[float, ...]], QPen] = {}
+        self._fonts: dict[tuple[str, int], QFont] = {}
+        self._metrics: dict[tuple[str, int], QFontMetricsF] = {}
+        self._widths: dict[tuple[str, str], float] = {}
+        self.plain = self.font("plain", SIZES["plain"])
+        self.small = self.font("small", SIZES["small"])
+        self.tag = self.font("tag", SIZES["tag"])
+
+    def font(self, kind: str, pixels: int) -> QFont:
+        """Return the font of one kind of text at a size in the drawing's units."""
+        key = (kind, pixels)
+        if key not in self._fonts:
+            bold = kind in BOLD
+            self._fonts[key] = _font(pixels, QFont.Weight.DemiBold if bold else NORMAL)
+        return self._fonts[key]
+
+    def metrics(self, kind: str, pixels: int) -> QFontMetricsF:
+        """Return the measures of a font."""
+        key = (kind, pixels)
+        if key not in self._metrics:
+            self._metrics[key] = QFontMetricsF(self.font(kind, pixels))
+        return self._metrics[key]
+
+    def width(self, kind: str, pixels: int, text: str) -> float:
+        """Return the width of a text; it grows with the size, so it is measured once."""
+        key = (kind, text)
+        if key not in self._widths:
+            self._widths[key] = self.metrics(kind, 100).horizontalAdvance(text) / 100
+        return self._widths[key] * pixels
 
     def brush(self, colour: str) -> QBrush:
         """Return the brush of a colour."""
@@ -41,18 +68,26 @@ class Ink:
             self._brushes[colour] = QBrush(QColor(colour))
         return self._brushes[colour]
 
-    def pen(self, colour: str, width: float = 1.0) -> QPen:
-        """Return a round pen of a colour."""
-        key = (colour, width)
+    def pen(self, colour: str, width: float = 1.0, dashes: tuple[float, ...] = ()) -> QPen:
+        """Return a round pen of a colour; ``dashes`` are in widths of the line."""
+        key = (colour, width, dashes)
         if key not in self._pens:
             pen = QPen(QColor(colour), width)
+            if dashes:
+                pen.setDashPattern(dashes)
             pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            cap = Qt.PenCapStyle.FlatCap if dashes else Qt.PenCapStyle.RoundCap
+            pen.setCapStyle(cap)
             self._pens[key] = pen
         return self._pens[key]
 
 
-def _font(pixels: int, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+def text_size(kind: str, zoom: float) -> int:
+    """Return the size of a text in the drawing's units that is never too small on the screen."""
+    return max(SIZES[kind], ceil(LEAST_TEXT / max(zoom, 0.01)))
+
+
+def _font(pixels: int, weight: QFont.Weight) -> QFont:
     font = QFont()
     font.setPixelSize(pixels)
     font.setWeight(weight)
@@ -80,7 +115,7 @@ def rounded_line(points: tuple[tuple[float, float], ...], radius: float = 7.0) -
 
 
 def arrow_head(points: tuple[tuple[float, float], ...], size: float = 5.0) -> QPainterPath:
-    """Return the arrow head at the end of a line."""
+    """Return the arrow head at the end of a line; ``size`` is two thirds of its length."""
     (ax, ay), (bx, by) = points[-2], points[-1]
     length = max(abs(bx - ax), abs(by - ay)) or 1.0
     ux, uy = (bx - ax) / length, (by - ay) / length
@@ -89,38 +124,3 @@ def arrow_head(points: tuple[tuple[float, float], ...], size: float = 5.0) -> QP
     path.lineTo(bx - size * 1.5 * ux + size * 0.75 * uy, by - size * 1.5 * uy - size * 0.75 * ux)
     path.closeSubpath()
     return path
-
-
-def draw_lock(painter: QPainter, at: QPointF, ink: Ink, colour: str) -> None:
-    """Draw a padlock 10 wide and 12 high, its upper left corner at a point."""
-    painter.setPen(ink.pen(colour, 1.5))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawArc(QRectF(at.x() + 2.2, at.y() + 0.5, 5.6, 8.5), 0, 180 * 16)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(ink.brush(colour))
-    painter.drawRoundedRect(QRectF(at.x() + 0.4, at.y() + 5.0, 9.2, 7.0), 1.6, 1.6)
-
-
-def draw_tick(painter: QPainter, at: QPointF, ink: Ink, colour: str) -> None:
-    """Draw a tick in a ring 12 wide, its upper left corner at a point."""
-    painter.setPen(ink.pen(colour, 1.5))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawEllipse(QRectF(at.x(), at.y(), 12, 12))
-    tick = QPainterPath(QPointF(at.x() + 3.2, at.y() + 6.2))
-    tick.lineTo(at.x() + 5.4, at.y() + 8.5)
-    tick.lineTo(at.x() + 9.0, at.y() + 3.9)
-    painter.drawPath(tick)
-
-
-def draw_tag(
-    painter: QPainter, right: float, middle: float, text: str, fill: str, colour: str, ink: Ink
-) -> None:
-    """Draw a small pill with a word, its right end and middle line given."""
-    painter.setFont(ink.tag)
-    width = painter.fontMetrics().horizontalAdvance(text) + 13.0
-    rect = QRectF(right - width, middle - 8.0, width, 16.0)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(ink.brush(fill))
-    painter.drawRoundedRect(rect, 8.0, 8.0)
-    painter.setPen(ink.pen(colour))
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)

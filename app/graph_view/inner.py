@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath
 
-from app.graph_view.ink import FAR, LAYER_DETAIL, Ink, arrow_head, rounded_line
+from app.graph_view.ink import FAR, SIZES, Ink, arrow_head, rounded_line, text_size
 from app.graph_view.looks import BlockLook
 from core.drawing.diagram import WIDTHS_ROOM
 from core.drawing.places import InsidePlace
@@ -13,6 +13,8 @@ from core.drawing.places import InsidePlace
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 CENTRE = Qt.AlignmentFlag.AlignCenter
+LARGEST_TEXT = 17
+"""Size of a layer's name, in the drawing's units, from which it fits its box no longer."""
 
 
 class InnerPicture:
@@ -53,8 +55,11 @@ class InnerPicture:
         painter.setBrush(ink.brush(palette.edge))
         painter.drawPath(self.heads)
         self._paint_boxes(painter, look, ink)
-        if zoom >= LAYER_DETAIL:
+        pixels = text_size("layer", zoom)
+        if pixels == SIZES["layer"]:
             self._paint_texts(painter, look, ink)
+        elif pixels <= LARGEST_TEXT:
+            self._paint_names(painter, ink, pixels)
 
     def _paint_boxes(self, painter: QPainter, look: BlockLook, ink: Ink) -> None:
         palette = ink.palette
@@ -73,9 +78,17 @@ class InnerPicture:
                 painter.setBrush(ink.brush(palette.node))
             painter.drawRoundedRect(rect, 5, 5)
 
+    def _paint_names(self, painter: QPainter, ink: Ink, pixels: int) -> None:
+        """Paint the names alone, larger than the drawing has them."""
+        painter.setFont(ink.font("layer", pixels))
+        painter.setPen(ink.pen(ink.palette.text))
+        for node, rect in zip(self.place.nodes, self.rects, strict=True):
+            if ink.width("layer", pixels, node.label) <= rect.width() - 8:
+                painter.drawText(rect, CENTRE, node.label)
+
     def _paint_texts(self, painter: QPainter, look: BlockLook, ink: Ink) -> None:
         palette = ink.palette
-        painter.setFont(ink.layer)
+        painter.setFont(ink.font("layer", SIZES["layer"]))
         painter.setPen(ink.pen(palette.text))
         widths = look.layers or ("",) * len(self.rects)
         for node, rect, text in zip(self.place.nodes, self.rects, widths, strict=True):

@@ -1,27 +1,45 @@
-"""What the colours mean, in a corner of the graph."""
+"""What hues and signs mean: one line below the drawing, which it never covers or moves."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGraphicsView, QWidget
+from collections.abc import Iterator
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
 
 from app.graph_view.colours import scale_of
-from app.graph_view.ink import Ink, draw_lock, draw_tick
-from app.graph_view.legend_place import Box, place_legend
+from app.graph_view.ink import SIZES, Ink
+from app.graph_view.signs import (
+    draw_badge,
+    draw_box,
+    draw_ghost,
+    draw_lock,
+    draw_stop,
+    draw_tick,
+    hatch_lines,
+)
 from app.graph_view.state import GraphState
-from core.drawing.places import GraphLayout
 
 ROLE_WORDS = (
-    ("selected", "selected to prune"),
-    ("cascade", "follows on its own"),
-    ("coupled", "shares the channels"),
-    ("blocked", "cannot be pruned so"),
+    ("selected", "in the plan"),
+    ("cascade", "adjusted automatically"),
+    ("coupled", "coupled partner"),
+    ("blocked", "blocked"),
 )
-WORDS = dict(ROLE_WORDS) | {"locked": "locked", "eligible": "may go on its own"}
+STAGE_WORDS = (("backbone", "backbone"), ("neck", "neck"), ("head", "head"))
+WORDS = {
+    **dict(ROLE_WORDS),
+    **dict(STAGE_WORDS),
+    "ghost": "removed",
+    "ring": "selected",
+    "locked": "locked",
+    "eligible": "can be pruned alone",
+    "gauge": "share of GFLOPs",
+}
 OVERLAY_WORDS = {
     "parameters": ("Parameters", "few", "most"),
-    "macs": ("Multiply-adds", "few", "most"),
+    "macs": ("GFLOPs", "few", "most"),
     "ratio": ("Ratio", "0 %", "100 %"),
     "kept": ("Channels kept", "none", "all"),
     "sensitivity": ("Accuracy lost", "0 %", "50 % +"),
@@ -29,20 +47,22 @@ OVERLAY_WORDS = {
     "compared_channels": ("Channels left", "none", "all"),
     "compared_macs": ("Cost saved", "0 %", "100 %"),
 }
-STAGES = (("backbone", "backbone"), ("neck", "neck"), ("head", "head"))
-LINE = 19.0
-WIDTH = 176
-MARGIN = 12
+HEIGHT = 34
+ICON = 22.0
+GAP = 16.0
+RAMP = 64.0
 
 
 class Legend(QWidget):
-    """Explains roles, the overlay, and the small marks. The pointer goes through it."""
+    """Explains the hues, the signs in use, and the overlay.
+
+    Where the line is too short for all words, those that are left over stand in its tip.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("legend")
         self.setAccessibleName("Legend")
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._ink: Ink | None = None
         self._lines: tuple[str, ...] = ()
         self._overlay = "none"
@@ -50,140 +70,142 @@ class Legend(QWidget):
         self._shown = True
         self.hide()
 
-    def set_state(self, state: GraphState, ink: Ink) -> bool:
+    def set_state(self, state: GraphState, ink: Ink, selected: bool = False) -> bool:
         """Explain what a state shows, in the colours of a palette.
 
-        Only what is on the drawing is explained; an empty legend hides.
+        Only what is on the drawing is explained.
+
+        Parameters
+        ----------
+        state : GraphState
+        ink : Ink
+        selected : bool
+            Whether a block has the ring of the selection.
 
         Returns
         -------
         bool
-            Whether its lines changed.
+            Whether its words changed.
         """
-        used = set(state.roles.values())
-        lines = tuple(role for role, _ in ROLE_WORDS if role in used)
-        lines += ("locked",) if state.locked else ()
-        lines += ("eligible",) if state.eligible else ()
-        shown = (lines, state.overlay, state.overlay_title)
+        shown = (_lines(state, selected), state.overlay, state.overlay_title)
         changed = shown != (self._lines, self._overlay, self._title)
         if not changed and ink is self._ink:
             return False
         self._lines, self._overlay, self._title = shown
         self._ink = ink
-        words = [WORDS[line] for line in lines]
+        words = [WORDS[line] for line in self._lines]
         if state.overlay in OVERLAY_WORDS:
-            words.append(state.overlay_title or OVERLAY_WORDS[state.overlay][0])
-        self.setAccessibleDescription("Colours: " + ", ".join(words))
-        self.setVisible(self._shown and self._has_lines())
-        self.resize(self.sizeHint())
+            words.append(self._overlay_title())
+        self.setAccessibleDescription("Colours and signs: " + ", ".join(words))
+        self.setToolTip(" · ".join(words))
+        self.setVisible(self._shown)
         self.update()
         return changed
-
-    def lie_in(self, view: QGraphicsView, layout: GraphLayout, taken: QRect) -> None:
-        """Move to where no block, no heading and not what is ``taken`` gets covered."""
-        zoom = view.transform().m11()
-
-        def seen(x: float, y: float, width: float, height: float) -> Box:
-            corner = view.mapFromScene(QPointF(x, y))
-            return corner.x(), corner.y(), width * zoom, height * zoom
-
-        x, y = place_legend(
-            (self.width(), self.height()),
-            (MARGIN, MARGIN, view.width() - 2 * MARGIN, view.height() - 2 * MARGIN),
-            [seen(lane.x - 14, 8, lane.width + 28, 24) for lane in layout.lanes],
-            [seen(box.x, box.y, box.width, box.height) for box in layout.boxes],
-            (taken.x(), taken.y(), taken.width(), taken.height()),
-        )
-        self.move(round(x), round(y))
 
     def set_shown(self, shown: bool) -> None:
         """Allow the legend, or keep it away."""
         self._shown = shown
-        self.setVisible(shown and self._has_lines())
+        self.setVisible(shown and self._ink is not None)
 
-    def _has_lines(self) -> bool:
-        return bool(self._lines) or self._overlay != "none"
+    def _overlay_title(self) -> str:
+        return self._title or OVERLAY_WORDS[self._overlay][0]
 
     def sizeHint(self) -> QSize:
-        """Return the size its lines need."""
-        lines = len(self._lines)
-        if self._overlay == "stage":
-            lines += 1 + len(STAGES)
-        elif self._overlay in OVERLAY_WORDS:
-            lines += 2
-        return QSize(WIDTH, round(lines * LINE + 16))
+        """Return a size at which most networks' legends are complete."""
+        return QSize(520, HEIGHT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the lines."""
-        if self._ink is None:
+        """Paint signs and words from left to right, as many as fit."""
+        ink = self._ink
+        if ink is None:
             return
-        ink, palette = self._ink, self._ink.palette
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        panel = QColor(palette.background)
-        panel.setAlpha(250)
-        painter.setPen(ink.pen(palette.border))
-        painter.setBrush(panel)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
-        y = 8.0
-        for line in self._lines:
-            if line == "locked":
-                draw_lock(painter, QPointF(16, y + 3), ink, palette.lock)
-            elif line == "eligible":
-                draw_tick(painter, QPointF(15, y + 4), ink, palette.eligible)
-            else:
-                _swatch(painter, ink, y, palette.roles[line].fill, palette.roles[line].line)
-            y = _word(painter, ink, y, WORDS[line])
-        self._paint_overlay(painter, ink, y)
+        x = 4.0
+        if self._overlay in OVERLAY_WORDS:
+            x = self._paint_overlay(painter, ink, x)
+        for line, left in self._places(ink, x):
+            _paint_sign(painter, ink, line, QRectF(left, (self.height() - 14) / 2, ICON, 14))
+            _write(painter, ink, left + ICON + 6, self.height(), WORDS[line], ink.palette.text)
         painter.end()
 
-    def _paint_overlay(self, painter: QPainter, ink: Ink, y: float) -> None:
+    def _places(self, ink: Ink, x: float) -> Iterator[tuple[str, float]]:
+        for line in self._lines:
+            width = ICON + 6 + ink.width("small", SIZES["small"], WORDS[line])
+            if x + width > self.width():
+                return
+            yield line, x
+            x += width + GAP
+
+    def _paint_overlay(self, painter: QPainter, ink: Ink, x: float) -> float:
+        """Paint the colours of an overlay, from least to most."""
         palette = ink.palette
-        if self._overlay == "stage":
-            y = _heading(painter, ink, y, "Part of the network")
-            for stage, word in STAGES:
-                _swatch(painter, ink, y, palette.stages[stage], palette.border)
-                y = _word(painter, ink, y, word)
-        elif self._overlay in OVERLAY_WORDS:
-            title, low, high = OVERLAY_WORDS[self._overlay]
-            y = _heading(painter, ink, y, self._title or title)
-            metrics = QFontMetricsF(ink.small)
-            left = 12 + metrics.horizontalAdvance(low) + 8
-            right = WIDTH - 12 - metrics.horizontalAdvance(high) - 8
-            ramp = QLinearGradient(left, 0, right, 0)
-            for place, colour in zip(
-                (0.0, 0.5, 1.0), scale_of(palette, self._overlay), strict=True
-            ):
-                ramp.setColorAt(place, QColor(colour))
-            painter.setPen(ink.pen(palette.border))
-            painter.setBrush(ramp)
-            painter.drawRoundedRect(QRectF(left, y + 4, right - left, 10), 3, 3)
-            painter.setPen(ink.pen(palette.text_dim))
-            painter.setFont(ink.small)
-            middle = Qt.AlignmentFlag.AlignVCenter
-            row = QRectF(12, y, WIDTH - 24, LINE)
-            painter.drawText(row, middle | Qt.AlignmentFlag.AlignLeft, low)
-            painter.drawText(row, middle | Qt.AlignmentFlag.AlignRight, high)
+        _, low, high = OVERLAY_WORDS[self._overlay]
+        x = _write(painter, ink, x, self.height(), self._overlay_title(), palette.text) + 10
+        x = _write(painter, ink, x, self.height(), low, palette.text_dim) + 6
+        ramp = QLinearGradient(x, 0, x + RAMP, 0)
+        for place, colour in zip((0.0, 0.5, 1.0), scale_of(palette, self._overlay), strict=True):
+            ramp.setColorAt(place, QColor(colour))
+        painter.setPen(ink.pen(palette.border))
+        painter.setBrush(ramp)
+        painter.drawRoundedRect(QRectF(x, (self.height() - 10) / 2, RAMP, 10), 3, 3)
+        return _write(painter, ink, x + RAMP + 6, self.height(), high, palette.text_dim) + GAP
 
 
-def _swatch(painter: QPainter, ink: Ink, y: float, fill: str, line: str) -> None:
-    painter.setPen(ink.pen(line, 1.6))
-    painter.setBrush(ink.brush(fill))
-    painter.drawRoundedRect(QRectF(12, y + 4, 18, 11), 3, 3)
+def _lines(state: GraphState, selected: bool) -> tuple[str, ...]:
+    """Return what is on the drawing, most important first."""
+    used = set(state.roles.values())
+    lines = [role for role, _ in ROLE_WORDS if role in used]
+    if "selected" in used:
+        lines.insert(1, "ghost")
+    lines += ["ring"] * selected + ["locked"] * bool(state.locked)
+    lines += ["eligible"] * bool(state.eligible)
+    if state.overlay in ("none", "stage"):
+        lines += [stage for stage, _ in STAGE_WORDS]
+    return (*lines, "gauge")
 
 
-def _word(painter: QPainter, ink: Ink, y: float, word: str) -> float:
-    painter.setPen(ink.pen(ink.palette.text))
-    painter.setFont(ink.small)
-    row = QRectF(40, y, WIDTH - 48, LINE)
-    painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)
-    return y + LINE
+def _paint_sign(painter: QPainter, ink: Ink, line: str, area: QRectF) -> None:
+    palette = ink.palette
+    middle = area.center()
+    box = area.adjusted(1, 1, -1, -1)
+    if line == "selected":
+        draw_badge(painter, area.right(), middle.y(), "−%", line, 9, ink)
+    elif line == "ghost":
+        hatched = hatch_lines(box) or [QLineF()]
+        draw_ghost(painter, box, hatched, "selected", palette.border, ink)
+    elif line in palette.roles:
+        smaller = box.adjusted(3, 3, -3, -3) if line == "coupled" else box
+        draw_box(painter, smaller, 3, line, palette.border, palette.box, ink)
+        if line == "blocked":
+            painter.save()
+            painter.translate(middle)
+            painter.scale(0.6, 0.6)
+            draw_stop(painter, QPointF(0, 0), ink)
+            painter.restore()
+    elif line in palette.stages:
+        draw_box(painter, box, 3, "", palette.stage_lines[line], palette.stages[line], ink)
+    elif line == "ring":
+        painter.setPen(ink.pen(palette.focus, 2.6))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box, 5, 5)
+    elif line == "gauge":
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink.brush(palette.bar))
+        painter.drawRoundedRect(QRectF(middle.x(), area.top(), 4, 14), 2, 2)
+        painter.setBrush(ink.brush(palette.stroke))
+        painter.drawRoundedRect(QRectF(middle.x(), area.top() + 5, 4, 9), 2, 2)
+    elif line == "locked":
+        draw_lock(painter, QPointF(middle.x() - 5, middle.y() - 7), ink, palette.lock)
+    else:
+        draw_tick(painter, QPointF(middle.x() - 6, middle.y() - 6), ink, palette.eligible)
 
 
-def _heading(painter: QPainter, ink: Ink, y: float, word: str) -> float:
-    painter.setPen(ink.pen(ink.palette.text_dim))
-    painter.setFont(ink.tag)
-    row = QRectF(12, y + 2, WIDTH - 24, LINE)
-    text = QFontMetricsF(ink.tag).elidedText(word, Qt.TextElideMode.ElideMiddle, row.width())
+def _write(painter: QPainter, ink: Ink, x: float, height: int, text: str, colour: str) -> float:
+    """Write a text from a place on, in the middle of the line; return where it ends."""
+    width = ink.width("small", SIZES["small"], text)
+    painter.setFont(ink.font("small", SIZES["small"]))
+    painter.setPen(ink.pen(colour))
+    row = QRectF(x, 0, width + 8, height)
     painter.drawText(row, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-    return y + LINE
+    return x + width

@@ -8,16 +8,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.graph_view.colours import Palette, ramp_colour
+from app.graph_view.scales import Scales
 from app.graph_view.state import GraphState
 from core.drawing.places import EdgePlace, InsidePlace
+from core.drawing.shapes import entering, pill_text, width_of
 from core.graph.table import ChannelTable
 
-TAGS = {"cascade": "follows", "coupled": "coupled", "blocked": "blocked"}
+
+TAGGED = ("selected", "cascade", "coupled")
+"""Roles whose blocks say in figures what goes or changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartLook:
+    """What a block shows of one source: a piece of a Concat's bar, or a scale of a head.
+
+    ``level`` is the height of its gauge, 0 to 1.
+    """
+
+    source: int
+    title: str
+    widths: str
+    share: str
+    tag: str
+    fill: str
+    line: str
+    before: int
+    after: int
+    level: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class BlockLook:
-    """Everything a block's picture depends on, apart from its place and the palette."""
+    """Everything a block's picture depends on, apart from its place and the palette.
+
+    ``before`` and ``after`` are the channels it puts out; ``level`` is the height of its gauge,
+    0 to 1; ``dim`` whether quiet text can be read on its fill.
+    """
 
     title: str
     widths: str
@@ -25,7 +52,12 @@ class BlockLook:
     tag: str
     role: str
     fill: str
+    line: str
+    dim: bool
     kept: float
+    before: int
+    after: int
+    level: float
     locked: bool
     fixed: bool
     eligible: bool
@@ -33,7 +65,7 @@ class BlockLook:
     focused: bool
     lit: bool
     matched: bool
-    pieces: tuple[float, ...]
+    parts: tuple[PartLook, ...]
     layers: tuple[str, ...]
     changed_layers: frozenset[int]
 
@@ -46,6 +78,7 @@ class EdgeLook:
     role: str
     lit: bool
     path: bool
+    channels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,11 @@ def widths_text(before_in: int, before_out: int, after_in: int, after_out: int) 
     inputs = f"{after_in}"
     outputs = f"{after_out}" if after_out == before_out else f"{after_out} of {before_out}"
     return f"{inputs} → {outputs}"
+
+
+def minus(share: float) -> str:
+    """Write what goes, without digits that say nothing: −50 %, −12.5 %."""
+    return f"−{100 * share:.1f}".removesuffix(".0") + " %"
 
 
 def percent(share: float) -> str:
@@ -88,6 +126,8 @@ class Looks:
         self.table = table
         total = sum(block.macs for block in table.blocks) or 1
         self.shares = {b.index: b.macs / total for b in table.blocks}
+        self.scales = Scales(table)
+        self.most = max((self._most(b.index) for b in table.blocks), default=0.0) or 1.0
         self.fixed = {b.index: self._is_fixed(b.index) for b in table.blocks}
         self.plain = {
             n: widths_text(i, o, i, o)
@@ -95,12 +135,14 @@ class Looks:
                 zip(table.in_counts.tolist(), table.out_counts.tolist(), strict=True)
             )
         }
-        self.outputs = {b.index: b.out_channels or self._last_width(b.index) for b in table.blocks}
+        self.outputs = {b.index: width_of(table, b) for b in table.blocks}
+        self.pills = {
+            b.index: pill_text(table, b) for b in table.blocks if not table.layers_of(b.index)
+        }
 
-    def _last_width(self, block: int) -> int:
-        """Width of the last layer, for a block that puts out no feature map."""
-        layers = self.table.layers_of(block)
-        return int(self.table.out_counts[layers[-1]]) if layers else 0
+    def _most(self, block: int) -> float:
+        """Return the largest share of the cost that one box of a block shows."""
+        return self.shares[block] * max(self.scales.plain(block).values(), default=1.0)
 
     def _is_fixed(self, block: int) -> bool:
         """Whether the network itself lets no channel of any layer of the block go."""
@@ -124,42 +166,92 @@ class Looks:
         """Return the look of one block."""
         block = self.table.blocks[index]
         role = state.roles.get(index, "")
-        ratio = state.ratios.get(index, 0.0)
         layers, changed = self._layers(inside, state)
-        total = block.in_channels or 1
-        pieces = tuple(c / total for c in block.source_channels) if block.type == "Concat" else ()
+        before = self.outputs[index]
+        after = state.widths_out.get(index) or before
         share = state.macs_share.get(index, self.shares[index])
+        locked = index in state.locked
+        fill = self._fill(index, state, palette, locked or self.fixed[index])
         return BlockLook(
-            title=block.type,
+            title=self.pills.get(index, block.type),
             widths=widths_text(
-                block.in_channels,
-                self.outputs[index],
-                state.widths_in.get(index, block.in_channels),
-                state.widths_out.get(index) or self.outputs[index],
+                block.in_channels, before, state.widths_in.get(index, block.in_channels), after
             ),
             share=state.overlay_texts.get(index, percent(share)),
-            tag=f"−{ratio * 100:.0f} %" if ratio > 0 else TAGS.get(role, ""),
+            tag=self._tag(index, role, state),
             role=role,
-            fill=self._fill(index, state, palette),
+            fill=fill,
+            line=palette.lock if locked else palette.stage_lines.get(block.stage, palette.border),
+            dim=state.overlay in ("none", "stage"),
             kept=state.share_kept.get(index, 1.0),
-            locked=index in state.locked,
+            before=before,
+            after=after,
+            level=min(1.0, share / self.most),
+            locked=locked,
             fixed=self.fixed[index],
             eligible=index in state.eligible,
             selected=index in marks.selection,
             focused=marks.ring and index == marks.focus,
             lit=index in state.highlighted or index == marks.hovered,
             matched=index in marks.matches,
-            pieces=pieces,
+            parts=self._parts(index, state, palette, fill, share),
             layers=layers,
             changed_layers=changed,
         )
 
-    def _fill(self, index: int, state: GraphState, palette: Palette) -> str:
-        if state.overlay == "stage":
-            return palette.stages.get(self.table.blocks[index].stage, palette.box)
-        if state.overlay != "none" and index in state.overlay_values:
+    def _tag(self, index: int, role: str, state: GraphState) -> str:
+        """Say what goes, for a block in the plan, or what changes in one that is adjusted."""
+        if role not in TAGGED:
+            return ""
+        if role == "selected":
+            ratio = state.ratios.get(index, 0.0)
+            gone = 1.0 - state.share_kept.get(index, 1.0 - ratio)
+            return minus(gone) if ratio > 0 or gone > 0 else ""
+        block, before = self.table.blocks[index], self.outputs[index]
+        inputs = block.in_channels - state.widths_in.get(index, block.in_channels)
+        outputs = before - (state.widths_out.get(index) or before)
+        first = (outputs, "out") if role == "coupled" else (inputs, "in")
+        second = (inputs, "in") if role == "coupled" else (outputs, "out")
+        for count, what in (first, second):
+            if count > 0:
+                return f"−{count} {what}"
+        return "inside"
+
+    def _fill(self, index: int, state: GraphState, palette: Palette, locked: bool) -> str:
+        block = self.table.blocks[index]
+        if state.overlay not in ("none", "stage") and index in state.overlay_values:
             return ramp_colour(palette, state.overlay_values[index], state.overlay)
-        return ""
+        if locked:
+            return palette.locked
+        if index in self.pills and block.type not in self.pills[index]:
+            return palette.pill
+        return palette.stages.get(block.stage, palette.box)
+
+    def _parts(
+        self, index: int, state: GraphState, palette: Palette, fill: str, share: float
+    ) -> tuple[PartLook, ...]:
+        """Return the pieces of a Concat, or the scales of a head, in order of the sources."""
+        block = self.table.blocks[index]
+        scales = self.scales.of(index, state.layer_widths)
+        if not scales and not (index in self.pills and len(block.sources) > 1):
+            return ()
+        parts = []
+        for source, before in entering(self.table, block):
+            after = state.widths_out.get(source, before) if source >= 0 else before
+            stage = self.table.blocks[source].stage if source >= 0 else block.stage
+            widths, level, tint = f"{after}", 0.0, palette.stages.get(stage, palette.box)
+            line, text = palette.stage_lines.get(stage, palette.border), ""
+            if source in scales:
+                part = scales[source] * share
+                level, text, tint = min(1.0, part / self.most), percent(part), fill
+                line = palette.stage_lines.get(block.stage, palette.border)
+                widths = self.scales.widths(index, source, before, after)
+            tag = f"−{before - after} in" if after < before else ""
+            title = block.type if scales else ""
+            parts.append(
+                PartLook(source, title, widths, text, tag, tint, line, before, after, level)
+            )
+        return tuple(parts)
 
     def _layers(
         self, inside: InsidePlace | None, state: GraphState
@@ -199,6 +291,7 @@ class Looks:
             role="cascade" if changed else "",
             lit=marks.hovered is not None and marks.hovered in (source, place.target),
             path=on_path,
+            channels=kept,
         )
 
     # ---- in words ------------------------------------------------------------------------------

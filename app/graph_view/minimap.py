@@ -118,14 +118,13 @@ class Minimap(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         for box in scene.layout.boxes:
             painter.setBrush(scene.ink.brush(self._colour(scene.blocks[box.index].look)))
-            painter.drawRect(
-                QRectF(
-                    corner.x() + box.x * scale,
-                    corner.y() + box.y * scale,
-                    max(2.0, box.width * scale),
-                    max(1.5, box.height * scale),
+            parts = box.parts if not box.small else ()
+            areas = [(p.x, p.y, p.width, p.height) for p in parts]
+            for x, y, width, height in areas or [(0.0, 0.0, box.width, box.height)]:
+                at = corner + QPointF(box.x + x, box.y + y) * scale
+                painter.drawRect(
+                    QRectF(at.x(), at.y(), max(2.0, width * scale), max(1.5, height * scale))
                 )
-            )
         shown = self.visible_rect().intersected(frame.adjusted(2, 2, -2, -2))
         fill = QColor(palette.focus)
         fill.setAlpha(28)
@@ -137,9 +136,11 @@ class Minimap(QWidget):
     def _colour(self, look: BlockLook | None) -> str:
         palette = self._scene.ink.palette
         if look is None:
-            return palette.bar_kept
-        role = palette.roles.get("selected" if look.selected else look.role)
-        return role.line if role else (look.fill or palette.bar_kept)
+            return palette.stroke
+        if look.selected:
+            return palette.focus
+        role = palette.roles.get(look.role)
+        return role.line if role else look.line
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go where the pointer is."""

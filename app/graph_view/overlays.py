@@ -1,24 +1,47 @@
-"""What lies over the drawing: the overview and the legend, in the corners of the view."""
+"""What belongs to the drawing without being part of it: overview, legend, zoom control.
+
+The overview floats in a corner; legend and zoom have a line of their own below the drawing.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, SignalInstance
+from typing import Protocol
+
+from PySide6.QtCore import SignalInstance
 from PySide6.QtWidgets import QGraphicsView
 
 from app.graph_view.camera import Camera
-from app.graph_view.legend import Legend
+from app.graph_view.legend import HEIGHT, Legend
 from app.graph_view.minimap import Minimap
 from app.graph_view.scene import GraphScene
+from app.graph_view.zoom_control import ZoomControl
 
 MARGIN = 12
 
 
+class Zoomable(Protocol):
+    """What the zoom control acts on."""
+
+    def zoom_in(self) -> None:
+        """Zoom in about the middle."""
+
+    def zoom_out(self) -> None:
+        """Zoom out about the middle."""
+
+    def zoom_reset(self) -> None:
+        """Show one scene pixel as one screen pixel."""
+
+    def fit(self) -> None:
+        """Show the whole drawing."""
+
+
 class Overlays:
-    """Makes and places the overview and the legend.
+    """Makes and places the overview, the legend and the zoom control.
 
     Parameters
     ----------
     view : QGraphicsView
+        Keeps a margin of ``HEIGHT`` below the drawing.
     scene : GraphScene
     camera : Camera
     changed : Signal
@@ -28,23 +51,33 @@ class Overlays:
     def __init__(
         self, view: QGraphicsView, scene: GraphScene, camera: Camera, changed: SignalInstance
     ) -> None:
-        self._view, self._scene, self._camera = view, scene, camera
+        self._view, self._camera = view, camera
         self.minimap = Minimap(view, scene, changed)
         self.minimap.shownChanged.connect(self.arrange)
         self.minimap.wentTo.connect(camera.centre_on)
         self.legend = Legend(view)
+        self.zoom = ZoomControl(view)
+        changed.connect(self._show_zoom)
         self.arrange()
 
-    def arrange(self) -> None:
-        """Put both in their corners."""
-        area = QRect(self._view.rect()).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
-        self.minimap.adjustSize()
-        self.legend.adjustSize()
-        right, bottom = area.right() + 1, area.bottom() + 1
-        self.minimap.move(right - self.minimap.width(), bottom - self.minimap.height())
-        self.place_legend()
+    def connect_zoom(self, target: Zoomable) -> None:
+        """Let the buttons of the zoom control zoom."""
+        self.zoom.outAsked.connect(target.zoom_out)
+        self.zoom.inAsked.connect(target.zoom_in)
+        self.zoom.wholeAsked.connect(target.zoom_reset)
+        self.zoom.fitAsked.connect(target.fit)
 
-    def place_legend(self) -> None:
-        """Put the legend where it covers nothing; while a person moves the drawing, it stays."""
-        if self._scene.layout is not None and self._camera.fitted:
-            self.legend.lie_in(self._view, self._scene.layout, self.minimap.geometry())
+    def _show_zoom(self) -> None:
+        camera = self._camera
+        self.zoom.show_zoom(camera.zoom, camera.least, camera.most)
+
+    def arrange(self) -> None:
+        """Keep the overview in its corner, and legend and zoom in the line below the drawing."""
+        area = self._view.viewport().geometry()
+        self.minimap.adjustSize()
+        self.zoom.adjustSize()
+        right, bottom = area.right() + 1 - MARGIN, area.bottom() + 1
+        self.minimap.move(right - self.minimap.width(), bottom - MARGIN - self.minimap.height())
+        self.zoom.setGeometry(right - self.zoom.width(), bottom, self.zoom.width(), HEIGHT)
+        room = max(0, right - self.zoom.width() - 2 * MARGIN)
+        self.legend.setGeometry(MARGIN, bottom, room, HEIGHT)

@@ -14,17 +14,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.graph_view.ink import DETAIL, Ink
-from app.graph_view.items import BlockItem, EdgeItem
+from app.graph_view.edges import EdgeItem
+from app.graph_view.ink import Ink, text_size
+from app.graph_view.items import BlockItem
 from app.graph_view.looks import Looks, Marks
 from app.graph_view.state import GraphState
-from core.drawing.layout import layout_blocks, row_of
-from core.drawing.places import BoxPlace, GraphLayout
+from core.drawing.layout import LANE_TOP, ROW_LABEL, layout_blocks
+from core.drawing.places import BoxPlace, GraphLayout, RowPlace
 from core.graph.table import ChannelTable
 
 CALLOUT_WIDTH = 300.0
-TALL = 120.0
-"""Height from which a closed box names its entries."""
 WRAP = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
 
@@ -146,24 +145,12 @@ class GraphScene(QGraphicsScene):
         self.opened = frozenset(layout.insides)
         for box in layout.boxes:
             inside = layout.insides.get(box.index)
-            self.blocks[box.index].set_place(box, inside, self._entries(box))
+            self.blocks[box.index].set_place(box, inside)
         for line, edge in zip(self.lines, layout.edges, strict=True):
             line.set_place(edge)
         self.setSceneRect(QRectF(*layout.bounds))
         self.refresh()
         self.update()
-
-    def _entries(self, box: BoxPlace) -> tuple[tuple[float, str], ...]:
-        """Name what enters a tall head, at the height where it enters."""
-        if self.table is None or self.layout is None or box.height < TALL or box.opened:
-            return ()
-        found = []
-        for edge in self.layout.edges:
-            if edge.target == box.index and edge.source >= 0:
-                source = self.table.blocks[edge.source]
-                text = f"P{row_of(source.stride)} from block {edge.source}"
-                found.append((edge.points[-1][1] - box.y, text))
-        return tuple(found)
 
     def set_ink(self, ink: Ink) -> None:
         """Change the palette of everything."""
@@ -209,7 +196,7 @@ class GraphScene(QGraphicsScene):
     def block_at(self, point: QPointF) -> int | None:
         """Return the block under a point of the drawing."""
         for box in self.layout.boxes if self.layout is not None else ():
-            if box.x <= point.x() <= box.right and box.y <= point.y() <= box.bottom:
+            if box.holds(point.x(), point.y()):
                 return box.index
         return None
 
@@ -310,43 +297,43 @@ class GraphScene(QGraphicsScene):
     # ---- behind the blocks ---------------------------------------------------------------------
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        """Paint lanes with their titles and the rows of strides."""
+        """Paint the rows of strides as bands, and what rows and lanes are called."""
         palette = self.ink.palette
         painter.fillRect(rect, self.ink.brush(palette.background))
         if self.layout is None or self.table is None:
             return
-        zoom = painter.worldTransform().m11()
-        bottom = self.layout.bounds[3] - 10
-        painter.setPen(self.ink.pen(palette.lane_line))
-        painter.setBrush(self.ink.brush(palette.lane))
-        for lane in self.layout.lanes:
-            painter.drawRoundedRect(QRectF(lane.x - 14, 4, lane.width + 28, bottom - 4), 12, 12)
         right = self.layout.bounds[2] - 8
-        pen = self.ink.pen(palette.row_line)
-        dashed = type(pen)(pen)
-        dashed.setDashPattern([2.0, 5.0])
-        painter.setPen(dashed)
-        for row in self.layout.rows[1:]:
-            painter.drawLine(QPointF(10, row.y - 4), QPointF(right, row.y - 4))
-        if zoom < DETAIL / 1.6:
-            return
-        self._draw_titles(painter)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.ink.brush(palette.band))
+        for row in self.layout.rows[::2]:
+            painter.drawRoundedRect(QRectF(8, row.y, right - 8, row.height), 10, 10)
+        self._draw_titles(painter, painter.worldTransform().m11())
 
-    def _draw_titles(self, painter: QPainter) -> None:
+    def _draw_titles(self, painter: QPainter, zoom: float) -> None:
         assert self.layout is not None and self.table is not None
-        palette = self.ink.palette
-        painter.setFont(self.ink.heading)
-        painter.setPen(self.ink.pen(palette.heading))
-        for lane in self.layout.lanes:
-            where = QRectF(lane.x - 14, 8, lane.width + 28, 24)
-            painter.drawText(where, Qt.AlignmentFlag.AlignCenter, lane.title)
+        ink, palette = self.ink, self.ink.palette
+        pixels = text_size("heading", zoom)
+        painter.setFont(ink.font("heading", pixels))
+        painter.setPen(ink.pen(palette.heading))
+        if pixels * 1.1 <= LANE_TOP:
+            for lane in self.layout.lanes:
+                where = QRectF(lane.x - 60, 0, lane.width + 120, LANE_TOP - 2)
+                painter.drawText(where, Qt.AlignmentFlag.AlignCenter, lane.title)
         for row in self.layout.rows:
-            painter.setFont(self.ink.heading)
-            painter.setPen(self.ink.pen(palette.text))
-            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
-            painter.drawText(QRectF(12, row.y + 8, 80, 18), left, row.name)
-            painter.setFont(self.ink.small)
-            painter.setPen(self.ink.pen(palette.text_dim))
-            side = self.table.image_size // row.stride
-            painter.drawText(QRectF(12, row.y + 26, 80, 16), left, f"stride {row.stride}")
-            painter.drawText(QRectF(12, row.y + 41, 80, 16), left, f"{side} × {side}")
+            painter.setFont(ink.font("heading", pixels))
+            painter.setPen(ink.pen(palette.text))
+            painter.drawText(QPointF(18, row.y + 6 + pixels), row.name)
+            self._draw_stride(painter, row, 10 + 1.25 * pixels, zoom)
+
+    def _draw_stride(self, painter: QPainter, row: RowPlace, down: float, zoom: float) -> None:
+        """Write stride and size of the maps of a row, where there is room."""
+        assert self.table is not None
+        pixels = text_size("small", zoom)
+        side = self.table.image_size // row.stride
+        painter.setFont(self.ink.font("small", pixels))
+        painter.setPen(self.ink.pen(self.ink.palette.text_dim))
+        for text in (f"stride {row.stride}", f"{side} × {side}"):
+            fits = self.ink.width("small", pixels, text) <= ROW_LABEL - 20
+            if fits and down + 1.2 * pixels <= row.height:
+                painter.drawText(QPointF(18, row.y + down + 0.95 * pixels), text)
+                down += 1.25 * pixels

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QFrame, QGestureEvent, QGraphicsView, QWidget
 from app.graph_view.camera import Camera
 from app.graph_view.ink import Ink
 from app.graph_view.input import Keyboard, SelectionInput
+from app.graph_view.legend import HEIGHT
 from app.graph_view.overlays import Overlays
 from app.graph_view.picture import copy_scene, save_scene
 from app.graph_view.pointer import Pointer, Wheel
@@ -75,11 +76,14 @@ class GraphView(QGraphicsView):
         self._wheel = Wheel(self, self._scene, self._camera, self)
         self.viewport().grabGesture(Qt.GestureType.PinchGesture)
         self._overlays = Overlays(self, self._scene, self._camera, self.viewChanged)
+        self._overlays.connect_zoom(self)
         self.minimap, self.legend = self._overlays.minimap, self._overlays.legend
+        self.zoom_control = self._overlays.zoom
 
     def _set_up_view(self) -> None:
         self.setObjectName("graphView")
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setViewportMargins(0, 0, 0, HEIGHT)  # for the legend and the zoom
         self.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
         # Items set every pen and brush they use; saving the painter for each would be waste.
         self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontSavePainterState)
@@ -134,20 +138,20 @@ class GraphView(QGraphicsView):
     def set_state(self, state: GraphState) -> None:
         """Show widths, roles and colours; only what differs is painted again."""
         self._scene.set_state(state)
-        if self.legend.set_state(state, self._ink):
-            self._overlays.arrange()
+        self.legend.set_state(state, self._ink, bool(self.selection))
         self.minimap.set_scene_changed()
 
     def set_selection(self, blocks: frozenset[int]) -> None:
         """Show these blocks as selected."""
         self._scene.set_marks(replace(self._scene.marks, selection=frozenset(blocks)))
+        self.legend.set_state(self._scene.state, self._ink, bool(blocks))
         self.minimap.set_scene_changed()
 
     def set_palette_kind(self, kind: str) -> None:
         """Change to the ``light`` or the ``dark`` palette."""
         self._ink = Ink(kind)
         self._scene.set_ink(self._ink)
-        self.legend.set_state(self._scene.state, self._ink)
+        self.legend.set_state(self._scene.state, self._ink, bool(self.selection))
         self.minimap.set_scene_changed()
 
     # ---- opening -------------------------------------------------------------------------------
@@ -202,9 +206,8 @@ class GraphView(QGraphicsView):
         return self._camera.zoom
 
     def fit(self) -> None:
-        """Show the whole drawing; room that is left over goes to the legend at the right."""
-        self._camera.fit(self.legend.sizeHint().width() + 12)
-        self._overlays.place_legend()
+        """Show the whole drawing."""
+        self._camera.fit()
 
     def zoom_in(self) -> None:
         """Zoom in about the middle."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, log2
 
 from core.drawing.diagram import place_inside
 from core.drawing.places import (
@@ -22,19 +21,27 @@ from core.drawing.places import (
     RowPlace,
 )
 from core.drawing.routing import Router
+from core.drawing.shapes import (
+    BOX_HEIGHT,
+    bar_parts,
+    box_width,
+    entering,
+    head_parts,
+    is_bar,
+    row_of,
+    size_of,
+)
 from core.graph.table import Block, ChannelTable
 
-__all__ = ["BoxPlace", "EdgePlace", "GraphLayout", "layout_blocks"]
+__all__ = ["BoxPlace", "EdgePlace", "GraphLayout", "layout_blocks", "row_of"]
 
-BOX = (216.0, 54.0)
-SMALL = (164.0, 28.0)
+OPENED_WIDTH = 280.0
 HEADER = 48.0
-STACK_GAP = 22.0
+STACK_GAP = 24.0
 ROW_GAP = 8.0
 ROW_PAD = 9.0
 LANE_TOP = 40.0
-ROW_LABEL = 76.0
-PORT = 15.0
+ROW_LABEL = 92.0
 TITLES = {"backbone": "Backbone", "head": "Head"}
 
 
@@ -44,14 +51,6 @@ class _Lane:
     stage: str
     upwards: bool
     blocks: tuple[int, ...]
-
-
-def row_of(stride: int) -> int:
-    """Return the row of a stride: 1 for P1 (stride 2), 5 for P5 (stride 32).
-
-    Strides between two powers of two (a padded map) belong to the coarser one.
-    """
-    return max(0, ceil(log2(max(1, stride)) - 0.25))
 
 
 def layout_blocks(table: ChannelTable, opened: frozenset[int] = frozenset()) -> GraphLayout:
@@ -121,7 +120,7 @@ class _Layout:
         self.edges = [
             (source, block.index, channels)
             for block in table.blocks
-            for source, channels in zip(block.sources, block.source_channels, strict=True)
+            for source, channels in entering(table, block)
         ]
         self.small = {b.index for b in table.blocks if not table.layers_of(b.index)}
         self.tall = self._tall_heads()
@@ -137,12 +136,12 @@ class _Layout:
         return spans
 
     def _size(self, block: Block) -> tuple[float, float]:
-        width, height = SMALL if block.index in self.small else BOX
-        height = max(height, PORT * len(block.sources))
         if block.index in self.insides:
             inside = self.insides[block.index]
-            width, height = max(BOX[0], inside.width), HEADER + inside.height
-        return width, height
+            return max(OPENED_WIDTH, inside.width), HEADER + inside.height
+        if block.index in self.tall:
+            return max(box_width(channels) for channels in block.source_channels), BOX_HEIGHT
+        return size_of(self.table, block)
 
     # ---- from top to bottom -------------------------------------------------------------------
 
@@ -180,20 +179,65 @@ class _Layout:
 
     def _vertical(
         self, rows: dict[int, RowPlace], stacks: dict[tuple[int, int], list[int]]
-    ) -> dict[int, tuple[float, float]]:
-        """Y and height of each box."""
+    ) -> dict[int, BoxPlace]:
+        """Return the boxes with y, height and parts; x comes later."""
         places = {}
         for (_, row), stack in stacks.items():
             y = rows[row].y + (rows[row].height - self._stack_height(stack)) / 2
             for index in stack:
-                places[index] = (y, self.sizes[index][1])
+                places[index] = self._box(index, y)
                 y += self.sizes[index][1] + STACK_GAP
+        self._level(rows, stacks, places)
         for index, (first, last) in self.tall.items():
+            block = self.table.blocks[index]
+            width, height = self.sizes[index]
             top = rows[first].y + ROW_PAD
-            span = rows[last].y + rows[last].height - ROW_PAD - top
-            # An opened head may be taller than its rows; it then hangs below them.
-            places[index] = (top, max(span, self.sizes[index][1]))
+            if index in self.insides:
+                span = rows[last].y + rows[last].height - ROW_PAD - top
+                # An opened head may be taller than its rows; it then hangs below them.
+                places[index] = BoxPlace(index, 0.0, top, width, max(span, height), opened=True)
+                continue
+            centres = {s: places[s].middle[1] if s in places else top for s in block.sources}
+            top, parts = head_parts(self.table, block, centres)
+            height = parts[-1].y + parts[-1].height
+            places[index] = BoxPlace(index, 0.0, top, width, height, parts=parts)
         return places
+
+    def _level(
+        self,
+        rows: dict[int, RowPlace],
+        stacks: dict[tuple[int, int], list[int]],
+        places: dict[int, BoxPlace],
+    ) -> None:
+        """Move stacks within their rows, so that what reads each other stands level."""
+        for (lane, row), stack in stacks.items():
+            room = (rows[row].height - 2 * ROW_PAD - self._stack_height(stack)) / 2
+            if room <= 0:
+                continue
+            own = set(stack)
+            shifts = [
+                sign * (places[target].middle[1] - places[source].middle[1])
+                for source, target, _ in self.edges
+                for sign, here, there in ((1, source, target), (-1, target, source))
+                if here in own
+                and there in places
+                and self.lane_of[there] != lane
+                and self._row(there) == row
+            ]
+            if not shifts:
+                continue
+            shift = min(max(min(shifts, key=abs), -room), room)
+            for index in stack:
+                places[index] = replace(places[index], y=places[index].y + shift)
+
+    def _box(self, index: int, y: float) -> BoxPlace:
+        block = self.table.blocks[index]
+        width, height = self.sizes[index]
+        bar = is_bar(self.table, block)
+        parts = bar_parts(block, width, height) if bar else ()
+        return BoxPlace(
+            index, 0.0, y, width, height, index in self.small, index in self.insides, parts
+        )
 
     # ---- from left to right --------------------------------------------------------------------
 
@@ -201,16 +245,8 @@ class _Layout:
         """Place everything."""
         stacks = self._stacks()
         rows = self._rows(stacks)
-        vertical = self._vertical(rows, stacks)
+        boxes = self._vertical(rows, stacks)
         widths = [max(self.sizes[i][0] for i in lane.blocks) for lane in self.lanes]
-        boxes = {}
-        for index, (y, height) in vertical.items():
-            width = self.sizes[index][0]
-            if index in self.tall:
-                width = widths[self.lane_of[index]]
-            boxes[index] = BoxPlace(
-                index, 0.0, y, width, height, index in self.small, index in self.insides
-            )
         router = Router(self.table, boxes, self.lane_of, self.edges)
         gutters = router.gutters()
         lanes = []

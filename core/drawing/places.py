@@ -11,10 +11,36 @@ Rect = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class PartPlace:
+    """What a block does with one of its sources, relative to the block's corner.
+
+    A piece of a Concat's bar, or the box of one scale of a head.
+
+    Attributes
+    ----------
+    source : int
+        Block it reads; -1 for the image.
+    channels : int
+        Channels it reads before any pruning.
+    name : str
+        ``P3`` for a scale, empty for a piece of a bar.
+    """
+
+    source: int
+    channels: int
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class BoxPlace:
     """Where a block stands.
 
-    ``small`` boxes (Concat, Upsample, pooling: no weights) are drawn on one line.
+    ``small`` blocks have no weights: a Concat is a bar in ``parts``, the others (Upsample,
+    pooling) are pills. A block with ``parts`` that is not small is a head, a box per scale.
     """
 
     index: int
@@ -24,6 +50,7 @@ class BoxPlace:
     height: float
     small: bool = False
     opened: bool = False
+    parts: tuple[PartPlace, ...] = ()
 
     @property
     def right(self) -> float:
@@ -39,6 +66,18 @@ class BoxPlace:
     def middle(self) -> Point:
         """Centre."""
         return self.x + self.width / 2, self.y + self.height / 2
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies on the block: of a head, on the box of one of its scales."""
+        if not (self.x <= x <= self.right and self.y <= y <= self.bottom):
+            return False
+        if self.small or not self.parts:
+            return True
+        x, y = x - self.x, y - self.y
+        return any(
+            part.x <= x <= part.x + part.width and part.y <= y <= part.y + part.height
+            for part in self.parts
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from core.drawing.places import BoxPlace, EdgePlace, Point, Points
+from core.drawing.shapes import line_width
 from core.graph.table import ChannelTable
 
-TRACK = 11.0
-STUB = 26.0
-LABEL_ZONE = 52.0
+TRACK = 15.0
+"""A line's own width in a gutter, as much as the thickest needs."""
+STUB = 24.0
+LABEL_ZONE = 40.0
 CLEAR = 7.0
-LABEL_UP = 8.0
+LABEL_UP = 6.0
 Edge = tuple[int, int, int]
 
 
@@ -98,7 +100,9 @@ class Router:
             box = self.boxes[target]
             routes.sort(key=lambda r: r.source_y)
             low, high = box.y + 10, box.bottom - 10
-            if len(routes) == 1 or box.height > 100:
+            if box.parts and not box.small:
+                self._enter_scales(box, routes)
+            elif len(routes) == 1 or box.height > 100:
                 for route in routes:
                     route.target_y = _between(route.source_y, low, high)
                     if route.target_y != route.source_y and len(routes) == 1 and not box.opened:
@@ -111,6 +115,12 @@ class Router:
             box = self.boxes[route.edge[0]]
             if not route.straight and box.y + 10 <= route.target_y <= box.bottom - 10:
                 route.source_y = route.target_y
+
+    def _enter_scales(self, box: BoxPlace, routes: list[_Route]) -> None:
+        """Let each line enter the box of its scale, in the middle."""
+        middles = {part.source: box.y + part.y + part.height / 2 for part in box.parts}
+        for route in routes:
+            route.target_y = middles[route.edge[0]]
 
     def _turn(self, route: _Route) -> None:
         """Choose the gutters a line turns in, and where it crosses the lanes between."""
@@ -238,10 +248,12 @@ class Router:
             top, bottom = sorted((points[0][1], points[1][1]))
             # Beside the line's end, so that a long line says it where it is read.
             y = bottom - 12 if down else top + 12
-            label_at = (x - 7 - 4.0 * len(str(channels)), _between(y, top, bottom))
+            beside = 6 + line_width(channels) / 2 + 4.0 * len(str(channels))
+            label_at = (x - beside, _between(y, top, bottom))
         else:
             points = self._corners(route, start, end)
-            label_at = (end.x - 6 - LABEL_ZONE / 2, points[-1][1] - LABEL_UP)
+            up = LABEL_UP + line_width(channels) / 2
+            label_at = (end.x - 6 - LABEL_ZONE / 2, points[-1][1] - up)
         joins = points[-1] if self.table.blocks[target].type == "Concat" else None
         return EdgePlace(source, target, points, str(channels), label_at, joins, channels)
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from core.drawing.layout import layout_blocks
 from core.drawing.places import BoxPlace, EdgePlace, GraphLayout, Point, Points
+from core.drawing.shapes import pill_text
 from core.graph.table import ChannelTable
 
 RADIUS = 7.0
-LETTERS = 22
-"""Letters of a block's type that fit."""
+LETTER = 7.6
+"""Width of a letter of a block's type, at most."""
 
 
 def draw(table: ChannelTable, blocks: Sequence[Mapping[str, Any]], side: str) -> str:
@@ -41,7 +42,7 @@ def draw(table: ChannelTable, blocks: Sequence[Mapping[str, Any]], side: str) ->
     ]
     parts += _background(layout, width)
     parts += [_edge(edge, by_index, side) for edge in layout.edges]
-    parts += [_box(box, by_index[box.index], side) for box in layout.boxes]
+    parts += [_box(table, box, by_index[box.index], side) for box in layout.boxes]
     return "".join([*parts, "</svg>"])
 
 
@@ -117,43 +118,70 @@ def _towards(start: Point, goal: Point, distance: float) -> Point:
     return start[0] + dx * distance / length, start[1] + dy * distance / length
 
 
-def _box(box: BoxPlace, block: Mapping[str, Any], side: str) -> str:
+def _box(table: ChannelTable, box: BoxPlace, block: Mapping[str, Any], side: str) -> str:
     after = side == "after"
     role = block["role"] if after else ""
-    title = _short(str(block["type"]))
     kind = f"block {role}".strip()
-    rect = (
-        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
-        f'height="{box.height:.1f}" rx="7" class="{kind}"/>'
+    scales = box.parts if not box.small else ()
+    areas = [(p.x, p.y, p.width, p.height) for p in scales] or [(0.0, 0.0, box.width, box.height)]
+    rects = "".join(
+        f'<rect x="{box.x + x:.1f}" y="{box.y + y:.1f}" width="{width:.1f}" '
+        f'height="{height:.1f}" rx="7" class="{kind}"/>'
+        for x, y, width, height in areas
     )
     tip = f"<title>{escape(_tip(block, after))}</title>"
     words = _widths(block, after)
     if box.small:
-        middle = box.y + box.height / 2 + 4
-        inside = (
-            f'<text x="{box.x + 10:.1f}" y="{middle:.1f}"><tspan class="dim">{block["index"]}'
-            f"</tspan> {escape(title)}</text>"
-            f'<text x="{box.right - 10:.1f}" y="{middle:.1f}" text-anchor="end" class="dim">'
-            f"{words.removesuffix(' channels')}</text>"
-        )
-        return f"<g>{tip}{rect}{inside}</g>"
-    inside = (
-        f'<text x="{box.x + 12:.1f}" y="{box.y + 20:.1f}" class="title">'
-        f'<tspan class="dim">{block["index"]}</tspan> {escape(title)}</text>'
-        f'<text x="{box.x + 12:.1f}" y="{box.y + 37:.1f}">{words}</text>'
+        return f"<g>{tip}{rects}{_small(table, box, words)}</g>"
+    if LETTER * len(words) > areas[0][2]:
+        words = words.removesuffix(" channels")
+    inside = "".join(
+        _title(box.x, box.y + part.y, f"{block['type']} {part.name}", part.width, "")
+        for part in scales
     )
+    if not scales:
+        number = str(block["index"])
+        inside = _title(box.x, box.y, str(block["type"]), box.width, number)
+    y = box.y + scales[0].y if scales else box.y
+    inside += f'<text x="{box.x + 12:.1f}" y="{y + 37:.1f}">{words}</text>'
     share = block["share"] if after else 1.0
-    x, y, long = box.x + 12, box.y + 43.5, box.width - 24
+    x, y, long = box.x + 12, y + 43.5, areas[0][2] - 24
     bar = (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{long:.1f}" height="4" rx="2" class="bar"/>'
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{long * share:.1f}" height="4" rx="2" '
         f'class="bar kept {role}"/>'
     )
-    return f"<g>{tip}{rect}{inside}{bar}</g>"
+    return f"<g>{tip}{rects}{inside}{bar}</g>"
 
 
-def _short(title: str) -> str:
-    return title if len(title) <= LETTERS else f"{title[: LETTERS - 1]}…"
+def _title(x: float, y: float, title: str, width: float, number: str) -> str:
+    room = int((width - 24 - LETTER * (len(number) + 1)) / LETTER)
+    number = f'<tspan class="dim">{number}</tspan> ' if number else ""
+    text = escape(_short(title, room))
+    return f'<text x="{x + 12:.1f}" y="{y + 20:.1f}" class="title">{number}{text}</text>'
+
+
+def _small(table: ChannelTable, box: BoxPlace, words: str) -> str:
+    """Write on a block without weights: a pill's name, or a bar's number, name and width."""
+    middle = box.y + box.height / 2 + 4
+    block = table.blocks[box.index]
+    width = words.removesuffix(" channels")
+    if not box.parts:
+        text = escape(pill_text(table, block))
+        return (
+            f'<text x="{box.x + box.width / 2:.1f}" y="{middle:.1f}" text-anchor="middle">'
+            f"{text}</text>"
+        )
+    return (
+        f'<text x="{box.x + 10:.1f}" y="{middle:.1f}"><tspan class="dim">{box.index}'
+        f"</tspan> {escape(block.type)}</text>"
+        f'<text x="{box.right - 10:.1f}" y="{middle:.1f}" text-anchor="end" class="dim">'
+        f"{words.removesuffix(' channels')}</text>"
+    )
+
+
+def _short(title: str, letters: int) -> str:
+    return title if len(title) <= letters else f"{title[: max(1, letters - 1)]}…"
 
 
 def _widths(block: Mapping[str, Any], after: bool) -> str:

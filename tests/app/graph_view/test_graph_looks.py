@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import combinations
 
 import pytest
 
-from app.graph_view.colours import PALETTES, contrast, mix, ramp_colour
+from app.graph_view.colours import PALETTES, contrast, mix, ramp_colour, rgb
 from app.graph_view.looks import Looks, Marks, percent, widths_text
+from app.graph_view.scales import Scales
 from app.graph_view.search import find_blocks
 from app.graph_view.state import GraphState
 from core.drawing.layout import layout_blocks
+from tests.app.graph_view.graph_families import FAMILIES
 
 LIGHT = PALETTES["light"]
 
@@ -54,6 +57,79 @@ def test_a_block_in_a_plan(looks):
     assert (look.tag, look.kept, look.selected) == ("−50 %", 0.5, True)
 
 
+def test_a_badge_says_what_really_goes(looks):
+    state = GraphState(share_kept={6: 0.875}, roles={6: "selected"}, ratios={6: 0.1})
+    assert looks.block(6, state, Marks(), LIGHT, None).tag == "−12.5 %"
+
+
+@pytest.mark.parametrize(
+    ("role", "state", "tag"),
+    [
+        ("cascade", {"widths_in": {6: 96}}, "−32 in"),
+        ("cascade", {"widths_out": {6: 96}}, "−32 out"),
+        ("coupled", {"widths_in": {6: 96}, "widths_out": {6: 64}}, "−64 out"),
+        ("cascade", {}, "inside"),
+        ("blocked", {}, ""),
+        ("", {}, ""),
+    ],
+)
+def test_an_adjusted_block_says_what_changes(looks, role, state, tag):
+    look = looks.block(6, GraphState(roles={6: role}, **state), Marks(), LIGHT, None)
+    assert look.tag == tag
+
+
+def test_a_concat_shows_each_source(looks):
+    look = looks.block(11, GraphState(widths_out={6: 96}), Marks(), LIGHT, None)
+    assert [(p.source, p.widths, p.before, p.after) for p in look.parts] == [
+        (10, "256", 256, 256),
+        (6, "96", 128, 96),
+    ]
+    assert [p.fill for p in look.parts] == [LIGHT.stages["neck"], LIGHT.stages["backbone"]]
+
+
+def test_a_head_shows_each_scale(looks):
+    look = looks.block(22, GraphState(widths_out={18: 96}), Marks(), LIGHT, None)
+    assert [p.widths for p in look.parts] == [
+        "64 → 64 + 80",
+        "96 of 128 → 64 + 80",
+        "256 → 64 + 80",
+    ]
+    assert [p.tag for p in look.parts] == ["", "−32 in", ""]
+    levels = [p.level for p in look.parts]
+    assert levels[0] == 1.0 and levels == sorted(levels, reverse=True)
+
+
+def test_the_scales_of_a_head_make_up_its_cost(tables):
+    for name in FAMILIES:
+        table = tables(name)
+        scales = Scales(table)
+        for block in table.blocks:
+            found = scales.of(block.index, {})
+            assert not found or sum(found.values()) == pytest.approx(1)
+            assert not found or set(found) == set(block.sources)
+
+
+def test_a_pruned_branch_takes_less_of_the_head(looks):
+    widths = {"model.22.cv3.0.1.conv": (80, 8, 80, 8)}
+    before, after = looks.scales.of(22, {}), looks.scales.of(22, widths)
+    assert after[15] < before[15] and after[18] > before[18]
+
+
+@pytest.mark.parametrize("kind", PALETTES)
+def test_hue_is_the_stage(tables, kind):
+    looks = Looks(tables("yolov8n"))
+    for block, stage in ((4, "backbone"), (12, "neck"), (22, "head")):
+        look = looks.block(block, GraphState(), Marks(), PALETTES[kind], None)
+        assert (look.fill, look.line) == (
+            PALETTES[kind].stages[stage],
+            PALETTES[kind].stage_lines[stage],
+        )
+    shown = GraphState(overlay="macs", overlay_values={4: 1.0})
+    look = looks.block(4, shown, Marks(), PALETTES[kind], None)
+    assert look.fill == PALETTES[kind].ramp[2]  # an overlay fills; the border stays the stage's
+    assert look.line == PALETTES[kind].stage_lines["backbone"]
+
+
 def test_a_classifier_shows_its_classes(tables):
     looks = Looks(tables("yolov8n-cls"))
     assert looks.block(9, GraphState(), Marks(), LIGHT, None).widths == "256 → 1000"
@@ -79,23 +155,34 @@ def test_a_line_carries_what_is_kept(tables, looks):
 @pytest.mark.parametrize("kind", PALETTES)
 def test_text_is_readable(kind):
     palette = PALETTES[kind]
-    fills = [palette.box, palette.small_box, palette.node, palette.inner, palette.operation]
+    fills = [palette.box, palette.pill, palette.node, palette.inner, palette.operation]
     fills += [role.fill for role in palette.roles.values()] + list(palette.stages.values())
-    for fill in fills:
+    for fill in (*fills, palette.locked):
         assert contrast(palette.text, fill) >= 4.5
         assert contrast(palette.text_dim, fill) >= 4.5
     for step in range(21):
         assert contrast(palette.text, ramp_colour(palette, step / 20)) >= 4.5
         assert contrast(palette.text, ramp_colour(palette, step / 20, "sensitivity")) >= 4.5
-    for ground in (palette.background, palette.lane):
+    for ground in (palette.background, palette.band):
         assert contrast(palette.text_dim, ground) >= 4.5
         assert contrast(palette.heading, ground) >= 4.5
         assert contrast(palette.roles["cascade"].tag, ground) >= 4.5
     for role in palette.roles.values():
         assert contrast(role.tag, role.tag_text) >= 4.5
-        assert contrast(role.line, palette.lane) >= 3
+        assert contrast(role.line, palette.band) >= 3
+        assert contrast(role.tag, palette.box) >= 4.5
+    for stage, line in palette.stage_lines.items():
+        assert contrast(line, palette.stages[stage]) >= 3
     assert contrast(palette.callout, palette.callout_text) >= 4.5
     assert contrast(palette.edge, palette.background) >= 3
+
+
+@pytest.mark.parametrize("kind", PALETTES)
+def test_no_two_signs_share_a_colour(kind):
+    palette = PALETTES[kind]
+    lines = [role.line for role in palette.roles.values()] + [palette.focus, palette.lock]
+    for one, other in combinations(lines, 2):
+        assert sum((a - b) ** 2 for a, b in zip(rgb(one), rgb(other), strict=True)) > 60**2
 
 
 def test_mix():

@@ -484,7 +484,7 @@ def test_every_zoom_draws(view, kind, overlay):
         view.zoom_at(QPointF(400, 400), zoom / view.zoom)
         image = view.grab().toImage()
         assert not image.isNull()
-    assert view.legend.isVisibleTo(view) == (overlay != "none")
+    assert view.legend.isVisibleTo(view)
 
 
 def test_the_overview_shows_when_something_is_outside(qtbot, view):
@@ -500,6 +500,58 @@ def test_the_overview_shows_when_something_is_outside(qtbot, view):
         qtbot.mouseClick(view.minimap, LEFT, NONE, QPoint(140, 110))
     after = view.mapToScene(view.viewport().rect().center())
     assert after.x() > before.x() and after.y() > before.y()
+
+
+def test_zoom_ends_a_little_beyond_fit_and_at_four_hundred_percent(view):
+    fitted = view.zoom
+    for _ in range(40):
+        view.zoom_out()
+    assert 0.7 * fitted < view.zoom < fitted
+    assert not view.zoom_control.out.isEnabled() and view.zoom_control.enlarge.isEnabled()
+    for _ in range(40):
+        view.zoom_in()
+    assert view.zoom == 4.0
+    assert not view.zoom_control.enlarge.isEnabled() and view.zoom_control.out.isEnabled()
+
+
+def test_legend_and_zoom_lie_below_the_drawing(view):
+    drawing = view.viewport().geometry()
+    for part in (view.legend, view.zoom_control):
+        assert part.isVisibleTo(view)
+        assert not drawing.intersects(part.geometry())
+        assert view.rect().contains(part.geometry())
+    assert not view.legend.geometry().intersects(view.zoom_control.geometry())
+
+
+def test_what_a_state_adds_to_the_legend_does_not_move_the_drawing(view):
+    before, drawing = view.viewportTransform(), view.viewport().geometry()
+    view.set_state(GraphState(roles={4: "selected", 5: "cascade"}, overlay="macs"))
+    view.set_selection(frozenset({4}))
+    assert view.viewportTransform() == before and view.viewport().geometry() == drawing
+    words = view.legend.accessibleDescription()
+    for word in ("in the plan", "removed", "adjusted automatically", "selected", "GFLOPs"):
+        assert word in words
+    assert "blocked" not in words
+
+
+def test_the_zoom_control_zooms(qtbot, view):
+    zoom = view.zoom
+    qtbot.mouseClick(view.zoom_control.enlarge, LEFT)
+    assert view.zoom > zoom
+    assert view.zoom_control.percent.text() == f"{100 * view.zoom:.0f} %"
+    qtbot.mouseClick(view.zoom_control.percent, LEFT)
+    assert view.zoom == 1.0
+    qtbot.mouseClick(view.zoom_control.whole, LEFT)
+    assert view.zoom == pytest.approx(zoom)
+
+
+def test_between_the_scales_of_a_head_there_is_no_block(view):
+    head = view.scene().layout.by_index[22]
+    first, second, _ = head.parts
+    on = QPointF(head.x + 8, head.y + second.y + 8)
+    between = QPointF(head.x + 8, head.y + (first.y + first.height + second.y) / 2)
+    assert view.scene().block_at(on) == 22
+    assert view.scene().block_at(between) is None
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
