@@ -14,7 +14,6 @@ from core.drawing.places import EdgePlace, InsidePlace
 from core.drawing.shapes import entering, pill_text, width_of
 from core.graph.table import ChannelTable
 
-
 TAGGED = ("selected", "cascade", "coupled")
 """Roles whose blocks say in figures what goes or changes."""
 

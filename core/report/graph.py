@@ -176,7 +176,7 @@ def _small(table: ChannelTable, box: BoxPlace, words: str) -> str:
         f'<text x="{box.x + 10:.1f}" y="{middle:.1f}"><tspan class="dim">{box.index}'
         f"</tspan> {escape(block.type)}</text>"
         f'<text x="{box.right - 10:.1f}" y="{middle:.1f}" text-anchor="end" class="dim">'
-        f"{words.removesuffix(' channels')}</text>"
+        f"{width}</text>"
     )
 
 
