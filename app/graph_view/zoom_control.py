@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 
@@ -23,7 +23,7 @@ class ZoomControl(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("zoomControl")
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(0, 2, 0, 2)
         row.setSpacing(2)
         self.out = self._button("−", "Zoom out", self.outAsked)
@@ -32,7 +32,7 @@ class ZoomControl(QWidget):
         self.enlarge = self._button("+", "Zoom in", self.inAsked)
         self.whole = self._button("Fit", "Show the whole network (F)", self.fitAsked)
 
-    def _button(self, text: str, tip: str, signal: Signal) -> QToolButton:
+    def _button(self, text: str, tip: str, signal: SignalInstance) -> QToolButton:
         button = QToolButton(self)
         button.setText(text)
         button.setToolTip(tip)
@@ -41,7 +41,7 @@ class ZoomControl(QWidget):
         # The keyboard zooms by + and -; the focus stays on the drawing.
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.clicked.connect(signal)
-        self.layout().addWidget(button)
+        self._row.addWidget(button)
         return button
 
     def show_zoom(self, zoom: float, least: float, most: float) -> None:
