@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +45,14 @@ def _scores(file: Path | None, table: ChannelTable) -> NDArray[np.float64] | Non
     except (OSError, ValueError, EOFError):
         return None
     return found if found.shape == (table.atom_count,) else None
+
+
+def from_engine(result: dict[str, Any]) -> Known:
+    """Read what the engine's ``open`` left on disk."""
+    from core.checkpoint.facts import Facts
+    from core.graph.cache import read_table
+
+    table, _ = read_table(Path(result["table"]))
+    scores = np.load(result["scores"], allow_pickle=False)
+    criterion, size = str(result["criterion"]), result.get("file_size")
+    return Known(Facts.from_dict(result["facts"]), table, scores, size, criterion)

@@ -10,7 +10,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.context import Context
-from app.files.cached_model import Known, find_known
+from app.files.cached_model import Known, find_known, from_engine
+from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
 from app.state import plan_edits
 from app.state.project_state import to_project
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from core.plan.schema import Plan
     from core.project import Project
 
-PROJECT = ".secateur"
 OPENABLE = "YOLO models and Secateur projects (*.pt *.yaml *.yml *.secateur);;All files (*)"
 PROJECTS = "Secateur projects (*.secateur)"
 PLANS = "Plans (*.json);;All files (*)"
@@ -38,6 +38,7 @@ class Documents(QObject):
         self._session, self._jobs = context.session, context.jobs
         self._background, self._settings = context.background, context.settings
         self._window = window
+        self._data = ""
         self.watcher = ModelWatcher(context, self.open_path, self.locate, self)
         self._session.scoresNeeded.connect(self._need_scores)
 
@@ -53,20 +54,48 @@ class Documents(QObject):
             self.open_path(path)
 
     def open_paths(self, paths: Sequence[str]) -> None:
-        """Open what was dropped: one file, or a question which."""
-        if len(paths) > 1:
-            actions = tuple(
-                (f"Open {Path(p).name}", lambda p=p: self.open_path(p)) for p in paths[:3]
-            )
-            self._session.say(
-                f"{len(paths)} files were dropped; Secateur shows one at a time.",
-                "Choose one, or drop a single file.",
-                "warning",
-                actions=actions,
-                key="drop",
-            )
-        elif paths:
-            self.open_path(paths[0])
+        """Open what a start or the command line named."""
+        if paths:
+            self.open_dropped(sort_dropped(paths))
+
+    def open_dropped(self, dropped: Dropped, compare: bool = False) -> None:
+        """Open files that belong together, or ask which.
+
+        Parameters
+        ----------
+        dropped : Dropped
+        compare : bool
+            Whether to compare them with the open model instead, where that can be done.
+        """
+        model = self._session.model
+        others = dropped.compared_with(model.path) if model is not None else ()
+        if compare and others:
+            self._compare(others)
+        elif dropped.pair is not None:
+            path, self._data = dropped.pair
+            self.open_path(path)
+        elif len(dropped.paths) == 1:
+            self.open_path(dropped.paths[0])
+        else:
+            self._ask_which(dropped.paths, others)
+
+    def _compare(self, others: Sequence[str]) -> None:
+        if self._session.model is not None:
+            self._session.requests.compareWanted.emit([self._session.model.path, *others])
+
+    def _ask_which(self, paths: Sequence[str], others: Sequence[str]) -> None:
+        actions: list[tuple[str, Callable[[], object]]] = [
+            (f"Open {Path(p).name}", lambda p=p: self.open_path(p)) for p in paths[:3]
+        ]
+        if others:
+            actions.append(("Compare them", lambda: self._compare(others)))
+        self._session.say(
+            f"{len(paths)} files were dropped; Secateur shows one at a time.",
+            "Choose one, or drop a single file.",
+            "warning",
+            actions=tuple(actions),
+            key="drop",
+        )
 
     def open_path(self, path: str) -> None:
         """Open a model, a project or a plan."""
@@ -79,6 +108,7 @@ class Documents(QObject):
                 actions=(("Cancel it", lambda: self._jobs.cancel(running[0].number)),),
                 key="busy",
             )
+            self._data = ""
             return
         if Path(path).is_dir():
             self._session.requests.dataFound.emit(path)
@@ -89,19 +119,14 @@ class Documents(QObject):
             ".yaml": self._open_yaml,
             ".yml": self._open_yaml,
         }
-        kinds.get(Path(path).suffix.lower(), self._open_if_agreed)(path)
+        kinds.get(Path(path).suffix.lower(), self.open_model)(path)
 
     def _open_yaml(self, path: str) -> None:
         """Open a description of a network; one of a dataset is for whoever looks at images."""
         from core.data.source import is_description
 
-        (self._session.requests.dataFound.emit if is_description(path) else self._open_if_agreed)(
-            path
-        )
-
-    def _open_if_agreed(self, path: str) -> None:
-        if self.may_leave():
-            self.open_model(path)
+        found = is_description(path)
+        (self._session.requests.dataFound.emit if found else self.open_model)(path)
 
     def open_project(self, path: str, recovered: bool = False) -> None:
         """Open a project and the model it is about."""
@@ -112,14 +137,14 @@ class Documents(QObject):
         except UserError as error:
             self._say(error)
             self._settings.forget_recent(path)
+            self._data = ""
             return
         model = project.model_path(Path(path))
         project = with_places(project, Path(path))
-        if not self.may_leave():
-            return
         place = None if recovered else Path(path)
         if model is None:
             self._session.say(f"{Path(path).name} names no model.", kind="error")
+            self._data = ""
             return
         # A description that ships with Ultralytics is named without being a file here.
         stock = project.model.path if project.model and _is_stock(project.model.path) else ""
@@ -142,7 +167,11 @@ class Documents(QObject):
         place: Path | None = None,
         unsaved: bool = False,
     ) -> None:
-        """Show a model: from what is known about it on disk, or else by the engine."""
+        """Show a model: from what is known about it on disk, or else by the engine.
+
+        Only once it is there is a person asked about unsaved work, and nothing is for files that
+        cannot be opened.
+        """
         for record in self._jobs.running("open", "scores"):
             self._jobs.cancel(record.number)
         criterion, seed = (project.plan.criterion, project.plan.seed) if project else ("l2", 0)
@@ -160,9 +189,9 @@ class Documents(QObject):
                 "open",
                 f"Open {Path(path).name}",
                 {"path": path, "criterion": criterion, "seed": seed},
-                done=lambda result: show(_from_engine(result)),
+                done=lambda result: show(from_engine(result)),
                 failed=self._open_failed,
-                cancelled=lambda: self._session.requests.opening.emit(""),
+                cancelled=self._end_opening,
             )
 
         self._background.run(
@@ -173,14 +202,21 @@ class Documents(QObject):
         )
 
     def _open_failed(self, failure: Failure) -> None:
-        self._session.requests.opening.emit("")
+        self._end_opening()
         self._jobs.failed.emit(failure)
+
+    def _end_opening(self) -> str:
+        """Say that no file is being opened any more; returns the dataset to be used with it."""
+        self._session.requests.opening.emit("")
+        data, self._data = self._data, ""
+        return data
 
     def _show(
         self, path: str, known: Known, project: Project | None, place: Path | None, unsaved: bool
     ) -> None:
-        session = self._session
-        self._session.requests.opening.emit("")
+        session, data = self._session, self._end_opening()
+        if not self.may_leave():
+            return
         if project is not None:
             project = project.model_copy(update={"plan": unbound(project.plan)})
         session.set_model(
@@ -195,6 +231,8 @@ class Documents(QObject):
         self.watcher.watch(path)
         if unsaved:
             session.mark_unsaved()
+        if data:
+            session.requests.dataFound.emit(data)
         expected = project.model.sha256 if project and project.model else None
         if expected and expected != known.facts.sha256:
             session.say(
@@ -356,16 +394,3 @@ def unbound(plan: Plan) -> Plan:
 
 def _is_stock(name: str) -> bool:
     return Path(name).suffix.lower() in (".yaml", ".yml") and Path(name).name == name
-
-
-def _from_engine(result: dict[str, Any]) -> Known:
-    """Read what the engine's ``open`` left on disk."""
-    import numpy as np
-
-    from core.checkpoint.facts import Facts
-    from core.graph.cache import read_table
-
-    table, _ = read_table(Path(result["table"]))
-    scores = np.load(result["scores"], allow_pickle=False)
-    criterion, size = str(result["criterion"]), result.get("file_size")
-    return Known(Facts.from_dict(result["facts"]), table, scores, size, criterion)

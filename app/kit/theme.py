@@ -228,7 +228,6 @@ QCheckBox::indicator:checked:disabled {{ background: {c.border}; border-color: {
 QFrame#message {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 6px; }}
 QFrame#tour {{ background: {c.raised}; border: 2px solid {c.accent}; border-radius: 8px; }}
 QFrame#dropZone {{ border: 2px dashed {c.border}; border-radius: 12px; background: {c.base}; }}
-QFrame#dropZone[over="true"] {{ border-color: {c.accent}; }}
 QFrame#card {{ background: {c.base}; border: 1px solid {c.border}; border-radius: 6px; }}
 """
 

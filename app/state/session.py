@@ -118,6 +118,10 @@ class Session(QObject):
             self._plan = Plan()
         return self._plan
 
+    def model_path(self) -> str:
+        """Return the path of the open model; empty where none is open."""
+        return self.model.path if self.model else ""
+
     @property
     def table(self) -> ChannelTable | None:
         """The open model's channel table."""

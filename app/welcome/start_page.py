@@ -102,12 +102,6 @@ class StartPage(QWidget):
             button.clicked.connect(lambda _=False, p=path: self._requests.openWanted.emit(p))
             self._recent.addWidget(button)
 
-    def set_over(self, over: bool) -> None:
-        """Light the zone while files hover over the window."""
-        self.zone.setProperty("over", "true" if over else "false")
-        self.zone.style().unpolish(self.zone)
-        self.zone.style().polish(self.zone)
-
     def _restyle(self) -> None:
         self._picture.setPixmap(theme.render("drop", 48, theme.colours().accent, 2.0))
         self.refresh()

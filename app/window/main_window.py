@@ -8,9 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import (
     QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QIcon,
     QKeyEvent,
 )
@@ -28,6 +25,7 @@ from app.state.session import Session
 from app.state.settings import Settings
 from app.window.actions import Actions
 from app.window.docks import Docks
+from app.window.drop_overlay import DropOverlay
 from app.window.feature_table import FEATURES, feature_classes
 from app.window.frame_actions import FrameActions
 from app.window.graph_binding import GraphHost
@@ -83,7 +81,9 @@ class MainWindow(QMainWindow):
         self.session.titleChanged.connect(self._show_title)
         self.session.requests.panelWanted.connect(self.docks.go_to)
         self.host.menuRequested.connect(self._show_menu)
-        self.setAcceptDrops(True)
+        self.drop_overlay = DropOverlay(
+            self, self.features[FilesFeature].documents, self.session.model_path
+        )
         self.setWindowIcon(QIcon(theme.render("secateur", 64, "#000000")))
         self.resize(1440, 900)
         self.docks.settle()
@@ -132,23 +132,6 @@ class MainWindow(QMainWindow):
             self.features[FilesFeature].documents.open_paths(list(paths))
         self.raise_()
         self.activateWindow()
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Welcome files."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-            self.pane.start_page.set_over(True)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """The files went away again."""
-        self.pane.start_page.set_over(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped anywhere on the window."""
-        self.pane.start_page.set_over(False)
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        event.acceptProposedAction()
-        self.features[FilesFeature].documents.open_paths(paths)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter presses the button that has the keyboard, as it does in dialogs."""
