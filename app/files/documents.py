@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ class Documents(QObject):
 
     def _ask_which(self, paths: Sequence[str], others: Sequence[str]) -> None:
         actions: list[tuple[str, Callable[[], object]]] = [
-            (f"Open {Path(p).name}", lambda p=p: self.open_path(p)) for p in paths[:3]
+            (f"Open {Path(p).name}", partial(self.open_path, p)) for p in paths[:3]
         ]
         if others:
             actions.append(("Compare them", lambda: self._compare(others)))
