@@ -217,7 +217,7 @@ class _Bench:
     def _export(self, row: _Row, loaded: Loaded, size: int, precision: str) -> None:
         """Export for ONNX Runtime, to be timed; no row without its tools."""
         from core.ship.export.formats import FORMATS
-        from core.ship.latency.runtimes import Settings
+        from core.ship.latency.runtime import Settings
         from core.ship.latency.runtimes import export as run_export
 
         if FORMATS["onnx"].missing() is not None:

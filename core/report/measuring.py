@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from core.data.stream import DataSettings
     from core.report.known import Known, OpenProject
 
-RUNTIMES = ("torch", "onnx", "openvino")
 WHAT = (ACCURACY, LATENCY, ALTERNATIVES)
 
 
@@ -106,6 +105,15 @@ def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measuremen
     return new_measurement(ACCURACY, hashes(networks), result)
 
 
+def _runtimes() -> list[str]:
+    """Return the names of the runtimes that a report times networks in."""
+    from core.ship.latency.runtime import cuda_available
+    from core.ship.latency.runtimes import runtimes
+
+    gpu = cuda_available()
+    return [name for name, runtime in runtimes().items() if gpu or not runtime.gpu_only]
+
+
 def _latency(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
     from core.pipeline import load
     from core.ship.latency import measure as timing
@@ -118,7 +126,7 @@ def _latency(known: Known, wanted: Measuring, progress: Progress) -> Measurement
     assert known.facts is not None
     measured = timing.measure(
         models,
-        runtimes=RUNTIMES,
+        runtimes=_runtimes(),
         image_size=known.facts.image_size,
         threads=wanted.threads,
         device=wanted.device,

@@ -29,6 +29,8 @@ from core.runs.folder import create_job, jobs_folder, limit_batch, list_jobs, re
 from core.runs.kinds import KINDS
 from core.runs.listing import entries, figures_of
 from core.runs.queue import devices_of
+from core.ship.export.formats import FORMATS
+from core.ship.latency.runtimes import runtimes
 from tests.core.documents import ROOT
 from tests.core.engine.line import Line
 from tests.core.networks import table_of, untrained
@@ -218,6 +220,115 @@ def test_a_task_is_registered_and_removed(tmp_path, monkeypatch, demo_copy) -> N
         tasks.GROUPS.remove("count")
     with pytest.raises(UserError, match="There is no engine task “count_layers”"):
         tasks.find_task("count_layers")
+
+
+# ---- an export format --------------------------------------------------------------------------
+
+PICKLED = """
+import copy
+
+import torch
+
+from core.graph.drive import image_channels, tensors_in
+from core.ship.export.formats import Format
+from core.ship.latency.runtime import Runtime
+
+
+def make(model, folder, *, image_size, **options):
+    path = folder / "network.pickled"
+    torch.save(model, path)
+    return path
+
+
+def run(path):
+    model = torch.load(path, weights_only=False)
+    return lambda image: tensors_in(model(image)[0])
+
+
+def weights(path):
+    return sum(p.numel() for p in torch.load(path, weights_only=False).parameters())
+
+
+def prepare(model, settings, folder):
+    path = make(copy.deepcopy(model), folder, image_size=settings.image_size)
+    side = settings.image_size
+    image, call = torch.rand(settings.batch, image_channels(model), side, side), run(path)
+    return lambda: call(image)
+
+
+RUNTIME = Runtime("pickled", "Pickle", ("torch",), "", False, prepare)
+ROW = Format(
+    "pickled", "Pickle", ".pickled", {"torch": "torch"},
+    make=make, run=run, weights=weights, runtime=RUNTIME,
+)
+"""
+
+
+@pytest.fixture
+def pickled(tmp_path, monkeypatch):
+    write_module(tmp_path, "pickled_format", PICKLED)
+    module = import_module(tmp_path, "pickled_format", monkeypatch)
+    FORMATS.register("pickled", module.ROW)
+    monkeypatch.chdir(tmp_path)
+    yield module
+    FORMATS.remove("pickled")
+
+
+def test_a_format_exports_and_is_listed(pickled, capsys, demo_copy) -> None:
+    words = ["export", str(demo_copy), "--format", "pickled", "--image-size", "64", "--json"]
+    assert main([*words, "-o", "out.pickled"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done["parity"]["passed"] and done["parity"]["images"] == 4
+    assert done["exported_parameters"] == done["parameters"]
+    assert Path("out.pickled").stat().st_size == done["bytes"]
+    assert main(["formats"]) == 0
+    assert "Pickle, FP32: ready" in capsys.readouterr().out
+    listed = tasks.find_task("formats")(ModelStore(), {}, silent)["formats"]
+    assert listed[-1]["name"] == "pickled" and listed[-1]["missing"] is None
+    assert main([*words, "-o", "out.pickled", "--half"]) == 1
+    assert "Pickle has no FP16." in capsys.readouterr().err
+
+
+def test_a_format_with_a_runtime_is_timed(pickled, capsys, demo_copy) -> None:
+    listed = tasks.find_task("runtimes")(ModelStore(), {}, silent)["runtimes"]
+    assert listed[-1] == {"name": "pickled", "title": "Pickle", "missing": None}
+    words = ["latency", str(demo_copy), "--runtime", "pickled", "--image-size", "64"]
+    assert main([*words, "--repeats", "2", "--json"]) == 0
+    (timing,) = json.loads(capsys.readouterr().out)["timings"]
+    assert timing["runtime"] == "pickled" and timing["ms"]["median"] > 0
+
+
+def test_a_format_that_cannot_be_run_is_not_compared(pickled, capsys, demo_copy) -> None:
+    FORMATS.remove("pickled")
+    FORMATS.register("pickled", replace(pickled.ROW, run=None, runtime=None, weights=None))
+    words = ["export", str(demo_copy), "--format", "pickled", "--image-size", "64"]
+    assert main([*words, "-o", "out.pickled", "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done["parity"] is None and done["exported_parameters"] is None
+    assert "pickled" not in runtimes()
+
+
+def test_a_format_that_changes_the_network_does_not_pass(pickled, capsys, demo_copy) -> None:
+    def changed(model, folder, **options):
+        model.model[3].conv.weight.data *= 1.1
+        return pickled.make(model, folder, **options)
+
+    def failing(model, folder, **options):
+        raise ValueError("no room")
+
+    words = ["export", str(demo_copy), "--format", "pickled", "--image-size", "64"]
+    for make, code in ((changed, 1), (failing, 1)):
+        FORMATS.remove("pickled")
+        FORMATS.register("pickled", replace(pickled.ROW, make=make))
+        assert main([*words, "-o", "out.pickled"]) == code
+    said = capsys.readouterr()
+    assert "DIFFERS from the checkpoint" in said.out
+    assert "The exporter of Pickle could not export the network to pickled: no room." in said.err
+
+
+def test_a_format_that_is_removed_is_unknown_again(capsys, demo_copy) -> None:
+    assert main(["export", str(demo_copy), "--format", "pickled", "-o", "out.pickled"]) == 1
+    assert "There is no export format “pickled”" in capsys.readouterr().err
 
 
 # ---- a long job --------------------------------------------------------------------------------

@@ -25,7 +25,9 @@ def add_parsers(add: Add) -> None:
     latency = add("latency", "Measure how long models take, in turns, each in every runtime.")
     latency.add_argument("others", nargs="*", metavar="OTHER", help="compared with the first model")
     latency.add_argument(
-        "--runtime", default="torch,onnx", help="of torch, onnx, openvino, tensorrt (torch,onnx)"
+        "--runtime",
+        default="torch,onnx",
+        help="such as torch, onnx or openvino (torch,onnx)",
     )
     latency.add_argument("--batch", default="1", help="batch sizes, such as 1,8 (1)")
     latency.add_argument("--repeats", type=positive, default=REPEATS, help="turns (30)")

@@ -52,11 +52,12 @@ def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str,
 
 def list_runtimes(_models: Models, _args: Args, _progress: Progress) -> dict[str, Any]:
     """List the runtimes, with what is missing for each here."""
-    from core.ship.latency.runtimes import RUNTIMES, cuda_available
+    from core.ship.latency.runtime import cuda_available
+    from core.ship.latency.runtimes import runtimes
     from core.system.machine import default_threads, processor
 
     return {
-        "runtimes": [runtime.to_json() for runtime in RUNTIMES.values()],
+        "runtimes": [runtime.to_json() for runtime in runtimes().values()],
         "threads": default_threads(),
         "processor": processor(),
         "gpu": cuda_available(),

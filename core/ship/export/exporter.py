@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from core.errors import CancelledError, UserError
 from core.progress import Progress, silent
-from core.ship.export.formats import FORMATS
+from core.registry import resolve
+from core.ship.export.format import Format
 from core.system.program import forget_telemetry
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _LONGEST = 300
 
 def run_exporter(
     model: nn.Module,
-    form: str,
+    form: Format,
     folder: Path,
     *,
     image_size: int,
@@ -37,14 +39,13 @@ def run_exporter(
     images: Any = None,
     keep_choice: bool = False,
 ) -> Path:
-    """Export a copy of a network into a folder by Ultralytics' exporter.
+    """Export a copy of a network into a folder, by Ultralytics' exporter or the format's own.
 
     Parameters
     ----------
     model : nn.Module
         Left as it is. It is exported itself: nothing is built anew from its description.
-    form : str
-        A format, as Ultralytics names it.
+    form : Format
     folder : Path
         An empty folder; everything is written there, under the name ``network``.
     image_size, batch : int
@@ -68,42 +69,69 @@ def run_exporter(
     UserError
         When the exporter fails, with its reason.
     """
+    make: Callable[..., Path] = partial(_by_ultralytics, form=form, keep_choice=keep_choice)
+    if form.make is not None:
+        make = resolve(form.make)
+    trial: Any = copy.deepcopy(model).float().eval()
+    try:
+        with sealed():
+            return make(
+                trial,
+                folder,
+                image_size=image_size,
+                batch=batch,
+                precision=precision,
+                device=device,
+                images=images,
+            )
+    except (UserError, CancelledError):
+        raise
+    except ImportError as error:
+        name = error.name or str(error)
+        raise UserError(
+            f"Exporting to {form.name} needs the Python module {name}, which is not installed.",
+            "Install the package that brings it, or choose another format.",
+        ) from error
+    except Exception as error:
+        who = "Ultralytics" if form.make is None else f"The exporter of {form.title}"
+        raise UserError(
+            f"{who} could not export the network to {form.name}: {brief(error)}.",
+            "Nothing was written. Choose another format, precision or image size.",
+        ) from error
+
+
+def _by_ultralytics(
+    model: Any,
+    folder: Path,
+    *,
+    form: Format,
+    image_size: int,
+    batch: int,
+    precision: str,
+    device: str,
+    images: Any,
+    keep_choice: bool,
+) -> Path:
     from ultralytics.engine.exporter import Exporter
 
     class Quiet(Exporter):  # type: ignore[misc]
         def get_int8_calibration_dataloader(self, prefix: str = "") -> Any:
             return images
 
-    trial: Any = copy.deepcopy(model).float().eval()
-    trial.pt_path = str(folder / "network.pt")
+    model.pt_path = str(folder / "network.pt")
     options: dict[str, Any] = {
-        "format": form,
+        "format": form.name,
         "imgsz": image_size,
         "batch": batch,
         "device": "0" if device.startswith("cuda") else "cpu",
     }
     if precision != "fp32":
-        options["quantize"] = 16 if precision == "fp16" else FORMATS[form].int8
-    if precision == "int8" and FORMATS[form].calibrates:
+        options["quantize"] = 16 if precision == "fp16" else form.int8
+    if precision == "int8" and form.calibrates:
         options["data"] = "none"  # or Ultralytics would name a dataset of its own
     if keep_choice and getattr(model, "end2end", False):
         options["nms"] = False
-    try:
-        with sealed():
-            return Path(str(Quiet(overrides=options)(model=trial)))
-    except (UserError, CancelledError):
-        raise
-    except ImportError as error:
-        name = error.name or str(error)
-        raise UserError(
-            f"Exporting to {form} needs the Python module {name}, which is not installed.",
-            "Install the package that brings it, or choose another format.",
-        ) from error
-    except Exception as error:
-        raise UserError(
-            f"Ultralytics could not export the network to {form}: {brief(error)}.",
-            "Nothing was written. Choose another format, precision or image size.",
-        ) from error
+    return Path(str(Quiet(overrides=options)(model=model)))
 
 
 @contextlib.contextmanager

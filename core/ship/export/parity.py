@@ -20,8 +20,9 @@ from torch import Tensor
 from core.errors import UserError
 from core.graph.drive import tensors_in, untouched
 from core.progress import Progress, silent
+from core.registry import resolve
 from core.ship.export.exporter import brief, quiet, sealed
-from core.ship.export.formats import Format
+from core.ship.export.format import Format
 
 if TYPE_CHECKING:
     from torch import nn
@@ -120,7 +121,7 @@ def compare(
     """
     if not form.runs_here():
         return None
-    run, chooses = _open(path, form, device)
+    run, chooses = _open(model, path, form, device)
     reference: Any = copy.deepcopy(model).float().eval()
     if hasattr(reference, "end2end") and reference.end2end != chooses:
         reference.end2end = chooses
@@ -142,31 +143,35 @@ def compare(
     return Parity(worst, tolerance, passed, len(images), real, found if detects else None, share)
 
 
-def _open(path: Path, form: Format, device: str) -> tuple[Run, bool]:
+def _open(model: nn.Module, path: Path, form: Format, device: str) -> tuple[Run, bool]:
     """Return what runs an exported network, and whether its head picks detections itself."""
-    from ultralytics.nn.autobackend import AutoBackend
-
-    place = torch.device("cuda:0" if device.startswith("cuda") else "cpu")
     try:
         with sealed():
-            backend: Any = AutoBackend(str(path), device=place, verbose=False)
+            if form.make is not None and form.run is not None:  # it was exported as it is
+                return resolve(form.run)(path), bool(getattr(model, "end2end", False))
+            run, chooses = _by_ultralytics(path, device)
+            return (run if form.run is None else resolve(form.run)(path)), chooses
     except Exception as error:  # runtimes raise what they please
         raise UserError(
             f"The exported {form.title} network could not be opened: {brief(error)}.",
             "It was not kept; export to another format.",
         ) from error
-    chooses = bool(getattr(backend, "end2end", False))
-    if form.name == "openvino":
-        return _openvino(path), chooses
+
+
+def _by_ultralytics(path: Path, device: str) -> tuple[Run, bool]:
+    from ultralytics.nn.autobackend import AutoBackend
+
+    place = torch.device("cuda:0" if device.startswith("cuda") else "cpu")
+    backend: Any = AutoBackend(str(path), device=place, verbose=False)
 
     def run(image: Tensor) -> list[Tensor]:
         with quiet():
             return [t.float().cpu() for t in tensors_in(backend(image.to(place)))]
 
-    return run, chooses
+    return run, bool(getattr(backend, "end2end", False))
 
 
-def _openvino(path: Path) -> Run:
+def run_openvino(path: Path) -> Run:
     """Run OpenVINO in FP32: on CPUs that have BF16 it would choose that by itself."""
     import openvino
 

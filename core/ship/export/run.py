@@ -7,18 +7,19 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.progress import Progress, Span, silent
+from core.registry import resolve
 from core.ship.export.formats import PRECISIONS, Format, format_of
 from core.system.files import unwritable, write_atomically
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from core.checkpoint import Loaded
     from core.data.stream import DataSettings
@@ -159,7 +160,7 @@ def export(
             device=device if form.gpu else "cpu",
             progress=Span(progress, 0.6, 0.95),
         )
-        counted = _parameters(made, form)
+        counted = None if form.weights is None else int(resolve(form.weights)(made))
         progress(0.95, "Writing")
         _put(made, target)
     progress(1.0, "Done")
@@ -234,7 +235,7 @@ def _run(
         images = calibration_images(data, facts.task, facts.classes, side, progress)
     made = run_exporter(
         loaded.model,
-        form.name,
+        form,
         folder,
         image_size=side,
         batch=settings.batch,
@@ -245,7 +246,7 @@ def _run(
     )
     if not made.exists():
         raise UserError(
-            f"Ultralytics said it exported to {form.title}, but left nothing.",
+            f"The exporter said that it exported to {form.title}, but left nothing.",
             "Nothing was written. Choose another format.",
         )
     return made
@@ -304,40 +305,3 @@ def size_of(path: Path) -> int:
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return path.stat().st_size
-
-
-# ---- weights in an exported network -------------------------------------------------------------
-
-
-def _parameters(path: Path, form: Format) -> int | None:
-    count = COUNTS.get(form.name)
-    return None if count is None else count(path)
-
-
-def _count_onnx(path: Path) -> int:
-    """Count the weights that operations with weights read, also through a change of precision."""
-    import math
-
-    import onnx
-
-    graph = onnx.load(str(path)).graph
-    sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
-    makers = {name: node for node in graph.node for name in node.output}
-    seen = set()
-    for node in graph.node:
-        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
-            for name in node.input:
-                maker = makers.get(name)
-                through = maker is not None and maker.op_type in ("DequantizeLinear", "Cast")
-                seen.add(maker.input[0] if maker is not None and through else name)
-    return sum(sizes.get(name, 0) for name in seen)
-
-
-def _count_torchscript(path: Path) -> int:
-    import torch
-
-    module: nn.Module = torch.jit.load(str(path), map_location="cpu")
-    return sum(p.numel() for p in module.parameters())
-
-
-COUNTS: Mapping[str, Any] = {"onnx": _count_onnx, "torchscript": _count_torchscript}

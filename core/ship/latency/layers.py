@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ship.latency.runtimes import Settings, onnx_session, random_inputs
+from core.ship.latency.runtime import Settings
+from core.ship.latency.runtimes import onnx_session, random_inputs
 from core.ship.latency.shapes import Shape
 
 if TYPE_CHECKING:

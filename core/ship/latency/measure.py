@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.progress import Progress, Span, silent
-from core.ship.latency.runtimes import Run, Runtime, Settings, cuda_available, runtime_of
+from core.ship.latency.runtime import Run, Runtime, Settings, cuda_available
+from core.ship.latency.runtimes import runtime_of
 from core.system.machine import default_threads, processor
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def _measure_case(
             progress(0.4 * number / len(models), f"Preparing {name}")
             folder = Path(place) / str(number)
             folder.mkdir()
-            runs.append(runtime.prepare(model, settings, folder))
+            runs.append(runtime.run(model, settings, folder))
 
         wall, cpu = interleave(runs, repeats, Span(progress, 0.4, 1.0))
     alone = settings.threads == 1 and settings.device == "cpu"

@@ -1,4 +1,4 @@
-"""The runtimes a network can be timed in; one entry of a table each.
+"""The runtimes a network can be timed in: each has a function here that prepares a run.
 
 A runtime takes a network as it is in memory and returns a function that runs it once. Whatever
 file it needs lies in a temporary folder of the caller.
@@ -7,113 +7,18 @@ file it needs lies in a temporary folder of the caller.
 from __future__ import annotations
 
 import copy
-import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import UserError
-from core.ship.export.exporter import quiet, sealed
-from core.system.program import to_install
+from core.ship.export.exporter import quiet, run_exporter, sealed
+from core.ship.export.formats import FORMATS
+from core.ship.latency.runtime import RUNTIMES, Run, Runtime, Settings
 
 if TYPE_CHECKING:
     from torch import nn
-
-Run = Callable[[], object]
-"""Runs a network once on one input, and returns when the outputs are there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a network is run.
-
-    Attributes
-    ----------
-    batch : int
-    image_size : int
-        Side of the square image; rounded up to a multiple of the network's stride.
-    threads : int
-        Threads of the runtime on a CPU.
-    half : bool
-        FP16; on a GPU only.
-    device : str
-        ``cpu`` or ``cuda``.
-    """
-
-    batch: int = 1
-    image_size: int = 640
-    threads: int = 1
-    half: bool = False
-    device: str = "cpu"
-
-
-Prepare = Callable[["nn.Module", Settings, Path], Run]
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """A runtime by name.
-
-    Attributes
-    ----------
-    name, title : str
-    needs : tuple of str
-        Python modules that must be installed.
-    packages : str
-        How pip is told to get them.
-    gpu_only : bool
-        Whether it needs an NVIDIA GPU.
-    prepare : callable
-    """
-
-    name: str
-    title: str
-    needs: tuple[str, ...]
-    packages: str
-    gpu_only: bool
-    prepare: Prepare
-
-    def missing(self) -> UserError | None:
-        """Return what stands in the way of running here, in words; None when nothing does."""
-        absent = [name for name in self.needs if not _installed(name)]
-        if absent:
-            what = f"{self.title} is not installed ({', '.join(absent)})."
-            return UserError(what, to_install(self.packages) if self.packages else "")
-        if self.gpu_only and not cuda_available():
-            return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
-        return None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data, with what is missing here, or null."""
-        problem = self.missing()
-        return {
-            "name": self.name,
-            "title": self.title,
-            "missing": None if problem is None else str(problem),
-        }
-
-    def version(self) -> str:
-        """Version of the library that runs the network."""
-        module = importlib.import_module(self.needs[-1])
-        return str(getattr(module, "__version__", "unknown"))
-
-
-def _installed(name: str) -> bool:
-    try:
-        return util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def cuda_available() -> bool:
-    """Whether torch sees an NVIDIA GPU."""
-    import torch
-
-    return torch.cuda.is_available()
 
 
 # ---- torch --------------------------------------------------------------------------------------
@@ -130,7 +35,8 @@ def fused(model: nn.Module) -> nn.Module:
     return trial  # type: ignore[no-any-return]
 
 
-def _prepare_torch(model: nn.Module, settings: Settings, folder: Path) -> Run:
+def prepare_torch(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    """Return what runs a network in PyTorch."""
     import torch
 
     from core.graph.drive import image_channels
@@ -157,18 +63,16 @@ def _prepare_torch(model: nn.Module, settings: Settings, folder: Path) -> Run:
 
 
 def export(model: nn.Module, form: str, settings: Settings, folder: Path) -> Path:
-    """Export a copy of a network by Ultralytics' exporter.
+    """Export a copy of a network to a format, by its name.
 
     Raises
     ------
     UserError
         When the exporter fails, with its reason.
     """
-    from core.ship.export.exporter import run_exporter
-
     return run_exporter(
         model,
-        form,
+        FORMATS[form],
         folder,
         image_size=settings.image_size,
         batch=settings.batch,
@@ -214,7 +118,8 @@ def random_inputs(session: Any) -> dict[str, Any]:
     }
 
 
-def _prepare_onnx(model: nn.Module, settings: Settings, folder: Path) -> Run:
+def prepare_onnx(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    """Return what runs a network in ONNX Runtime."""
     return onnx_run(export(model, "onnx", settings, folder), settings.threads)
 
 
@@ -229,7 +134,8 @@ def onnx_run(file: Path, threads: int) -> Run:
     return run
 
 
-def _prepare_openvino(model: nn.Module, settings: Settings, folder: Path) -> Run:
+def prepare_openvino(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    """Return what runs a network in OpenVINO."""
     return openvino_run(export(model, "openvino", settings, folder), settings.threads)
 
 
@@ -257,7 +163,8 @@ def openvino_run(folder: Path, threads: int) -> Run:
     return run
 
 
-def _prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run:
+def prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run:
+    """Return what runs a network in TensorRT."""
     import torch
     from ultralytics.nn.autobackend import AutoBackend
 
@@ -276,36 +183,13 @@ def _prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run
     return run
 
 
-RUNTIMES: Mapping[str, Runtime] = {
-    runtime.name: runtime
-    for runtime in (
-        Runtime("torch", "PyTorch", ("torch",), "", False, _prepare_torch),
-        Runtime(
-            "onnx",
-            "ONNX Runtime",
-            ("onnx", "onnxslim", "onnxruntime"),
-            "'secateur[export]'",
-            False,
-            _prepare_onnx,
-        ),
-        Runtime(
-            "openvino",
-            "OpenVINO",
-            ("openvino",),
-            "'secateur[export]'",
-            False,
-            _prepare_openvino,
-        ),
-        Runtime(
-            "tensorrt",
-            "TensorRT",
-            ("onnx", "tensorrt"),
-            "tensorrt",
-            True,
-            _prepare_tensorrt,
-        ),
-    )
-}
+def runtimes() -> dict[str, Runtime]:
+    """Return all runtimes by name: those of formats, and of none."""
+    found = dict(RUNTIMES)
+    for form in FORMATS.values():
+        if form.runtime is not None:
+            found.setdefault(form.runtime.name, form.runtime)
+    return found
 
 
 def runtime_of(name: str) -> Runtime:
@@ -316,9 +200,10 @@ def runtime_of(name: str) -> Runtime:
     UserError
         When there is none of that name, or it cannot run here.
     """
-    if name not in RUNTIMES:
-        raise UserError(f"There is no runtime “{name}”.", f"Known are {', '.join(RUNTIMES)}.")
-    missing = RUNTIMES[name].missing()
+    known = runtimes()
+    if name not in known:
+        raise UserError(f"There is no runtime “{name}”.", f"Known are {', '.join(known)}.")
+    missing = known[name].missing()
     if missing is not None:
         raise missing
-    return RUNTIMES[name]
+    return known[name]

@@ -24,7 +24,8 @@ from core.pruning.surgery import cut_network
 from core.ship.latency.grids import grid_of, measure_points, measure_step, points_of
 from core.ship.latency.layers import TIMERS, Point
 from core.ship.latency.measure import interleave
-from core.ship.latency.runtimes import Settings, cuda_available, fused, runtime_of
+from core.ship.latency.runtime import Settings, cuda_available
+from core.ship.latency.runtimes import fused, runtime_of
 from core.ship.latency.shapes import Use, layer_uses
 from core.ship.latency.store import LayerStore
 
@@ -249,7 +250,7 @@ def time_networks(
     """
     import torch
 
-    prepare = runtime_of(runtime).prepare
+    chosen = runtime_of(runtime)
     before = torch.get_num_threads()
     with tempfile.TemporaryDirectory(prefix="secateur-latency-") as place:
         runs = []
@@ -257,7 +258,7 @@ def time_networks(
             progress(0.5 * number / len(models), "Preparing whole networks")
             folder = Path(place) / str(number)
             folder.mkdir()
-            runs.append(prepare(model, settings, folder))
+            runs.append(chosen.run(model, settings, folder))
         try:
             wall, cpu = interleave(runs, repeats, Span(progress, 0.5, 1.0))
         finally:

@@ -130,7 +130,7 @@ def test_images_are_chosen_evenly_from_the_worst_to_the_best():
 
 def test_latency_is_measured_in_turns_against_the_unpruned_network(own, monkeypatch, tmp_path):
     monkeypatch.setattr(timing, "REPEATS", 1)
-    monkeypatch.setattr(measuring, "RUNTIMES", ("torch", "tensorrt"))
+    monkeypatch.setattr(measuring, "_runtimes", lambda: ["torch", "tensorrt"])
     whole = timing.measure
     monkeypatch.setattr(
         timing, "measure", lambda *a, **k: whole(*a, **{**k, "image_size": 64, "repeats": 1})

@@ -11,10 +11,10 @@ import torch
 from core.cli.main import main
 from core.errors import CancelledError, UserError
 from core.ship.latency import measure as measuring
-from core.ship.latency import runtimes
 from core.ship.latency.layers import ONNX_ACTIVATIONS, time_onnx, time_torch
 from core.ship.latency.measure import interleave, measure
-from core.ship.latency.runtimes import Runtime, Settings, runtime_of
+from core.ship.latency.runtime import RUNTIMES, Runtime, Settings
+from core.ship.latency.runtimes import runtime_of
 from core.ship.latency.shapes import ACTIVATIONS, Shape
 from tests.core.networks import network
 from tests.core.ship.tables import silent
@@ -30,7 +30,7 @@ SHAPES = (
 
 
 @pytest.fixture
-def fake(monkeypatch):
+def fake():
     """A runtime that does nothing, and counts."""
     calls: list[str] = []
 
@@ -39,8 +39,9 @@ def fake(monkeypatch):
         return lambda: calls.append(model)
 
     runtime = Runtime("fake", "Fake", ("json",), "", False, prepare)
-    monkeypatch.setitem(runtimes.RUNTIMES, "fake", runtime)
-    return calls
+    RUNTIMES.register("fake", runtime)
+    yield calls
+    RUNTIMES.remove("fake")
 
 
 def test_networks_take_turns(fake):
@@ -79,9 +80,10 @@ def test_a_run_can_be_cancelled(fake):
     assert 0 < len(fake) < 50
 
 
-def test_a_missing_runtime_is_listed_beside_those_that_ran(fake, monkeypatch):
+def test_a_missing_runtime_is_listed_beside_those_that_ran(fake, request):
     absent = Runtime("absent", "Absent", ("no_such_module",), "absent", False, None)
-    monkeypatch.setitem(runtimes.RUNTIMES, "absent", absent)
+    RUNTIMES.register("absent", absent)
+    request.addfinalizer(lambda: RUNTIMES.remove("absent"))
     measured = measure({"a": "a"}, runtimes=("absent", "fake"), repeats=2, device="cpu")
     assert measured.missing == (
         ("absent", "Absent is not installed (no_such_module). Install with: pip install absent."),

@@ -15,9 +15,9 @@ from ultralytics.engine.exporter import (
 
 from core.errors import UserError
 from core.plan.latency.files import LIBRARIES, describe
-from core.ship.export import formats
+from core.ship.export import format as kinds
 from core.ship.export.formats import FORMATS, Format, format_of
-from core.ship.latency.runtimes import Runtime
+from core.ship.latency.runtime import Runtime
 
 
 def test_the_table_says_what_the_exporter_says():
@@ -72,14 +72,14 @@ def test_a_packaged_program_does_not_send_people_to_a_pip_it_has_not(monkeypatch
 
 
 def test_what_a_format_does_not_have_is_refused(monkeypatch):
-    monkeypatch.setattr(formats, "_gpu", lambda: False)
+    monkeypatch.setattr(kinds, "cuda_available", lambda: False)
     with pytest.raises(UserError, match="TorchScript has no INT8"):
         format_of("jit").check("detect", "int8")
     with pytest.raises(UserError, match="FP16 needs an NVIDIA GPU"):
         format_of("torchscript").check("detect", "fp16")
     with pytest.raises(UserError, match="does not know the task “obb”"):
         format_of("imx").check("obb", "int8")
-    with pytest.raises(UserError, match=r"no export format “tflight”.*Known are onnx"):
+    with pytest.raises(UserError, match=r"no export format “tflight”.*Choose one of onnx"):
         format_of("tflight")
     elsewhere = Format("y", "Y", ".y", {}, systems=("elsewhere",))
     assert "do not run on" in elsewhere.missing().message
