@@ -56,7 +56,6 @@ class DataPanel(OnScreen, QWidget):
         self._session, self._jobs = context.session, context.jobs
         self._measured, self._background = context.session.measured, context.background
         self._shown_check: DatasetCheck | None = None
-        self._index_path = ""
         self._make(context)
         self._lay_out()
         for signal in (self._measured.dataChanged, self._measured.dataChecked):
@@ -152,7 +151,6 @@ class DataPanel(OnScreen, QWidget):
             item.setData(0, SEVERITY, "none")
 
     def _read_index(self, path: str) -> None:
-        self._index_path = path
         self.samples.set_index(None)
         if not path:
             return

@@ -30,7 +30,6 @@ NO_PARENT = QModelIndex()
 CELL = QSize(128, 112)
 SIDE = 192
 """Pixels that small pictures are decoded to: sharp at one and a half times their size too."""
-ROLE = Qt.ItemDataRole.UserRole
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 from app.kit import theme
 from app.kit.widgets import label
 from app.state.session import Session
-from core.plan.why.why import Answer
 
 RELATIONS = {
     "reads": ("cascade", "Yes: it reads those channels."),
@@ -39,7 +38,6 @@ class WhyDialog(QDialog):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._answer: Answer | None = None
         self.setWindowTitle("Why?")
         self.setMinimumWidth(620)
         self.source, self.target = self._combo("Pruned block"), self._combo("Affected block")
@@ -124,7 +122,6 @@ class WhyDialog(QDialog):
     def _ask(self) -> None:
         source, target = self.source.currentData(), self.target.currentData()
         answer = self._session.explain(str(source), str(target))
-        self._answer = answer
         if answer is None:
             return
         colour, verdict = RELATIONS[answer.relation]

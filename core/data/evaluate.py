@@ -12,8 +12,6 @@ from core.progress import Progress, silent
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Accuracy", "evaluate"]
-
 
 def evaluate(
     model: nn.Module,

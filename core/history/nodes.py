@@ -362,22 +362,3 @@ def carry(source: str | Path, target: str | Path) -> int:
         with writing(place.parent):
             write_bytes(place, path.read_bytes())
     return len(lacking)
-
-
-def path_to(folder: str | Path, node_id: str) -> tuple[Node, ...]:
-    """Return the steps from a root to a node.
-
-    Raises
-    ------
-    UserError
-        When there is no such node.
-    """
-    nodes = {node.id: node for node in read_nodes(folder)}
-    path: list[Node] = []
-    at: str | None = node_id
-    while at is not None and at in nodes and nodes[at] not in path:
-        path.append(nodes[at])
-        at = nodes[at].parent
-    if not path:
-        raise UserError(f"The history {folder} has no step {node_id}.", "Name one of its steps.")
-    return tuple(reversed(path))

@@ -34,7 +34,6 @@ CLAIM = "claim.lock"
 """Held while a process takes the job; the system lets go of it when the process dies."""
 _LISTEN = 0.2
 """Seconds between two looks at the control file of a paused job."""
-TERMINAL = ("done", "failed", "cancelled")
 
 
 class EventLog:

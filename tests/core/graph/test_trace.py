@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.graph.blocks import block_graph
 from core.graph.builder import analyse_model
 from core.graph.cache import read_table, write_table
 from core.graph.table import ChannelTable
@@ -142,11 +141,10 @@ def assert_equal_tables(table: ChannelTable, again: ChannelTable) -> None:
     assert all(np.array_equal(arrays_1[name], arrays_2[name]) for name in arrays_1)
 
 
-def test_block_graph_follows_the_sources() -> None:
-    graph = block_graph(table_of("yolov8n"))
-    assert sorted(graph.predecessors(14)) == [4, 13]
-    assert graph.edges[4, 14] == {"channels": 64, "offset": 128}
-    assert graph.nodes[22]["stage"] == "head"
+def test_a_block_knows_its_sources_and_their_channels() -> None:
+    blocks = table_of("yolov8n").blocks
+    assert (blocks[14].sources, blocks[14].source_channels) == ((13, 4), (128, 64))
+    assert blocks[22].stage == "head"
 
 
 def test_a_block_that_cannot_be_followed_is_locked_and_the_rest_stays_free() -> None:

@@ -13,8 +13,9 @@ import pytest
 import core
 from core.checkpoint import save
 from core.runs.folder import create_job, read_events, read_job, status_of
-from core.runs.run import TERMINAL, run_job
+from core.runs.run import run_job
 from core.tune.settings import Settings
+from tests.core.engine.line import TERMINAL
 from tests.core.images import make_dataset
 from tests.core.networks import network, untrained
 from tests.core.tune.conftest import pruned

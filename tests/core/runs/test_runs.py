@@ -30,8 +30,9 @@ from core.runs.folder import (
     write_job,
 )
 from core.runs.launch import launch
-from core.runs.run import TERMINAL, EventLog, run_job
+from core.runs.run import EventLog, run_job
 from core.tune.settings import Settings
+from tests.core.engine.line import TERMINAL
 
 PATIENCE = 240.0
 
