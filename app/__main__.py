@@ -58,7 +58,7 @@ def unknown_word(word: str) -> str | None:
         return None
     near = get_close_matches(word, (*names, "engine"), 1)
     hint = f"Did you mean “{near[0]}”? " if near else ""
-    return f"There is no command and no file “{word}”. {hint}secateur --help lists the commands."
+    return f"Unknown command or file: “{word}”. {hint}Run secateur --help for a list of commands."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -141,8 +141,8 @@ def _checked(ratios: Sequence[float]) -> Sequence[float]:
     for ratio in ratios:
         if not 0 < ratio <= 1:
             raise UserError(
-                f"A ratio of {ratio:g} removes nothing or more than there is.",
-                "Give ratios above 0 and up to 1, for example 0.25,0.5,0.75,0.9.",
+                f"A ratio of {ratio:g} removes nothing, or more than everything.",
+                "Use ratios above 0 and up to 1, for example 0.25,0.5,0.75,0.9.",
             )
     return ratios
 
@@ -243,7 +243,7 @@ def prune_one_by_one(
         if not last.removed.any():
             raise UserError(
                 f"No step kept {1 - run.limit:.1%} of the unpruned accuracy.",
-                f"The steps tried are in {folder}; allow more loss (max_loss), or smaller ratios.",
+                f"The steps are in {folder}. Allow more loss (max_loss), or use smaller ratios.",
             )
         pruned = _finish(run, last, output, changed=after_step is not None)
     progress(1.0, "Done")
@@ -254,22 +254,24 @@ def _check_one_by_one(loaded: Loaded, plan: Plan, output: Path) -> None:
     if plan.model_sha256 not in (None, loaded.facts.sha256):
         raise UserError(
             "The plan was made for another model file (its SHA-256 differs).",
-            "Open that model, or remove model_sha256 from the plan to use it here.",
+            "Open that model, or remove model_sha256 from the plan to use it with this one.",
         )
     if not plan.selection and plan.target is None:
-        raise UserError(
-            "The plan selects nothing.", "Name at least one block or layer with a ratio."
-        )
+        raise UserError("The plan is empty.", "Add at least one block or layer with a ratio.")
     if plan.target is not None and plan.target.latency_ms is not None:
         raise UserError(
-            "One by one cannot aim at milliseconds.", 'Give the target as "macs" or "params".'
+            "The strategy one_by_one does not support a target in milliseconds.",
+            'Use a target in "macs" or "params".',
         )
     if output.suffix.lower() != ".pt":
         raise UserError(
-            f"{output} does not end in .pt.", "Checkpoints must, or nothing opens them."
+            f"{output} does not end in .pt.",
+            "A checkpoint must end in .pt, otherwise other programs cannot open it.",
         )
     if not output.parent.is_dir():
-        raise UserError(f"There is no folder {output.parent}.", "Make it, or choose another.")
+        raise UserError(
+            f"The folder {output.parent} does not exist.", "Create it, or choose another."
+        )
 
 
 def _run(

@@ -113,7 +113,7 @@ def resolve(
     refused = {blocked.constraint for blocked in resolution.blocked}
     if not resolution.removed.any() and refused == {"locked"}:
         raise UserError(
-            "Everything the plan selects is locked.", "Unlock a block, or select another."
+            "All selected blocks and layers are locked.", "Unlock a block, or select another."
         )
     return plan, resolution
 
@@ -147,7 +147,7 @@ def suggest(
         For a plan that does not fit or removes nothing, a target that cannot be reached (the
         nearest is named), or data that cannot be used.
     """
-    progress(0.0, "Understanding the network")
+    progress(0.0, "Analysing the network")
     analysis = analyse(loaded, cache=cache)
     show = Span(progress, 0.02, 1.0)
     return _chooser(loaded, analysis, plan, data, cache, show).suggest(show)
@@ -181,17 +181,16 @@ def _check_plan(analysis: Analysis, plan: Plan) -> None:
     if plan.model_sha256 not in (None, analysis.facts.sha256):
         raise UserError(
             "The plan was made for another model file (its SHA-256 differs).",
-            "Open that model, or remove model_sha256 from the plan to use it here.",
+            "Open that model, or remove model_sha256 from the plan to use it with this one.",
         )
     if plan.strategy == "one_by_one":
         raise UserError(
             "The strategy one_by_one evaluates after every step, which needs labelled images.",
-            "Give them (--data; in Python, core.measure.prune_one_by_one), or plan structural.",
+            "Pass them with --data (in Python, core.measure.prune_one_by_one), or use "
+            "the strategy structural.",
         )
     if not plan.selection and plan.target is None:
-        raise UserError(
-            "The plan selects nothing.", "Name at least one block or layer with a ratio."
-        )
+        raise UserError("The plan is empty.", "Add at least one block or layer with a ratio.")
 
 
 def predict(
@@ -258,7 +257,7 @@ def prune(
         from core.repair import check_request
 
         check_request(repair, data)
-    progress(0.0, "Understanding the network")
+    progress(0.0, "Analysing the network")
     analysis = analyse(loaded, cache=cache)
     progress(0.2, "Ranking channels")
     ranking = Span(progress, 0.2, 0.35)
@@ -287,7 +286,7 @@ def prune(
         model = repaired.model
     written = None if output is None else Path(output)
     if written is not None:
-        progress(0.85, "Saving and opening again")
+        progress(0.85, "Saving and verifying the file")
         steps = None if repaired is None else repaired.to_json()
         save_pruned(loaded, model, written, record(loaded, plan, prediction, verification, steps))
     progress(1.0, "Done")
@@ -347,7 +346,7 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
             raise UserError(
                 f"The pruned file does not match the plan: {change.name} should have "
                 f"{change.outputs_after} outputs.",
-                "Give the plan it was pruned by, and the model it was pruned from.",
+                "Use the plan and the original model that it was pruned with.",
                 (change.name,),
             )
     stored = repaired_proof(pruned.facts)
@@ -361,9 +360,9 @@ def _nothing(prediction: Prediction) -> UserError:
         first = prediction.blocked[0]
         hint = ""
         if first.nearest:
-            hint = f"The nearest selection that works: {first.nearest[0].to_json()}."
+            hint = f"The nearest possible selection: {first.nearest[0].to_json()}."
         return UserError(f"The plan removes nothing. {first.message}", hint, (first.layer,))
     return UserError(
         "The plan removes nothing: its ratios are too small for the rounding.",
-        "Raise the ratios, or lower round_to.",
+        "Increase the ratios, or set a smaller round_to.",
     )

@@ -157,17 +157,17 @@ def upgrade(data: dict[str, Any], steps: Mapping[int, Upgrade] = UPGRADES) -> di
     """
     version = data.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
-        raise UserError("The project states no version.", "Open another project file.")
+        raise UserError("The project has no version.", "Open another project file.")
     if version > VERSION:
         raise UserError(
-            f"The project was saved by a newer Secateur (format {version}, this one knows "
-            f"{VERSION}).",
+            f"The project was saved by a newer Secateur (format {version}; this version "
+            f"reads {VERSION}).",
             "Update Secateur to open it. The file was not changed.",
         )
     while version < VERSION:
         if version not in steps:
             raise UserError(
-                f"The project has format {version}, which no Secateur ever wrote.",
+                f"The project has format {version}, which does not exist.",
                 "Open another project file.",
             )
         data = {**steps[version](data), "version": version + 1}
@@ -188,10 +188,10 @@ def read_project(path: str | Path) -> Project:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(
-            f"Could not read the project {path}: {reason_of(error)}.", "Check its path."
+            f"Could not read the project {path}: {reason_of(error)}.", "Check the path."
         ) from (error)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise _damaged(path, "it is not valid JSON") from error
+        raise _damaged(path, "not valid JSON") from error
     return parse_project(data, path)
 
 
@@ -204,7 +204,7 @@ def parse_project(data: Any, path: Path = Path("project")) -> Project:
         When it is damaged, or newer than this program.
     """
     if not isinstance(data, dict):
-        raise _damaged(path, "it is not a JSON object")
+        raise _damaged(path, "not a JSON object")
     try:
         return Project.model_validate(upgrade(data))
     except ValidationError as error:
@@ -217,7 +217,7 @@ def parse_project(data: Any, path: Path = Path("project")) -> Project:
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(
         f"The project {path} is damaged ({why}).",
-        "Open the model itself and plan anew, or restore the project from a backup.",
+        "Open the model and plan again, or restore the project from a backup.",
     )
 
 

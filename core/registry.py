@@ -104,9 +104,7 @@ class Registry(Mapping[str, T]):
         if name in self._left_out:
             raise UserError(self._left_out[name], "Update or remove the package.")
         if name not in self._rows:
-            raise UserError(
-                f"There is no {self.kind} “{name}”.", f"Choose one of {', '.join(self)}."
-            )
+            raise UserError(f"There is no {self.kind} “{name}”.", f"Use one of {', '.join(self)}.")
         return self[name]
 
     def is_own(self, name: str) -> bool:

@@ -94,7 +94,7 @@ class ChooseController(QObject):
                 "data": data_arguments(data),
             },
             done=done,
-            cancelled=lambda: session.say("The suggestion was cancelled; the plan is as it was."),
+            cancelled=lambda: session.say("The suggestion was cancelled; the plan is unchanged."),
         )
 
     def _take(self, result: dict[str, Any], wanted: Plan, goal: Target) -> None:
@@ -133,7 +133,7 @@ class ChooseController(QObject):
     def take_alternative(self, number: int) -> None:
         """Use another network along the front; one edit."""
         choice = self._measured.front[number]
-        text = f"Take the alternative at {choice.macs:.0%} of the multiply-adds"
+        text = f"Use the alternative with {choice.macs:.0%} of the GFLOPs"
         self._session.edit(plan_edits.replace_plan(choice.plan, text))
 
     # ---- what stands in the way ---------------------------------------------------------------
@@ -143,10 +143,11 @@ class ChooseController(QObject):
         needs = criteria.by_images(session.plan.criterion)
         if needs and self._measured.data is None:
             session.say(
-                f"{criteria.title(session.plan.criterion)} looks at images, and no dataset is set.",
-                "Choose one under Choose, or rank by a criterion that reads weights only.",
+                f"{criteria.title(session.plan.criterion)} needs images, and no dataset "
+                "is selected.",
+                "Select a dataset in Choose, or rank by a criterion that uses weights only.",
                 "warning",
-                actions=(("Choose a dataset …", session.requests.dataWanted.emit),),
+                actions=(("Choose dataset …", session.requests.dataWanted.emit),),
                 key="data",
             )
             return False
@@ -159,8 +160,8 @@ class ChooseController(QObject):
         skipped = int(result.get("skipped") or 0)
         if skipped:
             self._session.say(
-                f"{skipped} {'image' if skipped == 1 else 'images'} could not be read and did "
-                "not count.",
+                f"{skipped} {'image' if skipped == 1 else 'images'} could not be read "
+                "and were skipped.",
                 kind="warning",
                 key="skipped",
             )

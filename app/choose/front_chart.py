@@ -14,8 +14,8 @@ from app.kit.chart_style import SIDES, calm, dress
 from app.state.measurements import Alternative
 
 TIP = (
-    "Every point is a network that none of the others beats on both scales. Click one, or use the "
-    "arrow keys, to take it; it can be undone"
+    "Networks with different trade-offs; none beats another on both axes. Click a point "
+    "or use the arrow keys to select it; this can be undone"
 )
 
 
@@ -43,7 +43,7 @@ class FrontChart(pg.PlotWidget):
         calm(self, "Alternatives", TIP)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(146)
-        self.getAxis("bottom").setLabel("multiply-adds kept, %")
+        self.getAxis("bottom").setLabel("GFLOPs kept, %")
         self.getAxis("left").setLabel("predicted cost")
         self.getAxis("left").setStyle(showValues=False)
         self.restyle()
@@ -92,14 +92,14 @@ class FrontChart(pg.PlotWidget):
         )
         words = f"{len(front)} alternatives"
         if chosen is not None:
-            words += f", the plan is the one at {front[chosen].macs:.0%} of the multiply-adds"
+            words += f", the plan has {front[chosen].macs:.0%} of the GFLOPs"
         self.setAccessibleDescription(words)
 
     def _words(self, x: float, y: float, data: int) -> str:
         choice = self._front[data]
         return (
-            f"{choice.macs:.1%} of the multiply-adds, {choice.params:.1%} of the parameters stay\n"
-            f"predicted cost {choice.score:.3g} (a unit of its own)"
+            f"{choice.macs:.1%} of the GFLOPs, {choice.params:.1%} of the parameters kept\n"
+            f"predicted cost {choice.score:.3g} (comparable within this chart only)"
         )
 
     def _clicked(self, _item: object, points: Sequence[pg.SpotItem], *_: object) -> None:

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from core.plan.schema import Target
 
 GOALS = {
-    "macs": ("multiply-adds", "Work for one image; what mostly decides how fast it runs"),
-    "params": ("parameters", "Numbers learned in training; what decides the file's size"),
+    "macs": ("GFLOPs", "Floating-point operations for one image, twice the multiply-adds"),
+    "params": ("parameters", "The number of weights, which determines the file size"),
     "latency_ms": ("time per image", "Milliseconds, measured on this machine"),
 }
 USUAL = {"macs": 70.0, "params": 70.0, "latency_ms": 10.0}
-NOT_TIMED = "Not timed on this machine yet. Measure it, or let Suggest do so."
+NOT_TIMED = "No latency table yet. Press Measure, or let Suggest build it."
 
 
 class GoalPart(QWidget):
@@ -50,12 +50,12 @@ class GoalPart(QWidget):
         super().__init__()
         self._session = context.session
         self._measured = context.session.measured
-        self.kind: QComboBox = combo(GOALS, "What the goal counts")
+        self.kind: QComboBox = combo(GOALS, "Quantity of the target")
         self.percent = _amount(5.0, 100.0, 0, " %")
         self.millis = _amount(0.01, 100_000.0, 2, " ms")
-        self.spread: QComboBox = combo(words.ALLOCATIONS, "How the goal is spread")
-        self.only = QCheckBox("Only the selected blocks give channels")
-        self.only.setToolTip("Otherwise every block may, save those that are locked")
+        self.spread: QComboBox = combo(words.ALLOCATIONS, "Allocation over the network")
+        self.only = QCheckBox("Prune only the selected blocks")
+        self.only.setToolTip("Otherwise any block that is not locked")
         self._lay_out()
         self.kind.activated.connect(self._kind_asked)
         for amount in (self.percent, self.millis):
@@ -76,8 +76,8 @@ class GoalPart(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         goal = row(self.percent, self.millis, self._of, self.kind, stretch=3)
         for name, widget, field, tip in (
-            ("Keep", goal, self.percent, "What the pruned network may still cost"),
-            ("Spread", self.spread, self.spread, "Which blocks give how much"),
+            ("Keep", goal, self.percent, "The target for the pruned network"),
+            ("Spread", self.spread, self.spread, "How the target is distributed over the blocks"),
         ):
             shown = label(name, wrap=False)
             shown.setToolTip(tip)
@@ -86,7 +86,9 @@ class GoalPart(QWidget):
         form.addRow(self.only)
         self.time = label("", "muted")
         self.measure = QPushButton("Measure")
-        self.measure.setToolTip("Time the layers of this model on this machine; takes minutes")
+        self.measure.setToolTip(
+            "Build the latency table of this model on this machine; takes minutes"
+        )
         self.measure.clicked.connect(self.timeRequested)
         self._time_row = row(self.time, self.measure, stretch=0)
         form.addRow(self._time_row)
@@ -120,7 +122,7 @@ class GoalPart(QWidget):
             return
         after = prediction.resolution.removed
         before, now = clock.ms(after & False), clock.ms(after)
-        self.time.setText(f"An image takes {formats.change_ms(before, now)} on this machine.")
+        self.time.setText(f"Time per image on this machine: {formats.change_ms(before, now)}.")
 
     def _show_only(self) -> None:
         self.only.setEnabled(bool(self._session.selection))
@@ -194,8 +196,8 @@ def _amount(low: float, high: float, decimals: int, suffix: str) -> QDoubleSpinB
     box.setRange(low, high)
     box.setSuffix(suffix)
     box.setKeyboardTracking(False)
-    box.setAccessibleName("How much may stay")
-    box.setToolTip("How much of it may stay after pruning")
+    box.setAccessibleName("How much to keep")
+    box.setToolTip("How much to keep after pruning")
     return box
 
 

@@ -119,7 +119,7 @@ class ChoosePanel(QWidget):
         self.folds["front"].setVisible(bool(measured.front))
         aim = plan_edits.so_that(measured.aim)
         self._wish.setText(f"Find what to remove so that {aim}.")
-        self.suggest.setToolTip(f"Fill the plan so that {aim}; one step of undo")
+        self.suggest.setToolTip(f"Fill the plan so that {aim}, in one undo step")
         self._show_running()
 
     def _show_running(self) -> None:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 ROUNDS = (1, 2, 4, 8, 16, 32)
 AUTO = (
     plan_edits.rounding("auto"),
-    "The multiple at which this machine's layer times fall in steps",
+    "Use the channel step measured on this machine",
 )
-NOT_RANKED = "Not ranked by {wanted} yet: {shown} shows until you ask or take a suggestion."
-NEEDS_DATA = "{wanted} looks at images: choose a dataset above."
+NOT_RANKED = "Not ranked by {1} yet; showing {2} until you press Rank by images or Suggest."
+NEEDS_DATA = "{1} needs images: choose a dataset above."
 
 
 class RankingPart(QWidget):
@@ -42,8 +42,8 @@ class RankingPart(QWidget):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._session, self._jobs = context.session, context.jobs
-        self.criterion: QComboBox = combo({}, "What ranks the channels")
-        for by_images, title in ((False, "Reads weights only"), (True, "Looks at images")):
+        self.criterion: QComboBox = combo({}, "Criterion that ranks the channels")
+        for by_images, title in ((False, "Uses weights only"), (True, "Uses images")):
             items = {
                 name: (about.title, about.tip)
                 for name, about in criteria.CRITERIA.items()
@@ -51,15 +51,15 @@ class RankingPart(QWidget):
             }
             add_items(self.criterion, items, title)
         self.representative: QComboBox = combo(
-            words.REPRESENTATIVES, "Which of several similar channels stays"
+            words.REPRESENTATIVES, "Which of several similar channels to keep"
         )
         self.note = label("", "muted")
         self.rank = QPushButton("Rank by images")
-        self.rank.setToolTip("Compute this ranking now; the histogram shows it then")
+        self.rank.setToolTip("Compute this ranking now and show it in the histogram")
         self.rank.clicked.connect(self.rankRequested)
         form = _form()
-        _add(form, "Rank by", self.criterion, "Which channels count as least important")
-        _add(form, "Of similar", self.representative, "Which of several similar channels stays")
+        _add(form, "Rank by", self.criterion, "The criterion for unimportant channels")
+        _add(form, "Of similar", self.representative, "Which of several similar channels to keep")
         self._form = form
         top = QWidget()
         top.setLayout(form)
@@ -116,23 +116,23 @@ class RulesPart(QWidget):
         self.max_loss.setDecimals(1)
         self.max_loss.setSuffix(" %")
         self.max_loss.setKeyboardTracking(False)
-        self.max_loss.setAccessibleName("Largest loss of accuracy allowed")
+        self.max_loss.setAccessibleName("Maximum loss of accuracy")
         self.max_loss.setToolTip(
-            "A step that would lose more of the unpruned network's mAP50-95 in all is replaced by "
-            "a smaller one, or skipped"
+            "A step that loses more than this share of the unpruned mAP50-95 in total is "
+            "replaced by a smaller one, or skipped"
         )
         self.round_to: QComboBox = combo(
             {n: (plan_edits.rounding(n), "") for n in ROUNDS} | {"auto": AUTO}, "Rounding"
         )
         self.minimum = QSpinBox()
         self.minimum.setRange(1, 512)
-        self.minimum.setAccessibleName("Fewest channels a layer keeps")
-        self.minimum.setToolTip("No layer keeps fewer channels than this")
+        self.minimum.setAccessibleName("Minimum channels per layer")
+        self.minimum.setToolTip("Every layer keeps at least this many channels")
         keep = row(self.round_to, label("at least", wrap=False), self.minimum, stretch=0)
         self._form = _form()
-        _add(self._form, "Strategy", self.strategy, "How the plan is turned into a pruning")
+        _add(self._form, "Strategy", self.strategy, "How the plan is applied")
         _add(self._form, "Lose at most", self.max_loss, self.max_loss.toolTip())
-        _add(self._form, "Keep", keep, "Multiples of 8 run fastest on most hardware")
+        _add(self._form, "Keep", keep, "Multiples of 8 are fastest on most hardware")
         self.setLayout(self._form)
         self._connect()
 

@@ -33,7 +33,9 @@ class ClassesChart(pg.PlotWidget):
         self._models: tuple[int, ...] = ()
         self._first, self._current = 0, -1
         self._band = pg.LinearRegionItem(orientation="horizontal", movable=False)
-        calm(self, "Classes", "A line leads from what a class had to what it has; wheel: go on")
+        calm(
+            self, "Classes", "Each line leads from the old figure to the new one; the wheel scrolls"
+        )
         self.setMinimumSize(200, 90)
         self.getPlotItem().invertY(True)
         self.showGrid(x=True, alpha=0.12)

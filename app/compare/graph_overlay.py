@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.state.session import Session
 
 CHANNELS, COST = "compared_channels", "compared_macs"
-OVERLAYS = {CHANNELS: "channels left", COST: "cost saved"}
+OVERLAYS = {CHANNELS: "channels left", COST: "GFLOPs saved"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +156,9 @@ def note(change: BlockChange, one: str, other: str) -> str:
         [f"{other}: {formats.widths(*change.outputs)} channels out"] if change.outputs[0] else []
     )
     if change.left is not None:
-        words.append(f"{100 * change.left:.0f} % of {one}'s channels are left in its layers")
+        words.append(f"{100 * change.left:.0f} % of the channels of {one} remain")
     if change.macs[0]:
-        words.append(f"multiply-adds {formats.percent(change.macs[1] / change.macs[0])}")
+        words.append(f"GFLOPs {formats.percent(change.macs[1] / change.macs[0])}")
     return "; ".join(words)
 
 

@@ -36,8 +36,8 @@ class ImagesView(View):
         self.dialog: PictureDialog | None = None
         self.panes = Panes(context.pictures, Pens())
         self.panes.set_names(False)
-        self.large = QPushButton("&Large …")
-        self.large.setToolTip("Show it at full size, and go from image to image (Enter)")
+        self.large = QPushButton("F&ull size …")
+        self.large.setToolTip("Show the image in a separate window (Enter)")
         self.large.clicked.connect(lambda: self.opened(self.current))
         side = QWidget()
         layout = QVBoxLayout(side)

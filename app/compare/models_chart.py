@@ -31,7 +31,7 @@ class ComparedChart(pg.PlotWidget):
         super().__init__(parent)
         self._models: tuple[tuple[str, float, float], ...] = ()
         self.names: list[pg.TextItem] = []
-        calm(self, "Accuracy against cost", "To the left is cheaper, higher is better")
+        calm(self, "Accuracy against cost", "Further left is cheaper, higher is better")
         self.setMinimumSize(120, 90)
         self.showGrid(x=True, y=True, alpha=0.12)
         self.restyle()

@@ -25,10 +25,10 @@ from app.kit.widgets import OnScreen, column, label
 from app.state.networks import at_hand
 from core.compare.result import Comparison
 
-NOTHING = "Tick two models or more; the first is what the others are held against."
+NOTHING = "Tick two or more models. The first one is the baseline."
 NO_DATA = (
-    "Without a dataset, only widths and costs are compared. Drop its yaml on the window to measure "
-    "the models on its images."
+    "Without a dataset, only widths and GFLOPs are compared. Drop a dataset YAML on the "
+    "window to measure accuracy."
 )
 SIDE = 200
 
@@ -55,11 +55,11 @@ class ComparePanel(OnScreen, QWidget):
         self.status = label(NOTHING, "muted")
         self.progress = JobLine(context.jobs, "compare", tall=True)
         self.tabs = QTabBar()
-        self.tabs.setAccessibleName("What is compared")
+        self.tabs.setAccessibleName("Comparison view")
         self.tabs.setExpanding(False)
         self.pair = combo({}, "From which model to which")
         self.pair.setMinimumContentsLength(12)
-        self.pair.setToolTip("Which two models changes, layers and images are about")
+        self.pair.setToolTip("The two models that classes, layers and images compare")
         self.views: dict[str, View] = {
             "Models": ModelsView(),
             "Classes": ClassesView(),
@@ -201,7 +201,11 @@ def _key(pair: tables.Pair) -> str:
 def summary(result: Comparison) -> str:
     """Say what a comparison looked at."""
     if not tables.has_images(result):
-        return f"Widths and costs of {len(result['models'])} models; no images were looked at."
+        return f"Widths and GFLOPs of {len(result['models'])} models, without images."
     images, listed = result["models"][0]["images"], len(result["images"])
     told = f"On {images:,} images of the split {result['split']}."
-    return told if listed >= images else f"{told} The {listed:,} worst changes are listed."
+    return (
+        told
+        if listed >= images
+        else f"{told} The {listed:,} images with the largest drop are listed."
+    )

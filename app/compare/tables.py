@@ -20,9 +20,9 @@ from core.compare.result import ComparedImage, ComparedModel, Comparison
 from core.data.figures import FIGURES, main_name
 
 COSTS = {
-    "macs": ("Multiply-adds", "multiply-adds, G", 1e9),
+    "macs": ("GFLOPs", "GFLOPs", 5e8),
     "parameters": ("Parameters", "parameters, M", 1e6),
-    "milliseconds": ("Time", "ms an image", 1.0),
+    "milliseconds": ("Latency", "ms per image", 1.0),
 }
 Pair = tuple[int, int]
 Row = tuple[Any, ...]
@@ -94,9 +94,9 @@ def models_table(result: Comparison) -> Table:
     columns = [_words("Model", 0)]
     figures = [_number(figure_name(key), n, "figure") for n, key in enumerate(keys, 4)]
     columns += figures[:1]
-    columns += [_cost(title, n) for n, title in enumerate(("Parameters", "Multiply-adds"), 1)]
+    columns += [_cost(title, n) for n, title in enumerate(("Parameters", "GFLOPs"), 1)]
     if keys:
-        tip = "Milliseconds an image, and how much less or more than in the first model"
+        tip = "Milliseconds per image, and the change from the baseline"
         columns.append(Column("ms/image", lambda row: _time(row[3]), tip=tip, right=True))
     return Table((*columns, *figures[1:]), tuple(rows))
 
@@ -118,17 +118,11 @@ def cost_of(model: ComparedModel, cost: str) -> float:
 
 
 def _time(model: ComparedModel) -> str:
-    """Write a time, and how it compares with the first model's, taken in turns."""
+    """Write a latency, and its change from the baseline, measured in turns."""
     speed = model.get("speed")
     ratio = speed["ratio"] if speed else None
     change = f" ({formats.percent(ratio)})" if ratio is not None and ratio != 1.0 else ""
     return f"{model['milliseconds']:.1f}{change}"
-
-
-def _held(value: float, first: float) -> str:
-    """Write a cost, and how it differs from the first model's."""
-    change = formats.percent(value / first) if first and value != first else ""
-    return formats.count(value) + (f" ({change})" if change else "")
 
 
 # ---- classes ----------------------------------------------------------------------------------
@@ -212,17 +206,17 @@ def layers_table(result: Comparison, pair: Pair) -> Table:
     rows = [(change,) for change in layer_changes(result, pair)]
 
     columns: list[Column[Row]] = [
-        Column("Layer", lambda row: row[0].layer, tip="The layer; the number is its block's"),
+        Column("Layer", lambda row: row[0].layer, tip="The layer; the number is its block"),
         _width(one, 0),
         _width(other, 1),
         Column(
             "In common",
             lambda row: _common(row[0]),
             lambda row: -1 if row[0].common is None else row[0].common,
-            f"Channels of {one} that are still there in {other}, whatever their place",
+            f"Channels of {one} that remain in {other}, at any position",
             right=True,
         ),
-        _saved("Cost", "multiply-adds", lambda row: _ratio(*row[0].macs)),
+        _saved("GFLOPs", "GFLOPs", lambda row: _ratio(*row[0].macs)),
         _saved("Parameters", "parameters", lambda row: _ratio(*row[0].parameters)),
     ]
     return Table(tuple(columns), tuple(rows))
@@ -230,7 +224,7 @@ def layers_table(result: Comparison, pair: Pair) -> Table:
 
 def _common(change: LayerChange) -> str:
     if change.common is None:
-        return "" if None in change.outputs else "not known"
+        return "" if None in change.outputs else "unknown"
     return f"{change.common:,}"
 
 
@@ -250,7 +244,7 @@ def ranges(numbers: Sequence[int]) -> str:
 
 def score_name(result: Comparison) -> str:
     """Say what the score of an image is, in a word."""
-    return "Right class" if result.get("task") == "classify" else "F1"
+    return "Correct class" if result.get("task") == "classify" else "F1"
 
 
 def images_table(result: Comparison, pair: Pair) -> Table:
@@ -276,8 +270,8 @@ def images_table(result: Comparison, pair: Pair) -> Table:
 
 
 SCORE_TIPS = {
-    "F1": "twice the labels found over boxes and labels together, over overlaps of 0.5 to 0.95",
-    "Right class": "the probability that the model gives the right class",
+    "F1": "F1 over IoU thresholds from 0.5 to 0.95",
+    "Correct class": "the probability of the correct class",
 }
 
 
@@ -317,9 +311,12 @@ def _number(title: str, place: int, kind: str) -> Column[Row]:
 
 def _cost(title: str, place: int) -> Column[Row]:
     def show(row: Row) -> str:
-        return _held(*row[place])
+        value, first = row[place]
+        write = formats.gflops if title == "GFLOPs" else formats.count
+        change = formats.percent(value / first) if first and value != first else ""
+        return write(value) + (f" ({change})" if change else "")
 
-    return Column(title, show, right=True, tip=f"{title}, and the change")
+    return Column(title, show, right=True, tip=f"{title}, and the change from the baseline")
 
 
 def _width(name: str, side: int) -> Column[Row]:
@@ -328,7 +325,7 @@ def _width(name: str, side: int) -> Column[Row]:
         name,
         lambda row: _shown(row[0].outputs[side]),
         lambda row: row[0].outputs[side] or 0,
-        f"Channels that the layer puts out in {name}",
+        f"Output channels of the layer in {name}",
         right=True,
     )
 
@@ -339,7 +336,7 @@ def _saved(title: str, what: str, share: Callable[[Row], float | None]) -> Colum
         title,
         lambda row: _percent(share(row)),
         lambda row: share(row) or 0.0,
-        f"How the layer's {what} change",
+        f"Change of the {what} of the layer",
         lambda row: "success" if (share(row) or 1.0) < 0.9995 else "",
         True,
     )

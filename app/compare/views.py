@@ -112,8 +112,8 @@ class ModelsView(View):
         super().__init__("Models")
         self._result: Comparison | None = None
         self.chart: ComparedChart | None = None
-        self.figure = combo({}, "Figure that the chart shows")
-        self.cost = combo({}, "Cost that the chart shows it against")
+        self.figure = combo({}, "Accuracy figure of the chart")
+        self.cost = combo({}, "Cost on the horizontal axis of the chart")
         add_items(self.cost, {key: (title, "") for key, (title, *_) in COSTS.items()})
         for box in (self.figure, self.cost):
             box.setMinimumContentsLength(5)
@@ -225,7 +225,7 @@ class LayersView(View):
         self._result: Comparison | None = None
         self.graph = combo({PLAN: ("Graph: the plan", "")}, "What the graph shows")
         add_items(self.graph, {name: (f"Graph: {words}", "") for name, words in OVERLAYS.items()})
-        self.graph.setToolTip("Colour the graph by the comparison, and show its widths there")
+        self.graph.setToolTip("Show the comparison on the graph: colours and widths")
         self.graph.activated.connect(lambda _: self._session.set_overlay(self.graph.currentData()))
         session.viewChanged.connect(self._look)
         session.selectionChanged.connect(self._follow)
@@ -292,7 +292,7 @@ class LayersView(View):
         if result is None or not name:
             return
         layer = next(one for one in result["channels"] if one["layer"] == name)
-        self.layer.set_whole(f"{name}: which channels are left")
+        self.layer.set_whole(f"{name}: remaining channels")
         told = tables.names(result)
         while len(self.strips) < len(told):
             words, strip = Elided("muted"), KeptStrip()
@@ -314,10 +314,10 @@ def _describe_model(
     """Show which of the original channels of a layer a model has."""
     survived, width = layer["survived"][number], layer["outputs"][number]
     if width is None:
-        words.set_whole(f"{name}: no such layer")
+        words.set_whole(f"{name}: does not have this layer")
         strip.hide()
     elif survived is None:
-        words.set_whole(f"{name}: {width:,} channels; its file does not tell which they were")
+        words.set_whole(f"{name}: {width:,} channels; the file does not list which ones")
         strip.hide()
     else:
         known = [one for one in layer["survived"] if one]

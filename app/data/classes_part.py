@@ -86,7 +86,7 @@ class ClassTable(QWidget):
         model: TableModel[ClassRow] = TableModel(self._columns())
         model.set_rows(rows)
         proxy = SortedProxy(model)
-        self.view = table_view(proxy, "Objects of every class")
+        self.view = table_view(proxy, "Objects per class")
         for owned in (model, proxy):
             owned.setParent(self.view)
         self.view.setItemDelegateForColumn(BARS, _Bars(self._splits, self.view))

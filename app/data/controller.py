@@ -16,7 +16,7 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
 
-DESCRIPTIONS = "Dataset descriptions (*.yaml *.yml);;All files (*)"
+DESCRIPTIONS = "Dataset YAML (*.yaml *.yml);;All files (*)"
 
 
 class DataController(QObject):
@@ -41,7 +41,9 @@ class DataController(QObject):
         """Ask for a dataset yaml."""
         data = self._measured.data
         start = data.path if data is not None else self._settings.folder()
-        path, _ = QFileDialog.getOpenFileName(self._window, "Which dataset?", start, DESCRIPTIONS)
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, "Choose a dataset YAML", start, DESCRIPTIONS
+        )
         if path:
             self._settings.set_folder(str(Path(path).parent))
             self.look(path)
@@ -53,7 +55,7 @@ class DataController(QObject):
 
         session = self._session
         if session.model is None:
-            session.say("Open a model first; then a dataset can be set for it.", kind="warning")
+            session.say("Open a model before you choose a dataset for it.", kind="warning")
             return
         try:
             for split in ("train", "val"):
@@ -68,9 +70,8 @@ class DataController(QObject):
         if session.plan.criterion == plan_edits.FIRST and not session.plan.selection:
             session.edit(plan_edits.set_criterion(session.plan, plan_edits.BEST_BY_IMAGES))
         session.say(
-            f"Secateur looks at {Path(path).name} now.",
-            "Rank by images and Suggest read its train split, accuracy is measured on its val "
-            "split.",
+            f"Secateur now uses {Path(path).name}.",
+            "Ranking uses its train split; accuracy is measured on its val split.",
             key="data",
         )
 
@@ -80,9 +81,9 @@ class DataController(QObject):
         if data is not None and not Path(data.path).exists():
             self._session.say(
                 f"The dataset of the project is not at {data.path}.",
-                "Show where it lies now; the plan is kept.",
+                "Locate it; the plan is kept.",
                 "warning",
-                actions=(("Choose a dataset …", self.choose_data),),
+                actions=(("Choose dataset …", self.choose_data),),
                 key="data",
             )
 
@@ -99,7 +100,7 @@ class DataController(QObject):
     def choose_folder(self) -> None:
         """Ask for the folder of a dataset."""
         start = self._settings.folder()
-        path = QFileDialog.getExistingDirectory(self._window, "Which folder of images?", start)
+        path = QFileDialog.getExistingDirectory(self._window, "Choose a folder of images", start)
         if path:
             self._settings.set_folder(str(Path(path).parent))
             self.look(path)
@@ -155,10 +156,10 @@ class DataController(QObject):
         show = (("Show", self.shown.emit),)
         errors = [p for p in problems if p["severity"] == "error"]
         if errors:
-            more = f" And {len(problems) - 1} more; see Data." if len(problems) > 1 else ""
+            more = f" {len(problems) - 1} more in Data." if len(problems) > 1 else ""
             text = f"{name} cannot be used: {errors[0]['message']}"
             self._session.say(text, errors[0]["hint"] + more, "error", actions=show, key="data")
         elif problems:
-            more = f" And {len(problems) - 1} more; see Data." if len(problems) > 1 else ""
-            text = f"{name} can be used. {problems[0]['message']}{more}"
+            more = f" {len(problems) - 1} more in Data." if len(problems) > 1 else ""
+            text = f"{name} can be used, with a warning: {problems[0]['message']}{more}"
             self._session.say(text, problems[0]["hint"], "warning", actions=show, key="data")

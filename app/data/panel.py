@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from core.data.index import Index
     from core.errors import UserError
 
-NONE = "No dataset. Drop its yaml or its folder on the window, or choose it."
-UNCHECKED = "Not checked yet."
+NONE = "No dataset. Drop its YAML or folder on the window, or choose it."
+UNCHECKED = "Not checked."
 SIGNS = {"error": ("error", "blocked"), "warning": ("warning", "warning"), "none": ("success",) * 2}
 WIDTHS = [290, 320, 430]
 IMAGE = Qt.ItemDataRole.UserRole
@@ -56,6 +56,7 @@ class DataPanel(OnScreen, QWidget):
         self._session, self._jobs = context.session, context.jobs
         self._measured, self._background = context.session.measured, context.background
         self._shown_check: DatasetCheck | None = None
+        self._index_path = ""
         self._make(context)
         self._lay_out()
         for signal in (self._measured.dataChanged, self._measured.dataChecked):
@@ -68,10 +69,10 @@ class DataPanel(OnScreen, QWidget):
     def _make(self, context: Context) -> None:
         self.name = Elided("heading")
         self.pick = QPushButton("Ch&oose …")
-        self.pick.setToolTip("Choose a dataset yaml; dropping one on the window does the same")
+        self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
         self.pick.clicked.connect(self.dataRequested)
         self.folder = QPushButton("Fo&lder …")
-        self.folder.setToolTip("Choose a folder that holds a dataset, or a folder for every class")
+        self.folder.setToolTip("Choose a folder with a dataset, or with one folder per class")
         self.folder.clicked.connect(self.folderRequested)
         self.check = QPushButton("Chec&k")
         self.check.setToolTip(
@@ -81,7 +82,7 @@ class DataPanel(OnScreen, QWidget):
         self.progress = JobLine(context.jobs, "check_data", tall=True)
         self.summary = label("", "muted")
         self.problems = WrappedTree()
-        self.problems.setAccessibleName("What the check found")
+        self.problems.setAccessibleName("Results of the check")
         self.problems.itemActivated.connect(self._open)
         self.classes = ClassTable()
         self.samples = Samples(context)
@@ -151,6 +152,7 @@ class DataPanel(OnScreen, QWidget):
             item.setData(0, SEVERITY, "none")
 
     def _read_index(self, path: str) -> None:
+        self._index_path = path
         self.samples.set_index(None)
         if not path:
             return
@@ -209,5 +211,5 @@ def summary(check: DatasetCheck | None, there: bool, refused: bool) -> str:
     )
     objects = sum(split["objects"] for split in check["splits"].values())
     told = f"{check['task']}: {splits}; {objects:,} objects." if splits else ""
-    words = "It was not taken over. " if refused else ""
+    words = "It was not selected. " if refused else ""
     return f"{words}{told}"

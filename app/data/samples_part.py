@@ -45,13 +45,13 @@ class Samples(QWidget):
         self.kind = combo({}, "Class")
         self.kind.activated.connect(lambda _: self._look())
         self.place = label("", "muted", wrap=False)
-        self.back = _arrow("left", "The page before")
-        self.forth = _arrow("right", "The next page")
+        self.back = _arrow("left", "Previous page")
+        self.forth = _arrow("right", "Next page")
         self.back.clicked.connect(lambda: self._turn(-PAGE))
         self.forth.clicked.connect(lambda: self._turn(PAGE))
         self.grid = PictureGrid(context.pictures, "Images of the dataset")
         self.grid.activated.connect(lambda index: self.open(index.row()))
-        self.grid.setToolTip("Enter or a double-click shows a picture at full size")
+        self.grid.setToolTip("Press Enter or double-click to show an image at full size")
         top = QHBoxLayout()
         top.addWidget(self.split)
         top.addWidget(self.kind, 1)
@@ -87,9 +87,9 @@ class Samples(QWidget):
         index, split = self._index, self.split.currentData()
         if index is not None and split is not None:
             total = len(index.splits[split].images)
-            items = {ALL: (f"all ({total:,})", f"{total:,} images, of all classes")}
+            items = {ALL: (f"all ({total:,})", f"{total:,} images, all classes")}
             items |= {
-                name: (f"{name} ({count:,})", f"{count:,} images of {split} hold one")
+                name: (f"{name} ({count:,})", f"{count:,} images of {split} with this class")
                 for name, count in sorted(index.counts(split).items())
             }
             add_items(self.kind, items)

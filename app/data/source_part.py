@@ -14,12 +14,12 @@ from app.kit.widgets import column, label
 
 SIZES = (160, 224, 256, 320, 416, 480, 512, 640, 960, 1280)
 DEVICES = {
-    "": ("automatic", "A GPU where there is one"),
-    "cpu": ("processor", "Compute on the processor"),
+    "": ("automatic", "Use a GPU if there is one"),
+    "cpu": ("processor", "Compute on the CPU"),
     "cuda:0": ("first GPU", "Compute on the first NVIDIA GPU"),
     "cuda:1": ("second GPU", "Compute on the second NVIDIA GPU"),
 }
-NONE = "None. Drop a dataset yaml on the window, or choose one."
+NONE = "No dataset. Drop a dataset YAML on the window, or choose one."
 
 
 class DataPart(QWidget):
@@ -43,12 +43,12 @@ class DataPart(QWidget):
         self._measured = context.session.measured
         self.name = label("")
         self.pick = QPushButton("Choose …")
-        self.pick.setToolTip("Choose a dataset yaml; dropping one on the window does the same")
+        self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
         self.pick.clicked.connect(self.requested)
         self.forget = QToolButton(autoRaise=True)
         theme.set_icon(self.forget, "close", "muted")
-        self.forget.setAccessibleName("Look at no images")
-        self.forget.setToolTip("Look at no images")
+        self.forget.setAccessibleName("Remove the dataset")
+        self.forget.setToolTip("Remove the dataset")
         self.forget.clicked.connect(self.discarded)
         self._make_fields()
         top = row(self.name, self.pick, self.forget, stretch=0)
@@ -65,13 +65,15 @@ class DataPart(QWidget):
         self._show()
 
     def _make_fields(self) -> None:
-        self.images = _number(1, 100_000, "Images to look at", "More images rank more reliably")
-        self.image_size: QComboBox = combo(
-            {s: (f"{s} px", "") for s in SIZES}, "Size of the images"
+        self.images = _number(
+            1, 100_000, "Number of images", "More images give a more reliable ranking"
         )
+        self.image_size: QComboBox = combo({s: (f"{s} px", "") for s in SIZES}, "Image size")
         self.image_size.setMinimumContentsLength(6)
-        self.seed = _number(0, 1_000_000, "Seed", "Which images are drawn, and other lots")
-        self.device: QComboBox = combo(DEVICES, "What computes")
+        self.seed = _number(
+            0, 1_000_000, "Seed", "Seed for the selection of images and other random choices"
+        )
+        self.device: QComboBox = combo(DEVICES, "Device")
         self.device.setMinimumContentsLength(7)
         self.images.valueChanged.connect(lambda n: self._ask(images=n))
         self.seed.valueChanged.connect(lambda n: self._ask(seed=n))

@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
-from app.engine.protocol import TERMINAL, EngineState, Failure, Request
+from app.engine.protocol import EngineState, Failure, Request
 from app.engine.worker import JobWorker
 
 Done = Callable[[Any], object]
@@ -37,7 +37,7 @@ class JobRecord:
     @property
     def over(self) -> bool:
         """Whether it reached its end."""
-        return self.state in TERMINAL
+        return self.state in ("done", "failed", "cancelled")
 
 
 class JobManager(QObject):

@@ -35,7 +35,7 @@ class JobLine(QWidget):
         self.cancel.setText("Cancel")
         self.cancel.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         theme.set_icon(self.cancel, "stop")
-        self.cancel.setToolTip("End it; nothing is left half done")
+        self.cancel.setToolTip("Cancel the job; no incomplete files are left")
         self.cancel.clicked.connect(self._cancel)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -20,7 +20,7 @@ def has_data(session: Session, reason: str) -> bool:
     """
     if session.measured.data is not None:
         return True
-    actions = (("Choose a dataset …", session.requests.dataWanted.emit),)
+    actions = (("Choose dataset …", session.requests.dataWanted.emit),)
     session.say(reason, kind="warning", actions=actions, key="data")
     return False
 
@@ -38,5 +38,7 @@ def is_free(session: Session, jobs: JobManager, *kinds: str, where: str = "Jobs"
     """
     running = jobs.running(*kinds)
     if running:
-        session.say(f"“{running[0].title}” still runs.", f"See {where}.", "warning", key="busy")
+        session.say(
+            f"“{running[0].title}” is still running.", f"See {where}.", "warning", key="busy"
+        )
     return not running

@@ -88,11 +88,11 @@ class EngineProcess(QObject):
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
         crashed = status == QProcess.ExitStatus.CrashExit
-        self._end(f"it was ended by signal {code}" if crashed else f"it ended with code {code}")
+        self._end(f"terminated by signal {code}" if crashed else f"exit code {code}")
 
     def _error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
-            self._end(f"it could not be started ({self._process.errorString()})")
+            self._end(f"could not be started: {self._process.errorString()}")
 
     def _end(self, how: str) -> None:
         if not self._over:

@@ -20,10 +20,10 @@ WITHIN_S = 60.0
 """An engine that dies this often in this time without ever getting ready is not started again
 by itself; the next job tries once more."""
 
-DIED = "The engine stopped while it worked ({how})."
+DIED = "The engine stopped unexpectedly ({1})."
 DIED_HINT = (
-    "It was started again and your plan is as it was. If this happens again, the computer may "
-    "have too little memory for this model."
+    "It was restarted, and your plan is unchanged. If this happens again, the computer "
+    "may not have enough memory for this model."
 )
 
 
@@ -122,7 +122,7 @@ class JobWorker(QObject):
         self._cancelling = False
         self.started.emit(self._running.number)
         if not self._ready:
-            self.progressed.emit(self._running.number, 0.0, "Waiting for the engine to start")
+            self.progressed.emit(self._running.number, 0.0, "Waiting for the engine")
         self._engine.send(self._running.message())
 
     def _receive(self, event: dict[str, Any]) -> None:
@@ -196,14 +196,14 @@ class JobWorker(QObject):
         self._next()
 
     def _fail_waiting(self, how: str) -> None:
-        text = f"The engine does not start ({how})."
+        text = f"The engine cannot be started ({how})."
         while self._waiting:
-            failure = Failure(text, f"What it said is in {self._log}.", log=str(self._log))
+            failure = Failure(text, f"Its output is in {self._log}.", log=str(self._log))
             self.failed.emit(self._waiting.popleft().number, failure)
 
     def _broken(self, event: dict[str, Any]) -> None:
         """The engine runs but its libraries do not import: say so for every job."""
-        text = f"PyTorch or Ultralytics cannot be used here: {event.get('message', '')}"
+        text = f"PyTorch or Ultralytics cannot be loaded: {event.get('message', '')}"
         self.engine_changed.emit(EngineState("broken", facts=event))
         waiting = [*([self._running] if self._running else []), *self._waiting]
         self._waiting.clear()
@@ -212,7 +212,7 @@ class JobWorker(QObject):
             self._engine.stop()
             self._engine = None
         for request in waiting:
-            hint = "Install Secateur again, or see the log."
+            hint = "Reinstall Secateur, or check the log."
             self.failed.emit(request.number, Failure(text, hint, log=str(event.get("log", ""))))
 
     @staticmethod

@@ -16,7 +16,7 @@ from app.kit.desktop import open_file
 from app.state.measurements import data_arguments
 from app.state.shipping import Exported, Format, format_of
 
-NO_DATA = "INT8 is calibrated on images, and no dataset is set."
+NO_DATA = "INT8 needs images for calibration, and no dataset is selected."
 
 
 class ExportController(QObject):
@@ -34,7 +34,7 @@ class ExportController(QObject):
             return
         self._asked = True
         self._jobs.submit(
-            "formats", "Look for export tools", {}, done=self._take_formats, failed=self._again
+            "formats", "Check export tools", {}, done=self._take_formats, failed=self._again
         )
 
     def _again(self, failure: Failure) -> None:
@@ -116,19 +116,19 @@ class ExportController(QObject):
                 "data": data_arguments(session.measured.data),
             },
             done=done,
-            cancelled=lambda: session.say("The export was cancelled; nothing was written."),
+            cancelled=lambda: session.say("The export was cancelled; no file was written."),
         )
 
     def _say(self, told: Exported) -> None:
         parity = told.result.get("parity")
         differs = parity is not None and parity["passed"] is False
         name, found = told.path.name, detection_words(parity)
-        words = f"against the checkpoint: {parity_words(parity)}"
+        words = f"compared with the checkpoint: {parity_words(parity)}"
         words += f"; detections: {found}" if found else ""
         self._session.say(
             f"{name} differs from its checkpoint." if differs else f"{name} was exported.",
             f"{size_words(told.result)}; {words}.",
             "warning" if differs else "success",
-            actions=(("Show the folder", lambda: open_file(told.path.parent)),),
+            actions=(("Show folder", lambda: open_file(told.path.parent)),),
             key="export",
         )

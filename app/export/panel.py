@@ -30,19 +30,22 @@ from app.state.networks import at_hand
 from app.state.shipping import Exported, Format, exports_of
 
 PRECISIONS = {
-    "fp32": ("FP32", "As the network computes; compared with the checkpoint and must be equal"),
-    "fp16": ("FP16", "Half the size; on many devices faster"),
-    "int8": ("INT8", "A quarter of the size; most formats calibrate it on images of the dataset"),
+    "fp32": ("FP32", "Full precision; the outputs must match the checkpoint"),
+    "fp16": ("FP16", "Half the size; faster on many devices"),
+    "int8": (
+        "INT8",
+        "A quarter of the size; most formats need images of the dataset for calibration",
+    ),
 }
 VIEWS = ("Formats", "Exported")
-WAITS = "Looking for the tools that are installed …"
+WAITS = "Checking the installed tools …"
 Row = tuple[str, ...]
 FORMAT_COLUMNS = (
     Column[Row]("Format", itemgetter(0)),
     Column[Row]("Precisions", itemgetter(1)),
-    Column[Row]("Here", itemgetter(2)),
+    Column[Row]("Available", itemgetter(2)),
 )
-EXPORTED_TITLES = ("File", "Network", "Format", "Size", "Against the checkpoint", "Detections")
+EXPORTED_TITLES = ("File", "Network", "Format", "Size", "Compared with checkpoint", "Detections")
 EXPORTED_COLUMNS = tuple(
     Column[Row](title, itemgetter(n), right=title == "Size")
     for n, title in enumerate(EXPORTED_TITLES)
@@ -91,26 +94,26 @@ class ExportPanel(OnScreen, QWidget):
         self.precision: QComboBox = combo(PRECISIONS, "Precision")
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
-        own = {None: ("as trained", "The size that the network was trained at")}
+        own = {None: ("as trained", "The image size that the network was trained with")}
         self.image_size: QComboBox = combo(own, "Image size")
         add_items(self.image_size, {side: (f"{side} px", "") for side in SIZES})
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
-        self.batch.setAccessibleName("Batch")
-        self.batch.setToolTip("Images at once; most applications take one")
+        self.batch.setAccessibleName("Batch size")
+        self.batch.setToolTip("Images per batch; most applications use one")
         self.run = QPushButton("&Export …")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
         self.progress = JobLine(context.jobs, "export", "formats", tall=True)
         self.note = label("", "muted")
         self.views = QTabBar()
-        self.views.setAccessibleName("What the table shows")
+        self.views.setAccessibleName("Table to show")
         for name in VIEWS:
             self.views.addTab(name)
         self.views.setExpanding(False)
         self.views.currentChanged.connect(lambda _: self._show())
-        self.folder = QPushButton("Show the &folder")
-        self.folder.setToolTip("Show where the chosen file lies")
+        self.folder = QPushButton("Show &folder")
+        self.folder.setToolTip("Show the selected file in its folder")
         self.folder.clicked.connect(self._open_folder)
         self.formats_model = TableModel[Row](FORMAT_COLUMNS, self)
         self.exported_model = TableModel[Row](EXPORTED_COLUMNS, self)
@@ -124,7 +127,7 @@ class ExportPanel(OnScreen, QWidget):
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
-        batch_name = QLabel("&Batch")
+        batch_name = QLabel("&Batch size")
         batch_name.setBuddy(self.batch)
         fields: tuple[tuple[str, QWidget], ...] = (
             ("&Network", self.network),
@@ -241,7 +244,7 @@ class ExportPanel(OnScreen, QWidget):
         )
         needs = known is not None and precision == "int8" and known.calibrates
         if not problem and needs and self._session.measured.data is None:
-            problem = "INT8 needs a dataset: choose one in the panel Choose, or drop its yaml."
+            problem = "INT8 needs a dataset: choose one in Choose, or drop its YAML on the window."
         self.note.setText(problem or ("" if known is not None else WAITS))
         self.note.setVisible(bool(self.note.text()))
         able = known is not None and model is not None and not problem

@@ -36,9 +36,9 @@ def size_words(result: Mapping[str, Any]) -> str:
 def parity_words(parity: Mapping[str, Any] | None) -> str:
     """Say whether an exported network gives what its checkpoint gives."""
     if parity is None:
-        return "not compared: does not run here"
+        return "not compared: does not run on this machine"
     error = f"error {parity['relative_error']:.1e}"
-    words = {True: "equal", False: "DIFFERS", None: "not judged"}[parity["passed"]]
+    words = {True: "equal", False: "DIFFERS", None: "no verdict"}[parity["passed"]]
     return f"{words}, {error}"
 
 
@@ -47,5 +47,5 @@ def detection_words(parity: Mapping[str, Any] | None) -> str:
     if not parity or parity["detections"] is None:
         return ""
     kind = "images" if parity["real"] else "generated images"
-    share = f"{100 * parity['matched']:.0f} % of {parity['detections']} agree"
+    share = f"{100 * parity['matched']:.0f} % of {parity['detections']} match"
     return f"{share if parity['detections'] else 'none found'} ({parity['images']} {kind})"

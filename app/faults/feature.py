@@ -32,15 +32,15 @@ class FaultsFeature(Feature):
         return (
             Action("report_problem", "Report a pro&blem …", self.report.save, "&Help:problem",
                    tip="Save logs, versions, machine and plan for a report; no images, no weights"),
-            Action("log", "Show the &log", lambda: open_file(logs.folder()), "&Help:problem",
-                   tip="Where faults are written down"),
+            Action("log", "Show &log", lambda: open_file(logs.folder()), "&Help:problem",
+                   tip="Open the folder with the log files"),
         )  # fmt: skip
 
     def _engine_died(self, how: str, hopeless: bool) -> None:
-        again = "It does not start any more." if hopeless else "It was started again."
+        again = "It could not be restarted." if hopeless else "It was restarted."
         self.session.say(
-            f"The engine stopped ({how}).",
-            f"{again} Nothing of your work is lost.",
+            f"The engine stopped unexpectedly ({how}).",
+            f"{again} Your work is not lost.",
             "error" if hopeless else "warning",
             key="engine",
         )

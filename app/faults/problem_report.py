@@ -26,7 +26,7 @@ class ProblemReport(QObject):
         """Ask where the report shall go, and write it."""
         start = str(Path(self._context.settings.folder()) / NAME)
         name, _ = QFileDialog.getSaveFileName(
-            self._window, "Save a report about a problem", start, "Zip files (*.zip)"
+            self._window, "Save a problem report", start, "Zip files (*.zip)"
         )
         if not name:
             return
@@ -62,15 +62,15 @@ class ProblemReport(QObject):
     def _saved(self, path: Path, count: int) -> None:
         folder = QUrl.fromLocalFile(str(path.parent))
         self._session.say(
-            f"{path.name} is saved: {count} texts, no images and no weights.",
-            "Look through it, then hand it on with a word about what you did.",
+            f"{path.name} was saved: {count} text files, no images and no weights.",
+            "Check the contents, then send it with a description of what you did.",
             "success",
-            actions=(("Show the folder", lambda: QDesktopServices.openUrl(folder)),),
+            actions=(("Show folder", lambda: QDesktopServices.openUrl(folder)),),
             key="report",
         )
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, UserError):
             raise error
-        again = (("Save it elsewhere …", self.save),)
+        again = (("Save elsewhere …", self.save),)
         self._session.say(error.message, error.hint, "error", actions=again, key="report")

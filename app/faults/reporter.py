@@ -37,20 +37,20 @@ class BugDialog(QDialog):
 
     def __init__(self, message: str, details: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("A fault of Secateur")
+        self.setWindowTitle("Internal error")
         self.resize(640, 360)
         self.details = QPlainTextEdit(details)
         self.details.setReadOnly(True)
-        self.details.setAccessibleName("Details of the fault")
+        self.details.setAccessibleName("Details of the error")
         copy = QPushButton("Copy details")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))
-        show = QPushButton("Show the log")
+        show = QPushButton("Show log")
         show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(fault_log()))))
-        close = QPushButton("Go on")
+        close = QPushButton("Continue")
         close.setDefault(True)
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
-        report = QPushButton("&Save a report …")
+        report = QPushButton("&Save report …")
         report.setToolTip("Logs, versions, machine and plan in one file; no images, no weights")
         report.clicked.connect(self.reportWanted)
         for part in (copy, show, report):
@@ -59,14 +59,12 @@ class BugDialog(QDialog):
         buttons.addWidget(close)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 12)
-        layout.addWidget(
-            label("Something went wrong that should not have. It is not your fault.", "heading")
-        )
+        layout.addWidget(label("An unexpected error occurred. It is not your fault.", "heading"))
         layout.addWidget(label(message))
         layout.addWidget(
             label(
-                "Your plan is as it was, and is kept for recovery. Please report "
-                "this with the details below.",
+                "Your plan is unchanged and will be kept for recovery. Please report "
+                "this error with the details below.",
                 "muted",
             )
         )

@@ -95,12 +95,12 @@ class CrashRecovery(QObject):
         newest = found[0]
         when = time.strftime("%d %B, %H:%M", time.localtime(newest.stat().st_mtime))
         self._session.say(
-            "Secateur did not end properly last time; your unsaved plan was kept.",
+            "Secateur did not close properly. Your unsaved plan was kept.",
             f"{_about(newest)} {when}.",
             "warning",
             actions=(
-                ("Restore it", lambda: self._restore(newest)),
-                ("Discard it", lambda: _remove(found)),
+                ("Restore", lambda: self._restore(newest)),
+                ("Discard", lambda: _remove(found)),
             ),
             key="recovery",
         )

@@ -91,8 +91,8 @@ class Documents(QObject):
         if others:
             actions.append(("Compare them", lambda: self._compare(others)))
         self._session.say(
-            f"{len(paths)} files were dropped; Secateur shows one at a time.",
-            "Choose one, or drop a single file.",
+            f"{len(paths)} files were dropped, but Secateur opens one at a time.",
+            "Select one, or drop a single file.",
             "warning",
             actions=tuple(actions),
             key="drop",
@@ -103,8 +103,8 @@ class Documents(QObject):
         running = self._jobs.running(*BUSY)
         if running:
             self._session.say(
-                f"{Path(path).name} was not opened: “{running[0].title}” still runs.",
-                "Wait until it is done, or cancel it first.",
+                f"{Path(path).name} was not opened: “{running[0].title}” is still running.",
+                "Wait until it finishes, or cancel it.",
                 "warning",
                 actions=(("Cancel it", lambda: self._jobs.cancel(running[0].number)),),
                 key="busy",
@@ -144,7 +144,7 @@ class Documents(QObject):
         project = with_places(project, Path(path))
         place = None if recovered else Path(path)
         if model is None:
-            self._session.say(f"{Path(path).name} names no model.", kind="error")
+            self._session.say(f"{Path(path).name} does not contain a model.", kind="error")
             self._data = ""
             return
         # A description that ships with Ultralytics is named without being a file here.
@@ -152,9 +152,9 @@ class Documents(QObject):
         if not model.exists() and not stock:
             self._session.say(
                 f"The model of {Path(path).name} is not at {model}.",
-                "Show where it lies now; the plan is kept.",
+                "Locate the model; the plan is kept.",
                 "error",
-                actions=(("Locate it …", lambda: self._locate_for(project, place)),),
+                actions=(("Locate …", lambda: self._locate_for(project, place)),),
                 key="model file",
             )
             return
@@ -237,8 +237,8 @@ class Documents(QObject):
         expected = project.model.sha256 if project and project.model else None
         if expected and expected != known.facts.sha256:
             session.say(
-                f"{Path(path).name} changed since the project was saved.",
-                "The plan was taken over; check what it does now.",
+                f"{Path(path).name} has changed since the project was saved.",
+                "The plan was loaded; check its effect on the new file.",
                 "warning",
                 key="model file",
             )
@@ -270,14 +270,14 @@ class Documents(QObject):
     def locate(self) -> None:
         """Ask where the open model's file lies now."""
         path, _ = QFileDialog.getOpenFileName(
-            self._window, "Where is the model now?", self._settings.folder(), OPENABLE
+            self._window, "Locate the model", self._settings.folder(), OPENABLE
         )
         if path:
             self.watcher.moved_to(path)
 
     def _locate_for(self, project: Project, place: Path | None) -> None:
         path, _ = QFileDialog.getOpenFileName(
-            self._window, "Where is the model now?", self._settings.folder(), OPENABLE
+            self._window, "Locate the model", self._settings.folder(), OPENABLE
         )
         if path:
             self.open_model(path, project, place)
@@ -297,7 +297,7 @@ class Documents(QObject):
         model = Path(self._session.model.path)
         folder = model.parent if model.exists() else Path(self._settings.folder())
         name, _ = QFileDialog.getSaveFileName(
-            self._window, "Save the project", str(folder / f"{model.stem}{PROJECT}"), PROJECTS
+            self._window, "Save project", str(folder / f"{model.stem}{PROJECT}"), PROJECTS
         )
         if not name:
             return False
@@ -323,8 +323,8 @@ class Documents(QObject):
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Unsaved plan")
-        box.setText("The plan has changes that no project file holds.")
-        box.setInformativeText("Save them first?")
+        box.setText("The plan has unsaved changes.")
+        box.setInformativeText("Save them to a project?")
         box.setStandardButtons(Buttons.Save | Buttons.Discard | Buttons.Cancel)
         box.setDefaultButton(Buttons.Save)
         answer = box.exec()
@@ -338,7 +338,7 @@ class Documents(QObject):
     def import_plan(self) -> None:
         """Ask for a plan file and use it."""
         path, _ = QFileDialog.getOpenFileName(
-            self._window, "Import a plan", self._settings.folder(), PLANS
+            self._window, "Import plan", self._settings.folder(), PLANS
         )
         if path:
             self.read_plan(path)
@@ -349,7 +349,7 @@ class Documents(QObject):
 
         session = self._session
         if session.model is None:
-            session.say("Open a model first; then the plan can be used for it.", kind="warning")
+            session.say("Open a model before you import a plan for it.", kind="warning")
             return
         try:
             plan = read_plan(path)
@@ -358,7 +358,8 @@ class Documents(QObject):
             return
         if plan.model_sha256 not in (None, session.model.facts.sha256):
             session.say(
-                "The plan was made for another model file; check what it does here.", kind="warning"
+                "The plan was made for another model file. Check its effect on this one.",
+                kind="warning",
             )
         session.edit(plan_edits.replace_plan(unbound(plan), f"Import {Path(path).name}"))
 
@@ -370,7 +371,7 @@ class Documents(QObject):
         if session.model is None:
             return
         name, _ = QFileDialog.getSaveFileName(
-            self._window, "Export the plan", str(Path(self._settings.folder()) / "plan.json"), PLANS
+            self._window, "Export plan", str(Path(self._settings.folder()) / "plan.json"), PLANS
         )
         if not name:
             return

@@ -60,20 +60,20 @@ class ModelWatcher(QObject):
             if known is not None and sha256 == known.facts.sha256:
                 self._session.move_model(path)
                 self.watch(path)
-                self._session.say(f"Found again: {path}", kind="success", key="model file")
+                self._session.say(f"Found: {path}", kind="success", key="model file")
             else:
                 self._session.say(
-                    f"{Path(path).name} is another model than the open one.",
-                    "Open it instead, or look elsewhere.",
+                    f"{Path(path).name} is not the open model.",
+                    "Open it instead, or locate another file.",
                     "warning",
-                    actions=(("Open it", lambda: self._reopen(path)),),
+                    actions=(("Open", lambda: self._reopen(path)),),
                     key="model file",
                 )
 
         self._background.run("hash", lambda: sha256_of(Path(path)), done, self._unreadable)
 
     def _unreadable(self, error: Exception) -> None:
-        self._session.say(f"The model's file cannot be read: {error}", kind="error")
+        self._session.say(f"The model file cannot be read: {error}", kind="error")
 
     def _folder_changed(self) -> None:
         if Path(self._path).is_file() and self._path not in self._watcher.files():
@@ -88,9 +88,9 @@ class ModelWatcher(QObject):
         if not path.is_file():
             self._session.say(
                 f"{path.name} was moved or deleted.",
-                "Your plan is safe. Put the file back, or show where it lies, before you prune.",
+                "Your plan is safe. Restore the file or locate it before you prune.",
                 "warning",
-                actions=(("Locate it …", self._locate),),
+                actions=(("Locate …", self._locate),),
                 key="model file",
             )
             return
@@ -107,8 +107,8 @@ class ModelWatcher(QObject):
         path = self._path
         self._session.say(
             f"{Path(path).name} was replaced by another file.",
-            "The window still shows the old one. Save the plan first if you need it.",
+            "The window still shows the previous model. Save the plan if you need it.",
             "warning",
-            actions=(("Open the new file", lambda: self._reopen(path)),),
+            actions=(("Open new file", lambda: self._reopen(path)),),
             key="model file",
         )

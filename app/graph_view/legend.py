@@ -45,7 +45,7 @@ OVERLAY_WORDS = {
     "sensitivity": ("Accuracy lost", "0 %", "50 % +"),
     "latency": ("Milliseconds", "0", "most"),
     "compared_channels": ("Channels left", "none", "all"),
-    "compared_macs": ("Cost saved", "0 %", "100 %"),
+    "compared_macs": ("GFLOPs saved", "0 %", "100 %"),
 }
 HEIGHT = 34
 ICON = 22.0

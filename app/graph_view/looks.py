@@ -13,6 +13,7 @@ from app.graph_view.state import GraphState
 from core.drawing.places import EdgePlace, InsidePlace
 from core.drawing.shapes import entering, pill_text, width_of
 from core.graph.table import ChannelTable
+from core.plan.cost import gflops
 
 TAGGED = ("selected", "cascade", "coupled")
 """Roles whose blocks say in figures what goes or changes."""
@@ -302,8 +303,8 @@ class Looks:
         share = percent(state.macs_share.get(index, self.shares[index])) or "0 %"
         lines = [
             f"Block {index}: {block.type}, reads {sources}",
-            f"{block.parameters:,} parameters, {block.macs / 1e6:,.0f} M multiply-adds "
-            f"({share} of the network's)",
+            f"{block.parameters:,} parameters, {gflops(block.macs)} GFLOPs "
+            f"({share} of the network)",
         ]
         if block.reason:
             lines.append(f"Locked: {block.reason}")
@@ -313,7 +314,7 @@ class Looks:
     def summary(self, focus: int | None, look: BlockLook | None) -> str:
         """Say what a screen reader should read out: the focused block, or how many there are."""
         if focus is None:
-            return f"{len(self.table.blocks)} blocks. The arrow keys move between them."
+            return f"{len(self.table.blocks)} blocks. Use the arrow keys to move between them."
         block = self.table.blocks[focus]
         words = [f"Block {focus}, {block.type}, {block.stage}, stride {block.stride}"]
         if look is not None:

@@ -48,7 +48,7 @@ def save_scene(scene: QGraphicsScene, path: Path) -> None:
     if kind not in (".svg", ".png"):
         raise UserError(
             f"A picture is saved as .svg or .png, not as {path.suffix or path.name}.",
-            "Give it a name that ends in one of them.",
+            "Choose a file name with one of these suffixes.",
         )
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)

@@ -233,7 +233,7 @@ class GraphScene(QGraphicsScene):
     def summary(self) -> str:
         """Say in words what a screen reader should read out."""
         if self.looks is None:
-            return "No network is open."
+            return "No model is open."
         focus = self.marks.focus
         return self.looks.summary(focus, None if focus is None else self.blocks[focus].look)
 

@@ -27,7 +27,7 @@ class HelpFeature(Feature):
         """Show the page."""
         return (
             Action("help", "What is &pruning …", self.show_page, "&Help:help", "F1",
-                   tip="What pruning is, what follows from it, and what each choice does"),
+                   tip="What pruning is, what it changes, and what each option does"),
         )  # fmt: skip
 
     def show_page(self) -> None:

@@ -16,18 +16,18 @@ from core.plan.criteria import CRITERIA
 from core.plan.words import ALLOCATIONS, STRATEGIES
 
 WORDS = {
-    "Block": "An entry of the network's list, such as a Conv or a C2f; a box of the graph.",
-    "Layer": "A part with weights, such as model.6.cv1.conv; blocks consist of layers.",
-    "Channel": "One map of a layer's output, made by one filter.",
-    "Ratio": "The share of a block's channels that goes: 50 % halves it.",
-    "Parameters": "The numbers learned in training; they make the size of the file.",
-    "Multiply-adds": "What one image costs to compute; about half the FLOPs.",
-    "mAP50-95": "Accuracy of detection, 0 to 1: how well boxes and classes fit, from a loose (50 "
-    "%) to a strict (95 %) overlap.",
-    "Backbone, neck, head": "The part that sees, the part that joins what was seen at several "
-    "scales, and the part that says what is where.",
-    "Plan": "What shall go, with criterion and rules. It can be saved, and replayed by the command "
-    "line.",
+    "Block": "A module in the network's list, such as a Conv or a C2f; a box in the graph.",
+    "Layer": "A module with weights, such as model.6.cv1.conv. Blocks consist of layers.",
+    "Channel": "One feature map of a layer, computed by one filter.",
+    "Ratio": "The share of channels to remove: 50 % halves a block.",
+    "Parameters": "The number of weights. It determines the file size.",
+    "GFLOPs": "Billions of floating-point operations for one image, twice the multiply-adds.",
+    "mAP50-95": "Detection accuracy from 0 to 1: the mean average precision over IoU "
+    "thresholds from 0.5 to 0.95.",
+    "Backbone, neck, head": "The backbone extracts features, the neck merges them across "
+    "scales, and the head predicts objects.",
+    "Plan": "What to remove, with the criterion and rules. You can save a plan and replay it on "
+    "the command line.",
 }
 """The field's terms in plain words."""
 

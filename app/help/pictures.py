@@ -92,8 +92,8 @@ def _pruning(sheet: _Sheet) -> None:
     """Three rows: the network, masked, pruned."""
     gone = (1, 4, 6)
     rows = (
-        ("as it is", "8 filters", "8 inputs", 8, (), False),
-        ("masked", "3 of 8 filters are zero: nothing is smaller", "", 8, gone, True),
+        ("original", "8 filters", "8 inputs", 8, (), False),
+        ("masked", "3 of 8 filters are zero: same size", "", 8, gone, True),
         ("pruned", "5 filters", "5 inputs", 5, (), False),
     )
     for line, (name, one, other, count, missing, zero) in enumerate(rows):
@@ -111,24 +111,24 @@ def _pruning(sheet: _Sheet) -> None:
 def _cascade(sheet: _Sheet) -> None:
     """A layer loses outputs; its reader loses the inputs and keeps its own outputs."""
     gone = (2, 5)
-    sheet.text(20, 22, "block 5, chosen", "selected", weight="bold")
+    sheet.text(20, 22, "block 5, selected", "selected", weight="bold")
     sheet.box(20, 32, 150, 46, "selected")
     sheet.cells(32, 42, 8, "selected", gone)
-    sheet.text(20, 98, "two outputs go", "muted")
+    sheet.text(20, 98, "two outputs removed", "muted")
     sheet.arrow(((170, 55), (232, 55)), "cascade")
-    sheet.text(235, 22, "block 6 reads it, so it follows", "cascade", weight="bold")
+    sheet.text(235, 22, "block 6 reads it and is adjusted", "cascade", weight="bold")
     sheet.box(235, 32, 290, 46, "cascade")
     sheet.cells(247, 42, 8, "cascade", gone)
     sheet.arrow(((380, 55), (404, 55)))
     sheet.cells(412, 42, 6, "muted")
-    sheet.text(235, 98, "the same two inputs go", "muted")
+    sheet.text(235, 98, "the same two inputs removed", "muted")
     sheet.text(412, 98, "its outputs stay", "muted")
 
 
 def _coupled(sheet: _Sheet) -> None:
     """Two layers whose outputs are added lose the same channels."""
     gone = (3,)
-    for y, name, colour in ((26, "A, chosen", "selected"), (116, "B shares them", "coupled")):
+    for y, name, colour in ((26, "A, selected", "selected"), (116, "B shares them", "coupled")):
         sheet.text(20, y - 6, name, colour, weight="bold")
         sheet.box(20, y, 134, 46, colour)
         sheet.cells(32, y + 10, 7, colour, gone)
@@ -137,7 +137,7 @@ def _coupled(sheet: _Sheet) -> None:
     sheet.box(234, 79, 32, 30)
     sheet.text(250, 99, "+", anchor="middle", weight="bold")
     sheet.arrow(((266, 94), (330, 94)))
-    sheet.text(332, 62, "the reader follows", "cascade", weight="bold")
+    sheet.text(332, 62, "the reader is adjusted", "cascade", weight="bold")
     sheet.box(332, 71, 134, 46, "cascade")
     sheet.cells(344, 81, 7, "cascade", gone)
     sheet.text(160, 180, "channel 3 of the sum is channel 3 of A and of B", "muted")
@@ -147,7 +147,7 @@ def _concat(sheet: _Sheet) -> None:
     """Concat puts channels side by side: numbers shift by what stands before."""
     sheet.text(20, 20, "block 13, 6 channels", "muted")
     sheet.cells(20, 28, 6, "muted")
-    sheet.text(20, 92, "block 4, 4 channels, chosen", "selected", weight="bold")
+    sheet.text(20, 92, "block 4, 4 channels, selected", "selected", weight="bold")
     sheet.cells(20, 100, 4, "selected", (1,))
     sheet.arrow(((120, 41), (250, 41), (250, 75), (272, 75)))
     sheet.arrow(((90, 113), (250, 113), (250, 75), (272, 75)))
@@ -163,7 +163,7 @@ PICTURES: Mapping[str, tuple[int, int, Callable[[_Sheet], None], str]] = {
     "pruning": (500, 236, _pruning, "A layer with 8 filters, with 3 of them zero, and with 5"),
     "cascade": (550, 110, _cascade, "A layer loses outputs, its reader the same inputs"),
     "coupled": (490, 192, _coupled, "Two layers that are added lose the same channels"),
-    "concat": (560, 152, _concat, "Concat shifts the numbers of channels"),
+    "concat": (560, 152, _concat, "Concat shifts the channel indices"),
 }
 """By name: width, height, what draws it, and what it shows in words."""
 

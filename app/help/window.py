@@ -46,8 +46,8 @@ class HelpWindow(QWidget):
         for anchor, title in sections():
             self.list.addItem(title)
             self.list.item(self.list.count() - 1).setData(Qt.ItemDataRole.UserRole, anchor)
-        self.field = QLineEdit(placeholderText="Find in the help (Enter: next)")
-        self.field.setAccessibleName("Find in the help")
+        self.field = QLineEdit(placeholderText="Search (Enter: next)")
+        self.field.setAccessibleName("Search")
         self.field.setClearButtonEnabled(True)
         self.field.setProperty("field", "true")
         self.browser = _Browser()

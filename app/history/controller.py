@@ -110,7 +110,7 @@ class HistoryController(QObject):
         """Say that a measurement is gone with the session; it shows all the same."""
         if not isinstance(error, UserError):
             raise error
-        text = "What was measured could not be kept for a report."
+        text = "The measurement could not be stored for a report."
         self._session.say(text, str(error), "warning", key="ledger")
 
     # ---- writing ------------------------------------------------------------------------------
@@ -194,8 +194,8 @@ class HistoryController(QObject):
         self._expected = "", None
         if sha256 is not None and sha256 != model.facts.sha256:
             self._session.say(
-                f"{Path(file).name} is not the file that this step made.",
-                "It was replaced since; this is what lies there now.",
+                f"{Path(file).name} is not the file that this step created.",
+                "It has been replaced; the current file was opened.",
                 "warning",
                 key="history",
             )
@@ -215,7 +215,7 @@ class HistoryController(QObject):
         if plan is None or not file:
             return
         if model is not None and Path(model.path).absolute() == Path(file).absolute():
-            self._session.edit(plan_edits.replace_plan(plan, "Take up an earlier plan"))
+            self._session.edit(plan_edits.replace_plan(plan, "Use an earlier plan"))
         elif self._documents.may_leave():
             from core.project import Project
 

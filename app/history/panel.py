@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from core.history.tree import Branch
 
 NOTHING = (
-    "Nothing was made of this network yet. Every pruning, tuning and measurement becomes a step "
-    "here, to open, to compare and to go on from."
+    "No steps yet. Every pruning, fine-tuning and measurement of this network is added "
+    "here as a step, which you can open, compare and continue from."
 )
 ICONS = {"model": "model", "prune": "prune", "tune": "tune", "evaluate": "measure"}
 KINDS = {"prune": "pruning", "tune": "tuning", "evaluate": "measurement"}
-HEAD = ("Step", "Accuracy", "Parameters", "Multiply-adds", "When")
+HEAD = ("Step", "Accuracy", "Parameters", "GFLOPs", "Date")
 TIPS = (
-    "What was done, and the file that came of it",
-    "mAP50-95, or top-1: of the step itself, or what was measured of its file last",
-    "Numbers learned in training, and the change from the first step",
-    "Work for one image, and the change from the first step",
+    "The action, and the file it created",
+    "mAP50-95 or top-1: of the step, or the latest measurement of its file",
+    "The number of weights, and the change from the first step",
+    "For one image, and the change from the first step",
     "Local time",
 )
 ID = Qt.ItemDataRole.UserRole
@@ -66,12 +66,13 @@ class HistoryPanel(OnScreen, QWidget):
         self._session, self._lineage = context.session, context.session.lineage
         self.intro = Elided("muted")
         self.tree = QTreeWidget()
-        self.open = _button("&Open", "Open its network; what you do then branches off (Enter)")
+        self.open = _button("&Open", "Open its network; what you do next starts a branch (Enter)")
         self.compare = _button(
-            "&Compare", "Measure the marked steps side by side; mark two or more"
+            "&Compare", "Measure the selected steps side by side; select two or more"
         )
         self.plan = _button(
-            "&Use its plan", "Open what it was pruned from, with its plan, to vary it: a new branch"
+            "&Use its plan",
+            "Open the network that it was pruned from, with its plan, to start another branch",
         )
         for button, act in (
             (self.open, lambda: self.openRequested.emit(self._current)),
@@ -243,7 +244,7 @@ def _cost(cost: Mapping[str, float], first: Mapping[str, float], key: str) -> st
     if value is None:
         return ""
     change = f" ({formats.percent(value / whole)})" if whole and value != whole else ""
-    return formats.count(value) + change
+    return (formats.gflops if key == "macs" else formats.count)(value) + change
 
 
 def when(date: str) -> str:
@@ -261,7 +262,7 @@ def details(node: Node, gone: bool) -> str:
     """Say all that is known of a step, for its tip."""
     lines = [node.file or ""]
     if gone and node.file:
-        lines.append("The file is not there any more, or a later step took its name.")
+        lines.append("The file no longer exists, or a later step uses its name.")
     lines += [f"{name} {node.figures[k]:.4f}" for k, name in FIGURES.items() if k in node.figures]
     lines += [say(node.details[key]) for key, say in DETAILS.items() if node.details.get(key)]
     return "\n".join(filter(None, lines))

@@ -36,14 +36,14 @@ class JobLogDialog(QDialog):
         self.tabs = QTabWidget()
         settings = {"folder": entry.folder, "state": entry.state, **entry.arguments}
         for title, words in (
-            ("&Events", tail_of(folder / EVENTS) or "It told nothing yet."),
-            ("&Printed", tail_of(folder / LOG) or "Its libraries printed nothing."),
+            ("&Events", tail_of(folder / EVENTS) or "No messages yet."),
+            ("&Printed", tail_of(folder / LOG) or "No output."),
             ("&Settings", json.dumps(settings, indent=1, ensure_ascii=False)),
         ):
             self.tabs.addTab(_page(words, title.replace("&", "")), title)
         if entry.state == "failed":
             self.tabs.setCurrentIndex(1)
-        show = QPushButton("Show the &folder")
+        show = QPushButton("Show &folder")
         show.setToolTip(entry.folder)
         show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
         copy = QPushButton("&Copy")

@@ -25,14 +25,14 @@ COLOURS = {
     "running": "accent",
     "paused": "accent",
 }
-NONE = "No fine-tuning yet. Start one in the panel Fine-tune; several wait for each other here."
+NONE = "No jobs yet. Start one in Fine-tune; several wait for each other here."
 
 
 def told_of(entry: RunEntry) -> str:
     """Say how far it is, what came of it, or what it waits for."""
     if entry.place:
         after = f"after {entry.waits_for}" if entry.waits_for else ""
-        return "the queue is held" if entry.held else after
+        return "the queue is paused" if entry.held else after
     if entry.state == "failed":
         return entry.message
     return entry.progress or figures_of(entry)
@@ -58,12 +58,12 @@ def took_of(entry: RunEntry) -> str:
 
 
 COLUMNS: list[Column[RunEntry]] = [
-    Column("Network", lambda e: e.title, tip="The file it began with"),
-    Column("How", lambda e: e.how, tip="Preset, or in turns"),
+    Column("Network", lambda e: e.title, tip="The input file"),
+    Column("How", lambda e: e.how, tip="Preset, or iterative pruning"),
     Column("State", lambda e: e.word, colour=lambda e: "" if e.place else COLOURS.get(e.state, "")),
-    Column("Figures, progress", told_of, tip="Main figure before → after, or how far it is"),
-    Column("Made", began_of, tip="When it was set up"),
-    Column("Took", took_of, tip="Time that it trained", right=True),
+    Column("Figures, progress", told_of, tip="Main figure before → after, or progress"),
+    Column("Created", began_of, tip="When the job was created"),
+    Column("Duration", took_of, tip="Training time", right=True),
 ]
 TOLD = 3
 """The column that takes what room there is."""
@@ -86,7 +86,9 @@ class RunsPart(QWidget):
         self._runs = context.runs
         self.status = Elided("muted")
         self.model: TableModel[RunEntry] = TableModel(COLUMNS, self)
-        self.view = table_view(self.model, "Fine-tunings: running, waiting and over", stretch=TOLD)
+        self.view = table_view(
+            self.model, "Fine-tuning jobs: running, waiting and finished", stretch=TOLD
+        )
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.view.doubleClicked.connect(lambda _: self._show())
         self._make_buttons()
@@ -105,24 +107,24 @@ class RunsPart(QWidget):
 
     def _make_buttons(self) -> None:
         runs = self._runs
-        self.charts = _button("Sho&w", "Its settings, figures and charts", self._show)
-        self.up = _button("&Up", "Start it before the one above (Alt+Up)", lambda: self._move(-1))
-        self.down = _button("&Down", "Start it after the one below (Alt+Down)", self._move_down)
-        self.pause = _button("P&ause", "Let it wait after the batch it is at", self._pause)
-        self.stop = _button("&Stop", "End it; its best and last state are kept", self._stop)
+        self.charts = _button("Sho&w", "Show its settings, figures and charts", self._show)
+        self.up = _button("&Up", "Move up in the queue (Alt+Up)", lambda: self._move(-1))
+        self.down = _button("&Down", "Move down in the queue (Alt+Down)", self._move_down)
+        self.pause = _button("P&ause", "Pause after the current batch", self._pause)
+        self.stop = _button("&Stop", "Stop and keep its best and last state", self._stop)
         theme.set_icon(self.stop, "stop")
         self.resume = _button(
-            "&Resume", "Go on from its last whole epoch", lambda: self._act(runs.resume)
+            "&Resume", "Continue from its last complete epoch", lambda: self._act(runs.resume)
         )
-        words = "Memory did not suffice: go on with fewer images a step"
+        words = "Out of memory: continue with a smaller batch size"
         self.smaller = _button("Smaller &batch", words, self._take_smaller)
-        self.open = _button("&Open result", "Open the tuned file in this window", self._open)
-        self.log = _button("&Log", "What it told and what its libraries printed", self._log)
+        self.open = _button("&Open result", "Open the fine-tuned file in this window", self._open)
+        self.log = _button("&Log", "Show its messages and the output of its libraries", self._log)
         self.buttons = (
             self.charts, self.up, self.down, self.pause, self.stop, self.resume, self.smaller,
             self.open, self.log,
         )  # fmt: skip
-        self.held = _button("Hold &queue", "Start none of those that wait, for now", self._hold)
+        self.held = _button("Pause &queue", "Start no waiting jobs for now", self._hold)
         for keys, by in (("Alt+Up", -1), ("Alt+Down", 1)):
             shortcut = QShortcut(QKeySequence(keys), self.view)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
@@ -178,10 +180,10 @@ class RunsPart(QWidget):
         self.smaller.setVisible(bool(smaller))
         self.smaller.setText(f"Resume with &batch {entry.next_batch}" if smaller and entry else "")
         self.pause.setText("&Continue" if paused else "P&ause")
-        self.stop.setText("&Take out" if place else "&Stop")
+        self.stop.setText("&Remove" if place else "&Stop")
         held = any(e.held for e in waiting)
         self.held.setVisible(bool(waiting))
-        self.held.setText("Start &queue" if held else "Hold &queue")
+        self.held.setText("Resume &queue" if held else "Pause &queue")
         self._say(len(self._runs.active), len(waiting), held)
 
     def _say(self, active: int, waiting: int, held: bool) -> None:
@@ -189,8 +191,8 @@ class RunsPart(QWidget):
             self.status.set_whole(NONE)
             return
         words = [f"{active} running" if active else "", f"{waiting} waiting" if waiting else ""]
-        told = ", ".join(filter(None, words)) or "Nothing runs or waits"
-        self.status.set_whole(f"{told}; the queue is held" if held else told)
+        told = ", ".join(filter(None, words)) or "No jobs running or waiting"
+        self.status.set_whole(f"{told}; the queue is paused" if held else told)
 
     # ---- doing --------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ COLUMNS: list[Column[JobRecord]] = [
     Column("Job", lambda r: r.title),
     Column("State", lambda r: r.state, colour=lambda r: COLOURS.get(r.state, "")),
     Column("Time", lambda r: f"{r.seconds:.1f} s" if r.seconds else "", right=True),
-    Column("Last word", lambda r: r.text),
+    Column("Message", lambda r: r.text),
 ]
 
 
@@ -51,11 +51,11 @@ class JobsPanel(QWidget):
         self.engine = EnginePart(context)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.tabBar().setAccessibleName("Kind of job")
+        self.tabs.tabBar().setAccessibleName("Kind of jobs")
         self.tabs.addTab(self.runs, "Fine-&tunings")
         self.tabs.addTab(self.engine, "E&ngine")
-        self.tabs.setTabToolTip(0, "Trainings: those that run, wait and are over")
-        self.tabs.setTabToolTip(1, "What the engine did since the window was opened")
+        self.tabs.setTabToolTip(0, "Fine-tuning jobs: running, waiting and finished")
+        self.tabs.setTabToolTip(1, "Tasks of the engine since the window was opened")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.tabs)
@@ -68,22 +68,22 @@ class EnginePart(QWidget):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._jobs = context.jobs
-        self._text = label("Nothing runs.", "muted", wrap=False)
+        self._text = label("No running task.", "muted", wrap=False)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Progress of the running job")
+        self.bar.setAccessibleName("Progress of the running task")
         self.cancel = QPushButton("Cancel")
         theme.set_icon(self.cancel, "stop")
-        self.cancel.setToolTip("End the running job; nothing is left half done")
+        self.cancel.setToolTip("Cancel the running task; no incomplete files are left")
         self.cancel.clicked.connect(self._cancel)
         log = QPushButton("Show log")
-        log.setToolTip(f"What the engine printed: {context.jobs.log}")
+        log.setToolTip(f"Output of the engine: {context.jobs.log}")
         log.clicked.connect(
             lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(context.jobs.log)))
         )
         self.model: TableModel[JobRecord] = TableModel(COLUMNS, self)
-        self.view = table_view(self.model, "Jobs so far")
+        self.view = table_view(self.model, "Tasks so far")
         for number, width in enumerate((260, 90, 70)):
             self.view.setColumnWidth(number, width)
         top = QHBoxLayout()
@@ -106,7 +106,7 @@ class EnginePart(QWidget):
             self.bar.setValue(round(1000 * running[0].fraction))
             self._text.setText(f"{running[0].title}: {running[0].text or 'waiting'}")
         else:
-            self._text.setText("Nothing runs.")
+            self._text.setText("No running task.")
         self.model.set_rows(list(reversed(self._jobs.records)))
 
     def _cancel(self) -> None:

@@ -106,7 +106,7 @@ class Fold(QWidget):
         self.unfolded = unfolded
         self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.head.setIconSize(QSize(10, 10))
-        self.head.setToolTip(f"Fold “{title}” away, or show it")
+        self.head.setToolTip(f"Show or hide “{title}”")
         self.head.clicked.connect(self.toggle)
         self.summary = label("", "muted", wrap=False)
         self.summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -136,6 +136,6 @@ class Fold(QWidget):
     def _show(self) -> None:
         arrow = Qt.ArrowType.DownArrow if self.unfolded else Qt.ArrowType.RightArrow
         self.head.setArrowType(arrow)
-        self.head.setAccessibleDescription("shown" if self.unfolded else "folded away")
+        self.head.setAccessibleDescription("shown" if self.unfolded else "hidden")
         self.body.setVisible(self.unfolded)
         self.summary.setText("" if self.unfolded else self._words)

@@ -79,7 +79,7 @@ ROLE_NAMES = {
     "selected": "chosen",
     "cascade": "follows",
     "coupled": "shares channels",
-    "blocked": "cannot be done",
+    "blocked": "cannot be pruned",
     "": "",
 }
 ICON_NAME, ICON_ROLE = "secateurIcon", "secateurIconRole"

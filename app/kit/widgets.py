@@ -344,12 +344,12 @@ class KeptStrip(QWidget):
         super().__init__(parent)
         self._kept: NDArray[np.bool_] = np.zeros(0, bool)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip("One cell per channel, in order: filled stays, red goes")
+        self.setToolTip("One cell per channel, in order: filled = kept, red = removed")
 
     def set_kept(self, kept: NDArray[np.bool_]) -> None:
         """Show which channels stay."""
         self._kept = kept
-        self.setAccessibleName(f"{int(kept.sum())} of {len(kept)} channels stay")
+        self.setAccessibleName(f"{int(kept.sum())} of {len(kept)} channels kept")
         self.update()
 
     def sizeHint(self) -> QSize:

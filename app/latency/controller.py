@@ -20,7 +20,7 @@ TABLE_WANTED = "clock"
 """Key of the message that asks for a table of layer times."""
 SETTLE_MS = 300
 """How long the folder of latency tables must be left alone before it is read again."""
-NOT_TIMED = "The layers of this model were not timed on this machine yet."
+NOT_TIMED = "There is no latency table of this model on this machine."
 
 
 class LatencyController(QObject):
@@ -82,10 +82,10 @@ class LatencyController(QObject):
         self.answered.emit()
         self._jobs.submit(
             "latency_table",
-            f"Time the layers of {Path(model.path).name}",
+            f"Measure the layers of {Path(model.path).name}",
             {"path": model.path, "sha256": model.facts.sha256, **(options or {})},
             cancelled=lambda: self._session.say(
-                "Timing was cancelled; what was timed is kept, and the next time goes on there."
+                "Cancelled; finished measurements are kept, and the next run continues there."
             ),
         )
 
@@ -101,8 +101,8 @@ class LatencyController(QObject):
         if session.model is None or session.overlay != LATENCY:
             return
         if session.measured.clock is None and not self._jobs.running("latency_table"):
-            actions = (("Time the layers", self.measure),)
-            session.say(NOT_TIMED, "It takes minutes.", actions=actions, key=TABLE_WANTED)
+            actions = (("Measure layers", self.measure),)
+            session.say(NOT_TIMED, "This takes minutes.", actions=actions, key=TABLE_WANTED)
 
     # ---- whole networks -----------------------------------------------------------------------
 
@@ -113,7 +113,7 @@ class LatencyController(QObject):
         self._asked = True
         self._jobs.submit(
             "runtimes",
-            "Look for runtimes",
+            "Check runtimes",
             {},
             done=self._shipped.set_runtimes,
             failed=self._again,
@@ -146,10 +146,11 @@ class LatencyController(QObject):
 
         self._jobs.submit(
             "latency",
-            f"Time {Path(model.path).name}" + (f" and {len(others)} more" if others else ""),
+            f"Measure latency of {Path(model.path).name}"
+            + (f" and {len(others)} more" if others else ""),
             {"path": model.path, "sha256": sha256, "others": others, **options},
             done=done,
-            cancelled=lambda: session.say("Timing was cancelled."),
+            cancelled=lambda: session.say("The latency measurement was cancelled."),
         )
 
     def _keep(self, result: Mapping[str, Any]) -> None:

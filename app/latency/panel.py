@@ -38,17 +38,17 @@ LAYERED = ("onnx", "torch")
 """Runtimes whose layers can be timed one by one, the usual one first."""
 JOBS = ("latency", "latency_table", "suggest")
 """What can be started here, shown and cancelled here."""
-NOTHING = "Tick networks and runtimes, and press Time. Others are held to the open model."
+NOTHING = "Tick networks and runtimes, then press Measure. Ratios are relative to the open model."
 Row = tuple[str, ...]
 COLUMNS = tuple(
     Column[Row](title, itemgetter(n), right=n > 1, tip=tip)
     for n, (title, tip) in enumerate(
         (
-            ("Network", "What was timed"),
-            ("Runtime", "What ran it, in which precision, and × how many images at once"),
-            ("ms", "Median time of one pass ± half of what the middle half of all passes spans"),
-            ("Ratio", "To the open model, turn by turn"),
-            ("Predicted", "What the table of this machine's layers says, and how far it is off"),
+            ("Network", "The measured network"),
+            ("Runtime", "Runtime, precision, and × batch size"),
+            ("ms", "Median time per batch ± half the interquartile range"),
+            ("Ratio", "Relative to the open model, within each turn"),
+            ("Predicted", "Prediction from the latency table, and its error"),
         )
     )
 )
@@ -92,30 +92,30 @@ class LatencyPanel(OnScreen, QWidget):
     # ---- parts --------------------------------------------------------------------------------
 
     def _make(self, context: Context) -> None:
-        self.networks = TickList("Networks to time")
+        self.networks = TickList("Networks to measure")
         self.networks.ticked.connect(self._enable)
         self.batch = QLineEdit("1")
         self.batch.setProperty("field", "true")
         self.batch.setAccessibleName("Batch sizes")
-        self.batch.setToolTip("Images at once; several with commas, such as 1, 8")
+        self.batch.setToolTip("Images per batch; separate several by commas, such as 1, 8")
         self.batch.textChanged.connect(self._enable)
-        own = {None: ("as trained", "The size that the network was trained at")}
+        own = {None: ("as trained", "The image size that the network was trained with")}
         self.image_size: QComboBox = combo(own, "Image size")
         add_items(self.image_size, {side: (f"{side} px", "") for side in SIZES})
         self.threads = QSpinBox()
         self.threads.setRange(0, 256)
         self.threads.setSpecialValueText("one per core")
         self.threads.setAccessibleName("Threads")
-        self.threads.setToolTip("Threads of the runtime on the processor")
-        self.device: QComboBox = combo(DEVICES, "What computes")
-        self.device.setToolTip("On a GPU, FP32 and FP16 are both timed")
-        self.run = QPushButton("&Time")
+        self.threads.setToolTip("CPU threads of the runtime")
+        self.device: QComboBox = combo(DEVICES, "Device")
+        self.device.setToolTip("On a GPU, both FP32 and FP16 are measured")
+        self.run = QPushButton("&Measure")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
         self.progress = JobLine(context.jobs, *JOBS, tall=True)
         self.status = label(NOTHING, "muted")
         self.model = TableModel[Row](COLUMNS, self)
-        self.times: TableView = table_view(self.model, "Measured times", stretch=0)
+        self.times: TableView = table_view(self.model, "Measured latency", stretch=0)
         self.times.horizontalHeader().setMinimumSectionSize(64)
         self.target = LatencyTarget(context)
         self.target.layersRequested.connect(self._ask_layers)
@@ -177,14 +177,14 @@ class LatencyPanel(OnScreen, QWidget):
             box = QCheckBox(runtime.title)
             box.setChecked(runtime.name in USUAL and not runtime.missing)
             box.setEnabled(not runtime.missing)
-            box.setToolTip(runtime.missing or f"Time the networks in {runtime.title}")
+            box.setToolTip(runtime.missing or f"Measure the networks in {runtime.title}")
             box.toggled.connect(self._enable)
             self.runtimes[runtime.name] = box
             self._boxes.addWidget(box)
         for device in DEVICES:
             set_able(self.device, device, self._shipped.gpu or not device.startswith("cuda"))
         cores = self._shipped.threads
-        self.threads.setToolTip(f"Threads of the runtime; one per core means {cores} here")
+        self.threads.setToolTip(f"CPU threads of the runtime; one per core means {cores} here")
         self._enable()
 
     def _show_times(self) -> None:
@@ -208,10 +208,10 @@ class LatencyPanel(OnScreen, QWidget):
         wanted = [name for name, box in self.runtimes.items() if box.isChecked()]
         problem = ""
         if not self._batches():
-            problem = "Batch sizes are numbers, such as 1, 8."
+            problem = "Batch sizes must be numbers, such as 1, 8."
         elif self.runtimes and not wanted:
             problem = "Tick a runtime."
-        self.run.setToolTip(problem or "Let the networks take turns in every runtime ticked")
+        self.run.setToolTip(problem or "Measure the networks in turns, in every selected runtime")
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(not problem and bool(wanted) and bool(self.networks.count()))
 
@@ -278,7 +278,7 @@ def predicted_words(predicted: float, measured: float) -> str:
 def time_words(timed: Mapping[str, Any]) -> str:
     """Say what the times hold for, and which runtimes could not take part."""
     first = timed["timings"][0]
-    alone = " Computing time of the one thread." if first.get("cpu_ms") else ""
+    alone = " Processor time of the thread." if first.get("cpu_ms") else ""
     threads = "1 thread" if first["threads"] == 1 else f"{first['threads']} threads"
     words = f"{timed['machine']['device']}, {threads}, {first['image_size']} px.{alone}"
     return " ".join([words, *(item["message"] for item in timed["missing"])])

@@ -14,8 +14,8 @@ LOWEST, WHOLE = 20, 100
 """Percent of the unpruned network's time that the slider reaches."""
 START = 70
 NOT_TIMED = (
-    "Time the layers of this model once, and every plan's milliseconds are predicted as you edit "
-    "it. It takes minutes."
+    "Measure the layers of this model once to predict the milliseconds of every plan as "
+    "you edit it. This takes minutes."
 )
 
 
@@ -48,14 +48,14 @@ class LatencyTarget(QWidget):
         self.spin.setRange(0.01, 100_000.0)
         self.spin.setSuffix(" ms")
         self.spin.setKeyboardTracking(False)
-        self.spin.setAccessibleName("Milliseconds an image may take")
+        self.spin.setAccessibleName("Milliseconds per image")
         self.spin.valueChanged.connect(self._typed)
         self.share = label("", "muted", wrap=False)
         self.suggest = QPushButton("S&uggest")
-        self.suggest.setToolTip("Find what to remove so that an image takes no longer")
+        self.suggest.setToolTip("Find what to remove to meet the target")
         self.suggest.clicked.connect(self._suggest)
         self.time = QPushButton()
-        self.time.setToolTip("By the runtime, image size, batch and threads that are chosen here")
+        self.time.setToolTip("With the runtime, image size, batch size and threads selected here")
         self.time.clicked.connect(self.layersRequested)
         self._lay_out()
         for signal in (
@@ -92,14 +92,16 @@ class LatencyTarget(QWidget):
         whole, prediction = self.whole, self._session.prediction
         self._controls.setVisible(whole is not None)
         running = bool(self._jobs.running("latency_table", "suggest", "scores"))
-        self.time.setText("Time the &layers" if whole is None else "Time the &layers again")
+        self.time.setText("Measure &layers" if whole is None else "Measure &layers again")
         self.time.setEnabled(self._session.model is not None and not running)
         self.suggest.setEnabled(not running)
         if whole is None or prediction is None or self._measured.clock is None:
             self.now.setText(NOT_TIMED)
             return
         after = self._measured.clock.ms(prediction.resolution.removed)
-        self.now.setText(f"The plan, predicted: {formats.change_ms(whole, after)}{self._about()}.")
+        self.now.setText(
+            f"Predicted for the plan: {formats.change_ms(whole, after)}{self._about()}."
+        )
         goal = self._measured.goal
         asked = goal.latency_ms if goal is not None else None
         self._show(asked if asked is not None else whole * self.slider.value() / 100, whole)

@@ -69,15 +69,15 @@ class PictureDialog(QDialog):
         return self.panes.viewpoint
 
     def _make_controls(self) -> None:
-        self.previous = _button("&Previous", "The picture before (Left)")
-        self.next = _button("&Next", "The next picture (Right)")
+        self.previous = _button("&Previous", "Previous image (Left)")
+        self.next = _button("&Next", "Next image (Right)")
         self.previous.clicked.connect(lambda: self.go(self.number - 1))
         self.next.clicked.connect(lambda: self.go(self.number + 1))
-        self.fit = _button("Whole &picture", "Show all of it (0)")
+        self.fit = _button("Fit &image", "Show the whole image (0)")
         self.fit.clicked.connect(self.viewpoint.fit)
-        self.names = QCheckBox("Na&mes")
+        self.names = QCheckBox("&Labels")
         self.names.setChecked(True)
-        self.names.setToolTip("Write what the marks are")
+        self.names.setToolTip("Show labels on the boxes")
         self.names.toggled.connect(self.panes.set_names)
         for widget in (self.previous, self.next, self.fit):
             widget.setAutoDefault(False)

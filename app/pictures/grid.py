@@ -30,6 +30,7 @@ NO_PARENT = QModelIndex()
 CELL = QSize(128, 112)
 SIDE = 192
 """Pixels that small pictures are decoded to: sharp at one and a half times their size too."""
+ROLE = Qt.ItemDataRole.UserRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class GridModel(QAbstractListModel):
         if picture.trouble:
             return picture.trouble
         counts = Counter(str(mark["class"]) for mark in picture.objects)
-        return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "no object"
+        return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "no objects"
 
 
 class _Painter(QStyledItemDelegate):
@@ -134,7 +135,7 @@ class _Painter(QStyledItemDelegate):
             painter.fillRect(place, theme.colour("raised"))
             if picture is not None:
                 painter.setPen(theme.colour("blocked"))
-                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, "not readable")
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, "cannot be read")
         painter.setPen(theme.colour("on_accent" if chosen else "muted"))
         title = str(index.data())
         end = Qt.TextElideMode.ElideMiddle

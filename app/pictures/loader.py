@@ -169,7 +169,7 @@ def _by_pillow(wish: Wish) -> tuple[QImage, QSize, str]:
             data = upright.tobytes()
             width, height = upright.size
     except FileNotFoundError:
-        return QImage(), QSize(), f"{name} is not there any more."
+        return QImage(), QSize(), f"{name} no longer exists."
     except Exception:  # decoders raise what they please
         return QImage(), QSize(), f"{name} cannot be read."
     image = QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888)

@@ -87,9 +87,7 @@ class PictureView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 90)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setToolTip(
-            "Wheel: zoom; drag, or Shift and the arrow keys: move; double-click or 0: all of it"
-        )
+        self.setToolTip("Wheel: zoom; drag or Shift and arrow keys: move; double-click or 0: fit")
 
     def sizeHint(self) -> QSize:
         """As large as there is room for."""
@@ -101,7 +99,7 @@ class PictureView(QWidget):
             self._smooth, self._smooth_of = None, ()
         self.picture, self.marks, self._pens = picture, tuple(marks), pens
         told = ", ".join(caption(mark) for mark in self.marks)
-        self.setAccessibleDescription(told or "nothing marked")
+        self.setAccessibleDescription(told or "no boxes")
         self.update()
 
     def set_names(self, names: bool) -> None:

@@ -24,15 +24,15 @@ SHOWN_REFUSALS = 3
 KINDS = {
     "input": "its inputs do not match",
     "normalisation": "its BatchNorm is too wide",
-    "depthwise": "it must follow its input",
+    "depthwise": "it must match its input",
     "shortcut": "the two sides of an add differ",
-    "stored width": "it stores the old width",
+    "stored width": "fixed size in code",
 }
 INTRO = {
-    "none": "Choose something to prune; here you will see what it touches.",
+    "none": "Select something to prune; this panel then lists what breaks without Secateur.",
     "refused": "Nothing is removed yet.",
-    "clean": "Cutting only the selected layers would work here: nothing else is touched.",
-    "busy": "Working out what would break without Secateur …",
+    "clean": "Cutting only the selected layers works here: nothing else changes.",
+    "busy": "Checking what would break without Secateur …",
 }
 
 
@@ -98,7 +98,7 @@ class ConflictsPanel(OnScreen, QWidget):
         picture.setPixmap(theme.render("error", 16, theme.colours().blocked, 2.0))
         picture.setFixedWidth(20)
         button = QPushButton(self._remedy(refused))
-        button.setToolTip("Change the plan to the nearest selection that works; can be undone")
+        button.setToolTip("Use the nearest selection that works; can be undone")
         button.clicked.connect(lambda: self._mend(refused))
         layout.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(_red(refused.message), 1)
@@ -108,7 +108,7 @@ class ConflictsPanel(OnScreen, QWidget):
     @staticmethod
     def _remedy(refused: Blocked) -> str:
         if not refused.nearest:
-            return "Take it out of the plan"
+            return "Remove from the plan"
         if len(refused.nearest) > 1:
             return "Use " + " and ".join(e.label for e in refused.nearest) + " instead"
         entry = refused.nearest[0]
@@ -117,8 +117,8 @@ class ConflictsPanel(OnScreen, QWidget):
         return f"Use {entry.label}{scope}{ratio} instead"
 
     def _rest(self, more: int) -> QWidget:
-        button = QPushButton(f"Mend these and {more} more")
-        button.setToolTip("Apply the nearest selection to everything that was refused")
+        button = QPushButton(f"Fix these and {more} more")
+        button.setToolTip("Use the nearest selection for all blocked entries")
         button.clicked.connect(self._mend_all)
         return button
 
@@ -134,7 +134,7 @@ class ConflictsPanel(OnScreen, QWidget):
         prediction, plan = self._session.prediction, self._session.plan
         for refused in prediction.resolution.blocked if prediction else ():
             plan = self._edit_for(plan, refused).plan
-        self._session.edit(plan_edits.replace_plan(plan, "Mend everything refused"))
+        self._session.edit(plan_edits.replace_plan(plan, "Fix all blocked entries"))
 
     # ---- naive conflicts ----------------------------------------------------------------------
 
@@ -171,8 +171,8 @@ class ConflictsPanel(OnScreen, QWidget):
         count = len(conflicts)
         self.intro.setText(
             f"If only the selected layers were cut, {count} "
-            f"{'layer' if count == 1 else 'layers'} would fail, in this order. Secateur repairs "
-            "all of them."
+            f"{'layer' if count == 1 else 'layers'} would fail, in this order. Secateur "
+            "adjusts all of them."
             if count
             else INTRO["clean"]
         )
@@ -191,12 +191,12 @@ def _red(text: str) -> QLabel:
 
 _COLUMNS: list[Column[tuple[int, Conflict]]] = [
     Column("#", lambda r: str(r[0]), lambda r: r[0], "The order of the failures", right=True),
-    Column("Layer", lambda r: r[1].layer, tip="The layer that would have to be repaired"),
+    Column("Layer", lambda r: r[1].layer, tip="The layer that would fail"),
     Column(
-        "What is wrong",
+        "Problem",
         lambda r: f"{KINDS.get(r[1].kind, r[1].kind)} ({r[1].got}, not {r[1].expected})",
-        tip="Channels it meets, and channels it was built for",
+        tip="Channels it gets, and channels it expects",
     ),
-    Column("Why it is touched", lambda r: r[1].reason, tip="The path from what you selected"),
-    Column("What PyTorch would say", lambda r: r[1].error, colour=lambda r: "muted"),
+    Column("Reason", lambda r: r[1].reason, tip="The path from the selection"),
+    Column("PyTorch error", lambda r: r[1].error, colour=lambda r: "muted"),
 ]

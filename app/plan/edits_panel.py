@@ -20,4 +20,4 @@ class EditsPanel(QUndoView):
         self.setIconSize(QSize(14, 14))
         self.setUniformItemSizes(True)
         self.setAccessibleName("Edits of the plan")
-        self.setToolTip("Click a line to go back to that state; later ones can be redone")
+        self.setToolTip("Click a line to go back to that state; later edits can be redone")

@@ -52,11 +52,11 @@ class PlanFeature(Feature):
             Action("lock", "&Lock or unlock the selection", self.toggle_lock, "&Plan:ratio",
                    "Ctrl+L", "lock", True, "Keep the widths of the selected blocks as they are",
                    has_selection, "Lock", on="block"),
-            Action("drop", "&Take the selection out of the plan", self.drop_selection,
+            Action("drop", "&Remove the selection from the plan", self.drop_selection,
                    "&Plan:ratio", "Del", "clear", needs=has_selection, on="block"),
             Action("clear", "&Clear the plan", self.clear_plan, "&Plan:ratio", needs=has_entries),
             Action("why", "&Why? …", self.why, "&Plan:why", "W", "why", True,
-                   "Ask whether and how one block changes another", has_model, on="block"),
+                   "Show whether and how pruning one block changes another", has_model, on="block"),
         )  # fmt: skip
 
     # ---- panels -------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class FlowPanel(OnScreen, QWidget):
         self.filter.textChanged.connect(self.proxy.setFilterFixedString)
         copy = QPushButton("Copy as CSV")
         theme.set_icon(copy, "copy")
-        copy.setToolTip("Copy the rows shown, to paste into a spreadsheet")
+        copy.setToolTip("Copy the shown rows, for a spreadsheet")
         copy.clicked.connect(self.copy_csv)
         top = QHBoxLayout()
         top.addWidget(self.filter, 1)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.plan.ranking_chart import RankingChart
     from core.graph.table import Block, Ints
 
-NOTHING = "Click a block in the graph or in the table to see what it is made of."
+NOTHING = "Click a block in the graph or in the table to see its layers."
 
 
 class InspectorPanel(OnScreen, QScrollArea):
@@ -47,7 +47,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         self.view.height_hint = 112
         self._ranking = label("", "muted")
         self.rank = QPushButton("Rank by images")
-        self.rank.setToolTip("Compute the ranking that the plan asks for; until then another shows")
+        self.rank.setToolTip("Compute the ranking set in the plan; until then another one is shown")
         self.rank.clicked.connect(self.rankRequested)
         self._place = QVBoxLayout()
         self.strip = KeptStrip()
@@ -122,7 +122,7 @@ class InspectorPanel(OnScreen, QScrollArea):
             formats.plain(block),
             f"{ins} channels in from {formats.sources(block)}, {outs} out, stride {block.stride}",
             f"{formats.count(prediction.block_parameters[block.index])} parameters, "
-            f"{formats.count(prediction.block_macs[block.index])} multiply-adds ({share:.1%})",
+            f"{formats.gflops(prediction.block_macs[block.index])} GFLOPs ({share:.1%})",
         ]
         if block.reason:
             lines.append(block.reason)
@@ -191,7 +191,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         name = session.table.layers[layer].name
         stay = int(kept[outputs].sum())
         self._ranking.setText(
-            f"{name.removesuffix('.conv')}: {stay} of {len(outputs)} channels stay, "
+            f"{name.removesuffix('.conv')}: {stay} of {len(outputs)} channels kept, "
             f"{self._ranked_by()}"
         )
         chart = self._ensure_chart()
@@ -205,7 +205,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         shown, wanted = (criteria.title(c) for c in (session.ranked_by, session.plan.criterion))
         if session.ranked or not criteria.by_images(session.plan.criterion):
             return f"ranked by {shown}"
-        return f"shown by {shown}: not ranked by {wanted} yet"
+        return f"showing {shown}: not ranked by {wanted} yet"
 
     def _offers_ranking(self) -> bool:
         session = self._session

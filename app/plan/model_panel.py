@@ -42,16 +42,16 @@ class ModelPanel(QScrollArea):
         self._bars = QWidget()
         self._bars.setLayout(
             column(
-                label("Parameters by part", "muted"),
+                label("Parameters by stage", "muted"),
                 self._parameters,
-                label("Multiply-adds by part", "muted"),
+                label("GFLOPs by stage", "muted"),
                 self._macs,
                 margins=0,
             )
         )
         self.accuracy = label("", "muted")
         self.evaluate = QPushButton("Measure accuracy")
-        self.evaluate.setToolTip("Measure mAP on the whole val split of the dataset")
+        self.evaluate.setToolTip("Measure mAP on the val split of the dataset")
         self.evaluate.clicked.connect(self.evaluateRequested)
         self.progress = JobLine(context.jobs, "evaluate")
         self._jobs = context.jobs
@@ -104,7 +104,7 @@ class ModelPanel(QScrollArea):
         self._ask.setVisible(not running)
         found = measured.accuracy
         if found is None:
-            self.accuracy.setText("" if running else "Accuracy not measured yet.")
+            self.accuracy.setText("" if running else "Accuracy not measured.")
         else:
             skipped = f", {found.skipped} unreadable" if found.skipped else ""
             self.accuracy.setText(
@@ -131,11 +131,13 @@ def _note(model: OpenModel) -> str:
     notes = []
     if model.facts.history:
         times = len(model.facts.history)
-        notes.append(f"Pruned by Secateur {'once' if times == 1 else f'{times} times'} already.")
+        notes.append(f"Already pruned by Secateur {('once' if times == 1 else f'{times} times')}.")
     if model.facts.fused:
-        notes.append("Its BatchNorm is folded into the convolutions.")
+        notes.append("BatchNorm is folded into the convolutions.")
     if model.table.unfollowed:
-        notes.append(f"{len(model.table.unfollowed)} modules could not be followed; they stay.")
+        notes.append(
+            f"{len(model.table.unfollowed)} modules could not be traced; they are left unchanged."
+        )
     return " ".join(notes)
 
 
@@ -144,18 +146,18 @@ def _facts(model: OpenModel) -> list[tuple[str, str, str]]:
     names = [facts.classes[k] for k in sorted(facts.classes)]
     stages = [f"{sum(b.stage == s for b in table.blocks)} {s}" for s in STAGES]
     shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-    file = formats.size(model.file_size) if model.file_size else "a description, no weights yet"
+    file = formats.size(model.file_size) if model.file_size else "model YAML, untrained"
     return [
         ("Family", facts.family, "Architecture and scale"),
-        ("Task", facts.task, "What the network was made for"),
+        ("Task", facts.task, "The task of the network"),
         ("Classes", f"{len(names)} ({shown})", ", ".join(names[:60])),
-        ("Image", f"{facts.image_size} × {facts.image_size} px", "Size it was trained at"),
+        ("Image", f"{facts.image_size} × {facts.image_size} px", "Image size it was trained with"),
         ("Blocks", f"{len(table.blocks)}", ", ".join(stages)),
         (
             "Convolutions",
             str(formats.kind_count(table, "Conv2d", "ConvTranspose2d")),
             "Convolution layers in all blocks",
         ),
-        ("Weights", facts.dtype, "Number format of the stored weights"),
+        ("Weights", facts.dtype, "Data type of the stored weights"),
         ("File", file, model.path),
     ]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SCOPES = {
     "all": "Outputs and hidden channels of the block",
     "output": "Only channels that other blocks read",
-    "inside": "Only hidden channels; no other block is touched",
+    "inside": "Only hidden channels; no other block changes",
 }
 PRESETS = (0.25, 0.5, 0.75)
 MOST = 95
@@ -60,7 +60,7 @@ class RatioSlider(QSlider):
         self.setTickInterval(25)
         self.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.setAccessibleName("Ratio of channels to prune, in percent")
-        self.setToolTip("How many of the channels go")
+        self.setToolTip("Share of the channels to remove")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin an edit."""
@@ -150,9 +150,9 @@ class PlanPanel(QScrollArea):
         self.lock.setText("Lock")
         self.lock.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         theme.set_icon(self.lock, "lock")
-        self.lock.setToolTip("Keep the selected blocks' widths as they are, whatever else goes")
+        self.lock.setToolTip("Keep the widths of the selected blocks")
         self.model: TableModel[PlanLine] = TableModel(_ENTRY_COLUMNS, self)
-        self.entries = table_view(self.model, "What the plan prunes", stretch=0)
+        self.entries = table_view(self.model, "Entries of the plan", stretch=0)
         self.entries.setMinimumHeight(84)
         self.entries.height_hint = 92
 
@@ -172,7 +172,7 @@ class PlanPanel(QScrollArea):
         layout.addWidget(self.lock, 0, 1)
         self.presets = QToolButton()
         self.presets.setText("Presets")
-        self.presets.setToolTip("Prune a whole part of the network by one ratio")
+        self.presets.setToolTip("Prune a whole stage of the network by one ratio")
         self.presets.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.presets)
         for stage, name in formats.STAGES.items():
@@ -189,16 +189,16 @@ class PlanPanel(QScrollArea):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         self._remove = QPushButton("Remove")
-        self._remove.setToolTip("Take the marked line out of the plan")
+        self._remove.setToolTip("Remove the selected entry from the plan")
         self._remove.clicked.connect(self._remove_entry)
         self._clear = QPushButton("Clear")
-        self._clear.setToolTip("Take everything out of the plan; can be undone")
+        self._clear.setToolTip("Remove all entries; can be undone")
         self._clear.clicked.connect(
             lambda: self._session.edit(plan_edits.clear(self._session.plan))
         )
         self.prune = QPushButton("Prune …")
         self.prune.setProperty("primary", "true")
-        self.prune.setToolTip("Prune a copy, prove it equal to the masked original, and save it")
+        self.prune.setToolTip("Prune a copy, verify it against the masked original, and save it")
         self.prune.clicked.connect(self.pruneRequested)
         layout.addWidget(self._remove)
         layout.addWidget(self._clear)
@@ -210,7 +210,7 @@ class PlanPanel(QScrollArea):
         """Say by which rules the plan goes; they are chosen in another panel."""
         self.rules = label("", "muted")
         change = QPushButton("Change …")
-        change.setToolTip("Choose ranking, strategy and rounding, or let Secateur suggest a plan")
+        change.setToolTip("Set ranking, strategy and rounding, or let Secateur suggest a plan")
         change.clicked.connect(self.rulesRequested)
         return row(self.rules, change, stretch=0)
 
@@ -291,7 +291,7 @@ class PlanPanel(QScrollArea):
         able = model.predictor.prunable - self._session.locked
         blocks = {b.index for b in model.table.blocks if b.stage == stage} & able
         if not blocks:
-            self._session.say(f"No block of the {stage} has channels that may go.", kind="warning")
+            self._session.say(f"No block of the {stage} has channels to prune.", kind="warning")
             return
         edit = plan_edits.set_ratio(self._session.plan, blocks, ratio)
         name = f"Prune the {stage} by {ratio:.0%}"

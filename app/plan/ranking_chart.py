@@ -40,7 +40,7 @@ class RankingChart(pg.PlotWidget):
         self.addItem(self._bars)
         self.addItem(self._line)
         self.setMinimumHeight(96)
-        tip = "Channels by importance; drag the line: what lies left of it goes"
+        tip = "Channels by importance. Drag the line; channels to its left are removed"
         calm(self, "Ranking of channels", tip)
         self.restyle()
 

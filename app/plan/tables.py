@@ -40,13 +40,13 @@ def block_columns(session: Session) -> list[Column[Block]]:
     return [
         Column("#", lambda b: str(b.index), lambda b: b.index, "The block's index", role),
         Column("Type", lambda b: b.type, tip="The block's class", colour=role),
-        Column("Stage", lambda b: formats.STAGES.get(b.stage, b.stage), tip="Part of the network"),
-        Column("Reads", formats.sources, tip="The blocks whose outputs it reads"),
+        Column("Stage", lambda b: formats.STAGES.get(b.stage, b.stage), tip="Stage of the network"),
+        Column("Reads", formats.sources, tip="The blocks that it reads"),
         Column(
             "Channels in",
             lambda b: formats.widths(b.in_channels, after(b, "block_in")),
             lambda b: b.in_channels,
-            "Channels it reads, before → after",
+            "Input channels, before → after",
             lambda b: role(b) if after(b, "block_in") != b.in_channels else "",
             True,
         ),
@@ -54,7 +54,7 @@ def block_columns(session: Session) -> list[Column[Block]]:
             "Channels out",
             lambda b: formats.widths(b.out_channels, after(b, "block_out")),
             lambda b: b.out_channels,
-            "Channels it puts out, before → after",
+            "Output channels, before → after",
             lambda b: role(b) if after(b, "block_out") != b.out_channels else "",
             True,
         ),
@@ -62,23 +62,23 @@ def block_columns(session: Session) -> list[Column[Block]]:
             "Parameters",
             lambda b: formats.count(cost(b, "block_parameters")),
             lambda b: cost(b, "block_parameters"),
-            "Numbers learned in training, after the plan",
+            "The number of weights, after the plan",
             right=True,
         ),
         Column(
-            "Multiply-adds",
-            lambda b: formats.count(cost(b, "block_macs")),
+            "GFLOPs",
+            lambda b: formats.gflops(cost(b, "block_macs")),
             lambda b: cost(b, "block_macs"),
-            "Work for one image, after the plan",
+            "For one image, after the plan",
             right=True,
         ),
         Column(
             "Plan",
             lambda b: theme.ROLE_NAMES[role(b)],
-            tip="What the plan means for the block",
+            tip="What the plan does to the block",
             colour=role,
         ),
-        Column("What it does", formats.plain, tip="In plain words"),
+        Column("Description", formats.plain, tip="A short description of the block"),
     ]
 
 
@@ -102,9 +102,9 @@ LAYER_COLUMNS: list[Column[LayerRow]] = [
     Column(
         "Layer",
         lambda r: r.name.removesuffix(".conv") + (" (fixed)" if r.fixed else ""),
-        tip="Name within the block; fixed: its outputs cannot go",
+        tip="Name within the block; fixed: its outputs cannot be removed",
     ),
-    Column("Kernel", lambda r: r.kernel or r.kind, tip="Size of the kernel, or the class"),
+    Column("Kernel", lambda r: r.kernel or r.kind, tip="Kernel size, or the class"),
     Column("In", lambda r: formats.widths(*r.inputs), lambda r: r.inputs[0], "Inputs", right=True),
     Column(
         "Out", lambda r: formats.widths(*r.outputs), lambda r: r.outputs[0], "Outputs", right=True
@@ -163,16 +163,16 @@ class FlowRow:
 
 
 FLOW_COLUMNS: list[Column[FlowRow]] = [
-    Column("From", lambda r: r.source_name, lambda r: r.source, "The block that feeds"),
-    Column("To", lambda r: r.target_name, lambda r: r.target, "The block that reads"),
+    Column("From", lambda r: r.source_name, lambda r: r.source, "The source block"),
+    Column("To", lambda r: r.target_name, lambda r: r.target, "The reading block"),
     Column(
         "Channels",
         lambda r: formats.widths(r.before, r.after),
         lambda r: r.before,
-        "Channels carried, before → after",
+        "Channels, before → after",
         right=True,
     ),
-    Column("Where joined", lambda r: r.joined, tip="Its place among the channels of a Concat"),
+    Column("Position", lambda r: r.joined, tip="Position among the channels of a Concat"),
 ]
 
 
@@ -190,7 +190,7 @@ def flow_rows(session: Session) -> list[FlowRow]:
             lost = blocks[source].out_channels - outs[source] if source >= 0 else 0
             after = before - lost
             name = f"{source} {blocks[source].type}" if source >= 0 else "image"
-            joined = "one of its maps" if many else ""
+            joined = "one of its feature maps" if many else ""
             if many and block.type == "Concat":
                 joined = f"channels {offset}–{offset + after - 1} of Concat {block.index}"
             target = f"{block.index} {block.type}"

@@ -18,11 +18,12 @@ from PySide6.QtWidgets import (
 from app.kit import theme
 from app.kit.widgets import label
 from app.state.session import Session
+from core.plan.why.why import Answer
 
 RELATIONS = {
     "reads": ("cascade", "Yes: it reads those channels."),
     "shares": ("coupled", "Yes: they share channels."),
-    "none": ("success", "No: they share no channel."),
+    "none": ("success", "No: they share no channels."),
 }
 
 
@@ -38,20 +39,21 @@ class WhyDialog(QDialog):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._answer: Answer | None = None
         self.setWindowTitle("Why?")
         self.setMinimumWidth(620)
-        self.source, self.target = self._combo("Pruned block"), self._combo("Affected block")
+        self.source, self.target = self._combo("Pruned block"), self._combo("Changed block")
         swap = QToolButton()
         swap.setText("⇄")
-        swap.setToolTip("Ask the other way round")
-        swap.setAccessibleName("Ask the other way round")
+        swap.setToolTip("Swap")
+        swap.setAccessibleName("Swap")
         swap.clicked.connect(self._swap)
         row = QHBoxLayout()
         for part, stretch in (
-            (QLabel("If I prune"), 0),
+            (QLabel("Does pruning"), 0),
             (self.source, 1),
             (swap, 0),
-            (QLabel("does that change"), 0),
+            (QLabel("change"), 0),
             (self.target, 1),
         ):
             row.addWidget(part, stretch)
@@ -59,13 +61,13 @@ class WhyDialog(QDialog):
         self.sentence = label("")
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.paths = QListWidget()
-        self.paths.setAccessibleName("Every path")
+        self.paths.setAccessibleName("All paths")
         self.paths.setWordWrap(True)
         self.paths.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.paths.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._show = QPushButton("Draw the path in the graph")
+        self._show = QPushButton("Show path in graph")
         self._show.clicked.connect(self._draw)
-        self._caption = label("Every path", "muted")
+        self._caption = label("All paths", "muted")
         self._lay_out(row)
         self._prefill()
         self.source.currentIndexChanged.connect(self._ask)
@@ -122,6 +124,7 @@ class WhyDialog(QDialog):
     def _ask(self) -> None:
         source, target = self.source.currentData(), self.target.currentData()
         answer = self._session.explain(str(source), str(target))
+        self._answer = answer
         if answer is None:
             return
         colour, verdict = RELATIONS[answer.relation]

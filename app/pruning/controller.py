@@ -47,7 +47,7 @@ class PruneController(QObject):
             self._ask(suggested)
         else:
             name, _ = QFileDialog.getSaveFileName(
-                self._window, "Save the pruned model as", str(suggested), CHECKPOINTS
+                self._window, "Save pruned model", str(suggested), CHECKPOINTS
             )
             output = Path(name)
             if name:
@@ -95,7 +95,7 @@ class PruneController(QObject):
             return
         if not pruned:
             pruned, _ = QFileDialog.getOpenFileName(
-                self._window, "Which pruned file?", str(Path(model.path).parent), CHECKPOINTS
+                self._window, "Choose the pruned file", str(Path(model.path).parent), CHECKPOINTS
             )
         if pruned:
             self._jobs.submit(
@@ -108,8 +108,8 @@ class PruneController(QObject):
     def _verified(self, result: dict[str, Any]) -> None:
         proof, name = result["verification"], Path(result["pruned"]).name
         figures = (
-            f"Relative error {proof['relative_error']:.1e}, at most {proof['tolerance']:.0e} "
-            f"allowed, on {proof['inputs']} inputs."
+            f"Relative error {proof['relative_error']:.1e} (at most "
+            f"{proof['tolerance']:.0e}) on {proof['inputs']} inputs."
         )
         if proof["passed"]:
             text = f"{name} equals the masked original."
@@ -122,8 +122,8 @@ class PruneController(QObject):
         running = self._jobs.running("prune", "verify")
         if running:
             self._session.say(
-                f"“{running[0].title}” still runs.",
-                "One at a time; see Jobs.",
+                f"“{running[0].title}” is still running.",
+                "Only one runs at a time; see Jobs.",
                 "warning",
                 key="busy",
             )

@@ -17,7 +17,7 @@ from app.state.places import steps_folder
 from core.errors import UserError
 
 LOG = "steps.jsonl"
-NO_DATA = "One by one measures every step on images, and no dataset is set."
+NO_DATA = "One by one measures every step on images, and no dataset is selected."
 
 
 class StepsController(QObject):
@@ -84,8 +84,8 @@ class StepsController(QObject):
         if not has_data(session, NO_DATA):
             return False
         if not session.plan.selection:
-            text = "The plan is empty: one by one tries its lines in turn."
-            session.say(text, "Give some blocks a ratio, or take a suggestion.", "warning")
+            text = "The plan is empty: one by one needs entries to try."
+            session.say(text, "Set a ratio for some blocks, or use a suggestion.", "warning")
         else:
             return True
         return False
@@ -97,7 +97,7 @@ class StepsController(QObject):
         folder = path.parent if path.exists() else Path(self._settings.folder())
         name, _ = QFileDialog.getSaveFileName(
             self._window,
-            "Save the pruned model as",
+            "Save pruned model",
             str(folder / f"{path.stem}-one-by-one.pt"),
             CHECKPOINTS,
         )
@@ -123,7 +123,7 @@ class StepsController(QObject):
                     measured.add_step(step_of(item))
                 self.pruned.emit(result)
 
-        stopped = "One by one was stopped; the steps it took are kept, and it can go on from them."
+        stopped = "One by one was stopped. Its steps are kept, and you can continue from them."
         self._jobs.submit(
             "one_by_one",
             f"Prune {Path(session.model.path).name} one by one",

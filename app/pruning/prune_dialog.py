@@ -15,13 +15,13 @@ from app.pruning import repair_words
 
 CHECKPOINTS = "Checkpoints (*.pt)"
 WAYS = {
-    "none": ("nothing", "The weights that stay are exactly those of the original"),
-    "auto": ("automatically", "Every step, each kept only where it helps"),
-    "chosen": ("by chosen steps", "Only the steps marked below, each kept only where it helps"),
+    "none": ("nothing", "Keep the remaining weights of the original"),
+    "auto": ("automatically", "All steps; each is kept only if it helps"),
+    "chosen": ("selected steps", "Only the steps selected below; each is kept only if it helps"),
 }
 ABOUT = (
-    "Repair changes the weights that stay so that the pruned network does again what the original "
-    "does. It needs no labels; every step is measured on images it was not fitted to."
+    "Repair adjusts the remaining weights to bring the outputs close to the original's. "
+    "It needs no labels. Every step is measured on held-out images."
 )
 
 
@@ -41,7 +41,7 @@ class PruneDialog(SaveDialog):
             "Prune", "the pruned model", suggested, CHECKPOINTS, "Prune", ABOUT, parent
         )
         self.setMinimumWidth(520)
-        self.way: QComboBox = combo(WAYS, "How the pruned network is repaired")
+        self.way: QComboBox = combo(WAYS, "Repair of the pruned network")
         self.way.setCurrentIndex(self.way.findData("auto"))
         self.steps = {name: QCheckBox(title) for name, (title, _) in repair_words.STEPS.items()}
         self.minutes = QDoubleSpinBox()
@@ -49,7 +49,7 @@ class PruneDialog(SaveDialog):
         self.minutes.setDecimals(1)
         self.minutes.setValue(repair_words.MINUTES)
         self.minutes.setSuffix(" minutes at most")
-        self.minutes.setAccessibleName("Minutes that repair may take")
+        self.minutes.setAccessibleName("Time limit of the repair in minutes")
         self._lay_out()
         self.way.currentIndexChanged.connect(self._show)
         self.path.textChanged.connect(self._show)
@@ -66,7 +66,7 @@ class PruneDialog(SaveDialog):
         self._marks.setLayout(column(*parts, margins=0, spacing=2))
         self.form.addRow("Repair", self.way)
         self.form.addRow("", self._marks)
-        self.form.addRow("Time", self.minutes)
+        self.form.addRow("Time limit", self.minutes)
 
     def _show(self) -> None:
         way = self.way.currentData()

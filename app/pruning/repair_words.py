@@ -8,19 +8,20 @@ from typing import Any
 STEPS: dict[str, tuple[str, str]] = {
     "fold": (
         "Fold means",
-        "What a removed channel gave on average is added to the layers that read it. Seconds.",
+        "Adds the mean activation of removed channels to the layers that read them. Seconds.",
     ),
     "refit": (
         "Refit weights",
-        "The weights that stay are fitted, layer by layer, to what the network gave before.",
+        "Fits the remaining weights, layer by layer, to the outputs of the original.",
     ),
     "bn": (
         "BatchNorm statistics",
-        "The statistics of BatchNorm are measured anew on your images.",
+        "Corrects the BatchNorm statistics on your images.",
     ),
     "distill": (
         "Distil",
-        "The pruned network learns from the unpruned one for the minutes given. Needs no labels.",
+        "Trains the pruned network on the outputs of the original until the time limit. "
+        "Needs no labels.",
     ),
 }
 """By the engine's names, in the order in which they are done."""
@@ -36,7 +37,7 @@ def gap(report: Mapping[str, Any]) -> str:
     """Say how far the outputs were from the original's before and after a step."""
     before, after = _figures(report, "gap")
     if before is None or after is None:
-        return "not a number"
+        return "NaN"
     return f"{before:.3g} → {after:.3g}"
 
 
@@ -61,4 +62,4 @@ def verdict(report: Mapping[str, Any]) -> str:
         return "kept"
     before, after = _figures(report, "gap")
     nearer = before is not None and after is not None and after < before
-    return "undone: accuracy fell" if nearer else "undone: came no nearer"
+    return "reverted: accuracy dropped" if nearer else "reverted: no improvement"

@@ -25,13 +25,14 @@ from app.kit.widgets import label, table_view
 from app.pruning import repair_words
 
 NEXT = (
-    "Accuracy falls until the network is fine-tuned. Ultralytics' own train() would rebuild the "
-    "full network; see the README."
+    "Fine-tune the network to recover accuracy, in the panel Fine-tune: train() of "
+    "Ultralytics would rebuild the full network."
 )
 
 REPAIRED = (
-    "The proof was made before the repair: it changed the weights that stay, and nothing else. "
-    "Ultralytics' own train() would rebuild the full network; see the README."
+    "Verification ran before the repair, which only adjusted the remaining weights. To "
+    "train the network further, use Fine-tune: train() of Ultralytics would rebuild the "
+    "full network."
 )
 
 
@@ -68,9 +69,9 @@ class ResultDialog(QDialog):
         layout.addLayout(self._head(result))
         layout.addWidget(_figures(result, file_before, note))
         if result.get("repair"):
-            layout.addWidget(label("What repair gained", "heading"))
+            layout.addWidget(label("Repair", "heading"))
             layout.addWidget(self._repair(result["repair"]))
-        layout.addWidget(label("Every layer that changed", "heading"))
+        layout.addWidget(label("Changed layers", "heading"))
         layout.addWidget(self._layers(result), 1)
         layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))
         layout.addLayout(self._buttons(open_path))
@@ -81,11 +82,13 @@ class ResultDialog(QDialog):
         picture.setPixmap(theme.render("verify", 32, theme.colours().success, 2.0))
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(label(f"{Path(self._output).name} is pruned, proven and saved", "heading"))
+        words.addWidget(
+            label(f"{Path(self._output).name} was pruned, verified and saved", "heading")
+        )
         self.proof = label(
-            f"It equals the masked original: relative error {proof['relative_error']:.1e} on "
-            f"{proof['inputs']} inputs (at most {proof['tolerance']:.0e} allowed). "
-            f"Took {result['seconds']:.1f} s.",
+            f"It equals the masked original: relative error {proof['relative_error']:.1e} "
+            f"on {proof['inputs']} inputs (at most {proof['tolerance']:.0e}). Took "
+            f"{result['seconds']:.1f} s.",
             "muted",
         )
         words.addWidget(self.proof)
@@ -98,7 +101,7 @@ class ResultDialog(QDialog):
     def _repair(self, steps: list[dict[str, Any]]) -> QWidget:
         self.repairs = TableModel(_REPAIR_COLUMNS, self)
         self.repairs.set_rows(steps)
-        view = table_view(self.repairs, "What every step of the repair gained", stretch=5)
+        view = table_view(self.repairs, "Result of every repair step", stretch=5)
         height = view.verticalHeader().defaultSectionSize() * len(steps) + 34
         view.setFixedHeight(min(170, height))
         return view
@@ -112,11 +115,11 @@ class ResultDialog(QDialog):
         return view
 
     def _buttons(self, open_path: Callable[[str], None]) -> QHBoxLayout:
-        opener = QPushButton("Open the pruned model")
+        opener = QPushButton("Open pruned model")
         opener.setProperty("primary", "true")
         opener.clicked.connect(self.accept)
         opener.clicked.connect(lambda: open_path(self._output))
-        folder = QPushButton("Show in its folder")
+        folder = QPushButton("Show in folder")
         place = QUrl.fromLocalFile(str(Path(self._output).absolute().parent))
         folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
         close = QPushButton("Close")
@@ -133,7 +136,7 @@ def _figures(result: Mapping[str, Any], file_before: int | None, note: str) -> Q
     before, after = result["before"], result["after"]
     rows: list[tuple[str, float | None, float, Callable[[float], str]]] = [
         ("Parameters", before["parameters"], after["parameters"], formats.count),
-        ("Multiply-adds", before["macs"], after["macs"], formats.count),
+        ("GFLOPs", before["macs"], after["macs"], formats.gflops),
         ("File", file_before, result["output_size"], formats.size),
     ]
     card = QFrame()
@@ -157,17 +160,17 @@ def _figures(result: Mapping[str, Any], file_before: int | None, note: str) -> Q
 _REPAIR_COLUMNS: list[Column[Mapping[str, Any]]] = [
     Column("Step", lambda r: repair_words.step_title(str(r["step"]))),
     Column(
-        "Distance",
+        "Gap",
         repair_words.gap,
-        tip="Of the outputs from the original's, on images the repair was not fitted to",
+        tip="Distance of the outputs from the original's, on held-out images",
     ),
     Column(
         "mAP50-95",
         repair_words.gain,
-        tip="On the same images: few, so it wavers more than the distance",
+        tip="On the same few images; varies more than the gap",
     ),
     Column(
-        "Verdict", repair_words.verdict, colour=lambda r: "success" if r.get("kept") else "muted"
+        "Result", repair_words.verdict, colour=lambda r: "success" if r.get("kept") else "muted"
     ),
     Column("Time", lambda r: f"{r.get('seconds') or 0.0:.1f} s", right=True),
     Column("Note", lambda r: str(r.get("note") or "")),

@@ -13,8 +13,8 @@ from app.state.measurements import Step
 from app.state.plan_edits import SCOPE_NAMES
 
 NOTHING = (
-    "One by one prunes the lines of the plan in turn, each on a fresh copy, and measures what is "
-    "left. Choose the strategy under Choose, then Prune … or Run."
+    "One by one prunes the entries of the plan in order, each on a fresh copy, and "
+    "measures the accuracy. Select the strategy in Choose, then press Prune … or Run."
 )
 
 
@@ -36,13 +36,13 @@ class StepsPanel(QWidget):
         super().__init__()
         self._session, self._measured = context.session, context.session.measured
         self.model: TableModel[Step] = TableModel(COLUMNS, self)
-        self.view = table_view(self.model, "Steps tried", stretch=6)
+        self.view = table_view(self.model, "Steps", stretch=6)
         self.intro = label(NOTHING, "muted")
         self.progress = JobLine(context.jobs, "one_by_one")
-        self.run = _button("Run …", "Try the lines of the plan one by one")
-        self.open = _button("Open this step", "Open the network as it was after the marked step")
+        self.run = _button("Run …", "Try the entries of the plan one by one")
+        self.open = _button("Open step", "Open the network after the selected step")
         self.go_on = _button(
-            "Continue from it …", "Go on from the marked step with the plan as it is now"
+            "Continue from step …", "Continue from the selected step with the current plan"
         )
         top = QHBoxLayout()
         top.addWidget(self.intro, 3)
@@ -94,10 +94,10 @@ class StepsPanel(QWidget):
 def summary(steps: tuple[Step, ...]) -> str:
     """Say where a run stands."""
     accepted = [s for s in steps if s.accepted]
-    text = f"{len(steps)} steps tried, {len(accepted)} accepted."
+    text = f"{len(steps)} steps, {len(accepted)} accepted."
     last = accepted[-1] if accepted else None
     if last is not None and last.share is not None and last.accuracy is not None:
-        text += f" Now {last.accuracy:.4f} mAP50-95, {last.share:.1%} of the unpruned network's."
+        text += f" Now {last.accuracy:.4f} mAP50-95, {last.share:.1%} of the unpruned network."
     return text
 
 
@@ -105,7 +105,7 @@ def outcome(step: Step) -> str:
     """Say what became of a step."""
     if step.accepted:
         return "accepted" if step.fallback_of is None else f"accepted instead of {step.fallback_of}"
-    return "skipped" if step.accuracy is None else "undone: lost too much"
+    return "skipped" if step.accuracy is None else "reverted: lost too much"
 
 
 def _button(text: str, tip: str) -> QPushButton:
@@ -128,7 +128,9 @@ COLUMNS: list[Column[Step]] = [
     Column("Block", lambda s: "" if s.block is None else str(s.block), right=True),
     Column("By", _amount, right=True),
     Column("mAP50-95", lambda s: _figure(s.accuracy, ".4f"), right=True),
-    Column("Left", lambda s: _figure(s.share, ".1%"), tip="Of the unpruned accuracy", right=True),
+    Column(
+        "Kept", lambda s: _figure(s.share, ".1%"), tip="Share of the unpruned accuracy", right=True
+    ),
     Column("Outcome", outcome, colour=lambda s: "success" if s.accepted else "muted"),
     Column("Note", lambda s: s.note),
 ]

@@ -84,7 +84,7 @@ class ReportController(QObject):
             },
             done=lambda result: self._made(result, show),
             cancelled=lambda: session.say(
-                "No report was written; what was measured for it is kept.", key="report"
+                "The report was cancelled; complete measurements are kept.", key="report"
             ),
         )
 
@@ -92,12 +92,12 @@ class ReportController(QObject):
         path = Path(result["output"])
         notes = [f"{note['message']} {note['hint']}".strip() for note in result["notes"]]
         self._session.say(
-            f"The report is {path.name}.",
+            f"The report was saved as {path.name}.",
             " ".join(notes),
             "warning" if notes else "success",
             actions=(
-                ("Open it", lambda: open_file(path)),
-                ("Show the folder", lambda: open_file(path.parent)),
+                ("Open", lambda: open_file(path)),
+                ("Show folder", lambda: open_file(path.parent)),
             ),
             key="report",
         )

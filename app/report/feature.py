@@ -24,6 +24,6 @@ class ReportFeature(Feature):
         """Write a report."""
         return (
             Action("report", "&Report …", self.controller.ask, "&File:exchange", "Ctrl+R",
-                   tip="Make one page of the model, the plan and all that was measured",
+                   tip="Create a report of the model, the plan and all measurements",
                    needs=has_model),
         )  # fmt: skip

@@ -15,8 +15,9 @@ from app.kit.widgets import column, label
 KINDS = "Web page (*.html);;Markdown (*.md);;Data (*.json)"
 SUFFIXES = (".html", ".md", ".json")
 ABOUT = (
-    "One file with everything in it: the network before and after, the plan, its reasons, and all "
-    "that was measured. What is ticked is measured first, and kept for the next report."
+    "One self-contained file: the network before and after, the plan and its reasons, "
+    "and all measurements. Ticked items are measured first and stored for the next "
+    "report."
 )
 
 
@@ -40,16 +41,16 @@ class ReportDialog(SaveDialog):
     PARTS: Mapping[str, tuple[str, str]] = {
         "accuracy": (
             "&Accuracy",
-            "of the unpruned, pruned and tuned network on the val split, class by class, with "
-            "sample images",
+            "of the unpruned, pruned and fine-tuned networks on the val split, per "
+            "class, with sample images",
         ),
         "latency": (
             "&Latency",
-            "of the same networks in turns, in PyTorch and the runtimes that are installed",
+            "of the same networks in turns, in PyTorch and the installed runtimes",
         ),
         "alternatives": (
             "Al&ternatives",
-            "the unpruned network on smaller images, in FP16 and INT8: takes some minutes",
+            "the unpruned network on smaller images, in FP16 and INT8; takes minutes",
         ),
     }
 
@@ -62,7 +63,7 @@ class ReportDialog(SaveDialog):
         has_data: bool,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__("Report", "the report", suggested, KINDS, "Make report", ABOUT, parent)
+        super().__init__("Report", "the report", suggested, KINDS, "Create report", ABOUT, parent)
         self.setMinimumWidth(560)
         self.boxes: dict[str, QCheckBox] = {}
         parts: list[QWidget] = []
@@ -71,15 +72,15 @@ class ReportDialog(SaveDialog):
             words = f"{about}. Last measured {known[name]}." if known.get(name) else f"{about}."
             if name == "accuracy" and not has_data:
                 box.setEnabled(False)
-                words = "needs a dataset: choose one in the panel Choose, or drop its yaml."
+                words = "needs a dataset: choose one in Choose, or drop its YAML on the window."
             elif name == "alternatives" and not has_data:
-                words += " Without a dataset, their accuracy is left out."
+                words += " Without a dataset, accuracy is skipped."
             note = label(words[0].upper() + words[1:], "muted")
             note.setContentsMargins(22, 0, 0, 4)
             box.setAccessibleDescription(words)
             self.boxes[name] = box
             parts += [box, note]
-        self.show_it = QCheckBox("&Open it when it is made")
+        self.show_it = QCheckBox("&Open when finished")
         self.show_it.setChecked(True)
         marks = QWidget()
         marks.setLayout(column(*parts, margins=0, spacing=2))
@@ -99,7 +100,9 @@ class ReportDialog(SaveDialog):
         path = Path(self.path.text().strip() or ".")
         able = bool(path.name) and path.suffix.lower() in ("", *SUFFIXES)
         self.go.setEnabled(able)
-        self.go.setToolTip("" if able else f"A report's name ends in {', '.join(SUFFIXES)}")
+        self.go.setToolTip(
+            "" if able else f"The file name of a report must end in {', '.join(SUFFIXES)}"
+        )
 
     def accept(self) -> None:
         """Say what was chosen, and close."""

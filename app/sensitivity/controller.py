@@ -15,7 +15,7 @@ from app.state.measurements import Evaluation, data_arguments, point_of
 from app.state.places import scan_file
 from core.errors import UserError
 
-NO_DATA = "Accuracy is measured on images, and no dataset is set."
+NO_DATA = "Measuring accuracy needs images, and no dataset is selected."
 
 
 class SensitivityController(QObject):
@@ -54,7 +54,7 @@ class SensitivityController(QObject):
             if session.same_model(sha256):
                 self._take_scan(result)
 
-        stopped = "The scan was stopped; what was measured stays, and the next scan goes on there."
+        stopped = "The scan was stopped. Its points are kept, and the next scan continues there."
         file.parent.mkdir(parents=True, exist_ok=True)
         self._jobs.submit(
             "sensitivity",
@@ -78,8 +78,10 @@ class SensitivityController(QObject):
         for item in points:
             self._take(item)
         resumed = int(result.get("resumed") or 0)
-        known = f"{resumed} of them were known already." if resumed else ""
-        self._session.say(f"The scan is done: {len(points)} points.", known, "success", key="scan")
+        known = f"{resumed} points were already measured." if resumed else ""
+        self._session.say(
+            f"The scan is finished: {len(points)} points.", known, "success", key="scan"
+        )
 
     def _take(self, figures: Mapping[str, Any]) -> None:
         """Take in a point, or the unpruned network's figures, which name no block."""

@@ -19,7 +19,7 @@ NEAR = 12.0
 """Pixels within which the pointer means a point, or a click a curve."""
 RATE = 30
 """Times a second that the pointer is looked after."""
-TIP = "A curve for every block; click one to select its block"
+TIP = "One curve per block; click a curve to select its block"
 
 
 class SceneClick(Protocol):
@@ -56,7 +56,7 @@ class CurvesChart(pg.PlotWidget):
         calm(self, "Sensitivity of every block", TIP)
         self.setMinimumHeight(110)
         self.getAxis("bottom").setLabel("channels of the block removed, %")
-        self.getAxis("left").setLabel("accuracy left, %")
+        self.getAxis("left").setLabel("accuracy kept, %")
         self.showGrid(y=True, alpha=0.15)
         self._moves = pg.SignalProxy(self.scene().sigMouseMoved, rateLimit=RATE, slot=self._moved)
         self.scene().sigMouseClicked.connect(self._clicked)
@@ -126,7 +126,7 @@ class CurvesChart(pg.PlotWidget):
         """Say the chosen curves in words, for who cannot see them."""
         told = [
             f"Block {block}: "
-            + ", ".join(f"{100 * p.share:.1f} % left at {p.ratio:.0%}" for p in self._curves[block])
+            + ", ".join(f"{100 * p.share:.1f} % kept at {p.ratio:.0%}" for p in self._curves[block])
             for block in sorted(self._selection & self._curves.keys())
         ]
         self.setAccessibleDescription(". ".join([f"{len(self._curves)} curves", *told]))
@@ -187,7 +187,7 @@ class CurvesChart(pg.PlotWidget):
 
 def words(point: Point) -> str:
     """Say a point: block, ratio, accuracy, what is lost."""
-    lost = f"{100 * point.loss:.1f} % lost" if point.share <= 1 else "nothing lost"
+    lost = f"{100 * point.loss:.1f} % lost" if point.share <= 1 else "no loss"
     return f"Block {point.block} − {point.ratio:.0%}: {point.accuracy:.4f} mAP50-95, {lost}"
 
 

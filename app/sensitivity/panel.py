@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 RATIOS = (0.25, 0.5, 0.75, 0.9)
 NOTHING = (
-    "Not measured yet. A scan prunes one block at a time, on a copy, and measures the accuracy "
-    "that is left on the val split."
+    "Not measured. A scan prunes one block at a time, on a copy, and measures the "
+    "remaining accuracy on the val split."
 )
-NO_DATA = "Choose a dataset first (panel Choose, or drop its yaml on the window)."
+NO_DATA = "Choose a dataset first (in Choose, or drop its YAML on the window)."
 
 
 class SensitivityPanel(OnScreen, QWidget):
@@ -55,9 +55,7 @@ class SensitivityPanel(OnScreen, QWidget):
         self.scan.clicked.connect(self._ask)
         self.ratios = QLineEdit(", ".join(f"{100 * r:g}" for r in RATIOS))
         self.ratios.setAccessibleName("Ratios to measure, in percent")
-        self.ratios.setToolTip(
-            "Percentages of a block's channels to take away, with commas between"
-        )
+        self.ratios.setToolTip("Percentages of the channels to remove, separated by commas")
         self.only = QCheckBox("Only the selected blocks")
         self.heat: QComboBox = combo({}, "Ratio that colours the graph")
         self.heat.setMinimumContentsLength(5)
@@ -107,8 +105,8 @@ class SensitivityPanel(OnScreen, QWidget):
         # One in the other's place: the panel must not grow, and the graph with it, as a scan runs.
         self._begin.setVisible(not self.progress.running)
         self.scan.setEnabled(able and self._measured.data is not None)
-        self.scan.setText("Go on" if self._measured.points else "Scan")
-        tip = "Measure what is not measured yet; can be stopped and goes on where it was"
+        self.scan.setText("Continue" if self._measured.points else "Scan")
+        tip = "Measure the missing points; you can stop a scan and continue it later"
         self.scan.setToolTip(tip if self._measured.data is not None else NO_DATA)
         self.only.setEnabled(bool(self._session.selection))
         if self._session.model is not None and not self._measured.points:
@@ -165,8 +163,8 @@ class SensitivityPanel(OnScreen, QWidget):
         ratios = read_ratios(self.ratios.text())
         if not ratios:
             self._session.say(
-                f"“{self.ratios.text()}” names no ratios.",
-                "Write percentages between 1 and 99 with commas between: 25, 50, 75.",
+                f"“{self.ratios.text()}” is not a list of ratios.",
+                "Enter percentages from 1 to 99, separated by commas: 25, 50, 75.",
                 "warning",
                 key="scan",
             )

@@ -265,8 +265,10 @@ def main(arguments: Sequence[str]) -> int:
         0 when all went well, 1 after a failure, 2 for wrong usage.
     """
     parser = argparse.ArgumentParser(prog="secateur --self-test", description=__doc__)
-    parser.add_argument("-o", "--output", metavar="FOLDER", help="keeps what was written")
-    parser.add_argument("--full", action="store_true", help="the demo as people see it, minutes")
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="keep the written files")
+    parser.add_argument(
+        "--full", action="store_true", help="run the demo with its normal settings; takes minutes"
+    )
     options = parser.parse_args(list(arguments))
     kept = Path(options.output).absolute() if options.output else None
     folder = kept or Path(tempfile.mkdtemp(prefix="secateur-self-test-"))
@@ -278,7 +280,7 @@ def main(arguments: Sequence[str]) -> int:
         say("", "packaged program", sys.executable)
     code = SelfTest(folder, options.full).run()
     if code and kept is None:
-        print(f"What was written is in {folder}.")
+        print(f"The files are in {folder}.")
     elif kept is None:
         shutil.rmtree(folder, ignore_errors=True)
     return code

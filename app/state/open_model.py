@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from core.plan.live import Predictor
 
 
-Buttons = tuple[tuple[str, Callable[[], object]], ...]
-"""Of a message: what they say and what they do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Message:
     """Something the person should know, shown in the window until dismissed.
@@ -33,7 +29,7 @@ class Message:
     text: str
     hint: str = ""
     kind: str = "info"
-    actions: Buttons = ()
+    actions: tuple[tuple[str, Callable[[], object]], ...] = ()
     layers: tuple[str, ...] = ()
     key: str = ""
 

@@ -139,7 +139,11 @@ def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: Scope = "a
             own = old.scope if old is not None else scope
             kept.append(Entry(block=block, ratio=ratio, scope=own))
     selection = tuple(sorted(kept, key=lambda e: (e.block is None, e.block or 0, e.layer or "")))
-    text = f"Prune {_named(wanted)} by {ratio:.0%}" if ratio else f"Take {_named(wanted)} out of it"
+    text = (
+        f"Prune {_named(wanted)} by {ratio:.0%}"
+        if ratio
+        else f"Remove {_named(wanted)} from the plan"
+    )
     return Edit(text, _changed(plan, selection=selection), f"ratio {wanted}")
 
 
@@ -178,13 +182,13 @@ def set_criterion(plan: Plan, criterion: str) -> Edit:
 def set_representative(plan: Plan, representative: str) -> Edit:
     """Choose which of several similar channels stays."""
     name = words.REPRESENTATIVES[representative][0]
-    return Edit(f"Of similar channels keep {name}", _changed(plan, representative=representative))
+    return Edit(f"Of similar channels, keep {name}", _changed(plan, representative=representative))
 
 
 def set_allocation(plan: Plan, allocation: str) -> Edit:
     """Choose how a goal is spread over the network."""
     name = words.ALLOCATIONS[allocation][0]
-    return Edit(f"Spread: {name.lower()}", _changed(plan, allocation=allocation))
+    return Edit(f"Allocation: {name.lower()}", _changed(plan, allocation=allocation))
 
 
 def set_max_loss(plan: Plan, share: float) -> Edit:
@@ -201,7 +205,7 @@ def set_round_to(plan: Plan, multiple: int | str) -> Edit:
 def rounding(multiple: int | str) -> str:
     """Say a rounding: multiples of 8."""
     if multiple == "auto":
-        return "what runs fastest"
+        return "the measured step"
     return "any number" if multiple == 1 else f"multiples of {multiple}"
 
 
@@ -215,20 +219,20 @@ def remove_entries(plan: Plan, entries: Iterable[Entry], name: str) -> Edit:
     """Take some lines out of the plan."""
     gone = set(entries)
     selection = tuple(e for e in plan.selection if e not in gone)
-    return Edit(f"Take {name} out of it", _changed(plan, selection=selection))
+    return Edit(f"Remove {name} from the plan", _changed(plan, selection=selection))
 
 
 def suggest(plan: Plan, goal: Target, criterion: str) -> Edit:
-    """Use what was suggested for a goal."""
+    """Use the suggestion for a goal."""
     name = f"{wish(goal)} ({criteria.title(criterion)})"
     return Edit(f"Suggest {name}", plan)
 
 
 def wish(goal: Target) -> str:
-    """Say a goal: 70 % of the multiply-adds."""
+    """Write a goal: 70 % of the GFLOPs."""
     if goal.latency_ms is not None:
         return f"{goal.latency_ms:g} ms"
-    share, what = (goal.macs, "multiply-adds") if goal.macs else (goal.params, "parameters")
+    share, what = (goal.macs, "GFLOPs") if goal.macs else (goal.params, "parameters")
     return f"{100 * (share or 1.0):g} % of the {what}"
 
 
@@ -251,10 +255,10 @@ def offending(plan: Plan, blocked: Blocked, block: int | None) -> Entry | None:
 
 
 def so_that(goal: Target) -> str:
-    """Say what a goal leads to: 70 % of the multiply-adds stay."""
+    """Write the result of a goal: 70 % of the GFLOPs are kept."""
     if goal.latency_ms is not None:
         return f"an image takes {wish(goal)}"
-    return f"{wish(goal)} stay"
+    return f"{wish(goal)} are kept"
 
 
 def apply_nearest(plan: Plan, blocked: Blocked, block: int | None) -> Edit:
@@ -263,7 +267,7 @@ def apply_nearest(plan: Plan, blocked: Blocked, block: int | None) -> Edit:
     taken = {e.label for e in blocked.nearest}
     kept = tuple(e for e in plan.selection if e != wrong and e.label not in taken)
     named = ", ".join(e.label for e in blocked.nearest)
-    text = f"Use {named} instead" if named else f"Take {blocked.layer} out of it"
+    text = f"Use {named} instead" if named else f"Remove {blocked.layer} from the plan"
     return Edit(text, _changed(plan, selection=(*kept, *blocked.nearest)))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from PySide6.QtGui import QUndoStack
 
 from app.state.history import Lineage
 from app.state.measurements import Measured, known_clock
-from app.state.open_model import Buttons, Coupling, Message, OpenModel
+from app.state.open_model import Coupling, Message, OpenModel
 from app.state.plan_edits import Edit, PlanCommand
 from app.state.requests import Requests
 from app.state.shipping import Shipped
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from core.plan.live import Prediction
     from core.plan.schema import Plan
     from core.plan.why.why import Answer
-    from core.project import DataSetting, Project, Result, Tuned
+    from core.project import Project, Result, Tuned
 
 Scores = NDArray[np.float64]
-Ranking = tuple[str, int, str, "DataSetting | None"]
+Ranking = tuple[Any, ...]
 """Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
 OVERLAYS = (
     *("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency"),
@@ -425,17 +425,9 @@ class Session(QObject):
 
     # ---- messages, results, saving ------------------------------------------------------------
 
-    def say(
-        self,
-        text: str,
-        hint: str = "",
-        kind: str = "info",
-        actions: Buttons = (),
-        layers: tuple[str, ...] = (),
-        key: str = "",
-    ) -> None:
+    def say(self, text: str, hint: str = "", kind: str = "info", **more: Any) -> None:
         """Raise a message."""
-        self.messageRaised.emit(Message(text, hint, kind, actions, layers, key))
+        self.messageRaised.emit(Message(text, hint, kind, **more))
 
     def unsay(self, key: str) -> None:
         """Withdraw the message of this key, if it shows."""

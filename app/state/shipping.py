@@ -40,9 +40,9 @@ class Format:
     def problem(self, precision: str, task: str) -> str:
         """Say why a network of a task cannot be exported so; empty when it can."""
         if task not in self.tasks:
-            return f"{self.title} does not know the task “{task}”."
+            return f"{self.title} does not support the task “{task}”."
         if precision not in self.precisions:
-            return f"{self.title} has no {precision.upper()}."
+            return f"{self.title} does not support {precision.upper()}."
         return self.missing or self.missing_for.get(precision, "")
 
 

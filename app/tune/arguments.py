@@ -47,7 +47,7 @@ class ArgumentsController(QObject):
             self._table = tuple(Argument.from_json(one) for one in result["arguments"])
             self._open(preset, chosen, taken)
 
-        self._jobs.submit("arguments", "Read Ultralytics' arguments", {}, done=done)
+        self._jobs.submit("arguments", "Read the arguments of Ultralytics", {}, done=done)
 
     def _open(self, preset: str, chosen: Mapping[str, Any], taken: Taken) -> None:
         from app.tune.arguments_dialog import ArgumentsDialog

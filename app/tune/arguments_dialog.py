@@ -30,15 +30,15 @@ Check = Callable[[Mapping[str, Any], Callable[[Mapping[str, str]], None]], None]
 OWN, WIDTHS = 1, (150, 130, 110, 150)
 NO_VALUE = ""
 IN_FORM = {
-    "use --data": "the data are chosen in the form",
-    "use --device": "the device is chosen in the form",
-    "use --minutes": "how long it takes is chosen in the form",
-    "use --teacher": "the teacher is chosen in the form",
-    "use --folder": "every job has a folder of its own",
-    "use --resume": "Resume goes on with a job",
+    "use --data": "set the dataset in the form",
+    "use --device": "set the device in the form",
+    "use --minutes": "set the duration in the form",
+    "use --teacher": "set the teacher in the form",
+    "use --folder": "every job gets its own folder",
+    "use --resume": "use Resume to continue a job",
 }
 """What the command line names by its options, for the window."""
-HINT = "Double-click, or press F2, in the column “Yours” to set a value; empty it to let go."
+HINT = "Double-click or press F2 in the column “Value” to set a value; clear it to use the default."
 
 
 @dataclass(slots=True)
@@ -54,14 +54,16 @@ class ArgumentRow:
 def columns(preset: str) -> list[Column[ArgumentRow]]:
     """Return the columns; the third says what a preset gives."""
     return [
-        Column("Argument", lambda r: r.argument.name, tip="Ultralytics' own name"),
+        Column("Argument", lambda r: r.argument.name, tip="The name in Ultralytics"),
         Column(
-            "Yours",
+            "Value",
             lambda r: r.text,
-            tip="What you set; empty is what the preset gives",
+            tip="Your value; empty uses the default",
             colour=lambda r: "blocked" if r.wrong else "accent",
         ),
-        Column(preset, lambda r: r.usual, tip="What it is unless you set it", colour=_faint),
+        Column(
+            preset, lambda r: r.usual, tip="The default, or the value of the preset", colour=_faint
+        ),
         Column("Takes", lambda r: r.argument.takes, colour=_faint),
         Column("Meaning", meaning, colour=_faint),
     ]
@@ -70,7 +72,7 @@ def columns(preset: str) -> list[Column[ArgumentRow]]:
 def meaning(row: ArgumentRow) -> str:
     """Say what an argument means, or why it is not set here."""
     instead = row.argument.instead
-    return f"Not set here: {IN_FORM.get(instead, instead)}" if instead else row.argument.text
+    return f"Cannot be set here: {IN_FORM.get(instead, instead)}" if instead else row.argument.text
 
 
 def _faint(row: ArgumentRow) -> str:
@@ -167,13 +169,13 @@ class ArgumentsDialog(QDialog):
         super().__init__(parent)
         self._check = check
         title = PRESETS[preset].title
-        self.setWindowTitle("All arguments of the training")
+        self.setWindowTitle("All training arguments")
         self.resize(980, 620)
         self.model = ArgumentsModel(columns(title), self)
         self.model.set_rows([_row(argument, preset, chosen) for argument in arguments])
         self.model.dataChanged.connect(lambda *_: self._show())
         self.proxy = _Filter(self.model, self)
-        self.view = table_view(self.proxy, "Arguments of the training")
+        self.view = table_view(self.proxy, "Training arguments")
         self.view.setSortingEnabled(False)
         self.proxy.sort(-1)  # in Ultralytics' own order, which keeps what belongs together
         triggers = QAbstractItemView.EditTrigger
@@ -186,9 +188,9 @@ class ArgumentsDialog(QDialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search: name, type, meaning")
         self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search the arguments")
+        self.search.setAccessibleName("Search arguments")
         self.search.textChanged.connect(self.proxy.setFilterFixedString)
-        self.only = QCheckBox("&Only what I set")
+        self.only = QCheckBox("&Only values I set")
         self.only.toggled.connect(self._filter)
         self.status = label(HINT, "muted")
         self._lay_out()
@@ -196,12 +198,12 @@ class ArgumentsDialog(QDialog):
         self.search.setFocus()
 
     def _lay_out(self) -> None:
-        self.forget = QPushButton("&Let go of all")
-        self.forget.setToolTip("Set nothing: everything is as the preset gives it")
+        self.forget = QPushButton("&Reset all")
+        self.forget.setToolTip("Clear all values and use those of the preset")
         self.forget.clicked.connect(self._forget)
         cancel = QPushButton("Cancel")
         cancel.clicked.connect(self.reject)
-        self.use = QPushButton("&Use them")
+        self.use = QPushButton("&Apply")
         self.use.setProperty("primary", "true")
         self.use.clicked.connect(self._try)
         for button in (self.forget, cancel, self.use):
@@ -256,7 +258,7 @@ class ArgumentsDialog(QDialog):
             self.accept()
             return
         self.use.setEnabled(False)
-        self.status.setText("Ultralytics checks them …")
+        self.status.setText("Checking with Ultralytics …")
         self._check(asked, self._tried)
 
     def _tried(self, problems: Mapping[str, str]) -> None:

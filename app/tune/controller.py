@@ -19,8 +19,8 @@ from core.runs.tail import RunEntry
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
 
-NO_DATA = "Fine-tuning learns from labelled images, and no dataset is set."
-KEPT = "Its best and last state are kept; it can go on where it was."
+NO_DATA = "Fine-tuning needs labelled images, and no dataset is selected."
+KEPT = "Its best and last state are kept; you can resume it."
 Buttons = QMessageBox.StandardButton
 
 
@@ -82,8 +82,8 @@ class TuneController(QObject):
         message, hint = "It has problems.", ""
         if errors:
             message, hint = errors[0]["message"], errors[0]["hint"]
-        more = f" There are {len(errors) - 1} more; see Fine-tune." if len(errors) > 1 else ""
-        text = f"The data cannot be used for this network: {message}"
+        more = f" {len(errors) - 1} more in Fine-tune." if len(errors) > 1 else ""
+        text = f"The dataset cannot be used for this network: {message}"
         self._session.say(text, hint + more, "error", key="run")
 
     def start(self, settings: Mapping[str, Any]) -> None:
@@ -153,7 +153,7 @@ class TuneController(QObject):
                 self._say_found(entry, "has started")
             elif not was and entry.active and first and entry.folder != self._runs.watched:
                 first = False
-                self._say_found(entry, f"goes on ({entry.word})")
+                self._say_found(entry, f"continues ({entry.word})")
             elif not was and entry.state == "interrupted" and first:
                 first = False
                 self._say_interrupted(entry)
@@ -165,15 +165,16 @@ class TuneController(QObject):
         held = any(entry.held for entry in waiting)
         if held and not self._held:
             names = ", ".join(entry.title for entry in waiting[:3])
-            text = f"The queue is held; {names} {'waits' if len(waiting) == 1 else 'wait'} in it."
-            go_on = ("Start the queue", lambda: self._runs.hold(False))
+            verb = "is" if len(waiting) == 1 else "are"
+            text = f"The queue is paused; {names} {verb} waiting in it."
+            go_on = ("Resume queue", lambda: self._runs.hold(False))
             self._session.say(text, "", "info", actions=(go_on,), key="queue")
         self._held = held
 
     def _say_waits(self, folder: str) -> None:
         name = Path(str(self._arguments_of(folder).get("model") or folder)).name
-        text = f"{name} waits in the queue."
-        hint = "It starts by itself when its device is free, with or without this window."
+        text = f"{name} is waiting in the queue."
+        hint = "It starts automatically when its device is free, with or without this window."
         show = ("Show", lambda: self._session.requests.jobWanted.emit(folder))
         self._session.say(text, hint, "info", actions=(show,), key="run")
 
@@ -186,8 +187,8 @@ class TuneController(QObject):
         resume = ("Resume", lambda: self._runs.resume(entry.folder))
         if entry.state == "done":
             output = entry.output
-            opened = ("Open it", lambda: self._session.requests.openWanted.emit(output))
-            text = f"The {entry.noun} of {entry.title} is done: {Path(output).name}."
+            opened = ("Open", lambda: self._session.requests.openWanted.emit(output))
+            text = f"The {entry.noun} of {entry.title} is finished: {Path(output).name}."
             figures = figures_of(entry)
             figures, actions = figures and f"{figures} on the val split.", (opened, show)
             self._session.say(text, figures, "success", actions=actions, key="run")
@@ -196,7 +197,7 @@ class TuneController(QObject):
             actions = (show, resume)
             if entry.smaller:
                 less = lambda: self._runs.resume(entry.folder, entry.next_batch)  # noqa: E731
-                actions = ((f"Go on with {entry.smaller}", less), show)
+                actions = ((f"Continue with {entry.smaller}", less), show)
             self._session.say(text, entry.hint, "error", actions=actions, key="run")
         elif entry.state == "cancelled":
             text = f"The {entry.noun} of {entry.title} was stopped."
@@ -213,7 +214,7 @@ class TuneController(QObject):
         actions = (
             ("Resume", lambda: self._runs.resume(entry.folder)),
             ("Show", lambda: self._show(entry)),
-            ("Leave it", lambda: self._runs.leave(entry.folder)),
+            ("Don't ask again", lambda: self._runs.leave(entry.folder)),
         )
         text = f"The {entry.noun} of {entry.title} was interrupted."
         self._session.say(text, KEPT, "warning", actions=actions, key="run")
@@ -235,18 +236,19 @@ class TuneController(QObject):
             return True
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Fine-tuning runs")
+        box.setWindowTitle("Fine-tuning is running")
         names = ", ".join(entry.title for entry in active[:3])
         waiting = len(self._runs.waiting)
-        more = f", and {waiting} more {'waits' if waiting == 1 else 'wait'}" if waiting else ""
-        box.setText(f"The {active[0].noun} of {names} runs{more}.")
-        queue = " The queue goes on, too, or is held until it is started again." if waiting else ""
+        more = f", and {waiting} more {'is' if waiting == 1 else 'are'} waiting" if waiting else ""
+        box.setText(f"The {active[0].noun} of {names} is still running{more}.")
+        queue = " The queue also continues; if you stop, it is paused." if waiting else ""
         box.setInformativeText(
-            "Let it go on without the window? It shows again when Secateur is opened. A stopped "
-            f"one keeps its best and last state, and can be resumed.{queue}"
+            "Keep it running without the window? It is listed again when you open "
+            "Secateur. If you stop it, its best and last state are kept and you can "
+            f"resume it.{queue}"
         )
         box.setStandardButtons(Buttons.Yes | Buttons.No | Buttons.Cancel)
-        for button, words in ((Buttons.Yes, "&Go on"), (Buttons.No, "&Stop")):
+        for button, words in ((Buttons.Yes, "&Keep running"), (Buttons.No, "&Stop")):
             box.button(button).setText(words)
         box.setDefaultButton(Buttons.Yes)
         answer = box.exec()
@@ -267,4 +269,4 @@ def free_name(network: Path, taken: set[str], word: str = "tuned") -> Path:
         path = network.with_name(f"{stem}{ending}.pt").absolute()
         if not path.exists() and str(path) not in taken:
             return path
-    raise AssertionError("ten thousand tuned files of one name")
+    raise AssertionError("ten thousand fine-tuned files with the same name")

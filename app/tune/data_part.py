@@ -17,8 +17,8 @@ from app.kit.widgets import column, label
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
 
-NONE = "No dataset. Drop its yaml on the window, or choose one."
-UNCHECKED = "Not checked yet; checked before a tuning starts."
+NONE = "No dataset. Drop a dataset YAML on the window, or choose one."
+UNCHECKED = "Not checked; it is checked before training starts."
 COLOURS = {"error": "blocked", "warning": "warning"}
 CLASSES = 6
 """How many classes are named; the rest are counted."""
@@ -40,7 +40,7 @@ class DataCheck(QWidget):
         self._measured, self._jobs = context.session.measured, context.jobs
         self.name = label("", "heading", wrap=False)
         self.pick = QPushButton("Ch&oose …")
-        self.pick.setToolTip("Choose a dataset yaml; dropping one on the window does the same")
+        self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
         self.pick.clicked.connect(self.dataRequested)
         self.check = QPushButton("Chec&k data")
         self.check.setToolTip(
@@ -50,12 +50,12 @@ class DataCheck(QWidget):
         self.found = label("")
         self.found.setTextFormat(Qt.TextFormat.RichText)
         self.found.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.found.setAccessibleName("What the check of the data found")
+        self.found.setAccessibleName("Results of the check")
         scroll = QScrollArea()
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(self.found)
-        scroll.setAccessibleName("What the check of the data found")
+        scroll.setAccessibleName("Results of the check")
         top = QHBoxLayout()
         top.addWidget(self.name, 1)
         top.addWidget(self.check)

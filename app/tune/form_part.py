@@ -30,15 +30,15 @@ OTHER = "…"
 """Stands for a file that is asked for."""
 CHECKPOINTS = "YOLO checkpoints (*.pt)"
 WAYS = {
-    "auto": ("as the preset says", "Whatever suits the preset"),
+    "auto": ("default", "As set by the preset"),
     "outputs": ("outputs", "Scores and boxes of the teacher, position by position"),
-    "features": ("features", "The maps before the head, by Ultralytics' own distill_model"),
-    "none": ("nothing", "Learn from the labels alone"),
+    "features": ("features", "The feature maps before the head, with distill_model of Ultralytics"),
+    "none": ("nothing", "Use the labels only"),
 }
 LENGTHS = {
-    "preset": ("as the preset", "As many epochs as the preset has"),
-    "epochs": ("epochs", "So many passes over the images"),
-    "minutes": ("minutes", "No longer than this; the learning rate falls over that time"),
+    "preset": ("default", "The number of epochs of the preset"),
+    "epochs": ("epochs", "Number of passes over the images"),
+    "minutes": ("minutes", "Time limit; the learning rate decays over this time"),
 }
 NEEDS_DATA = "Choose a dataset first"
 NO_CHECKPOINT = "Open a checkpoint (.pt) first, or choose one as the network"
@@ -91,7 +91,7 @@ class TuningForm(QWidget):
     def _make(self) -> None:
         from core.tune.presets import PRESETS
 
-        self.network = combo({}, "Network to tune")
+        self.network = combo({}, "Network to fine-tune")
         self.network.activated.connect(lambda _: self._picked(self.network))
         self.teacher = combo({}, "Teacher")
         self.teacher.activated.connect(lambda _: self._picked(self.teacher))
@@ -100,27 +100,26 @@ class TuningForm(QWidget):
         }
         self.preset = combo(presets, "Preset")
         self.preset.activated.connect(lambda _: self._tips())
-        self.way = combo(WAYS, "What the teacher is asked for")
-        self.length = combo(LENGTHS, "How long")
+        self.way = combo(WAYS, "Distillation target")
+        self.length = combo(LENGTHS, "Duration")
         self.length.activated.connect(lambda _: self._enable())
         self.length.setMinimumContentsLength(8)
         self.amount = QDoubleSpinBox()
         self.amount.setDecimals(0)
         self.amount.setRange(1, 100_000)
         self.amount.setValue(10)
-        self.amount.setAccessibleName("How many epochs or minutes")
+        self.amount.setAccessibleName("Number of epochs or minutes")
         self.batch = QSpinBox()
         self.batch.setRange(0, 4096)
-        self.batch.setSpecialValueText("the preset's")
-        self.batch.setAccessibleName("Images a step")
-        self.batch.setToolTip("Images a step; more need more memory")
-        self.smaller = QCheckBox("may be halved")
+        self.batch.setSpecialValueText("default")
+        self.batch.setAccessibleName("Batch size")
+        self.batch.setToolTip("Images per batch; more need more memory")
+        self.smaller = QCheckBox("halve the batch if memory runs out")
         self.smaller.setChecked(True)
         self.smaller.setToolTip(
-            "When memory does not suffice, go on with half as many images a step; otherwise end, "
-            "and offer that"
+            "If memory runs out, continue with half the batch size; otherwise stop and suggest it"
         )
-        sizes = {None: ("the network's own", "The size that the network was trained at")}
+        sizes = {None: ("default", "The image size that the network was trained with")}
         self.image_size = combo(sizes, "Image size")
         add_items(self.image_size, {s: (f"{s} px", "") for s in SIZES})
         self.device = combo(DEVICES, "Device")
@@ -138,10 +137,10 @@ class TuningForm(QWidget):
         cells: tuple[tuple[tuple[str, QWidget], ...], ...] = (
             (("Job", self.turns.kind), ("Experts", self.more)),
             (("Keep", target), ("In", way)),
-            (("Network", self.network), ("How long", row(self.length, self.amount))),
-            (("Teacher", self.teacher), ("Batch", row(self.batch, self.smaller))),
-            (("Preset", self.preset), ("Images", self.image_size)),
-            (("Teaches", self.way), ("Device", self.device)),
+            (("Network", self.network), ("Duration", row(self.length, self.amount))),
+            (("Teacher", self.teacher), ("Batch size", row(self.batch, self.smaller))),
+            (("Preset", self.preset), ("Image size", self.image_size)),
+            (("Distill", self.way), ("Device", self.device)),
         )
         for number, line in enumerate(cells):
             for place, (name, widget) in enumerate(line):
@@ -179,7 +178,7 @@ class TuningForm(QWidget):
         count = f" ({len(self.options)} set)" if self.options else ""
         self.more.setText(f"&All arguments{count} …")
         told = ", ".join(f"{key} {value}" for key, value in self.options.items())
-        self.more.setToolTip(told or "Everything that Ultralytics' trainer can be told")
+        self.more.setToolTip(told or "All arguments of the Ultralytics trainer")
 
     # ---- what is offered ----------------------------------------------------------------------
 
@@ -224,7 +223,7 @@ class TuningForm(QWidget):
             self._offered[box.accessibleName()] = told
             box.clear()
             add_items(box, {path: (name, path) for path, name in told})
-            add_items(box, {OTHER: ("another file …", "Choose a checkpoint")})
+            add_items(box, {OTHER: ("other file …", "Choose a checkpoint")})
         if wanted in items:
             choose(box, wanted)
 
@@ -256,7 +255,10 @@ class TuningForm(QWidget):
         self.turns.target.setToolTip(self.turns.tip() if turns else "")
         checking = bool(self._context.jobs.running("check_data"))
         self.begin.setEnabled(has_data and network and not checking)
-        tip = "Train a copy of the network in a process of its own, which this window can leave"
+        tip = (
+            "Train a copy of the network in a separate process, which continues if you close "
+            "the window"
+        )
         self.begin.setToolTip(NEEDS_DATA if not has_data else tip if network else NO_CHECKPOINT)
 
     # ---- what is asked for --------------------------------------------------------------------

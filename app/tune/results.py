@@ -55,8 +55,10 @@ class TunedResults(QObject):
         missed = [entry for entry in found if entry.folder not in self._seen_active]
         if ours and missed:
             names = ", ".join(Path(entry.output).name for entry in missed)
-            hint = "What came of it is among the project's results; see Jobs."
-            session.say(f"Tuned meanwhile: {names}.", hint, "success", key="tuned")
+            hint = "They were added to the project's results; see Jobs."
+            session.say(
+                f"Finished while the window was closed: {names}.", hint, "success", key="tuned"
+            )
 
 
 def belongs(entry: RunEntry, session: Session) -> bool:

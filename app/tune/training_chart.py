@@ -48,7 +48,7 @@ class HistoryChart(QWidget):
         self.words.setTextFormat(Qt.TextFormat.RichText)
         self.words.setWordWrap(True)
         self.plot = pg.PlotWidget()
-        calm(self.plot, title or "Learning rate", "Against epochs")
+        calm(self.plot, title or "Learning rate", "By epoch")
         self.plot.setMinimumSize(120, 60)
         self.plot.getAxis("left").setStyle(maxTickLevel=0)
         self.plot.showGrid(y=True, alpha=0.15)
@@ -152,7 +152,7 @@ class HistoryChart(QWidget):
         self.words.setText(
             " &nbsp;".join([*([f"<b>{self._title}</b>"] if self._title else []), *parts])
         )
-        self.plot.setAccessibleDescription(", ".join(plain) or "nothing yet")
+        self.plot.setAccessibleDescription(", ".join(plain) or "no data yet")
 
 
 class TrainingCharts(QWidget):

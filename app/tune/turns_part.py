@@ -14,8 +14,8 @@ from core.runs.kinds import KINDS
 
 TUNE, TURNS = "finetune", "iterative"
 COUNTS = {
-    "macs": ("multiply-adds", "Work for one image"),
-    "params": ("parameters", "Numbers learned in training"),
+    "macs": ("GFLOPs", "Floating-point operations for one image, twice the multiply-adds"),
+    "params": ("parameters", "The number of weights"),
 }
 USUAL_LOSS = 10
 
@@ -33,34 +33,34 @@ class TurnsPart:
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         self._session, self._measured = context.session, context.session.measured
         self.kind = combo(
-            {name: (KINDS[name].title, KINDS[name].tip) for name in (TUNE, TURNS)}, "Kind of job"
+            {name: (KINDS[name].title, KINDS[name].tip) for name in (TUNE, TURNS)}, "Kind of jobs"
         )
         self.kind.activated.connect(lambda _: changed())
         self.share = QDoubleSpinBox()
         self.share.setRange(1, 100)
         self.share.setDecimals(0)
         self.share.setSuffix(" %")
-        self.share.setAccessibleName("How much may stay in the end")
-        self.counts = combo(COUNTS, "What the target counts")
+        self.share.setAccessibleName("How much to keep in the end")
+        self.counts = combo(COUNTS, "Quantity of the target")
         self.counts.setMinimumContentsLength(8)
         self.target = row(self.share, self.counts)
         self.steps = QSpinBox()
         self.steps.setRange(1, 50)
         self.steps.setValue(3)
         self.steps.setSuffix(" steps")
-        self.steps.setAccessibleName("How many times it is pruned and tuned")
-        self.steps.setToolTip("Every step takes the same share of what is left")
+        self.steps.setAccessibleName("Number of pruning and fine-tuning steps")
+        self.steps.setToolTip("Every step removes the same share of what remains")
         self.limited = QCheckBox("lose at most")
         self.limited.setChecked(True)
         self.limited.setToolTip(
-            "The last step that lost no more than this share of the unpruned accuracy is the result"
+            "The result is the last step whose loss is within this share of the unpruned accuracy"
         )
         self.loss = QDoubleSpinBox()
         self.loss.setRange(0.1, 99)
         self.loss.setDecimals(1)
         self.loss.setValue(USUAL_LOSS)
         self.loss.setSuffix(" %")
-        self.loss.setAccessibleName("Largest share of the accuracy that may be lost")
+        self.loss.setAccessibleName("Maximum loss of accuracy")
         self.limited.toggled.connect(self.loss.setEnabled)
         self.way = row(self.steps, self.limited, self.loss)
         self._measured.goalChanged.connect(self._follow)

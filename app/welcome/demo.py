@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Folder within the demo's own that a walk of all steps gets: what a person did stays."""
-WELCOME = "This is the demo: a YOLOv8n trained on drawn scenes, which lie beside it."
-HINT = "Prune it as you like, or let Secateur walk the whole job: suggest, prune, tune, compare."
+WELCOME = "This is the demo: a YOLOv8n trained on drawn scenes, with its dataset."
+HINT = (
+    "Prune it yourself, or let Secateur run the whole workflow: suggest, prune, fine-tune, compare."
+)
 Buttons = QMessageBox.StandardButton
 
 
@@ -62,7 +64,7 @@ class DemoController(QObject):
 
         self._jobs.submit(
             "demo_set_up",
-            "Lay out the demo",
+            "Set up the demo",
             {"folder": str(demo_folder())},
             done=done,
             failed=failed,
@@ -88,10 +90,10 @@ class DemoController(QObject):
         self._session.measured.set_comparison(result["comparison"])
         report = QUrl.fromLocalFile(result["report"])
         actions = (
-            ("Open the report", lambda: QDesktopServices.openUrl(report)),
+            ("Open report", lambda: QDesktopServices.openUrl(report)),
             ("Take the tour", self._session.requests.tourWanted.emit),
         )
-        text = "These are the demo's results: the plan that was found, and the networks compared."
+        text = "These are the results of the demo: the plan and the compared networks."
         hint = f"All files are in {result['folder']}."
         self._session.say(text, hint, "success", actions=actions, key="demo")
         self._session.requests.panelWanted.emit("compare")
@@ -169,8 +171,8 @@ class DemoController(QObject):
         self._end_dialog()
         self._session.say(
             "The demo was stopped.",
-            "What was done until then is kept; it can be run again.",
-            actions=(("Run it again", self.run_all),),
+            "Finished steps are kept; you can run it again.",
+            actions=(("Run again", self.run_all),),
             key="demo",
         )
 
@@ -187,11 +189,11 @@ class DemoController(QObject):
             return True
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("The demo runs")
-        box.setText("The demo runs, and ends with the window.")
-        box.setInformativeText("What was done until now is kept; it can be run again.")
+        box.setWindowTitle("Demo is running")
+        box.setText("The demo is running and stops when you close the window.")
+        box.setInformativeText("Finished steps are kept; you can run it again.")
         box.setStandardButtons(Buttons.Yes | Buttons.Cancel)
-        box.button(Buttons.Yes).setText("&Stop it")
+        box.button(Buttons.Yes).setText("&Stop")
         box.setDefaultButton(Buttons.Cancel)
         answer = box.exec()
         box.deleteLater()

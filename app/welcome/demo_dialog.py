@@ -50,7 +50,7 @@ class DemoDialog(QDialog):
         self._result: Mapping[str, Any] = {}
         self.title = label("From a trained network to a smaller one", "heading")
         self.words = label(
-            "Each step is what you would do by hand. It takes a few minutes.", "muted"
+            "These are the steps that you would do by hand. It takes a few minutes.", "muted"
         )
         self.steps = _Steps()
         self.bar = QProgressBar()
@@ -61,7 +61,7 @@ class DemoDialog(QDialog):
         self.outcome = QWidget()
         self.outcome.hide()
         self.hide_button = QPushButton("&Hide")
-        self.hide_button.setToolTip("Go on in the background; the status bar shows how far it is")
+        self.hide_button.setToolTip("Continue in the background; the status bar shows the progress")
         self.hide_button.clicked.connect(self.hide)
         self.cancel_button = QPushButton("&Stop")
         theme.set_icon(self.cancel_button, "stop")
@@ -119,12 +119,12 @@ class DemoDialog(QDialog):
     def finish(self, result: Mapping[str, Any]) -> None:
         """Show the results in place of the steps."""
         self.over, self._result = True, result
-        self.title.setText("Done: the network is smaller, and proven")
+        self.title.setText("Finished: the network is smaller, and verified")
         proof = result["verification"]
         self.words.setText(
-            f"Pruned, it equals the masked original (relative error "
-            f"{proof['relative_error']:.1e}, at most {proof['tolerance']:.0e} allowed); then it "
-            f"was repaired and fine-tuned. All of it took {result['seconds']:.0f} s."
+            "After pruning it equals the masked original (relative error "
+            f"{proof['relative_error']:.1e}, at most {proof['tolerance']:.0e}); then it "
+            f"was repaired and fine-tuned. Total time: {result['seconds']:.0f} s."
         )
         for part in (self.steps, self.now, self.bar):
             part.hide()
@@ -138,26 +138,28 @@ class DemoDialog(QDialog):
         layout.setSpacing(10)
         layout.addWidget(_table(result["head"], result["rows"]))
         for missing in result["missing"]:
-            layout.addWidget(label(f"Not here: {missing['message']}", "muted"))
+            layout.addWidget(label(f"Not available: {missing['message']}", "muted"))
         for path in result["pictures"][:1]:
             picture = _first_row(path, self.devicePixelRatioF())
             if picture is not None:
                 layout.addWidget(picture)
         layout.addWidget(
-            label("Where the pruned network lost most: what each of the three sees there.", "muted")
+            label(
+                "Where the pruned network lost most: the detections of all three networks.", "muted"
+            )
         )
         self.outcome.show()
 
     def _change_buttons(self) -> None:
         for old in (self.hide_button, self.cancel_button):
             old.hide()
-        folder = QPushButton("Show the &folder")
+        folder = QPushButton("Show &folder")
         folder.clicked.connect(lambda: _open(self._result["folder"]))
-        report = QPushButton("Open the &report")
+        report = QPushButton("Open &report")
         report.clicked.connect(lambda: _open(self._result["report"]))
         close = QPushButton("&Close")
         close.clicked.connect(self.reject)
-        look = QPushButton("&Look at it in the window")
+        look = QPushButton("Open in &window")
         look.setProperty("primary", "true")
         look.clicked.connect(self.reject)
         look.clicked.connect(self.lookRequested)
@@ -210,9 +212,9 @@ class _Steps(QFrame):
             name, colour, word = (
                 ("success", "success", "done")
                 if place < self._ready
-                else ("next", "accent", "under way")
+                else ("next", "accent", "running")
                 if place == self._ready
-                else ("", "", "still to come")
+                else ("", "", "waiting")
             )
             mark.setAccessibleName(word)
             mark.setToolTip(word)
@@ -248,7 +250,7 @@ def _first_row(path: str, ratio: float) -> QLabel | None:
     part.setDevicePixelRatio(ratio)
     picture = QLabel()
     picture.setPixmap(part)
-    picture.setAccessibleName("What the original, the pruned and the tuned network see")
+    picture.setAccessibleName("Detections of the original, the pruned and the fine-tuned network")
     return picture
 
 

@@ -26,10 +26,10 @@ class WelcomeFeature(Feature):
         """The demo, by hand or all of it."""
         return (
             Action("demo", "Open the &demo", self.demo.open, "&File:open",
-                   tip="Open a small trained network with images for it; nothing is downloaded"),
+                   tip="Open a small trained network with a dataset; nothing is downloaded"),
             Action("run_demo", "&Run the whole demo …", self.demo.run_all, "&Help:help",
-                   tip="Walk the whole job on a small network: suggest, prune, tune, compare, "
-                   "export"),
+                   tip="Run the whole workflow on a small network: suggest, prune, "
+                       "fine-tune, compare, export"),
         )  # fmt: skip
 
     def may_close(self) -> bool:

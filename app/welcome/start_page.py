@@ -36,17 +36,17 @@ class StartPage(QWidget):
         self._title = label(TITLE, "title")
         self._title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         hint = label(
-            "A checkpoint (.pt), an Ultralytics description (.yaml), or a Secateur project. "
-            "Nothing in the file is run, and the file is never changed.",
+            "A checkpoint (.pt), a model YAML (.yaml), or a Secateur project. No code "
+            "from the file is executed, and the file is never changed.",
             "muted",
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.open_button = QPushButton("Open a model …")
+        self.open_button = QPushButton("Open model …")
         self.open_button.setProperty("primary", "true")
         self.open_button.clicked.connect(context.session.requests.openDialogWanted)
         self.demo_button = QPushButton("Try the demo")
         self.demo_button.setToolTip(
-            "Opens a small trained network with images for it; nothing is downloaded"
+            "Open a small trained network with a dataset; nothing is downloaded"
         )
         self.demo_button.clicked.connect(context.session.requests.demoWanted)
         self.job = JobLine(context.jobs, "demo_set_up", "open", tall=True)

@@ -34,8 +34,8 @@ class CommandPalette(QDialog):
         self.setWindowTitle("Commands")
         self.setModal(True)
         self.resize(520, 380)
-        self.field = QLineEdit(placeholderText="Type what you want to do")
-        self.field.setAccessibleName("Find a command")
+        self.field = QLineEdit(placeholderText="Type a command")
+        self.field.setAccessibleName("Search commands")
         self.field.setProperty("field", "true")
         model = QStandardItemModel(self)
         for action in actions:

@@ -67,9 +67,9 @@ class FrameActions(QObject):
         return (
             Action("quit", "&Quit", self._parts.window.close, "&File:quit", "Ctrl+Q", "quit"),
             Action("undo", "&Undo", stack.undo, "&Edit:undo", "Ctrl+Z", "undo", True,
-                   "Take the last edit back", can_undo),
+                   "Undo the last edit", can_undo),
             Action("redo", "&Redo", stack.redo, "&Edit:undo", "Ctrl+Shift+Z", "redo", True,
-                   "Do it again", can_redo, also=("Ctrl+Y",)),
+                   "Redo the last undone edit", can_redo, also=("Ctrl+Y",)),
             Action("find", "&Find a block", self._parts.pane.search.open_search, "&Edit:find",
                    "Ctrl+F", "search", True, "Find blocks by index, type or layer", has_model,
                    "Find"),
@@ -99,8 +99,8 @@ class FrameActions(QObject):
                    on="graph"),
             Action("save_picture", "Sa&ve picture …", self.save_picture, "&View:picture",
                    icon="picture", tip="Save the graph as SVG or PNG", needs=has_model),
-            Action("reset_layout", "Put panels back", self._parts.docks.reset, "&View:layout",
-                   tip="Show every panel in its first place"),
+            Action("reset_layout", "Reset layout", self._parts.docks.reset, "&View:layout",
+                   tip="Show all panels at their default positions"),
         )  # fmt: skip
 
     def _overlays(self) -> Sequence[Action]:
@@ -112,18 +112,18 @@ class FrameActions(QObject):
             for name, text, shortcut, tip in (
                 ("none", "&Plain", "Ctrl+1", ""),
                 ("parameters", "P&arameters", "Ctrl+2", ""),
-                ("macs", "&Multiply-adds", "Ctrl+3", ""),
+                ("macs", "&GFLOPs", "Ctrl+3", ""),
                 ("ratio", "&Ratio", "Ctrl+4", ""),
                 ("stage", "&Stage", "Ctrl+5", ""),
                 ("kept", "&Kept channels", "Ctrl+6", ""),
                 ("sensitivity", "Se&nsitivity", "Ctrl+7",
-                 "How much accuracy each block loses when pruned, as far as it was measured"),
+                 "Accuracy lost when each block is pruned, as far as measured"),
                 ("latency", "M&illiseconds", "Ctrl+8",
-                 "How long each block takes on this machine, as its layers were timed"),
+                 "Predicted time of each block on this machine"),
                 ("compared_channels", "&Channels left, compared", "Ctrl+9",
-                 "Which channels the one of two compared models still has of the other's"),
-                ("compared_macs", "Multiply-adds sa&ved, compared", "",
-                 "How much each block costs less in the one of two compared models"),
+                 "Remaining channels of one compared model in the other"),
+                ("compared_macs", "GFLOPs sa&ved, compared", "",
+                 "GFLOPs saved per block between two compared models"),
             )
         )  # fmt: skip
 
@@ -138,7 +138,7 @@ class FrameActions(QObject):
             Action(f"look_{name}", text, partial(self.appearance, name), LOOKS,
                    group="appearance", checked=partial(self._looks_like, name))
             for name, text in (
-                ("system", "Like the &system"),
+                ("system", "&System"),
                 ("light", "&Light"),
                 ("dark", "&Dark"),
             )
@@ -147,7 +147,7 @@ class FrameActions(QObject):
     def _help(self) -> Sequence[Action]:
         return (
             Action("tour", "&Tour", self._tour.start, "&Help:help",
-                   tip="Show the way around the window in five steps"),
+                   tip="Explain the window in five steps"),
             Action("about", "&About Secateur", self.about, "&Help:about"),
         )  # fmt: skip
 
@@ -186,16 +186,14 @@ class FrameActions(QObject):
     def copy_picture(self) -> None:
         """Copy the graph as a picture."""
         self._parts.host.view.copy_picture()
-        self._session.say("The graph is on the clipboard.", key="picture")
+        self._session.say("The graph was copied to the clipboard.", key="picture")
 
     def save_picture(self) -> None:
         """Save the graph as SVG or PNG."""
         model = self._session.model
         stem = Path(model.path).stem if model else "graph"
         start = str(Path(self._context.settings.folder()) / f"{stem}.svg")
-        name, _ = QFileDialog.getSaveFileName(
-            self._parts.window, "Save the picture", start, PICTURES
-        )
+        name, _ = QFileDialog.getSaveFileName(self._parts.window, "Save picture", start, PICTURES)
         if not name:
             return
         path = Path(name) if Path(name).suffix else Path(name).with_suffix(".svg")
@@ -231,11 +229,11 @@ class FrameActions(QObject):
         box.setWindowTitle("About Secateur")
         box.setText(f"<b>Secateur {metadata.version('secateur')}</b>")
         lines = [
-            "Makes YOLO networks smaller and faster without breaking them.",
+            "Prunes YOLO networks: smaller and faster, verified before saving.",
             "Free software under the AGPL, version 3 or later.",
         ]
         if (parts := licences()) is not None:
-            lines += ["", f"The licences of all its parts: {parts}"]
+            lines += ["", f"Licences of all components: {parts}"]
             box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         box.setInformativeText("\n".join(lines))
         show_dialog(box)

@@ -167,8 +167,8 @@ def overlay_title(session: Session) -> str:
     if session.overlay == "latency":
         clock, prediction = session.measured.clock, session.prediction
         if clock is None or prediction is None:
-            return "Milliseconds: not timed"
-        return f"Milliseconds, {clock.ms(prediction.resolution.removed):.1f} in all"
+            return "Milliseconds: not measured"
+        return f"Milliseconds, {clock.ms(prediction.resolution.removed):.1f} in total"
     ratio = session.measured.shown_ratio
     if session.overlay != "sensitivity" or ratio is None:
         return ""

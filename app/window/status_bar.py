@@ -21,11 +21,11 @@ PHASES = {
     "ready": "engine ready",
     "broken": "engine not available",
 }
-DEVICE_TIP = "Where pruning and checking are computed"
+DEVICE_TIP = "Device for pruning and measuring"
 JOB_WIDTH = 150
 """Pixels that the words of a running job get at least."""
 GAP = 8
-SIZE_TIP = "The file now → the pruned file (estimated; Secateur saves 32-bit weights)"
+SIZE_TIP = "File size now → after pruning (estimated; Secateur saves 32-bit weights)"
 
 
 class StatusBar(QStatusBar):
@@ -36,8 +36,8 @@ class StatusBar(QStatusBar):
         self._session, self._jobs = context.session, context.jobs
         self.setSizeGripEnabled(False)
         self.setContentsMargins(0, 0, 10, 0)
-        self.parameters = self._field("Parameters: numbers learned in training")
-        self.macs = self._field("Multiply-adds for one image, batch 1")
+        self.parameters = self._field("Parameters: the number of weights")
+        self.macs = self._field("GFLOPs for one image")
         self.time = self._field("")
         self.file = self._field(SIZE_TIP)
         self.file.setMinimumWidth(1)  # the window must not grow for it
@@ -75,7 +75,7 @@ class StatusBar(QStatusBar):
             return
         before, after = prediction.before, prediction.after
         self.parameters.setText(_change("Parameters", before.parameters, after.parameters))
-        self.macs.setText(_change("Multiply-adds", before.macs, after.macs))
+        self.macs.setText(_change("GFLOPs", before.macs, after.macs, formats.gflops))
         was = model.file_size or file_size(before.parameters)
         now = file_size(after.parameters) if prediction.changes else was
         note = model.precision_note
@@ -94,7 +94,7 @@ class StatusBar(QStatusBar):
             formats.change_ms(clock.ms(removed & False), clock.ms(removed), bold=True)
         )
         how = formats.timed_how(clock.latency.about)
-        self.time.setToolTip(f"One pass, predicted from layers timed on this machine: {how}")
+        self.time.setToolTip(f"One batch, predicted from the latency table: {how}")
         self._make_room()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -44,40 +44,41 @@ class Stop:
 STOPS: tuple[Stop, ...] = (
     Stop(
         "Open a network",
-        "Drop a checkpoint (.pt), a description (.yaml) or a project anywhere on the window, or "
-        "press Ctrl+O. Nothing in the file is run, and the file is never changed.",
+        "Drop a checkpoint (.pt), a model YAML or a project anywhere on the window, or "
+        "press Ctrl+O. No code from the file is executed, and the file is never changed.",
         lambda parts: parts.pane.stack,
     ),
     Stop(
         "Choose what to prune",
-        "Each box is a block. Click one, or several with Ctrl or Shift; then say under Plan how "
-        "much of it shall go. Choose finds a plan for you, from a goal and images. Every edit can "
-        "be undone.",
+        "Each box is a block. Click one, or several with Ctrl or Shift, then set in Plan "
+        "how much to remove. To let Secateur find a plan, set a goal and a dataset in "
+        "Choose. Every edit can be undone.",
         lambda parts: parts.host.view,
         ("plan",),
         "Selects blocks 4 and 6 and halves them; Ctrl+Z takes it back",
     ),
     Stop(
-        "See what follows",
-        "At once the graph shows what else changes: orange blocks follow on their own, violet ones "
-        "share channels. Conflicts lists what would break if only the chosen layers were cut, and "
-        "Why? tells by which path one block changes another.",
+        "See what changes",
+        "The graph immediately shows what else changes: orange blocks are adjusted "
+        "automatically, violet ones share channels. Conflicts lists what would break if "
+        "only the selected layers were cut. Why? shows the path by which one block "
+        "changes another.",
         lambda parts: parts.docks["conflicts"],
         ("conflicts",),
     ),
     Stop(
         "Prune",
-        "Prune cuts a copy, proves that it equals the original with those channels switched off, "
-        "repairs it by your images if you like, and saves a checkpoint that Ultralytics opens. "
-        "The original stays as it is.",
+        "Prune changes a copy, verifies that it equals the original with those channels "
+        "masked, repairs it on your images if you like, and saves a checkpoint that "
+        "Ultralytics opens. The original is not changed.",
         lambda parts: parts.docks["plan"],
         ("plan",),
     ),
     Stop(
         "Fine-tune and compare",
-        "Fine-tune trains the pruned network in the shape it has, and goes on when the window is "
-        "closed. Compare, beside it, measures networks on the same images. Help explains all of "
-        "it; press F1.",
+        "Fine-tune trains the pruned network and keeps its shape; training continues "
+        "when you close the window. Compare measures networks on the same images. Press "
+        "F1 for help.",
         lambda parts: parts.docks["tuning"],
         ("tuning",),
     ),
@@ -261,7 +262,7 @@ class Card(QFrame):
         self.text = label("")
         self.count = label("", "muted", wrap=False)
         self.skip = QPushButton("&Skip the tour")
-        self.skip.setToolTip("Escape; Help → Tour shows it again")
+        self.skip.setToolTip("Escape; reopen it with Help › Tour")
         self.back = QPushButton("&Back")
         self.act = QPushButton("Show &me")
         self.next = QPushButton("&Next")

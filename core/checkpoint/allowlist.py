@@ -74,7 +74,7 @@ def _scalar(dtype: object, data: object = b"") -> float | int | bool:
         raise RefusedError("a numpy scalar of an unknown type")
     kind = np.dtype(dtype.name)
     if kind.kind not in "biuf" or not isinstance(data, bytes) or len(data) != kind.itemsize:
-        raise RefusedError("a numpy scalar that is no number")
+        raise RefusedError("a numpy scalar that is not a number")
     value = np.frombuffer(data, dtype=kind)[0].item()
     assert isinstance(value, bool | int | float)
     return value

@@ -31,7 +31,7 @@ _HEADS: dict[str, tuple[str, Any]] = {
 _LARGEST_FILE = 1 << 20
 _MOST_BLOCKS = 2000
 _LARGEST_NUMBER = 100_000
-_NETWORK = "A description lists its blocks under 'backbone' and 'head'."
+_NETWORK = "A model YAML lists its blocks under 'backbone' and 'head'."
 
 
 def build(path: Path) -> Loaded:
@@ -94,14 +94,14 @@ def _find(path: Path) -> Path:
             if known in bundled:
                 return bundled[known]
     raise UserError(
-        f"There is no description {path}.",
-        "Check the name and the folder; names of Ultralytics' own are like yolov8n.yaml.",
+        f"The model YAML {path} does not exist.",
+        "Check the path. Models of Ultralytics have names like yolov8n.yaml.",
     )
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
     if len(data) > _LARGEST_FILE:
-        raise UserError(f"{path} is too large for a description of a network.", _NETWORK)
+        raise UserError(f"{path} is too large for a model YAML.", _NETWORK)
     try:
         description = yaml.safe_load(data.decode("utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -109,15 +109,15 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
         where = "" if line is None else f" (line {line + 1})"
         raise UserError(f"{path} is not valid YAML{where}.", _NETWORK) from error
     if not isinstance(description, dict):
-        raise UserError(f"{path} describes no network.", _NETWORK)
+        raise UserError(f"{path} is not a model YAML.", _NETWORK)
     if "backbone" in description and "head" in description:
         return description
     if {"train", "val", "path"} & description.keys():
         raise UserError(
             f"{path} describes a dataset, not a network.",
-            "Give it as the data; the model is a .pt file or a description such as yolov8n.yaml.",
+            "Use it as the dataset; the model is a .pt file or a model YAML such as yolov8n.yaml.",
         )
-    raise UserError(f"{path} describes no network: it has no backbone and head.", _NETWORK)
+    raise UserError(f"{path} is not a model YAML: it has no backbone and head.", _NETWORK)
 
 
 def _scale_of(path: Path, description: dict[str, Any]) -> str:
@@ -126,14 +126,14 @@ def _scale_of(path: Path, description: dict[str, Any]) -> str:
     if not scales:
         return named
     if not isinstance(scales, dict):
-        raise UserError(f"{path} lists its scales in a wrong way.", _NETWORK)
+        raise UserError(f"The scales in {path} are not valid.", _NETWORK)
     scale = named or str(description.get("scale") or next(iter(scales)))
     values = scales.get(scale)
     if values is None:
         known = ", ".join(str(key) for key in scales)
-        raise UserError(f"{path} has no scale '{scale}'.", f"It has {known}.")
+        raise UserError(f"{path} has no scale '{scale}'.", f"Available scales: {known}.")
     if not (isinstance(values, list) and len(values) == 3 and all(map(_is_number, values))):
-        raise UserError(f"{path} gives scale '{scale}' in a wrong way.", _NETWORK)
+        raise UserError(f"The scale '{scale}' in {path} is not valid.", _NETWORK)
     return scale
 
 
@@ -146,12 +146,12 @@ def _check(path: Path, description: dict[str, Any]) -> None:
     activation = description.get("activation")
     if activation is not None and not structure.is_activation(activation):
         raise UserError(
-            f"{path} asks for an activation that is no activation of PyTorch.",
-            "Nothing of it was run; write it like nn.SiLU() or nn.LeakyReLU(0.1).",
+            f"{path} uses an activation that PyTorch does not have.",
+            "No code from it was executed. Write it as nn.SiLU() or nn.LeakyReLU(0.1).",
         )
     parts = [description["backbone"], description["head"]]
     if not all(isinstance(part, list) for part in parts) or not description["backbone"]:
-        raise UserError(f"{path} lists its blocks in a wrong way.", _NETWORK)
+        raise UserError(f"The list of blocks in {path} is not valid.", _NETWORK)
     blocks = parts[0] + parts[1]
     if len(blocks) > _MOST_BLOCKS:
         raise UserError(f"{path} has too many blocks.", _NETWORK)
@@ -168,19 +168,19 @@ def _check(path: Path, description: dict[str, Any]) -> None:
             )
         _check_module(path, index, block[2])
     if _largest([description.get("nc", 1), blocks]) > _LARGEST_NUMBER:
-        raise UserError(f"{path} asks for a network of absurd size.", _NETWORK)
+        raise UserError(f"The network in {path} is unreasonably large.", _NETWORK)
 
 
 def _check_module(path: Path, index: int, name: str) -> None:
     if name == "TorchVision":
         raise UserError(
-            f"Block {index} of {path} takes a network with weights from the internet.",
-            "Secateur never downloads unasked; use a description without TorchVision.",
+            f"Block {index} of {path} needs pretrained weights from the internet.",
+            "Secateur never downloads anything; use a model YAML without TorchVision.",
         )
     if name.startswith(("World", "YOLOE", "LRPC")):
         raise UserError(
             f"Block {index} of {path} is the head {name}, which needs text features.",
-            "Open-vocabulary networks are not supported yet.",
+            "Open-vocabulary networks are not supported.",
         )
     if name.startswith("nn."):
         found, home = getattr(nn, name[3:], None), "torch.nn.modules."
@@ -189,8 +189,8 @@ def _check_module(path: Path, index: int, name: str) -> None:
     known = isinstance(found, type) and issubclass(found, nn.Module)
     if not (known and found is not None and found.__module__.startswith(home)):
         raise UserError(
-            f"Block {index} of {path} is a module that Ultralytics does not have: {name[:60]}.",
-            "Nothing of it was run; use a module of Ultralytics or of torch.nn.",
+            f"Block {index} of {path} uses a module that Ultralytics does not have: {name[:60]}.",
+            "No code from it was executed. Use a module of Ultralytics or torch.nn.",
         )
 
 
@@ -209,7 +209,7 @@ def _construct(path: Path, description: dict[str, Any]) -> Any:
     head = str(description["head"][-1][2]) if description["head"] else "nothing"
     task, kind = next((entry for part, entry in _HEADS.items() if part in head.lower()), ("", None))
     if kind is None:
-        raise UserError(f"{path} ends in {head}, which is no head of a known task.", _NETWORK)
+        raise UserError(f"{path} ends in {head}, which is not the head of a known task.", _NETWORK)
     activation = Conv.default_act
     try:
         with torch.random.fork_rng(devices=[]):
@@ -217,9 +217,8 @@ def _construct(path: Path, description: dict[str, Any]) -> Any:
             model = kind(description, ch=int(description.get("channels", 3)), verbose=False)
     except Exception as error:  # the arguments of every module come from the file
         raise UserError(
-            f"{path} describes a network that cannot be built"
-            f" ({type(error).__name__}: {str(error)[:200]}).",
-            "Compare it with the description of the network that it was made from.",
+            f"The network in {path} cannot be built ({type(error).__name__}: {str(error)[:200]}).",
+            "Compare it with the original model YAML.",
         ) from error
     finally:
         # Ultralytics puts this back only when nothing fails on the way.

@@ -20,7 +20,7 @@ def as_plain(value: object, depth: int = 0) -> Any:
         or when it is nested more than 32 deep.
     """
     if depth > _DEEPEST:
-        raise TypeError("nested too deep")
+        raise TypeError("too deeply nested")
     if value is None or isinstance(value, bool):
         return value
     # int(), float() and str() strip subclasses, such as an enumeration or torch's version string.

@@ -80,9 +80,9 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
         raise
     except Exception as error:  # the state of every module comes from the file
         raise UserError(
-            f"{label} holds a network that cannot be put together"
-            f" ({type(error).__name__}: {str(error)[:200]}).",
-            "Load it with Ultralytics and save it again (model.save), then open that file.",
+            f"The network in {label} cannot be rebuilt ({type(error).__name__}: "
+            f"{str(error)[:200]}).",
+            "Load it in Ultralytics, save it again with model.save, and open the new file.",
         ) from error
     return Loaded(model, facts, train_args)
 

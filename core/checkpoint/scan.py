@@ -106,20 +106,26 @@ def refusal(path: object, names: list[str]) -> UserError:
     if len(names) > _SHOWN:
         shown += f" and {len(names) - _SHOWN} more"
     roots = {name.partition(".")[0] for name in names}
-    hint = "Nothing of it was run. "
+    hint = "No code from it was executed. "
     if (roots - {"__main__"}) & sys.stdlib_module_names:
-        what = "asks to run code that no network needs"
-        hint += "Delete it unless you trust its source, and get the model from one that you trust."
+        what = "tries to run code that no network needs"
+        hint += "Delete it unless you trust its source, and get the model from a trusted source."
     elif any(_V5.match(name) for name in names):
-        what = "was written by YOLOv5's own repository, not by Ultralytics"
-        hint += "Train or fetch the same network with the ultralytics package (yolov5nu and so on)."
+        what = "was saved by the YOLOv5 repository, not by Ultralytics"
+        hint += (
+            "Train or download the same network with the ultralytics package (yolov5nu, for "
+            "example)."
+        )
     elif "__main__" in roots:
-        what = "needs a class of its author's own script"
+        what = "needs a class from its author's own script"
         hint += "Ask the author for a file saved with stock Ultralytics classes."
     elif roots == {"ultralytics"}:
-        what = "needs Ultralytics classes that this version does not have or that are no network"
-        hint += "Open it with the Ultralytics that wrote it, and save it with model.save."
+        what = (
+            "needs Ultralytics classes that this version does not have or that do not belong "
+            "to a network"
+        )
+        hint += "Open it in the Ultralytics version that saved it, and save it with model.save."
     else:
-        what = "needs classes or functions that are not part of Ultralytics' networks"
+        what = "needs classes or functions that are not part of Ultralytics networks"
         hint += "Ask the author for a file saved with stock Ultralytics classes."
     return UserError(f"{path} {what}: {shown}.", hint)

@@ -13,8 +13,8 @@ from core.errors import UserError
 #: How the file torch wrote before version 1.6 begins: a pickled magic number.
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
-_WANTED = "Secateur opens Ultralytics checkpoints (.pt) and model descriptions (.yaml)."
-_AGAIN = "Download or copy it again, and compare its size with the original's."
+_WANTED = "Secateur opens Ultralytics checkpoints (.pt) and model YAMLs (.yaml)."
+_AGAIN = "Download or copy it again, and compare the file size with the original."
 
 #: (offset, bytes, what it is, what to do)
 _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
@@ -72,9 +72,9 @@ def check_readable(path: Path) -> int:
         status = path.stat()
     except FileNotFoundError as error:
         raise UserError(
-            f"There is no file {path}.",
-            "Check the name and the folder. Secateur never downloads unasked: fetch the weights"
-            " yourself, or name a description such as yolov8n.yaml for an untrained network.",
+            f"{path} does not exist.",
+            "Check the path. Secateur never downloads anything: download the weights "
+            "yourself, or use a model YAML such as yolov8n.yaml for an untrained network.",
         ) from error
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
@@ -88,7 +88,9 @@ def check_readable(path: Path) -> int:
     if status.st_size == 0:
         raise UserError(f"{path} is empty.", _AGAIN)
     if not os.access(path, os.R_OK):
-        raise UserError(f"{path} may not be read by you.", "Ask for permission to read it.")
+        raise UserError(
+            f"You do not have permission to read {path}.", "Change the permissions of the file."
+        )
     return status.st_size
 
 
@@ -99,7 +101,9 @@ def damaged(path: object, detail: str) -> UserError:
 
 def _unreadable(path: Path, error: Exception) -> UserError:
     reason = getattr(error, "strerror", None) or str(error)
-    return UserError(f"{path} cannot be read: {reason.lower()}.", "Check its name and permissions.")
+    return UserError(
+        f"{path} cannot be read: {reason.lower()}.", "Check the path and the permissions."
+    )
 
 
 def _check_zip(path: Path, size: int) -> None:
@@ -111,21 +115,21 @@ def _check_zip(path: Path, size: int) -> None:
             # Stored tensors do not shrink in an archive: far more than the file holds is a bomb.
             if sum(entry.file_size for entry in entries) > 20 * size + (64 << 20):
                 raise UserError(
-                    f"{path} claims to unpack to far more than a file of its size can hold.",
-                    "Do not open it; get the model from a source that you trust.",
+                    f"{path} would unpack to far more data than a file of its size can contain.",
+                    "Do not open it. Get the model from a trusted source.",
                 )
             # torch does not compare checksums, so flipped bits in weights would go unnoticed.
             broken = archive.testzip()
     except UserError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise damaged(path, "the archive is cut short or overwritten") from error
+        raise damaged(path, "the archive is truncated or overwritten") from error
     except OSError as error:
         raise _unreadable(path, error) from error
     except Exception as error:  # a damaged directory makes zipfile raise nearly anything
         raise damaged(path, "the archive's directory cannot be read") from error
     if broken is not None:
-        raise damaged(path, f"the checksum of its part {broken} does not match")
+        raise damaged(path, f"the checksum of {broken} in the archive does not match")
 
 
 def _check_members(path: Path, names: list[str]) -> None:
@@ -161,7 +165,7 @@ def _foreign(path: Path, head: bytes, size: int) -> UserError:
     if head[8:9] == b"{" and 2 <= length <= size:
         return UserError(
             f"{path} is a safetensors file: weights without the network.",
-            "Load them into the model with Ultralytics, save that, and open the result.",
+            "Load them into the model in Ultralytics, save it, and open the new file.",
         )
     if head[4:5] == b"{" and 2 <= int.from_bytes(head[:4], "little") <= size:
         return UserError(f"{path} is a TensorRT engine, not a checkpoint.", _HINTS["export"])
@@ -180,7 +184,7 @@ def _bare_pickle(path: Path) -> UserError:
         with path.open("rb") as stream:
             asked = scan_pickles(stream, 1).names
     except (ValueError, OSError):
-        return damaged(path, "it begins like a pickle and goes on as something else")
+        return damaged(path, "it starts like a pickle but is not one")
     if strangers := foreign_globals(asked):
         return refusal(path, strangers)
     return UserError(
@@ -195,7 +199,7 @@ def _text_or_noise(path: Path, head: bytes) -> UserError:
     if lowered.startswith(("<!doctype html", "<html")) or "<html" in lowered:
         return UserError(
             f"{path} is a web page, not the model itself.",
-            "Use the page's download link for the raw file; logging in may be needed.",
+            "Use the download link of the raw file; you may have to log in.",
         )
     # The last character may be cut in two by the end of the excerpt.
     if text.count("\ufffd") <= 1 and all(sign.isprintable() or sign in "\r\n\t" for sign in text):
@@ -205,9 +209,9 @@ def _text_or_noise(path: Path, head: bytes) -> UserError:
             return UserError(f"{path} is a JSON file, not a checkpoint.", _WANTED)
         return UserError(
             f"{path} is a text file, not a checkpoint.",
-            _WANTED + " A description must end in .yaml.",
+            _WANTED + " A model YAML must end in .yaml.",
         )
     return UserError(
-        f"{path} is not a model: its first bytes belong to no known format.",
-        _WANTED + " If it should be one, download it again.",
+        f"{path} is not a model: its file format is unknown.",
+        _WANTED + " If it should be a model, download it again.",
     )

@@ -23,7 +23,7 @@ from core.checkpoint.allowlist import resolve_methods
 from core.checkpoint.plain import plain_items
 from core.errors import UserError
 
-_RESAVE = "Load it with Ultralytics and save it again (model.save), then open that file."
+_RESAVE = "Load it in Ultralytics, save it again with model.save, and open the new file."
 _HOOKS = (
     "_forward_hooks",
     "_forward_pre_hooks",
@@ -51,12 +51,12 @@ def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> Non
         vars(model).get("_modules", {}).get("model"), nn.Sequential
     ):
         raise UserError(
-            f"{label} holds a {type(model).__name__}, not a network of Ultralytics.",
+            f"{label} contains a {type(model).__name__}, not an Ultralytics network.",
             "Open a checkpoint saved by Ultralytics (model.save).",
         )
     if checkpoint.get("modelopt"):
         raise UserError(
-            f"{label} was trained for quantization, which cannot be pruned.",
+            f"{label} was trained with quantization, which cannot be pruned.",
             "Open the checkpoint from before quantization.",
         )
     _check_description(model, label)
@@ -71,7 +71,9 @@ def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> Non
                 isinstance(at, str) and (item is None or isinstance(item, kind))
                 for at, item in table.items()
             ):
-                raise UserError(f"{label} holds a broken part, {name or 'the network'}.", _RESAVE)
+                raise UserError(
+                    f"{label} contains a damaged part: {name or 'the network'}.", _RESAVE
+                )
         if any(parts.get(key) for key in _HOOKS):
             raise UserError(f"{label} attaches code to the layer {name}.", _RESAVE)
         for tensor in (*parts["_parameters"].values(), *parts["_buffers"].values()):
@@ -81,14 +83,14 @@ def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> Non
                 held[storage.data_ptr()] = storage.nbytes()
     # A tensor of stride 0 claims any size over a few bytes, and takes it all once converted.
     if claimed > 4 * sum(held.values()) + (16 << 20):
-        raise UserError(f"{label} claims more weights than it holds.", _RESAVE)
+        raise UserError(f"{label} claims more weights than it contains.", _RESAVE)
 
 
 def _check_description(model: nn.Module, label: object) -> None:
     """Check what the network says of its blocks, which Ultralytics evaluates when it rebuilds."""
     description = vars(model).get("yaml")
     if not isinstance(description, dict):
-        raise UserError(f"{label} holds a network without its description.", _RESAVE)
+        raise UserError(f"The network in {label} has no model YAML.", _RESAVE)
     activation = description.get("activation")
     safe = activation is None or is_activation(activation)
     for block in [*description.get("backbone", ()), *description.get("head", ())]:
@@ -100,14 +102,15 @@ def _check_description(model: nn.Module, label: object) -> None:
         )
     if not safe:
         raise UserError(
-            f"{label} describes its blocks by something that is no layer or activation.",
-            "Nothing of it was run. Delete it unless you trust its source.",
+            f"{label} uses something that is not a layer or an activation in the list of "
+            "its blocks.",
+            "No code from it was executed. Delete the file unless you trust its source.",
         )
     for index, block in enumerate(model.get_submodule("model").children()):
         at, sources, kind = (vars(block).get(key) for key in ("i", "f", "type"))
         listed = isinstance(sources, list) and all(isinstance(item, int) for item in sources)
         if at != index or not (isinstance(sources, int) or listed) or not isinstance(kind, str):
-            raise UserError(f"{label} does not say where block {index} reads from.", _RESAVE)
+            raise UserError(f"{label} does not define the inputs of block {index}.", _RESAVE)
 
 
 def is_activation(text: object) -> bool:

@@ -19,8 +19,10 @@ from core.errors import UserError
 
 #: torch keeps its allow-list for the whole process.
 _LOCK = threading.Lock()
-_RESAVE = "Load it with Ultralytics and save it again (model.save), then open that file."
-_INTO_MODEL = "Load them into the model with Ultralytics, save that (model.save), and open it."
+_RESAVE = "Load it in Ultralytics, save it again with model.save, and open the new file."
+_INTO_MODEL = (
+    "Load the weights into the model in Ultralytics, save it with model.save, and open that file."
+)
 
 
 def read(source: Path | io.BytesIO, label: object) -> Any:
@@ -51,17 +53,17 @@ def read(source: Path | io.BytesIO, label: object) -> Any:
             return torch.load(source, map_location="cpu", weights_only=True)
     except RefusedError as error:
         raise UserError(
-            f"{label} asks for {error}, which no stock checkpoint does.",
-            "Nothing of it was run. Delete it unless you trust its source.",
+            f"{label} requests {error}, which no stock checkpoint does.",
+            "No code from it was executed. Delete the file unless you trust its source.",
         ) from error
     except pickle.UnpicklingError as error:
         raise _unpickling(label, scan, legacy, str(error)) from error
     except MemoryError as error:
         raise UserError(
-            f"{label} needs more memory than there is.", "Close other programs, then try again."
+            f"{label} needs more memory than is available.", "Close other programs and try again."
         ) from error
     except Exception as error:  # see above
-        raise damaged(label, "its contents do not fit together") from error
+        raise damaged(label, "its contents are inconsistent") from error
 
 
 def _scan(source: Path | io.BytesIO) -> tuple[Scan, bool]:
@@ -79,17 +81,17 @@ def _scan(source: Path | io.BytesIO) -> tuple[Scan, bool]:
 def _unpickling(label: object, scan: Scan, legacy: bool, text: str) -> UserError:
     if scan.protocol > 2:
         return UserError(
-            f"{label} was pickled with protocol {scan.protocol}, which can't be read safely.",
+            f"{label} was pickled with protocol {scan.protocol}, which cannot be read safely.",
             _RESAVE,
         )
     if legacy and "persistent" in text:
-        return UserError(f"{label} is in the format of PyTorch before 1.6.", _RESAVE)
+        return UserError(f"{label} uses the format of PyTorch before 1.6.", _RESAVE)
     if "reduce" in text or "GLOBAL" in text or "allowlisted" in text or "Can only" in text:
         return UserError(
-            f"{label} is put together in a way that no stock checkpoint is.",
-            "Nothing of it was run. Delete it unless you trust its source.",
+            f"{label} has a structure that no stock checkpoint has.",
+            "No code from it was executed. Delete the file unless you trust its source.",
         )
-    return damaged(label, "its contents do not fit together")
+    return damaged(label, "its contents are inconsistent")
 
 
 def network_in(contents: Any, label: object) -> tuple[torch.nn.Module, Mapping[str, Any]]:
@@ -105,7 +107,7 @@ def network_in(contents: Any, label: object) -> tuple[torch.nn.Module, Mapping[s
     if not isinstance(contents, dict):
         kind = "tensor" if isinstance(contents, torch.Tensor) else type(contents).__name__
         raise UserError(
-            f"{label} holds something of type {kind}, not a network.",
+            f"{label} contains an object of type {kind}, not a network.",
             "Open a checkpoint saved by Ultralytics.",
         )
     for key in ("ema", "model"):
@@ -114,14 +116,14 @@ def network_in(contents: Any, label: object) -> tuple[torch.nn.Module, Mapping[s
             return value, contents
         if _is_weights(value):
             raise UserError(
-                f"{label} holds bare weights under '{key}', without the network.", _INTO_MODEL
+                f"{label} contains only weights under '{key}', without the network.", _INTO_MODEL
             )
     if _is_weights(contents):
-        raise UserError(f"{label} is a bare state_dict: weights without the network.", _INTO_MODEL)
+        raise UserError(f"{label} is a state_dict: weights without the network.", _INTO_MODEL)
     if any(_is_weights(value) for value in contents.values()):
-        raise UserError(f"{label} holds bare weights, without the network.", _INTO_MODEL)
+        raise UserError(f"{label} contains only weights, without the network.", _INTO_MODEL)
     raise UserError(
-        f"{label} holds no network under 'ema' or 'model'.",
+        f"{label} contains no network under 'ema' or 'model'.",
         "Open a checkpoint saved by Ultralytics.",
     )
 

@@ -68,17 +68,18 @@ def save(
 def _check_target(target: Path, forbidden: Iterable[str | Path]) -> None:
     if target.suffix.lower() != ".pt":
         raise UserError(
-            f"{target} does not end in .pt.", "Checkpoints must, or nothing opens them."
+            f"{target} does not end in .pt.",
+            "A checkpoint must end in .pt, otherwise other programs cannot open it.",
         )
     if target.is_dir():
-        raise UserError(f"{target} is a folder.", "Name a file in it.")
+        raise UserError(f"{target} is a folder.", "Choose a file name.")
     for other in map(Path, forbidden):
         same = target.absolute() == other.absolute() or target.resolve() == other.resolve()
         # A hard link, or a name that differs only in case, is still the same file.
         if same or (target.exists() and other.exists() and target.samefile(other)):
             raise UserError(
-                f"{target} is the file the network came from; it is not overwritten.",
-                "Choose another name.",
+                f"{target} is the file that the network was loaded from; it is not overwritten.",
+                "Choose another file name.",
             )
 
 
@@ -113,9 +114,9 @@ def _serialise(contents: dict[str, Any], target: Path) -> io.BytesIO:
         torch.save(contents, buffer)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise UserError(
-            f"{target} was not saved: the network holds something that no file can hold"
-            f" ({str(error)[:200]}).",
-            "Only networks of stock Ultralytics classes can be saved.",
+            f"{target} was not saved: the network contains something that cannot be "
+            f"stored in a file ({str(error)[:200]}).",
+            "Only networks with stock Ultralytics classes can be saved.",
         ) from error
     buffer.seek(0)
     return buffer
@@ -129,12 +130,13 @@ def _verify(model: nn.Module, buffer: io.BytesIO, target: Path) -> None:
         again = open_checkpoint(buffer, target, digest).model
     except UserError as error:
         raise UserError(
-            f"{target} was not saved: it could not be opened again. {error.message}", error.hint
+            f"{target} was not saved: the written file could not be opened. {error.message}",
+            error.hint,
         ) from error
     if _shapes(again) != _shapes(model):
         raise UserError(
-            f"{target} was not saved: opened again, its layers differ from the network's.",
-            "This is a fault of Secateur; please report it.",
+            f"{target} was not saved: the layers of the written file differ from the network.",
+            "This is an internal error; please report it.",
         )
 
 

@@ -100,7 +100,7 @@ class Ranker:
             file = self._file(model, stream)
             known = read_scores(file, table.atom_count)
             if known is not None:
-                progress(1.0, "Ranked from images before")
+                progress(1.0, "Ranking from images found in the cache")
                 return Ranking(known, file, self.skipped)
         plan = self.plan
         scores = score_atoms(

@@ -232,5 +232,5 @@ def check_removes(removed: Mask) -> None:
     if not removed.any():
         raise UserError(
             "The plan removes nothing: its ratios are too small for the rounding.",
-            "Raise the ratios, or lower round_to.",
+            "Increase the ratios, or set a smaller round_to.",
         )

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CancelledError:
         return _fail("Cancelled; nothing was changed.")
     except KeyboardInterrupt:
-        return _fail("Interrupted; nothing was left half done.")
+        return _fail("Interrupted; no incomplete files were left.")
     except BrokenPipeError:  # the reader of our output went away: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
@@ -54,16 +54,16 @@ def _report_bug(error: Exception) -> str:
     """Log a bug whole; return the line for the person."""
     where = append_fault(error)
     kind = type(error).__name__
-    return f"A fault of Secateur ({kind}: {error}), logged in {where}; please report it."
+    return f"Internal error ({kind}: {error}), logged in {where}. Please report it."
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="secateur",
-        description="Makes YOLO networks smaller and faster without breaking them.",
-        epilog="Without a command the window opens, on FILE where one is named. --self-test tries "
-        "the program itself, window included.",
+        description="Prunes YOLO networks: smaller and faster, verified before saving.",
+        epilog="Without a command, the window opens, with FILE if given. --self-test tests the "
+        "program, including the window.",
     )
     parser.add_argument(
         "--version", action="version", version=f"secateur {metadata.version('secateur')}"
@@ -74,9 +74,13 @@ def build_parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--json", action="store_true", help="print one JSON object")
         if model is not None:
-            about = "a .pt checkpoint or an Ultralytics yaml"
+            about = "a .pt checkpoint or a model YAML"
             command.add_argument("model", metavar=model, help=about)
-            command.add_argument("--no-cache", action="store_true", help="trace the network anew")
+            command.add_argument(
+                "--no-cache",
+                action="store_true",
+                help="trace the network again instead of using the cached channel table",
+            )
         return command
 
     for group in GROUPS.values():

@@ -37,14 +37,10 @@ def add_data(
     images : int, optional
         How many are read unless the person says otherwise; None is all.
     """
-    parser.add_argument("--data", required=required, metavar="DATA", help=f"a dataset yaml, {text}")
-    parser.add_argument(
-        "--images", type=positive, default=images, help="how many of its images to read"
-    )
-    parser.add_argument(
-        "--image-size", type=positive, default=320, help="side they are scaled to (320)"
-    )
-    parser.add_argument("--device", default="", help="cpu or cuda; a GPU where there is one")
+    parser.add_argument("--data", required=required, metavar="DATA", help=f"a dataset YAML, {text}")
+    parser.add_argument("--images", type=positive, default=images, help="number of images to use")
+    parser.add_argument("--image-size", type=positive, default=320, help="image size (320)")
+    parser.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
 
 
 def data_settings(
@@ -70,15 +66,15 @@ def add_repair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repair",
         metavar="STEPS",
-        help="mend the remaining weights by --data, without labels: auto, or some of fold, refit, "
-        "bn and distill with commas between them",
+        help="repair the remaining weights on --data, without labels: auto, or some of fold, "
+        "refit, bn and distill, separated by commas",
     )
     parser.add_argument(
         "--repair-minutes",
         type=float,
         default=10.0,
         metavar="MINUTES",
-        help="how long all of it may take (10)",
+        help="time limit of the repair (10)",
     )
 
 
@@ -101,7 +97,7 @@ def add_history(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=OWN,
         metavar="DIR",
-        help="remember it as a step in the network's history, or in that of a folder",
+        help="record the result as a step in the history of the network, or in that of a folder",
     )
 
 

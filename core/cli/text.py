@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.graph.table import ChannelTable
 from core.pipeline import Analysis, Pruned
+from core.plan.cost import gflops
 from core.plan.predict import Prediction
 from core.plan.why.why import Answer
 from core.system.columns import laid_out
@@ -49,7 +50,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
     lines = [
         f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size} px, "
         + ", ".join([facts.dtype, *notes]),
-        f"{count(parameters)} parameters, {count(macs)} multiply-adds, {len(blocks)} blocks, "
+        f"{count(parameters)} parameters, {gflops(macs)} GFLOPs, {len(blocks)} blocks, "
         f"{convolutions(analysis.table)} convolutions",
         "",
     ]
@@ -63,7 +64,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
             ", ".join("image" if s < 0 else str(s) for s in b.sources),
             f"{b.in_channels} → {b.out_channels}",
             count(b.parameters),
-            f"{bar(b.macs / largest)} {count(b.macs)}",
+            f"{bar(b.macs / largest)} {gflops(b.macs)}",
             "locked" if b.index in locked else "",
         ]
         for b in blocks
@@ -76,7 +77,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
         "from",
         "channels",
         "parameters",
-        "multiply-adds",
+        "GFLOPs",
         "",
     ]
     why = [f"Block {index} is locked: {reason}." for index, reason in locked.items()]
@@ -98,7 +99,7 @@ def prediction_text(prediction: Prediction) -> str:
     before, after = prediction.before, prediction.after
     lines = [
         change_text("parameters", before.parameters, after.parameters),
-        change_text("multiply-adds", before.macs, after.macs),
+        change_text("GFLOPs", before.macs, after.macs, gflops),
         *latency_text(prediction),
         "",
     ]
@@ -130,10 +131,10 @@ def prediction_text(prediction: Prediction) -> str:
     return "\n".join(lines).rstrip()
 
 
-def change_text(name: str, before: int, after: int) -> str:
-    """Show a figure before and after, and the share that stays."""
+def change_text(name: str, before: int, after: int, write: Callable[[int], str] = count) -> str:
+    """Show a figure before and after, and the share that remains."""
     share = after / before if before else 1.0
-    return f"{name:14} {count(before):>9} → {count(after):>9}  {bar(share, 20)} {share:.1%}"
+    return f"{name:14} {write(before):>9} → {write(after):>9}  {bar(share, 20)} {share:.1%}"
 
 
 def _widths(before: int, after: int) -> str:
@@ -144,7 +145,7 @@ def skipped_text(skipped: int) -> list[str]:
     """Say how many images could not be read; nothing when all could."""
     if not skipped:
         return []
-    return [f"{skipped} of the images could not be read and were left out of the ranking."]
+    return [f"{skipped} images could not be read and were skipped."]
 
 
 def pruned_text(result: Pruned) -> str:
@@ -154,7 +155,7 @@ def pruned_text(result: Pruned) -> str:
         change_text(
             "parameters", result.prediction.before.parameters, result.prediction.after.parameters
         ),
-        change_text("multiply-adds", result.prediction.before.macs, result.prediction.after.macs),
+        change_text("GFLOPs", result.prediction.before.macs, result.prediction.after.macs, gflops),
         f"equal to the masked original: relative error {proof.relative_error:.1e} "
         f"(at most {proof.tolerance:.0e}) on {proof.inputs} inputs",
         f"saved as {result.output}",
@@ -164,8 +165,8 @@ def pruned_text(result: Pruned) -> str:
     lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
     lines += skipped_text(result.prediction.skipped)
     lines.append(
-        "Accuracy falls until the network is fine-tuned; train() of Ultralytics would rebuild the "
-        "full network (see the README)."
+        "Fine-tune the network to recover accuracy, with `secateur finetune`: train() of "
+        "Ultralytics would rebuild the full network."
     )
     return "\n".join(lines)
 
@@ -173,8 +174,8 @@ def pruned_text(result: Pruned) -> str:
 def repair_lines(repaired: Repaired) -> list[str]:
     """Say what every step of a repair gained, on images it was not fitted to."""
     lines = [
-        f"repaired on {repaired.fitted} images, measured on {repaired.held_out} others"
-        + (f"; {repaired.skipped} could not be read" if repaired.skipped else "")
+        f"repaired on {repaired.fitted} images, measured on {repaired.held_out} held-out "
+        "images" + (f"; {repaired.skipped} unreadable" if repaired.skipped else "")
     ]
     for step in repaired.steps:
         word = "kept" if step.kept else "not kept"
@@ -203,10 +204,10 @@ def sensitivity_text(report: Mapping[str, Any]) -> str:
     head = ["block", *[f"-{ratio:.0%}" for ratio in ratios]]
     lines = [
         f"Unpruned: mAP50-95 {base['map50_95']:.4f} on {base['images']} images. "
-        "Kept of it when a block alone loses that share of its channels:",
+        "Share kept when only that block loses this share of its channels:",
         laid_out([head, *rows], "r" * len(head)),
     ]
     lines += [row["reason"] for row in report["unprunable"]]
     if report["resumed"]:
-        lines.append(f"{report['resumed']} of {len(points)} were measured before.")
+        lines.append(f"{report['resumed']} of {len(points)} were measured earlier.")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from core.data.evaluate import evaluate
 from core.data.stream import DataSettings
 from core.errors import UserError
 from core.graph.table import ChannelTable
+from core.plan.cost import gflops
 from core.progress import Progress, Span, silent
 
 
@@ -50,7 +51,7 @@ def compare(
         For models of different tasks or classes, or data that cannot be used.
     """
     if len(models) < 2:
-        raise UserError("One model alone cannot be compared.", "Name two or more.")
+        raise UserError("Comparing needs at least two models.", "Pass two or more.")
     _check(models)
     seen: list[Seen] = []
     entries: list[ComparedModel] = []
@@ -88,8 +89,8 @@ def _check(models: Sequence[tuple[Loaded, ChannelTable]]) -> None:
         facts = loaded.facts
         if (facts.task, facts.classes) != (first.task, first.classes):
             raise UserError(
-                f"{facts.path} is for another task or other classes than {first.path}.",
-                "Compare models that were made from one another.",
+                f"{facts.path} has another task or other classes than {first.path}.",
+                "Compare models made from the same network.",
             )
 
 
@@ -98,16 +99,16 @@ def compared_text(result: Comparison) -> str:
     models = result["models"]
     names = sorted({name for model in models for name in model["figures"]})
     width = max(len(Path(model["path"]).name) for model in models) + 2
-    head = "".join(f"{name:>18}" for name in ("parameters", "multiply-adds", *names, "ms/image"))
+    head = "".join(f"{name:>18}" for name in ("parameters", "GFLOPs", *names, "ms/image"))
     lines = [" " * width + head]
     for model in models:
-        cells = [f"{model['parameters']:,}", f"{model['macs']:,}"]
+        cells = [f"{model['parameters']:,}", gflops(model["macs"])]
         cells += [f"{model['figures'].get(name, float('nan')):.4f}" for name in names]
         cells.append(f"{model['milliseconds']:.1f}")
         lines.append(f"{Path(model['path']).name:<{width}}" + "".join(f"{c:>18}" for c in cells))
     worst = [row for row in result["images"] if row["change"] < 0][:5]
     if worst:
-        lines.append(f"Worst changes of images ({score_name(result['task'])}):")
+        lines.append(f"Images that got worse ({score_name(result['task'])}):")
     for row in worst:
         scores = " → ".join(f"{score:.2f}" for score in row["scores"])
         lines.append(f"{Path(row['image']).name}: {scores}")
@@ -116,4 +117,4 @@ def compared_text(result: Comparison) -> str:
 
 def score_name(task: str) -> str:
     """Say what the score of an image is."""
-    return "probability of the right class" if task == "classify" else "F1 over IoU 0.5 to 0.95"
+    return "probability of the correct class" if task == "classify" else "F1 over IoU 0.5 to 0.95"

@@ -82,7 +82,7 @@ def compare_layer_files(
     from core.compare.layers import compare_layers
 
     if len(paths) < 2:
-        raise UserError("One model alone cannot be compared.", "Name two or more.")
+        raise UserError("Comparing needs at least two models.", "Pass two or more.")
     return compare_layers(_opened(paths, progress))
 
 

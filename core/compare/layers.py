@@ -125,7 +125,7 @@ def layers_text(result: LayerComparison) -> str:
     models = result["models"]
     rows = [["block", "layer", Path(models[0]["path"]).name]]
     for model in models[1:]:
-        rows[0] += [Path(model["path"]).name, "cost", "in common"]
+        rows[0] += [Path(model["path"]).name, "GFLOPs", "in common"]
     for channel in result["channels"]:
         row = [str(channel["block"]), channel["layer"], _told(channel["outputs"][0])]
         for number in range(1, len(models)):
@@ -147,7 +147,7 @@ def in_common(survived: Sequence[Sequence[int] | None], one: int, other: int) ->
 
 
 def share(macs: Sequence[int | None], number: int) -> str:
-    """Write what a layer costs in a model as a share of what it costs in the first."""
+    """Write the cost of a layer in a model as a share of its cost in the baseline."""
     first, here = macs[0], macs[number]
     return f"{here / first:.0%}" if first and here is not None else ""
 

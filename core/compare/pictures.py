@@ -35,11 +35,13 @@ def check_free(folder: Path) -> Path:
         When it holds something, or its parent does not exist.
     """
     if folder.is_dir() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty.", "Name a new folder for the pictures.")
+        raise UserError(f"{folder} is not empty.", "Choose a new folder for the pictures.")
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file.", "Name a new folder for the pictures.")
+        raise UserError(f"{folder} is a file.", "Choose a new folder for the pictures.")
     if not folder.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {folder.parent}.", "Make it, or choose another.")
+        raise UserError(
+            f"The folder {folder.parent} does not exist.", "Create it, or choose another."
+        )
     return folder
 
 
@@ -70,7 +72,7 @@ def write_pictures(result: Comparison, folder: Path, progress: Progress = silent
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
         try:
             for number, row in enumerate(rows, 1):
-                progress(number / (len(rows) + 1), f"Drawing picture {number} of {len(rows)}")
+                progress(number / (len(rows) + 1), f"Drawing image {number} of {len(rows)}")
                 name = f"{number:03d}{row['change']:+.2f}-{Path(row['image']).stem}.jpg"
                 if _write(row, titles, part / name):
                     names.append(name)

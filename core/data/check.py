@@ -84,7 +84,7 @@ def check_data(
     UserError
         When there is no dataset at all at that place.
     """
-    progress(0.0, "Reading the description")
+    progress(0.0, "Reading the dataset YAML")
     place = find_description(Path(path))
     found = Findings()
     read = _read_folders if place.is_dir() else _read_labelled
@@ -96,15 +96,15 @@ def check_data(
         if wanted not in checked.counts and not checked.refused:
             found.error(
                 f"The dataset has no split “{wanted}”.",
-                "Training learns from train and is measured on val.",
+                "Training uses train and is validated on val.",
             )
     judge_classes(checked.names, checked.counts, found)
     files = {name: split.images for name, split in checked.splits.items()}
     same = _duplicates(files, Span(progress, DIGEST, 1.0))
     if same:
         found.warning(
-            f"{many(len(same), 'image')} found in two splits, so figures flatter the model.",
-            "Leave them out of one split.",
+            f"{many(len(same), 'image')} in two splits, so the measured accuracy is too high.",
+            "Remove them from one split.",
             map(_pair, same),
         )
     listed = Index(str(place), checked.task, checked.names, checked.splits, checked.keypoints)
@@ -133,7 +133,7 @@ def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -
     if model.task is not None and checked.task != model.task:
         found.error(
             f"The dataset is for the task “{checked.task}”, the model for “{model.task}”.",
-            "Use data with labels for the model's task.",
+            "Use a dataset labelled for the task of the model.",
         )
     if model.classes is not None and checked.names:
         if folders:
@@ -144,7 +144,7 @@ def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -
     if model.keypoints and points and tuple(model.keypoints) != points:
         found.error(
             f"The dataset has {_points(points)} and the model {_points(model.keypoints)}.",
-            "Use data with the keypoints the model was trained for.",
+            "Use a dataset with the keypoints of the model.",
         )
 
 
@@ -179,7 +179,7 @@ def _read_labelled(
     kind = str(task) if labelled else ("pose" if "kpt_shape" in data else "detect")
     if kind == "pose" and "kpt_shape" not in data:
         found.error(
-            "The description does not say how many keypoints are labelled.",
+            "The dataset YAML does not define the keypoints.",
             "Add kpt_shape, for example [17, 3].",
         )
         kind = "detect"

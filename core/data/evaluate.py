@@ -12,6 +12,8 @@ from core.progress import Progress, silent
 if TYPE_CHECKING:
     from torch import nn
 
+__all__ = ["Accuracy", "evaluate"]
+
 
 def evaluate(
     model: nn.Module,

@@ -132,20 +132,20 @@ def judge_split(name: str, read: SplitRead, found: Findings) -> None:
     split = read.counts
     if not split["objects"]:
         found.error(
-            f"No image of the split “{name}” has a labelled object.",
-            "Check that the labels lie where Ultralytics looks for them (images → labels).",
-            [{"image": image, "text": f"looked for {label}"} for image, label in read.looked],
+            f"The split “{name}” has no labelled objects.",
+            "Check that the labels are where Ultralytics expects them (images → labels).",
+            [{"image": image, "text": f"expected at {label}"} for image, label in read.looked],
         )
     if split["unreadable"]:
         found.warning(
-            f"{many(split['unreadable'], 'image')} of “{name}”, or the labels, cannot be read.",
-            "What cannot be read is left out. Mend or remove it.",
+            f"{many(split['unreadable'], 'image')} of “{name}” cannot be read, or their labels.",
+            "They are skipped. Fix or remove them.",
             read.unreadable,
         )
     if read.noted:
         found.warning(
             f"{many(len(read.noted), 'label file')} of “{name}” corrected in memory.",
-            "On disk all stays as it is.",
+            "The files are not changed.",
             read.noted,
         )
     if split["objects"] and split["background"] > split["labelled"]:
@@ -162,17 +162,17 @@ def judge_classes(
     unseen = [name for name in names.values() if not learnt.get(name)]
     if unseen:
         found.warning(
-            f"{len(unseen)} of {len(names)} classes have no object in the split “train”:"
-            f" {shortened(unseen)}.",
-            "A network forgets what it is not shown. Add images of them if they matter.",
+            f"{len(unseen)} of {len(names)} classes have no objects in the split “train”: "
+            f"{shortened(unseen)}.",
+            "The network forgets classes that it does not see. Add images of them if they matter.",
         )
     for other, split in splits.items():
         strange = [name for name in split["classes"] if name in unseen]
         if other != "train" and strange:
             found.warning(
-                f"“{other}” has {many(len(strange), 'class')} that “train” has not:"
-                f" {shortened(strange)}.",
-                "What is measured there was not trained on.",
+                f"“{other}” has {many(len(strange), 'class')} that “train” does not have: "
+                f"{shortened(strange)}.",
+                "They are validated but not trained.",
             )
 
 
@@ -193,7 +193,7 @@ def compare_classes(names: Mapping[int, str], classes: Mapping[int, str], found:
     if len(names) != len(classes):
         found.error(
             f"The dataset has {len(names)} classes and the model {len(classes)}.",
-            "Use data with the classes the model was trained for.",
+            "Use a dataset with the classes of the model.",
         )
         return
     pairs = [(n, names.get(n), str(classes.get(n))) for n in sorted(classes)]
@@ -201,13 +201,16 @@ def compare_classes(names: Mapping[int, str], classes: Mapping[int, str], found:
     if not other:
         return
     number, mine, theirs = other[0]
-    text = f"{len(other)} classes have other names than the model's; {number} is “{mine}”, the"
-    text += f" model's “{theirs}”."
+    text = (
+        f"{len(other)} classes have other names than in the model; class {number} is "
+        f"“{mine}”, in the"
+    )
+    text += f" model “{theirs}”."
     known = {name.casefold() for *_, name in pairs}
     if {str(name).casefold() for name in names.values()} & known:
         found.warning(text, "Check that the order is the same.")
     else:
-        found.error(text, "Use data with the classes the model was trained for.")
+        found.error(text, "Use a dataset with the classes of the model.")
 
 
 def compare_folders(names: Iterable[str], classes: Mapping[int, str], found: Findings) -> None:
@@ -216,6 +219,6 @@ def compare_folders(names: Iterable[str], classes: Mapping[int, str], found: Fin
     strange = sorted(name for name in names if name.casefold() not in known)
     if strange:
         found.error(
-            f"The model does not know the classes {shortened(strange)}.",
-            "Name the folders like the model's classes.",
+            f"The model does not have the classes {shortened(strange)}.",
+            "Name the folders like the classes of the model.",
         )

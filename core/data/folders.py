@@ -66,7 +66,7 @@ class FolderDataset:
         self.listed = [str(path) for path, _ in chosen]
         self.messages: list[str] = []
         for number, (path, kind) in enumerate(chosen):
-            progress(number / len(chosen), f"Looking at image {number} of {len(chosen)}")
+            progress(number / len(chosen), f"Reading image {number} of {len(chosen)}")
             try:
                 check(str(path))
             except Exception as error:  # decoders raise what they please; it cannot be read
@@ -77,8 +77,8 @@ class FolderDataset:
         self.unreadable = len(chosen) - len(self.im_files)
         if not self.im_files:
             raise UserError(
-                f"The dataset {source.path} has no usable image in its split “{source.split}”.",
-                "Check that it holds one folder of images per class.",
+                f"The split “{source.split}” of the dataset {source.path} has no usable images.",
+                "Check that it has one folder of images per class.",
             )
 
     def __len__(self) -> int:

@@ -120,7 +120,7 @@ def write_index(index: Index) -> Path:
         for old in sorted(path.parent.glob("*.json"), key=_age)[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"Could not write to {path.parent}.", "Free some space.") from error
+        raise UserError(f"Could not write to {path.parent}.", "Free disk space.") from error
     write_json(path, data, compact=True)
     return path
 
@@ -147,7 +147,7 @@ def read_index(path: str | Path) -> Index:
         return Index(str(data["path"]), str(data["task"]), names, splits, keypoints)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"The list of images {path} cannot be read.", "Check the dataset again."
+            f"The image list {path} cannot be read.", "Check the dataset again."
         ) from error
 
 
@@ -155,5 +155,5 @@ def _split(data: Mapping[str, Sequence[Any]]) -> Split:
     classes = tuple(tuple(int(n) for n in found) for found in data["classes"])
     images, labels = tuple(map(str, data["images"])), tuple(map(str, data["labels"]))
     if len(classes) != len(images) or len(labels) not in (0, len(images)):
-        raise ValueError("lists of unequal length")
+        raise ValueError("lists of different lengths")
     return Split(images, labels, classes)

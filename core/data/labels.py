@@ -60,7 +60,7 @@ def read_objects(
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} holds no labels.", "Correct the file.") from error
+        raise UserError(f"{path} contains no labels.", "Correct the file.") from error
     return [_object(row, task, names, keypoints) for row in rows if len(row) >= 5]
 
 

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from core.errors import UserError, reason_of
 
-_EXAMPLE = "A dataset description names 'train', 'val' and 'names', as Ultralytics documents."
+_EXAMPLE = "A dataset YAML has 'train', 'val' and 'names', as documented by Ultralytics."
 _LARGEST_FILE = 1 << 22
 LABEL_KEYS = ("kpt_shape", "channels", "flip_idx")
 """What labels need to be read, beside the classes."""
@@ -81,8 +81,8 @@ def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None 
     for place in found:
         if not Path(place).exists():
             raise UserError(
-                f"The images of the dataset {path} are missing: there is no {place}.",
-                "Correct “path” or the split in the description.",
+                f"The images of the dataset {path} are missing: {place} does not exist.",
+                "Correct “path” or the split in the dataset YAML.",
             )
     extra = {str(key): data[key] for key in LABEL_KEYS if key in data}
     return Source(path, split, found, names, extra)
@@ -105,30 +105,32 @@ def find_description(path: Path) -> Path:
         return found[0]
     if found:
         names = ", ".join(file.name for file in found[:4])
-        raise UserError(f"{path} holds several descriptions: {names}.", "Name the one you mean.")
+        raise UserError(f"{path} contains several dataset YAMLs: {names}.", "Choose one of them.")
     if (path / "train").is_dir() and any(item.is_dir() for item in (path / "train").iterdir()):
         return path
     raise UserError(
-        f"{path} holds no dataset: neither a yaml nor train with a folder a class.",
-        "Name a dataset yaml of Ultralytics.",
+        f"{path} is not a dataset: no dataset YAML or class folders found.",
+        "Choose a dataset YAML, or a folder with train/CLASS/IMAGE.",
     )
 
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
         if path.is_dir():
-            raise UserError(f"{path} is a folder, not a dataset description.", "Name its yaml.")
+            raise UserError(
+                f"{path} is a folder, not a dataset YAML.", "Choose the YAML file in it."
+            )
         if path.stat().st_size > _LARGEST_FILE:
-            raise UserError(f"{path} is too large for a dataset description.", _EXAMPLE)
+            raise UserError(f"{path} is too large for a dataset YAML.", _EXAMPLE)
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(
-            f"Could not read the dataset {path}: {reason_of(error)}.", "Check its path."
+            f"Could not read the dataset {path}: {reason_of(error)}.", "Check the path."
         ) from error
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{path} is not a dataset description.", _EXAMPLE) from error
+        raise UserError(f"{path} is not a dataset YAML.", _EXAMPLE) from error
     if not isinstance(data, dict):
-        raise UserError(f"{path} is not a dataset description.", _EXAMPLE)
+        raise UserError(f"{path} is not a dataset YAML.", _EXAMPLE)
     return data
 
 
@@ -141,20 +143,20 @@ def _names(path: Path, data: Mapping[str, Any]) -> dict[int, str]:
     count = data.get("nc")
     if names is None and isinstance(count, int):
         return {number: f"class_{number}" for number in range(count)}
-    raise UserError(f"The dataset {path} names no classes.", _EXAMPLE)
+    raise UserError(f"The dataset {path} has no class names.", _EXAMPLE)
 
 
 def _check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, str]) -> None:
     if len(names) != len(classes):
         raise UserError(
             f"The dataset {path} has {len(names)} classes and the model {len(classes)}.",
-            "Use data with the classes the model was trained for.",
+            "Use a dataset with the classes of the model.",
         )
     mine = {name.casefold() for name in names.values()}
     if not mine & {str(name).casefold() for name in classes.values()}:
         raise UserError(
-            f"The dataset {path} labels other classes than the model detects: none is the same.",
-            "Use data with the classes the model was trained for.",
+            f"The dataset {path} has none of the classes of the model.",
+            "Use a dataset with the classes of the model.",
         )
 
 
@@ -164,8 +166,8 @@ def _read_folders(path: Path, split: str, classes: Mapping[int, str] | None) -> 
     folders = sorted(folder.name for folder in place.iterdir() if folder.is_dir())
     if not folders:
         raise UserError(
-            f"The folder {place} holds no folders of images by class.",
-            "A dataset for classification has train/CLASS/IMAGE and val/CLASS/IMAGE.",
+            f"The folder {place} has no class folders with images.",
+            "A classification dataset has train/CLASS/IMAGE and val/CLASS/IMAGE.",
         )
     names = dict(enumerate(folders))
     if classes is not None:

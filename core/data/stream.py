@@ -94,8 +94,8 @@ class DataSettings:
 def no_gpu(device: str) -> UserError:
     """Return what to say when a GPU was chosen and there is none."""
     return UserError(
-        f"“{device}” was chosen, but torch finds no GPU here.",
-        "Choose the cpu, or install a torch for your GPU and its driver.",
+        f"The device “{device}” was selected, but torch finds no GPU.",
+        "Select cpu, or install a torch build for your GPU and its driver.",
     )
 
 
@@ -127,8 +127,8 @@ class Stream:
     def __init__(self, settings: DataSettings, task: str, classes: Mapping[int, str]) -> None:
         if task not in TASKS:
             raise UserError(
-                f"Ranking by data does not know how to read labels for the task “{task}”.",
-                "Use a criterion that needs no data.",
+                f"Ranking from images does not support the task “{task}”.",
+                "Use a criterion that needs no images.",
             )
         self.settings = settings
         source = read_source(settings.path, settings.split, classes)
@@ -138,7 +138,7 @@ class Stream:
         if not any(len(label["cls"]) for label in self.dataset.labels):
             raise UserError(
                 f"None of the {len(self.dataset)} images of {settings.path} has a labelled object.",
-                "Check that the labels lie where Ultralytics looks for them (images → labels).",
+                "Check that the labels are where Ultralytics expects them (images → labels).",
             )
 
     def __len__(self) -> int:
@@ -200,9 +200,9 @@ def open_dataset(
     """
     if (task == "classify") != bool(source.folders):
         raise UserError(
-            f"{source.path} does not have labels for the task “{task}”.",
-            "Classification takes a folder with train/CLASS/IMAGE and val/CLASS/IMAGE, every other "
-            "task a dataset yaml.",
+            f"The dataset {source.path} has no labels for the task “{task}”.",
+            "Classification needs a folder with train/CLASS/IMAGE and val/CLASS/IMAGE; "
+            "every other task needs a dataset YAML.",
         )
     if source.folders:
         folders = FolderDataset(
@@ -249,7 +249,7 @@ def _images_with_labels(
             )
         except (RuntimeError, FileNotFoundError, ValueError, AssertionError) as error:
             raise UserError(
-                f"The dataset {source.path} has no usable image in its split “{source.split}”.",
+                f"The split “{source.split}” of the dataset {source.path} has no usable images.",
                 "Check that its images can be opened and its labels fit the task. " + _first(error),
             ) from error
 
@@ -270,7 +270,7 @@ class _Bar:
     def __iter__(self) -> Iterator[Any]:
         for number, item in enumerate(self._items):
             if number % _TELL_EVERY == 0:
-                self._progress(number / self._total, f"Looking at image {number} of {self._total}")
+                self._progress(number / self._total, f"Reading image {number} of {self._total}")
             yield item
 
     def close(self) -> None:

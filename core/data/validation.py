@@ -117,7 +117,7 @@ class Validation:
     ) -> None:
         kind = "rtdetr" if type(model).__name__ == "RTDETRDetectionModel" else task
         if kind not in VALIDATORS:
-            raise UserError(f"Evaluation does not know the task “{task}” yet.")
+            raise UserError(f"Evaluation does not support the task “{task}”.")
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
         self.settings = settings
@@ -212,7 +212,7 @@ class Validation:
                 seconds += time.perf_counter() - began
                 measure.add(outputs, batch, watch)
                 done = (number + 1) / len(self)
-                progress(done, f"Evaluated {number + 1} of {len(self)} batches")
+                progress(done, f"Evaluating batch {number + 1} of {len(self)}")
         milliseconds = 1000 * seconds / max(len(self.dataset), 1)
         return replace(measure.result(), milliseconds=milliseconds)
 

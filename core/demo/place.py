@@ -22,21 +22,21 @@ CRITERION = "fisher"
 TARGET = 0.3
 """Share of the multiply-adds that shall stay: so few that fine-tuning has something to do."""
 SEED = 0
-_README = """Made by Secateur's demo; running the demo again replaces what is in this folder.
+_README = """Created by the Secateur demo; running it again replaces the files in this folder.
 
-demo.secateur   the project: open it in Secateur's window
+demo.secateur   the project: open it in Secateur
 demo.pt         the network, a YOLOv8n trained on drawn scenes
-scenes/         the scenes, annotated in YOLO's format
-plan.json       which channels were removed
-pruned.pt       the network without them, repaired
+scenes/         the dataset in YOLO format
+plan.json       the removed channels
+pruned.pt       the pruned and repaired network
 tuned.pt        the pruned network after fine-tuning
-tuned.onnx      the same, exported, where the tools for that are installed
-report.html     all of it in one page
+tuned.onnx      the same as ONNX, if the tools are installed
+report.html     a report of all results
 summary.json    the figures
-pictures/       what the three networks see
-screenshots/    the window on this project, where `make run` found no display
-demo.jobs/      the fine-tuning's own record
-demo.history/   what was done and measured, step by step
+pictures/       what the three networks detect
+screenshots/    the window with this project, if `make run` found no display
+demo.jobs/      the fine-tuning job
+demo.history/   the history: every step and measurement
 """
 
 
@@ -151,8 +151,8 @@ def _claim(place: Place) -> None:
         place.folder.mkdir(parents=True, exist_ok=True)
         if not place.readme.exists() and any(place.folder.iterdir()):
             raise UserError(
-                f"{place.folder} is not empty, and what is in it is not of the demo.",
-                "Name an empty folder, or one that is not there yet.",
+                f"{place.folder} is not empty and contains files that are not from the demo.",
+                "Choose an empty or a new folder.",
             )
     except OSError as error:
         raise _unwritable(place.folder, error) from error
@@ -160,7 +160,7 @@ def _claim(place: Place) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:
-    return UserError(f"Could not write to {folder}: {reason_of(error)}.", "Name another folder.")
+    return UserError(f"Could not write to {folder}: {reason_of(error)}.", "Choose another folder.")
 
 
 def _whole(progress: Progress) -> Callable[[float, str], None]:

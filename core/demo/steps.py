@@ -40,7 +40,7 @@ def _suggest(walk: Walk, progress: Progress) -> str:
     walk.plan = found.plan
     write_json(walk.place.folder / "plan.json", found.plan.to_json())
     gone = 1 - found.after.macs / found.before.macs
-    return f"by {found.plan.criterion}, {gone:.1%} of the multiply-adds go"
+    return f"by {found.plan.criterion}, removing {gone:.1%} of the GFLOPs"
 
 
 def _prune(walk: Walk, progress: Progress) -> str:
@@ -62,8 +62,8 @@ def _prune(walk: Walk, progress: Progress) -> str:
     walk.pruned, walk.models["pruned"] = done, load(walk.place.pruned)
     kept = [step.step for step in done.repaired.steps if step.kept] if done.repaired else []
     remember_pruned(walk.history, walk.place.model, done.to_json())
-    mended = f"repaired by {', '.join(kept)}" if kept else "repair did not help and was left out"
-    return f"{done.prediction.after.parameters:,} parameters stay; {mended}"
+    mended = f"repaired by {', '.join(kept)}" if kept else "repair did not help and was not kept"
+    return f"{done.prediction.after.parameters:,} parameters remain; {mended}"
 
 
 def _verify(walk: Walk, progress: Progress) -> str:
@@ -127,7 +127,7 @@ def _compare(walk: Walk, progress: Progress) -> str:
     from core.report.images import choose
 
     walk.compared = compare_files(walk.paths, walk.data("val"), shown=10**6, progress=progress)
-    progress(1.0, "Drawing what they see")
+    progress(1.0, "Drawing detections")
     few = {**walk.compared, "images": [dict(row) for row in choose(walk.compared["images"], 12)]}
     remember_compared(walk.history, few, str(walk.place.data), places.IMAGE_SIZE)
     picture = walk.place.folder / "pictures" / "compared.png"
@@ -169,7 +169,7 @@ def _export(walk: Walk, progress: Progress) -> str:
     missing = FORMATS["onnx"].missing()
     if missing is not None:
         walk.missing.append({"runtime": "export to ONNX", "message": str(missing)})
-        return f"left out: {missing}"
+        return f"skipped: {missing}"
     settings = ExportSettings(
         form="onnx", image_size=places.IMAGE_SIZE, data=walk.data("val", 4), device="cpu"
     )
@@ -232,14 +232,14 @@ def _draw(walk: Walk, progress: Progress) -> str:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("data", "Draw the data set", 0.06, _draw),
+    Step("data", "Draw the dataset", 0.06, _draw),
     Step("open", "Open the network", 0.02, _open),
     Step("suggest", "Suggest what to remove", 0.17, _suggest),
     Step("prune", "Prune and repair", 0.15, _prune),
     Step("verify", "Verify", 0.02, _verify),
     Step("finetune", "Fine-tune", 0.36, _finetune),
     Step("compare", "Compare", 0.08, _compare),
-    Step("latency", "Measure time", 0.08, _latency),
+    Step("latency", "Measure latency", 0.08, _latency),
     Step("export", "Export", 0.04, _export),
     Step("report", "Report", 0.02, _report),
 )

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.plan.cost import gflops
 from core.system.columns import laid_out
 
-HEAD = ("", "parameters", "multiply-adds", "latency", "mAP50-95", "mAP50", "file")
+HEAD = ("", "parameters", "GFLOPs", "latency", "mAP50-95", "mAP50", "file")
 
 
 def summary_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -20,7 +21,7 @@ def summary_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
             (
                 model["name"],
                 _against(f"{model['parameters'] / 1e6:.2f} M", model, first, "parameters"),
-                _against(f"{model['macs'] / 1e6:.0f} M", model, first, "macs"),
+                _against(gflops(model["macs"]), model, first, "macs"),
                 _against(f"{model['milliseconds']:.1f} ms", model, first, "milliseconds"),
                 f"{model['figures']['map50_95']:.3f}",
                 f"{model['figures']['map50']:.3f}",
@@ -42,13 +43,13 @@ def summary_text(result: Mapping[str, Any]) -> str:
     lines = [laid_out((HEAD, *summary_rows(result)), "l" + "r" * (len(HEAD) - 2)), ""]
     proof = result["verification"]
     lines.append(
-        f"Before repair the pruned network equals the masked original: relative error "
+        "Before repair, the pruned network equals the masked original: relative error "
         f"{proof['relative_error']:.1e} (at most {proof['tolerance']:.0e})."
     )
     lines.append(f"Latency: {result['runtime']}, processor time for one image of 160 px, median.")
-    lines += [f"Not here: {one['runtime']}: {one['message']}" for one in result["missing"]]
+    lines += [f"Not measured: {one['runtime']}: {one['message']}" for one in result["missing"]]
     lines += [
-        f"Done in {result['seconds']:.0f} s. Everything is in {result['folder']}:",
+        f"Done in {result['seconds']:.0f} s. All files are in {result['folder']}:",
         f"  {Path(result['project']).name} opens in the window, "
         f"{Path(result['report']).name} in a browser.",
     ]

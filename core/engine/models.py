@@ -39,8 +39,8 @@ class ModelStore:
             self._key = key
         if expected and self._loaded.facts.sha256 != expected:
             raise UserError(
-                f"{path} was replaced by another file since it was opened.",
-                "Open it again to plan for the new file; your plan can be saved first.",
+                f"{path} was replaced by another file after it was opened.",
+                "Open it again to plan for the new file; you can save your plan first.",
             )
         return self._loaded
 

@@ -100,3 +100,31 @@ def find_stages(traces: Sequence[BlockTrace]) -> dict[int, str]:
 def _turns(trace: BlockTrace, by_index: dict[int, BlockTrace]) -> bool:
     strides = [by_index[s].stride for s in trace.sources if s >= 0]
     return bool(strides) and trace.spatial and min(strides) > trace.stride
+
+
+def block_graph(table: ChannelTable) -> nx.DiGraph[int]:
+    """Return the blocks as a networkx graph.
+
+    Nodes are block indices with the block's facts as attributes and its layers' names as
+    ``layers``; each edge carries ``channels`` and, into a Concat, its ``offset``.
+    """
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    for block in table.blocks:
+        graph.add_node(
+            block.index,
+            type=block.type,
+            stage=block.stage,
+            stride=block.stride,
+            in_channels=block.in_channels,
+            out_channels=block.out_channels,
+            parameters=block.parameters,
+            macs=block.macs,
+            layers=tuple(table.layers[n].name for n in table.layers_of(block.index)),
+        )
+    for block in table.blocks:
+        offset = 0
+        for source, channels in zip(block.sources, block.source_channels, strict=True):
+            if source >= 0:
+                graph.add_edge(source, block.index, channels=channels, offset=offset)
+            offset += channels
+    return graph

@@ -42,7 +42,7 @@ def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
     """
     if not isinstance(getattr(model, "model", None), nn.Sequential):
         raise UserError(
-            f"{type(model).__name__} is not a network of blocks that Secateur can follow.",
+            f"{type(model).__name__} is not a network of blocks that Secateur supports.",
             "Open a detection, segmentation, pose, oriented-box or classification checkpoint.",
         )
     findings = Findings()
@@ -130,7 +130,7 @@ def _tie_heads(modules: Mapping[str, nn.Module], findings: Findings) -> None:
         sizes: Any = module
         heads, per_head = int(sizes.num_heads), layout.per_head(module)
         if len(use.outs) != heads * per_head:
-            findings.locked_modules[name] = f"{name} lays its heads out in an unknown way"
+            findings.locked_modules[name] = f"{name} has an unknown layout of its heads"
             continue
         groups = [use.outs.reshape(heads, per_head)]
         if layout.tied_to_input:

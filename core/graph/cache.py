@@ -47,5 +47,5 @@ def read_table(path: Path) -> tuple[ChannelTable, dict[str, Any]]:
         return ChannelTable.from_arrays(header["table"], arrays), header["extra"]
     except DAMAGED as error:
         raise UserError(
-            f"The stored analysis {path.name} cannot be read.", "Open the model again."
+            f"The cached analysis {path.name} cannot be read.", "Open the model again."
         ) from error

@@ -250,7 +250,7 @@ def _lock_block(
     """Lock a block that cannot be followed whole; the rest of the network stays free."""
     trace.start_block(index)
     trace.extents.lose(index)
-    reason = f"block {index} ({type(block).__name__}) could not be followed: {error}"
+    reason = f"block {index} ({type(block).__name__}) could not be traced: {error}"
     name = trace.names[id(block)]
     trace.findings.locked_modules[name] = reason
     for tensor in tensors_in(x):
@@ -261,8 +261,8 @@ def _lock_block(
         )
     except Exception as second:
         raise UserError(
-            f"Block {index} ({type(block).__name__}) does not run on its own: {second}.",
-            "Secateur cannot follow this network.",
+            f"Block {index} ({type(block).__name__}) cannot be run alone: {second}.",
+            "Secateur cannot trace this network.",
         ) from second
     _add_unreached(trace, block, name)
     for tensor in tensors_in(result):

@@ -348,7 +348,7 @@ class ChannelTrace(TorchDispatchMode):
             shadow = torch.zeros_like(parameter.detach(), dtype=torch.float32)
             self.add_tensor(shadow, np.zeros(0, np.int64))
             kind = type(module).__name__
-            self.lock_owner(f"{name} ({kind}) uses its weights in a way that cannot be followed")
+            self.lock_owner(f"{name} ({kind}) uses its weights in a way that cannot be traced")
         self._shadows[id(parameter)] = shadow
         return shadow
 

@@ -152,7 +152,7 @@ def write_node(folder: str | Path, node: Node) -> Node:
     known = {one.id for one in read_nodes(place)} if node.parent is not None else set()
     if node.parent is not None and node.parent not in known:
         raise UserError(
-            f"The history {folder} has no step {node.parent}.", "Name one of its steps."
+            f"The history {folder} has no step {node.parent}.", "Choose one of its steps."
         )
     if node.sha256 is None and node.file is not None and Path(node.file).is_file():
         node = node.model_copy(update={"sha256": sha256_of(Path(node.file))})
@@ -362,3 +362,22 @@ def carry(source: str | Path, target: str | Path) -> int:
         with writing(place.parent):
             write_bytes(place, path.read_bytes())
     return len(lacking)
+
+
+def path_to(folder: str | Path, node_id: str) -> tuple[Node, ...]:
+    """Return the steps from a root to a node.
+
+    Raises
+    ------
+    UserError
+        When there is no such node.
+    """
+    nodes = {node.id: node for node in read_nodes(folder)}
+    path: list[Node] = []
+    at: str | None = node_id
+    while at is not None and at in nodes and nodes[at] not in path:
+        path.append(nodes[at])
+        at = nodes[at].parent
+    if not path:
+        raise UserError(f"The history {folder} has no step {node_id}.", "Choose one of its steps.")
+    return tuple(reversed(path))

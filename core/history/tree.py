@@ -10,9 +10,10 @@ from typing import Any
 from core.data.figures import MAIN
 from core.history.measurements import ACCURACY, Measurement, read_measurements
 from core.history.nodes import Node, maker_of, read_nodes, says
+from core.plan.cost import gflops
 from core.system.columns import laid_out
 
-WORDS = {"model": "", "prune": "Pruned", "tune": "Tuned", "evaluate": "Measured"}
+WORDS = {"model": "", "prune": "Pruned", "tune": "Fine-tuned", "evaluate": "Measured"}
 MAKERS = ("prune", "tune")
 
 
@@ -238,7 +239,7 @@ def json_of(branches: Sequence[Branch]) -> list[dict[str, Any]]:
 
 def text_of(branches: Sequence[Branch]) -> str:
     """Draw trees for people: every step with its figure, its cost and its date."""
-    rows = [["step", "figure", "parameters", "multiply-adds", "date (UTC)"]]
+    rows = [["step", "accuracy", "parameters", "GFLOPs", "date (UTC)"]]
     for branch in branches:
         rows += _rows(branch, branch.cost, "", "")
     return laid_out(rows, "lrrrr")
@@ -266,4 +267,5 @@ def _cost(branch: Branch, first: Mapping[str, float], key: str) -> str:
     if value is None or branch.node.kind == "evaluate":
         return ""
     change = f" ({value / whole - 1:+.0%})" if whole and value != whole else ""
-    return f"{value:,.0f}{change}"
+    text = gflops(value) if key == "macs" else f"{value:,.0f}"
+    return f"{text}{change}"

@@ -254,16 +254,16 @@ def check_reached(
         return
     if whole < goal.amount:
         raise UserError(
-            f"The network is below the target already: it has {whole:g} {model.label}.",
-            "Lower the target.",
+            f"The network is already below the target: it has {whole:g} {model.label}.",
+            "Set a lower target.",
         )
     costs = [model.cost(mask) for mask in (removed, *others)]
     wanted, best = goal.amount / whole, nearest(goal, costs) / whole
     raise UserError(
-        f"The target of {wanted:.0%} of the {model.label} cannot be reached: the nearest "
-        f"within floors, locks and rounding is {best:.1%}.",
-        f'Use "target": {{"{model.key}": {_in_words(model, best)}}}, or select more blocks, '
-        "unlock some, or lower round_to.",
+        f"The target of {wanted:.0%} of the {model.label} cannot be reached: with minimum "
+        f"channels, locks and rounding, the nearest possible value is {best:.1%}.",
+        f'Use "target": {{"{model.key}": {_in_words(model, best)}}}, select more blocks, '
+        "unlock some, or set a smaller round_to.",
     )
 
 

@@ -99,19 +99,20 @@ class Refusals:
 
     def _too_little(self, entry: Entry, plan: Plan, number: int, free: Mask, done: bool) -> Blocked:
         if done:
-            text = f"{entry.label} is covered already by an earlier line."
+            text = f"{entry.label} is already covered by an earlier entry."
             return Blocked(entry.label, "selected", text)
         for step in range(1, 101):
             ratio = step / 100
             bigger = entry.model_copy(update={"ratio": ratio})
             if ratio > (entry.ratio or 0) and self._trial(bigger, plan, free).any():
                 text = (
-                    f"A ratio of {entry.ratio:g} removes nothing from {entry.label}: kept counts "
-                    f"are multiples of {plan.multiple}, halves of a split keep equal counts and "
-                    f"attention heads go whole; {ratio:g} is the nearest that does."
+                    f"A ratio of {entry.ratio:g} removes nothing from {entry.label}: kept "
+                    f"counts are multiples of {plan.multiple}, both halves of a split "
+                    "keep equal counts, and attention loses whole heads. The smallest "
+                    f"ratio that removes channels is {ratio:g}."
                 )
                 return Blocked(entry.label, "rounding", text, (bigger,))
-        text = f"{self.table.layers[number].name} is at its floor and has nothing to give."
+        text = f"{self.table.layers[number].name} already has its minimum number of channels."
         return Blocked(entry.label, "floor", text)
 
     def _no_layers(self, entry: Entry) -> Blocked:
@@ -123,8 +124,8 @@ class Refusals:
         sources = self._makers(block.index)
         named = " and ".join(str(s) for s in sources)
         text = (
-            f"Block {block.index} ({block.type}) makes no channels of its own: its width follows "
-            f"block{'s' * (len(sources) > 1)} {named}."
+            f"Block {block.index} ({block.type}) has no channels of its own: its width is "
+            f"that of block{'s' * (len(sources) > 1)} {named}."
         )
         nearest = tuple(Entry(block=s, ratio=entry.ratio, scope="output") for s in sources)
         return Blocked(entry.label, "no layers", text, nearest)

@@ -23,6 +23,12 @@ TOLERANCE = 0.01
 Floats = NDArray[np.float64]
 
 
+def gflops(macs: float) -> str:
+    """Write multiply-adds as GFLOPs, twice as many, as Ultralytics prints them: 8.74."""
+    value = 2 * macs / 1e9
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
 class CostModel(ABC):
     """Cost of one network at any widths.
 
@@ -78,7 +84,7 @@ class MultiplyAdds(_Bilinear):
     """Multiply-adds of convolutions and linear layers at the model's image size, batch 1."""
 
     key = "macs"
-    label = "multiply-adds"
+    label = "GFLOPs"
     rows = slice(2, 4)
 
 
@@ -128,8 +134,8 @@ class Goal:
         if target.latency_ms is not None:
             if model is None:
                 raise UserError(
-                    "A target in milliseconds needs a latency table of this machine.",
-                    'Make one first, or give the target as "macs" or "params".',
+                    "A target in milliseconds needs a latency table for this machine.",
+                    'Build it first, or use a target in "macs" or "params".',
                 )
             whole = model.whole()
             return cls(model, whole - (whole - target.latency_ms) * share)

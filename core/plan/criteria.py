@@ -55,56 +55,61 @@ CRITERIA: Registry[Criterion] = Registry(
     "secateur.criteria",
     {
         "l2": Criterion(
-            "L2 norm", "Channels with the smallest weights (L2) go first", f"{_HERE}.magnitude:l2"
+            "L2 norm",
+            "Removes the channels with the smallest weights (L2)",
+            f"{_HERE}.magnitude:l2",
         ),
         "l1": Criterion(
-            "L1 norm", "Channels with the smallest weights (L1) go first", f"{_HERE}.magnitude:l1"
+            "L1 norm",
+            "Removes the channels with the smallest weights (L1)",
+            f"{_HERE}.magnitude:l1",
         ),
         "bn_scale": Criterion(
             "BatchNorm scale",
-            "Channels that BatchNorm scales down most go first",
+            "Removes the channels with the smallest BatchNorm scale",
             f"{_HERE}.bn_scale:bn_scale",
         ),
         "lamp": Criterion(
             "LAMP",
-            "Small against the larger channels of the same layer go first",
+            "Removes the channels that are small relative to the larger ones of their layer",
             f"{_HERE}.lamp:lamp",
         ),
         "fpgm": Criterion(
             "Geometric median",
-            "Channels most like the others of their layer go first",
+            "Removes the channels most similar to the others of their layer",
             f"{_HERE}.fpgm:fpgm",
         ),
         "random": Criterion(
-            "Random", "For comparison: channels are drawn by lot", f"{_HERE}.random:uniform_random"
+            "Random", "A baseline: removes random channels", f"{_HERE}.random:uniform_random"
         ),
         "fisher": Criterion(
             "Fisher",
-            "What the loss would miss least on your images goes first",
+            "Removes the channels with the least effect on the loss, from your images",
             f"{_HERE}.fisher:fisher",
             by_images=True,
         ),
         "taylor": Criterion(
             "Taylor",
-            "Smallest first-order effect on the loss goes first",
+            "Removes the channels with the smallest first-order effect on the loss",
             f"{_HERE}.taylor:taylor",
             by_images=True,
         ),
         "hessian": Criterion(
             "Hessian",
-            "Smallest second-order effect on the loss goes first",
+            "Removes the channels with the smallest second-order effect on the loss",
             f"{_HERE}.hessian:hessian",
             by_images=True,
         ),
         "activation": Criterion(
             "Activation",
-            "What stays quietest on your images goes first",
+            "Removes the channels with the lowest activation on your images",
             f"{_HERE}.activation:activation",
             by_images=True,
         ),
         "separability": Criterion(
             "Class separability",
-            "Channels that tell your classes apart least, or repeat another channel, go first",
+            "Removes the channels that separate your classes least, or that duplicate "
+            "another channel",
             f"{_HERE}.separability:separability",
             by_images=True,
             keeps_one=True,

@@ -10,7 +10,7 @@ def why_not_independent(axes: Axes, block: int) -> str:
     """Say what else removing a block's outputs would touch; empty when it touches one reader."""
     own = axes.block_outputs[block]
     if not own:
-        return f"Block {block} puts out no feature map."
+        return f"Block {block} has no feature map as output."
     for number in axes.mixing:
         layer = axes.table.layers[number]
         if layer.block != block and own & set(axes.table.outputs(number).tolist()):

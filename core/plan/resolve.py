@@ -113,7 +113,7 @@ class Resolver:
         for entry in plan.selection:
             if entry.block is not None and entry.block >= blocks:
                 raise UserError(
-                    f"The network has no block {entry.block}.", f"Its blocks are 0 to {blocks - 1}."
+                    f"The network has no block {entry.block}.", f"It has blocks 0 to {blocks - 1}."
                 )
             if entry.layer is not None:
                 self._check_channels(entry, self.layer(entry.layer))
@@ -123,7 +123,7 @@ class Resolver:
             elif not 0 <= name < blocks:
                 raise UserError(
                     f"The network has no block {name} to lock.",
-                    f"Its blocks are 0 to {blocks - 1}.",
+                    f"It has blocks 0 to {blocks - 1}.",
                 )
 
     def _check_channels(self, entry: Entry, number: int) -> None:
@@ -132,7 +132,7 @@ class Resolver:
         if wrong:
             raise UserError(
                 f"{entry.layer} has no channel {wrong[0]}.",
-                f"Its channels are 0 to {count - 1}.",
+                f"It has channels 0 to {count - 1}.",
                 (str(entry.layer),),
             )
 

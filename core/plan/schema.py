@@ -36,13 +36,13 @@ class Entry(_Strict):
     @model_validator(mode="after")
     def _complete(self) -> Entry:
         if (self.block is None) == (self.layer is None):
-            raise ValueError("name either a block or a layer")
+            raise ValueError("use either a block or a layer")
         if (self.ratio is None) == (self.channels is None):
-            raise ValueError("give either a ratio or a list of channels")
+            raise ValueError("use either a ratio or a list of channels")
         if self.block is not None and self.channels is not None:
-            raise ValueError("exact channels need a layer, not a block")
+            raise ValueError("a list of channels needs a layer, not a block")
         if self.layer is not None and self.scope != "all":
-            raise ValueError("a scope goes with a block, not with a layer")
+            raise ValueError("a scope can only be used with a block, not with a layer")
         return self
 
     @property
@@ -70,7 +70,7 @@ class Target(_Strict):
     @model_validator(mode="after")
     def _one(self) -> Target:
         if sum(v is not None for v in (self.macs, self.params, self.latency_ms)) != 1:
-            raise ValueError("a target is one of macs, params or latency_ms")
+            raise ValueError("a target has exactly one of macs, params or latency_ms")
         return self
 
 
@@ -117,7 +117,7 @@ class Plan(_Strict):
     def _known_version(cls, value: Any) -> Any:
         if isinstance(value, int) and value > 1:
             raise ValueError(
-                f"it has version {value}, this Secateur knows version 1; update Secateur"
+                f"it has version {value}, but this Secateur reads version 1; update Secateur"
             )
         return value
 
@@ -144,7 +144,7 @@ def parse_plan(data: Any) -> Plan:
     if not isinstance(data, dict):
         raise UserError("The plan is not a JSON object.", _EXAMPLE)
     if "version" not in data:
-        raise UserError("The plan states no version.", 'Add "version": 1.')
+        raise UserError("The plan has no version.", 'Add "version": 1.')
     try:
         return Plan.model_validate(data)
     except ValidationError as error:
@@ -154,7 +154,7 @@ def parse_plan(data: Any) -> Plan:
         raise UserError(f"The plan is not valid: {where}: {text}.", _EXAMPLE) from error
 
 
-_EXAMPLE = 'A plan looks like {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}.'
+_EXAMPLE = 'An example of a plan: {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}.'
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -164,10 +164,10 @@ def read_plan(path: str | Path) -> Plan:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"Could not read the plan {path}: {reason_of(error)}.", "Check its path."
+            f"Could not read the plan {path}: {reason_of(error)}.", "Check the path."
         ) from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a plan: it is not text.", _EXAMPLE) from error
+        raise UserError(f"{path} is not a plan: it is not a text file.", _EXAMPLE) from error
     try:
         return parse_plan(json.loads(text))
     except (json.JSONDecodeError, RecursionError) as error:

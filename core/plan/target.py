@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from core.plan.allocate import FLOOR, ORDERS, Allocator, check_reached, explicit_plan
-from core.plan.cost import CostModel, Goal
+from core.plan.cost import TOLERANCE, CostModel, Goal
 from core.plan.resolve import Resolver, Scores
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask
+
+__all__ = ["TOLERANCE", "meet_target", "scaled"]
 
 
 def meet_target(

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 REPRESENTATIVES: dict[str, tuple[str, str]] = {
-    "medoid": ("the medoid", "Of channels that act alike, the most typical one stays"),
-    "weight": ("largest weight", "Of channels that act alike, the one with the largest weights"),
-    "gamma": ("largest gamma", "Of channels that act alike, the one BatchNorm scales up most"),
+    "medoid": ("the medoid", "Of similar channels, keeps the most typical one"),
+    "weight": ("largest weight", "Of similar channels, keeps the one with the largest weights"),
+    "gamma": (
+        "largest gamma",
+        "Of similar channels, keeps the one with the largest BatchNorm scale",
+    ),
 }
 
 STRATEGIES: dict[str, str] = {
-    "structural": "Any selection; everything coupled to it follows. The usual choice.",
-    "independent": "Only blocks that touch nothing but their own reader; the graph marks them.",
-    "all_at_once": "One plan over the whole network from one ranking, one surgery.",
-    "one_by_one": "Each line of the plan on a fresh copy, measured on your images, kept or undone.",
+    "structural": "Any selection; all coupled layers are adjusted. The usual choice.",
+    "independent": "Only blocks that change nothing but their one reader; the graph marks them.",
+    "all_at_once": "One plan for the whole network from one ranking.",
+    "one_by_one": "Each entry of the plan on a fresh copy, measured on your images, then kept or "
+    "reverted.",
 }
 
 ALLOCATIONS: dict[str, tuple[str, str]] = {
-    "auto": ("Automatic", "What measured best for the criterion chosen"),
-    "cost": ("Least loss per saving", "What costs least for what it saves goes first, anywhere"),
-    "global": ("One threshold", "The lowest scores of the whole network go first"),
-    "isomorphic": ("Within like groups", "Ranks only channels of the same structure together"),
-    "uniform": ("Same ratio everywhere", "Every block gives the same share"),
-    "ratios": ("Ratios of the plan", "The ratios you gave, raised or lowered together"),
+    "auto": ("Automatic", "The best measured choice for the selected criterion"),
+    "cost": (
+        "Least loss per saving",
+        "Removes the channels with the lowest score per saving, in the whole network",
+    ),
+    "global": ("One threshold", "Removes the channels with the lowest scores of the whole network"),
+    "isomorphic": ("Within similar groups", "Compares only channels of the same structure"),
+    "uniform": ("Same ratio everywhere", "Prunes every block by the same ratio"),
+    "ratios": ("Ratios of the plan", "Scales the ratios of the plan, all by the same factor"),
 }

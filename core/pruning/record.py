@@ -90,24 +90,25 @@ def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
     """
     if not facts.history:
         raise UserError(
-            f"{facts.path} does not say how it was pruned.", "Give the plan with --plan."
+            f"{facts.path} does not contain the plan that it was pruned with.",
+            "Pass the plan with --plan.",
         )
     last = facts.history[-1]
     if "kept" not in last:
         raise UserError(
-            f"{facts.path} was tuned after pruning, so it does not equal the masked original.",
-            "Verify the file from before that.",
+            f"{facts.path} was fine-tuned after pruning, so it does not equal the masked original.",
+            "Verify the file from before fine-tuning.",
         )
     if last["source"]["sha256"] != sha256:
         raise UserError(
             f"{facts.path} was pruned from another file ({last['source']['name']}).",
-            "Give that file as the original.",
+            "Use that file as the original.",
         )
     removed = np.zeros(table.atom_count, bool)
     for name, sides in last["kept"].items():
         number = table.index.get(name)
         if number is None:
-            raise UserError(f"The original has no layer {name}.", "Give the right original.")
+            raise UserError(f"The original has no layer {name}.", "Use the correct original.")
         atoms = table.outputs(number)
         gone = np.ones(len(atoms), bool)
         gone[sides["outputs"]] = False

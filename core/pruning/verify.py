@@ -139,9 +139,9 @@ def check_proof(proof: Verification, pruned: nn.Module, parameters: int) -> None
     actual = sum(p.numel() for p in pruned.parameters())
     if not proof.passed or actual != parameters:
         raise RuntimeError(
-            f"The pruned network differs from the masked original (relative error "
-            f"{proof.relative_error:.1e}, {actual} parameters for {parameters} predicted); it was "
-            "not saved."
+            "The pruned network differs from the masked original (relative error "
+            f"{proof.relative_error:.1e}, {actual} parameters instead of {parameters}); "
+            "it was not saved."
         )
 
 

@@ -58,7 +58,9 @@ def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     for rate in RATES:
         last, done = distill(context, student, DistillSettings(rate), until, tracker.watch)
         tracker.offer(last)
-        notes.append(f"{done} updates of {context.settings.batch} images at rate {rate:g}")
+        notes.append(
+            f"{done} updates with batch size {context.settings.batch} at learning rate {rate:g}"
+        )
         if not tracker.harmful:
             break
         tracker.harmful = False

@@ -106,9 +106,9 @@ def open_pool(settings: DataSettings, progress: Progress = silent) -> Pool:
             pictures.append((file, pixels))
     if len(pictures) < 2:
         raise UserError(
-            f"Repair needs at least two images that can be opened; {settings.path} has "
-            f"{len(pictures)} in its split “{settings.split}”.",
-            "Give a dataset with more images; labels are not needed.",
+            f"Repair needs at least two readable images; the split “{settings.split}” of "
+            f"{settings.path} has {len(pictures)}.",
+            "Use a dataset with more images; labels are not needed.",
         )
     count = min(max(LEAST, len(pictures) // HELD_OUT), len(pictures) // 2)
     drawn = set(rng.permutation(len(pictures))[:count].tolist())

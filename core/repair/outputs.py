@@ -37,8 +37,8 @@ def outputs_of(result: Any) -> list[Outputs]:
         if isinstance(second, Tensor) and second.ndim == 2:
             return [{"logits": second}]
     raise UserError(
-        "Repair cannot match the outputs of this kind of network: it chooses its own queries, so "
-        "they do not correspond to the original's.",
+        "Repair does not support this kind of network: it selects its own queries, so "
+        "its outputs do not correspond to the original's.",
         "Prune without --repair, then fine-tune.",
     )
 

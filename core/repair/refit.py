@@ -99,7 +99,7 @@ def draw_goals(context: Context, layers: list[Mendable], images: list[Tensor]) -
     places: dict[str, list[Tensor]] = {}
     wanted: dict[str, list[Tensor]] = {}
     for number, image in enumerate(images):
-        context.progress(0.4 * number / len(images), "Weighing positions")
+        context.progress(0.4 * number / len(images), "preparing")
         seen.clear()
         with gradients_pass(teacher):
             drawn_loss(

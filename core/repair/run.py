@@ -113,10 +113,10 @@ def known_steps(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in STEPS:
             raise UserError(
-                f"There is no repair step “{name}”.", f"Choose among {', '.join(STEPS)}, or auto."
+                f"There is no repair step “{name}”.", f"Use some of {', '.join(STEPS)}, or auto."
             )
     if not names:
-        raise UserError("No repair step is named.", f"Choose among {', '.join(STEPS)}, or auto.")
+        raise UserError("No repair steps were given.", f"Use some of {', '.join(STEPS)}, or auto.")
     return tuple(names)
 
 
@@ -131,11 +131,11 @@ def check_request(settings: RepairSettings, data: DataSettings | None) -> None:
     known_steps(settings.steps)
     if data is None:
         raise UserError(
-            "Repair looks at images, and no data was given.",
-            "Give a dataset yaml (--data); its labels are not needed.",
+            "Repair needs images, and no dataset was given.",
+            "Pass a dataset YAML (--data); labels are not needed.",
         )
     if not settings.minutes > 0:
-        raise UserError("Repair needs some time.", "Give more than 0 minutes.")
+        raise UserError("Repair has no time.", "Allow more than 0 minutes.")
 
 
 def repair(

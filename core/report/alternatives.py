@@ -143,8 +143,8 @@ class _Bench:
         other, facts = load(path), self.loaded.facts
         if (other.facts.task, other.facts.classes) != (facts.task, facts.classes):
             raise UserError(
-                f"{path} is for another task or other classes than {facts.path}.",
-                "Name a model that was trained for the same.",
+                f"{path} has another task or other classes than {facts.path}.",
+                "Use a model that was trained for the same task and classes.",
             )
         return other
 
@@ -237,7 +237,7 @@ class _Bench:
         timed = [row for row in rows if row.exported is not None]
         if not timed:
             return
-        progress(0.0, "Timing all of them in turns")
+        progress(0.0, "Measuring latency in turns")
         runs = []
         for row in timed:
             assert row.exported is not None

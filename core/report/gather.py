@@ -102,7 +102,7 @@ def gather(
     known = read_known(opened, settings.jobs)
     stores = settings.stores or known.stores
     fresh = _measure(known, settings, stores[0], Span(progress, 0.05, 0.9))
-    progress(0.9, "Putting the report together")
+    progress(0.9, "Building the report")
     held = [measurement for place in stores for measurement in read_measurements(place)]
     return _assemble(known, settings, held, fresh), known
 
@@ -291,8 +291,8 @@ def _samples(known: Known, stored: Mapping[str, Any] | None, count: int) -> list
     if missing:
         known.notes.append(
             (
-                f"{missing} of the sample images cannot be read any more.",
-                "Put the dataset back, or measure accuracy anew.",
+                f"{missing} of the sample images can no longer be read.",
+                "Restore the dataset, or measure the accuracy again.",
             )
         )
     return found

@@ -38,7 +38,7 @@ def draw(table: ChannelTable, blocks: Sequence[Mapping[str, Any]], side: str) ->
     by_index = {block["index"]: block for block in blocks}
     parts = [
         f'<svg class="graph" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-        f'aria-label="The network {side} pruning: blocks, widths, and who reads whom">'
+        f'aria-label="The network {side} pruning: blocks, widths and connections">'
     ]
     parts += _background(layout, width)
     parts += [_edge(edge, by_index, side) for edge in layout.edges]
@@ -197,7 +197,7 @@ def _tip(block: Mapping[str, Any], after: bool) -> str:
     sources = ", ".join("the image" if s < 0 else str(s) for s in block["sources"])
     text = f"Block {block['index']}, {block['type']}: reads {sources}."
     if after and block["gives"]:
-        text += f" Gives {block['gives']} channels."
+        text += f" Prunes {block['gives']} channels."
     if after and block["reason"]:
         text += f" {block['reason']}."
     return text

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SLACK = 1.05
 """How much more of a cost still counts as the same."""
 ROLES = ("original", "pruned", "tuned")
-WORDS = {"macs": "multiply-adds", "ms": "time"}
+WORDS = {"macs": "GFLOPs", "ms": "latency"}
 
 
 def alternatives(
@@ -153,13 +153,13 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if better:
             verb = "is" if len(better) == 1 else "are"
             sentences.append(
-                f"In about the same {words} or less, {names} {verb} at least as accurate as "
-                f"{this}: pruning was not the better way."
+                f"With about the same or less {words}, {names} {verb} at least as "
+                f"accurate as {this}: pruning was not the better choice."
             )
         else:
             sentences.append(
-                f"In about the same {words} or less, {this} is more accurate than what was "
-                f"measured beside it: {names}."
+                f"With about the same or less {words}, {this} is more accurate than the "
+                f"measured alternatives: {names}."
             )
     return sentences
 

@@ -207,7 +207,9 @@ def read_known(opened: OpenProject, jobs: Sequence[Path] | None = None) -> Known
     """
     reference = opened.project.model
     if reference is None:
-        raise UserError(f"The project {opened.name} has no model.", "Open one in it, and save it.")
+        raise UserError(
+            f"The project {opened.name} has no model.", "Open a model in it and save it."
+        )
     known = Known(opened, reference.sha256)
     _read_model(known)
     for result in opened.project.results:
@@ -226,15 +228,15 @@ def _read_model(known: Known) -> None:
     try:
         if not _is_stock(path) and not path.is_file():
             raise UserError(
-                f"The model of the project is not at {path} any more.",
-                "Put it back, or open the project in the window and say where it is; the report "
+                f"The model of the project is no longer at {path}.",
+                "Restore it, or open the project in the window and locate it. The report "
                 "shows what is known without it.",
             )
         analysis = analyse(path)
         if wanted not in (None, analysis.facts.sha256):
             raise UserError(
-                f"{path} is another file than the project was made for (its SHA-256 differs).",
-                "Put the right file back; the report shows what is known without it.",
+                f"{path} is not the file that the project was made for (its SHA-256 differs).",
+                "Restore the original file. The report shows what is known without it.",
             )
     except UserError as error:
         known.note(error)
@@ -291,8 +293,8 @@ def _pruned(known: Known, result: Result) -> Network:
     if not there:
         known.notes.append(
             (
-                f"The pruned file {path.name} is not at {path} any more.",
-                "Its figures are those of the time when it was made; put it back for the rest.",
+                f"The pruned file {path.name} is no longer at {path}.",
+                "The report shows its stored figures; restore it for the rest.",
             )
         )
     return Network(

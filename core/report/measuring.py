@@ -49,17 +49,20 @@ def check(known: Known, wanted: Measuring) -> None:
     """
     strange = [name for name in wanted.what if name not in WHAT]
     if strange:
-        raise UserError(f"A report cannot measure “{strange[0]}”.", f"Known are {', '.join(WHAT)}.")
+        raise UserError(
+            f"A report does not support measuring “{strange[0]}”.",
+            f"Use some of {', '.join(WHAT)}.",
+        )
     if ACCURACY in wanted.what and wanted.data is None:
         raise UserError(
-            "Accuracy is measured on labelled images, and no data was given.",
-            "Name a dataset yaml (--data), or choose one in the project.",
+            "Measuring accuracy needs labelled images, and no dataset was given.",
+            "Pass a dataset YAML (--data), or choose a dataset in the project.",
         )
     original = known.original
     if wanted.what and (original is None or known.sha256 is None or original.sha256 is None):
         raise UserError(
-            "Nothing can be measured without the project's model.",
-            "Put it back, or make the report without measuring.",
+            "Measuring needs the model of the project.",
+            "Restore it, or create the report without measuring.",
         )
 
 

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from core.report.known import Known
 
 TARGETS = {
-    "macs": "{:.3g} % of the multiply-adds",
+    "macs": "{:.3g} % of the GFLOPs",
     "params": "{:.3g} % of the parameters",
     "latency_ms": "{:g} ms per image",
 }
 STRATEGIES = {
-    "structural": "Whatever is coupled to the selected channels went with them.",
-    "independent": "Only blocks that touch nothing but their own reader were pruned.",
-    "all_at_once": "One plan over the whole network, in one surgery.",
-    "one_by_one": "Block by block, each measured, and taken back where it lost too much.",
+    "structural": "All layers coupled to the selected channels were adjusted.",
+    "independent": "Only blocks that change nothing but their one reader were pruned.",
+    "all_at_once": "One plan for the whole network.",
+    "one_by_one": "Block by block, each measured, and reverted if it lost too much.",
 }
 
 
@@ -142,15 +142,15 @@ def plan_words(data: Mapping[str, Any]) -> list[str]:
     if plan.target is not None:
         kind, value = next((k, v) for k, v in plan.target if v is not None)
         shown = value if kind == "latency_ms" else 100 * value
-        words.append(f"The goal was {TARGETS[kind].format(shown)}.")
-        words.append(f"Spread: {ALLOCATIONS[plan.allocation][0].lower()}.")
+        words.append(f"The target was {TARGETS[kind].format(shown)}.")
+        words.append(f"Allocation: {ALLOCATIONS[plan.allocation][0].lower()}.")
     words.append(STRATEGIES[plan.strategy])
     if plan.selection:
-        words.append(f"Asked for: {_selected(plan.selection)}.")
+        words.append(f"Selected: {_selected(plan.selection)}.")
     if plan.multiple > 1:
         words.append(f"Kept counts are multiples of {plan.multiple}.")
     if plan.minimum_channels > 1:
-        words.append(f"No layer has fewer than {plan.minimum_channels} channels.")
+        words.append(f"Every layer keeps at least {plan.minimum_channels} channels.")
     if plan.locked:
         names = ", ".join(f"block {n}" if isinstance(n, int) else n for n in plan.locked)
         words.append(f"Locked: {names}.")
@@ -166,5 +166,5 @@ def _selected(selection: tuple[Entry, ...]) -> str:
             parts.append(f"{entry.label} ({100 * entry.ratio:.3g} %{scope})")
     if exact:
         count = sum(len(entry.channels or ()) for entry in exact)
-        parts.append(f"exactly {count:,} channels of {len(exact)} layers")
+        parts.append(f"{count:,} exact channels of {len(exact)} layers")
     return ", ".join(parts)

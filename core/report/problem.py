@@ -39,16 +39,14 @@ TAIL = 400_000
 JOBS = 3
 """Jobs that are taken, the newest."""
 JOBS_BESIDE = ".jobs"
-README = """A report about a problem in Secateur, made on {date}.
-
-about.json   versions, machine, settings of the environment
-logs/        what went wrong, and what libraries printed
-project/     the project: the plan and where files lie, not the files
-jobs/        the newest long jobs: their settings, figures and messages
-
-There is no image, no weight and no label in it, and the name of your home folder was replaced by ~.
-Names of files and folders, classes and figures are in it: look through it before you hand it on.
-"""
+README = (
+    "A report about a problem in Secateur, created on {date}.\n\nabout.json   versions, "
+    "machine, settings of the environment\nlogs/        internal errors, and the output of "
+    "libraries\nproject/     the project: the plan and the paths of files, not the files\n"
+    "jobs/        the newest jobs: settings, figures and messages\n\nIt contains no images, "
+    "weights or labels, and your home folder was replaced by ~.\nIt contains names of files, "
+    "folders and classes, and figures: check it before you share it.\n"
+)
 
 
 def write_problem_report(
@@ -77,12 +75,14 @@ def write_problem_report(
     """
     path = Path(output)
     if path.suffix.lower() != ".zip":
-        raise UserError(f"{path} does not end in .zip.", "Name it like problem.zip.")
+        raise UserError(f"{path} does not end in .zip.", "Use a name such as problem.zip.")
     if project is not None and not Path(project).is_file():
-        raise UserError(f"There is no project {project}.", "Check the name and the folder.")
+        raise UserError(f"The project {project} does not exist.", "Check the path.")
     texts = dict(_texts(None if project is None else Path(project), about or {}))
     if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent}.", "Make it, or choose another.")
+        raise UserError(
+            f"The folder {path.parent} does not exist.", "Create it, or choose another."
+        )
     write_atomically(path, lambda stream: _zip(stream, texts))
     return sorted(texts)
 

@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from core.errors import UserError
+from core.plan.cost import gflops
 from core.progress import Progress, Span, silent
 from core.report import charts
 from core.report.gather import ReportSettings, gather
@@ -30,12 +31,12 @@ FIGURES = {
     "recall": "recall",
     "mask_map50_95": "mAP50-95 of masks",
     "mask_map50": "mAP50 of masks",
-    "keypoint_map50_95": "mAP50-95 of key points",
-    "keypoint_map50": "mAP50 of key points",
+    "keypoint_map50_95": "mAP50-95 of keypoints",
+    "keypoint_map50": "mAP50 of keypoints",
     "top1": "top-1",
     "top5": "top-5",
 }
-ROLES = {"original": "unpruned", "pruned": "pruned", "tuned": "pruned and tuned"}
+ROLES = {"original": "unpruned", "pruned": "pruned", "tuned": "pruned and fine-tuned"}
 KINDS_OF_ROW = {
     **ROLES,
     "model": "another model",
@@ -71,9 +72,13 @@ def write_report(
     path = Path(output)
     kind = path.suffix.lower()
     if kind not in KINDS:
-        raise UserError(f"{path} is no report.", f"Its name ends in one of {', '.join(KINDS)}.")
+        raise UserError(
+            f"{path} is not a report.", f"The file name must end in {', '.join(KINDS)}."
+        )
     if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent}.", "Make it, or name another.")
+        raise UserError(
+            f"The folder {path.parent} does not exist.", "Create it, or choose another."
+        )
     opened = project if isinstance(project, OpenProject) else open_project(project)
     report, known = gather(opened, settings or ReportSettings(), Span(progress, 0.0, 0.95))
     text = KINDS[kind](report, known.table) + "\n"
@@ -94,6 +99,10 @@ def count(value: float | None) -> str:
         if abs(value) >= size:
             return f"{value / size:.2f} {unit}"
     return f"{value:.0f}"
+
+
+def _gflops(value: float | None) -> str:
+    return "–" if value is None else gflops(value)
 
 
 def size(value: float | None) -> str:
@@ -173,7 +182,7 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
     found = []
     for key, title, write in (
         ("parameters", "Parameters", count),
-        ("macs", "Multiply-adds", count),
+        ("macs", "GFLOPs", _gflops),
         ("bytes", "File size", size),
     ):
         found.append(_tile(title, first[key], last[key], write, one))
@@ -190,7 +199,7 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
     if latency and group is None:
         group = timings(latency)[0]
     times = [row["ms"]["median"] for row in group["rows"]] if group else []
-    title = f"ms, {group['runtime']}, batch {group['batch']}" if group else "Time"
+    title = f"ms, {group['runtime']}, batch {group['batch']}" if group else "Latency"
     found.append(
         _tile(title, *_ends(times), partial(number, digits=1), len(times) == 1)
         | ({} if times else {"hint": "not measured"})
@@ -231,6 +240,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
     )
     made.filters |= {
         "count": count,
+        "gflops": _gflops,
         "size": size,
         "number": number,
         "signed": signed,

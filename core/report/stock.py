@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _DOCS = "https://docs.ultralytics.com/models"
-_MAP, _MASK, _POSE = "mAP50-95", "mAP50-95 of masks", "mAP50-95 of key points"
+_MAP, _MASK, _POSE = "mAP50-95", "mAP50-95 of masks", "mAP50-95 of keypoints"
 _DOTA, _TOP1 = "mAP50 (DOTAv1 test)", "top-1"
 
 

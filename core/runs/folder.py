@@ -117,8 +117,8 @@ def create_job(
     place = Path(folder) if folder is not None else Path(parent or jobs_folder()) / name
     if (place / JOB).exists():
         raise UserError(
-            f"{place} holds a job already.",
-            f"Go on with it by `jobs resume {place}`, or name another.",
+            f"{place} already contains a job.",
+            f"Continue it with `secateur jobs resume {place}`, or choose another folder.",
         )
     hashes = {
         key: sha256_of(Path(path))
@@ -129,7 +129,7 @@ def create_job(
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"Could not make the folder {place}: {reason_of(error)}.", "Name another."
+            f"Could not create the folder {place}: {reason_of(error)}.", "Choose another folder."
         ) from error
     job = Job(id=place.name, kind=kind, arguments=dict(arguments), hashes=hashes, created=_now())
     write_job(place, job)
@@ -158,23 +158,21 @@ def read_job(folder: str | Path) -> Job:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"There is no job in {folder}.", "See `secateur jobs`.") from error
+        raise UserError(
+            f"{folder} does not contain a job.", "`secateur jobs` lists all jobs."
+        ) from error
     except ValueError as error:
-        raise UserError(f"{path} is damaged.", "Its files of weights can still be opened.") from (
-            error
-        )
+        raise UserError(f"{path} is damaged.", "Its weight files can still be opened.") from (error)
     if (
         isinstance(data, dict)
         and isinstance(data.get("version"), int)
         and data["version"] > VERSION
     ):
-        raise UserError(f"The job {folder} was made by a newer Secateur.", "Update Secateur.")
+        raise UserError(f"The job {folder} was created by a newer Secateur.", "Update Secateur.")
     try:
         return Job.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{path} is damaged.", "Its files of weights can still be opened.") from (
-            error
-        )
+        raise UserError(f"{path} is damaged.", "Its weight files can still be opened.") from (error)
 
 
 def list_jobs(parent: str | Path | None = None) -> list[Path]:
@@ -197,7 +195,7 @@ def find_job(name: str | Path, parent: str | Path | None = None) -> Path:
     for place in (Path(name), Path(parent or jobs_folder()) / name):
         if (place / JOB).is_file():
             return place
-    raise UserError(f"There is no job {name}.", "See `secateur jobs`.")
+    raise UserError(f"There is no job {name}.", "`secateur jobs` lists all jobs.")
 
 
 def limit_batch(folder: str | Path, batch: int) -> None:
@@ -211,7 +209,7 @@ def limit_batch(folder: str | Path, batch: int) -> None:
     job = read_job(folder)
     if (state := status_of(job)) in ("running", "paused", "done"):
         raise UserError(
-            f"The job {job.id} cannot take another batch: it is {state}.",
+            f"The batch size of the job {job.id} cannot be changed: it is {state}.",
             "Cancel it first." if state != "done" else "Start a new one.",
         )
     kind = KINDS.find(job.kind)

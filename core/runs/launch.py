@@ -56,7 +56,5 @@ def _await_start(folder: Path, process: subprocess.Popen[bytes]) -> None:
         if job.process is not None and job.process.pid == process.pid:
             return
         if ended:
-            raise UserError(
-                f"The job {job.id} did not start.", f"What it said is in {folder / LOG}."
-            )
+            raise UserError(f"The job {job.id} did not start.", f"Its output is in {folder / LOG}.")
         time.sleep(0.05)

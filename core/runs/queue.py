@@ -86,7 +86,7 @@ def read_queue() -> Queue:
         return Queue()
     version = data.get("version") if isinstance(data, dict) else None
     if isinstance(version, int) and version > VERSION:
-        raise UserError("A newer Secateur keeps the queue of jobs.", "Update Secateur.")
+        raise UserError("The queue of jobs was saved by a newer Secateur.", "Update Secateur.")
     try:
         stored = _Stored.model_validate(data)
     except ValidationError:
@@ -105,7 +105,9 @@ def add(folder: str | Path, *, first: bool = False) -> None:
     job, name = read_job(folder), _name(folder)
     status = status_of(job)
     if status in ("running", "paused"):
-        raise UserError(f"The job {job.id} runs already.", "Watch it by `secateur jobs show`.")
+        raise UserError(
+            f"The job {job.id} is already running.", "To follow it: `secateur jobs show`."
+        )
     if status == "done":
         raise UserError(f"The job {job.id} is done.", "Start a new one.")
     with _changed() as queue:

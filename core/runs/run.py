@@ -34,6 +34,7 @@ CLAIM = "claim.lock"
 """Held while a process takes the job; the system lets go of it when the process dies."""
 _LISTEN = 0.2
 """Seconds between two looks at the control file of a paused job."""
+TERMINAL = ("done", "failed", "cancelled")
 
 
 class EventLog:
@@ -178,19 +179,21 @@ def check_startable(job: Job) -> None:
     """
     if job.kind not in KINDS:
         raise UserError(
-            f"Jobs of the kind “{job.kind}” are not known here.",
-            "Update Secateur, or install the package that brings them.",
+            f"This version does not support jobs of the kind “{job.kind}”.",
+            "Update Secateur, or install the package that provides them.",
         )
     if job.state in ("running", "paused") and is_alive(job.process):
-        raise UserError(f"The job {job.id} runs already.", "Watch it by `secateur jobs show`.")
+        raise UserError(
+            f"The job {job.id} is already running.", "To follow it: `secateur jobs show`."
+        )
     if status_of(job) == "done":
         raise UserError(f"The job {job.id} is done.", "Start a new one.")
     for key, known in job.hashes.items():
         path = Path(str(job.arguments.get(key, "")))
         if not path.is_file() or sha256_of(path) != known:
             raise UserError(
-                f"{path} is gone or was replaced since the job {job.id} began.",
-                "Put the file back, or start a new job.",
+                f"{path} was deleted or replaced after the job {job.id} was created.",
+                "Restore the file, or start a new job.",
             )
 
 
@@ -208,7 +211,7 @@ def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> E
         with contextlib.suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)) + "\n")
         message = f"{type(error).__name__}: {error}"
-        hint = f"A fault of Secateur, logged in {folder / LOG}; please report it."
+        hint = f"Internal error, logged in {folder / LOG}. Please report it."
         return {"event": "failed", "message": message, "hint": hint, "bug": True}
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from core.data.figures import main_figure, main_name
 from core.runs.kinds import KINDS
-from core.tune.settings import images_a_step
 
 POINTS = 400
 """A curve keeps between this many points and twice as many: more than a chart has pixels for."""
@@ -93,7 +92,7 @@ class RunEntry:
     @property
     def smaller(self) -> str:
         """What it can go on with where it failed for memory, in words; empty otherwise."""
-        return images_a_step(self.next_batch) if self.next_batch and self.resumable else ""
+        return f"batch size {self.next_batch}" if self.next_batch and self.resumable else ""
 
     @property
     def title(self) -> str:
@@ -234,7 +233,7 @@ class Digest:
             "out_of_memory": lambda e: self.notes.append(str(e.get("text") or "Out of memory.")),
             "averaged": self._averaged,
             "failed": lambda e: self.notes.append(str(e.get("message") or "It failed.")),
-            "cancelled": lambda e: self.notes.append("Stopped; best and last state are kept."),
+            "cancelled": lambda e: self.notes.append("Stopped; its best and last state are kept."),
         }
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -280,7 +279,7 @@ class Digest:
     def _stepped(self, event: Mapping[str, Any]) -> None:
         after = event.get("after") or {}
         main = next((f", {n} {after[k]:.4f}" for k, n in BASELINES.items() if k in after), "")
-        lost = "" if event.get("accepted") else "; that loses too much, and is not taken"
+        lost = "" if event.get("accepted") else "; that loses too much and is rejected"
         words = f"Step {event['step']}: {int(event['parameters']):,} parameters{main}{lost}."
         self.notes.append(words)
 
@@ -288,9 +287,11 @@ class Digest:
         figure = main_figure(event["metrics"])
         if event["kept"]:
             self.facts.update(best=figure)
-        taken = "is the best" if event["kept"] else "is not as good as the best"
+        taken = "is the best state" if event["kept"] else "is not better than the best"
         name = BASELINES[main_name(event["metrics"])]
-        self.notes.append(f"The mean of the first and the last state {taken}: {name} {figure:.4f}.")
+        self.notes.append(
+            f"The mean of the states before and after training {taken}: {name} {figure:.4f}."
+        )
 
     def _baseline(self, event: Mapping[str, Any]) -> None:
         if "step" in event:  # of a network that was pruned on the way

@@ -165,13 +165,13 @@ class Run:
             if known.get("step") == from_step:
                 if known["model"] != self.settings["model"]:
                     raise UserError(
-                        f"Step {from_step} in {self.folder} is of another model.",
-                        "Open that model, or name another folder.",
+                        f"Step {from_step} in {self.folder} belongs to another model.",
+                        "Open that model, or choose another folder.",
                     )
                 first = known["item"] + 1 if known["run"] == self.key else 0
                 return self._reopen(known), first
         raise UserError(
-            f"{self.folder} holds no step {from_step}.", "“secateur steps FOLDER” lists them."
+            f"{self.folder} has no step {from_step}.", "“secateur steps FOLDER” lists them."
         )
 
     def _reopen(self, known: dict[str, Any]) -> Standing:
@@ -293,8 +293,8 @@ class Run:
         proof = verify_networks(standing.model, model, table, new)
         if not proof.passed:
             raise RuntimeError(
-                f"The pruned network differs from the masked one (relative error "
-                f"{proof.relative_error:.1e}); the step was not kept."
+                "The pruned network differs from the masked original (relative error "
+                f"{proof.relative_error:.1e}); the step was rejected."
             )
         return model, proof
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from core.plan.cost import TOLERANCE
 from core.plan.resolve import Resolver, Scores
 from core.plan.schema import Entry, Plan, Target
-from core.plan.target import meet_target
+from core.plan.target import TOLERANCE, meet_target
 from core.plan.widths import Mask, compute_widths
 from core.progress import Progress
 from core.sensitivity.cuts import CutEvaluator

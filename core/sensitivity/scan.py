@@ -110,7 +110,7 @@ def scan_points(
     points: list[Point] = []
     unprunable = []
     for block in wanted:
-        found, reason = [], f"Block {block} has no layer whose channels can be removed."
+        found, reason = [], f"Block {block} has no layer with prunable channels."
         for ratio in sorted(set(ratios)):
             one = _plan_for(plan, Entry(block=block, ratio=ratio))
             resolution = resolver.resolve(one, scores)

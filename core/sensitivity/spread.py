@@ -157,8 +157,8 @@ class _Worker:
             return False
         if event is None:
             raise UserError(
-                f"The process that evaluates on {self.device} ended before its work was done.",
-                "What was measured is kept. Start again, with fewer devices if memory is short.",
+                f"The process that evaluates on {self.device} ended too early.",
+                "Finished points are kept. Start again, with fewer devices if memory ran out.",
             )
         kind = event.get("event")
         if kind in ("failed", "broken", "cancelled"):

@@ -67,7 +67,7 @@ def replay_plan(table: ChannelTable, sha256: str, pruned: Facts) -> Plan:
     again = resolver.resolve(plan, np.zeros(table.atom_count))
     if not np.array_equal(again.removed, removed):
         raise UserError(
-            f"No plan of exact channels makes {pruned.path} again.",
-            "Replay it by the plan it was pruned by.",
+            f"No plan with exact channels reproduces {pruned.path}.",
+            "Replay it with the plan that it was pruned with.",
         )
     return plan

@@ -134,5 +134,5 @@ def unwritable(path: Path, error: OSError) -> UserError:
     """Return the error for a file, or folder, that could not be saved."""
     return UserError(
         f"Could not write {path}: {reason_of(error)}.",
-        "Nothing was saved; choose another folder or free some space, then try again.",
+        "Nothing was saved. Choose another folder, or free disk space, and try again.",
     )

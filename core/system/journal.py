@@ -88,8 +88,8 @@ class Journal:
             free = filelock.lock_descriptor(self._file.fileno(), blocking=False)
         if not free:
             raise UserError(
-                f"{self.path} is being written by another Secateur.",
-                "Wait for it, or name another file.",
+                f"{self.path} is being written by another Secateur process.",
+                "Wait for it, or choose another file.",
             )
 
     def _read(self) -> list[dict[str, Any]]:
@@ -115,13 +115,14 @@ class Journal:
         if header.get("version") != VERSION:
             raise UserError(
                 f"{self.path} was written by a newer Secateur.",
-                "Update Secateur, or name another file.",
+                "Update Secateur, or choose another file.",
             )
 
     def _foreign(self) -> UserError:
         return UserError(
-            f"{self.path} exists and is not a file of this kind ({self._kind}); it was left alone.",
-            "Name another file.",
+            f"{self.path} already exists and is not a file of this kind ({self._kind}); "
+            "it was not changed.",
+            "Choose another file.",
         )
 
 
@@ -136,10 +137,10 @@ def read_journal(path: Path, kind: str) -> list[dict[str, Any]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(f"Could not read {path}: {reason_of(error)}.", "Check its path.") from error
+        raise UserError(f"Could not read {path}: {reason_of(error)}.", "Check the path.") from error
     records = [_parse(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
     if not records or records[0] is None or records[0].get("secateur") != kind:
-        raise UserError(f"{path} is not a file of this kind ({kind}).", "Check its path.")
+        raise UserError(f"{path} is not a file of this kind ({kind}).", "Check the path.")
     return [record for record in records if record is not None]
 
 
@@ -159,5 +160,5 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 def _unwritable(path: Path, error: OSError) -> UserError:
     return UserError(
         f"Could not write {path}: {reason_of(error)}.",
-        "What it holds is kept. Mend that and start again: it goes on where it stopped.",
+        "Its content is kept. Fix the problem and start again: it continues where it stopped.",
     )

@@ -116,8 +116,8 @@ def to_install(packages: str) -> str:
     """
     if is_packaged():
         return (
-            "The packaged program cannot take in more: install Secateur into a Python of your "
-            f"own, and there pip install {packages}."
+            "Packages cannot be added to the packaged program: install Secateur with "
+            f"pip, and run pip install {packages} there."
         )
     return f"Install with: pip install {packages}."
 
@@ -132,8 +132,8 @@ def refusal(arguments: Sequence[str]) -> str | None:
         return None
     what = " ".join(arguments[:2])
     return (
-        f"“{what}” is for Python, and this is Secateur: to train on several devices or to add "
-        "packages, install Secateur into a Python of your own."
+        f"“{what}” needs Python, which the packaged program does not provide. To train on "
+        "several devices or to add packages, install Secateur with pip."
     )
 
 

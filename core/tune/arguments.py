@@ -37,7 +37,7 @@ KINDS: Mapping[str, str] = {
     "fraction": "0 to 1",
     "switch": "true or false",
     "text": "text",
-    "any": "see its meaning",
+    "any": "see the meaning",
 }
 _SPECIAL = ("scale", "fraction", "batch")
 """Arguments that take more than their list says; Ultralytics itself checks them."""
@@ -108,7 +108,7 @@ class Argument:
             When it is none of this argument's, or the argument is not for the person to set.
         """
         if self.instead:
-            raise UserError(f"“{self.name}” is not for you to set: {self.instead}.")
+            raise UserError(f"“{self.name}” cannot be set: {self.instead}.")
         return self.check(read_value(self.name, text))
 
     def check(self, value: Any) -> Any:
@@ -155,7 +155,9 @@ def read_value(name: str, text: str) -> Any:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"The value of “{name}” is not readable.", "Write lr0=0.002.") from error
+        raise UserError(
+            f"The value of “{name}” cannot be read.", "Use the form lr0=0.002."
+        ) from error
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
         return float(value)
     return None if isinstance(value, str) and value.lower() == "none" else value
@@ -183,7 +185,7 @@ def read_options(pairs: Iterable[str], known: Mapping[str, Argument]) -> dict[st
         key, found, text = pair.partition("=")
         name = key.strip()
         if not found:
-            raise UserError(f"“{pair}” is no setting.", "Write it like lr0=0.002.")
+            raise UserError(f"“{pair}” is not a setting.", "Use the form lr0=0.002.")
         value = read_value(name, text)
         check_name(name, value, known)
         options[name] = known[name].check(value)
@@ -271,4 +273,6 @@ def check_values(options: Mapping[str, Any]) -> None:
             check_cfg({name: value}, hard=True)
         except (TypeError, ValueError) as error:
             words = " ".join(str(error).split())
-            raise UserError(f"Ultralytics refuses “{name}”: {words}", "Correct it.") from error
+            raise UserError(
+                f"Ultralytics rejects “{name}”: {words}", "Correct the value."
+            ) from error

@@ -39,7 +39,7 @@ def choose_device(wanted: str) -> tuple[str, dict[str, Any]]:
         return "cpu", {"type": "cpu", "name": "CPU", "threads": torch.get_num_threads()}
     if text == "mps":
         if not torch.backends.mps.is_available():
-            raise UserError("There is no Apple GPU that torch can use.", "Choose the cpu.")
+            raise UserError("torch finds no Apple GPU.", "Select cpu.")
         return "mps", {"type": "mps", "name": "Apple GPU"}
     return _cuda(text, wanted)
 
@@ -51,14 +51,14 @@ def _cuda(text: str, wanted: str) -> tuple[str, dict[str, Any]]:
     numbers = [part.removeprefix("cuda").removeprefix(":") or "0" for part in parts]
     if not all(number.isdigit() for number in numbers) or len(set(numbers)) < len(numbers):
         raise UserError(
-            f"There is no device “{wanted}”.", "Write cpu, cuda, cuda:1, or 0,1 for several."
+            f"There is no device “{wanted}”.", "Use cpu, cuda, cuda:1, or 0,1 for several."
         )
     if not found:
         raise no_gpu(wanted)
     for number in numbers:
         if int(number) >= found:
             raise UserError(
-                f"There is no GPU number {number}: torch finds {found}.", "Choose another one."
+                f"There is no GPU number {number}: torch finds {found}.", "Select another one."
             )
     names = [torch.cuda.get_device_name(int(number)) for number in numbers]
     if len(numbers) == 1:
@@ -66,7 +66,7 @@ def _cuda(text: str, wanted: str) -> tuple[str, dict[str, Any]]:
     if is_packaged():
         raise UserError(
             "The packaged program trains on one GPU at a time.",
-            "Choose one, for example cuda:0; Secateur installed by pip uses several.",
+            "Select one, for example cuda:0. Secateur installed with pip can use several.",
         )
     told = {"type": "cuda", "name": " + ".join(names), "numbers": [int(n) for n in numbers]}
     return ",".join(numbers), told

@@ -36,27 +36,28 @@ def check_teacher(student: Loaded, teacher: Loaded) -> None:
     """
     if student.facts.task != teacher.facts.task:
         raise UserError(
-            f"The teacher {teacher.facts.path} is for the task “{teacher.facts.task}”, the network"
-            f" to tune for “{student.facts.task}”.",
-            "Take the network it was pruned from.",
+            f"The teacher {teacher.facts.path} has the task “{teacher.facts.task}”, the "
+            f"network to fine-tune the task “{student.facts.task}”.",
+            "Use the network that it was pruned from.",
         )
     if student.facts.classes != teacher.facts.classes:
         raise UserError(
-            f"The teacher {teacher.facts.path} knows other classes than the network to tune.",
-            "Take the network it was pruned from.",
+            f"The teacher {teacher.facts.path} has other classes than the network to fine-tune.",
+            "Use the network that it was pruned from.",
         )
     heads = [_head(network.model) for network in (student, teacher)]
     if None in heads:
         raise UserError(
-            "Learning from a teacher needs a head that gives boxes by position (YOLO's Detect),"
-            f" which networks like {student.facts.family} do not have.",
-            "Leave the teacher out.",
+            "Distillation needs a head with outputs by position (Detect of YOLO), which "
+            f"{student.facts.family} does not have.",
+            "Fine-tune without a teacher.",
         )
     first, second = heads
     if (first.nl, first.nc, first.reg_max) != (second.nl, second.nc, second.reg_max):
         raise UserError(
-            "The teacher's head has other levels or outputs than the head of the network to tune.",
-            "Take the network it was pruned from.",
+            "The head of the teacher has other levels or outputs than the head of the "
+            "network to fine-tune.",
+            "Use the network that it was pruned from.",
         )
 
 

@@ -56,8 +56,8 @@ def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
         return _folders(path, classes)
     if task not in LABELLED:
         raise UserError(
-            f"Networks for the task “{task}” cannot be fine-tuned here yet.",
-            "Train them with Ultralytics itself.",
+            f"Fine-tuning does not support the task “{task}”.",
+            "Train the network with Ultralytics.",
         )
     train = read_source(path, "train", classes)
     val = read_source(path, "val", classes)
@@ -72,16 +72,18 @@ def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
     description.setdefault("channels", 3)
     if task == "pose" and "kpt_shape" not in description:
         raise UserError(
-            f"The dataset {path} does not say how many keypoints it labels.",
-            "Add kpt_shape, for example [17, 3], to the description.",
+            f"The dataset {path} does not define its keypoints.",
+            "Add kpt_shape, for example [17, 3], to the dataset YAML.",
         )
     return Feed(path, description)
 
 
 def _folders(path: Path, classes: Mapping[int, str]) -> Feed:
-    layout = "Classification data is a folder with train and val, each with a folder a class."
+    layout = (
+        "A classification dataset is a folder with train and val, each with one folder per class."
+    )
     if not path.is_dir():
-        raise UserError(f"{path} is no folder of images by class.", layout)
+        raise UserError(f"{path} has no class folders with images.", layout)
     found: dict[str, Path] = {}
     for split in ("train", "val"):
         if not (path / split).is_dir():

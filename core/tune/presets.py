@@ -65,13 +65,13 @@ _GENTLE: Mapping[str, Any] = {
 PRESETS: Mapping[str, Preset] = {
     "recover_quickly": Preset(
         "Recover quickly",
-        "A few epochs of small steps, for a network that still works after pruning.",
+        "Few epochs with a small learning rate, for a network that still works after pruning.",
         {**_GENTLE, "optimizer": "SGD", "lr0": 0.0005, "lrf": 0.1, "epochs": 10},
         hold_statistics=True,
     ),
     "recover_fully": Preset(
         "Recover fully",
-        "More and larger steps, for a network that pruning has broken.",
+        "More epochs with a larger learning rate, for a network that pruning has broken.",
         {
             **_GENTLE,
             "optimizer": "AdamW",
@@ -88,7 +88,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "as_trained": Preset(
         "As trained",
-        "The arguments the network was trained with, as far as its file tells them.",
+        "The settings that the network was trained with, if they are stored in its file.",
         {},
         inherits=True,
         distill="features",
@@ -97,8 +97,8 @@ PRESETS: Mapping[str, Preset] = {
 
 DISTILL: Mapping[str, str] = {
     "outputs": "scores and boxes of the teacher, position by position",
-    "features": "the maps before the head, by Ultralytics' own distill_model",
-    "none": "the labels alone",
+    "features": "the feature maps before the head, with distill_model of Ultralytics",
+    "none": "the labels only",
 }
 
 #: What the file of a network may tell of its training and a new training may take up.
@@ -112,28 +112,28 @@ _INHERITED = (
 
 #: Arguments that Secateur sets itself, each with what to use instead.
 OURS: Mapping[str, str] = {
-    "model": "name the pruned file",
+    "model": "pass the pruned file",
     "data": "use --data",
     "device": "use --device",
     "time": "use --minutes",
     "distill_model": "use --teacher",
     "resume": "use --resume",
-    "task": "it is the network's",
-    "mode": "it is train",
+    "task": "it is that of the network",
+    "mode": "it is always train",
     "project": "use --folder",
     "name": "use --folder",
     "save_dir": "use --folder",
     "exist_ok": "use --folder",
-    "pretrained": "the pruned weights are where training starts",
-    "cfg": "give the arguments one by one",
-    "verbose": "what Ultralytics prints is in the job's log",
-    "plots": "the events hold what plots would show",
-    "save": "the best and the last state are always kept",
-    "val": "the best state is found by validation",
-    "compile": "a compiled network cannot be saved as it is",
-    "quantize": "quantise the exported file",
-    "single_cls": "the classes are the network's",
-    "classes": "the classes are the network's",
+    "pretrained": "training always starts from the pruned weights",
+    "cfg": "set the arguments one at a time",
+    "verbose": "the output of Ultralytics is in the log of the job",
+    "plots": "use the events of the job instead of plots",
+    "save": "the best and the last state are always saved",
+    "val": "the best state is selected by validation",
+    "compile": "a compiled network cannot be saved",
+    "quantize": "quantize the exported file",
+    "single_cls": "the classes are those of the network",
+    "classes": "the classes are those of the network",
     "deterministic": "it is on",
 }
 
@@ -159,7 +159,7 @@ def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 def check_name(key: str, value: Any, known: Mapping[str, Any]) -> None:
     """Refuse one argument; see `check_options`."""
     if key in OURS:
-        raise UserError(f"“{key}” is not for you to set: {OURS[key]}.")
+        raise UserError(f"“{key}” cannot be set: {OURS[key]}.")
     if key not in known:
         begun = [name for name in known if key and name.startswith(key)]
         near = begun or difflib.get_close_matches(key, known, 1)
@@ -167,7 +167,7 @@ def check_name(key: str, value: Any, known: Mapping[str, Any]) -> None:
         raise UserError(f"Ultralytics has no training argument “{key}”.", hint)
     if key == "cache" and str(value).lower() == "disk":
         raise UserError(
-            "cache=disk writes files beside your images.", "Use cache=ram, or leave it off."
+            "cache=disk would write files next to your images.", "Use cache=ram, or no cache."
         )
 
 
@@ -191,7 +191,7 @@ def merged_options(
         What the person set.
     """
     if preset not in PRESETS:
-        raise UserError(f"There is no preset “{preset}”.", f"There are {', '.join(PRESETS)}.")
+        raise UserError(f"There is no preset “{preset}”.", f"Use one of {', '.join(PRESETS)}.")
     known = PRESETS[preset]
     inherited = {
         key: trained_with[key] for key in _INHERITED if known.inherits and key in trained_with

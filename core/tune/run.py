@@ -114,7 +114,7 @@ def set_up(
     student = load(settings.model)
     if student.facts.fused:
         raise UserError(
-            f"{settings.model} has its BatchNorm folded into the convolutions.",
+            f"The BatchNorm layers of {settings.model} are folded into the convolutions.",
             "Fine-tune the file from before it was fused or exported.",
         )
     feed = read_feed(settings.data, student.facts.task, student.facts.classes)
@@ -192,8 +192,8 @@ def _divide(options: dict[str, Any], chosen: bool, devices: int) -> None:
     rest = int(options["batch"]) % max(devices, 1)
     if rest and chosen:
         raise UserError(
-            f"A batch of {options['batch']} images cannot be divided among {devices} GPUs.",
-            f"Choose a multiple of {devices}.",
+            f"A batch size of {options['batch']} cannot be divided among {devices} GPUs.",
+            f"Use a multiple of {devices}.",
         )
     if rest:
         options["batch"] = options["nbs"] = int(options["batch"]) - rest + devices
@@ -277,7 +277,7 @@ def _measure(
                 raise
             if data.batch == 1:
                 raise memory_short(1, run.best) from error
-        _tell_scarce(run, data.batch, data.batch // 2, "at a time in measuring")
+        _tell_scarce(run, data.batch, data.batch // 2, "in validation")
         data = replace(data, batch=data.batch // 2)
 
 
@@ -300,7 +300,7 @@ def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
             explain(run, trainer, error, devices)
         del trainer
         options["batch"] = batch // 2 // devices * devices
-        _tell_scarce(run, batch, options["batch"], "a step")
+        _tell_scarce(run, batch, options["batch"], "in training")
         state = read_state(run.last) if run.last.is_file() else None
         elapsed = float(state[STATE_KEY]["elapsed"]) if state else run.elapsed
         run = replace(run, state=state, elapsed=elapsed)
@@ -311,7 +311,7 @@ def _tell_scarce(run: Run, batch: int, smaller: int, how: str) -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    text = f"Out of memory with {batch} images {how}; going on with {smaller}."
+    text = f"Out of memory with batch size {batch} {how}; continuing with {smaller}."
     run.emit({"event": "out_of_memory", "batch": batch, "next_batch": smaller, "text": text})
 
 

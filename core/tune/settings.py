@@ -9,11 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import UserError
 
 
-def images_a_step(batch: int) -> str:
-    """Write a batch in words."""
-    return "one image a step" if batch == 1 else f"{batch} images a step"
-
-
 class Settings(BaseModel):
     """One fine-tuning.
 
@@ -100,6 +95,6 @@ def parse_settings(data: Any) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
         raise UserError(
-            f"The fine-tuning cannot be set up: {where}: {first['msg']}.",
-            "Correct it, or leave it out.",
+            f"The settings of the fine-tuning are not valid: {where}: {first['msg']}.",
+            "Correct or remove it.",
         ) from error

@@ -167,5 +167,5 @@ def _failure(work: Path, processes: int) -> Exception:
         return UserError(told["user"]["message"], told["user"]["hint"])
     if "memory" in told:
         return torch.OutOfMemoryError(told["memory"]["message"])
-    found = told.get("other", {"message": "a process of the training ended without a word"})
+    found = told.get("other", {"message": "a training process ended without a message"})
     return RuntimeError(found["message"])

@@ -104,8 +104,8 @@ def read_state(path: Path) -> dict[str, Any]:
     own = contents.get(STATE_KEY) if isinstance(contents, dict) else None
     if not isinstance(own, dict) or own.get("version") != VERSION:
         raise UserError(
-            f"{path} is not the state of an unfinished fine-tuning.",
-            "Start a new fine-tuning from it instead.",
+            f"{path} does not contain the state of an unfinished fine-tuning.",
+            "Start a new fine-tuning from it.",
         )
     return dict(contents)
 
@@ -159,8 +159,9 @@ def _load(model: Any, tensors: Mapping[str, torch.Tensor]) -> None:
     missing = [name for name in missing if not name.startswith("teacher_model.")]
     if missing or unknown:
         raise UserError(
-            f"The state of the fine-tuning does not fit its network (at {(missing + unknown)[0]}).",
-            "The pruned file was replaced since; start a new fine-tuning.",
+            "The state of the fine-tuning does not match its network (at "
+            f"{(missing + unknown)[0]}).",
+            "The pruned file has been replaced; start a new fine-tuning.",
         )
 
 

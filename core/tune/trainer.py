@@ -47,7 +47,7 @@ def make_trainer(run: Run, options: Mapping[str, Any]) -> Any:
     except (TypeError, ValueError, KeyError, SyntaxError, AssertionError) as error:
         text = " ".join(str(error).split())[:300]
         raise UserError(
-            f"Ultralytics refuses the training's arguments: {text}", "Correct it, or leave it out."
+            f"Ultralytics rejects the training arguments: {text}", "Correct or remove it."
         ) from error
     except OSError as error:
         raise unwritable(error, run.best) from error
@@ -69,8 +69,8 @@ def _stock_trainer(model: nn.Module) -> Any:
         if isinstance(model, kind):
             return trainer
     raise UserError(
-        f"Networks of the kind {type(model).__name__} cannot be fine-tuned here yet.",
-        "Train them with Ultralytics itself.",
+        f"Fine-tuning does not support networks of the kind {type(model).__name__}.",
+        "Train the network with Ultralytics.",
     )
 
 
@@ -145,7 +145,10 @@ class KeepsShape:
         if before and self.batch_size < before:
             if not self.run.smaller_batch:
                 raise memory_short(before, self.best)
-            text = f"Out of memory with {before} images a step; going on with {self.batch_size}."
+            text = (
+                f"Out of memory with batch size {before} in training; continuing with "
+                f"{self.batch_size}."
+            )
             event = {"event": "out_of_memory", "batch": before, "next_batch": self.batch_size}
             self.run.emit({**event, "text": text})
         try:
@@ -227,8 +230,8 @@ class KeepsShape:
             found = count(student_of(network))
             if found != self.run.parameters:
                 raise RuntimeError(
-                    f"The network has {found} parameters in training instead of"
-                    f" {self.run.parameters}; its shape was lost."
+                    f"The network has {found} parameters in training instead of "
+                    f"{self.run.parameters}: its shape was not kept."
                 )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from core.errors import MemoryShortError, UserError, reason_of
-from core.tune.settings import images_a_step
 
 if TYPE_CHECKING:
     from core.tune.training import Run
@@ -65,11 +64,10 @@ def memory_short(batch: int, best: Path, devices: int = 1) -> MemoryShortError:
         How many share a batch; each needs an image.
     """
     smaller = batch // 2 // devices * devices
-    many = "one image" if batch == 1 else f"{batch} images"
-    instead = f"Go on with {images_a_step(smaller)}, or with" if smaller else "Use"
+    instead = f"Continue with batch size {smaller}, or use" if smaller else "Use"
     return MemoryShortError(
-        f"The memory does not suffice for {many} at a time; {kept(best)}.",
-        f"{instead} smaller images; or free memory that others use.",
+        f"Out of memory with batch size {batch}; {kept(best)}.",
+        f"{instead} smaller images, or close other programs that use memory.",
         smaller,
     )
 
@@ -77,24 +75,24 @@ def memory_short(batch: int, best: Path, devices: int = 1) -> MemoryShortError:
 def not_a_number(epoch: int, best: Path) -> UserError:
     """Return what to say when the loss or a weight is no number; ``epoch`` counts from 0."""
     return UserError(
-        f"The loss stopped being a number in epoch {epoch + 1}; {kept(best)}.",
-        "Lower the learning rate (lr0), or switch mixed precision off (amp=false), and try again.",
+        f"The loss became NaN or infinite in epoch {epoch + 1}; {kept(best)}.",
+        "Use a lower learning rate (lr0), or disable mixed precision (amp=false), and try again.",
     )
 
 
 def no_labels(path: Path, split: str) -> UserError:
     """Return what to say when nothing in a split is labelled."""
     return UserError(
-        f"No image of the split “{split}” of {path} has a labelled object.",
-        "Check that the labels lie where Ultralytics looks for them (images → labels).",
+        f"The split “{split}” of {path} has no labelled objects.",
+        "Check that the labels are where Ultralytics expects them (images → labels).",
     )
 
 
 def images_gone(path: Path, what: str, best: Path) -> UserError:
     """Return what to say when an image of the dataset ``path`` is not there any more."""
     return UserError(
-        f"An image of the dataset {path} is gone ({what[:200]}); {kept(best)}.",
-        "Put the images back and resume.",
+        f"An image of the dataset {path} is missing ({what[:200]}); {kept(best)}.",
+        "Restore the images and resume the job.",
     )
 
 
@@ -102,8 +100,8 @@ def unwritable(error: OSError, best: Path) -> UserError:
     """Return what to say when the training's folder cannot be written."""
     where = f" {error.filename}" if error.filename else ""
     return UserError(
-        f"The training could not read or write{where}: {reason_of(error)}; {kept(best)}.",
-        "Free some space or mend the folder, and resume.",
+        f"Could not read or write{where}: {reason_of(error)}; {kept(best)}.",
+        "Free disk space or make the folder writable, and resume the job.",
     )
 
 
@@ -111,7 +109,7 @@ def kept(best: Path) -> str:
     """Say what an end leaves behind."""
     if best.is_file():
         return "the best state so far is kept"
-    return "no epoch was finished, so there is nothing to keep"
+    return "no epoch was completed, so there is no state to keep"
 
 
 def missing_image(trainer: Any) -> str | None:

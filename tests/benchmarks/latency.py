@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--plans", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--renew", action="store_true", help="calibrate anew")
+    parser.add_argument("--renew", action="store_true", help="calibrate again")
     options = parser.parse_args()
     loaded = core.load(options.model)
     table = core.analyse(loaded).table

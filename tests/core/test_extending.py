@@ -431,7 +431,7 @@ def test_a_job_of_a_kind_that_is_gone_is_listed_and_does_not_run(hashing, capsys
         (entry,) = entries([folder])
         assert (entry.noun, entry.how, figures_of(entry)) == ("job", "", "")
         assert main(["jobs", "resume", str(folder)]) == 1
-        assert "Jobs of the kind “hash” are not known here." in capsys.readouterr().err
+        assert "does not support jobs of the kind “hash”" in capsys.readouterr().err
     finally:
         KINDS.register("hash", known)
     with pytest.raises(UserError, match="trains nothing"):

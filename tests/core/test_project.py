@@ -128,7 +128,7 @@ def test_steps_lead_from_version_to_version():
         ("{}", "no version"),
         ('{"version": true}', "no version"),
         ('{"version": 4}', "newer Secateur"),
-        ('{"version": 0}', "no Secateur ever wrote"),
+        ('{"version": 0}', "which does not exist"),
         ('{"version": 1, "plan": {"version": 7}}', "damaged"),
         ('{"version": 1, "unknown": 1}', "damaged"),
         ('{"version": 2, "data": {"path": "a.yaml", "images": 0}}', "damaged"),

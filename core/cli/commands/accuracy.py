@@ -12,21 +12,23 @@ from core.cli.options import add_data, add_history, data_settings, shown_progres
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    evaluate = add("evaluate", "Measure a model's accuracy on labelled images.")
-    add_data(evaluate, "whose split is evaluated", required=True, images=None)
+    evaluate = add("evaluate", "Measure the accuracy of a model on labelled images.")
+    add_data(evaluate, "evaluated on its split", required=True, images=None)
     evaluate.add_argument("--split", default="val", help="train, val or test (val)")
     add_history(evaluate)
     evaluate.add_argument("--events", action="store_true", help="print progress as JSON lines")
-    scan = add("sensitivity", "Measure the accuracy of each block pruned alone; resumable.")
-    add_data(scan, "whose validation images are evaluated", required=True, images=None)
+    scan = add("sensitivity", "Measure accuracy with each block pruned alone; resumable.")
+    add_data(scan, "evaluated on its validation images", required=True, images=None)
     scan.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="results, added to as they come"
+        "-o", "--output", required=True, metavar="FILE", help="results, appended one at a time"
     )
-    scan.add_argument("--ratios", type=_ratios, help="by default 0.25,0.5,0.75,0.9")
-    scan.add_argument("--blocks", type=_blocks, help="for example 4,6,8 (all)")
+    scan.add_argument("--ratios", type=_ratios, help="ratios (0.25,0.5,0.75,0.9)")
+    scan.add_argument("--blocks", type=_blocks, help="blocks, such as 4,6,8 (all)")
     scan.add_argument("--split", default="val", help="train, val or test (val)")
-    scan.add_argument("--plan", metavar="PLAN", help="its ranking, rounding and locks hold")
-    scan.add_argument("--criterion", help="how channels are ranked (the plan's, or fisher)")
+    scan.add_argument(
+        "--plan", metavar="PLAN", help="use the ranking, rounding and locks of this plan"
+    )
+    scan.add_argument("--criterion", help="ranking criterion (that of the plan, or fisher)")
     scan.add_argument("--events", action="store_true", help="print points as JSON lines")
 
 
@@ -49,7 +51,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         looked_at = {"data": options.data, "split": options.split, "images": accuracy.images}
         looked_at["image_size"] = options.image_size
         report["node"] = remember_measured(folder, options.model, accuracy.figures, looked_at).id
-    left = f", {accuracy.skipped} could not be read" if accuracy.skipped else ""
+    left = f", {accuracy.skipped} unreadable" if accuracy.skipped else ""
     figures = f"mAP50-95 {accuracy.map50_95:.4f}, mAP50 {accuracy.map50:.4f}"
     return report, f"{figures} on {accuracy.images} images{left}"
 

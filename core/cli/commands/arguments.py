@@ -12,10 +12,15 @@ from core.tune.presets import PRESETS
 
 def add_parsers(add: Add) -> None:
     """Add the parser."""
-    text = "List every training argument of Ultralytics, for `finetune --set`."
+    text = "List the training arguments of Ultralytics, for `finetune --set`."
     parser = add("arguments", text, model=None)
-    parser.add_argument("words", nargs="*", metavar="WORD", help="show only those with these words")
-    parser.add_argument("--preset", choices=list(PRESETS), help="with what a preset gives them")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="show only arguments that contain all of these words",
+    )
+    parser.add_argument("--preset", choices=list(PRESETS), help="show the values of a preset")
 
 
 def _arguments(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -34,9 +39,9 @@ def _arguments(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         if argument.group != group:
             group = argument.group
             lines.append(f"\n{group.capitalize()}")
-        told = f"not for you to set: {argument.instead}" if argument.instead else argument.takes
+        told = f"cannot be set: {argument.instead}" if argument.instead else argument.takes
         lines.append(f"  {argument.name:<16} {usual:<12} {told}\n{'':<19}{argument.text}")
-    text = "\n".join(lines).strip() or "No argument has these words."
+    text = "\n".join(lines).strip() or "No argument contains these words."
     return {"arguments": found}, text
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    suggest = add("suggest", "Find the exact channels for a plan's target, and alternatives.")
-    suggest.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
-    suggest.add_argument("-o", "--output", metavar="PLAN.json", help="where the plan found goes")
+    suggest = add("suggest", "Find the exact channels for the target of a plan, and alternatives.")
+    suggest.add_argument("--plan", required=True, metavar="PLAN", help="a plan (JSON)")
+    suggest.add_argument("-o", "--output", metavar="PLAN.json", help="output file for the plan")
     suggest.add_argument("--events", action="store_true", help="print progress as JSON lines")
-    add_data(suggest, "for ranking by its training images")
+    add_data(suggest, "for ranking on its training images")
 
 
 def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -43,14 +43,15 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def suggestion_text(found: Suggestion, output: str | None) -> str:
     """Describe a suggestion and its alternatives."""
     from core.cli.text import change_text, skipped_text
+    from core.plan.cost import gflops
 
-    rows = [["multiply-adds", "parameters", "predicted cost"]]
+    rows = [["GFLOPs", "parameters", "predicted cost"]]
     rows += [
         [f"{other.macs:.1%}", f"{other.params:.1%}", f"{other.score:.4g}"] for other in found.front
     ]
     lines = [
         change_text("parameters", found.before.parameters, found.after.parameters),
-        change_text("multiply-adds", found.before.macs, found.after.macs),
+        change_text("GFLOPs", found.before.macs, found.after.macs, gflops),
         "",
         laid_out(rows, "rrr"),
     ]

@@ -14,24 +14,26 @@ from core.errors import UserError
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    text = "Measure models on the same images and put them side by side."
+    text = "Measure models on the same images, side by side."
     compare = add("compare", text)
-    compare.add_argument("others", nargs="+", metavar="MODEL", help="models to hold against it")
-    add_data(compare, "whose split is evaluated; not needed with --layers", images=None)
+    compare.add_argument("others", nargs="+", metavar="MODEL", help="models to compare with it")
+    add_data(compare, "evaluated on its split; not needed with --layers", images=None)
     compare.add_argument("--split", default="val", help="train, val or test (val)")
-    compare.add_argument("--shown", type=int, default=50, help="images to list, worst first (50)")
+    compare.add_argument(
+        "--shown", type=int, default=50, help="number of images to list, worst first (50)"
+    )
     compare.add_argument(
         "--pictures",
         metavar="DIR",
-        help="write those images there with what every model found, worst first",
+        help="write those images with the detections of every model to this folder",
     )
     compare.add_argument(
-        "--turns", type=int, default=None, help="how often models are timed, in turns (10)"
+        "--turns", type=int, default=None, help="timing runs per model, in turns (10)"
     )
     compare.add_argument(
         "--layers",
         action="store_true",
-        help="list every layer: widths, cost, original channels in common",
+        help="list every layer: widths, GFLOPs, channels in common with the original",
     )
     add_history(compare)
     compare.add_argument("--events", action="store_true", help="print progress as JSON lines")
@@ -48,8 +50,8 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if settings is None:
         if not options.layers:
             raise UserError(
-                "Models are compared on labelled images, and no data was given.",
-                "Name a dataset by --data, or compare their widths alone by --layers.",
+                "Comparing models needs labelled images, and no dataset was given.",
+                "Pass a dataset with --data, or compare only the widths with --layers.",
             )
         widths = compare_layer_files(paths, progress=show)
         return dict(widths), layers_text(widths)
@@ -65,7 +67,7 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
         written = write_pictures(result, target, show)
         more["pictures"] = [str(path) for path in written]
-        text += f"\n{len(written)} pictures in {target}"
+        text += f"\n{len(written)} images in {target}"
     text += f"\n{layers_text(result)}" if options.layers else ""
     return {**result, **more}, text
 

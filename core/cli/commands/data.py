@@ -18,8 +18,10 @@ _DETAILS = 5
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
     data = add("data", "Check a dataset: images, labels, classes, splits.", model=None)
-    data.add_argument("data", metavar="DATA", help="a dataset yaml, or a folder")
-    data.add_argument("--model", metavar="MODEL", help="hold its classes against this model's")
+    data.add_argument("data", metavar="DATA", help="a dataset YAML, or a folder")
+    data.add_argument(
+        "--model", metavar="MODEL", help="compare the classes with those of this model"
+    )
     data.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 

@@ -16,15 +16,19 @@ FOLDER = "secateur-demo"
 
 def add_parsers(add: Add) -> None:
     """Add the parser."""
-    text = "Show the main job on a small network of Secateur's own: prune, tune, compare, export."
+    text = "Run the whole workflow on a small demo network: prune, fine-tune, compare, export."
     demo = add("demo", text, model=None)
     demo.add_argument(
-        "-o", "--output", default=FOLDER, metavar="FOLDER", help=f"gets the results ({FOLDER})"
+        "-o",
+        "--output",
+        default=FOLDER,
+        metavar="FOLDER",
+        help=f"folder for the results ({FOLDER})",
     )
     demo.add_argument(
-        "--keep", type=float, metavar="SHARE", help="share of the multiply-adds that stays (0.3)"
+        "--keep", type=float, metavar="SHARE", help="share of the GFLOPs to keep (0.3)"
     )
-    demo.add_argument("--epochs", type=positive, help="of fine-tuning (6)")
+    demo.add_argument("--epochs", type=positive, help="epochs of fine-tuning (6)")
     demo.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
@@ -52,7 +56,9 @@ def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     chosen: dict[str, Any] = {}
     if options.keep is not None:
         if not 0.1 <= options.keep < 1:
-            raise UserError("--keep is a share below 1.", "Give one from 0.1 to 0.95, such as 0.3.")
+            raise UserError(
+                "--keep must be less than 1.", "Use a value from 0.1 to 0.95, such as 0.3."
+            )
         chosen["target"] = options.keep
     if options.epochs is not None:
         chosen["epochs"] = options.epochs

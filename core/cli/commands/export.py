@@ -19,26 +19,29 @@ IMAGES = 100
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    export = add("export", "Export a model, and compare the result with it.")
-    export.add_argument("--format", default="onnx", help="see `secateur formats` (onnx)")
+    export = add("export", "Export a model and compare the result with the checkpoint.")
+    export.add_argument("--format", default="onnx", help="a format of `secateur formats` (onnx)")
     export.add_argument("-o", "--output", required=True, metavar="OUT")
     precision = export.add_mutually_exclusive_group()
     precision.add_argument("--half", action="store_true", help="FP16")
     precision.add_argument("--int8", action="store_true", help="INT8; most formats need --data")
     export.add_argument(
-        "--data", metavar="DATA", help="images for INT8, and to compare on instead of noise"
+        "--data",
+        metavar="DATA",
+        help="images for INT8 calibration, and for the comparison instead of noise",
     )
     export.add_argument(
-        "--images", type=positive, default=IMAGES, help=f"how many for INT8 ({IMAGES})"
+        "--images",
+        type=positive,
+        default=IMAGES,
+        help=f"number of images for INT8 calibration ({IMAGES})",
     )
-    export.add_argument(
-        "--image-size", type=positive, help="side of the images; the model's own by default"
-    )
+    export.add_argument("--image-size", type=positive, help="image size (that of the model)")
     export.add_argument("--batch", type=positive, default=1, help="batch size (1)")
-    export.add_argument("--device", default="", help="cpu or cuda; what the format needs otherwise")
+    export.add_argument("--device", default="", help="cpu or cuda (what the format needs)")
     export.add_argument("--events", action="store_true", help="print progress as JSON lines")
-    add("formats", "List the export formats, and what is missing for them here.", model=None)
-    plan = add("plan", "Write the plan of exact channels by which a file was pruned.")
+    add("formats", "List the export formats and their missing requirements.", model=None)
+    plan = add("plan", "Write the exact channels of a pruned file as a plan.")
     plan.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
     plan.add_argument("-o", "--output", required=True, metavar="PLAN.json")
 
@@ -73,15 +76,15 @@ def export_text(done: Exported) -> str:
     lines[0] += f", {done.image_size} px, {done.precision.upper()}, {done.seconds:.1f} s"
     if done.exported_parameters is not None:
         lines.append(
-            f"{done.exported_parameters:,} weights; the checkpoint has {done.parameters:,} "
-            "parameters with BatchNorm, which is folded in"
+            f"{done.exported_parameters:,} weights; the checkpoint has "
+            f"{done.parameters:,} parameters including BatchNorm, which is folded in"
         )
     parity = done.parity
     if parity is None:
         lines.append("not compared: this format does not run on this machine")
         return "\n".join(lines)
-    kind = "images of the data" if parity.real else "generated images"
-    words = {True: "equals the checkpoint", False: "DIFFERS from the checkpoint"}
+    kind = "images of the dataset" if parity.real else "generated images"
+    words = {True: "matches the checkpoint", False: "DIFFERS from the checkpoint"}
     word = "compared with the checkpoint" if parity.passed is None else words[parity.passed]
     bound = "" if parity.tolerance is None else f" (at most {parity.tolerance:.0e})"
     lines.append(
@@ -90,7 +93,7 @@ def export_text(done: Exported) -> str:
     if parity.detections:
         lines.append(f"{parity.matched:.1%} of {parity.detections} detections agree")
     elif parity.detections == 0:
-        lines.append("nothing was detected on them, so no detections could be compared")
+        lines.append("no detections on these images to compare")
     return "\n".join(lines)
 
 
@@ -122,7 +125,10 @@ def _plan(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     write_json(Path(options.output), plan.to_json())
     sha256 = weights_sha256(pruned.model)
     result = {"plan": plan.to_json(), "output": options.output, "weights_sha256": sha256}
-    return result, f"saved as {options.output}; the weights of {options.pruned}: SHA-256 {sha256}"
+    return (
+        result,
+        f"saved as {options.output}; SHA-256 of the weights of {options.pruned}: {sha256}",
+    )
 
 
 COMMANDS: Mapping[str, Command] = {"export": _export, "formats": _formats, "plan": _plan}

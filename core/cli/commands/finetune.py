@@ -22,64 +22,66 @@ if TYPE_CHECKING:
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    tune = add("finetune", "Fine-tune a pruned model on labelled images; its shape is kept.")
+    tune = add("finetune", "Fine-tune a pruned model on labelled images; keeps its shape.")
     _add_settings(tune)
-    text = "Prune a little, tune, and again, until the plan's target or a largest loss."
+    text = "Prune and fine-tune iteratively, to the plan's target or a maximum loss."
     steps = add("iterate", text)
     steps.add_argument("--plan", required=True, metavar="PLAN", help="a plan with a target")
-    steps.add_argument("--steps", type=positive, default=3, help="how many (3)")
+    steps.add_argument("--steps", type=positive, default=3, help="number of steps (3)")
     steps.add_argument("--max-loss", type=float, help="share of the accuracy that may be lost")
-    steps.add_argument("--images", type=positive, default=96, help="that a criterion looks at (96)")
+    steps.add_argument("--images", type=positive, default=96, help="images for the ranking (96)")
     _add_settings(steps)
 
 
 def _add_settings(tune: argparse.ArgumentParser) -> None:
-    tune.add_argument("--data", required=True, metavar="DATA", help="a dataset yaml, or a folder")
-    tune.add_argument("-o", "--output", metavar="OUT.pt", help="where the best state goes")
-    tune.add_argument("--teacher", metavar="MODEL", help="the model from before pruning")
+    tune.add_argument("--data", required=True, metavar="DATA", help="a dataset YAML, or a folder")
+    tune.add_argument("-o", "--output", metavar="OUT.pt", help="output file for the best state")
+    tune.add_argument("--teacher", metavar="MODEL", help="the unpruned model")
     tune.add_argument("--preset", choices=list(PRESETS), default="recover_quickly")
     tune.add_argument(
         "--distill",
         choices=["auto", *DISTILL],
         default="auto",
-        help="what the teacher is asked for: "
-        + "; ".join(f"{name}: {text}" for name, text in DISTILL.items()),
+        help="distillation: " + "; ".join(f"{name}: {text}" for name, text in DISTILL.items()),
     )
-    tune.add_argument("--epochs", type=positive, help="instead of the preset's")
-    tune.add_argument("--minutes", type=float, help="train no longer than this")
-    tune.add_argument("--batch", type=positive, help="images a step (the preset's)")
-    tune.add_argument("--image-size", type=positive, help="side in pixels (the model's own)")
+    tune.add_argument("--epochs", type=positive, help="number of epochs (that of the preset)")
+    tune.add_argument("--minutes", type=float, help="time limit of the training")
+    tune.add_argument("--batch", type=positive, help="batch size (that of the preset)")
+    tune.add_argument("--image-size", type=positive, help="image size (that of the model)")
     _add_course(tune)
     add_history(tune)
-    tune.add_argument("--folder", metavar="DIR", help="the job's folder; a new one by default")
-    tune.add_argument("--detach", action="store_true", help="go on without this terminal")
-    text = "let it wait until its device is free; goes on without this terminal"
+    tune.add_argument("--folder", metavar="DIR", help="folder of the job (a new one)")
+    tune.add_argument("--detach", action="store_true", help="run in the background")
+    text = "wait in the queue for the device; runs in the background"
     tune.add_argument("--queue", action="store_true", help=text)
     tune.add_argument("--events", action="store_true", help="print events as JSON lines")
 
 
 def _add_course(tune: argparse.ArgumentParser) -> None:
     """Add where a training runs, what it measures, and what else Ultralytics takes."""
-    tune.add_argument("--device", default="", help="cpu, cuda:0, or 0,1 (a GPU if any)")
-    tune.add_argument("--threads", type=positive, help="of the processor")
+    tune.add_argument("--device", default="", help="cpu, cuda:0, or 0,1 (a GPU if there is one)")
+    tune.add_argument("--threads", type=positive, help="CPU threads")
     tune.add_argument("--seed", type=int, default=0)
     tune.add_argument(
-        "--validate-every", type=positive, default=1, metavar="N", help="epochs between measures"
+        "--validate-every", type=positive, default=1, metavar="N", help="epochs between validations"
     )
     tune.add_argument(
         "--no-smaller-batch",
         dest="smaller_batch",
         action="store_false",
-        help="fail when memory does not suffice, instead of halving the batch",
+        help="if memory runs out, fail instead of halving the batch",
     )
     tune.add_argument(
-        "--no-baseline", dest="baseline", action="store_false", help="do not measure it before"
+        "--no-baseline",
+        dest="baseline",
+        action="store_false",
+        help="do not measure the accuracy before training",
     )
     tune.add_argument(
         "--no-average",
         dest="average",
         action="store_false",
-        help="do not try the mean of the first and the last state as the best",
+        help="do not try the mean of the weights before and after training",
     )
     tune.add_argument(
         "--set",
@@ -87,7 +89,7 @@ def _add_course(tune: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="any training argument of Ultralytics; may be given often; `arguments` lists them",
+        help="any training argument of Ultralytics; can be repeated; see `secateur arguments`",
     )
 
 
@@ -148,7 +150,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     settings = parse_settings({**chosen, "options": trained})
     for path in filter(None, (settings.model, settings.teacher)):
         if not Path(path).is_file():
-            raise UserError(f"There is no file {path}.", "Check the name and the folder.")
+            raise UserError(f"{path} does not exist.", "Check the path.")
     return settings
 
 
@@ -161,7 +163,7 @@ def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], st
         return queued(folder)
     if options.detach:
         pid = queue.start(folder)
-        text = f"Started as process {pid}. Watch it by `secateur jobs show {folder}`."
+        text = f"Started as process {pid}. To follow it: `secateur jobs show {folder}`."
         return {"folder": str(folder), "pid": pid}, text
     queue.note(folder)
     return run(folder, options)
@@ -173,8 +175,8 @@ def queued(folder: Path) -> tuple[dict[str, Any], str]:
 
     queue.go_on()
     place = queue.read_queue().place(folder)
-    text = f"Waits, number {place} in the queue." if place else "Started."
-    text += f" Watch it by `secateur jobs show {folder}`."
+    text = f"Waiting, number {place} in the queue." if place else "Started."
+    text += f" To follow it: `secateur jobs show {folder}`."
     return {"folder": str(folder), "place": place}, text
 
 
@@ -202,7 +204,7 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
     if event["event"] == "cancelled":
         raise UserError(
             f"Cancelled; the last and the best state are in {folder}.",
-            f"Go on by `secateur jobs resume {folder}`.",
+            f"To continue: `secateur jobs resume {folder}`.",
         )
     result = {**event["result"], "folder": str(folder)}
     text = KINDS[read_job(folder).kind].text(result)
@@ -210,10 +212,9 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
 
 
 def smaller_text(folder: Path, batch: int) -> str:
-    """Say how a job goes on that failed for memory."""
-    from core.tune.settings import images_a_step
-
-    return f"Go on with {images_a_step(batch)} by `secateur jobs resume {folder} --batch {batch}`."
+    """Say how to resume a job that ran out of memory."""
+    command = f"secateur jobs resume {folder} --batch {batch}"
+    return f"To continue with batch size {batch}: `{command}`."
 
 
 def listener(options: argparse.Namespace) -> Callable[[dict[str, Any]], None] | None:
@@ -244,7 +245,7 @@ def event_text(event: Mapping[str, Any]) -> str:
         if kind == "batch":
             return f"{at}, batch {event['batch']} of {event['batches']}: {losses}"
         measured = "" if event["fitness"] is None else f", fitness {event['fitness']:.4f}"
-        star = " (the best so far)" if event["best"] else ""
+        star = " (best so far)" if event["best"] else ""
         return f"{at}: {losses}{measured}{star}"
     if kind == "started":
         return f"Training {event['parameters']:,} parameters on {event['device']['name']}"

@@ -15,8 +15,8 @@ PROJECT = ".secateur"
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    history = add("history", "Show the prunings, tunings and measurements of a network.", None)
-    text = "a checkpoint, a project, or the folder of a history; all histories when left out"
+    history = add("history", "Show the prunings, fine-tunings and measurements of a network.", None)
+    text = "a checkpoint, a project, or the folder of a history (all histories)"
     history.add_argument("of", nargs="?", metavar="MODEL", help=text)
 
 
@@ -47,18 +47,21 @@ def _folder(path: Path) -> Path:
             return own
     elif path.is_dir():
         if not any(path.glob("*.json")):
-            raise UserError(f"{path} is not the folder of a history.", "Name a checkpoint.")
+            raise UserError(
+                f"{path} does not contain a history.",
+                "Pass a checkpoint, a project or the folder of a history.",
+            )
         return path
     elif path.is_file():
         home = find_home(path)
         if home is not None:
             return home
     else:
-        raise UserError(f"There is no {path}.", "Name a checkpoint, a project or a folder.")
+        raise UserError(f"{path} does not exist.", "Pass a checkpoint, a project or a folder.")
     raise UserError(
-        f"Nothing is known of the history of {path.name}.",
-        "The window keeps one by itself; `--history` of `prune`, `finetune`, `evaluate` and "
-        "`compare` does too.",
+        f"There is no history of {path.name}.",
+        "The window records one automatically; on the command line, add `--history` to "
+        "`prune`, `finetune`, `evaluate` or `compare`.",
     )
 
 

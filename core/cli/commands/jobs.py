@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from core.runs.tail import RunEntry
 
 ACTIONS = {
-    "new": "start one: its kind, and a JSON file with its settings",
-    "list": "the jobs of a folder or of a project, and what waits",
-    "show": "one job and its last events",
-    "log": "what it and its libraries printed",
-    "pause": "let it wait",
-    "continue": "let it go on",
-    "cancel": "end it; its best and last state stay",
-    "resume": "go on with one that was cancelled, failed or interrupted",
-    "queue": "let it wait until its device is free",
-    "first": "let it be the next one in the queue",
-    "hold": "start nothing from the queue for now",
-    "next": "start again what waits",
-    "run": "run one here",
+    "new": "start a job of a kind with settings from a JSON file",
+    "list": "list the jobs of a folder or project, and the queue",
+    "show": "show a job and its last events",
+    "log": "show the output of a job and its libraries",
+    "pause": "pause a job",
+    "continue": "continue a paused job",
+    "cancel": "stop a job and keep its best and last state",
+    "resume": "resume a cancelled, failed or interrupted job",
+    "queue": "add a job to the queue",
+    "first": "move a job to the front of the queue",
+    "hold": "pause the queue",
+    "next": "resume the queue",
+    "run": "run a job in this terminal",
 }
 _SHOWN_EVENTS = 5
 _NO_JOB = ("hold", "next")
@@ -38,13 +38,13 @@ Answer = tuple[dict[str, Any], str]
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    jobs = add("jobs", "List long jobs, watch them, order them, tell them what to do.", model=None)
+    jobs = add("jobs", "List, watch, order and control jobs.", model=None)
     text = "; ".join(f"{name}: {what}" for name, what in ACTIONS.items())
-    where = "or a folder or project to list"
+    where = "or a folder or project whose jobs to list"
     jobs.add_argument("words", nargs="*", metavar="ACTION JOB", help=f"{text}; {where}")
-    jobs.add_argument("--detach", action="store_true", help="new or resume: without this terminal")
-    jobs.add_argument("--queue", action="store_true", help="new or resume: when its device is free")
-    batch = "resume with no more images a step than this, where memory did not suffice"
+    jobs.add_argument("--detach", action="store_true", help="new or resume: run in the background")
+    jobs.add_argument("--queue", action="store_true", help="new or resume: wait for a free device")
+    batch = "resume with this batch size or less, if memory ran out"
     jobs.add_argument("--batch", type=positive, metavar="N", help=batch)
     jobs.add_argument("--events", action="store_true", help="print events as JSON lines")
 
@@ -55,13 +55,13 @@ def _jobs(options: argparse.Namespace) -> Answer:
     if action == "new":
         return _new(words, options)
     if len(words) > (0 if action in _NO_JOB else 1):
-        raise UserError(f"“{words[-1]}” is one word too many.", "Write `jobs ACTION JOB`.")
+        raise UserError(f"Unexpected argument “{words[-1]}”.", "Usage: `secateur jobs ACTION JOB`.")
     if action == "list":
         return _list(words[0] if words else None)
     if action in _NO_JOB:
         return _hold(action == "hold")
     if not words:
-        raise UserError(f"Which job shall I {action}?", f"Write `jobs {action} JOB`.")
+        raise UserError(f"`jobs {action}` needs a job.", f"Usage: `secateur jobs {action} JOB`.")
     from core.runs.folder import find_job
 
     folder = find_job(words[0])
@@ -101,9 +101,9 @@ def _settings(path: Path, inputs: Sequence[str]) -> Any:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         reason = reason_of(error)
-        raise UserError(f"Could not read {path}: {reason}.", "Check its path.") from error
+        raise UserError(f"Could not read {path}: {reason}.", "Check the path.") from error
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}.", "Correct it.") from error
+        raise UserError(f"{path} is not valid JSON: {error}.", "Correct the value.") from error
     if isinstance(settings, dict):
         for key in (*inputs, "output"):
             name = settings.get(key)
@@ -117,7 +117,9 @@ def _limit(folder: Path, action: str, batch: int) -> None:
     from core.runs.folder import limit_batch
 
     if action not in ("resume", "queue", "first"):
-        raise UserError("--batch goes with resume.", "Write `jobs resume JOB --batch N`.")
+        raise UserError(
+            "--batch can only be used with resume.", "Usage: `secateur jobs resume JOB --batch N`."
+        )
     limit_batch(folder, batch)
 
 
@@ -165,7 +167,7 @@ def _list(named: str | None) -> Answer:
                 lines.append(f"{'damaged':<19} {folder}")
     held = read_queue().held
     if held:
-        lines.append("The queue is held; `secateur jobs next` starts what waits.")
+        lines.append("The queue is paused; `secateur jobs next` resumes it.")
     return {"jobs": found, "held": held}, "\n".join(lines) or "No jobs."
 
 
@@ -208,7 +210,7 @@ def _log(folder: Path) -> Answer:
 
     path = folder / LOG
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return {"folder": str(folder), "log": text}, text.rstrip() or "It printed nothing."
+    return {"folder": str(folder), "log": text}, text.rstrip() or "It has no output."
 
 
 def _wait(folder: Path, first: bool = False) -> Answer:
@@ -226,7 +228,9 @@ def _hold(held: bool) -> Answer:
     started = [] if held else [str(folder) for folder in queue.go_on()]
     waiting = queue.read_queue().waiting
     text = (
-        f"Held; {len(waiting)} wait." if held else f"{len(started)} started, {len(waiting)} wait."
+        f"Queue paused; {len(waiting)} waiting."
+        if held
+        else f"{len(started)} started, {len(waiting)} waiting."
     )
     return {"held": held, "started": started, "waiting": waiting}, text
 
@@ -236,13 +240,16 @@ def _tell(folder: Path, action: str) -> Answer:
     from core.runs.folder import tell
 
     if action == "cancel" and queue.drop(folder):
-        return {"folder": str(folder), "told": "cancel"}, f"{folder.name} waits no more."
+        return {
+            "folder": str(folder),
+            "told": "cancel",
+        }, f"{folder.name} was removed from the queue."
     state = summary(folder)["state"]
     if state not in ("running", "paused"):
-        raise UserError(f"The job {folder.name} does not run (it is {state}).")
+        raise UserError(f"The job {folder.name} is not running (state: {state}).")
     words: Mapping[str, Any] = {"pause": "pause", "continue": "run", "cancel": "cancel"}
     tell(folder, words[action])
-    return {"folder": str(folder), "told": words[action]}, f"Told {folder.name}: {action}."
+    return {"folder": str(folder), "told": words[action]}, f"Sent to {folder.name}: {action}."
 
 
 COMMANDS: Mapping[str, Command] = {"jobs": _jobs}

@@ -22,8 +22,7 @@ REPEATS = 30
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    latency = add("latency", "Measure how long models take, in turns, each in every runtime.")
-    latency.add_argument("others", nargs="*", metavar="OTHER", help="compared with the first model")
+    latency = add("latency", "Measure the latency of models, in turns, in every runtime.")
     latency.add_argument(
         "--runtime",
         default="torch,onnx",
@@ -31,17 +30,17 @@ def add_parsers(add: Add) -> None:
     )
     latency.add_argument("--batch", default="1", help="batch sizes, such as 1,8 (1)")
     latency.add_argument("--repeats", type=positive, default=REPEATS, help="turns (30)")
-    table = add("latency-table", "Measure a model's layers, so that plans are predicted in ms.")
+    table = add(
+        "latency-table", "Build the latency table of a model, to predict plans in milliseconds."
+    )
     table.add_argument("--runtime", default="onnx", help="onnx or torch (onnx)")
     table.add_argument("--batch", type=positive, default=1, help="batch size (1)")
-    table.add_argument("--half", action="store_true", help="FP16; on a GPU only")
-    table.add_argument("--renew", action="store_true", help="calibrate anew")
+    table.add_argument("--half", action="store_true", help="FP16; only on a GPU")
+    table.add_argument("--renew", action="store_true", help="calibrate again")
     for command in (latency, table):
-        command.add_argument(
-            "--image-size", type=positive, help="side of the images; the model's own by default"
-        )
-        command.add_argument("--threads", type=positive, help="threads; one per core by default")
-        command.add_argument("--device", default="", help="cpu or cuda; a GPU where there is one")
+        command.add_argument("--image-size", type=positive, help="image size (that of the model)")
+        command.add_argument("--threads", type=positive, help="CPU threads (one per core)")
+        command.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
         command.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
@@ -77,7 +76,7 @@ def _count(word: str) -> int:
     try:
         return positive(word)
     except (ValueError, argparse.ArgumentTypeError) as error:
-        raise UserError(f"{word} is not a batch size.", "Give numbers, such as 1,8.") from error
+        raise UserError(f"{word} is not a batch size.", "Use numbers such as 1,8.") from error
 
 
 def latency_text(measured: Measured) -> str:
@@ -88,7 +87,7 @@ def latency_text(measured: Measured) -> str:
         "precision",
         "batch",
         "ms, median (quartiles)",
-        "ratio to the first",
+        "ratio to baseline",
     )
     rows = [head]
     for timing in measured.timings:
@@ -96,7 +95,7 @@ def latency_text(measured: Measured) -> str:
         rows.append((*cells, _spread(timing.wall, 2), _spread(timing.ratio, 3)))
         if timing.cpu is not None:
             own = (_spread(timing.cpu, 2), _spread(timing.cpu_ratio, 3))
-            rows.append(("  computing time alone", "", "", "", *own))
+            rows.append(("  processor time only", "", "", "", *own))
     first = measured.timings[0]
     about = f"{measured.machine['device']}, {_threads(first.threads)}, {first.image_size} px"
     missing = [f"{name}: {text}" for name, text in measured.missing]

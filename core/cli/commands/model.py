@@ -20,24 +20,24 @@ from core.pipeline import Analysis
 
 def add_parsers(add: Add) -> None:
     """Add inspect, predict, why, prune and verify."""
-    add("inspect", "List a model's blocks, sources, widths, parameters and multiply-adds.")
-    predict = add("predict", "Say exactly what a plan does, before it is done.")
-    predict.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
-    why = add("why", "Say whether and by which path one place changes another.")
+    add("inspect", "List a model's blocks, sources, widths, parameters and GFLOPs.")
+    predict = add("predict", "Show exactly what a plan changes, without pruning.")
+    predict.add_argument("--plan", required=True, metavar="PLAN", help="a plan (JSON)")
+    why = add("why", "Show whether pruning one block or layer changes another, and by which path.")
     why.add_argument("--from", dest="source", required=True, metavar="BLOCK|LAYER")
     why.add_argument("--to", dest="target", required=True, metavar="BLOCK|LAYER")
-    prune = add("prune", "Prune a model, prove the result and save it.")
-    prune.add_argument("--plan", required=True, metavar="PLAN", help="a plan, as JSON")
+    prune = add("prune", "Prune a model, verify the result and save it.")
+    prune.add_argument("--plan", required=True, metavar="PLAN", help="a plan (JSON)")
     prune.add_argument("-o", "--output", required=True, metavar="OUT.pt")
     prune.add_argument("--events", action="store_true", help="print progress as JSON lines")
     steps.add_options(prune)
-    add_data(predict, "for ranking by its training images")
-    add_data(prune, "for ranking by its training images and for repair")
+    add_data(predict, "for ranking on its training images")
+    add_data(prune, "for ranking on its training images, and for repair")
     add_repair(prune)
     add_history(prune)
     verify = add("verify", "Compare a pruned model with its masked original.")
     verify.add_argument("pruned", metavar="PRUNED", help="the pruned checkpoint")
-    verify.add_argument("--plan", metavar="PLAN", help="its plan; else the one stored in it")
+    verify.add_argument("--plan", metavar="PLAN", help="its plan (the one stored in it)")
 
 
 def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -171,7 +171,7 @@ def _verify(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     proof = verify(load(options.model), load(options.pruned), plan)
     word = "equals" if proof.passed else "differs from"
     if proof.repaired:
-        word = "has the widths of its plan, and before its weights were repaired it equalled"
+        word = "has the widths of its plan, and before the repair of its weights it equalled"
     text = (
         f"{options.pruned} {word} the masked original: relative error "
         f"{proof.relative_error:.1e} on {proof.inputs} inputs (at most {proof.tolerance:.0e})"

@@ -27,10 +27,10 @@ def add_parsers(add: Add) -> None:
         "--measure",
         metavar="WHAT",
         default="",
-        help="measure now, and keep it for later reports: all, or some of accuracy, latency and "
-        "alternatives with commas between them; nothing by default",
+        help="measure first and store the results for later reports: all, or some of "
+        "accuracy, latency and alternatives, separated by commas",
     )
-    add_data(report, "for accuracy; the project's own by default", images=None)
+    add_data(report, "for accuracy (the dataset of the project)", images=None)
     report.set_defaults(image_size=None)
     report.add_argument("--split", default="val", help="train, val or test (val)")
     report.add_argument(
@@ -38,12 +38,12 @@ def add_parsers(add: Add) -> None:
         metavar="MODEL",
         action="append",
         default=[],
-        help="a further model to hold against, such as a smaller one trained on the same data",
+        help="another model to compare with, such as a smaller one trained on the same data",
     )
-    report.add_argument("--samples", type=int, default=6, help="sample images to show (6)")
-    report.add_argument("--threads", type=positive, help="for times; one per core by default")
+    report.add_argument("--samples", type=int, default=6, help="number of sample images (6)")
+    report.add_argument("--threads", type=positive, help="CPU threads for latency (one per core)")
     report.add_argument(
-        "--jobs", metavar="FOLDER", action="append", help="where long jobs lie, if elsewhere"
+        "--jobs", metavar="FOLDER", action="append", help="folder of the jobs, if moved"
     )
     report.add_argument("--events", action="store_true", help="print progress as JSON lines")
 

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    add("steps", "List the steps that pruning one by one left in a folder.", model="FOLDER")
+    add("steps", "List the steps saved by pruning one by one.", model="FOLDER")
 
 
 def add_options(prune: argparse.ArgumentParser) -> None:
     """Add what ``prune`` takes for the strategy one by one."""
     prune.add_argument(
-        "--steps", metavar="FOLDER", help="where one_by_one keeps its steps (beside the output)"
+        "--steps", metavar="FOLDER", help="folder for the steps of one_by_one (next to the output)"
     )
     prune.add_argument(
-        "--from-step", type=int, metavar="N", help="go on from that step of one_by_one"
+        "--from-step", type=int, metavar="N", help="continue from this step of one_by_one"
     )
 
 
@@ -46,7 +46,7 @@ def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any]
     if settings is None:
         raise UserError(
             "The strategy one_by_one evaluates after every step, which needs labelled images.",
-            "Give a dataset yaml with --data.",
+            "Pass a dataset YAML with --data.",
         )
     loaded = load(options.model)
     result = prune_one_by_one(
@@ -78,7 +78,7 @@ def remembered(
 
 def steps_text(steps: list[dict[str, Any]]) -> str:
     """Lay out steps: what was tried, what it kept, whether it stayed."""
-    from core.cli.text import count
+    from core.plan.cost import gflops
     from core.plan.schema import Entry
 
     rows = []
@@ -88,10 +88,10 @@ def steps_text(steps: list[dict[str, Any]]) -> str:
         what = f"{entry.label} {amount}" + ("" if entry.scope == "all" else f" ({entry.scope})")
         share = "-" if step["share"] is None else f"{step['share']:.1%}"
         after = f"after {step['parent']}"
-        fate = "accepted" if step["accepted"] else "taken back"
+        fate = "accepted" if step["accepted"] else "reverted"
         row = [str(step["step"]), after, what, f"{step['map50_95']:.4f}", share]
-        rows.append([*row, count(step["macs"]), fate, step["checkpoint"]])
-    head = ["step", "on", "entry", "mAP50-95", "kept", "mult-adds", "", "checkpoint"]
+        rows.append([*row, gflops(step["macs"]), fate, step["checkpoint"]])
+    head = ["step", "on", "entry", "mAP50-95", "kept", "GFLOPs", "", "checkpoint"]
     return laid_out([head, *rows], "rllrrr")
 
 
@@ -102,7 +102,7 @@ def _steps(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     folder = Path(options.model)
     steps = [public(r) for r in read_journal(folder / LOG, "steps") if "step" in r]
     if not steps:
-        return {"folder": str(folder), "steps": []}, f"{folder} holds no step yet."
+        return {"folder": str(folder), "steps": []}, f"{folder} contains no steps yet."
     return {"folder": str(folder), "steps": steps}, steps_text(steps)
 
 

@@ -24,7 +24,9 @@ def labelled(args: Args) -> DataSettings:
     """
     settings = data_of(args, split="val", images=None)
     if settings is None:
-        raise UserError("This needs labelled images, and no data was given.", "Choose a dataset.")
+        raise UserError(
+            "This needs labelled images, and no dataset was given.", "Choose a dataset."
+        )
     return settings
 
 

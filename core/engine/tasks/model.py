@@ -22,7 +22,7 @@ def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]
     analysis = cached_analysis(path)
     if analysis is None:
         loaded = models.get(path)
-        progress(0.5, "Following every channel through the network")
+        progress(0.5, "Tracing channels through the network")
         analysis = analyse(loaded)
     table = cache_path(analysis.facts.sha256)
     known = analysis

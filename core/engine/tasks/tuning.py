@@ -14,7 +14,7 @@ def list_arguments(models: Models, args: Args, progress: Progress) -> dict[str, 
     """Return ``arguments``: what Ultralytics' trainer takes, as `Argument.to_json` has it."""
     from core.tune.arguments import read_arguments
 
-    progress(0.0, "Reading Ultralytics' arguments")
+    progress(0.0, "Reading the arguments of Ultralytics")
     return {"arguments": [argument.to_json() for argument in read_arguments()]}
 
 

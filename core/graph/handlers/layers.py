@@ -171,7 +171,7 @@ def run_product(
     if layout is None or func._overloadpacket is not aten.bmm:
         kind = type(trace.owner).__name__
         trace.lock_owner(
-            f"{trace.owner_name} ({kind}) multiplies matrices in a way that cannot be followed"
+            f"{trace.owner_name} ({kind}) multiplies matrices in a way that cannot be traced"
         )
         return run_unknown(trace, func, args, kwargs)
     left, right = substitute(trace, args)

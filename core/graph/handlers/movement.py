@@ -60,7 +60,7 @@ def run_view(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict
             if trace.owner is not None and lookup(ATTENTION, trace.owner) is not None:
                 trace.step("heads", [x], [x])
             else:
-                trace.fix_tensor(x, f"{trace.owner_name} arranges it by fixed sizes")
+                trace.fix_tensor(x, f"{trace.owner_name} reshapes it with fixed sizes")
             break
         before *= side
     return moved(trace, x, result)
@@ -85,7 +85,7 @@ def run_pick(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict
         axes = [args[1] if len(args) > 1 else 0]
     whole = name == "slice" and result.shape == x.shape
     if not whole and any(trace.varies(x, axis) for axis in axes):
-        trace.fix_tensor(x, f"{trace.owner_name} picks it by position")
+        trace.fix_tensor(x, f"{trace.owner_name} selects it by position")
     return moved(trace, x, result)
 
 
@@ -173,7 +173,7 @@ def run_split(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dic
     if dim % x.ndim != 1 or not (
         stored or (len(sizes) == 1 and (not by_sizes or trace.known_split()))
     ):
-        trace.fix_tensor(x, f"{trace.owner_name} cuts it into parts of fixed size")
+        trace.fix_tensor(x, f"{trace.owner_name} splits it into parts of fixed size")
         return moved(trace, x, pieces)
     for piece in pieces:
         known = trace.uniform(piece)

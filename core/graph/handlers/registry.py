@@ -82,7 +82,7 @@ def run_decision(
 ) -> Any:
     """A value taken out of a tensor may steer the program; on numbers it would go astray."""
     if any(trace.depends_on_image(tensor) for tensor in tensors_of(args)):
-        raise RuntimeError(f"{trace.owner_name} decides its way by the values of the image")
+        raise RuntimeError(f"{trace.owner_name} branches on the values of the image")
     return func(*args, **kwargs)
 
 

@@ -172,7 +172,7 @@ class Clock:
 
     def __init__(self, latency: LatencyTable, table: ChannelTable) -> None:
         if not latency.fits(table):
-            raise ValueError("the latency table is of another network")
+            raise ValueError("the latency table belongs to another network")
         self.latency, self.table = latency, table
         self.timed = np.flatnonzero(latency.layer_grid != NO_GRID)
         own = [latency.grids[latency.layer_grid[n]] for n in self.timed]

@@ -59,7 +59,7 @@ def describe(
     """
     if runtime not in LIBRARIES:
         raise UserError(
-            f"Latency tables are made for {' and '.join(LIBRARIES)}, not for {runtime}.",
+            f"Latency tables support {' and '.join(LIBRARIES)}, not {runtime}.",
             "`secateur latency` measures whole networks in every runtime.",
         )
     try:
@@ -119,7 +119,7 @@ def write_latency(path: Path, latency: LatencyTable) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"Could not make the folder {path.parent}: {error}.") from error
+        raise UserError(f"Could not create the folder {path.parent}: {error}.") from error
     write_arrays(path, FORMAT, header, arrays)
 
 
@@ -160,14 +160,14 @@ def read_latency(path: Path) -> LatencyTable:
         )
     except DAMAGED as error:
         raise UserError(
-            f"The latency table {path.name} cannot be read.", "It is measured anew when needed."
+            f"The latency table {path.name} cannot be read.", "It is measured again when needed."
         ) from error
 
 
 def _grid(name: str, inputs: Any, outputs: Any, ms: Any) -> Grid:
     rising = (np.diff(inputs) > 0).all() and (np.diff(outputs) > 0).all()
     if ms.shape != (len(inputs), len(outputs)) or not rising or not np.isfinite(ms).all():
-        raise ValueError(f"the grid {name} is not one")
+        raise ValueError(f"the grid {name} is not valid")
     return Grid(str(name), inputs, outputs, ms)
 
 

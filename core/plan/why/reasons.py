@@ -204,7 +204,7 @@ class Explainer:
     def reason(self, resolution: Resolution, layer: int, owner: str) -> str:
         """Say in one line why a layer (or a module, by name) is affected by a plan."""
         if layer < 0:
-            return f"{owner} stores the width its channels had"
+            return f"{owner} has a fixed size in code"
         gone = set(np.flatnonzero(resolution.removed).tolist())
         touched = (self._ins[layer] | self._outs[layer]) & gone
         best: Path | None = None
@@ -219,5 +219,7 @@ class Explainer:
         name = self.table.layers[layer].name
         for split in self.table.splits:
             if any(touched & set(piece.tolist()) for piece in split.pieces):
-                return f"{name} follows: the parts of the split in {split.owner} keep equal counts"
-        return f"{name} follows through layers that change on the way"
+                return (
+                    f"{name} is adjusted: the parts of the split in {split.owner} keep equal counts"
+                )
+        return f"{name} is adjusted through layers that change on the way"

@@ -110,7 +110,7 @@ def _place(table: ChannelTable, place: str) -> tuple[set[int], list[int], str]:
         if index >= len(table.blocks):
             raise UserError(
                 f"The network has no block {index}.",
-                f"Its blocks are 0 to {len(table.blocks) - 1}.",
+                f"It has blocks 0 to {len(table.blocks) - 1}.",
             )
         block = table.blocks[index]
         atoms = set(block.out_atoms.tolist()) - {-1}
@@ -141,9 +141,9 @@ def _sentence(
         return f"Pruning {source_name} changes {target_name}: {paths[0].text}{more}."
     named = ", ".join(changes[:6]) + (f" and {len(changes) - 6} more" if len(changes) > 6 else "")
     what = f"it changes {named} only" if changes else "it changes no other layer"
-    text = f"Pruning {source_name} does not touch {target_name}, they share no channel: {what}."
+    text = f"Pruning {source_name} does not change {target_name}: they share no channels; {what}."
     back, makers, _ = _place(table, target)
     readers, _ = affected(table, back, set(makers))
     if readers & set(_layers(table, source)):
-        text += f" The other way round it does: {source_name} reads {target_name}."
+        text += f" In the other direction it does: {source_name} reads {target_name}."
     return text

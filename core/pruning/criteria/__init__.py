@@ -62,8 +62,8 @@ def score_atoms(
     elif stream is None:
         without = ", ".join(name for name, about in CRITERIA.items() if not about.by_images)
         raise UserError(
-            f"The criterion “{criterion}” ranks channels by images, and no data was given.",
-            f"Give a dataset yaml (--data), or use one of {without}.",
+            f"The criterion “{criterion}” needs images, and no dataset was given.",
+            f"Pass a dataset YAML (--data), or use one of {without}.",
         )
     else:
         options = {"representative": representative} if chosen.keeps_one else {}
@@ -82,8 +82,8 @@ def _checked(criterion: str, scores: object, atoms: int) -> Scores:
         )
     if not np.isfinite(found).all():
         raise UserError(
-            "Some weights of this network, or what it makes of the images, are not numbers (NaN or "
-            "infinite), so its channels cannot be ranked.",
+            "Some weights or outputs of this network are NaN or infinite, so its "
+            "channels cannot be ranked.",
             "Use a checkpoint from before the training diverged.",
         )
     return found

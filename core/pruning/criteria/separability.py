@@ -87,7 +87,7 @@ def separability(
             progress(done / len(stream), f"Reading image {done} of {len(stream)}")
     if len(statistics.count) < 2:
         raise UserError(
-            "All images are of one class, so nothing tells how well channels separate classes.",
+            "All images have the same class, so class separability cannot be computed.",
             "Use more images (--images), or another criterion.",
         )
     scores = jeffries_matusita(*statistics.gaussians())

@@ -39,7 +39,7 @@ def preset_title(arguments: Mapping[str, Any]) -> str:
 def result_text(result: Mapping[str, Any]) -> str:
     """Return what came of a fine-tuning, for people."""
     lines = [
-        f"{result['output']}: {result['parameters']:,} parameters, as before",
+        f"{result['output']}: {result['parameters']:,} parameters, unchanged",
         f"before: {figures_text(result['before'])}",
         f"best:   {figures_text(result['after'])}",
         f"last:   {figures_text(result['final'])}",
@@ -53,14 +53,14 @@ def _mean_text(averaged: Mapping[str, Any] | None) -> list[str]:
     """Return the line about the mean of the first and the last state."""
     if averaged is None:
         return []
-    taken = "taken as the best" if averaged["kept"] else "not as good as the best"
+    taken = "kept as the best" if averaged["kept"] else "not better than the best"
     return [f"mean:   {figures_text(averaged['figures'])} (of before and last; {taken})"]
 
 
 KIND = JobKind(
     noun="fine-tuning",
-    title="Tune a network",
-    tip="Train a network as it is; its shape is kept",
+    title="Fine-tune a network",
+    tip="Train a network and keep its shape",
     parse=parse_settings,
     run=run,
     ending="tuned",

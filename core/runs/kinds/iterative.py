@@ -72,7 +72,9 @@ def parse_iteration(data: Any) -> Iteration:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"The iteration cannot be set up: {where}: {first['msg']}.") from error
+        raise UserError(
+            f"The settings of the iteration are not valid: {where}: {first['msg']}."
+        ) from error
 
 
 def parse(data: Any) -> Iteration:
@@ -120,9 +122,7 @@ def iterate(
     job = parse_iteration(arguments)
     plan = parse_plan(job.plan)
     if plan.target is None or plan.target.latency_ms is not None:
-        raise UserError(
-            "The plan has no target to go towards.", 'Add one, such as "target": {"macs": 0.5}.'
-        )
+        raise UserError("The plan has no target.", 'Add one, such as "target": {"macs": 0.5}.')
     emit({"event": "progress", "fraction": 0.0, "text": "Measuring the unpruned network"})
     baseline = _baseline(job, load(job.model), folder)
     emit({"event": "baseline", "metrics": baseline})
@@ -269,7 +269,7 @@ def _copy(source: Path, output: Path, job: Iteration) -> None:
 
 
 def _how(arguments: Mapping[str, Any]) -> str:
-    return f"in turns, {arguments.get('steps', '?')} steps"
+    return f"iterative, {arguments.get('steps', '?')} steps"
 
 
 def _figures(result: Mapping[str, Any]) -> tuple[Figures, Figures]:
@@ -282,18 +282,18 @@ def result_text(result: Mapping[str, Any]) -> str:
     """Return what came of a pruning in turns, for people."""
     lines = [f"unpruned: {figures_text(result['baseline'])}"]
     for step in result["steps"]:
-        word = "" if step["accepted"] else " (loses too much, not taken)"
+        word = "" if step["accepted"] else " (loses too much, rejected)"
         figures = figures_text(step["after"])
         lines.append(f"step {step['step']}: {step['parameters']:,} parameters, {figures}{word}")
-    word = "the target is reached" if result["reached"] else "the target is not reached"
+    word = "target reached" if result["reached"] else "target not reached"
     return "\n".join([*lines, f"{result['output']}: {word}"])
 
 
 KIND = JobKind(
-    noun="pruning in turns",
-    title="Prune in turns",
-    tip="Prune the open model a part of the way, tune it, measure it, and go on: to the target, or "
-    "until too much accuracy is lost",
+    noun="iterative pruning",
+    title="Prune iteratively",
+    tip="Prune the open model part of the way, fine-tune it, measure it, and repeat: to the "
+    "target, or until too much accuracy is lost",
     parse=parse,
     run=run,
     ending="turns",

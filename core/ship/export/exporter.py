@@ -90,7 +90,7 @@ def run_exporter(
         name = error.name or str(error)
         raise UserError(
             f"Exporting to {form.name} needs the Python module {name}, which is not installed.",
-            "Install the package that brings it, or choose another format.",
+            "Install the package that provides it, or choose another format.",
         ) from error
     except Exception as error:
         who = "Ultralytics" if form.make is None else f"The exporter of {form.title}"

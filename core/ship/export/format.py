@@ -109,14 +109,14 @@ class Format:
         if self.systems and not sys.platform.startswith(self.systems):
             return UserError(f"The tools for {self.title} do not run on {platform.system()}.", "")
         if not self.arm and sys.platform == "linux" and platform.machine() == "aarch64":
-            return UserError(f"The tools for {self.title} do not run on ARM under Linux.", "")
+            return UserError(f"The tools for {self.title} do not run on Linux on ARM.", "")
         absent = self._absent(precision)
         if absent is not None:
             return absent
         if self.gpu and not cuda_available():
-            return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
+            return UserError(f"{self.title} needs an NVIDIA GPU; none was found.", "")
         if precision == "fp16" and self.gpu_half and not cuda_available():
-            return UserError(f"{self.title} in FP16 needs an NVIDIA GPU; none is at hand.", "")
+            return UserError(f"{self.title} in FP16 needs an NVIDIA GPU; none was found.", "")
         return None
 
     def _absent(self, precision: str) -> UserError | None:
@@ -153,12 +153,14 @@ class Format:
         """
         if task not in self.tasks:
             raise UserError(
-                f"{self.title} does not know the task “{task}”.",
-                f"It knows {', '.join(self.tasks)}; choose another format.",
+                f"{self.title} does not support the task “{task}”.",
+                f"It supports {', '.join(self.tasks)}; choose another format.",
             )
         if precision not in self.precisions:
             known = ", ".join(_WORDS[one] for one in self.precisions)
-            raise UserError(f"{self.title} has no {_WORDS[precision]}.", f"It has {known}.")
+            raise UserError(
+                f"{self.title} does not support {_WORDS[precision]}.", f"Available scales: {known}."
+            )
         problem = self.missing(precision)
         if problem is not None:
             raise problem

@@ -19,10 +19,10 @@ _TENSORFLOW = {
     "ai_edge_litert": "ai-edge-litert",
 }
 _IMX_TASKS = ("detect", "segment", "pose", "classify")
-_CORAL = "The compiler is Google's: https://coral.ai/docs/edgetpu/compiler."
-_AXELERA = "Axelera's own index has it: https://docs.ultralytics.com/integrations/axelera."
-_HAILO = "The compiler is had from Hailo: https://hailo.ai/developer-zone."
-_CANN = "The compiler comes with Huawei's CANN toolkit: https://www.hiascend.com/software/cann."
+_CORAL = "Get the compiler from Google: https://coral.ai/docs/edgetpu/compiler."
+_AXELERA = "Get it from Axelera's package index: https://docs.ultralytics.com/integrations/axelera."
+_HAILO = "Get the compiler from Hailo: https://hailo.ai/developer-zone."
+_CANN = "The compiler is part of Huawei's CANN toolkit: https://www.hiascend.com/software/cann."
 
 _ROWS = (
     Format(

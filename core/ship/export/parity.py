@@ -154,7 +154,7 @@ def _open(model: nn.Module, path: Path, form: Format, device: str) -> tuple[Run,
     except Exception as error:  # runtimes raise what they please
         raise UserError(
             f"The exported {form.title} network could not be opened: {brief(error)}.",
-            "It was not kept; export to another format.",
+            "It was not kept; choose another format.",
         ) from error
 
 
@@ -202,7 +202,7 @@ def _ordered(mine: list[Tensor], other: list[Tensor]) -> list[Tensor]:
             raise UserError(
                 f"The exported network has no output of shape {tuple(tensor.shape)} (it has "
                 f"{shapes}).",
-                "It was not kept; export to another format.",
+                "It was not kept; choose another format.",
             )
         ordered.append(left.pop(place))
     return ordered

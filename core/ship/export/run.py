@@ -183,29 +183,31 @@ def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings)
     """Refuse what cannot come to anything, before anything is done."""
     if settings.precision not in PRECISIONS:
         raise UserError(
-            f"There is no precision “{settings.precision}”.", f"Known are {', '.join(PRECISIONS)}."
+            f"There is no precision “{settings.precision}”.", f"Use one of {', '.join(PRECISIONS)}."
         )
     if not target.name.endswith(form.suffix) or target.name == form.suffix:
         raise UserError(
             f"{target} does not end in {form.suffix}.",
-            f"Call it NAME{form.suffix}: Ultralytics tells formats by their names.",
+            f"Name it NAME{form.suffix}: Ultralytics detects the format by the file name.",
         )
     if not target.parent.is_dir():
-        raise UserError(f"There is no folder {target.parent}.", "Make it, or name another.")
+        raise UserError(
+            f"The folder {target.parent} does not exist.", "Create it, or choose another."
+        )
     if not os.access(target.parent, os.W_OK):  # known now, not after minutes of exporting
-        raise UserError(f"The folder {target.parent} cannot be written to.", "Name another one.")
+        raise UserError(f"The folder {target.parent} is not writable.", "Choose another folder.")
     if form.folder and target.exists() and not _replaceable(target):
         raise UserError(
-            f"{target} exists and is not an exported network; it is not replaced.",
-            "Choose another name.",
+            f"{target} already exists and is not an exported network; it is not replaced.",
+            "Choose another file name.",
         )
     if not form.folder and target.is_dir():
-        raise UserError(f"{target} is a folder.", "Name a file in it.")
+        raise UserError(f"{target} is a folder.", "Choose a file name.")
     form.check(loaded.facts.task, settings.precision)
     if settings.precision == "int8" and form.calibrates and settings.data is None:
         raise UserError(
-            "INT8 needs images to find the ranges of its values by.",
-            "Give data like that the network was trained on (--data).",
+            "INT8 needs images for calibration.",
+            "Pass a dataset similar to the training data (--data).",
         )
 
 
@@ -246,8 +248,8 @@ def _run(
     )
     if not made.exists():
         raise UserError(
-            f"The exporter said that it exported to {form.title}, but left nothing.",
-            "Nothing was written. Choose another format.",
+            f"The exporter reported an export to {form.title}, but no file was written.",
+            "Choose another format.",
         )
     return made
 

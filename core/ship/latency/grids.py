@@ -119,7 +119,7 @@ def measure_points(
     whole = sum(_work(point) for point in lacking.values()) or 1.0
     done = 0.0
     for places in _chunks(lacking):
-        progress(done / whole, f"Timing layers: {lacking[places[0]][0].name}")
+        progress(done / whole, f"Measuring layers: {lacking[places[0]][0].name}")
         times = measure([REFERENCE, *(lacking[place] for place in places)])
         store.reference = store.reference or float(times[0])
         pace = store.reference / times[0] if times[0] > 0 else 1.0

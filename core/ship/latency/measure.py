@@ -194,7 +194,7 @@ def measure(
 
     place = device or ("cuda" if cuda_available() else "cpu")
     if place.startswith("cuda") and not cuda_available():
-        raise UserError("No NVIDIA GPU is at hand.", "Measure on the CPU: --device cpu.")
+        raise UserError("No NVIDIA GPU was found.", "Measure on the CPU: --device cpu.")
     before = torch.get_num_threads()
     base = Settings(image_size=image_size, threads=threads or default_threads(), device=place)
     found, missing = _available(runtimes)
@@ -218,7 +218,7 @@ def measure(
 def _available(names: Sequence[str]) -> tuple[list[Runtime], tuple[tuple[str, str], ...]]:
     found: list[Runtime] = []
     missing: list[tuple[str, str]] = []
-    last = UserError("No runtime was named.", "Name one, such as torch.")
+    last = UserError("No runtime was given.", "Use at least one, such as torch.")
     for name in names:
         try:
             found.append(runtime_of(name))

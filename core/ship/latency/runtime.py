@@ -79,7 +79,7 @@ class Runtime:
             what = f"{self.title} is not installed ({', '.join(absent)})."
             return UserError(what, to_install(self.packages) if self.packages else "")
         if self.gpu_only and not cuda_available():
-            return UserError(f"{self.title} needs an NVIDIA GPU; none is at hand.", "")
+            return UserError(f"{self.title} needs an NVIDIA GPU; none was found.", "")
         return None
 
     def to_json(self) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def runtime_of(name: str) -> Runtime:
     """
     known = runtimes()
     if name not in known:
-        raise UserError(f"There is no runtime “{name}”.", f"Known are {', '.join(known)}.")
+        raise UserError(f"There is no runtime “{name}”.", f"Use some of {', '.join(known)}.")
     missing = known[name].missing()
     if missing is not None:
         raise missing

@@ -86,9 +86,9 @@ def describe_here(
     if not place.startswith("cuda"):
         return describe(runtime, threads=threads, batch=batch, image_size=image_size)
     if not cuda_available():
-        raise UserError("No NVIDIA GPU is at hand.", "Measure on the CPU: --device cpu.")
+        raise UserError("No NVIDIA GPU was found.", "Measure on the CPU: --device cpu.")
     if runtime != "torch":
-        raise UserError("On a GPU, latency tables are made for torch.", "Add --runtime torch.")
+        raise UserError("On a GPU, latency tables support only torch.", "Add --runtime torch.")
     import torch
 
     about = describe(
@@ -143,7 +143,7 @@ def build_latency(
     runtime_of(str(about["runtime"]))
     with tempfile.TemporaryDirectory(prefix="secateur-latency-") as folder:
         store = LayerStore(about, None if cache else Path(folder) / "layers.json")
-        progress(0.0, "Looking for steps")
+        progress(0.0, "Measuring steps")
         bare = _layers(model, table, settings, store, about, Span(progress, 0.02, 0.7))
         latency = _calibrate(model, table, bare, settings, Span(progress, 0.7, 1.0))
     latency.about["sha256"] = sha256

@@ -68,8 +68,11 @@ def test_a_dataset_dropped_on_the_window_is_set(opened, drop, dataset, heard):
     ("content", "words"),
     [
         ("train: none\nval: none\nnames: [a]", "1 classes and the model 5"),
-        (f"train: none\nval: none\nnc: 5\nnames: {json.dumps(['x'] * 5)}", "none is the same"),
-        ("val: none\nnc: 5\nnames: [", "not a dataset description"),
+        (
+            f"train: none\nval: none\nnc: 5\nnames: {json.dumps(['x'] * 5)}",
+            "none of the classes of the model",
+        ),
+        ("val: none\nnc: 5\nnames: [", "not a dataset YAML"),
     ],
 )
 def test_bad_data_is_said_once_and_not_set(opened, tmp_path, heard, content, words):
@@ -166,7 +169,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
     opened.docks["choose"].raise_()
     panel.goal.percent.setValue(60)
     assert session.measured.goal == Target(macs=0.6)
-    assert "60 % of the multiply-adds stay" in panel._wish.text()
+    assert "60 % of the GFLOPs are kept" in panel._wish.text()
     qtbot.mouseClick(panel.suggest, LEFT)
     asked = fake.last("suggest").args
     assert asked["plan"]["target"]["macs"] == 0.6
@@ -179,7 +182,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
         fake.done("suggest", answer(opened, tmp_path, plan, (0.5, plan), (0.8, exact(1, 2))))
     session.flush()
     assert session.undo_stack.count() == steps + 1
-    assert session.undo_stack.undoText() == "Suggest 60 % of the multiply-adds (Fisher)"
+    assert session.undo_stack.undoText() == "Suggest 60 % of the GFLOPs (Fisher)"
     assert session.plan.selection == plan.selection
     assert session.plan.target is None
     assert session.prediction.block_out[5] == 64
@@ -208,7 +211,7 @@ def test_another_alternative_is_taken_by_click_and_key(opened, fake, qtbot, tmp_
     assert "at 70% of" in chart.accessibleDescription()
     chart._points.sigClicked.emit(chart._points, [chart._points.points()[2]], None)
     assert session.plan.selection == high.selection
-    assert session.undo_stack.undoText() == "Take the alternative at 90% of the multiply-adds"
+    assert session.undo_stack.undoText() == "Use the alternative with 90% of the GFLOPs"
     qtbot.keyClick(chart, Qt.Key.Key_Left)
     assert session.plan.selection == middle.selection
     qtbot.keyClick(chart, Qt.Key.Key_Left)
@@ -234,7 +237,7 @@ def test_a_suggestion_that_does_not_come_changes_nothing(opened, fake, heard, en
     opened.features[ChooseFeature].controller.suggest()
     if end == "cancelled":
         panel.progress.cancel.click()
-        assert "cancelled; the plan is as it was" in heard()[-1]
+        assert "cancelled; the plan is unchanged" in heard()[-1]
     else:
         fake.failed("suggest", Failure("The target of 10% cannot be reached.", "Try 31 %."))
         assert "cannot be reached" in heard()[-1]
@@ -249,7 +252,7 @@ def test_a_criterion_that_needs_images_says_so(opened, fake, heard):
     assert "choose a dataset" in panel_of(opened).ranking.note.text()
     opened.features[ChooseFeature].controller.suggest()
     assert not [r for r in fake.requests if r.job == "suggest"]
-    assert "looks at images, and no dataset is set" in heard()[-1]
+    assert "needs images, and no dataset is selected" in heard()[-1]
 
 
 def test_unreadable_images_are_counted(opened, fake, heard, tmp_path):
@@ -327,7 +330,7 @@ def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, m
     assert session.measured.goal == Target(latency_ms=10.0)
     assert panel.millis.isVisibleTo(panel)
     assert not panel.percent.isVisibleTo(panel)
-    assert "Not timed on this machine yet" in panel.time.text()
+    assert "No latency table yet" in panel.time.text()
     panel.measure.click()
     assert fake.last("latency_table").args["sha256"] == session.model.facts.sha256
     monkeypatch.setattr("app.state.session.known_clock", lambda facts, table: Clock())

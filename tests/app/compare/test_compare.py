@@ -71,9 +71,9 @@ def test_tables_hold_what_was_measured():
     result = comparison(*THREE)
     rows = shown(tables.models_table(result))
     assert rows[0] == (
-        "a", "0.4000", "3.00 M", "4.00 G", "12.3", "0.6000", "0.6000", "0.5000"
+        "a", "0.4000", "3.00 M", "8.00", "12.3", "0.6000", "0.6000", "0.5000"
     )  # fmt: skip
-    assert rows[2][2:5] == ("1.50 M (−50.0 %)", "2.00 G (−50.0 %)", "12.3 (−30.0 %)")
+    assert rows[2][2:5] == ("1.50 M (−50.0 %)", "4.00 (−50.0 %)", "12.3 (−30.0 %)")
     person, car = shown(tables.classes_table(result, (0, 2)))
     assert person == ("person", "0.4000", "0.2000", "0.3000", "−0.1000")
     assert car[-1] == "+0.0000"
@@ -97,7 +97,7 @@ def test_a_comparison_without_images_has_widths_and_costs():
     result = {"models": bare, "channels": comparison(*THREE)["channels"]}
     assert not tables.has_images(result)
     assert shown(tables.models_table(result))[1] == ("a-small", "1.50 M (−50.0 %)",
-                                                       "2.00 G (−50.0 %)")  # fmt: skip
+                                                       "4.00 (−50.0 %)")  # fmt: skip
 
 
 @pytest.mark.parametrize(

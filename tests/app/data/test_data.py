@@ -183,7 +183,7 @@ def test_data_that_does_not_fit_is_shown_and_not_taken(opened, fake, pictured, d
     measured, panel = opened.session.measured, opened.docks["data"].widget()
     assert measured.data is None and measured.check is None
     assert measured.refused["path"] == str(pictured)
-    assert panel.summary.text().startswith("It was not taken over.")
+    assert panel.summary.text().startswith("It was not selected.")
     assert panel.problems.topLevelItem(0).text(0) == "2 classes, not 5."
     assert any("data.yaml cannot be used: 2 classes" in text for text in heard())
 
@@ -191,7 +191,7 @@ def test_data_that_does_not_fit_is_shown_and_not_taken(opened, fake, pictured, d
 def test_a_folder_without_a_dataset(opened, fake, tmp_path, drop, heard):
     (tmp_path / "empty").mkdir()
     drop(opened, tmp_path / "empty")
-    assert "holds no dataset" in heard()[-1]
+    assert "is not a dataset" in heard()[-1]
     assert not [r for r in fake.requests if r.job == "check_data"]
 
 

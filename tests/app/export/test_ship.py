@@ -139,7 +139,7 @@ def test_formats_say_what_is_missing_and_cannot_be_chosen(exports):
     rows = exports.formats_model.rows
     assert [row[0] for row in rows] == ["ONNX", "OpenVINO", "NCNN", "IMX500"]
     assert rows[0][2] == "ready" and "needs nncf" in rows[1][2]
-    assert "which is not here" in rows[2][2] and "does not know the task" in rows[3][2]
+    assert "which is not here" in rows[2][2] and "does not support the task" in rows[3][2]
     able = [exports.form.model().item(n).isEnabled() for n in range(4)]
     assert able == [True, True, False, False]
     exports.form.setCurrentIndex(1)
@@ -207,7 +207,7 @@ def test_cancelling_an_export_says_that_nothing_was_written(exports, fake, answe
     answers["save"].append("a.onnx")
     qtbot.mouseClick(exports.run, LEFT)
     qtbot.mouseClick(exports.progress.cancel, LEFT)
-    assert heard()[-1] == "The export was cancelled; nothing was written."
+    assert heard()[-1] == "The export was cancelled; no file was written."
 
 
 def test_leaving_the_file_dialog_starts_nothing(exports, fake, answers, qtbot):
@@ -219,8 +219,8 @@ def test_leaving_the_file_dialog_starts_nothing(exports, fake, answers, qtbot):
 
 def test_parity_in_words():
     assert size_words({**exported("a.ncnn"), "exported_parameters": None}) == "12.6 MB"
-    assert parity_words(None) == "not compared: does not run here"
-    assert parity_words({**EQUAL, "passed": None}).startswith("not judged")
+    assert parity_words(None) == "not compared: does not run on this machine"
+    assert parity_words({**EQUAL, "passed": None}).startswith("no verdict")
     assert detection_words({**EQUAL, "real": False}).endswith("(4 generated images)")
     assert detection_words({**EQUAL, "detections": 0}) == "none found (4 images)"
     assert detection_words({**EQUAL, "detections": None}) == "" == detection_words(None)
@@ -246,7 +246,7 @@ def test_networks_take_turns_in_the_runtimes_ticked(opened, latency, pruned, fak
     assert first == (trained.name, "onnx, FP32", "10.0 ± 1.0", "1", "5.50 (−45 %)")
     assert second == ("small.pt", "onnx, FP32", "5.00 ± 1.00", "0.500", "5.50 (+10 %)")
     assert "OpenVINO is not installed." in latency.status.text()
-    assert "Computing time" in latency.status.text()
+    assert "Processor time" in latency.status.text()
     sha256 = opened.session.model.facts.sha256
     home = home_of(sha256)
     qtbot.waitUntil(lambda: len(read_measurements(home)) == 1, timeout=QUICK_MS)
@@ -259,7 +259,7 @@ def test_networks_take_turns_in_the_runtimes_ticked(opened, latency, pruned, fak
 def test_batch_sizes_that_are_none_are_told(latency, typed):
     latency.batch.setText(typed)
     assert not latency.run.isEnabled()
-    assert "Batch sizes are numbers" in latency.run.toolTip()
+    assert "Batch sizes must be numbers" in latency.run.toolTip()
     latency.batch.setText("4")
     assert latency.run.isEnabled()
 
@@ -279,7 +279,7 @@ def test_a_batch_of_several_is_named_and_the_clock_counts_on_several_threads():
 def test_without_a_table_the_layers_can_be_timed_as_chosen(opened, latency, fake, qtbot):
     opened.session.measured.set_clock(None)
     target = latency.target
-    assert not target.slider.isVisible() and "Time the layers" in target.now.text()
+    assert not target.slider.isVisible() and "Measure layers" in target.now.text()
     latency.runtimes["onnx"].setChecked(False)
     latency.image_size.setCurrentIndex(latency.image_size.findData(320))
     qtbot.mouseClick(target.time, LEFT)
@@ -360,10 +360,10 @@ def test_the_overlay_shows_the_milliseconds_of_every_block(opened, fake, clock, 
     assert planned < whole and after.overlay_title == f"Milliseconds, {planned:.1f} in all"
     assert float(after.overlay_texts[8][:-3]) < float(state.overlay_texts[8][:-3])
     session.measured.set_clock(None)
-    assert graph_state(session).overlay_title == "Milliseconds: not timed"
+    assert graph_state(session).overlay_title == "Milliseconds: not measured"
     session.set_overlay("none")
     session.set_overlay("latency")
-    assert "were not timed on this machine" in heard()[-1]
+    assert "no latency table of this model on this machine" in heard()[-1]
     assert [row.message.key for row in opened.pane.messages.rows] == [TABLE_WANTED]
     opened.docks["latency"].widget().target.time.click()
     assert opened.pane.messages.rows == []  # it is under way
@@ -449,7 +449,7 @@ def test_what_cannot_be_kept_still_shows(opened, fake, latency, trained, heard, 
     fake.done("latency", timed(trained))
     assert len(latency.model.rows) == 1
     qtbot.waitUntil(lambda: bool(heard()), timeout=QUICK_MS)
-    assert "could not be kept for a report" in heard()[-1]
+    assert "could not be stored for a report" in heard()[-1]
     assert len(latency.model.rows) == 1
     assert blocked.read_text() == "not a history\n"
 

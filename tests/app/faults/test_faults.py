@@ -33,7 +33,7 @@ def test_an_engine_killed_while_idle_comes_back(opened, qtbot, heard):
         os.kill(process, signal.SIGKILL)
     assert opened.jobs.engine.facts["process"] != process
     assert len(heard()) == 1
-    assert "Nothing of your work is lost" in heard()[0]
+    assert "Your work is not lost" in heard()[0]
     assert opened.session.model is not None
 
 
@@ -97,7 +97,7 @@ def test_a_model_deleted_while_open_is_said_and_found_again(
     (row,) = window.pane.messages.rows
     with qtbot.waitSignal(window.session.messageRaised, timeout=QUICK_MS):
         qtbot.mouseClick(row.buttons[0], Qt.MouseButton.LeftButton)
-    assert "Found again" in heard()[-1]
+    assert "Found: " in heard()[-1]
     assert window.session.plan.selection[0].block == 5
     assert window.session.model.path.endswith("moved.pt")
 
@@ -139,7 +139,7 @@ def test_a_drop_while_a_job_runs_is_put_off(
     opened.features[PruningFeature].controller.prune()
     drop(opened, trained)
     (row,) = opened.pane.messages.rows
-    assert "still runs" in row.message.text
+    assert "is still running" in row.message.text
     with qtbot.waitSignal(opened.jobs.finished, timeout=QUICK_MS) as end:
         qtbot.mouseClick(row.buttons[0], Qt.MouseButton.LeftButton)
     assert end.args[1] == "cancelled"

@@ -36,7 +36,7 @@ def test_a_place_that_cannot_be_written_is_said(window, qtbot, answers, tmp_path
     with qtbot.waitSignal(window.session.messageRaised, timeout=QUICK_MS) as said:
         window.actions_table.by_id["report_problem"].trigger()
     assert said.args[0].kind == "error"
-    assert "no folder" in said.args[0].text
+    assert "does not exist" in said.args[0].text
 
 
 def test_a_fault_offers_it(window, qtbot, answers, tmp_path):

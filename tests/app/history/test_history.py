@@ -51,7 +51,7 @@ def panel(opened, qtbot):
     opened.docks["history"].raise_()
     panel = opened.docks["history"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
-    assert not panel.tree.topLevelItemCount() and "Nothing was made" in panel.intro.whole
+    assert not panel.tree.topLevelItemCount() and "No steps yet" in panel.intro.whole
     return panel
 
 
@@ -102,7 +102,7 @@ def test_prunings_become_branches(opened, panel, lineage, own, qtbot):
     assert steps(lineage) == [(0, "model.pt"), (1, "Pruned: a.pt"), (1, "Pruned: b.pt")]
     root, first, _ = panel._items()
     assert root.text(0) == "model.pt (open)" and root.font(0).bold()
-    assert [first.text(n) for n in (2, 3)] == ["2.00 M (−33.3 %)", "3.00 G (−25.0 %)"]
+    assert [first.text(n) for n in (2, 3)] == ["2.00 M (−33.3 %)", "6.00 (−25.0 %)"]
     assert "relative error 1.0e-06" in first.toolTip(0)
     assert panel.intro.whole == "2 prunings."
     # Nothing is overwritten: another one of the same name is another step.
@@ -185,7 +185,7 @@ def test_steps_are_compared_and_opened(opened, panel, lineage, own, dataset, fak
     opened.docks["history"].raise_()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     mark(panel, "a.pt")
-    assert not panel.open.isEnabled() and "not there any more" in row(panel, "a.pt").toolTip(0)
+    assert not panel.open.isEnabled() and "no longer exists" in row(panel, "a.pt").toolTip(0)
 
 
 def test_an_earlier_plan_is_taken_up(opened, panel, own, qtbot):
@@ -228,7 +228,7 @@ def test_what_lies_there_now_is_not_taken_for_what_a_step_made(
     first, second = (item for item in panel._items() if "small.pt" in item.text(0))
     panel.tree.clearSelection()
     first.setSelected(True)
-    assert not panel.open.isEnabled() and "took its name" in first.toolTip(0)
+    assert not panel.open.isEnabled() and "a later step uses its name" in first.toolTip(0)
     first.setSelected(False)
     second.setSelected(True)
     assert panel.open.isEnabled()
@@ -237,7 +237,7 @@ def test_what_lies_there_now_is_not_taken_for_what_a_step_made(
     opened.session.mark_saved(own.parent / "p.secateur")
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         qtbot.mouseClick(panel.open, LEFT)
-    assert any("not the file that this step made" in text for text in heard())
+    assert any("not the file that this step created" in text for text in heard())
 
 
 def test_a_history_of_a_newer_program_is_left_alone(opened, panel, lineage, heard, qtbot):

@@ -98,7 +98,7 @@ def test_the_queue_is_ordered_by_buttons_and_keys(three, qtbot):
     qtbot.keyClick(three.view, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
     shows(qtbot, three, ("a.pt", "running", 0), ("b.pt", "ready", 1), ("c.pt", "ready", 2))
     pick(three, "b.pt")
-    assert three.stop.text() == "&Take out"
+    assert three.stop.text() == "&Remove"
     qtbot.mouseClick(three.stop, LEFT)
     shows(qtbot, three, ("a.pt", "running", 0), ("c.pt", "ready", 1), ("b.pt", "cancelled", 0))
     qtbot.mouseClick(three.resume, LEFT)
@@ -162,8 +162,8 @@ def test_the_queue_outlives_the_window(three, opened, started, qtbot, answers, a
         )
         assert all(entry.held is stopped for entry in runs.waiting)
         if stopped:
-            qtbot.waitUntil(lambda: any("is held" in m.text for m in said), timeout=QUICK_MS)
-            next(m for m in said if "is held" in m.text).actions[0][1]()
+            qtbot.waitUntil(lambda: any("is paused" in m.text for m in said), timeout=QUICK_MS)
+            next(m for m in said if "is paused" in m.text).actions[0][1]()
         else:
             end(started[0])
         qtbot.waitUntil(lambda: len(started) == 2, timeout=QUICK_MS)
@@ -202,6 +202,6 @@ def test_an_interrupted_one_is_resumed_before_those_that_wait(
     pick(panel, name)
     qtbot.mouseClick(panel.resume, LEFT)
     shows(qtbot, panel, (name, "interrupted", 1), ("b.pt", "ready", 2))
-    assert panel.held.text() == "Start &queue"
+    assert panel.held.text() == "Resume &queue"
     qtbot.mouseClick(panel.held, LEFT)
     shows(qtbot, panel, (name, "running", 0), ("b.pt", "ready", 1))

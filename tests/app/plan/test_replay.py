@@ -44,7 +44,7 @@ def test_the_same_network_from_window_command_line_and_python(
 ):
     drop(opened, plan)
     opened.session.flush()
-    assert not any("another model" in words for words in heard())
+    assert not any("another model file" in words for words in heard())
     prune(opened, qtbot, answers, tmp_path / "window.pt").accept()
     command = ["prune", str(trained), "--plan", str(plan), "-o", str(tmp_path / "command.pt")]
     assert main(command) == 0, capsys.readouterr().err
@@ -82,7 +82,7 @@ def test_the_window_maps_a_plan_of_another_file_and_says_so(
         drop(window, other)
     drop(window, plan)
     window.session.flush()
-    assert heard()[-1] == "The plan was made for another model file; check what it does here."
+    assert heard()[-1] == "The plan was made for another model file. Check its effect on this one."
     assert window.said[-1].kind == "warning"
     assert window.session.plan.selection == core.read_plan(plan).selection
     prune(window, qtbot, answers, tmp_path / "mapped.pt").accept()

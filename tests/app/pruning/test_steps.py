@@ -65,8 +65,8 @@ def test_steps_are_listed_as_they_come(opened, fake, running, qtbot, tmp_path):
     )  # fmt: skip
     assert [r.number for r in running.model.rows] == [1, 2, 3]
     outcomes = [running.model.index(row, 5).data() for row in range(3)]
-    assert outcomes == ["accepted", "undone: lost too much", "accepted instead of 2"]
-    assert "3 steps tried, 2 accepted. Now 0.3720 mAP50-95, 93.0%" in running.intro.text()
+    assert outcomes == ["accepted", "reverted: lost too much", "accepted instead of 2"]
+    assert "3 steps, 2 accepted. Now 0.3720 mAP50-95, 93.0%" in running.intro.text()
     assert not running.run.isEnabled()
     with qtbot.waitSignal(opened.features[PruningFeature].steps.pruned, timeout=QUICK_MS):
         fake.done("one_by_one", pruned(tmp_path / "out.pt", steps=[step(1, 4, 0.97)]))
@@ -79,7 +79,7 @@ def test_any_step_can_be_opened_and_gone_on_from(
 ):
     hear(opened, fake, qtbot, step(1, 4, 0.97), step(2, 5, 0.7, False, checkpoint=""))
     fake._stop(fake.last("one_by_one").number)
-    assert "it can go on from them" in heard()[-1]
+    assert "you can continue from them" in heard()[-1]
     running.view.selectRow(1)
     assert not running.open.isEnabled()
     running.view.selectRow(0)
@@ -104,7 +104,7 @@ def test_any_step_can_be_opened_and_gone_on_from(
 
 def test_what_a_run_needs_is_said(opened, fake, heard, dataset):
     opened.features[PruningFeature].steps.run()
-    assert "no dataset is set" in heard()[-1]
+    assert "no dataset is selected" in heard()[-1]
     opened.features[DataFeature].controller.set_data(str(dataset))
     opened.features[PruningFeature].steps.run()
     assert "The plan is empty" in heard()[-1]
@@ -188,10 +188,10 @@ def test_the_result_says_what_each_step_gained(opened, fake, asking, tmp_path, q
             "BatchNorm statistics",
             "4.9 → 5.2",
             "0.3100 → 0.3400 (+0.0300)",
-            "undone: came no nearer",
+            "reverted: no improvement",
         ],
-        ["Refit weights", "4.9 → 3.1", "0.3100 → 0.2800 (−0.0300)", "undone: accuracy fell"],
-        ["Distil", "not a number", "no labels", "undone: came no nearer"],
+        ["Refit weights", "4.9 → 3.1", "0.3100 → 0.2800 (−0.0300)", "reverted: accuracy dropped"],
+        ["Distil", "NaN", "no labels", "reverted: no improvement"],
     ]
     dialog.accept()
 

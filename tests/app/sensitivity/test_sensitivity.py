@@ -67,7 +67,7 @@ def test_a_scan_fills_graph_and_curves_while_it_runs(opened, fake, dataset, scan
     assert [p.ratio for p in panel._chart._curves[2]] == [0.25, 0.5]
     fake.done("sensitivity", {"points": [figures(2, 0.5, 0.9)], "resumed": 3, "baseline": BASE})
     assert panel.scan.isEnabled()
-    assert panel.scan.text() == "Go on"
+    assert panel.scan.text() == "Continue"
 
 
 def test_a_stream_of_points_is_shown_at_the_screens_pace(opened, fake, scanning, qtbot):
@@ -115,7 +115,7 @@ def test_a_stopped_scan_keeps_its_points_and_goes_on(opened, fake, scanning, qtb
     hear(opened, fake, qtbot, figures(2, 0.5, 0.9))
     first = fake.last("sensitivity").args["output"]
     scanning.progress.cancel.click()
-    assert "goes on there" in heard()[-1]
+    assert "the next scan continues there" in heard()[-1]
     assert opened.session.measured.points
     opened.session.select({3})
     scanning.only.setChecked(True)
@@ -176,7 +176,7 @@ def test_without_data_the_scan_says_what_it_needs(opened, fake, heard):
     assert not panel.scan.isEnabled()
     assert "Choose a dataset first" in panel.status.text()
     opened.features[SensitivityFeature].controller.scan((0.5,))
-    assert "no dataset is set" in heard()[-1]
+    assert "no dataset is selected" in heard()[-1]
     assert not fake.requests
 
 

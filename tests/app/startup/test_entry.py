@@ -44,7 +44,7 @@ def test_a_slip_in_a_command_opens_no_window(word, hint, capsys, monkeypatch):
     monkeypatch.setattr(entry, "_window", lambda arguments: pytest.fail("a window"))
     assert entry.main([word, "yolov8n.pt"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"no command and no file “{word}”" in line
+    assert f"Unknown command or file: “{word}”" in line
     assert hint in line
 
 

@@ -176,7 +176,7 @@ def test_a_pruning_in_turns_runs_on_from_step_to_step():
     assert shot.metrics["mAP50-95"] == ((1.0, 2.0, 3.0, 4.0), (0.35, 0.35, 0.2, 0.2))
     assert shot.losses["box"][0] == (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
     assert "Step 1: 1,000 parameters, mAP50-95 0.3500." in shot.notes
-    assert "not taken" in shot.notes[-1]
+    assert "rejected" in shot.notes[-1]
     # A step that was interrupted is done again in its place.
     digest.take({**batch(1, 6, loss=9.0), "step": 2, "steps": 3})
     assert digest.snapshot(entry()).losses["box"] == (
@@ -248,7 +248,7 @@ def test_an_interrupted_job_is_offered_once_and_can_be_left(
     run.set("running", alive=False)
     listed(window, qtbot, lambda e: [x.state for x in e] == ["interrupted"])
     qtbot.waitUntil(lambda: any("was interrupted" in t for t in heard()), timeout=QUICK_MS)
-    assert [name for name, _ in window.said[-1].actions] == ["Resume", "Show", "Leave it"]
+    assert [name for name, _ in window.said[-1].actions] == ["Resume", "Show", "Don't ask again"]
     window.said[-1].actions[2][1]()
     listed(window, qtbot, lambda e: [x.state for x in e] == ["cancelled"])
     assert read_job(run.folder).state == "cancelled"
@@ -431,7 +431,7 @@ def test_nothing_it_shows_makes_the_window_wider(opened, qtbot, trained, shown, 
     shown.form.turns.kind.activated.emit(0)
     run = fake_run(trained)
     listed(opened, qtbot, lambda e: len(e) == 1)
-    message = "The memory does not suffice for 8 images at a time; " + 10 * "and so on, "
+    message = "Out of memory with batch size 8; " + 10 * "and so on, "
     run.set("failed", message=message, next_batch=4)
     listed(opened, qtbot, lambda e: [x.state for x in e] == ["failed"])
     opened.context.runs.watch(str(run.folder))

@@ -89,11 +89,11 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
     over(opened, qtbot, "failed")
     assert "does not suffice for 2 images" in heard()[-1]
     assert [words for words, _ in opened.said[-1].actions] == [
-        "Go on with one image a step",
+        "Continue with batch size 1",
         "Show",
     ]
     qtbot.waitUntil(shown.smaller.isVisible, timeout=QUICK_MS)
-    assert shown.smaller.text() == "&Go on with one image a step"
+    assert shown.smaller.text() == "&Continue with batch size 1"
     table = opened.docks["jobs"].widget().runs
     table.view.selectRow(0)
     assert not table.smaller.isHidden()

@@ -65,7 +65,7 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     dialog = window.features[WelcomeFeature].demo.dialog
     assert dialog.isVisible()
     assert all(rows(dialog))
-    qtbot.mouseClick(button(dialog, "Look at it in the window"), LEFT)
+    qtbot.mouseClick(button(dialog, "Open in window"), LEFT)
     qtbot.waitUntil(lambda: window.features[WelcomeFeature].demo.dialog is None, timeout=QUICK_MS)
     listed = window.docks["compare"].widget()
     assert listed.isVisible()
@@ -127,9 +127,9 @@ def test_it_can_be_stopped_and_run_again(window, qtbot, asked):
 
 def test_a_failure_is_said(window, qtbot, asked, heard):
     window.features[WelcomeFeature].demo.run_all()
-    asked.failed("demo", Failure("The disk is full.", "Free some space."))
+    asked.failed("demo", Failure("The disk is full.", "Free disk space."))
     qtbot.waitUntil(lambda: window.features[WelcomeFeature].demo.dialog is None, timeout=QUICK_MS)
-    assert heard() == ["The disk is full. Free some space."]
+    assert heard() == ["The disk is full. Free disk space."]
 
 
 def test_unsaved_work_is_not_left_for_the_results(
@@ -144,9 +144,7 @@ def test_unsaved_work_is_not_left_for_the_results(
     asked.done("demo", result_of(laid_out))
     assert window.features[WelcomeFeature].demo.dialog.over
     answers["ask"].append(QMessageBox.StandardButton.Cancel)
-    qtbot.mouseClick(
-        button(window.features[WelcomeFeature].demo.dialog, "Look at it in the window"), LEFT
-    )
+    qtbot.mouseClick(button(window.features[WelcomeFeature].demo.dialog, "Open in window"), LEFT)
     assert not answers["ask"]
     assert window.session.dirty
 

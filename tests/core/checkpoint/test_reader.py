@@ -241,18 +241,18 @@ def test_a_history_that_is_none(history, model, tmp_path):
 def contents(model):
     weights = model.state_dict()
     return {
-        "state_dict": (weights, "bare state_dict"),
-        "plain state_dict": (dict(weights), "bare state_dict"),
-        "nested": ({"model": weights}, "bare weights under 'model'"),
-        "lightning": ({"epoch": 1, "state_dict": weights}, "holds bare weights"),
+        "state_dict": (weights, "is a state_dict"),
+        "plain state_dict": (dict(weights), "is a state_dict"),
+        "nested": ({"model": weights}, "contains only weights under 'model'"),
+        "lightning": ({"epoch": 1, "state_dict": weights}, "contains only weights"),
         "list": ([1, 2], "of type list"),
         "tensor": (torch.zeros(3), "of type tensor"),
         "number": (3, "of type int"),
-        "nothing": ({"model": None, "ema": None}, "holds no network"),
-        "empty": ({}, "holds no network"),
-        "layer": ({"model": nn.Conv2d(1, 1, 1)}, "holds a Conv2d, not a network"),
-        "sequence": ({"model": model.model}, "holds a Sequential, not a network"),
-        "quantized": ({"model": model, "modelopt": {"a": 1}}, "for quantization"),
+        "nothing": ({"model": None, "ema": None}, "contains no network"),
+        "empty": ({}, "contains no network"),
+        "layer": ({"model": nn.Conv2d(1, 1, 1)}, "contains a Conv2d, not an Ultralytics network"),
+        "sequence": ({"model": model.model}, "contains a Sequential, not an Ultralytics network"),
+        "quantized": ({"model": model, "modelopt": {"a": 1}}, "with quantization"),
     }
 
 
@@ -275,7 +275,7 @@ def test_what_is_no_network_is_named(kind, model, tmp_path):
 def test_the_format_before_torch_1_6(model, tmp_path):
     path = tmp_path / "a.pt"
     torch.save(model.state_dict(), path, _use_new_zipfile_serialization=False)
-    with pytest.raises(UserError, match="bare state_dict"):
+    with pytest.raises(UserError, match="is a state_dict"):
         load(path)
     torch.save({"model": model}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(UserError, match=r"before 1\.6"):

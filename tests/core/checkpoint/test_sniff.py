@@ -52,7 +52,7 @@ CASES = {
     "json": (b'{"message": "Not Found"}', "JSON", "checkpoint"),
     "text": ("Größe: n\n".encode() * 500, "text file", "yaml"),
     "xml": (b"<?xml version='1.0'?><net name='yolov8n'>", "XML", "exported from"),
-    "safetensors": (safetensors(), "safetensors", "save that"),
+    "safetensors": (safetensors(), "safetensors", "save it"),
     "tensorrt": (b"ftrt" + bytes(60), "TensorRT", "exported from"),
     "ultralytics engine": (engine(), "TensorRT", "exported from"),
     "tflite": (b"\x1c\0\0\0TFL3" + bytes(20), "TensorFlow Lite", "exported from"),
@@ -88,7 +88,7 @@ def test_each_is_named(case, tmp_path):
 
 def test_a_name_that_is_not_there_is_not_downloaded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="never downloads unasked"):
+    with pytest.raises(UserError, match="never downloads anything"):
         load("yolov8n.pt")
     assert list(tmp_path.iterdir()) == []
 

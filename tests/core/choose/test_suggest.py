@@ -200,5 +200,5 @@ def test_engine_jobs(loaded, table, data) -> None:
     assert np.array_equal(np.load(found["scores"]), scores)
     assert found["after"]["macs"] / found["before"]["macs"] == pytest.approx(0.93, rel=0.01)
     json.dumps(found)
-    with pytest.raises(UserError, match="no data was given"):
+    with pytest.raises(UserError, match="no dataset was given"):
         find_task("scores")(models, {**args, "data": None}, silent)

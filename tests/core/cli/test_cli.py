@@ -53,7 +53,7 @@ def refuse(capsys, *arguments: object) -> str:
     assert line.count("\n") == 0, line
     assert line.startswith("secateur: ")
     assert "Traceback" not in line
-    assert "fault of Secateur" not in line
+    assert "nternal error" not in line
     return line
 
 
@@ -134,7 +134,7 @@ def test_why(capsys, model) -> None:
 
 BAD_PLANS = {
     "version": ({**HALF, "version": 9}, "version 9"),
-    "no version": ({"selection": []}, "states no version"),
+    "no version": ({"selection": []}, "has no version"),
     "block": ({"version": 1, "selection": [{"block": 99, "ratio": 0.5}]}, "no block 99"),
     "layer": (
         {"version": 1, "selection": [{"layer": "model.5.cnov", "ratio": 0.5}]},
@@ -150,7 +150,7 @@ BAD_PLANS = {
         "greater than or equal to 0",
     ),
     "nan": ('{"version": 1, "selection": [{"block": 5, "ratio": NaN}]}', "ratio"),
-    "nothing": ({"version": 1, "selection": []}, "selects nothing"),
+    "nothing": ({"version": 1, "selection": []}, "is empty"),
     "locked": ({**HALF, "locked": [5]}, "locked"),
     "lock of nothing": ({**HALF, "locked": [77]}, "no block 77 to lock"),
     "criterion": ({**HALF, "criterion": "beauty"}, "no criterion"),
@@ -270,7 +270,7 @@ def test_a_bug_is_logged_whole(capsys, model, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("core.cli.commands.model.COMMANDS", {"inspect": broken})
     monkeypatch.setattr("core.system.logs.fault_log", lambda: tmp_path / "log" / "secateur.log")
     assert main(["inspect", str(model)]) == 1
-    assert "fault of Secateur" in capsys.readouterr().err
+    assert "nternal error" in capsys.readouterr().err
     assert "ZeroDivisionError: a bug" in (tmp_path / "log" / "secateur.log").read_text()
 
 

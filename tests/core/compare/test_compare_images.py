@@ -170,6 +170,6 @@ def test_pictures_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert strongest[1].argmax() == 1 and strongest[2].argmax() == 0
     with pytest.raises(UserError, match="not empty"):
         write_pictures(result, folder)
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="does not exist"):
         write_pictures(result, tmp_path / "none" / "pictures")
     assert {path.name for path in tmp_path.iterdir()} == {"one.png", "two.png", "pictures"}

@@ -47,8 +47,8 @@ def test_troubles_are_named(data: Path) -> None:
     report = check_data(data, task="detect", classes={0: "car", 1: "bus"})
     errors, warnings = messages(report, "error"), messages(report, "warning")
     assert not report["usable"]
-    assert any("split “val” has a labelled object" in text for text in errors)
-    assert any("other names than the model's" in text for text in errors)
+    assert any("split “val” has no labelled objects" in text for text in errors)
+    assert any("other names than in the model" in text for text in errors)
     assert any("cannot be read" in text for text in warnings)
     assert report["splits"]["train"]["unreadable"] == 1
     (pair,) = report["duplicates"]
@@ -75,11 +75,11 @@ def test_folders_of_classes(data: Path, tmp_path: Path) -> None:
     report = check_data(root, task="classify", classes=NAMES)
     assert report["usable"] and report["splits"]["val"]["classes"] == {"cat": 1, "dog": 1}
     refused = check_data(root, task="classify", classes={0: "cat", 1: "bird"})
-    assert messages(refused, "error") == ["The model does not know the classes dog."]
+    assert messages(refused, "error") == ["The model does not have the classes dog."]
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no dataset"):
+    with pytest.raises(UserError, match="is not a dataset"):
         check_data(tmp_path)
     with pytest.raises(UserError, match="Could not read"):
         check_data(tmp_path / "missing.yaml")

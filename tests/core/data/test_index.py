@@ -103,7 +103,7 @@ def test_a_check_can_be_cancelled(tmp_path: Path) -> None:
 
     with pytest.raises(CancelledError):
         check_data(data, index=True, progress=progress)
-    assert told[-1] == "train: Looking at image 0 of 4"
+    assert told[-1] == "train: Reading image 0 of 4"
     assert not index_path(data, "detect").exists()
 
 

@@ -105,14 +105,17 @@ def no_labels(path: Path) -> None:
 
 DAMAGE = {
     "missing file": (lambda p: p.unlink(), "Could not read the dataset"),
-    "not yaml": (lambda p: p.write_text("{["), "is not a dataset description"),
-    "not text": (lambda p: p.write_bytes(b"\xff\xfe\x00"), "is not a dataset description"),
-    "no mapping": (lambda p: p.write_text("- 1"), "is not a dataset description"),
+    "not yaml": (lambda p: p.write_text("{["), "is not a dataset YAML"),
+    "not text": (lambda p: p.write_bytes(b"\xff\xfe\x00"), "is not a dataset YAML"),
+    "no mapping": (lambda p: p.write_text("- 1"), "is not a dataset YAML"),
     "no split": (lambda p: rewrite(p, train=None), "has no split “train”"),
     "missing folder": (lambda p: rewrite(p, train="nowhere"), "images of the dataset"),
-    "no names": (lambda p: rewrite(p, names=None), "names no classes"),
+    "no names": (lambda p: rewrite(p, names=None), "has no class names"),
     "fewer classes": (lambda p: rewrite(p, names=["cat"]), "has 1 classes and the model 80"),
-    "other classes": (lambda p: rewrite(p, names=[f"x{n}" for n in range(80)]), "other classes"),
+    "other classes": (
+        lambda p: rewrite(p, names=[f"x{n}" for n in range(80)]),
+        "none of the classes",
+    ),
     "no images": (no_images, "no usable image"),
     "only bad images": (bad_images, "no usable image"),
     "no labels": (no_labels, "has a labelled object"),
@@ -159,14 +162,14 @@ def test_folders_by_order_only_where_names_cannot_tell(tmp_path: Path) -> None:
     path = make_dataset(tmp_path / "wordnet", wordnet, "classify", images=2)
     assert by_folders(path, {0: "tench", 1: "goldfish"}).dataset.labels[1]["cls"] == [1]
     path = make_dataset(tmp_path / "others", {0: "a", 1: "b"}, "classify", images=2)
-    with pytest.raises(UserError, match="other classes"):
+    with pytest.raises(UserError, match="none of the classes"):
         by_folders(path, {0: "tench", 1: "goldfish"})
     with pytest.raises(UserError, match="has 2 classes and the model 3"):
         by_folders(path, {0: "tench", 1: "goldfish", 2: "c"})
 
 
 def test_bad_folders_are_refused(folders: Path, data: Path) -> None:
-    with pytest.raises(UserError, match="folder, not a dataset description"):
+    with pytest.raises(UserError, match="folder, not a dataset YAML"):
         by_folders(folders / "train")
     with pytest.raises(UserError, match="labels for the task “detect”"):
         by_folders(folders, task="detect")
@@ -180,7 +183,7 @@ def test_bad_folders_are_refused(folders: Path, data: Path) -> None:
         by_folders(folders)
     shutil.rmtree(folders / "train")
     (folders / "train").mkdir()
-    with pytest.raises(UserError, match="no folders of images by class"):
+    with pytest.raises(UserError, match="no class folders"):
         by_folders(folders)
 
 
@@ -212,6 +215,6 @@ def test_evaluation_comes_to_the_figure_known_from_elsewhere(coco: Path) -> None
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(UserError, match="“cuda:1” was chosen, but torch finds no GPU"):
+    with pytest.raises(UserError, match="“cuda:1” was selected, but torch finds no GPU"):
         DataSettings(Path("data.yaml"), device="cuda:1").pick_device()
     assert DataSettings(Path("data.yaml")).pick_device() == "cpu"

@@ -184,7 +184,7 @@ def test_the_command_tells_its_steps_and_a_table(tmp_path, monkeypatch, capfd):
     assert main(["demo", "-o", str(folder), "--keep", "0.8"]) == 0
     output, errors = capfd.readouterr()
     assert [line.split()[0] for line in output.splitlines()[1:4]] == ["original", "pruned", "tuned"]
-    assert f"Everything is in {folder}" in output
+    assert f"All files are in {folder}" in output
     for step in STEPS:
         assert f"{step.title}: " in errors
     assert main(["demo", "-o", str(folder), "--events", "--json"]) == 0
@@ -197,7 +197,7 @@ def test_the_command_tells_its_steps_and_a_table(tmp_path, monkeypatch, capfd):
 
 def test_the_command_refuses_what_cannot_be(tmp_path, capfd):
     assert main(["demo", "-o", str(tmp_path / "out"), "--keep", "2"]) == 1
-    assert "--keep is a share" in capfd.readouterr().err
+    assert "--keep must be less than 1" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

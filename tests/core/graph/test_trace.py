@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.graph.blocks import block_graph
 from core.graph.builder import analyse_model
 from core.graph.cache import read_table, write_table
 from core.graph.table import ChannelTable
@@ -38,7 +39,7 @@ def test_block_5_reaches_one_layer() -> None:
     assert not answer.coupled
     assert answer.relation == "none"
     assert answer.changes == ("model.6.cv1.conv",)
-    assert "does not touch block 2" in answer.sentence
+    assert "does not change block 2" in answer.sentence
     assert "model.6.cv1.conv only" in answer.sentence
 
 
@@ -141,10 +142,11 @@ def assert_equal_tables(table: ChannelTable, again: ChannelTable) -> None:
     assert all(np.array_equal(arrays_1[name], arrays_2[name]) for name in arrays_1)
 
 
-def test_a_block_knows_its_sources_and_their_channels() -> None:
-    blocks = table_of("yolov8n").blocks
-    assert (blocks[14].sources, blocks[14].source_channels) == ((13, 4), (128, 64))
-    assert blocks[22].stage == "head"
+def test_block_graph_follows_the_sources() -> None:
+    graph = block_graph(table_of("yolov8n"))
+    assert sorted(graph.predecessors(14)) == [4, 13]
+    assert graph.edges[4, 14] == {"channels": 64, "offset": 128}
+    assert graph.nodes[22]["stage"] == "head"
 
 
 def test_a_block_that_cannot_be_followed_is_locked_and_the_rest_stays_free() -> None:
@@ -161,7 +163,7 @@ def test_a_block_that_cannot_be_followed_is_locked_and_the_rest_stays_free() -> 
 
     model.model[6] = Odd(model.model[6])
     table = analyse_model(model, 640)
-    assert "decides its way by the values of the image" in table.blocks[6].reason
+    assert "branches on the values of the image" in table.blocks[6].reason
     inside = [n for n, layer in enumerate(table.layers) if layer.block == 6]
     assert len(inside) == 12
     for n in inside:

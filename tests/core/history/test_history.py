@@ -14,6 +14,7 @@ from core.history.nodes import (
     find_by_file,
     find_home,
     home_of,
+    path_to,
     read_nodes,
     record,
 )
@@ -37,7 +38,8 @@ def test_a_tree(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
     nodes = read_nodes(folder)
     assert [node.parent for node in nodes] == [None, root.id, small.id, root.id, one.id]
-    assert nodes[:4] == (root, small, one, other)
+    assert path_to(folder, one.id) == (root, small, one)
+    assert path_to(folder, other.id) == (root, other)
     assert find_by_file(folder, files[2]) == one
     assert not list(folder.glob(".*"))
 
@@ -46,6 +48,8 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert read_nodes(tmp_path / "none") == ()
     with pytest.raises(UserError, match="no step"):
         add_node(tmp_path, "tune", None, parent="x")
+    with pytest.raises(UserError, match="no step"):
+        path_to(tmp_path, "x")
     (tmp_path / "a.json").write_text('{"vers')
     assert read_nodes(tmp_path) == ()
     (tmp_path / "b.json").write_text('{"version": 2}')

@@ -193,7 +193,7 @@ def test_independent_blocks_only() -> None:
 def test_a_target_out_of_reach_names_the_nearest() -> None:
     plan = Plan(round_to=1, target=Target(macs=0.01))
     removed = allocate("yolov8n", plan)
-    with pytest.raises(UserError, match=r"the nearest within floors.*is [0-9.]+%"):
+    with pytest.raises(UserError, match=r"the nearest possible value is [0-9.]+%"):
         check_reached(table_of("yolov8n"), removed, Goal.of(table_of("yolov8n"), plan.target))
 
 

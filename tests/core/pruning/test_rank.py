@@ -86,7 +86,7 @@ def test_ratios_by_images(loaded, data) -> None:
     result = prune(loaded, wish, data=data, cache=False)
     assert result.verification.passed
     assert result.prediction.after.macs < result.prediction.before.macs
-    with pytest.raises(UserError, match="no data was given"):
+    with pytest.raises(UserError, match="no dataset was given"):
         prune(loaded, wish, cache=False)
 
 
@@ -125,5 +125,5 @@ def test_command_line_without_data(tmp_path: Path, capsys) -> None:
     wish.write_text(json.dumps({"version": 1, "criterion": "fisher", "target": {"macs": 0.9}}))
     assert main(["predict", "yolov8n.yaml", "--plan", str(wish)]) == 1
     error = capsys.readouterr().err
-    assert "no data was given" in error
+    assert "no dataset was given" in error
     assert len(error.strip().splitlines()) == 1

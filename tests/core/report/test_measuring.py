@@ -87,7 +87,7 @@ def test_samples_whose_images_are_gone_are_told(own, data):
         image.unlink()
     report = build_report(own)
     assert report["samples"] == [] and report["accuracy"] is not None
-    assert "sample images cannot be read" in report["notes"][0]["message"]
+    assert "sample images can no longer be read" in report["notes"][0]["message"]
 
 
 def test_the_unpruned_network_alone_is_measured_too(own, data):
@@ -232,7 +232,7 @@ def test_the_verdict_says_what_is_as_accurate_for_as_little():
     (lost,) = verdict([*own, row("resolution", 0.45, 72, 9, "whole")])
     assert "whole at 9 px (0.4500) is at least as accurate as t (0.4000)" in lost
     won, time = verdict([*own, row("resolution", 0.35, 60, 7), row("quantised", 0.5, 100, 5, "q")])
-    assert won.startswith("In about the same multiply-adds or less, t (0.4000) is more accurate")
+    assert won.startswith("With about the same or less GFLOPs, t (0.4000) is more accurate")
     assert "time or less, q (0.5000) is at least as accurate" in time
     assert verdict([*own, row("quantised", 0.5, 100, 20)]) == []
     assert verdict([row("original", 0.5, 1, 1), row("resolution", 0.4, 1, 1)]) == []

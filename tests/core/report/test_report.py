@@ -50,7 +50,7 @@ def test_the_widths_are_those_of_the_pruned_network(project):
     conflict = next(c for c in report["conflicts"] if c["layer"] == "model.6.cv1.conv")
     assert "reads model.5.conv" in conflict["reason"]
     assert {layer["name"] for layer in report["layers"]} >= {"model.5.conv", "model.6.cv1.conv"}
-    assert "Asked for: block 5 (50 %)." in report["plan_words"]
+    assert "Selected: block 5 (50 %)." in report["plan_words"]
     assert "Locked: block 2." in report["plan_words"]
     assert report["notes"] == []
 
@@ -102,7 +102,7 @@ def test_a_project_that_pruned_nothing_is_reported_too(own, tmp_path):
     assert report["shown"] == report["networks"] and report["conflicts"] == []
     assert {block["after"] for block in report["blocks"]} == {None}
     text = page(own, tmp_path)
-    assert "Nothing was pruned yet" in text and text.count('<svg class="graph"') == 1
+    assert "Nothing has been pruned yet" in text and text.count('<svg class="graph"') == 1
     kinds = [row["kind"] for row in report["alternatives"]["rows"]]
     assert kinds[0] == "original" and {"resolution", "stock"} <= set(kinds)
 
@@ -190,9 +190,9 @@ def test_what_the_replay_says_makes_the_same_network_again(own, tmp_path, capsys
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "r.pdf"], "is no report"),
-        (["-o", "no/such/r.html"], "There is no folder"),
-        (["-o", "r.html", "--measure", "beauty"], "cannot measure “beauty”"),
+        (["-o", "r.pdf"], "is not a report"),
+        (["-o", "no/such/r.html"], "does not exist"),
+        (["-o", "r.html", "--measure", "beauty"], "does not support measuring “beauty”"),
         (["-o", "r.html", "--measure", "accuracy", "--data", "none.yaml"], "none.yaml"),
         (["-o", "r.html", "--measure", "alternatives", "--against", "no.pt"], "no file no.pt"),
     ],
@@ -243,13 +243,13 @@ def test_a_model_that_moved_is_one_sentence_and_the_rest_is_made(tuned, tmp_path
     (tuned.parent / "a<b>.pt").unlink()
     assert main(["report", str(tuned), "-o", str(tmp_path / "r.html")]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2 and "is not at" in said[0] and "any more" in said[0]
+    assert len(said) == 2 and "is no longer at" in said[0]
     text = (tmp_path / "r.html").read_text()
     assert text.count('class="callout"') == 1
     assert text.count('<svg class="graph"') == 2  # it was analysed here before
     assert section(text, "training").count('<svg class="chart"') == 3
     assert read_project(tuned).model.sha256 in section(text, "versions")
-    with pytest.raises(UserError, match="without the project's model"):
+    with pytest.raises(UserError, match="needs the model of the project"):
         build_report(tuned, ReportSettings(Measuring(("latency",))))
 
 
@@ -270,7 +270,7 @@ def test_a_model_that_was_never_analysed_and_moved_still_gives_a_report(own, tmp
 def test_another_file_in_the_models_place_is_told(own, tmp_path):
     (own.parent / "a<b>.pt").write_bytes((own.parent / "small.pt").read_bytes())
     text = page(own, tmp_path)
-    assert "is another file than the project was made for" in text
+    assert "is not the file that the project was made for" in text
     assert text.count('class="callout"') == 1 and text.count('<svg class="graph"') == 2
 
 
@@ -278,12 +278,12 @@ def test_a_pruned_file_that_moved_keeps_its_figures(own, tmp_path):
     (own.parent / "small.pt").unlink()
     report = build_report(own)
     assert [note["message"] for note in report["notes"]] == [
-        f"The pruned file small.pt is not at {own.parent / 'small.pt'} any more."
+        f"The pruned file small.pt is no longer at {own.parent / 'small.pt'}."
     ]
     pruned = report["networks"][1]
     assert pruned["sha256"] is None and pruned["macs"] == read_project(own).results[0].macs_after
     text = page(own, tmp_path)
-    assert "(not there)" in text and text.count('<svg class="graph"') == 1
+    assert "(missing)" in text and text.count('<svg class="graph"') == 1
 
 
 def test_a_tuned_file_that_only_the_project_remembers_is_in_the_report(tuned, tmp_path):

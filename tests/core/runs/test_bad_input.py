@@ -13,9 +13,8 @@ import pytest
 import core
 from core.checkpoint import save
 from core.runs.folder import create_job, read_events, read_job, status_of
-from core.runs.run import run_job
+from core.runs.run import TERMINAL, run_job
 from core.tune.settings import Settings
-from tests.core.engine.line import TERMINAL
 from tests.core.images import make_dataset
 from tests.core.networks import network, untrained
 from tests.core.tune.conftest import pruned
@@ -162,7 +161,7 @@ def test_folders_of_classes_removed(tmp_path: Path) -> None:
 def test_not_a_number_at_once(settings: Settings, tmp_path: Path) -> None:
     folder = make(settings, tmp_path / "job", options={"cls": 1e39})  # more than a float holds
     run_job(folder)
-    assert "stopped being a number in epoch 1; no epoch was finished" in failure(folder)
+    assert "became NaN or infinite in epoch 1; no epoch was completed" in failure(folder)
     assert not list(folder.glob("*.pt"))
 
 
@@ -220,6 +219,6 @@ def test_a_gpu_that_is_not_there(
         arguments = {"model": str(teacher), "data": settings.data, "plan": plan, "tune": tune}
     folder = create_job(kind, arguments, {}, folder=tmp_path / "job")
     run_job(folder)
-    assert "“cuda:0” was chosen, but torch finds no GPU" in failure(folder)
+    assert "“cuda:0” was selected, but torch finds no GPU" in failure(folder)
     told = {event["event"] for event in read_events(folder)[0]}
     assert not told & {"started", "batch", "baseline", "pruning"}

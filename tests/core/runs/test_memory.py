@@ -42,7 +42,7 @@ def test_a_smaller_batch_is_offered_and_taken(
     job, entry = read_job(folder), entry_of(folder)
     assert (status_of(job), job.next_batch) == ("failed", 1)
     assert [(e["bug"], e["next_batch"]) for e in told(folder, "failed")] == [(False, 1)]
-    assert entry is not None and entry.smaller == "one image a step"
+    assert entry is not None and entry.smaller == "batch size 1"
     done = scarce(warm, "resume", str(folder), "--batch", "1")
     assert done.returncode == 0, done.stderr
     assert [event["batch"] for event in told(folder, "started")] == [2, 1]
@@ -68,7 +68,7 @@ def test_a_smaller_batch_is_taken_where_it_is_allowed(
 def test_what_is_offered_can_be_shared_out(batch: int, devices: int, smaller: int) -> None:
     error = memory_short(batch, Path("none.pt"), devices)
     assert error.next_batch == smaller
-    assert ("Go on with" in error.hint) is (smaller > 0)
+    assert ("Continue with" in error.hint) is (smaller > 0)
 
 
 def test_the_limit_reaches_every_tuning_of_a_pruning_in_turns(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_jobs_that_are_gone_run_or_are_done_leave_the_queue(three: list[Path]) -
     assert read_queue().waiting == []
     with pytest.raises(UserError, match="is done"):
         queue.add(three[1])
-    with pytest.raises(UserError, match="runs already"):
+    with pytest.raises(UserError, match="is already running"):
         queue.add(three[2])
 
 

@@ -30,9 +30,8 @@ from core.runs.folder import (
     write_job,
 )
 from core.runs.launch import launch
-from core.runs.run import EventLog, run_job
+from core.runs.run import TERMINAL, EventLog, run_job
 from core.tune.settings import Settings
-from tests.core.engine.line import TERMINAL
 
 PATIENCE = 240.0
 
@@ -56,7 +55,7 @@ def test_killed_and_resumed_equals_uninterrupted(
         assert psutil.pid_exists(pid) and time.monotonic() < until, (killed / "log.txt").read_text()
         time.sleep(0.02)
     assert status_of(read_job(killed)) == "running"
-    with pytest.raises(UserError, match="runs already"):
+    with pytest.raises(UserError, match="is already running"):
         run_job(killed)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
@@ -158,12 +157,12 @@ def test_of_many_that_start_a_job_at_once_one_runs_it(settings: Settings, tmp_pa
             process.stdin.flush()
     for process in started:
         process.communicate()
-    assert sorted(said) == ["The job job runs already."] * 2 + ["mine"]
+    assert sorted(said) == ["The job job is already running."] * 2 + ["mine"]
 
 
 def test_folders_of_others(settings: Settings, tmp_path: Path) -> None:
     folder = make(settings, tmp_path / "a")
-    with pytest.raises(UserError, match="holds a job already"):
+    with pytest.raises(UserError, match="already contains a job"):
         make(settings, folder)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / JOB).write_text('{"version": 9}')

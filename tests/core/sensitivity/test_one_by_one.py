@@ -212,7 +212,7 @@ def test_steps_open_in_stock_ultralytics_and_are_listed(small, tmp_path, capsys)
 
 def test_wishes_that_cannot_be_met_are_refused_before_anything_is_measured(small, tmp_path, judged):
     for lines, options, message in [
-        ([], {}, "selects nothing"),
+        ([], {}, "is empty"),
         ([], {"target": {"latency_ms": 5}}, "milliseconds"),
         ([{"block": 99, "ratio": 0.5}], {}, "no block 99"),
     ]:

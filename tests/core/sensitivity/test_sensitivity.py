@@ -274,7 +274,7 @@ def test_bad_wishes(small, tmp_path):
     with pytest.raises(UserError, match="no block 99"):
         scan(small, tmp_path / "s", blocks=[99])
     (tmp_path / "model.pt").write_bytes(b"PK")
-    with pytest.raises(UserError, match="left alone"):
+    with pytest.raises(UserError, match="was not changed"):
         scan(small, tmp_path / "model.pt")
     assert (tmp_path / "model.pt").read_bytes() == b"PK"
     result = scan(small, tmp_path / "s", blocks=[10, 13])

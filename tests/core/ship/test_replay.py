@@ -97,7 +97,7 @@ def test_a_pruned_file_gives_the_plan_that_makes_it_again(model, plan, tmp_path,
     second = core.prune(core.load(model), again)
     assert weights_sha256(second.model) == weights_sha256(first.model)
     known = core.analyse(model)
-    with pytest.raises(UserError, match="does not say how it was pruned"):
+    with pytest.raises(UserError, match="does not contain the plan that it was pruned with"):
         replay_plan(known.table, known.facts.sha256, known.facts)
     code, said = run(capsys, "plan", tmp_path / "first.pt", tmp_path / "first.pt", "-o", file)
     assert code == 1 and "was pruned from another file" in said.err

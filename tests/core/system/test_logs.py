@@ -94,5 +94,5 @@ def test_the_command_and_what_it_refuses(home, capsys):
     assert "about.json" in json.loads(capsys.readouterr().out)["names"]
     assert main(["report-problem", "-o", str(home / "p.txt")]) == 1
     assert main(["report-problem", "-o", str(home / "p.zip"), "--project", "gone"]) == 1
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="does not exist"):
         write_problem_report(home / "nowhere" / "p.zip")

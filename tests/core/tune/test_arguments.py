@@ -90,9 +90,9 @@ def test_numbers_with_an_exponent_are_numbers_and_lists_are_lists() -> None:
         ("warm=1", "no training argument “warm”"),
         ("format=onnx", "no training argument “format”"),
         ("data=x.yaml", "not for you to set: use --data"),
-        ("cache=disk", "beside your images"),
-        ("lr0", "is no setting"),
-        ("lr0=[", "not readable"),
+        ("cache=disk", "next to your images"),
+        ("lr0", "is not a setting"),
+        ("lr0=[", "cannot be read"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(pair: str, words: str) -> None:

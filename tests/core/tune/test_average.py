@@ -106,7 +106,9 @@ def test_the_command_tells_and_leaves_it_out_where_it_is_not_wanted(
     assert "done" in told and "averaged" not in told
 
 
-@pytest.mark.parametrize(("kept", "words"), [(True, "is the best"), (False, "is not as good")])
+@pytest.mark.parametrize(
+    ("kept", "words"), [(True, "is the best state"), (False, "is not better than the best")]
+)
 def test_the_window_is_told(kept: bool, words: str) -> None:
     digest = Digest()
     digest.facts["best"] = 0.2

@@ -143,7 +143,7 @@ def test_not_a_number_keeps_the_best(
         real(self)
 
     monkeypatch.setattr(trainer.KeepsShape, "_batch_done", spoil)
-    with pytest.raises(UserError, match="stopped being a number in epoch 2"):
+    with pytest.raises(UserError, match="became NaN or infinite in epoch 2"):
         finetune(settings, tmp_path)
     for file in ("best.pt", "last.pt"):
         assert all(t.isfinite().all() for t in weights(tmp_path / file).values())
@@ -177,7 +177,7 @@ def test_out_of_memory_in_the_first_epoch(
     (told,) = [event for event in events if event["event"] == "out_of_memory"]
     assert (told["batch"], told["next_batch"]) == (2, 1)
     scarce.left = 1
-    with pytest.raises(UserError, match="memory does not suffice"):
+    with pytest.raises(UserError, match="Out of memory"):
         finetune(once.model_copy(update={"smaller_batch": False}), tmp_path)
 
 
@@ -211,8 +211,8 @@ def test_out_of_memory_while_measuring(
     assert asked[:3] == [8, 4, 2]
     told = [e["text"] for e in events if e["event"] == "out_of_memory"]
     assert told[:2] == [
-        "Out of memory with 8 images at a time in measuring; going on with 4.",
-        "Out of memory with 4 images at a time in measuring; going on with 2.",
+        "Out of memory with batch size 8 in validation; continuing with 4.",
+        "Out of memory with batch size 4 in validation; continuing with 2.",
     ]
     monkeypatch.setattr(run, "evaluate", lambda *rest, **more: (Scarce(1)(), None))
     with pytest.raises(UserError, match="does not suffice for one image at a time; no epoch"):
@@ -274,10 +274,10 @@ def test_what_does_not_fit_is_refused_before_training(
 
     description = data.read_text()
     refused("no argument|no training argument", options={"lr": 1})
-    refused("not for you", options={"model": "x"})
+    refused("cannot be set", options={"model": "x"})
     if not torch.cuda.is_available():
-        refused("no GPU here", device="cuda")
-        refused("no GPU here", device="0,1")
+        refused("torch finds no GPU", device="cuda")
+        refused("torch finds no GPU", device="0,1")
     refused("no preset", preset="fast")
     data.write_text("train: images/train\nval: images/val\nnames: [a, b]\n")
     refused("has 2 classes and the model 80")

@@ -88,7 +88,7 @@ def test_images_taken_away(two: None, settings: Settings, tmp_path: Path) -> Non
 
 
 def test_a_batch_that_cannot_be_divided(two: None, settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="3 images cannot be divided among 2 GPUs"):
+    with pytest.raises(UserError, match="batch size of 3 cannot be divided among 2 GPUs"):
         finetune(settings.model_copy(update={"batch": 3}), tmp_path)
 
 
@@ -105,8 +105,8 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 
     cuda = torch.cuda
     monkeypatch.setattr(cuda, "is_available", lambda: False)
-    refused("0,1", "“0,1” was chosen, but torch finds no GPU here")
-    refused("all", "torch finds no GPU here")
+    refused("0,1", "“0,1” was selected, but torch finds no GPU")
+    refused("all", "torch finds no GPU")
     monkeypatch.setattr(cuda, "is_available", lambda: True)
     monkeypatch.setattr(cuda, "device_count", lambda: 2)
     monkeypatch.setattr(cuda, "get_device_name", lambda number: f"GPU {number}")

@@ -46,5 +46,5 @@ def test_task(family: str, tmp_path: Path) -> None:
     assert {p: t for p, t in after.items() if p not in (folder,)} == before
     if model.task == "classify":
         teacher = settings.model_copy(update={"teacher": str(path), "distill": "outputs"})
-        with pytest.raises(UserError, match="needs a head that gives boxes"):
+        with pytest.raises(UserError, match="needs a head with outputs by position"):
             finetune(teacher, folder)

@@ -84,9 +84,9 @@ BAD = {
     "precision": (ExportSettings(precision="int4"), "a.onnx", "no precision “int4”"),
     "name": (ExportSettings(), "a.pt", "does not end in .onnx"),
     "no name": (ExportSettings(), ".onnx", "does not end in .onnx"),
-    "folder": (ExportSettings(), "no/such/a.onnx", "no folder"),
+    "folder": (ExportSettings(), "no/such/a.onnx", "does not exist"),
     "not data": (ExportSettings(precision="int8"), "a.onnx", "INT8 needs images"),
-    "task": (ExportSettings("imx", precision="int8"), "a_imx_model", "does not know the task"),
+    "task": (ExportSettings("imx", precision="int8"), "a_imx_model", "does not support the task"),
 }
 
 
@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(pruned, tmp_
 
     monkeypatch.setattr(run.os, "access", lambda path, mode: path != tmp_path)
     monkeypatch.setattr(run, "_run", lambda *_: pytest.fail("it was exported"))
-    with pytest.raises(UserError, match="cannot be written to"):
+    with pytest.raises(UserError, match="is not writable"):
         export(pruned("yolov8n"), tmp_path / "a.onnx", ExportSettings(image_size=SIZE))
 
 
@@ -165,7 +165,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path, monkeypatch):
     for source, name in ((made / "network.xml", "a.onnx"), (made, "a_openvino_model")):
         with pytest.raises(UserError, match=f"Could not write .*{name}: no space left") as caught:
             run._put(source, tmp_path / name)
-        assert "choose another folder or free some space" in str(caught.value)
+        assert "Choose another folder, or free disk space" in str(caught.value)
     assert left(tmp_path) == sorted(older)
     assert (tmp_path / "a.onnx").read_bytes() == older["a.onnx"]
     assert (tmp_path / "a_openvino_model" / run.MARKER).read_bytes() == older["a_openvino_model"]
@@ -232,7 +232,7 @@ def test_what_goes_wrong_is_one_line_of_the_command(pruned, tmp_path, monkeypatc
     monkeypatch.setattr(Exporter, "export_torchscript", fail)
     model = pruned("yolov8n-obb").facts.path
     for form, ending, words in (
-        (["imx", "--int8"], "_imx_model", "Sony IMX500 does not know the task “obb”"),
+        (["imx", "--int8"], "_imx_model", "Sony IMX500 does not support the task “obb”"),
         (["torchscript"], ".torchscript", "network to torchscript: out of memory. Nothing was"),
     ):
         output = tmp_path / f"a{ending}"
@@ -345,7 +345,7 @@ def test_the_command_and_the_job(pruned, tmp_path, capsys):
     assert result["output"] == str(output) and result["parity"]["passed"]
     assert result["bytes"] == output.stat().st_size
     assert main([*arguments, "-o", str(output)]) == 0
-    assert "equals the checkpoint" in capsys.readouterr().out
+    assert "matches the checkpoint" in capsys.readouterr().out
     assert main([*arguments, "-o", str(tmp_path / "a.txt")]) == 1
     assert "does not end in .torchscript" in capsys.readouterr().err
 

@@ -63,12 +63,14 @@ def test_a_packaged_program_does_not_send_people_to_a_pip_it_has_not(monkeypatch
         Format("x", "X", ".x", {"no_such_module": "no-such-package"}).missing().hint,
         Runtime("x", "X", ("no_such_module",), "no-such-package", False, None).missing().hint,
     ):
-        assert hint.startswith("The packaged program cannot take in more: install Secateur into")
+        assert hint.startswith(
+            "Packages cannot be added to the packaged program: install Secateur with"
+        )
         assert hint.endswith("pip install no-such-package.")
     monkeypatch.setitem(LIBRARIES, "onnx", "no-such-package")
     with pytest.raises(UserError) as told:
         describe("onnx")
-    assert told.value.hint.startswith("The packaged program cannot take in more")
+    assert told.value.hint.startswith("Packages cannot be added to the packaged program")
 
 
 def test_what_a_format_does_not_have_is_refused(monkeypatch):
@@ -77,7 +79,7 @@ def test_what_a_format_does_not_have_is_refused(monkeypatch):
         format_of("jit").check("detect", "int8")
     with pytest.raises(UserError, match="FP16 needs an NVIDIA GPU"):
         format_of("torchscript").check("detect", "fp16")
-    with pytest.raises(UserError, match="does not know the task “obb”"):
+    with pytest.raises(UserError, match="does not support the task “obb”"):
         format_of("imx").check("obb", "int8")
     with pytest.raises(UserError, match=r"no export format “tflight”.*Choose one of onnx"):
         format_of("tflight")
