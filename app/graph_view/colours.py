@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 Rgb = tuple[int, int, int]
 
@@ -133,6 +134,7 @@ DARK = Palette(
 PALETTES = {"light": LIGHT, "dark": DARK}
 
 
+@lru_cache(maxsize=4096)
 def mix(one: str, other: str, share: float) -> str:
     """Blend two colours; ``share`` of the second."""
     pairs = zip(rgb(one), rgb(other), strict=True)

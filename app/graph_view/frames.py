@@ -175,7 +175,7 @@ def _hatch(frame: Frame, ghost: float, height: float = 0.0) -> None:
     """Put the ghost of what goes at the end of a box."""
     if ghost < 1.0:
         return
-    rect = frame.rect
+    rect, ghost = frame.rect, round(2 * ghost) / 2
     frame.ghost = QRectF(rect.right() - ghost, rect.top(), ghost, height or rect.height())
     frame.hatch = hatch_lines(frame.ghost)
 

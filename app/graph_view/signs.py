@@ -7,6 +7,8 @@ ring outside the box.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPolygonF
 
@@ -41,8 +43,13 @@ def draw_tick(painter: QPainter, at: QPointF, ink: Ink, colour: str) -> None:
 
 def hatch_lines(area: QRectF) -> list[QLineF]:
     """Return the lines of a hatch, rising to the right, cut to a rectangle."""
+    return _hatch(area.left(), area.top(), area.right(), area.bottom())
+
+
+@lru_cache(maxsize=2048)
+def _hatch(left: float, top: float, right: float, bottom: float) -> list[QLineF]:
+    """Make a hatch once: while a slider moves, the same ghosts come again and again."""
     lines = []
-    left, top, right, bottom = area.left(), area.top(), area.right(), area.bottom()
     # A line x + y = c enters at the lower or left side and leaves at the upper or right one.
     c = left + top + HATCH
     while c < right + bottom:
