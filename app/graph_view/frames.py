@@ -44,9 +44,9 @@ class Frame:
     texts: list[Text] = field(default_factory=list)
     badge: str = ""
 
-    def paint(self, painter: QPainter, ink: Ink) -> None:
+    def paint(self, painter: QPainter, ink: Ink, heavy: float) -> None:
         """Paint the box without what is written on it."""
-        draw_box(painter, self.body, self.radius, self.role, self.line, self.fill, ink)
+        draw_box(painter, self.body, self.radius, self.role, self.line, self.fill, ink, heavy)
         if self.hatch:
             draw_ghost(painter, self.ghost, self.hatch, self.role, self.line, ink)
         if self.track:

@@ -87,6 +87,14 @@ def text_size(kind: str, zoom: float) -> int:
     return max(SIZES[kind], ceil(LEAST_TEXT / max(zoom, 0.01)))
 
 
+def strength(least: int) -> float:
+    """Return how much heavier the borders of boxes are where text has to be ``least`` large.
+
+    A border that tells something must be seen from afar, too.
+    """
+    return max(1.0, round(7.0 * least / SIZES["small"]) / 10)
+
+
 def _font(pixels: int, weight: QFont.Weight) -> QFont:
     font = QFont()
     font.setPixelSize(pixels)

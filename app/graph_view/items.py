@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from app.graph_view.colours import mix
 from app.graph_view.frames import Frame, make_frames
-from app.graph_view.ink import FAR, SIZES, Ink, text_size
+from app.graph_view.ink import FAR, SIZES, Ink, strength, text_size
 from app.graph_view.inner import InnerPicture
 from app.graph_view.looks import BlockLook
 from app.graph_view.signs import RADIUS, draw_lock, draw_ring, draw_stop, draw_tick
@@ -19,7 +19,7 @@ from core.drawing.places import BoxPlace, InsidePlace
 HALO = 22.0
 """Room around a block for its ring, its badge, and the number above a bar."""
 MARK_ZOOM = 0.5
-"""Below this zoom the small marks are left out."""
+"""Below this zoom the small marks are left out, but for the lock of a person."""
 NOTHING_INSIDE = InsidePlace((), (), 0, 0)
 
 
@@ -114,8 +114,9 @@ class BlockItem(QGraphicsItem):
         if zoom < FAR:
             self._paint_far(painter)
             return
+        heavy = strength(self._least)
         for frame in self._frames:
-            frame.paint(painter, self.ink)
+            frame.paint(painter, self.ink, heavy)
         if place.opened:
             self._paint_inside(painter, look, zoom, option.exposedRect)
         for frame in self._frames:
@@ -124,8 +125,11 @@ class BlockItem(QGraphicsItem):
             painter.setFont(self._label.font)
             painter.setPen(self.ink.pen(self._label.colour))
             painter.drawText(self._label.at, self._label.text)
-        if zoom >= MARK_ZOOM and not place.small:
-            self._paint_marks(painter, look)
+        if not place.small:
+            if zoom >= MARK_ZOOM:
+                self._paint_marks(painter, look)
+            elif look.locked:
+                self._paint_far_lock(painter, zoom)
         if look.role == "blocked":
             self._paint_stop(painter, zoom)
 
@@ -188,7 +192,7 @@ class BlockItem(QGraphicsItem):
                 far = frame.adjusted(-10, -10, 10, 10)
                 painter.drawRoundedRect(far, RADIUS + 8, RADIUS + 8)
             if look.selected:
-                draw_ring(painter, frame, self.ink)
+                draw_ring(painter, frame, self.ink, strength(self._least))
 
     def _rings(self) -> list[QRectF]:
         """Return the boxes that a ring goes around: each of a head, a bar as a whole."""
@@ -211,6 +215,16 @@ class BlockItem(QGraphicsItem):
             if look.eligible:
                 colour = palette.eligible if look.dim else palette.text
                 draw_tick(painter, QPointF(x - 1, y), self.ink, colour)
+
+    def _paint_far_lock(self, painter: QPainter, zoom: float) -> None:
+        """Paint the padlock as large as it has to be, at the upper right corner."""
+        corner = self._frames[0].rect.topRight()
+        scale = min(4.5, 0.85 / zoom)
+        painter.save()
+        painter.translate(corner.x() - 12 * scale, corner.y() + 1.5 * scale)
+        painter.scale(scale, scale)
+        draw_lock(painter, QPointF(0, 0), self.ink, self.ink.palette.text)
+        painter.restore()
 
     def _paint_stop(self, painter: QPainter, zoom: float) -> None:
         rect = self._frames[0].rect if self._frames else self.body

@@ -56,7 +56,7 @@ RAMP = 64.0
 class Legend(QWidget):
     """Explains the hues, the signs in use, and the overlay.
 
-    Where the line is too short for all words, those that are left over stand in its tip.
+    Where the line is too short for all words, the signs stay; the words stand in its tip.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -124,18 +124,22 @@ class Legend(QWidget):
         x = 4.0
         if self._overlay in OVERLAY_WORDS:
             x = self._paint_overlay(painter, ink, x)
-        for line, left in self._places(ink, x):
+        for line, word, left in self._places(ink, x):
             _paint_sign(painter, ink, line, QRectF(left, (self.height() - 14) / 2, ICON, 14))
-            _write(painter, ink, left + ICON + 6, self.height(), WORDS[line], ink.palette.text)
+            _write(painter, ink, left + ICON + 6, self.height(), word, ink.palette.text)
         painter.end()
 
-    def _places(self, ink: Ink, x: float) -> Iterator[tuple[str, float]]:
-        for line in self._lines:
-            width = ICON + 6 + ink.width("small", SIZES["small"], WORDS[line])
-            if x + width > self.width():
-                return
-            yield line, x
-            x += width + GAP
+    def _places(self, ink: Ink, x: float) -> Iterator[tuple[str, str, float]]:
+        """Place the signs; where there is no room for all words, the last ones lose theirs."""
+        words = [WORDS[line] for line in self._lines]
+        bare = ICON + GAP / 2
+        widths = [bare + 6 + GAP / 2 + ink.width("small", SIZES["small"], w) for w in words]
+        room = self.width() - x + GAP
+        for place, (line, width) in enumerate(zip(self._lines, widths, strict=True)):
+            rest = bare * (len(widths) - place - 1)
+            wordy = sum(widths[: place + 1]) + rest <= room
+            yield line, words[place] if wordy else "", x
+            x += width if wordy else bare
 
     def _paint_overlay(self, painter: QPainter, ink: Ink, x: float) -> float:
         """Paint the colours of an overlay, from least to most."""

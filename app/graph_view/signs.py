@@ -97,21 +97,29 @@ def draw_badge(
 
 
 def draw_box(
-    painter: QPainter, rect: QRectF, radius: float, role: str, line: str, fill: str, ink: Ink
+    painter: QPainter,
+    rect: QRectF,
+    radius: float,
+    role: str,
+    line: str,
+    fill: str,
+    ink: Ink,
+    heavy: float = 1.0,
 ) -> None:
     """Draw a box with the border of its role, or in the colour of its stage."""
     own = ink.palette.roles.get(role)
     painter.setBrush(ink.brush(fill))
     if own is None or role == "selected":
-        painter.setPen(ink.pen(line, 1.2))
+        painter.setPen(ink.pen(line, 1.2 * heavy))
     elif role == "cascade":
-        painter.setPen(ink.pen(own.line, 2.0, DASHES))
+        painter.setPen(ink.pen(own.line, 2.0 * heavy, DASHES))
     else:
-        painter.setPen(ink.pen(own.line, 3.0 if role == "blocked" else 1.4))
+        painter.setPen(ink.pen(own.line, (3.0 if role == "blocked" else 1.4) * heavy))
     painter.drawRoundedRect(rect, radius, radius)
     if role == "coupled" and own is not None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(rect.adjusted(-3.4, -3.4, 3.4, 3.4), radius + 3, radius + 3)
+        out = 2.0 + 1.4 * heavy
+        painter.drawRoundedRect(rect.adjusted(-out, -out, out, out), radius + 3, radius + 3)
 
 
 def draw_ghost(
@@ -125,8 +133,9 @@ def draw_ghost(
     painter.drawRoundedRect(rect, 2.0, 2.0)
 
 
-def draw_ring(painter: QPainter, rect: QRectF, ink: Ink) -> None:
+def draw_ring(painter: QPainter, rect: QRectF, ink: Ink, heavy: float = 1.0) -> None:
     """Draw the ring of a selected block, outside its box."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(ink.pen(ink.palette.focus, 2.6))
-    painter.drawRoundedRect(rect.adjusted(-6.5, -6.5, 6.5, 6.5), RADIUS + 5, RADIUS + 5)
+    painter.setPen(ink.pen(ink.palette.focus, 2.6 * heavy))
+    out = 5.2 + 1.3 * heavy
+    painter.drawRoundedRect(rect.adjusted(-out, -out, out, out), RADIUS + 5, RADIUS + 5)

@@ -364,7 +364,7 @@ class KeptStrip(QWidget):
         painter = QPainter(self)
         step = self.width() / count
         gap = 1.0 if step >= 4 else 0.0
-        stays, goes = theme.colour("selected"), QColor(theme.colour("blocked"))
+        stays, goes = theme.colour("accent"), QColor(theme.colour("blocked"))
         goes.setAlphaF(0.55)
         for number, kept in enumerate(self._kept.tolist()):
             top = 1 if kept else 6

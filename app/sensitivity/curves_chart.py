@@ -114,12 +114,12 @@ class CurvesChart(pg.PlotWidget):
 
     def _dress(self, block: int) -> None:
         item, chosen = self._items[block], block in self._selection
-        colour = theme.colour("selected" if chosen else "muted")
+        colour = theme.colour("accent" if chosen else "muted")
         if not chosen:
             colour.setAlphaF(0.55)
         item.setPen(pg.mkPen(colour, width=3 if chosen else 1.3))
         item.setZValue(10 if chosen else 1)
-        self._names[block].setColor(theme.colour("selected"))
+        self._names[block].setColor(theme.colour("accent"))
         self._names[block].setVisible(chosen)
 
     def _describe(self) -> None:

@@ -35,7 +35,7 @@ from core.graph.table import Block, ChannelTable
 
 __all__ = ["BoxPlace", "EdgePlace", "GraphLayout", "layout_blocks", "row_of"]
 
-OPENED_WIDTH = 280.0
+OPENED_WIDTH = 320.0
 HEADER = 48.0
 STACK_GAP = 24.0
 ROW_GAP = 8.0

@@ -6,6 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from app.graph_view.frames import make_frames
+from app.graph_view.ink import LEAST_TEXT, Ink, text_size
+from app.graph_view.looks import Looks, Marks
+from app.graph_view.state import GraphState
 from core.drawing.layout import layout_blocks, row_of
 from core.drawing.shapes import BOX_WIDTHS, LINE_WIDTHS, box_width, line_width, pill_text
 from tests.app.graph_view.graph_families import FAMILIES
@@ -83,3 +87,82 @@ def test_pills_say_what_they_do(tables):
     tiny = tables("yolov3-tiny")
     pool = next(b for b in tiny.blocks if b.type == "MaxPool2d")
     assert pill_text(tiny, pool) == f"{pool.index} MaxPool2d"
+
+
+NO_PLAN = GraphState()
+
+
+def frames_of(table, layout, ink, zoom, state=NO_PLAN):
+    """The boxes of all blocks as they are painted at a zoom."""
+    looks = Looks(table)
+    for box in layout.boxes:
+        inside = layout.insides.get(box.index)
+        look = looks.block(box.index, state, Marks(), ink.palette, inside)
+        yield box, make_frames(box, look, box.index, text_size("small", zoom), ink)
+
+
+def halved(table):
+    """Every block in the plan, and half of its channels gone."""
+    return GraphState(
+        widths_in={b.index: b.in_channels // 2 for b in table.blocks},
+        widths_out={b.index: b.out_channels // 2 for b in table.blocks},
+        share_kept={b.index: 0.5 for b in table.blocks},
+        roles={b.index: "selected" for b in table.blocks},
+        ratios={b.index: 0.5 for b in table.blocks},
+    )
+
+
+@pytest.mark.parametrize("zoom", [0.15, 0.25, 0.4, 0.6, 0.75, 1.0, 2.5])
+@pytest.mark.parametrize("name", ["yolov8n", "yolov8x", "yolov9t", "rtdetr-l", "yolov8n-seg"])
+def test_text_is_large_enough_and_stays_in_its_box(qtbot, tables, name, zoom):
+    table, ink = tables(name), Ink("light")
+    for layout in (layout_blocks(table), layout_blocks(table, frozenset({2, 4, 12}))):
+        for box, frames in frames_of(table, layout, ink, zoom, halved(table)):
+            for frame in frames:
+                for text in frame.texts:
+                    size = text.font.pixelSize()
+                    assert size * zoom >= LEAST_TEXT
+                    kind = "bold" if text.font.weight() > 400 else "plain"
+                    end = text.at.x() + ink.width(kind, size, text.text)
+                    assert frame.rect.left() <= text.at.x() and end <= frame.rect.right() + 1
+                    assert frame.rect.top() <= text.at.y() <= frame.rect.bottom(), (box, text)
+
+
+def test_names_are_read_at_fit_with_every_block_of_yolov8x_open(view, tables):
+    table = tables("yolov8x")
+    view.resize(1280, 800)
+    view.set_table(table)
+    view.open_all()
+    view.fit()
+    layout = view.scene().layout
+    names = {
+        box.index: [text.text for frame in frames for text in frame.texts]
+        for box, frames in frames_of(table, layout, Ink("light"), view.zoom)
+    }
+    for block in table.blocks:
+        if table.layers_of(block.index):
+            assert names[block.index][0] == f"{block.index} {block.type}"
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.75, 0.5, 0.05])
+def test_what_goes_stays_as_a_ghost(qtbot, tables, kept):
+    table = tables("yolov8n")
+    layout = layout_blocks(table)
+    state = GraphState(
+        widths_out={4: round(64 * kept)},
+        share_kept={4: kept},
+        roles={4: "selected"} if kept < 1 else {},
+        ratios={4: 1 - kept},
+    )
+    frames = {box.index: f for box, f in frames_of(table, layout, Ink("light"), 1.0, state)}
+    [frame] = frames[4]
+    assert frame.rect.width() == box_width(64)
+    assert bool(frame.hatch) == (kept < 1)
+    assert frame.body.width() == pytest.approx(box_width(round(64 * kept)), abs=7)
+    piece = frames[14][1]  # the Concat's part that comes of it
+    assert piece.body.width() == pytest.approx(piece.rect.width() * round(64 * kept) / 64)
+    assert bool(piece.hatch) == (kept < 1)
+    for one in (*frames[4], *frames[14]):
+        for line in one.hatch:
+            area = one.ghost.adjusted(-0.01, -0.01, 0.01, 0.01)
+            assert area.contains(line.p1()) and area.contains(line.p2())
