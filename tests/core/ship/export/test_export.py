@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -149,8 +150,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path, monkeypatch):
     from core.ship.export import run
 
     def full(_source, target, *_args, **_options):
-        target = type(tmp_path)(target)
-        target.mkdir() if target.name.startswith(".a_") else target.write_bytes(b"part")
+        target.mkdir() if isinstance(target, Path) else target.write(b"part")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     older = {"a.onnx": b"older", "a_openvino_model": b"older too"}
@@ -161,7 +161,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path, monkeypatch):
     made.mkdir()
     (made / "network.xml").write_text("new")
     monkeypatch.setattr(shutil, "copytree", full)
-    monkeypatch.setattr(shutil, "copyfile", full)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     for source, name in ((made / "network.xml", "a.onnx"), (made, "a_openvino_model")):
         with pytest.raises(UserError, match=f"Could not write .*{name}: no space left") as caught:
             run._put(source, tmp_path / name)
