@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import sys
+from importlib import util
 from pathlib import Path
 
 import pytest
@@ -207,12 +208,8 @@ def test_what_cannot_be_opened_again_is_not_kept(pruned, tmp_path, monkeypatch):
 
 
 def test_a_missing_tool_is_one_line_of_the_command(pruned, tmp_path, monkeypatch, capsys):
-    from core.ship.export import formats
-
-    real = formats.util.find_spec
-    monkeypatch.setattr(
-        formats.util, "find_spec", lambda name: None if name == "ncnn" else real(name)
-    )
+    real = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name == "ncnn" else real(name))
     output = tmp_path / "small_ncnn_model"
     model = pruned("yolov8n").facts.path
     assert main(["export", model, "--format", "ncnn", "-o", str(output)]) == 1
