@@ -43,6 +43,8 @@ class Column(Generic[Row]):
         Name of the theme colour of a row's text, or "".
     right : bool
         Whether numbers are flushed right.
+    hint : callable, optional
+        The tip of a cell; its text otherwise.
     """
 
     title: str
@@ -51,6 +53,7 @@ class Column(Generic[Row]):
     tip: str = ""
     colour: Callable[[Row], str] | None = None
     right: bool = False
+    hint: Callable[[Row], str] | None = None
 
 
 class TableModel(QAbstractTableModel, Generic[Row]):
@@ -122,7 +125,7 @@ def _colour(row: Row, column: Column[Row]) -> QColor | None:
 # A row is of any type here; column and row come from one model and fit each other.
 _ANSWERS: dict[int, Callable[[Any, Column[Any]], object]] = {
     Role.DisplayRole: lambda row, column: column.show(row),
-    Role.ToolTipRole: lambda row, column: column.show(row),
+    Role.ToolTipRole: lambda row, column: (column.hint or column.show)(row),
     Role.AccessibleTextRole: lambda row, column: f"{column.title}: {column.show(row)}",
     Role.TextAlignmentRole: lambda row, column: _side(column),
     Role.ForegroundRole: _colour,

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.feature import Action, Feature, Panel, has_model, has_selection
 from app.kit.dialogs import show_dialog
-from app.state import plan_edits
+from app.state import plan_edits, removal
 
 STEP = 0.05
 """What one key press adds to a ratio, or takes away."""
@@ -113,10 +113,7 @@ class PlanFeature(Feature):
     def step_ratio(self, step: float) -> None:
         """Raise or lower the ratio of the selected blocks."""
         session = self.session
-        entries = [plan_edits.entry_of(session.plan, b) for b in session.selection]
-        now = max((e.ratio or 0.0 for e in entries if e is not None), default=0.0)
-        wanted = min(0.95, max(0.0, now + step))
-        session.edit(plan_edits.set_ratio(session.plan, session.selection, wanted))
+        session.edit(removal.stepped(session, session.selection, step))
 
     def toggle_lock(self) -> None:
         """Lock the selection, or unlock it when all of it is locked."""

@@ -13,7 +13,7 @@ from app.kit import formats
 from app.kit.table_model import ROW_ROLE, TableModel
 from app.kit.widgets import KeptStrip, OnScreen, column, label, table_view
 from app.plan.tables import LAYER_COLUMNS, LayerRow, layer_rows
-from app.state import plan_edits
+from app.state import plan_edits, removal
 from core.plan import criteria
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ class InspectorPanel(OnScreen, QScrollArea):
             f"{formats.count(prediction.block_parameters[block.index])} parameters, "
             f"{formats.gflops(prediction.block_macs[block.index])} GFLOPs ({share:.1%})",
         ]
+        if block.index in plan_edits.named_blocks(self._session.plan):
+            lines.append(removal.of_block(self._session, block.index).words)
         if block.reason:
             lines.append(block.reason)
         return "\n".join(lines)
@@ -196,8 +198,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         )
         chart = self._ensure_chart()
         chart.set_scores(scores[atoms])
-        entry = plan_edits.entry_of(session.plan, session.focused or 0)
-        chart.set_ratio(entry.ratio or 0.0 if entry else 0.0)
+        chart.set_ratio(float(prediction.resolution.removed[atoms].mean()))
 
     def _ranked_by(self) -> str:
         """Say which criterion's scores show, and which the plan asks for where that differs."""
@@ -220,6 +221,7 @@ class InspectorPanel(OnScreen, QScrollArea):
             self._chart.ratioDragged.connect(self._dragged)
             self._chart.taken.connect(self._session.begin_drag)
             self._chart.let_go.connect(self._session.end_drag)
+            self._chart.let_go.connect(self._show_ranking)
             self._place.addWidget(self._chart)
         return self._chart
 

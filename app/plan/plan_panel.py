@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QDoubleSpinBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -16,7 +18,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSlider,
-    QSpinBox,
     QToolButton,
     QWidget,
 )
@@ -26,10 +27,11 @@ from app.kit import formats, theme
 from app.kit.controls import choose, combo, row
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import column, label, line, table_view
-from app.state import plan_edits
+from app.state import plan_edits, removal
 from core.plan import criteria
 
 if TYPE_CHECKING:
+    from app.state.session import Session
     from core.plan.schema import Entry, Plan, Scope
 
 SCOPES = {
@@ -38,7 +40,17 @@ SCOPES = {
     "inside": "Only hidden channels; no other block changes",
 }
 PRESETS = (0.25, 0.5, 0.75)
-MOST = 95
+MOST = round(100 * plan_edits.MOST)
+ASK = "Share of the channels to remove"
+_KEYS = Qt.Key
+KEY_STEPS = {
+    _KEYS.Key_Left: -1,
+    _KEYS.Key_Down: -1,
+    _KEYS.Key_Right: 1,
+    _KEYS.Key_Up: 1,
+    _KEYS.Key_PageDown: -5,
+    _KEYS.Key_PageUp: 5,
+}
 
 
 class RatioSlider(QSlider):
@@ -46,12 +58,15 @@ class RatioSlider(QSlider):
 
     Signals
     -------
+    stepped(int)
+        Percent to add to what is asked, by key: what will really go may stay the same at first.
     taken, let_go
         A press and its release: all that changes between them is one edit.
     """
 
     taken = Signal()
     let_go = Signal()
+    stepped = Signal(int)
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -60,7 +75,14 @@ class RatioSlider(QSlider):
         self.setTickInterval(25)
         self.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.setAccessibleName("Ratio of channels to prune, in percent")
-        self.setToolTip("Share of the channels to remove")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Step what is asked."""
+        step = KEY_STEPS.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        else:
+            self.stepped.emit(step)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin an edit."""
@@ -77,15 +99,37 @@ class RatioSlider(QSlider):
         event.ignore()
 
 
-class RatioBox(QSpinBox):
-    """The ratio as a number, which counts once it is typed; undo is the plan's."""
+class RatioBox(QDoubleSpinBox):
+    """The ratio as a number, which counts once it is typed; undo is the plan's.
+
+    Signals
+    -------
+    stepped(int)
+        Percent to add to what is asked, by key or button.
+    """
+
+    stepped = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
-        self.setRange(0, MOST)
+        self.setRange(0, 100)
+        self.setDecimals(1)
         self.setSuffix(" %")
         self.setKeyboardTracking(False)
         self.setAccessibleName("Ratio of channels to prune")
+
+    def stepBy(self, steps: int) -> None:
+        """Step what is asked."""
+        self.stepped.emit(steps)
+
+    def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
+        """Step both ways at any time: more may be asked than goes yet, and the other way round."""
+        flags = QAbstractSpinBox.StepEnabledFlag
+        return flags.StepUpEnabled | flags.StepDownEnabled
+
+    def textFromValue(self, value: float) -> str:
+        """Write no digits that say nothing: 50, 12.5."""
+        return super().textFromValue(value).removesuffix(self.locale().decimalPoint() + "0")
 
     def event(self, event: QEvent) -> bool:
         """Leave the keys of undo and redo to the window."""
@@ -221,10 +265,14 @@ class PlanPanel(QScrollArea):
         for signal in (session.modelChanged, session.planChanged, session.selectionChanged):
             signal.connect(self._show)
         session.predictionChanged.connect(self._show_effect)
+        for figures in (session.modelChanged, session.selectionChanged, self.slider.let_go):
+            figures.connect(self._show_figures)
         self.slider.taken.connect(session.begin_drag)
         self.slider.let_go.connect(session.end_drag)
         self.slider.valueChanged.connect(self._ratio_asked)
         self.spin.valueChanged.connect(self._ratio_asked)
+        for control in (self.slider, self.spin):
+            control.stepped.connect(self._step_asked)
         self.scope.activated.connect(self._scope_asked)
         self.lock.clicked.connect(self._lock_asked)
 
@@ -241,35 +289,44 @@ class PlanPanel(QScrollArea):
         self._selected.setText(_selected(chosen, len(ratios) > 1 or ratios == {None}))
         for widget in (self.slider, self.spin, self.scope, self.lock, self.presets):
             widget.setEnabled(bool(chosen) or widget is self.presets)
-        self.slider.setValue(self._percent())
-        self.spin.setValue(self._percent())
         self.scope.setEnabled(bool(entries))
         choose(self.scope, entries[0].scope if entries else "all")
         self.rules.setText(_rules(plan))
         self.lock.setChecked(bool(chosen) and set(chosen) <= session.locked)
-        self.model.set_rows(plan_lines(plan))
         self._clear.setEnabled(bool(plan.selection))
         self._remove.setEnabled(bool(plan.selection))
 
     def _show_effect(self) -> None:
         prediction = self._session.prediction
         self.prune.setEnabled(prediction is not None and prediction.changes)
+        self._show_figures()
+
+    def _show_figures(self) -> None:
+        """Show what will really go; while the slider is held, it stays where the pointer is."""
+        session = self._session
+        if session.model is None:
+            return
+        self.model.set_rows(plan_lines(session))
+        found = removal.largest(session, session.selection)
+        percent = 100 * found.share if found is not None else 0.0
+        with QSignalBlocker(self.spin), QSignalBlocker(self.slider):
+            self.spin.setValue(percent)
+            if not self.slider.isSliderDown():
+                self.slider.setValue(round(percent))
+        for control in (self.spin, self.slider):
+            control.setToolTip(found.tip if found is not None else ASK)
 
     # ---- asking the session -------------------------------------------------------------------
 
-    def _percent(self) -> int:
-        """Return the largest ratio among the selected blocks, as slider and box show it."""
-        plan = self._session.plan
-        entries = [plan_edits.entry_of(plan, b) for b in self._session.selection]
-        largest = max((e.ratio or 0.0 for e in entries if e is not None), default=0.0)
-        return min(MOST, round(100 * largest))
-
-    def _ratio_asked(self, percent: int) -> None:
+    def _ratio_asked(self, percent: float) -> None:
         session = self._session
-        if percent == self._percent():
-            return  # the widgets only show what the plan says
         scope: Scope = self.scope.currentData() or "all"
-        session.edit(plan_edits.set_ratio(session.plan, session.selection, percent / 100, scope))
+        ratio = min(percent, MOST) / 100
+        session.edit(plan_edits.set_ratio(session.plan, session.selection, ratio, scope))
+
+    def _step_asked(self, percent: int) -> None:
+        session = self._session
+        session.edit(removal.stepped(session, session.selection, percent / 100))
 
     def _scope_asked(self) -> None:
         session = self._session
@@ -327,34 +384,35 @@ class PlanLine:
     name: str
     scope: str
     amount: str
+    tip: str
     entries: tuple[Entry, ...]
 
 
-def plan_lines(plan: Plan) -> list[PlanLine]:
-    """Return the plan's lines; exact channels, as a suggestion names them, by block."""
-    exact: dict[int, list[Entry]] = {}
+def plan_lines(session: Session) -> list[PlanLine]:
+    """Return the plan's lines; layers, as a suggestion names them, by block."""
+    layers: dict[int, list[Entry]] = {}
     lines = []
-    for entry in plan.selection:
-        block = plan_edits.exact_block(entry)
+    for entry in session.plan.selection:
+        block = plan_edits.layer_block(entry)
         if block is not None:
-            exact.setdefault(block, []).append(entry)
+            layers.setdefault(block, []).append(entry)
             continue
-        amount = f"{entry.ratio:.0%}" if entry.ratio is not None else _channels((entry,))
+        if entry.block is not None:
+            found = removal.of_block(session, entry.block)
+        else:
+            found = removal.of_layer(session, str(entry.layer), entry.ratio)
         scope = plan_edits.SCOPE_NAMES[entry.scope]
         name = entry.label.capitalize() if entry.block is not None else entry.label
-        lines.append(PlanLine(name, scope, amount, (entry,)))
-    for block, entries in sorted(exact.items()):
-        layers = f"{len(entries)} {'layer' if len(entries) == 1 else 'layers'}"
-        lines.append(PlanLine(f"Block {block}", layers, _channels(entries), tuple(entries)))
+        lines.append(PlanLine(name, scope, found.text, found.tip, (entry,)))
+    for block, entries in sorted(layers.items()):
+        count = f"{len(entries)} {'layer' if len(entries) == 1 else 'layers'}"
+        found = removal.of_block(session, block)
+        lines.append(PlanLine(f"Block {block}", count, found.text, found.tip, tuple(entries)))
     return lines
-
-
-def _channels(entries: Iterable[Entry]) -> str:
-    return f"{sum(len(e.channels or ()) for e in entries)} channels"
 
 
 _ENTRY_COLUMNS: list[Column[PlanLine]] = [
     Column("What", lambda e: e.name),
     Column("Scope", lambda e: e.scope),
-    Column("By", lambda e: e.amount, right=True),
+    Column("Removed", lambda e: e.amount, tip="What will really be removed", right=True, hint=lambda e: e.tip),
 ]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MERGE_SECONDS = 0.8
 """Edits of one kind that follow each other this fast (key presses, notches) are one edit."""
 MERGE_ID = 1
+MOST = 0.95
+"""What can be asked of a block at most."""
 
 USUAL_LOSS = 0.05
 """Share of the accuracy that the strategy one by one may lose where the plan does not say."""
@@ -117,9 +119,24 @@ def entry_of(plan: Plan, block: int) -> Entry | None:
 
 def exact_block(entry: Entry) -> int | None:
     """Return the block of a line that names exact channels, as a suggestion does."""
+    return layer_block(entry) if entry.channels is not None else None
+
+
+def layer_block(entry: Entry) -> int | None:
+    """Return the block of a line that names a layer."""
     parts = (entry.layer or "").split(".")
-    exact = entry.channels is not None and len(parts) > 1 and parts[1].isdigit()
-    return int(parts[1]) if exact else None
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
+
+
+def block_of(entry: Entry) -> int | None:
+    """Return the block of a line, whether it names that or a layer in it."""
+    return entry.block if entry.block is not None else layer_block(entry)
+
+
+def named_blocks(plan: Plan) -> frozenset[int]:
+    """Return the blocks of which the plan removes something by name."""
+    found = (block_of(e) for e in plan.selection if e.ratio or e.channels)
+    return frozenset(block for block in found if block is not None)
 
 
 def _changed(plan: Plan, **values: Any) -> Plan:
@@ -132,19 +149,55 @@ def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: Scope = "a
 
     wanted = sorted(set(blocks))
     ratio = round(min(1.0, max(0.0, ratio)), 4)
-    kept = [e for e in plan.selection if e.block not in wanted and exact_block(e) not in wanted]
+    kept = [e for e in plan.selection if block_of(e) not in wanted]
     if ratio:
         for block in wanted:
             old = entry_of(plan, block)
             own = old.scope if old is not None else scope
             kept.append(Entry(block=block, ratio=ratio, scope=own))
-    selection = tuple(sorted(kept, key=lambda e: (e.block is None, e.block or 0, e.layer or "")))
+    selection = _ordered(kept)
     text = (
         f"Prune {_named(wanted)} by {ratio:.0%}"
         if ratio
         else f"Remove {_named(wanted)} from the plan"
     )
     return Edit(text, _changed(plan, selection=selection), f"ratio {wanted}")
+
+
+def _ordered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda e: (e.block is None, e.block or 0, e.layer or "")))
+
+
+def step_ratio(
+    plan: Plan, blocks: Iterable[int], step: float, share: Callable[[str], float]
+) -> Edit:
+    """Raise or lower the ratio of some blocks, each from what the plan asks of it.
+
+    Parameters
+    ----------
+    plan : Plan
+    blocks : iterable of int
+    step : float
+        Added to each ratio; what comes to nothing is taken out of the plan.
+    share : callable
+        Says what part of a layer goes, for layers that the plan names by exact channels.
+    """
+    from core.plan.schema import Entry
+
+    wanted = sorted(set(blocks))
+    kept = [e for e in plan.selection if block_of(e) not in wanted]
+    own = [e for e in plan.selection if block_of(e) in wanted]
+    own += [Entry(block=b, ratio=0.0) for b in wanted if b not in {block_of(e) for e in own}]
+    ratios = []
+    for entry in own:
+        now = entry.ratio if entry.ratio is not None else share(str(entry.layer))
+        ratio = round(min(MOST, max(0.0, now + step)), 4)
+        if ratio:
+            kept.append(entry.model_copy(update={"ratio": ratio, "channels": None}))
+            ratios.append(ratio)
+    amount = f"by {max(ratios):.0%}" if ratios else ""
+    text = f"Prune {_named(wanted)} {amount}" if amount else f"Remove {_named(wanted)} from the plan"
+    return Edit(text, _changed(plan, selection=_ordered(kept)), f"ratio {wanted}")
 
 
 def set_scope(plan: Plan, blocks: Iterable[int], scope: Scope) -> Edit:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QPoint, Signal
 
 from app.compare.graph_overlay import compared_state, is_shown
 from app.context import Context
-from app.state import plan_edits
+from app.state import plan_edits, removal
 from app.state.measurements import HEAT_FULL
 
 if TYPE_CHECKING:
@@ -80,10 +80,7 @@ class GraphHost(QObject):
             self._view.set_selection(self._session.selection)
 
     def _step(self, block: int, steps: int) -> None:
-        entry = plan_edits.entry_of(self._session.plan, block)
-        ratio = (entry.ratio or 0.0) if entry is not None else 0.0
-        wanted = min(0.95, max(0.0, ratio + STEP * steps))
-        self._session.edit(plan_edits.set_ratio(self._session.plan, {block}, wanted))
+        self._session.edit(removal.stepped(self._session, {block}, STEP * steps))
 
 
 def graph_state(session: Session) -> GraphState:
@@ -93,13 +90,6 @@ def graph_state(session: Session) -> GraphState:
     model, prediction, plan = session.model, session.prediction, session.plan
     assert model is not None
     assert prediction is not None
-    ratios = {
-        e.block: e.ratio for e in plan.selection if e.block is not None and e.ratio is not None
-    }
-    for entry in plan.selection:
-        exact = plan_edits.exact_block(entry)
-        if exact is not None and exact not in ratios:
-            ratios[exact] = 1.0 - prediction.share_kept.get(exact, 1.0)
     total = max(prediction.after.macs, 1)
     state = GraphState(
         widths_in=prediction.block_in,
@@ -108,7 +98,7 @@ def graph_state(session: Session) -> GraphState:
         roles=prediction.roles,
         locked=session.locked,
         eligible=model.predictor.independent if plan.strategy == "independent" else frozenset(),
-        ratios=ratios,
+        ratios=shares(session),
         overlay=session.overlay,
         overlay_values=overlay_values(session),
         overlay_texts=overlay_texts(session),
@@ -123,6 +113,11 @@ def graph_state(session: Session) -> GraphState:
     return compared_state(session, state) if is_shown(session) else state
 
 
+def shares(session: Session) -> dict[int, float]:
+    """Return what part really goes of each block that the plan names, 0 to 1."""
+    return {b: removal.of_block(session, b).share for b in plan_edits.named_blocks(session.plan)}
+
+
 def overlay_values(session: Session) -> dict[int, float]:
     """Return the overlay's value of each block, 0 to 1."""
     prediction = session.prediction
@@ -131,9 +126,7 @@ def overlay_values(session: Session) -> dict[int, float]:
     values = {
         "parameters": lambda: _share_of_most(prediction.block_parameters),
         "macs": lambda: _share_of_most(prediction.block_macs),
-        "ratio": lambda: {
-            e.block: e.ratio for e in session.plan.selection if e.block is not None and e.ratio
-        },
+        "ratio": lambda: shares(session),
         "kept": lambda: prediction.share_kept,
         "latency": lambda: _share_of_most(block_ms(session)),
         "sensitivity": lambda: {
