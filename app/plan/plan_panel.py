@@ -414,5 +414,11 @@ def plan_lines(session: Session) -> list[PlanLine]:
 _ENTRY_COLUMNS: list[Column[PlanLine]] = [
     Column("What", lambda e: e.name),
     Column("Scope", lambda e: e.scope),
-    Column("Removed", lambda e: e.amount, tip="What will really be removed", right=True, hint=lambda e: e.tip),
+    Column(
+        "Removed",
+        lambda e: e.amount,
+        tip="What will really be removed",
+        right=True,
+        hint=lambda e: e.tip,
+    ),
 ]

@@ -196,7 +196,9 @@ def step_ratio(
             kept.append(entry.model_copy(update={"ratio": ratio, "channels": None}))
             ratios.append(ratio)
     amount = f"by {max(ratios):.0%}" if ratios else ""
-    text = f"Prune {_named(wanted)} {amount}" if amount else f"Remove {_named(wanted)} from the plan"
+    text = (
+        f"Prune {_named(wanted)} {amount}" if amount else f"Remove {_named(wanted)} from the plan"
+    )
     return Edit(text, _changed(plan, selection=_ordered(kept)), f"ratio {wanted}")
 
 
