@@ -24,8 +24,8 @@ AUTO = (
     plan_edits.rounding("auto"),
     "Use the channel step measured on this machine",
 )
-NOT_RANKED = "Not ranked by {1} yet; showing {2} until you press Rank by images or Suggest."
-NEEDS_DATA = "{1} needs images: choose a dataset above."
+NOT_RANKED = "Not ranked by {wanted} yet: {shown} is shown. Press Rank by images or Suggest."
+NEEDS_DATA = "{wanted} needs images: choose a dataset above."
 
 
 class RankingPart(QWidget):

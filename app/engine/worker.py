@@ -20,7 +20,7 @@ WITHIN_S = 60.0
 """An engine that dies this often in this time without ever getting ready is not started again
 by itself; the next job tries once more."""
 
-DIED = "The engine stopped unexpectedly ({1})."
+DIED = "The engine stopped unexpectedly ({how})."
 DIED_HINT = (
     "It was restarted, and your plan is unchanged. If this happens again, the computer "
     "may not have enough memory for this model."

@@ -181,7 +181,7 @@ def status_text(entry: RunEntry) -> str:
     word = entry.word.capitalize()
     if entry.place:
         after = f", after {entry.waits_for}" if entry.waits_for else ""
-        return f"{word}{after}{' (the queue is held)' if entry.held else ''}"
+        return f"{word}{after}{' (the queue is paused)' if entry.held else ''}"
     return f"{word}: {entry.message}" if entry.state == "failed" and entry.message else word
 
 

@@ -78,7 +78,7 @@ def _checked(criterion: str, scores: object, atoms: int) -> Scores:
         raise UserError(
             f"The criterion “{criterion}” gave scores of shape {found.shape}; one for each of the "
             f"{atoms} atoms was expected.",
-            "Use another criterion, or mend this one.",
+            "Use another criterion, or fix this one.",
         )
     if not np.isfinite(found).all():
         raise UserError(
