@@ -11,7 +11,7 @@ from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QPainter
 
 from app.graph_view.colours import mix
-from app.graph_view.ink import Ink
+from app.graph_view.ink import SIZES, Ink
 from app.graph_view.looks import BlockLook, PartLook
 from app.graph_view.signs import RADIUS, draw_badge, draw_box, draw_ghost, hatch_lines
 from app.graph_view.texts import LEFT, RIGHT, Text, Words, box_texts, centred, paint_texts
@@ -139,7 +139,10 @@ def _scale(
     _hatch(frame, ghost)
     _gauge(frame, look.level, rect.height(), ink)
     dim = ink.palette.text_dim if whole.dim else ink.palette.text
-    words = Words(f"{look.title} {place.name}", place.name, look.share, look.widths)
+    title = f"{look.title} {place.name}"
+    if ink.width("bold", max(SIZES["bold"], least), title) > frame.body.width() - LEFT - RIGHT:
+        title = place.name  # which scale it is says more than half of the type
+    words = Words(title, place.name, look.share, look.widths)
     frame.texts = box_texts(words, frame.body, least, dim, ink)
     if role == "cascade":
         frame.badge = look.tag or (whole.tag if number == 0 else "")

@@ -152,7 +152,8 @@ class BlockItem(QGraphicsItem):
         for text in (f"{self.index} {look.title.split()[-1]}", f"{self.index}"):
             if self.ink.width("small", pixels, text) <= room:
                 colour = self.ink.palette.text_dim
-                return Text(self.ink.font("small", pixels), colour, QPointF(1, -4), text)
+                at = QPointF(1, -9 if look.selected else -4)  # above the ring
+                return Text(self.ink.font("small", pixels), colour, at, text)
         return None
 
     def _paint_far(self, painter: QPainter) -> None:

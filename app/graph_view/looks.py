@@ -243,7 +243,11 @@ class Looks:
             line, text = palette.stage_lines.get(stage, palette.border), ""
             if source in scales:
                 part = scales[source] * share
-                level, text, tint = min(1.0, part / self.most), percent(part), fill
+                level, tint = min(1.0, part / self.most), fill
+                text = self._part_text(index, part, bool(parts), state)
+                if state.overlay == "macs" and index in state.overlay_values:
+                    value = state.overlay_values[index] * scales[source]
+                    tint = ramp_colour(palette, value, state.overlay)
                 line = palette.stage_lines.get(block.stage, palette.border)
                 widths = self.scales.widths(index, source, before, after)
             tag = f"−{before - after} in" if after < before else ""
@@ -252,6 +256,12 @@ class Looks:
                 PartLook(source, title, widths, text, tag, tint, line, before, after, level)
             )
         return tuple(parts)
+
+    def _part_text(self, index: int, part: float, later: bool, state: GraphState) -> str:
+        """Say a scale's share of the cost; an overlay's figure is the whole head's, said once."""
+        if index in state.overlay_texts:
+            return "" if later else state.overlay_texts[index]
+        return percent(part)
 
     def _layers(
         self, inside: InsidePlace | None, state: GraphState

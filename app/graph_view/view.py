@@ -193,6 +193,7 @@ class GraphView(QGraphicsView):
     def _after_layout(self, block: int | None, corner: QPointF) -> None:
         """Keep the block that was opened where it was on the screen."""
         self._camera.limit()
+        self._camera.fitted = False  # a drawing that grew is not fitted again by a resize
         if block is not None:
             moved = QPointF(self.mapFromScene(self._scene.blocks[block].pos())) - corner
             self._camera.scroll(moved)

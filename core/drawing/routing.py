@@ -249,7 +249,7 @@ class Router:
             # Beside the line's end, so that a long line says it where it is read.
             y = bottom - 12 if down else top + 12
             beside = 6 + line_width(channels) / 2 + 4.0 * len(str(channels))
-            label_at = (x - beside, _between(y, top, bottom))
+            label_at = (x + beside, _between(y, top, bottom))
         else:
             points = self._corners(route, start, end)
             up = LABEL_UP + line_width(channels) / 2

@@ -21,4 +21,5 @@ FAMILIES = (
     "yolov8n-p2",
     "yolov8n-p6",
     "yolov3-tiny",
+    "yolov9e",
 )

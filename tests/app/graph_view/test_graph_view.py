@@ -514,6 +514,14 @@ def test_zoom_ends_a_little_beyond_fit_and_at_four_hundred_percent(view):
     assert not view.zoom_control.enlarge.isEnabled() and view.zoom_control.out.isEnabled()
 
 
+def test_opening_does_not_rescale_even_when_the_view_is_resized_later(view):
+    view.fit()
+    zoom = view.zoom
+    view.open_all()
+    view.resize(1300, 900)
+    assert view.zoom == zoom
+
+
 def test_legend_and_zoom_lie_below_the_drawing(view):
     drawing = view.viewport().geometry()
     for part in (view.legend, view.zoom_control):
