@@ -235,7 +235,7 @@ class Looks:
         scales = self.scales.of(index, state.layer_widths)
         if not scales and not (index in self.pills and len(block.sources) > 1):
             return ()
-        parts = []
+        parts: list[PartLook] = []
         for source, before in entering(self.table, block):
             after = state.widths_out.get(source, before) if source >= 0 else before
             stage = self.table.blocks[source].stage if source >= 0 else block.stage
