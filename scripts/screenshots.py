@@ -180,7 +180,7 @@ def shoot_tuning(camera: Camera) -> None:
 
 def shoot_shipping(camera: Camera) -> None:
     """Pictures of measured times with the milliseconds of every block, and of an export."""
-    from app.state.shipping import exports_of, times_of
+    from app.state.deliverables import exports_of, times_of
 
     window = camera.window
     camera.show("latency")

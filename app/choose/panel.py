@@ -8,12 +8,12 @@ from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QWidget
 from app.choose.goal_part import FrontPart, GoalPart
 from app.choose.rules_part import RankingPart, RulesPart
 from app.context import Context
+from app.data.check import data_words
 from app.data.source_part import DataPart
 from app.engine.job_line import JobLine
 from app.kit.controls import Fold, row
 from app.kit.widgets import column, label, line
 from app.state import plan_edits
-from app.state.measurements import data_words
 
 JOBS = ("suggest", "scores", "latency_table")
 

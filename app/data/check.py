@@ -10,6 +10,7 @@ from app.engine.client import JobManager
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
+    from core.project import DataSetting
 
 JOB = "check_data"
 Found = Callable[["DatasetCheck"], None]
@@ -28,3 +29,8 @@ def submit_check(
         {"path": network, "data": path},
         done=done,
     )
+
+
+def data_words(data: DataSetting | None) -> str:
+    """Say in a few words what is looked at."""
+    return "none" if data is None else f"{data.images} of {Path(data.path).name}"

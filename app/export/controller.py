@@ -13,8 +13,9 @@ from app.engine.preconditions import has_data, is_free
 from app.engine.protocol import Failure
 from app.export.words import detection_words, parity_words, size_words
 from app.kit.desktop import open_file
+from app.state.deliverables import Exported
 from app.state.measurements import data_arguments
-from app.state.shipping import Exported, Format, format_of
+from app.state.shipping import Format, format_of
 
 NO_DATA = "INT8 needs images for calibration, and no dataset is selected."
 

@@ -26,8 +26,9 @@ from app.kit.controls import add_items, choose, combo, row, set_able
 from app.kit.desktop import open_file
 from app.kit.table_model import Column, TableModel
 from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
+from app.state.deliverables import Exported, exports_of
 from app.state.networks import at_hand
-from app.state.shipping import Exported, Format, exports_of
+from app.state.shipping import Format
 
 PRECISIONS = {
     "fp32": ("FP32", "Full precision; the outputs must match the checkpoint"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.kit import formats
-from app.state.shipping import Exported
+from app.state.deliverables import Exported
 
 
 def exported_row(exported: Exported) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -397,8 +396,3 @@ def data_arguments(data: DataSetting | None, split: str = "train") -> dict[str, 
         "device": data.device,
         "seed": data.seed,
     }
-
-
-def data_words(data: DataSetting | None) -> str:
-    """Say in a few words what is looked at."""
-    return "none" if data is None else f"{data.images} of {Path(data.path).name}"

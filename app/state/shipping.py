@@ -1,4 +1,4 @@
-"""What there is to ship the open model with, and what the history tells of it: exports and times.
+"""What there is to ship the open model with: formats and runtimes.
 
 A part of the session. Views subscribe; whatever runs the jobs writes through the methods.
 """
@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-
-if TYPE_CHECKING:
-    from app.state.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +40,6 @@ class Format:
         if precision not in self.precisions:
             return f"{self.title} does not support {precision.upper()}."
         return self.missing or self.missing_for.get(precision, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """What came of one export."""
-
-    model: str
-    title: str
-    result: Mapping[str, Any]
-
-    @property
-    def path(self) -> Path:
-        """The file or folder."""
-        return Path(str(self.result["output"]))
 
 
 def format_of(data: Mapping[str, Any]) -> Format:
@@ -124,35 +106,3 @@ class Shipped(QObject):
         )
         self.gpu, self.threads = bool(found.get("gpu")), int(found.get("threads") or 0)
         self.runtimesChanged.emit()
-
-
-def exports_of(session: Session) -> list[Exported]:
-    """Return what the open model, and what was made of it, was exported to, oldest first."""
-    if session.model is None:
-        return []
-    formats = session.shipped.formats
-    found = []
-    for one in session.lineage.measured("export", session.model.facts.sha256):
-        form = formats.get(str(one.result.get("format")))
-        title = form.title if form is not None else str(one.result.get("format"))
-        model = str(one.result.get("model") or session.lineage.name_of(one.models[-1]))
-        found.append(Exported(model, title, one.result))
-    return found
-
-
-def times_of(session: Session) -> Mapping[str, Any] | None:
-    """Return the times measured last of the open model, networks by name; None where none were."""
-    if session.model is None:
-        return None
-    found = session.lineage.measured("latency", session.model.facts.sha256)
-    if not found:
-        return None
-    result = found[-1].result
-    names = result.get("names") or {}
-
-    def named(timing: Mapping[str, Any]) -> dict[str, Any]:
-        sha256 = str(timing["model"])
-        name = names.get(sha256) or session.lineage.name_of(sha256) or sha256[:8]
-        return {**timing, "model": name}
-
-    return {**result, "timings": [named(timing) for timing in result["timings"]]}
