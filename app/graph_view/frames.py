@@ -21,7 +21,7 @@ from core.drawing.shapes import box_width
 
 LEAST_GHOST = 7.0
 """Width of the hatch of a block that is pruned inside only, or by very little."""
-LARGEST_BADGE = 18
+LARGEST_BADGE = 22
 """Size of a badge's text from which it would cover more than it says."""
 
 
@@ -66,7 +66,12 @@ class Frame:
         if not self.badge:
             return
         if least <= LARGEST_BADGE:
-            right, middle = self.rect.right() + 10, self.rect.top() - 0.55 * least
+            wide = ink.width("tag", least, self.badge) > 0.45 * self.rect.width()
+            # On a narrow box it stands above the name instead of on its corner.
+            right, middle = (
+                self.rect.right() + 10,
+                self.rect.top() - (0.75 if wide else 0.55) * least,
+            )
             draw_badge(painter, right, middle, self.badge, self.role, least, ink)
         elif self.role == "selected":
             painter.setPen(Qt.PenStyle.NoPen)

@@ -16,7 +16,7 @@ from app.graph_view.texts import Text
 from core.drawing.layout import HEADER
 from core.drawing.places import BoxPlace, InsidePlace
 
-HALO = 22.0
+HALO = 33.0
 """Room around a block for its ring, its badge, and the number above a bar."""
 MARK_ZOOM = 0.5
 """Below this zoom the small marks are left out, but for the lock of a person."""

@@ -82,7 +82,7 @@ def draw_badge(
     Filled for what is in the plan, outlined for what is adjusted with it.
     """
     colours = ink.palette.roles[role]
-    width, height = ink.width("tag", pixels, text) + pixels, 1.55 * pixels
+    width, height = ink.width("tag", pixels, text) + pixels, 1.42 * pixels
     rect = QRectF(right - width, middle - height / 2, width, height)
     if role == "selected":
         painter.setPen(Qt.PenStyle.NoPen)
