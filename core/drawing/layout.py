@@ -98,10 +98,25 @@ def find_lanes(blocks: tuple[Block, ...]) -> list[_Lane]:
     for upwards, members in parts:
         title = "Neck · top-down" if upwards else "Neck · bottom-up"
         lanes.append(_Lane(title, "neck", upwards, tuple(members)))
-    head = tuple(b.index for b in blocks if b.stage == "head")
-    if head:
-        lanes.append(_Lane(TITLES["head"], "head", False, head))
-    return lanes
+    return lanes + _head_lanes(blocks)
+
+
+def _head_lanes(blocks: tuple[Block, ...]) -> list[_Lane]:
+    """Give each head that spans rows a lane of its own; what else nothing reads stands in one."""
+    heads = [b for b in blocks if b.stage == "head"]
+    tall = [(b.index,) for b in heads if _spanned(b, blocks)]
+    others = tuple(b.index for b in heads if not _spanned(b, blocks))
+    return [
+        _Lane(TITLES["head"], "head", False, lane) for lane in ([others] if others else []) + tall
+    ]
+
+
+def _spanned(block: Block, blocks: tuple[Block, ...]) -> tuple[int, int] | None:
+    """Return the first and the last row that a head reads, where there are several."""
+    rows = [row_of(blocks[s].stride) for s in block.sources if s >= 0]
+    if block.stage != "head" or len(set(rows)) < 2:
+        return None
+    return min(rows), max(rows)
 
 
 def _has_turned(part: tuple[bool, list[int]], blocks: tuple[Block, ...]) -> bool:
@@ -128,12 +143,8 @@ class _Layout:
 
     def _tall_heads(self) -> dict[int, tuple[int, int]]:
         """Heads that read several rows span them all."""
-        spans = {}
-        for block in self.table.blocks:
-            rows = [row_of(self.table.blocks[s].stride) for s in block.sources if s >= 0]
-            if block.stage == "head" and len(set(rows)) > 1:
-                spans[block.index] = (min(rows), max(rows))
-        return spans
+        blocks = self.table.blocks
+        return {b.index: span for b in blocks if (span := _spanned(b, blocks)) is not None}
 
     def _size(self, block: Block) -> tuple[float, float]:
         if block.index in self.insides:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import pytest
@@ -129,6 +130,19 @@ def test_yolov8_is_drawn_as_the_field_draws_it(tables):
     assert boxes[16].y < boxes[18].y < boxes[21].y
     for source in (15, 18, 21):  # the head spans all it reads
         assert boxes[22].y <= boxes[source].middle[1] <= boxes[22].bottom
+
+
+def test_two_heads_stand_side_by_side(tables):
+    """YOLO-World's pooling over scales is read by no block, as its head is."""
+    table = tables("yolov8n")
+    pooling = replace(table.blocks[22], index=23, type="ImagePoolingAttn", sources=(15, 12, 9))
+    pooling = replace(pooling, source_channels=(64, 128, 256))
+    two = replace(table, blocks=(*table.blocks, pooling))
+    layout = layout_blocks(two)
+    check(layout)
+    assert [lane.title for lane in layout.lanes[-2:]] == ["Head", "Head"]
+    assert layout.by_index[22].right < layout.by_index[23].x
+    assert [part.source for part in layout.by_index[23].parts] == [15, 12, 9]
 
 
 def test_a_classifier_has_no_neck(tables):
