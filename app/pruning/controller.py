@@ -111,7 +111,12 @@ class PruneController(QObject):
             f"Relative error {proof['relative_error']:.1e} (at most "
             f"{proof['tolerance']:.0e}) on {proof['inputs']} inputs."
         )
-        if proof["passed"]:
+        if proof["passed"] and proof["repaired"]:
+            # Its weights were changed after the proof: equal is what it was before that.
+            text = f"{name} has the widths of its plan. Its weights were repaired after pruning."
+            hint = f"Before the repair it equaled the masked original. {figures}"
+            self._session.say(text, hint, "info", key="verify")
+        elif proof["passed"]:
             text = f"{name} equals the masked original."
             self._session.say(text, figures, "success", key="verify")
         else:

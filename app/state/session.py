@@ -189,6 +189,7 @@ class Session(QObject):
         """Show a model, with the plan of a project or an empty one."""
         from core.plan.live import Predictor
 
+        self.unsay("")
         self.model = OpenModel(path, facts, table, Predictor(table), file_size)
         self._plan = None if project is None else project.plan.model_copy(update={"target": None})
         self.lineage.begin(project)
@@ -223,6 +224,7 @@ class Session(QObject):
 
     def close_model(self) -> None:
         """Show no model."""
+        self.unsay("")
         self.model = None
         self._plan = None
         self.lineage.begin(None)
@@ -430,7 +432,7 @@ class Session(QObject):
         self.messageRaised.emit(Message(text, hint, kind, **more))
 
     def unsay(self, key: str) -> None:
-        """Withdraw the message of this key, if it shows."""
+        """Withdraw the message of this key, if it shows; an empty one stands for all."""
         self.messageWithdrawn.emit(key)
 
     def take(self, nodes: Sequence[Node], unsaved: bool = True) -> None:

@@ -148,6 +148,8 @@ class FrameActions(QObject):
         return (
             Action("tour", "&Tour", self._tour.start, "&Help:help",
                    tip="Explain the window in five steps"),
+            Action("messages", "&Messages", self._parts.pane.messages.show_log, "&Help:problem",
+                   tip="Show everything that was reported so far"),
             Action("about", "&About Secateur", self.about, "&Help:about"),
         )  # fmt: skip
 

@@ -33,6 +33,41 @@ AUTO = ("bn", "refit", "distill")
 """What ``auto`` does."""
 
 
+TIMED = ("distill",)
+"""Steps that end by themselves when their time is over, with what they have by then."""
+OUT_OF_TIME = "not finished within {:g} min"
+
+
+class OutOfTimeError(Exception):
+    """A step would pass the limit of the repair; what it did is left."""
+
+
+class Limited:
+    """Progress of a step that ends it when its time is over.
+
+    Parameters
+    ----------
+    whole : Progress
+    ends : float
+        On the clock.
+    clock : callable
+        Seconds.
+    """
+
+    def __init__(self, whole: Progress, ends: float, clock: Callable[[], float]) -> None:
+        self._whole, self._ends, self._clock = whole, ends, clock
+
+    def __call__(self, fraction: float, text: str) -> None:
+        """Report, or raise ``OutOfTimeError``."""
+        if self._clock() >= self._ends:
+            raise OutOfTimeError
+        self._whole(fraction, text)
+
+    def partial(self, data: dict[str, Any]) -> None:
+        """Hand a partial result on."""
+        publish(self._whole, data)
+
+
 @dataclass(frozen=True, slots=True)
 class StepReport:
     """What one step did.
@@ -189,26 +224,46 @@ def repair(
         teacher, table, removed, pool, settings, device, start + 60 * settings.minutes, clock
     )
     reports: list[StepReport] = []
+    judging = clock()
     best = judge(student)
     names = known_steps(settings.steps)
+    judged = clock() - judging
     for number, name in enumerate(names):
         span = Span(progress, *_span(names, number), prefix=f"Repair, {name}: ")
-        span(0.0, "starting")
         began = clock()
-        apply = importlib.import_module(STEPS[name]).apply
-        candidate, note = apply(context.with_progress(span, judge), student)
-        after = judge(candidate)
-        kept = judge.better(after, best)
-        report = StepReport(name, best, after, kept, clock() - began, note)
+        candidate, note, after = _try_step(name, context, span, judge, student, judged)
+        kept = after is not None and judge.better(after, best)
+        report = StepReport(name, best, after or best, kept, clock() - began, note)
         reports.append(report)
         publish(progress, {"repair": report.to_json()})
-        if kept:
+        if kept and candidate is not None:
             student, best = candidate, after
     result = copy.deepcopy(pruned)
     result.load_state_dict(student.state_dict())
     return Repaired(
         result, tuple(reports), judge.original, len(pool.fit), len(pool.held), pool.skipped
     )
+
+
+def _try_step(
+    name: str, context: Context, span: Progress, judge: Judge, student: nn.Module, judged: float
+) -> tuple[nn.Module | None, str, Measure | None]:
+    """Return a step's network, its note and its measure; no network where its time is over.
+
+    ``judged`` is how long a measurement takes: that much time must be left after a step.
+    """
+    clock = context.clock
+    ends = context.deadline - (0.0 if name in TIMED else judged)
+    try:
+        if clock() >= ends:
+            raise OutOfTimeError
+        span(0.0, "starting")
+        apply = importlib.import_module(STEPS[name]).apply
+        limited = span if name in TIMED else Limited(span, ends, clock)
+        candidate, note = apply(context.with_progress(limited, judge), student)
+    except OutOfTimeError:
+        return None, OUT_OF_TIME.format(context.settings.minutes), None
+    return candidate, note, judge(candidate)
 
 
 def _resting(model: nn.Module, device: str) -> nn.Module:

@@ -65,7 +65,10 @@ def renew_statistics(context: Context, student: nn.Module, share: float = 1.0) -
 
 def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     """Correct all of the drift, or half of it, whichever is nearer on the held-out images."""
-    trials = {share: renew_statistics(context, student, share) for share in (1.0, 0.5)}
+    trials = {}
+    for number, share in enumerate((1.0, 0.5)):
+        context.progress(number / 2, f"correcting {share:.0%} of the drift")
+        trials[share] = renew_statistics(context, student, share)
     judge = context.judge
     if judge is None:
         return trials[1.0], ""

@@ -155,3 +155,44 @@ def test_command_line_and_what_the_file_says(monkeypatch, data, tmp_path, capsys
         verify(original, pruned, other)
     assert analyse(pruned, cache=False).table.layers
     assert main([*command, "--repair", "glue"]) == 1
+
+
+class Clock:
+    """Stands still but for what the steps take."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_minute_of_repair_is_a_minute_for_every_step(monkeypatch, data) -> None:
+    clock, begun = Clock(), []
+
+    def slow(context, student):
+        begun.append(clock.now)
+        for number in range(1000):
+            context.progress(number / 1000, "on it")
+            clock.now += 1.0
+        return heal(context, student)
+
+    def quick(context, student):
+        clock.now += 20.0
+        return heal(context, student)
+
+    for name, apply in {"quick": quick, "slow": slow, "late": slow}.items():
+        step(monkeypatch, name, apply)
+    removed = removal("yolov8n")
+    pruned = spoil(None, cut("yolov8n", removed))[0]
+    settings = RepairSettings(("quick", "slow", "late"), minutes=1)
+    model, table = network("yolov8n"), table_of("yolov8n")
+    result = repair(model, pruned, table, removed, data, settings, clock=clock)
+    assert clock.now <= 61.0 and begun == [20.0]
+    assert [(s.step, s.kept) for s in result.steps] == [
+        ("quick", True),
+        ("slow", False),
+        ("late", False),
+    ]
+    assert result.steps[1].note == result.steps[2].note == "not finished within 1 min"
+    json.dumps(result.to_json(), allow_nan=False)
