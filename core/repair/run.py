@@ -236,7 +236,7 @@ def repair(
         report = StepReport(name, best, after or best, kept, clock() - began, note)
         reports.append(report)
         publish(progress, {"repair": report.to_json()})
-        if kept and candidate is not None:
+        if kept and candidate is not None and after is not None:
             student, best = candidate, after
     result = copy.deepcopy(pruned)
     result.load_state_dict(student.state_dict())
