@@ -112,7 +112,7 @@ class BlockItem(QGraphicsItem):
         self._make(text_size("small", zoom), place, look)
         self._paint_around(painter, look)
         if zoom < FAR:
-            self._paint_far(painter)
+            self._paint_far(painter, place.opened)
             return
         heavy = strength(self._least)
         for frame in self._frames:
@@ -156,11 +156,14 @@ class BlockItem(QGraphicsItem):
                 return Text(self.ink.font("small", pixels), colour, at, text)
         return None
 
-    def _paint_far(self, painter: QPainter) -> None:
+    def _paint_far(self, painter: QPainter, named: bool) -> None:
+        """Paint plain rectangles; only opened blocks are large enough for their names."""
         for frame in self._frames:
             painter.setPen(self.ink.pen(frame.line, 2.0))
             painter.setBrush(self.ink.brush(frame.fill))
             painter.drawRect(frame.rect)
+            if named:
+                frame.paint_words(painter, self.ink, self._least)
 
     def _paint_inside(
         self, painter: QPainter, look: BlockLook, zoom: float, exposed: QRectF

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.graph_view.edges import EdgeItem
-from app.graph_view.ink import Ink, text_size
+from app.graph_view.ink import SIZES, Ink, text_size
 from app.graph_view.items import BlockItem
 from app.graph_view.looks import Looks, Marks
 from app.graph_view.state import GraphState
@@ -322,7 +322,9 @@ class GraphScene(QGraphicsScene):
         for row in self.layout.rows:
             painter.setFont(ink.font("heading", pixels))
             painter.setPen(ink.pen(palette.text))
-            painter.drawText(QPointF(18, row.y + 6 + pixels), row.name)
+            if pixels <= row.height:
+                left = 18.0 if pixels < 2 * SIZES["heading"] else 10.0
+                painter.drawText(QPointF(left, row.y + 6 + pixels), row.name)
             self._draw_stride(painter, row, 10 + 1.25 * pixels, zoom)
 
     def _draw_stride(self, painter: QPainter, row: RowPlace, down: float, zoom: float) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from itertools import combinations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import (
@@ -520,6 +522,39 @@ def test_opening_does_not_rescale_even_when_the_view_is_resized_later(view):
     view.open_all()
     view.resize(1300, 900)
     assert view.zoom == zoom
+
+
+SIGNS = {
+    "plain": {},
+    "in the plan": {"roles": {6: "selected"}, "ratios": {6: 0.5}, "share_kept": {6: 0.5}},
+    "adjusted": {"roles": {6: "cascade"}, "widths_in": {6: 96}},
+    "coupled": {"roles": {6: "coupled"}, "widths_in": {6: 96}},
+    "blocked": {"roles": {6: "blocked"}},
+    "locked": {"locked": frozenset({6})},
+    "selected": {},
+}
+
+
+@pytest.mark.parametrize("kind", ["light", "dark"])
+@pytest.mark.parametrize("zoom", [0.25, 1.0])
+def test_no_sign_relies_on_its_hue_alone(view, kind, zoom):
+    """Without colours, any two signs differ by shape: in far more than a few grey levels."""
+    view.set_palette_kind(kind)
+    if zoom < 0.5:
+        view.open_all()
+        view.fit()
+    view.zoom_at(QPointF(400, 400), zoom / view.zoom)
+    view.centre_on_point(view.scene().blocks[6].sceneBoundingRect().center())
+    area = view.mapFromScene(view.scene().blocks[6].sceneBoundingRect()).boundingRect()
+    pictures = {}
+    for name, state in SIGNS.items():
+        view.set_selection(frozenset({6}) if name == "selected" else frozenset())
+        view.set_state(GraphState(**state))
+        grey = view.viewport().grab(area).toImage().convertToFormat(QImage.Format.Format_Grayscale8)
+        pictures[name] = np.frombuffer(bytes(grey.constBits()), np.uint8).astype(int)
+    for one, other in combinations(pictures, 2):
+        differ = (abs(pictures[one] - pictures[other]) > 40).sum()
+        assert differ > 40, (one, other, differ)
 
 
 def test_legend_and_zoom_lie_below_the_drawing(view):
