@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
+from app.state.overlays import Overlay
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,10 @@ class Feature(QObject):
 
     def actions(self) -> Sequence[Action]:
         """Return its actions."""
+        return ()
+
+    def overlays(self) -> Sequence[Overlay]:
+        """Return its overlays of the graph."""
         return ()
 
     def start(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from app.compare.graph_overlay import OVERLAYS, is_kin
+from app.compare.graph_overlay import NAMES, is_kin
 from app.compare.tables import has_images
 from app.context import Context
 from app.engine.preconditions import is_free
@@ -32,7 +32,7 @@ class CompareController(QObject):
 
     def _show_plan(self) -> None:
         """Show the plan on the graph again: it changed, and is looked at."""
-        if self._session.overlay in OVERLAYS:
+        if self._session.overlay in NAMES:
             self._session.set_overlay("none")
 
     def _look(self) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QWidget
 
 from app.compare.controller import CompareController
+from app.compare.graph_overlay import OVERLAYS
 from app.context import Context
 from app.feature import Feature, Features, Panel
+from app.state.overlays import Overlay
 
 
 class CompareFeature(Feature):
@@ -23,6 +25,10 @@ class CompareFeature(Feature):
     def panels(self) -> Sequence[Panel]:
         """The models compared."""
         return (Panel("compare", "Compare", self._panel),)
+
+    def overlays(self) -> Sequence[Overlay]:
+        """What two compared models have of each other."""
+        return OVERLAYS
 
     def _panel(self) -> QWidget:
         from app.compare.panel import ComparePanel

@@ -6,21 +6,20 @@ the pair, beside the first one's; the plan shows again with any other overlay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from app.compare import tables
 from app.compare.tables import LayerChange, Pair
 from app.kit import formats
+from app.state.overlays import Overlay
 from core.compare.result import Comparison
 
 if TYPE_CHECKING:
-    from app.graph_view.state import GraphState
     from app.state.session import Session
 
-CHANNELS, COST = "compared_channels", "compared_macs"
-OVERLAYS = {CHANNELS: "channels left", COST: "GFLOPs saved"}
+    Fields = Callable[[Session], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +75,6 @@ def _left(layers: list[LayerChange]) -> float | None:
     return sum(layer.common or 0 for layer in layers) / total if total else None
 
 
-def is_shown(session: Session) -> bool:
-    """Whether the graph shall show a comparison, and there is one of the open model's kin."""
-    result = session.measured.comparison
-    return session.overlay in OVERLAYS and result is not None and is_kin(session, result)
-
-
 def is_kin(session: Session, result: Comparison) -> bool:
     """Whether a comparison is of models that came of the same file as the open one."""
     if session.model is None:
@@ -92,32 +85,51 @@ def is_kin(session: Session, result: Comparison) -> bool:
     return any(origin == model.get("origin") for model in result["models"])
 
 
-def compared_state(session: Session, state: GraphState) -> GraphState:
-    """Return what the graph shall show instead of the plan."""
-    result = session.measured.comparison
-    assert result is not None
-    pair = session.measured.pair
-    changes = block_changes(result, pair)
-    told = tables.names(result)
-    total = sum(change.macs[1] for change in changes.values()) or 1
-    title = OVERLAYS[session.overlay].capitalize()
-    return replace(
-        state,
-        widths_in={n: change.inputs for n, change in changes.items()},
-        widths_out={n: change.outputs[1] for n, change in changes.items()},
-        share_kept={n: _kept(change) for n, change in changes.items()},
-        roles={},
-        eligible=frozenset(),
-        ratios={},
-        overlay_values=_values(session.overlay, changes),
-        overlay_texts=_texts(session.overlay, changes),
-        overlay_title=f"{title}: {told[pair[1]]}",
-        notes={n: note(change, told[pair[0]], told[pair[1]]) for n, change in changes.items()},
-        layer_widths=_layer_widths(result, pair),
-        path=(),
-        path_text="",
-        macs_share={n: change.macs[1] / total for n, change in changes.items()},
-    )
+def has_compared(session: Session) -> bool:
+    """While two models of the open network are compared."""
+    comparison = session.measured.comparison
+    return comparison is not None and is_kin(session, comparison)
+
+
+def _fields(title: str, read: Callable[[BlockChange], tuple[float | None, str]]) -> Fields:
+    """Return what tells the graph's state of the second model of the pair, beside the first.
+
+    Parameters
+    ----------
+    title : str
+        Of what colours the blocks.
+    read : callable
+        Returns that of a block, as a share and as text; None where it has none.
+    """
+
+    def fields(session: Session) -> dict[str, Any]:
+        result = session.measured.comparison
+        if result is None or not is_kin(session, result):
+            return {}
+        pair = session.measured.pair
+        changes = block_changes(result, pair)
+        told = tables.names(result)
+        total = sum(change.macs[1] for change in changes.values()) or 1
+        shown = {n: read(change) for n, change in changes.items()}
+        shares = {n: share for n, (share, _) in shown.items() if share is not None}
+        return {
+            "widths_in": {n: change.inputs for n, change in changes.items()},
+            "widths_out": {n: change.outputs[1] for n, change in changes.items()},
+            "share_kept": {n: _kept(change) for n, change in changes.items()},
+            "roles": {},
+            "eligible": frozenset(),
+            "ratios": {},
+            "overlay_values": {n: max(0.0, share) for n, share in shares.items()},
+            "overlay_texts": {n: text for n, (_, text) in shown.items()},
+            "overlay_title": f"{title}: {told[pair[1]]}",
+            "notes": {n: note(c, told[pair[0]], told[pair[1]]) for n, c in changes.items()},
+            "layer_widths": _layer_widths(result, pair),
+            "path": (),
+            "path_text": "",
+            "macs_share": {n: change.macs[1] / total for n, change in changes.items()},
+        }
+
+    return fields
 
 
 def _kept(change: BlockChange) -> float:
@@ -128,20 +140,12 @@ def _kept(change: BlockChange) -> float:
     return min(1.0, after / before) if before else 1.0
 
 
-def _values(overlay: str, changes: dict[int, BlockChange]) -> dict[int, float]:
-    shares = {n: c.left if overlay == CHANNELS else c.saved for n, c in changes.items()}
-    return {n: max(0.0, share) for n, share in shares.items() if share is not None}
+def _left_of(change: BlockChange) -> tuple[float | None, str]:
+    return change.left, "" if change.left is None else f"{100 * change.left:.0f} %"
 
 
-def _texts(overlay: str, changes: dict[int, BlockChange]) -> dict[int, str]:
-    """Return the figure of every block; none for those without layers."""
-    if overlay == CHANNELS:
-        return {n: "" if c.left is None else f"{100 * c.left:.0f} %" for n, c in changes.items()}
-    texts = {}
-    for number, change in changes.items():
-        saved = change.saved
-        texts[number] = "" if saved is None else _percent(1.0 - saved)
-    return texts
+def _saved_of(change: BlockChange) -> tuple[float | None, str]:
+    return change.saved, "" if change.saved is None else _percent(1.0 - change.saved)
 
 
 def _percent(share: float) -> str:
@@ -170,3 +174,30 @@ def _layer_widths(result: Comparison, pair: Pair) -> dict[str, tuple[int, int, i
         if inputs is not None and outputs is not None:
             widths[layer["layer"]] = (*inputs, *outputs)
     return widths
+
+
+OVERLAYS = (
+    Overlay(
+        "compared_channels",
+        "&Channels left, compared",
+        "Channels left",
+        "none",
+        "all",
+        fields=_fields("Channels left", _left_of),
+        shortcut="Ctrl+9",
+        tip="Remaining channels of one compared model in the other",
+        needs=has_compared,
+    ),
+    Overlay(
+        "compared_macs",
+        "GFLOPs sa&ved, compared",
+        "GFLOPs saved",
+        "0 %",
+        "100 %",
+        fields=_fields("GFLOPs saved", _saved_of),
+        tip="GFLOPs saved per block between two compared models",
+        needs=has_compared,
+    ),
+)
+NAMES = frozenset(overlay.id for overlay in OVERLAYS)
+"""While one of these is chosen, the graph shows a comparison."""

@@ -9,7 +9,7 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from app.compare import tables
-from app.compare.graph_overlay import OVERLAYS, is_kin
+from app.compare.graph_overlay import NAMES, OVERLAYS, is_kin
 from app.compare.tables import COSTS, Pair, Row, Table
 from app.kit.controls import add_items, choose, combo, row
 from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
@@ -224,7 +224,7 @@ class LayersView(View):
         self._session = session
         self._result: Comparison | None = None
         self.graph = combo({PLAN: ("Graph: the plan", "")}, "What the graph shows")
-        add_items(self.graph, {name: (f"Graph: {words}", "") for name, words in OVERLAYS.items()})
+        add_items(self.graph, {o.id: (f"Graph: {_within(o.title)}", "") for o in OVERLAYS})
         self.graph.setToolTip("Show the comparison on the graph: colours and widths")
         self.graph.activated.connect(lambda _: self._session.set_overlay(self.graph.currentData()))
         session.viewChanged.connect(self._look)
@@ -285,7 +285,7 @@ class LayersView(View):
 
     def _look(self) -> None:
         overlay = self._session.overlay
-        choose(self.graph, overlay if overlay in OVERLAYS else PLAN)
+        choose(self.graph, overlay if overlay in NAMES else PLAN)
 
     def _describe(self, name: str) -> None:
         result = self._result
@@ -326,3 +326,8 @@ def _describe_model(
         listed = tables.ranges(survived)
         words.set_whole(f"{name}: {width:,} of {total:,}: {listed}", f"{name}: {listed}")
         strip.set_kept(np.isin(np.arange(total), survived))
+
+
+def _within(title: str) -> str:
+    """Write a title within a sentence; an abbreviation stays as it is."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

@@ -146,15 +146,15 @@ def rgb(colour: str) -> Rgb:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def scale_of(palette: Palette, overlay: str) -> tuple[str, str, str]:
-    """Return the colours an overlay runs through."""
-    return palette.heat if overlay == "sensitivity" else palette.ramp
+def scale_of(palette: Palette, scale: str) -> tuple[str, str, str]:
+    """Return the colours an overlay runs through: ``heat`` for losses, else ``ramp``."""
+    return palette.heat if scale == "heat" else palette.ramp
 
 
-def ramp_colour(palette: Palette, value: float, overlay: str = "") -> str:
+def ramp_colour(palette: Palette, value: float, scale: str = "ramp") -> str:
     """Return the overlay colour of a value, 0 to 1."""
     value = min(max(value, 0.0), 1.0)
-    low, middle, high = scale_of(palette, overlay)
+    low, middle, high = scale_of(palette, scale)
     return mix(low, middle, value * 2) if value < 0.5 else mix(middle, high, value * 2 - 1)
 
 

@@ -37,16 +37,6 @@ WORDS = {
     "eligible": "can be pruned alone",
     "gauge": "share of GFLOPs",
 }
-OVERLAY_WORDS = {
-    "parameters": ("Parameters", "few", "most"),
-    "macs": ("GFLOPs", "few", "most"),
-    "ratio": ("Ratio", "0 %", "100 %"),
-    "kept": ("Channels kept", "none", "all"),
-    "sensitivity": ("Accuracy lost", "0 %", "50 % +"),
-    "latency": ("Milliseconds", "0", "most"),
-    "compared_channels": ("Channels left", "none", "all"),
-    "compared_macs": ("GFLOPs saved", "0 %", "100 %"),
-}
 HEIGHT = 34
 ICON = 22.0
 GAP = 16.0
@@ -65,7 +55,8 @@ class Legend(QWidget):
         self.setAccessibleName("Legend")
         self._ink: Ink | None = None
         self._lines: tuple[str, ...] = ()
-        self._overlay = "none"
+        self._scale = ""
+        self._ends = ("", "")
         self._title = ""
         self._shown = True
         self.hide()
@@ -87,15 +78,18 @@ class Legend(QWidget):
         bool
             Whether its words changed.
         """
-        shown = (_lines(state, selected), state.overlay, state.overlay_title)
-        changed = shown != (self._lines, self._overlay, self._title)
+        shown = (
+            *(_lines(state, selected), state.overlay_scale),
+            *(state.overlay_title, state.overlay_ends),
+        )
+        changed = shown != (self._lines, self._scale, self._title, self._ends)
         if not changed and ink is self._ink:
             return False
-        self._lines, self._overlay, self._title = shown
+        self._lines, self._scale, self._title, self._ends = shown
         self._ink = ink
         words = [WORDS[line] for line in self._lines]
-        if state.overlay in OVERLAY_WORDS:
-            words.append(self._overlay_title())
+        if self._scale:
+            words.append(self._title)
         self.setAccessibleDescription("Colours and signs: " + ", ".join(words))
         self.setToolTip(" · ".join(words))
         self.setVisible(self._shown)
@@ -106,9 +100,6 @@ class Legend(QWidget):
         """Allow the legend, or keep it away."""
         self._shown = shown
         self.setVisible(shown and self._ink is not None)
-
-    def _overlay_title(self) -> str:
-        return self._title or OVERLAY_WORDS[self._overlay][0]
 
     def sizeHint(self) -> QSize:
         """Return a size at which most networks' legends are complete."""
@@ -122,7 +113,7 @@ class Legend(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         x = 4.0
-        if self._overlay in OVERLAY_WORDS:
+        if self._scale:
             x = self._paint_overlay(painter, ink, x)
         for line, word, left in self._places(ink, x):
             _paint_sign(painter, ink, line, QRectF(left, (self.height() - 14) / 2, ICON, 14))
@@ -144,11 +135,11 @@ class Legend(QWidget):
     def _paint_overlay(self, painter: QPainter, ink: Ink, x: float) -> float:
         """Paint the colours of an overlay, from least to most."""
         palette = ink.palette
-        _, low, high = OVERLAY_WORDS[self._overlay]
-        x = _write(painter, ink, x, self.height(), self._overlay_title(), palette.text) + 10
+        low, high = self._ends
+        x = _write(painter, ink, x, self.height(), self._title, palette.text) + 10
         x = _write(painter, ink, x, self.height(), low, palette.text_dim) + 6
         ramp = QLinearGradient(x, 0, x + RAMP, 0)
-        for place, colour in zip((0.0, 0.5, 1.0), scale_of(palette, self._overlay), strict=True):
+        for place, colour in zip((0.0, 0.5, 1.0), scale_of(palette, self._scale), strict=True):
             ramp.setColorAt(place, QColor(colour))
         painter.setPen(ink.pen(palette.border))
         painter.setBrush(ramp)
@@ -164,7 +155,7 @@ def _lines(state: GraphState, selected: bool) -> tuple[str, ...]:
         lines.insert(1, "ghost")
     lines += ["ring"] * selected + ["locked"] * bool(state.locked)
     lines += ["eligible"] * bool(state.eligible)
-    if state.overlay in ("none", "stage"):
+    if not state.overlay_scale:
         lines += [stage for stage, _ in STAGE_WORDS]
     return (*lines, "gauge")
 

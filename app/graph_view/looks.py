@@ -182,7 +182,7 @@ class Looks:
             role=role,
             fill=fill,
             line=palette.lock if locked else palette.stage_lines.get(block.stage, palette.border),
-            dim=state.overlay in ("none", "stage"),
+            dim=not state.overlay_scale,
             kept=state.share_kept.get(index, 1.0),
             before=before,
             after=after,
@@ -219,8 +219,8 @@ class Looks:
 
     def _fill(self, index: int, state: GraphState, palette: Palette, locked: bool) -> str:
         block = self.table.blocks[index]
-        if state.overlay not in ("none", "stage") and index in state.overlay_values:
-            return ramp_colour(palette, state.overlay_values[index], state.overlay)
+        if state.overlay_scale and index in state.overlay_values:
+            return ramp_colour(palette, state.overlay_values[index], state.overlay_scale)
         if locked:
             return palette.locked
         if index in self.pills and block.type not in self.pills[index]:

@@ -7,12 +7,6 @@ from dataclasses import dataclass, field
 ROLES = ("", "selected", "cascade", "coupled", "blocked")
 """What a plan means for a block: nothing, asked for, follows, shares its channels, refused."""
 
-OVERLAYS = (
-    *("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency"),
-    *("compared_channels", "compared_macs"),
-)
-"""What the fill of the blocks may tell."""
-
 
 @dataclass(frozen=True, slots=True)
 class GraphState:
@@ -35,14 +29,19 @@ class GraphState:
     ratios : dict of int to float
         Ratio asked for, 0 to 1.
     overlay : str
-        One of ``OVERLAYS``.
+        Names what the fill of the blocks tells.
+    overlay_scale : str
+        The colours it runs through: ``ramp``, or ``heat`` for losses; empty where every block has
+        the colour of its part of the network.
     overlay_values : dict of int to float
         Colour of the overlay for each block, 0 (nothing) to 1 (most). Blocks that are missing
         keep their own colour.
     overlay_texts : dict of int to str
         The overlay's figure of each block, in the place of its share of the multiply-adds.
     overlay_title : str
-        What the overlay's figures are, for the legend; its usual name when empty.
+        What the overlay's figures are, for the legend.
+    overlay_ends : (str, str)
+        What the lightest and the strongest of its colours mean, for the legend.
     notes : dict of int to str
         Further lines of the tips of blocks.
     layer_widths : dict of str to (int, int, int, int)
@@ -65,9 +64,11 @@ class GraphState:
     eligible: frozenset[int] = frozenset()
     ratios: dict[int, float] = field(default_factory=dict)
     overlay: str = "none"
+    overlay_scale: str = ""
     overlay_values: dict[int, float] = field(default_factory=dict)
     overlay_texts: dict[int, str] = field(default_factory=dict)
     overlay_title: str = ""
+    overlay_ends: tuple[str, str] = ("", "")
     notes: dict[int, str] = field(default_factory=dict)
     layer_widths: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     highlighted: frozenset[int] = frozenset()

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.feature import Feature, Features, Panel
 from app.latency.controller import TABLE_WANTED, LatencyController
+from app.latency.overlay import OVERLAY
+from app.state.overlays import Overlay
 
 
 class LatencyFeature(Feature):
@@ -25,6 +27,10 @@ class LatencyFeature(Feature):
     def panels(self) -> Sequence[Panel]:
         """Measured times, and a target in milliseconds."""
         return (Panel("latency", "Latency", self._panel),)
+
+    def overlays(self) -> Sequence[Overlay]:
+        """Milliseconds."""
+        return (OVERLAY,)
 
     def _panel(self) -> QWidget:
         from app.latency.panel import LatencyPanel

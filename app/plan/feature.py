@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.feature import Action, Feature, Panel, has_model, has_selection
 from app.kit.dialogs import show_dialog
+from app.plan.overlays import OVERLAYS
 from app.state import plan_edits, removal
+from app.state.overlays import Overlay
 
 STEP = 0.05
 """What one key press adds to a ratio, or takes away."""
@@ -37,6 +39,10 @@ class PlanFeature(Feature):
             Panel("conflicts", "Conflicts", self._conflicts_panel),
             Panel("flow", "Channel flow", self._flow_panel),
         )
+
+    def overlays(self) -> Sequence[Overlay]:
+        """Parameters, GFLOPs, ratios, parts, channels."""
+        return OVERLAYS
 
     def actions(self) -> Sequence[Action]:
         """Select, raise, lower, lock, clear, why."""

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.feature import Feature, Features, Panel
 from app.sensitivity.controller import SensitivityController
+from app.sensitivity.overlay import OVERLAY
+from app.state.overlays import Overlay
 
 
 class SensitivityFeature(Feature):
@@ -24,6 +26,10 @@ class SensitivityFeature(Feature):
     def panels(self) -> Sequence[Panel]:
         """Curves of accuracy by block and ratio."""
         return (Panel("sensitivity", "Sensitivity", self._panel),)
+
+    def overlays(self) -> Sequence[Overlay]:
+        """Accuracy lost."""
+        return (OVERLAY,)
 
     def _panel(self) -> QWidget:
         from app.sensitivity.panel import SensitivityPanel

@@ -96,3 +96,8 @@ def stepped(session: Session, blocks: Iterable[int], step: float) -> plan_edits.
         return of_layer(session, name).share
 
     return plan_edits.step_ratio(session.plan, blocks, step, share)
+
+
+def shares(session: Session) -> dict[int, float]:
+    """Return what part really goes of each block that the plan names, 0 to 1."""
+    return {b: of_block(session, b).share for b in plan_edits.named_blocks(session.plan)}

@@ -19,6 +19,7 @@ from PySide6.QtGui import QUndoStack
 from app.state.history import Lineage
 from app.state.measurements import Measured, known_clock
 from app.state.open_model import Coupling, Message, OpenModel
+from app.state.overlays import PLAIN, Overlay
 from app.state.plan_edits import Edit, PlanCommand
 from app.state.requests import Requests
 from app.state.shipping import Shipped
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float64]
 Ranking = tuple[Any, ...]
 """Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
-OVERLAYS = (
-    *("none", "parameters", "macs", "ratio", "stage", "kept", "sensitivity", "latency"),
-    *("compared_channels", "compared_macs"),
-)
 
 
 class Session(QObject):
@@ -86,7 +83,8 @@ class Session(QObject):
         self.selection: frozenset[int] = frozenset()
         self.focused: int | None = None
         self.focused_layer: str = ""
-        self.overlay = "none"
+        self.overlays = {PLAIN.id: PLAIN}
+        self.overlay = PLAIN.id
         self.highlighted: frozenset[int] = frozenset()
         self.coupling = Coupling()
         self.project_path: Path | None = None
@@ -217,7 +215,7 @@ class Session(QObject):
         view = project.view if project is not None else None
         self.selection = frozenset(view.selection) & known if view else frozenset()
         self.focused = view.focused if view and view.focused in known else None
-        self.overlay = view.overlay if view and view.overlay in OVERLAYS else "none"
+        self.overlay = view.overlay if view and view.overlay in self.overlays else PLAIN.id
         self.focused_layer = ""
         self.highlighted = frozenset()
         self.coupling = Coupling()
@@ -357,9 +355,13 @@ class Session(QObject):
         self.focused, self.focused_layer = block, name
         self.selectionChanged.emit()
 
+    def offer_overlays(self, overlays: Iterable[Overlay]) -> None:
+        """Take in what else may colour the blocks, as the features bring it."""
+        self.overlays |= {overlay.id: overlay for overlay in overlays}
+
     def set_overlay(self, overlay: str) -> None:
         """Colour the blocks by something."""
-        if overlay in OVERLAYS and overlay != self.overlay:
+        if overlay in self.overlays and overlay != self.overlay:
             self.overlay = overlay
             self.viewChanged.emit()
 

@@ -11,10 +11,10 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from app.compare.graph_overlay import is_kin
 from app.context import Context
 from app.feature import Action, has_model, has_selection
 from app.kit.dialogs import show_dialog
+from app.state.overlays import Overlay
 from app.window.parts import Parts
 from app.window.tour import Tour
 from core.errors import UserError
@@ -35,11 +35,8 @@ def can_redo(context: Context) -> bool:
     return context.session.undo_stack.canRedo()
 
 
-def has_compared(context: Context) -> bool:
-    """While two models of the open network are compared."""
-    session = context.session
-    comparison = session.measured.comparison
-    return comparison is not None and is_kin(session, comparison)
+def _can_show(overlay: Overlay, context: Context) -> bool:
+    return overlay.needs(context.session)
 
 
 class FrameActions(QObject):
@@ -104,27 +101,12 @@ class FrameActions(QObject):
         )  # fmt: skip
 
     def _overlays(self) -> Sequence[Action]:
+        rows = sorted(self._session.overlays.values(), key=lambda o: (not o.shortcut, o.shortcut))
         return tuple(
-            Action(f"overlay_{name}", text, partial(self._session.set_overlay, name), OVERLAYS,
-                   shortcut, tip=tip, group="overlay",
-                   checked=partial(self._shows, name),
-                   needs=has_compared if name.startswith("compared") else has_model)
-            for name, text, shortcut, tip in (
-                ("none", "&Plain", "Ctrl+1", ""),
-                ("parameters", "P&arameters", "Ctrl+2", ""),
-                ("macs", "&GFLOPs", "Ctrl+3", ""),
-                ("ratio", "&Ratio", "Ctrl+4", ""),
-                ("stage", "&Stage", "Ctrl+5", ""),
-                ("kept", "&Kept channels", "Ctrl+6", ""),
-                ("sensitivity", "Se&nsitivity", "Ctrl+7",
-                 "Accuracy lost when each block is pruned, as far as measured"),
-                ("latency", "M&illiseconds", "Ctrl+8",
-                 "Predicted time of each block on this machine"),
-                ("compared_channels", "&Channels left, compared", "Ctrl+9",
-                 "Remaining channels of one compared model in the other"),
-                ("compared_macs", "GFLOPs sa&ved, compared", "",
-                 "GFLOPs saved per block between two compared models"),
-            )
+            Action(f"overlay_{row.id}", row.text, partial(self._session.set_overlay, row.id),
+                   OVERLAYS, row.shortcut, tip=row.tip, group="overlay",
+                   checked=partial(self._shows, row.id), needs=partial(_can_show, row))
+            for row in rows
         )  # fmt: skip
 
     def _shows(self, overlay: str) -> bool:

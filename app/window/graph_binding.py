@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Signal
 
-from app.compare.graph_overlay import compared_state, is_shown
 from app.context import Context
-from app.state import plan_edits, removal
-from app.state.measurements import HEAT_FULL
+from app.state import removal
 
 if TYPE_CHECKING:
     from app.graph_view.state import GraphState
@@ -91,6 +89,7 @@ def graph_state(session: Session) -> GraphState:
     assert model is not None
     assert prediction is not None
     total = max(prediction.after.macs, 1)
+    overlay = session.overlays[session.overlay]
     state = GraphState(
         widths_in=prediction.block_in,
         widths_out=prediction.block_out,
@@ -98,11 +97,8 @@ def graph_state(session: Session) -> GraphState:
         roles=prediction.roles,
         locked=session.locked,
         eligible=model.predictor.independent if plan.strategy == "independent" else frozenset(),
-        ratios=shares(session),
-        overlay=session.overlay,
-        overlay_values=overlay_values(session),
-        overlay_texts=overlay_texts(session),
-        overlay_title=overlay_title(session),
+        ratios=removal.shares(session),
+        **overlay.state(session),
         notes=loss_notes(session),
         layer_widths=prediction.layer_widths,
         highlighted=session.highlighted,
@@ -110,62 +106,7 @@ def graph_state(session: Session) -> GraphState:
         path_text=session.coupling.text,
         macs_share={n: m / total for n, m in prediction.block_macs.items()},
     )
-    return compared_state(session, state) if is_shown(session) else state
-
-
-def shares(session: Session) -> dict[int, float]:
-    """Return what part really goes of each block that the plan names, 0 to 1."""
-    return {b: removal.of_block(session, b).share for b in plan_edits.named_blocks(session.plan)}
-
-
-def overlay_values(session: Session) -> dict[int, float]:
-    """Return the overlay's value of each block, 0 to 1."""
-    prediction = session.prediction
-    if prediction is None:
-        return {}
-    values = {
-        "parameters": lambda: _share_of_most(prediction.block_parameters),
-        "macs": lambda: _share_of_most(prediction.block_macs),
-        "ratio": lambda: shares(session),
-        "kept": lambda: prediction.share_kept,
-        "latency": lambda: _share_of_most(block_ms(session)),
-        "sensitivity": lambda: {
-            b: loss / HEAT_FULL for b, loss in session.measured.losses().items()
-        },
-    }.get(session.overlay)
-    return dict(values()) if values else {}
-
-
-def block_ms(session: Session) -> dict[int, float]:
-    """Return how long each block takes under the plan, where the layers were timed here."""
-    clock, prediction = session.measured.clock, session.prediction
-    if clock is None or prediction is None:
-        return {}
-    return dict(enumerate(clock.block_ms(prediction.resolution.removed).tolist()))
-
-
-def overlay_texts(session: Session) -> dict[int, str]:
-    """Return the overlay's figure of each block, for those that are about measured ones."""
-    if session.overlay == "latency":
-        return {block: f"{ms:.2f} ms" for block, ms in block_ms(session).items()}
-    if session.overlay != "sensitivity" or session.table is None:
-        return {}
-    texts = {block.index: "" for block in session.table.blocks}
-    losses = session.measured.losses().items()
-    return texts | {b: f"−{100 * loss:.1f} %" for b, loss in losses}
-
-
-def overlay_title(session: Session) -> str:
-    """Say what the overlay's figures are, where that depends on what was measured."""
-    if session.overlay == "latency":
-        clock, prediction = session.measured.clock, session.prediction
-        if clock is None or prediction is None:
-            return "Milliseconds: not measured"
-        return f"Milliseconds, {clock.ms(prediction.resolution.removed):.1f} in total"
-    ratio = session.measured.shown_ratio
-    if session.overlay != "sensitivity" or ratio is None:
-        return ""
-    return f"Accuracy lost at {ratio:.0%}"
+    return state if overlay.fields is None else replace(state, **overlay.fields(session))
 
 
 def loss_notes(session: Session) -> dict[int, str]:
@@ -175,8 +116,3 @@ def loss_notes(session: Session) -> dict[int, str]:
         + ", ".join(f"{p.ratio:.0%}: {100 * p.loss:.1f} %" for p in points)
         for block, points in session.measured.curves().items()
     }
-
-
-def _share_of_most(costs: Mapping[int, float]) -> dict[int, float]:
-    most = max(costs.values(), default=1) or 1
-    return {block: cost / most for block, cost in costs.items()}

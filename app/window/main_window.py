@@ -62,6 +62,8 @@ class MainWindow(QMainWindow):
         self.features = Features()
         for kind in feature_classes(rows):
             self.features.add(kind(self.context, self, self.features))
+        for feature in self.features:
+            self.session.offer_overlays(feature.overlays())
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
         self.setCentralWidget(self.pane)

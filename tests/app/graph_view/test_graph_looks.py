@@ -124,7 +124,7 @@ def test_hue_is_the_stage(tables, kind):
             PALETTES[kind].stages[stage],
             PALETTES[kind].stage_lines[stage],
         )
-    shown = GraphState(overlay="macs", overlay_values={4: 1.0})
+    shown = GraphState(overlay="macs", overlay_scale="ramp", overlay_values={4: 1.0})
     look = looks.block(4, shown, Marks(), PALETTES[kind], None)
     assert look.fill == PALETTES[kind].ramp[2]  # an overlay fills; the border stays the stage's
     assert look.line == PALETTES[kind].stage_lines["backbone"]

@@ -477,11 +477,11 @@ def test_a_path_through_unknown_blocks_is_no_error(view):
 
 
 @pytest.mark.parametrize("kind", ["light", "dark"])
-@pytest.mark.parametrize("overlay", ["none", "macs", "stage"])
-def test_every_zoom_draws(view, kind, overlay):
+@pytest.mark.parametrize("scale", ["", "ramp", "heat"])
+def test_every_zoom_draws(view, kind, scale):
     view.set_palette_kind(kind)
     view.open_all()
-    view.set_state(GraphState(overlay=overlay, overlay_values={i: i / 22 for i in range(23)}))
+    view.set_state(GraphState(overlay_scale=scale, overlay_values={i: i / 22 for i in range(23)}))
     for zoom in (0.1, 0.3, 0.45, 1.0, 3.0):
         view.zoom_at(QPointF(400, 400), zoom / view.zoom)
         image = view.grab().toImage()
@@ -568,7 +568,7 @@ def test_legend_and_zoom_lie_below_the_drawing(view):
 
 def test_what_a_state_adds_to_the_legend_does_not_move_the_drawing(view):
     before, drawing = view.viewportTransform(), view.viewport().geometry()
-    view.set_state(GraphState(roles={4: "selected", 5: "cascade"}, overlay="macs"))
+    view.set_state(GraphState(roles={4: "selected", 5: "cascade"}, overlay_scale="ramp"))
     view.set_selection(frozenset({4}))
     assert view.viewportTransform() == before and view.viewport().geometry() == drawing
     words = view.legend.accessibleDescription()
