@@ -313,7 +313,7 @@ def test_the_graph_shows_a_comparison(opened, panel, qtbot):
     assert state.layer_widths["model.0.conv"] == (3, 3, 16, 8)
     assert "16 → 8 channels out" in state.notes[0] and "−50.0 %" in state.notes[0]
     session.set_overlay("compared_macs")
-    assert view.graph.currentText() == "Graph: cost saved"
+    assert view.graph.currentText() == "Graph: GFLOPs saved"
     assert graph_state(session).overlay_texts[0] == "−50 %"
     session.measured.set_pair((1, 2))  # both have the same channels, and cost the same
     state = graph_state(session)

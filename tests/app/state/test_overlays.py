@@ -13,7 +13,7 @@ HALF = Overlay(
 
 def test_every_overlay_has_an_action_and_one_is_chosen(opened):
     session, actions = opened.session, opened.actions_table.by_id
-    assert list(session.overlays)[0] == PLAIN.id and len(session.overlays) == 10
+    assert next(iter(session.overlays)) == PLAIN.id and len(session.overlays) == 10
     shortcuts = [row.shortcut for row in session.overlays.values() if row.shortcut]
     assert len(set(shortcuts)) == len(shortcuts)
     for row in session.overlays.values():
