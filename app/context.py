@@ -1,4 +1,4 @@
-"""What every view gets: the session it subscribes to, and the few services beside it."""
+"""What every view gets: the session it subscribes to, and the few services next to it."""
 
 from __future__ import annotations
 

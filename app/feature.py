@@ -1,4 +1,4 @@
-"""What a feature of the window is: it makes its parts, and says what it brings.
+"""What a feature of the window is: it makes its parts, and reports what it brings.
 
 Each folder of a feature has a ``feature.py`` with one subclass of `Feature`, and one row of
 ``app.window.feature_table`` names it. The subclass connects its own panels to its own controllers;
@@ -71,7 +71,7 @@ class Action:
         What it does.
     menu : str
         Menu, submenu after a slash, and section after a colon: ``&File:save``. The sections of a
-        menu stand in ``app.window.actions``.
+        menu are in ``app.window.actions``.
     also : tuple of str
         Further shortcuts that do the same.
     tip : str
@@ -85,7 +85,7 @@ class Action:
     checked : callable, optional
         Whether it holds, for an action of a group.
     on : str
-        ``block`` or ``graph`` where it also stands in that context menu.
+        ``block`` or ``graph`` where it also is in that context menu.
     """
 
     id: str

@@ -1,18 +1,18 @@
-"""The one class of errors a person can mend.
+"""The one class of errors the user can fix.
 
-Anything else that escapes is a bug: it is logged whole and offered to the person.
+Anything else that escapes is a bug: it is logged whole and offered to the user.
 """
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the person can put right.
+    """Something the user can put right.
 
     Parameters
     ----------
     message : str
-        One sentence that says what is wrong.
+        One sentence that reports what is wrong.
     hint : str
         What to do about it; may be empty.
     layers : tuple of str
@@ -30,7 +30,7 @@ class UserError(Exception):
 
 
 class MemoryShortError(UserError):
-    """Memory that does not suffice for a training.
+    """Memory is not enough for a training.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class MemoryShortError(UserError):
 
 
 class CancelledError(Exception):
-    """The person cancelled; nothing was left half done."""
+    """The user cancelled; nothing was left half done."""
 
 
 def reason_of(error: OSError) -> str:

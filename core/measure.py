@@ -53,7 +53,7 @@ def sensitivity(
     loaded : Loaded
         Left as it is.
     data : DataSettings
-        Its split is evaluated. A criterion that looks at images reads the train split. Its device
+        Its split is evaluated. A criterion that uses images reads the train split. Its device
         may be a list with commas, and empty is all GPUs: a checkpoint is then scanned by a
         process for each.
     output : path, optional
@@ -73,7 +73,7 @@ def sensitivity(
     Raises
     ------
     UserError
-        For data that cannot be used, a block that is not there, a file that is something else.
+        For data that cannot be used, a block that is missing, a file that is something else.
     """
     from core.data.validation import Validation
     from core.sensitivity import scan as scans
@@ -128,7 +128,7 @@ def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
 
 
 def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:
-    """Say how channels were ranked; what a point removes stands beside it."""
+    """Describe how channels were ranked; what a point removes is next to it."""
     from core.plan.criteria import by_images
 
     known: dict[str, Any] = {"criterion": plan.criterion, "seed": plan.seed}
@@ -206,7 +206,7 @@ def prune_one_by_one(
     output : path
         A ``.pt`` file for the last network accepted.
     folder : path, optional
-        Of the steps; beside the output by default. A run in it is gone on with.
+        Of the steps; next to the output by default. A run in it is continued.
     from_step : int, optional
         Start from that step's network.
     after_step : callable, optional
@@ -295,7 +295,7 @@ def _run(
         resolver,
         plan.model_copy(update={"target": None, "strategy": "structural"}),
         np.zeros(resolver.table.atom_count),
-    )  # names that are not there are refused before anything is measured
+    )  # names that are missing are refused before anything is measured
     validation = Validation(loaded.model, data, facts.classes, facts.task)
     ranked = replace(data, split="train", images=RANKING_IMAGES)
     ranker = Ranker(loaded, plan, ranked, cache=cache)

@@ -80,7 +80,7 @@ def score(
     *,
     cache: bool = True,
 ) -> Ranking:
-    """Score every atom by the plan's criterion; ``data`` is for criteria that look at images.
+    """Score every atom by the plan's criterion; ``data`` is for criteria that use images.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def suggest(
     *,
     cache: bool = True,
 ) -> Suggestion:
-    """Find the exact channels that meet a plan's target, and alternatives beside them.
+    """Find the exact channels that meet a plan's target, and alternatives next to them.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def predict(
 ) -> Prediction:
     """Predict what a plan does to every layer; exact, nothing is pruned.
 
-    ``data`` is for criteria that look at images.
+    ``data`` is for criteria that use images.
 
     Raises
     ------
@@ -242,7 +242,7 @@ def prune(
     data : DataSettings, optional
         Images for a criterion that needs them, and for repair.
     repair : RepairSettings, optional
-        What mends the remaining weights after the proof; each step is kept only when it helps.
+        How to repair the remaining weights after verification; each step is kept only if it helps.
     progress : Progress
         Told at every step; may cancel.
 

@@ -9,7 +9,7 @@ class Progress(Protocol):
     """Called by a job at every step.
 
     It may raise ``core.errors.CancelledError``; the job then ends and leaves nothing half done.
-    One that also has a method ``partial(data)`` is told results as they come (``publish``).
+    One that also has a method ``partial(data)`` receives results as they come (``publish``).
     """
 
     def __call__(self, fraction: float, text: str) -> None:
@@ -43,7 +43,7 @@ class Span:
     whole : Progress
         Of the whole job.
     start, end : float
-        Where in the whole the part lies, 0 to 1.
+        Where in the whole the part is, 0 to 1.
     prefix : str
         Put before every text.
     """

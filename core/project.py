@@ -1,4 +1,4 @@
-"""The project file: a model, the plan for it, and what came of it, as versioned JSON."""
+"""The project file: a model, the plan for it, and the results, as versioned JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Strict(BaseModel):
 
 
 class ModelReference(_Strict):
-    """Which file the project is about; relative to the project where it lies beneath it."""
+    """Which file the project is about; relative to the project where it is beneath it."""
 
     path: str
     sha256: str | None = None
@@ -44,7 +44,7 @@ class DataSetting(_Strict):
     Attributes
     ----------
     path : str
-        A dataset yaml; in a project, relative to it where it lies beneath its folder.
+        A dataset yaml; in a project, relative to it where it is beneath its folder.
     images : int
         How many images, drawn by ``seed``.
     image_size : int
@@ -61,7 +61,7 @@ class DataSetting(_Strict):
 
 
 class Result(_Strict):
-    """One pruned file that came of the project."""
+    """One pruned file that resulted from the project."""
 
     output: str
     date: str
@@ -74,7 +74,7 @@ class Result(_Strict):
 
 
 class Tuned(_Strict):
-    """One fine-tuned file that came of the project.
+    """One fine-tuned file that resulted from the project.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ def project_json(project: Project) -> dict[str, Any]:
 
 
 def reference(model: str | Path, project: Path) -> str:
-    """Name a model's file for a project: relative when it lies beneath the project's folder."""
+    """Name a model's file for a project: relative when it is beneath the project's folder."""
     path, folder = Path(model).absolute(), Path(project).absolute().parent
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
@@ -260,7 +260,7 @@ def with_places(project: Project, path: Path) -> Project:
 
 
 def _named(project: Project, name: Callable[[str], str]) -> Project:
-    """Name everything that came of a project, and what it looks at, another way."""
+    """Name everything that resulted from a project, and what it looks at, another way."""
 
     def again(one: Any, *keys: str) -> Any:
         told = {key: getattr(one, key) for key in keys}

@@ -4,7 +4,7 @@
 
 Scores come from the train split only, figures from the val split; no weight is changed. The
 dataset is only read. Every figure is kept in a file of JSON lines as soon as it is measured: run
-the same command again after an interruption, and it goes on. With ``--torch-pruning``, its best
+the same command again after an interruption, and it continues. With ``--torch-pruning``, its best
 settings are measured in the same run (its own tracer needs C2f rewritten first).
 """
 

@@ -184,7 +184,7 @@ class Picture:
         ]
 
     def _words(self, row: Sequence[str]) -> list[str]:
-        """Say at the side of a layer of core which stage it is, and what it imports."""
+        """Describe at the side of a layer of core which stage it is, and what it imports."""
         own = [f"core.{name}" for name in row]
         last = self.boxes[own[-1]]
         found = {t for name in own for t in self.imports.get(name, ()) if _side(t) == "core"}

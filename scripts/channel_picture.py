@@ -51,7 +51,7 @@ def columns() -> list[Column]:
 
 
 def runs(atoms: Sequence[int], borders: set[int]) -> Iterator[tuple[int, int]]:
-    """Return the pieces of consecutive atoms that lie between borders, as start and end."""
+    """Return the pieces of consecutive atoms that are between borders, as start and end."""
     start = 0
     for place in range(1, len(atoms) + 1):
         ends = place == len(atoms)

@@ -1,4 +1,4 @@
-"""A window that works by itself: the part of a person in scripts/kill_runs.py.
+"""A window that works automatically: the part of the user in scripts/kill_runs.py.
 
     python scripts/drive_window.py PROJECT.secateur SETTINGS.json
 
@@ -31,7 +31,7 @@ BLOCK = 4
 
 
 class Driver(QObject):
-    """Does at every turn what a person would do next."""
+    """Does at every turn what the user would do next."""
 
     def __init__(self, window: MainWindow, settings: dict[str, Any]) -> None:
         super().__init__(window)

@@ -5,7 +5,7 @@
 Every run is a project in a real window (scripts/drive_window.py) that tunes the model. At random
 moments the window, its engine, the tuning's process or several of them are killed (SIGKILL); then
 the window is opened again. Prints a line a run, and fails when a project does not open, a job does
-not go on to its end, a file is not whole, or a figure differs from those of a run left alone.
+not continue to its end, a file is not whole, or a figure differs from those of a run left alone.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Stage:
             self.window.wait()
 
     def ensure_open(self) -> bool:
-        """Open the window where it was killed; False when it came to its end by itself."""
+        """Open the window where it was killed; False when it came to its end automatically."""
         code = 0 if self.window is None else self.window.poll()
         if self.window is None or (code is not None and code < 0):
             self.open()
@@ -159,7 +159,7 @@ class Stage:
         return -1 if self.window is None else self.window.wait(1.0)
 
     def outcome(self) -> dict[str, Any]:
-        """Return what came of it, for comparison."""
+        """Return the results, for comparison."""
         (folder,) = self.jobs
         job = read_job(folder)
         events = read_events(folder)[0]

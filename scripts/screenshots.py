@@ -270,7 +270,7 @@ def shoot_plan(camera: Camera) -> None:
 
 
 def shoot_pruning(camera: Camera) -> None:
-    """A picture of what came of a pruning."""
+    """A picture of the results of a pruning."""
     from app.pruning.result_dialog import ResultDialog
 
     window = camera.window

@@ -1,6 +1,6 @@
 """Trains the demo's network from scratch on drawn scenes: ``python scripts/train_demo.py``.
 
-Needs no network and no GPU; writes ``resources/demo/demo.pt`` and, beside it, ``demo.json`` with
+Needs no network and no GPU; writes ``resources/demo/demo.pt`` and, next to it, ``demo.json`` with
 the figures measured on scenes it was not trained on. Other networks, sizes and devices are for
 benchmarks:
 

@@ -1,10 +1,10 @@
-"""Accuracy after tuning, beside Torch-Pruning tuned alike: the last table of docs/accuracy.md.
+"""Accuracy after tuning, next to Torch-Pruning tuned alike: the last table of docs/accuracy.md.
 
     python scripts/tuned_table.py ../shared/data/yolov8n-coco.pt ../shared/data/coco128/coco128.yaml
 
 Both networks are pruned, tuned and taught with the train split only, by the same trainer with the
 same settings; figures are from the val split. Every row is kept in a file of JSON lines as soon as
-it is measured: run the same command again after an interruption, and it goes on.
+it is measured: run the same command again after an interruption, and it continues.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class ChooseController(QObject):
         )
 
     def _take(self, result: dict[str, Any], wanted: Plan, goal: Target) -> None:
-        """Put a suggestion into the plan and its alternatives beside it."""
+        """Put a suggestion into the plan and its alternatives next to it."""
         from core.plan.schema import parse_plan
 
         session = self._session
@@ -119,7 +119,7 @@ class ChooseController(QObject):
         self.suggested.emit()
 
     def _kept(self, plan: Plan, wanted: Plan) -> Plan:
-        """Keep what the person set and a replay does not need: it stands for the next wish."""
+        """Keep what the user set and a replay does not need, for the next suggestion."""
         return plan.model_copy(
             update={
                 "target": None,
@@ -136,7 +136,7 @@ class ChooseController(QObject):
         text = f"Use the alternative with {choice.macs:.0%} of the GFLOPs"
         self._session.edit(plan_edits.replace_plan(choice.plan, text))
 
-    # ---- what stands in the way ---------------------------------------------------------------
+    # ---- preconditions ---------------------------------------------------------------
 
     def _has_data(self) -> bool:
         session = self._session

@@ -25,7 +25,7 @@ class FrontChart(pg.PlotWidget):
     Signals
     -------
     picked(int)
-        Number of the alternative that the person wants.
+        Number of the alternative that the user wants.
     """
 
     picked = Signal(int)
@@ -64,7 +64,7 @@ class FrontChart(pg.PlotWidget):
         self._paint()
 
     def set_front(self, front: Sequence[Alternative], chosen: int | None, now: float) -> None:
-        """Show alternatives, which of them the plan is, and where the plan stands.
+        """Show alternatives, which of them the plan is, and the position of the plan.
 
         Parameters
         ----------

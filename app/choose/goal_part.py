@@ -41,7 +41,7 @@ class GoalPart(QWidget):
     Signals
     -------
     timeRequested()
-        The layers of the model shall be timed on this machine.
+        The layers of the model should be timed on this machine.
     """
 
     timeRequested = Signal()
@@ -111,7 +111,7 @@ class GoalPart(QWidget):
         self._show_time()
 
     def _show_time(self) -> None:
-        """Say how long an image takes now and with the plan, where layers were timed."""
+        """Describe how long an image takes now and with the plan, where layers were timed."""
         clock, prediction = self._measured.clock, self._session.prediction
         by_time = self._session.model is not None and self.kind.currentData() == "latency_ms"
         self._time_row.setVisible(by_time or clock is not None)
@@ -128,7 +128,7 @@ class GoalPart(QWidget):
         self.only.setEnabled(bool(self._session.selection))
 
     def blocks(self) -> frozenset[int]:
-        """Return the blocks that may give channels; none stands for all."""
+        """Return the blocks that may give channels; empty means all."""
         asked = self.only.isEnabled() and self.only.isChecked()
         return self._session.selection if asked else frozenset()
 
@@ -171,7 +171,7 @@ class FrontPart(QWidget):
         context.theme.changed.connect(self._restyle)
 
     def show_front(self) -> None:
-        """Show the alternatives, and where the plan stands among them."""
+        """Show the alternatives, and the position of the plan among them."""
         session = self._session
         front, prediction = session.measured.front, session.prediction
         if self._chart is None:

@@ -1,4 +1,4 @@
-"""Choosing: images, ranking, goal, rules, and the suggestion that comes of them."""
+"""Choosing: images, ranking, goal, rules, and the suggestion that results from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ChoosePanel(QWidget):
     dataRequested(), dataDiscarded(), dataChanged(dict)
     rankRequested()
     suggestRequested(frozenset of int)
-        The blocks that may give channels; none stands for all.
+        The blocks that may give channels; empty means all.
     alternativePicked(int)
     timeRequested()
     """

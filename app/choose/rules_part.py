@@ -34,7 +34,7 @@ class RankingPart(QWidget):
     Signals
     -------
     rankRequested()
-        Scores that need images shall be computed now.
+        Scores that need images should be computed now.
     """
 
     rankRequested = Signal()
@@ -84,7 +84,7 @@ class RankingPart(QWidget):
         self._show_ranked()
 
     def _show_ranked(self) -> None:
-        """Say whether the ranking is there, and offer to compute it."""
+        """Describe whether the ranking is there, and offer to compute it."""
         session = self._session
         if session.model is None:
             return
@@ -164,7 +164,7 @@ class RulesPart(QWidget):
         self._form.setRowVisible(self.max_loss, plan.strategy == "one_by_one")
 
     def words(self) -> str:
-        """Say the rules in a few words."""
+        """Describe the rules in a few words."""
         plan = self._session.plan
         return f"{plan_edits.STRATEGY_NAMES[plan.strategy]}, {self.round_to.currentText()}"
 

@@ -24,7 +24,7 @@ FOOT = 40
 
 
 class ClassesChart(pg.PlotWidget):
-    """Shows as many classes as there is room for; the wheel, or a table beside it, moves on."""
+    """Shows as many classes as there is room for; the wheel, or a table next to it, moves on."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,7 +42,7 @@ class ClassesChart(pg.PlotWidget):
         self.restyle()
 
     def sizeHint(self) -> QSize:
-        """Beside a table."""
+        """Next to a table."""
         return QSize(300, 150)
 
     def set_classes(
@@ -147,7 +147,7 @@ class ClassesChart(pg.PlotWidget):
             self._look()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Go on to the classes below, or back."""
+        """Continue to the classes below, or back."""
         steps = -round(event.angleDelta().y() / 40)
         last = max(0, len(self._names) - self._rows())
         self._first = min(max(self._first + steps, 0), last)

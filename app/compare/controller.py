@@ -31,7 +31,7 @@ class CompareController(QObject):
         self._measured.compared.connect(self._look)
 
     def _show_plan(self) -> None:
-        """Show the plan on the graph again: it changed, and is looked at."""
+        """Show the plan on the graph again: it has changed."""
         if self._session.overlay in NAMES:
             self._session.set_overlay("none")
 
@@ -40,7 +40,7 @@ class CompareController(QObject):
             self._show_plan()
 
     def compare(self, paths: Sequence[str]) -> None:
-        """Put models side by side; the first is what the others are held against.
+        """Put models side by side; the first is the baseline.
 
         They are measured on the val split of the dataset; without one, only widths and costs are
         compared.
@@ -66,7 +66,7 @@ class CompareController(QObject):
 
 
 def keep(session: Session, result: Comparison, data: DataSetting) -> None:
-    """Take a comparison into the history, if its models came of the same file as the open one."""
+    """Take a comparison into the history, if its models have the same origin as the open one."""
     if has_images(result) and is_kin(session, result):
         from core.history.remember import compared
 

@@ -1,7 +1,7 @@
 """The graph as a comparison sees it: which channels one model still has of another's, and its cost.
 
 While one of these overlays colours the blocks, every width on the graph is the second model's of
-the pair, beside the first one's; the plan shows again with any other overlay.
+the pair, next to the first one's; the plan shows again with any other overlay.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _left(layers: list[LayerChange]) -> float | None:
 
 
 def is_kin(session: Session, result: Comparison) -> bool:
-    """Whether a comparison is of models that came of the same file as the open one."""
+    """Whether a comparison is of models with the same origin as the open one."""
     if session.model is None:
         return False
     from core.checkpoint.facts import origin_of
@@ -92,7 +92,7 @@ def has_compared(session: Session) -> bool:
 
 
 def _fields(title: str, read: Callable[[BlockChange], tuple[float | None, str]]) -> Fields:
-    """Return what tells the graph's state of the second model of the pair, beside the first.
+    """Return what tells the graph's state of the second model of the pair, next to the first.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _percent(share: float) -> str:
 
 
 def note(change: BlockChange, one: str, other: str) -> str:
-    """Say in a tip how a block differs."""
+    """Describe in a tip how a block differs."""
     words = (
         [f"{other}: {formats.widths(*change.outputs)} channels out"] if change.outputs[0] else []
     )

@@ -49,7 +49,7 @@ class ImagesView(View):
 
     @property
     def current(self) -> int:
-        """The row that shows; the first unless the person went elsewhere."""
+        """The row that shows; the first unless the user went elsewhere."""
         return max(0, self.table.currentIndex().row()) if self.table is not None else 0
 
     def show_result(self, result: Comparison, pair: Pair) -> None:
@@ -85,7 +85,7 @@ class ImagesView(View):
         return Page(path, Path(path).name, f"{change}: {path}", tuple(panes))
 
     def opened(self, number: int) -> None:
-        """Show an image at full size, in a window of its own; one can go on from there."""
+        """Show an image at full size, in a window of its own; one can continue from there."""
         if not self.rows:
             return
         if self.dialog is None:

@@ -37,7 +37,7 @@ class ComparedChart(pg.PlotWidget):
         self.restyle()
 
     def sizeHint(self) -> QSize:
-        """Beside a table."""
+        """Next to a table."""
         return QSize(260, 150)
 
     def set_models(

@@ -115,7 +115,7 @@ class ComparePanel(OnScreen, QWidget):
     def offer(self) -> None:
         """Offer the open model, pruned files, tuned ones, and others of its history; ticks stay."""
         near, known = at_hand(self._session), self._session.lineage.networks()
-        # In the order of the history: the first one ticked is what the others are held against.
+        # In the order of the history: the first one ticked is the baseline.
         tree = {path: number for number, path in enumerate(known)}
         offered = list(dict.fromkeys([*near, *self._asked, *known]))
         if near and near[0] in tree:
@@ -143,7 +143,7 @@ class ComparePanel(OnScreen, QWidget):
         if self._measured.comparison is None:
             self.status.setText(NOTHING if data else f"{NOTHING} {NO_DATA}")
 
-    # ---- what came of it ----------------------------------------------------------------------
+    # ---- the results ----------------------------------------------------------------------
 
     @property
     def view(self) -> View:
@@ -174,7 +174,7 @@ class ComparePanel(OnScreen, QWidget):
         self._show_view()
 
     def _show_view(self) -> None:
-        """Bring the current view up to date; the others wait until they are looked at."""
+        """Bring the current view up to date; the others wait until they are shown."""
         result, view = self._measured.comparison, self.view
         self.stack.setCurrentWidget(view)
         many = result is not None and len(result["models"]) > 2
@@ -199,7 +199,7 @@ def _key(pair: tables.Pair) -> str:
 
 
 def summary(result: Comparison) -> str:
-    """Say what a comparison looked at."""
+    """Describe the images of a comparison."""
     if not tables.has_images(result):
         return f"Widths and GFLOPs of {len(result['models'])} models, without images."
     images, listed = result["models"][0]["images"], len(result["images"])

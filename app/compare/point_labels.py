@@ -1,4 +1,4 @@
-"""Where the names of points go, so that none lies on another name or point."""
+"""Where the names of points go, so that none is on another name or point."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = 6
 def place_names(
     points: Sequence[Place], sizes: Sequence[Size], area: Size
 ) -> list[tuple[float, float]]:
-    """Find places for names beside their points.
+    """Find places for names next to their points.
 
     Parameters
     ----------

@@ -175,7 +175,7 @@ class LayerChange:
 def layer_changes(result: Comparison, pair: Pair) -> list[LayerChange]:
     """Return the layers that have widths of their own, in order of execution.
 
-    Normalisation is left out: it is as wide as the convolution before it, and costs nothing beside
+    Normalisation is left out: it is as wide as the convolution before it, and costs nothing next to
     it.
     """
     one, other = pair
@@ -243,7 +243,7 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def score_name(result: Comparison) -> str:
-    """Say what the score of an image is, in a word."""
+    """Describe what the score of an image is, in a word."""
     return "Correct class" if result.get("task") == "classify" else "F1"
 
 
@@ -276,7 +276,7 @@ SCORE_TIPS = {
 
 
 def outcome_words(row: ComparedImage, model: int) -> str:
-    """Say how many objects of an image a model found, missed and made up."""
+    """Describe how many objects of an image a model found, missed and made up."""
     boxes = row["boxes"][model]
     counts = Counter(str(box["outcome"]) for box in boxes)
     counts["missed"] = len(row["missed"][model])

@@ -1,4 +1,4 @@
-"""The views of a comparison that are a table with something beside it: models, classes, layers."""
+"""The views of a comparison that are a table with something next to it: models, classes, layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLAN = "none"
 
 
 class View(QWidget):
-    """A table of a comparison, and beside it what its subclass makes of it.
+    """A table of a comparison, and next to it what its subclass makes of it.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class View(QWidget):
         """Draw in the colours of the theme."""
 
     def add_side(self, side: QWidget) -> None:
-        """Put a widget beside the table."""
+        """Put a widget next to the table."""
         self._split.addWidget(side)
         self._split.setSizes(list(self.shares))
 
@@ -96,13 +96,13 @@ class View(QWidget):
         self.picked(now.row())
 
     def picked(self, number: int) -> None:
-        """Told which row the person went to."""
+        """Called with the row that the user went to."""
 
     def opened(self, number: int) -> None:
-        """Told which row shall be opened."""
+        """Called with the row to open."""
 
     def sorted_anew(self) -> None:
-        """Told when rows changed their order."""
+        """Called when rows changed their order."""
 
 
 class ModelsView(View):
@@ -180,7 +180,7 @@ class ClassesView(View):
 
     @property
     def _shown(self) -> list[int]:
-        """The models in the chart: those of the pair, and what lies between."""
+        """The models in the chart: those of the pair, and what is between."""
         assert self._result is not None
         others = [n for n in range(len(self._result["models"])) if n not in self._pair]
         return [self._pair[0], *others, self._pair[1]]

@@ -25,7 +25,7 @@ class DataController(QObject):
     Signals
     -------
     shown()
-        The panel that shows what was found shall come to the front.
+        The panel that shows what was found should be raised.
     """
 
     shown = Signal()
@@ -76,7 +76,7 @@ class DataController(QObject):
         )
 
     def _look_for_data(self) -> None:
-        """Say so at once where a project's dataset is not in its place any more."""
+        """Report it at once where a project's dataset is not in its place any more."""
         data = self._measured.data
         if data is not None and not Path(data.path).exists():
             self._session.say(
@@ -88,7 +88,7 @@ class DataController(QObject):
             )
 
     def change_data(self, **values: str | int) -> None:
-        """Change how many images are looked at, their size, the seed or the device."""
+        """Change how many images are used, their size, the seed or the device."""
         data = self._measured.data
         if data is not None:
             self._measured.set_data(data.model_copy(update=values))

@@ -43,7 +43,7 @@ class DataPanel(OnScreen, QWidget):
     Signals
     -------
     dataRequested, folderRequested
-        A dataset shall be chosen: its description, or its folder.
+        A dataset should be chosen: its description, or its folder.
     checkRequested
     """
 
@@ -203,7 +203,7 @@ def sorted_problems(check: DatasetCheck | None) -> list[Problem]:
 
 
 def summary(check: DatasetCheck | None, there: bool, refused: bool) -> str:
-    """Say in a few words what is known of a dataset."""
+    """Summarise what is known of a dataset."""
     if check is None:
         return UNCHECKED if there else NONE
     splits = ", ".join(

@@ -136,7 +136,7 @@ class Samples(QWidget):
         return Entry(Wish(path, SIDE, read, (path, SIDE, "read")), Path(path).name)
 
     def open(self, row: int) -> None:
-        """Show a picture of the page at full size; one can go on from there to all of them."""
+        """Show a picture of the page at full size; one can continue from there to all of them."""
         index, split = self._index, str(self.split.currentData())
         if index is None or not self._found:
             return

@@ -1,4 +1,4 @@
-"""Which images are looked at: a part of the panel “Choose”."""
+"""Which images are used: a part of the panel “Choose”."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DataPart(QWidget):
     Signals
     -------
     requested()
-        A dataset shall be chosen.
+        A dataset should be chosen.
     discarded()
     changed(dict)
         Fields of the data setting that are different now.

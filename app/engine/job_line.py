@@ -19,7 +19,7 @@ class JobLine(QWidget):
     kinds : str
         Names of jobs.
     tall : bool
-        Whether the words stand above the bar, for places too narrow to have them beside it.
+        Whether the words are above the bar, for places too narrow to have them next to it.
     """
 
     def __init__(self, jobs: JobManager, *kinds: str, tall: bool = False) -> None:

@@ -17,14 +17,14 @@ PATIENCE_MS = 5000
 
 
 class Runs(QObject):
-    """Owns the thread that looks after job folders. Everything here is on the window's thread.
+    """Owns the thread that manages job folders. Everything here is on the window's thread.
 
     Signals
     -------
     listChanged
-        Jobs came, went, or stand otherwise now; see ``entries``.
+        Jobs were added, removed or changed; see ``entries``.
     followed
-        The watched job told something; see ``snapshot``.
+        The watched job sent an event; see ``snapshot``.
     started(str), waits(str)
         What was asked to start does, or waits for its device: the job's folder.
     failed(str, str)
@@ -102,13 +102,13 @@ class Runs(QObject):
         self._start.emit(StartRequest(kind, arguments, inputs, parent))
 
     def resume(self, folder: str, batch: int = 0) -> None:
-        """Go on with a job; ``started``, ``waits`` or ``failed`` follows.
+        """Continue a job; ``started``, ``waits`` or ``failed`` follows.
 
         Parameters
         ----------
         folder : str
         batch : int
-            Take no more images a step than this, where memory did not suffice; as before when 0.
+            Take no more images per batch than this, if memory ran out; as before when 0.
         """
         self._resume.emit(folder, batch)
 
@@ -132,7 +132,7 @@ class Runs(QObject):
         self._move.emit(folder, by)
 
     def hold(self, held: bool) -> None:
-        """Start nothing from the queue for now, or go on with it."""
+        """Start nothing from the queue for now, or continue with it."""
         self._hold.emit(held)
 
     def entry(self, folder: str) -> RunEntry | None:
@@ -150,7 +150,7 @@ class Runs(QObject):
         return sorted((e for e in self.entries if e.place), key=lambda e: e.place)
 
     def shutdown(self) -> None:
-        """End the thread, once it has passed on what it was asked; jobs go on."""
+        """End the thread, once it has passed on what it was asked; jobs continue."""
         if not self._thread.isRunning():
             return
         self._stop.emit()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.runs.folder import Word
 
 FOLLOW_MS = 250
-"""Between two looks at what the watched job told: as often as its figures are worth reading."""
+"""Between two looks at the events of the watched job: as often as its figures are worth reading."""
 LIST_MS = 1500
 SLICE = 256 * 1024
 """Bytes of events read at a time; more than that waits its turn, so that a long log that is opened
@@ -34,7 +34,7 @@ class StartRequest:
     inputs : dict
         Files it reads, by argument.
     parent : str
-        Where its folder shall lie.
+        Where its folder should be.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class RunsWorker(QObject):
     listed(tuple of RunEntry)
         The jobs there are, newest first; only when something about them changed.
     followed(Snapshot)
-        What the watched job told; not more often than ``FOLLOW_MS``.
+        The events of the watched job; not more often than ``FOLLOW_MS``.
     started(str), waits(str)
         What was asked to start does, or waits for its device: the job's folder.
     failed(str, str)
@@ -91,7 +91,7 @@ class RunsWorker(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """End; jobs go on."""
+        """End; jobs continue."""
         for timer in self._timers.values():
             timer.stop()
         self.stopped.emit()
@@ -116,7 +116,7 @@ class RunsWorker(QObject):
             self.listed.emit(found)
 
     def _go_on(self) -> None:
-        """Start the jobs whose turn it is; a fault that stays is told once."""
+        """Start the jobs whose turn it is; a fault that stays is reported once."""
         from core.runs import queue
 
         fault: UserError | None = None
@@ -176,7 +176,7 @@ class RunsWorker(QObject):
 
     @Slot(str, int)
     def resume(self, folder: str, batch: int = 0) -> None:
-        """Go on with a job that was cancelled, failed or interrupted, once its device is free."""
+        """Continue a job that was cancelled, failed or interrupted, once its device is free."""
         from core.runs.folder import limit_batch
 
         try:
@@ -224,7 +224,7 @@ class RunsWorker(QObject):
 
     @Slot(bool)
     def hold(self, held: bool) -> None:
-        """Start nothing from the queue for now, or go on with it."""
+        """Start nothing from the queue for now, or continue with it."""
         from core.runs import queue
 
         self._try(lambda: queue.hold(held))
@@ -238,7 +238,7 @@ class RunsWorker(QObject):
 
     @Slot(str)
     def leave(self, folder: str) -> None:
-        """Let an interrupted job count as cancelled: it is not offered again, and can go on."""
+        """Let an interrupted job count as cancelled: it is not offered again, and can continue."""
         from core.runs.folder import read_job, status_of, write_job
 
         try:

@@ -1,4 +1,4 @@
-"""Whether work can start: its dataset is set, and nothing of its kind runs. Says so where not."""
+"""Whether work can start: a dataset is set, and nothing of its kind runs; reports why not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def has_data(session: Session, reason: str) -> bool:
-    """Whether a dataset is set; without one, says why it is needed and offers to choose it.
+    """Whether a dataset is set; without one, reports why it is needed and offers to choose it.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def has_data(session: Session, reason: str) -> bool:
 
 
 def is_free(session: Session, jobs: JobManager, *kinds: str, where: str = "Jobs") -> bool:
-    """Whether no job of these kinds runs; says which one does.
+    """Whether no job of these kinds runs; reports which one does.
 
     Parameters
     ----------

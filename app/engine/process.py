@@ -44,7 +44,7 @@ class EngineProcess(QObject):
         return int(self._process.processId() or 0)
 
     def start(self) -> None:
-        """Start the process; what it prints besides the protocol goes to the log file."""
+        """Start the process; what it prints in addition to the protocol goes to the log file."""
         program, *arguments = engine_command()
         environment = QProcessEnvironment()
         for name, value in {**own_environment(), "PYTHONUNBUFFERED": "1"}.items():

@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed; ``bug`` tells a fault of Secateur from what a person can mend."""
+    """Why a job failed; ``bug`` separates an internal error from what the user can fix."""
 
     message: str
     hint: str = ""

@@ -18,7 +18,7 @@ CANCEL_PATIENCE_MS = 700
 DEATHS = 3
 WITHIN_S = 60.0
 """An engine that dies this often in this time without ever getting ready is not started again
-by itself; the next job tries once more."""
+automatically; the next job tries once more."""
 
 DIED = "The engine stopped unexpectedly ({how})."
 DIED_HINT = (

@@ -1,4 +1,4 @@
-"""Exports from the window: which formats there are, the job, and what came of it."""
+"""Exports from the window: which formats there are, the job, and the results."""
 
 from __future__ import annotations
 

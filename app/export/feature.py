@@ -12,7 +12,7 @@ from app.feature import Feature, Features, Panel
 
 
 class ExportFeature(Feature):
-    """Exports networks and lists what came of it."""
+    """Exports networks and lists the results."""
 
     name = "export"
 

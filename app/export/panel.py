@@ -54,14 +54,14 @@ EXPORTED_COLUMNS = tuple(
 
 
 class ExportPanel(OnScreen, QWidget):
-    """Chooses network, format and precision, and shows what came of exports.
+    """Chooses network, format and precision, and shows the results of exports.
 
     Signals
     -------
     exportRequested(str, str, str, object, int)
         Network, format, precision, image size or None, batch.
     wanted
-        The formats shall be looked up.
+        The formats should be looked up.
     """
 
     exportRequested = Signal(str, str, str, object, int)

@@ -1,4 +1,4 @@
-"""What came of an export, in words."""
+"""The results of an export, in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def exported_row(exported: Exported) -> tuple[str, ...]:
 
 
 def size_words(result: Mapping[str, Any]) -> str:
-    """Say how large a file is, and how many weights it holds of the network's parameters."""
+    """Describe how large a file is, and how many weights it holds of the network's parameters."""
     held = result.get("exported_parameters")
     weights = "" if held is None else f", {formats.count(held)} weights"
     whole = (
@@ -34,7 +34,7 @@ def size_words(result: Mapping[str, Any]) -> str:
 
 
 def parity_words(parity: Mapping[str, Any] | None) -> str:
-    """Say whether an exported network gives what its checkpoint gives."""
+    """Describe whether an exported network gives what its checkpoint gives."""
     if parity is None:
         return "not compared: does not run on this machine"
     error = f"error {parity['relative_error']:.1e}"
@@ -43,7 +43,7 @@ def parity_words(parity: Mapping[str, Any] | None) -> str:
 
 
 def detection_words(parity: Mapping[str, Any] | None) -> str:
-    """Say how many detections agree, and on what they were looked for."""
+    """Describe how many detections agree, and on what they were looked for."""
     if not parity or parity["detections"] is None:
         return ""
     kind = "images" if parity["real"] else "generated images"

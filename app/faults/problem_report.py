@@ -1,4 +1,4 @@
-"""Saves what helps to find a fault: what the window knows, beside logs, versions and project."""
+"""Saves what helps to find a fault: what the window knows, next to logs, versions and project."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ProblemReport(QObject):
         self._context, self._session, self._window = context, context.session, window
 
     def save(self) -> None:
-        """Ask where the report shall go, and write it."""
+        """Ask where the report should go, and write it."""
         start = str(Path(self._context.settings.folder()) / NAME)
         name, _ = QFileDialog.getSaveFileName(
             self._window, "Save a problem report", start, "Zip files (*.zip)"

@@ -1,4 +1,4 @@
-"""Bugs: logged whole, and shown with the log. What a person can mend never comes here."""
+"""Bugs: logged whole, and shown with the log. What the user can fix never comes here."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from core.system.logs import append, fault_log
 
 
 class BugDialog(QDialog):
-    """Says that Secateur made a mistake, and offers the log.
+    """Reports that Secateur made a mistake, and offers the log.
 
     Signals
     -------
     reportWanted()
-        A report about it shall be saved.
+        A report about it should be saved.
     """
 
     reportWanted = Signal()
@@ -78,7 +78,7 @@ class ErrorReporter(QObject):
     Parameters
     ----------
     session : Session
-        Failures that a person can mend become its messages.
+        Failures that the user can fix become its messages.
     window : QWidget
     """
 

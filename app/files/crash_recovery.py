@@ -1,4 +1,4 @@
-"""Unsaved work is written beside the settings now and then, and offered after a crash."""
+"""Unsaved work is written next to the settings now and then, and offered after a crash."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Documents(QObject):
         kinds.get(Path(path).suffix.lower(), self.open_model)(path)
 
     def _open_yaml(self, path: str) -> None:
-        """Open a description of a network; one of a dataset is for whoever looks at images."""
+        """Open a description of a network; one of a dataset is for features that use images."""
         from core.data.source import is_description
 
         found = is_description(path)
@@ -170,7 +170,7 @@ class Documents(QObject):
     ) -> None:
         """Show a model: from what is known about it on disk, or else by the engine.
 
-        Only once it is there is a person asked about unsaved work, and nothing is for files that
+        The user is asked about unsaved work only once it is there, and nothing is for files that
         cannot be opened.
         """
         for record in self._jobs.running("open", "scores"):
@@ -207,7 +207,7 @@ class Documents(QObject):
         self._jobs.failed.emit(failure)
 
     def _end_opening(self) -> str:
-        """Say that no file is being opened any more; returns the dataset to be used with it."""
+        """Report that no file is being opened any more; returns the dataset to be used with it."""
         self._session.requests.opening.emit("")
         data, self._data = self._data, ""
         return data
@@ -268,7 +268,7 @@ class Documents(QObject):
     # ---- a model that moved -------------------------------------------------------------------
 
     def locate(self) -> None:
-        """Ask where the open model's file lies now."""
+        """Ask where the open model's file is now."""
         path, _ = QFileDialog.getOpenFileName(
             self._window, "Locate the model", self._settings.folder(), OPENABLE
         )
@@ -317,7 +317,7 @@ class Documents(QObject):
         return True
 
     def may_leave(self) -> bool:
-        """Whether the open work may be left: it is saved, or the person said so."""
+        """Whether the open work may be left: it is saved, or the user agreed."""
         if not self._session.dirty:
             return True
         box = QMessageBox(self._window)
@@ -389,7 +389,7 @@ def unbound(plan: Plan) -> Plan:
     """Return a plan that is of the open model, whatever file it was made for.
 
     Whether that was another one is said when it is taken over; a hash that stayed in it would have
-    it refused for good, with nothing in the window to mend that by.
+    it refused for good, with nothing in the window to fix that by.
     """
     return plan.model_copy(update={"model_sha256": None})
 

@@ -69,7 +69,7 @@ def _kind(path: str) -> str:
 
 
 def announce(dropped: Dropped, model: str, compare: bool) -> tuple[str, str]:
-    """Say what a drop will do.
+    """Describe what a drop will do.
 
     Parameters
     ----------

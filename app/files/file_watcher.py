@@ -15,14 +15,14 @@ SETTLE_MS = 300
 
 
 class ModelWatcher(QObject):
-    """Says so when the file is not what was opened any more.
+    """Reports when the file is not what was opened any more.
 
     Parameters
     ----------
     reopen : callable
         Opens a path.
     locate : callable
-        Asks the person where the file lies now.
+        Asks the user where the file is now.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ModelWatcher(QObject):
             self._watcher.addPaths([path, str(Path(path).absolute().parent)])
 
     def moved_to(self, path: str) -> None:
-        """Take a file the person named for the open model, if it is the same."""
+        """Take a file the user named for the open model, if it is the same."""
         known = self._session.model
 
         def done(sha256: str) -> None:

@@ -54,7 +54,7 @@ class Camera(QObject):
         return self._view.transform().m11()
 
     def to_scene(self, point: QPointF) -> QPointF:
-        """Return what lies under a point of the view, without rounding to whole pixels."""
+        """Return what is under a point of the view, without rounding to whole pixels."""
         inverse, _ = self._view.viewportTransform().inverted()
         return inverse.map(point)
 

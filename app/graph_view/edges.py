@@ -17,7 +17,7 @@ LARGEST_LABEL = 20
 
 
 class EdgeItem(QGraphicsItem):
-    """One line. The channels it carries are written where a person looks at it."""
+    """One line. The channels it carries are written where the user looks at it."""
 
     def __init__(self, place: EdgePlace, ink: Ink) -> None:
         super().__init__()

@@ -168,7 +168,7 @@ def _block(place: BoxPlace, look: BlockLook, index: int, least: int, ink: Ink) -
         frame.body = QRectF(head)
     _hatch(frame, ghost, head.height())
     _gauge(frame, look.level, head.height(), ink)
-    if place.opened and 1.1 * least > HEADER:  # the name lies over the diagram
+    if place.opened and 1.1 * least > HEADER:  # the name covers the diagram
         head = QRectF(0, 0, place.width, min(place.height, 1.5 * least))
         frame.plate = head.adjusted(2, 2, -2, 0)
     dim = ink.palette.text_dim if look.dim else ink.palette.text

@@ -30,7 +30,7 @@ class InputTarget(Protocol):
     """What pointer and keyboard act on: the view, as far as they know it.
 
     The signals are requests to whoever owns the state; the methods change only what is shown.
-    ``GraphView`` says what each signal carries.
+    ``GraphView`` reports what each signal carries.
     """
 
     @property
@@ -153,7 +153,7 @@ class Keyboard:
         return self._space
 
     def press(self, event: QKeyEvent) -> bool:
-        """Do what a key stands for; returns whether it stands for something here."""
+        """Do what a key represents; returns whether it represents something here."""
         if self._scene.layout is None:
             return False
         key, text = Qt.Key(event.key()), event.text()

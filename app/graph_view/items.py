@@ -19,7 +19,7 @@ from core.drawing.places import BoxPlace, InsidePlace
 HALO = 33.0
 """Room around a block for its ring, its badge, and the number above a bar."""
 MARK_ZOOM = 0.5
-"""Below this zoom the small marks are left out, but for the lock of a person."""
+"""Below this zoom the small marks are left out, but for the lock of the user."""
 NOTHING_INSIDE = InsidePlace((), (), 0, 0)
 
 
@@ -178,7 +178,7 @@ class BlockItem(QGraphicsItem):
         painter.restore()
 
     def _paint_around(self, painter: QPainter, look: BlockLook) -> None:
-        """Paint what lies around the boxes: glow, focus, and the ring of the selection."""
+        """Paint what is around the boxes: glow, focus, and the ring of the selection."""
         if not (look.lit or look.matched or look.focused or look.selected):
             return
         palette = self.ink.palette
@@ -205,7 +205,7 @@ class BlockItem(QGraphicsItem):
         return [frame.rect for frame in self._frames]
 
     def _paint_marks(self, painter: QPainter, look: BlockLook) -> None:
-        """Paint the padlock, and the tick of what may go on its own."""
+        """Paint the padlock, and the tick of what can be pruned alone."""
         if not (look.locked or look.fixed or look.eligible):
             return
         palette = self.ink.palette

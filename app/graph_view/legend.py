@@ -46,7 +46,7 @@ RAMP = 64.0
 class Legend(QWidget):
     """Explains the hues, the signs in use, and the overlay.
 
-    Where the line is too short for all words, the signs stay; the words stand in its tip.
+    Where the line is too short for all words, the signs stay; the words are in its tip.
     """
 
     def __init__(self, parent: QWidget) -> None:

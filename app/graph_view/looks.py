@@ -90,11 +90,11 @@ class Marks:
     matches: frozenset[int] = frozenset()
     hovered: int | None = None
     ring: bool = False
-    """Whether the focus is drawn: only while a person uses the keyboard."""
+    """Whether the focus is drawn: only while the user uses the keyboard."""
 
 
 def widths_text(before_in: int, before_out: int, after_in: int, after_out: int) -> str:
-    """Say a block's or layer's widths; what was there before is named where it changed."""
+    """Describe a block's or layer's widths; what was there before is named where it changed."""
     inputs = f"{after_in}"
     outputs = f"{after_out}" if after_out == before_out else f"{after_out} of {before_out}"
     return f"{inputs} → {outputs}"
@@ -200,7 +200,7 @@ class Looks:
         )
 
     def _tag(self, index: int, role: str, state: GraphState) -> str:
-        """Say what goes, for a block in the plan, or what changes in one that is adjusted."""
+        """Describe what goes, for a block in the plan, or what changes in one that is adjusted."""
         if role not in TAGGED:
             return ""
         if role == "selected":
@@ -258,7 +258,7 @@ class Looks:
         return tuple(parts)
 
     def _part_text(self, index: int, part: float, later: bool, state: GraphState) -> str:
-        """Say a scale's share of the cost; an overlay's figure is the whole head's, said once."""
+        """Describe a scale's share of the cost; an overlay's figure is that of the whole head."""
         if index in state.overlay_texts:
             return "" if later else state.overlay_texts[index]
         return percent(part)
@@ -322,7 +322,7 @@ class Looks:
         return "\n".join(lines)
 
     def summary(self, focus: int | None, look: BlockLook | None) -> str:
-        """Say what a screen reader should read out: the focused block, or how many there are."""
+        """Describe the focused block, or the number of blocks, for a screen reader."""
         if focus is None:
             return f"{len(self.table.blocks)} blocks. Use the arrow keys to move between them."
         block = self.table.blocks[focus]

@@ -15,7 +15,7 @@ MARGIN = 7.0
 
 
 class Minimap(QWidget):
-    """A small overview of the view it lies on.
+    """A small overview of the view it is on.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Minimap(QWidget):
     shownChanged
         It appeared or went away.
     wentTo(QPointF)
-        The person wants this point of the scene in the middle.
+        The user wants this point of the scene in the middle.
     """
 
     shownChanged = Signal()
@@ -53,7 +53,7 @@ class Minimap(QWidget):
         self._follow()
 
     def set_scene_changed(self) -> None:
-        """Paint the blocks anew."""
+        """Paint the blocks again."""
         self._follow()
         self.update()
 
@@ -62,7 +62,7 @@ class Minimap(QWidget):
         return SIZE
 
     def _follow(self) -> None:
-        """Show the overview only where something lies outside the view."""
+        """Show the overview only where something is outside the view."""
         layout = self._scene.layout
         useful = self._shown and layout is not None and not self._sees_all(layout.bounds)
         if useful != self.isVisibleTo(self._view):
@@ -76,7 +76,7 @@ class Minimap(QWidget):
         return shown.adjusted(-8, -8, 8, 8).contains(QRectF(*bounds))
 
     def _scale(self) -> tuple[float, QPointF]:
-        """Return the scale and where the drawing's corner lies."""
+        """Return the scale and where the drawing's corner is."""
         layout = self._scene.layout
         if layout is None:
             return 1.0, QPointF()

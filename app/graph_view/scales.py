@@ -49,7 +49,7 @@ class Scales:
         return self._shares(block, widths) if widths else self._plain[block]
 
     def widths(self, block: int, source: int, before: int, after: int) -> str:
-        """Say what a scale reads and puts out."""
+        """Describe what a scale reads and puts out."""
         outputs = self._scales[block][source].outputs
         reads = f"{after}" if after == before else f"{after} of {before}"
         return f"{reads} → {' + '.join(map(str, outputs))}" if outputs else f"{reads} in"

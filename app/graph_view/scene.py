@@ -28,7 +28,7 @@ WRAP = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.
 
 
 class Callout(QGraphicsItem):
-    """The reason of a coupling path, in a bubble beside it."""
+    """The reason of a coupling path, in a bubble next to it."""
 
     def __init__(self, ink: Ink) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Callout(QGraphicsItem):
         self.hide()
 
     def show_text(self, text: str, at: QPointF, limits: QRectF) -> None:
-        """Show a text beside a point, within the drawing; an empty one hides the bubble."""
+        """Show a text next to a point, within the drawing; an empty one hides the bubble."""
         self.prepareGeometryChange()
         self.text = text
         self.setVisible(bool(text))
@@ -128,7 +128,7 @@ class GraphScene(QGraphicsScene):
         self.relayout()
 
     def relayout(self) -> None:
-        """Place everything anew; items are kept."""
+        """Place everything again; items are kept."""
         if self.table is None:
             return
         layout = layout_blocks(self.table, self.opened)
@@ -191,7 +191,7 @@ class GraphScene(QGraphicsScene):
         self._place_callout()
         return changed
 
-    # ---- what lies where -----------------------------------------------------------------------
+    # ---- what is where -----------------------------------------------------------------------
 
     def block_at(self, point: QPointF) -> int | None:
         """Return the block under a point of the drawing."""
@@ -231,7 +231,7 @@ class GraphScene(QGraphicsScene):
         return self.layer_at(point) or self.looks.tip(block, self.state)
 
     def summary(self) -> str:
-        """Say in words what a screen reader should read out."""
+        """Describe in words what a screen reader should read out."""
         if self.looks is None:
             return "No model is open."
         focus = self.marks.focus
@@ -254,7 +254,7 @@ class GraphScene(QGraphicsScene):
         return frozenset(edges)
 
     def _place_callout(self) -> None:
-        """Put the reason beside the path's last block, where it hides the least."""
+        """Put the reason next to the path's last block, where it hides the least."""
         text = self.state.path_text
         if text == self.callout.text and not text:
             return
@@ -282,7 +282,7 @@ class GraphScene(QGraphicsScene):
         ]
 
         seen = QRectF(left, top, right, bottom)
-        if self.views():  # a reason that lies off the screen is not read
+        if self.views():  # a reason that is off the screen is not read
             view = self.views()[0]
             seen &= view.mapToScene(view.viewport().rect()).boundingRect()
         boxes = [QRectF(b.x, b.y, b.width, b.height) for b in self.layout.boxes]

@@ -1,4 +1,4 @@
-"""Finds blocks by what a person may type. No Qt."""
+"""Finds blocks by what the user may type. No Qt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the graph shall show besides the network itself. Plain values, no Qt."""
+"""What the graph should show in addition to the network itself. Plain values, no Qt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROLES = ("", "selected", "cascade", "coupled", "blocked")
 
 @dataclass(frozen=True, slots=True)
 class GraphState:
-    """Everything the graph draws that a plan or a person can change.
+    """Everything the graph draws that a plan or the user can change.
 
     A block or layer that a mapping does not name is drawn as the channel table has it.
 
@@ -23,7 +23,7 @@ class GraphState:
     roles : dict of int to str
         One of ``ROLES`` for each block.
     locked : frozenset of int
-        Blocks a person locked. (What the network itself locks is in the table.)
+        Blocks the user locked. (What the network itself locks is in the table.)
     eligible : frozenset of int
         Blocks that the independent strategy may take.
     ratios : dict of int to float
@@ -37,7 +37,7 @@ class GraphState:
         Colour of the overlay for each block, 0 (nothing) to 1 (most). Blocks that are missing
         keep their own colour.
     overlay_texts : dict of int to str
-        The overlay's figure of each block, in the place of its share of the multiply-adds.
+        The overlay's figure of each block, instead of its share of the multiply-adds.
     overlay_title : str
         What the overlay's figures are, for the legend.
     overlay_ends : (str, str)
@@ -51,7 +51,7 @@ class GraphState:
     path : tuple of (int, int)
         The coupling path, as pairs of blocks in order.
     path_text : str
-        The reason, drawn beside the path.
+        The reason, drawn next to the path.
     macs_share : dict of int to float
         Part of the (pruned) network's multiply-adds; the table's own where missing.
     """

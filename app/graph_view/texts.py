@@ -12,13 +12,13 @@ from app.graph_view.ink import SIZES, Ink
 LEADING = 1.28
 """Height of a line of text, in sizes of its font."""
 LEFT, RIGHT = 15.0, 8.0
-"""Room beside a text: the gauge stands at the left."""
+"""Room next to a text: the gauge is at the left."""
 KEEP = 0.55
 """A name is cut down to this part of itself, and no further."""
 
 
 class Text(NamedTuple):
-    """A text and where it stands."""
+    """A text and where it is."""
 
     font: QFont
     colour: str
@@ -29,7 +29,7 @@ class Text(NamedTuple):
 class Words(NamedTuple):
     """What a box would say if it had the room.
 
-    ``short`` stands for the title where that does not fit.
+    ``short`` represents the title where that does not fit.
     """
 
     title: str

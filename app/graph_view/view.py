@@ -1,4 +1,4 @@
-"""The view of the graph: shows what it is given, and says what a person asks for.
+"""The view of the graph: shows what it is given, and reports what the user asks for.
 
 `app.graph_view.pointer` and `app.graph_view.input` say what mouse and keys do.
 """
@@ -51,7 +51,7 @@ class GraphView(QGraphicsView):
     layerClicked(str)
     blockOpened(int, bool)
     contextMenuRequested(int, QPoint)
-        Block (-1 beside all blocks), and the place on the screen.
+        Block (-1 next to all blocks), and the place on the screen.
     """
 
     selectionRequested = Signal(object, str)
@@ -300,7 +300,7 @@ class GraphView(QGraphicsView):
         """
         save_scene(self._scene, Path(path))
 
-    # ---- what lies where -----------------------------------------------------------------------
+    # ---- what is where -----------------------------------------------------------------------
 
     def block_at(self, position: QPoint | QPointF) -> int | None:
         """Return the block under a point of the view."""
@@ -318,7 +318,7 @@ class GraphView(QGraphicsView):
         event.accept()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Go on with what the press began, or hover."""
+        """Continue what the press began, or hover."""
         self._pointer.move(event)
         event.accept()
 

@@ -45,7 +45,7 @@ class ZoomControl(QWidget):
         return button
 
     def show_zoom(self, zoom: float, least: float, most: float) -> None:
-        """Show a zoom, and whether it can go on in each direction."""
+        """Show a zoom, and whether it can continue in each direction."""
         self.percent.setText(f"{100 * zoom:.0f} %")
         self.out.setEnabled(zoom > least * 1.001)
         self.enlarge.setEnabled(zoom < most * 0.999)

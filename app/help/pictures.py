@@ -137,14 +137,14 @@ def _coupled(sheet: _Sheet) -> None:
     sheet.box(234, 79, 32, 30)
     sheet.text(250, 99, "+", anchor="middle", weight="bold")
     sheet.arrow(((266, 94), (330, 94)))
-    sheet.text(332, 62, "the reader is adjusted", "cascade", weight="bold")
+    sheet.text(332, 62, "adjusted reader", "cascade", weight="bold")
     sheet.box(332, 71, 134, 46, "cascade")
     sheet.cells(344, 81, 7, "cascade", gone)
     sheet.text(160, 180, "channel 3 of the sum is channel 3 of A and of B", "muted")
 
 
 def _concat(sheet: _Sheet) -> None:
-    """Concat puts channels side by side: numbers shift by what stands before."""
+    """Concat puts channels side by side: numbers shift by what is before."""
     sheet.text(20, 20, "block 13, 6 channels", "muted")
     sheet.cells(20, 28, 6, "muted")
     sheet.text(20, 92, "block 4, 4 channels, selected", "selected", weight="bold")

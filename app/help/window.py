@@ -1,4 +1,4 @@
-"""The help's window: headings at the left, the page beside them."""
+"""The help's window: headings at the left, the page next to them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ SCHEME = "picture"
 
 
 class HelpWindow(QWidget):
-    """Shows the help beside the window.
+    """Shows the help next to the window.
 
     Parameters
     ----------
     shown : app.kit.theme.Theme
-        Tells when the colours change.
+        Reports when the colours change.
     """
 
     def __init__(self, shown: theme.Theme, parent: QWidget | None = None) -> None:
@@ -101,7 +101,7 @@ class HelpWindow(QWidget):
 
 
 class _Browser(QTextBrowser):
-    """Draws the help's own pictures, and opens no address by itself."""
+    """Draws the help's own pictures, and opens no address automatically."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ class HistoryController(QObject):
     Signals
     -------
     compareWanted(list of str)
-        Files of steps shall be compared.
+        Files of steps should be compared.
     """
 
     compareWanted = Signal(list)
@@ -67,7 +67,7 @@ class HistoryController(QObject):
         return home_of(origin_of(model.facts))
 
     def look(self) -> None:
-        """Read the history of the open network anew."""
+        """Read the history of the open network again."""
         folder, project, model = self.folder, self._session.project_path, self._session.model
         self._project = project
         if folder is None or model is None:
@@ -89,14 +89,14 @@ class HistoryController(QObject):
             self.look()
 
     def _look_at_runs(self) -> None:
-        """Read anew when a tuning is done: its process added a step."""
+        """Read again when a tuning is done: its process added a step."""
         done = frozenset(e.folder for e in self._runs.entries if e.state == "done")
         if done - self._done:
             self.look()
         self._done = done
 
     def _job_ended(self, number: int, state: str) -> None:
-        """Read anew when a report is made: it may have measured something."""
+        """Read again when a report is made: it may have measured something."""
         record = self._jobs.record(number)
         if record is not None and record.job == "report":
             self.look()
@@ -107,7 +107,7 @@ class HistoryController(QObject):
         self._session.say(error.message, error.hint, "warning", key="history")
 
     def _not_kept(self, error: Exception) -> None:
-        """Say that a measurement is gone with the session; it shows all the same."""
+        """Report that a measurement will be lost with the session; it is still shown."""
         if not isinstance(error, UserError):
             raise error
         text = "The measurement could not be stored for a report."
@@ -187,7 +187,7 @@ class HistoryController(QObject):
             self._documents.open_path(file)
 
     def _check_opened(self) -> None:
-        """Say so where another file lies in the place of the one that a step made."""
+        """Report that another file has replaced the one that a step created."""
         model, (file, sha256) = self._session.model, self._expected
         if model is None or model.path != file:
             return

@@ -13,7 +13,7 @@ from app.history.controller import HistoryController
 
 
 class HistoryFeature(Feature):
-    """Listens to ``tuningStarts``; what came of the network is told by ``session.lineage``."""
+    """Listens to ``tuningStarts``; ``session.lineage`` holds the steps of the network."""
 
     name = "history"
 

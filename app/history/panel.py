@@ -219,7 +219,7 @@ def _button(words: str, tip: str) -> QPushButton:
 
 
 def summary(nodes: list[Node]) -> str:
-    """Say how many steps of each kind there are."""
+    """Describe how many steps of each kind there are."""
     counts: Counter[str] = Counter(node.kind for node in nodes)
     told = [
         f"{counts[kind]:,} {word}{'' if counts[kind] == 1 else 's'}"
@@ -259,7 +259,7 @@ def when(date: str) -> str:
 
 
 def details(node: Node, gone: bool) -> str:
-    """Say all that is known of a step, for its tip."""
+    """Describe all that is known of a step, for its tip."""
     lines = [node.file or ""]
     if gone and node.file:
         lines.append("The file no longer exists, or a later step uses its name.")

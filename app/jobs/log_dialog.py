@@ -1,4 +1,4 @@
-"""What a long job told, and what its libraries printed."""
+"""The events of a long job, and what its libraries printed."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ NONE = "No jobs yet. Start one in Fine-tune; several wait for each other here."
 
 
 def told_of(entry: RunEntry) -> str:
-    """Say how far it is, what came of it, or what it waits for."""
+    """Describe its progress, its results, or what it waits for."""
     if entry.place:
         after = f"after {entry.waits_for}" if entry.waits_for else ""
         return "the queue is paused" if entry.held else after

@@ -35,9 +35,9 @@ class JobsPanel(QWidget):
     Signals
     -------
     showRequested(str)
-        A job's charts shall be shown: its folder.
+        A job's charts should be shown: its folder.
     openRequested(str)
-        The file that came of a job shall be opened.
+        The file that resulted from a job should be opened.
     """
 
     showRequested = Signal(str)

@@ -26,7 +26,7 @@ def dress(plot: pg.PlotWidget, left: int = 34) -> None:
         axis = plot.getAxis(side)
         axis.setPen(theme.colour("border"))
         axis.setTextPen(theme.colour("muted"))
-        axis.setSIPrefixEnableRanges(())  # switched off, it still scales what lies below 1
+        axis.setSIPrefixEnableRanges(())  # switched off, it still scales what is below 1
         axis.enableAutoSIPrefix(False)
     plot.getAxis("left").setWidth(left)
 

@@ -65,7 +65,7 @@ def _standard(box: QComboBox) -> QStandardItemModel:
 
 
 def row(*parts: QWidget | None, stretch: int | None = None) -> QWidget:
-    """Put widgets side by side; None stands for room to spare.
+    """Put widgets side by side; None is a stretch.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Fold(QWidget):
         self._show()
 
     def set_summary(self, text: str) -> None:
-        """Say in a few words what is inside, for when it is folded."""
+        """Summarise what is inside, for when it is folded."""
         self._words = text
         self._show()
 

@@ -9,5 +9,5 @@ from PySide6.QtGui import QDesktopServices
 
 
 def open_file(path: Path) -> None:
-    """Open a file or folder by the program that the person uses for it."""
+    """Open a file or folder by the program that the user uses for it."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -45,7 +45,7 @@ STAGES = {"backbone": "Backbone", "neck": "Neck", "head": "Head"}
 
 
 def plain(block: Block) -> str:
-    """Say what a block does."""
+    """Describe what a block does."""
     known = PLAIN.get(block.type)
     if known is None:
         known = f"A block of type {block.type}." if block.parameters else "No weights."
@@ -96,7 +96,7 @@ def change_ms(before: float, after: float, *, bold: bool = False) -> str:
 
 
 def timed_how(about: Mapping[str, Any]) -> str:
-    """Say what the times of a table of layers hold for: onnx, 1 thread, 320 px."""
+    """Describe what the times of a table of layers hold for: onnx, 1 thread, 320 px."""
     threads = "1 thread" if about["threads"] == 1 else f"{about['threads']} threads"
     return f"{about['runtime']}, {threads}, {about['image_size']} px"
 

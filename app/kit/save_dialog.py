@@ -32,7 +32,7 @@ class SaveDialog(QDialog):
     kinds : str
         Of files, as Qt's file dialog takes them.
     action : str
-        The word on the button that goes on.
+        The word on the button that continues.
     about : str
         What there is to know, beneath the form.
 
@@ -60,7 +60,7 @@ class SaveDialog(QDialog):
         self.path.setAccessibleName(f"File of {what}")
         self.path.setProperty("field", "true")
         browse = QPushButton("&Browse …")
-        browse.setAutoDefault(False)  # Enter in the field goes on
+        browse.setAutoDefault(False)  # Enter in the field continues
         browse.clicked.connect(self._browse)
         self.form = QFormLayout()
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)

@@ -44,7 +44,7 @@ from app.kit.table_model import Index, SortedProxy
 
 _ALL = QKeySequence.StandardKey.SelectAll
 COLUMN_GAP = 10
-"""Pixels between what stands in a column and the next one."""
+"""Pixels between the contents of a column and the next one."""
 
 
 def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
@@ -141,7 +141,7 @@ class WrappedTree(QTreeWidget):
         return QSize(200, 80)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Break the lines anew."""
+        """Break the lines again."""
         super().resizeEvent(event)
         self.scheduleDelayedItemsLayout()
 
@@ -172,7 +172,7 @@ class _Wrapping(QStyledItemDelegate):
 
 
 def column(*parts: QWidget | None, margins: int = 8, spacing: int = 6) -> QVBoxLayout:
-    """Stack widgets; None stands for room to spare."""
+    """Stack widgets; None is a stretch."""
     layout = QVBoxLayout()
     layout.setContentsMargins(margins, margins, margins, margins)
     layout.setSpacing(spacing)
@@ -246,7 +246,7 @@ def table_view(
 
 
 def fit_columns(view: QTableView) -> None:
-    """Make the columns as wide as what stands in them, with room between one and the next."""
+    """Make the columns as wide as the contents of them, with room between one and the next."""
     view.resizeColumnsToContents()
     header = view.horizontalHeader()
     for number in range(header.count()):
@@ -256,7 +256,7 @@ def fit_columns(view: QTableView) -> None:
 class OnScreen:
     """A part of the window that keeps itself up to date only while it can be seen.
 
-    A tab behind another one is not hidden to Qt; its dock says so through ``set_shown``.
+    A tab behind another one is not hidden to Qt; its dock reports it through ``set_shown``.
     """
 
     shown = False

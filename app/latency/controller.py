@@ -96,7 +96,7 @@ class LatencyController(QObject):
             self._session.look_up_latency()
 
     def _offer(self) -> None:
-        """Say what the overlay of milliseconds needs, where it is asked for without."""
+        """Describe what the overlay of milliseconds needs, where it is asked for without."""
         session = self._session
         if session.model is None or session.overlay != LATENCY:
             return
@@ -126,7 +126,7 @@ class LatencyController(QObject):
             self._jobs.failed.emit(failure)
 
     def time_networks(self, paths: Sequence[str], options: Mapping[str, Any]) -> None:
-        """Time networks in turns; the open model is what the others are held against.
+        """Time networks in turns; the open model is the baseline.
 
         Parameters
         ----------

@@ -63,7 +63,7 @@ class LatencyPanel(OnScreen, QWidget):
         Networks, and how they are timed.
     runtimesWanted
     layersRequested(dict)
-        The layers of the open model shall be timed so.
+        The layers of the open model should be timed so.
     suggestRequested
     """
 
@@ -276,7 +276,7 @@ def predicted_words(predicted: float, measured: float) -> str:
 
 
 def time_words(timed: Mapping[str, Any]) -> str:
-    """Say what the times hold for, and which runtimes could not take part."""
+    """Describe what the times hold for, and which runtimes could not take part."""
     first = timed["timings"][0]
     alone = " Processor time of the thread." if first.get("cpu_ms") else ""
     threads = "1 thread" if first["threads"] == 1 else f"{first['threads']} threads"

@@ -107,7 +107,7 @@ class LatencyTarget(QWidget):
         self._show(asked if asked is not None else whole * self.slider.value() / 100, whole)
 
     def _about(self) -> str:
-        """Say what the prediction holds for."""
+        """Describe what the prediction holds for."""
         clock = self._measured.clock
         return "" if clock is None else f" ({formats.timed_how(clock.latency.about)})"
 

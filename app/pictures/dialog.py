@@ -124,7 +124,7 @@ class PictureDialog(QDialog):
         self.panes.set_page(page)
         if self.focusWidget() not in self.views:
             self.views[0].setFocus()
-        if number + 1 < len(self.pages):  # ready when the person goes there
+        if number + 1 < len(self.pages):  # ready when the user goes there
             self._pictures.get(self.pages[number + 1].wish)
         self.went.emit(number)
 

@@ -17,7 +17,7 @@ OUTCOMES = {
     "wrong": ("#ffb627", Qt.PenStyle.DotLine),
     "label": ("#ffffff", Qt.PenStyle.DashDotLine),
 }
-"""Colours and lines of what became of an object. They lie over photographs, not over the theme, and
+"""Colours and lines of what became of an object. They cover photographs, not over the theme, and
 differ in their lines too, for who cannot tell the colours apart."""
 SEEN = 0.5
 """From which value on a keypoint counts as seen."""
@@ -71,7 +71,7 @@ def paint_marks(
     ----------
     painter : QPainter
     frame : QRectF
-        Where the whole picture lies.
+        Where the whole picture is.
     marks : sequence of Object
         With ``outcome`` and ``confidence`` where known.
     pens : Pens
@@ -137,7 +137,7 @@ def _paint_shape(
 
 
 def _paint_name(painter: QPainter, frame: QRectF, mark: Object, colour: QColor, lines: int) -> int:
-    """Write a name on its box; those of the whole picture stand below one another."""
+    """Write a name on its box; those of the whole picture are below one another."""
     metrics = QFontMetricsF(painter.font())
     text = caption(mark)
     width, height = metrics.horizontalAdvance(text) + 8, metrics.height() + 2

@@ -67,7 +67,7 @@ class GridModel(QAbstractListModel):
         self.endResetModel()
 
     def picture(self, row: int) -> Picture | None:
-        """Return the picture of a row, once it is there."""
+        """Return the picture of a row, once it is available."""
         return self.pictures.get(self.entries[row].wish)
 
     def _ready(self, name: Hashable) -> None:
@@ -109,7 +109,7 @@ class _Painter(QStyledItemDelegate):
         return CELL
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Draw one; what is not there yet shows its name alone."""
+        """Draw one; what is missing yet shows its name alone."""
         model = index.model()
         assert isinstance(model, GridModel)
         cell = QRect(option.rect).adjusted(3, 3, -3, -3)
@@ -144,7 +144,7 @@ class _Painter(QStyledItemDelegate):
 
 
 class PictureGrid(QListView):
-    """A page of pictures; ``activated`` says which one shall be opened."""
+    """A page of pictures; ``activated`` reports which one should be opened."""
 
     def __init__(self, pictures: Pictures, name: str) -> None:
         super().__init__()

@@ -52,7 +52,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture; ``trouble`` says why there is none."""
+    """A decoded picture; ``trouble`` is the reason if there is none."""
 
     image: QImage
     size: QSize
@@ -102,7 +102,7 @@ class Pictures(QObject):
         return None
 
     def forget(self) -> None:
-        """Drop all pictures: other files may lie in their places now."""
+        """Drop all pictures: other files may be in their places now."""
         with self._lock:
             self._waiting.clear()
         self._known.clear()
@@ -118,7 +118,7 @@ class Pictures(QObject):
         with self._lock:
             if not self._waiting:
                 return
-            name, wish = self._waiting.popitem()  # the newest: that is what is looked at
+            name, wish = self._waiting.popitem()  # the newest: that is what is shown
         picture = decode(wish)
         if not self._over:
             self._decoded.emit(name, picture)

@@ -142,7 +142,7 @@ class Panes(QWidget):
             self._grid.setRowStretch(2 * number + 1, int(used))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Lay the views out anew where that shows more."""
+        """Lay the views out again where that shows more."""
         super().resizeEvent(event)
         self._show()
 
@@ -171,10 +171,10 @@ def best_columns(count: int, room: tuple[int, int], picture: tuple[int, int]) ->
 
 
 def outcome_key(outcome: str) -> QWidget:
-    """Return a word with the colour that stands for it."""
+    """Return a word with the colour that represents it."""
     colour, _ = OUTCOMES[outcome]
     word = OUTCOME_WORDS[outcome]
-    # White would not show on a light window: it lies on the dark that it has on photographs.
+    # White would not show on a light window: it is on the dark that it has on photographs.
     back = "background-color:#3a414b;" if outcome == "label" else ""
     result = label(f'<span style="color:{colour};{back}">■</span> {word}', "muted", wrap=False)
     result.setTextFormat(Qt.TextFormat.RichText)

@@ -30,7 +30,7 @@ MOVE = 60.0
 
 
 class Viewpoint(QObject):
-    """How far a picture is zoomed in, and which point of it lies in the middle.
+    """How far a picture is zoomed in, and which point of it is in the middle.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class PictureView(QWidget):
         self.update()
 
     def frame(self) -> QRectF:
-        """Return where the whole picture lies, which may be beyond the widget."""
+        """Return where the whole picture is, which may be beyond the widget."""
         image = self.picture.image if self.picture is not None else None
         if image is None or image.isNull():
             return QRectF()
@@ -182,7 +182,7 @@ class PictureView(QWidget):
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep what lies in the middle."""
+        """Keep what is in the middle."""
         super().resizeEvent(event)
         self.update()
 

@@ -29,7 +29,7 @@ class InspectorPanel(OnScreen, QScrollArea):
     Signals
     -------
     rankRequested()
-        The ranking that the plan asks for needs images, and shall be computed now.
+        The ranking that the plan asks for needs images, and should be computed now.
     """
 
     rankRequested = Signal()
@@ -201,7 +201,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         chart.set_ratio(float(prediction.resolution.removed[atoms].mean()))
 
     def _ranked_by(self) -> str:
-        """Say which criterion's scores show, and which the plan asks for where that differs."""
+        """Name the criterion of the shown scores, and that of the plan where it differs."""
         session = self._session
         shown, wanted = (criteria.title(c) for c in (session.ranked_by, session.plan.criterion))
         if session.ranked or not criteria.by_images(session.plan.criterion):

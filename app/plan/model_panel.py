@@ -1,4 +1,4 @@
-"""The model at a glance: what it is, how large, and where its cost lies."""
+"""The model at a glance: what it is, how large, and where its cost is."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ModelPanel(QScrollArea):
         self._show_shares()
 
     def _show_accuracy(self) -> None:
-        """Say how accurate the open model is, where images can tell."""
+        """Describe the accuracy of the open model, if it was measured."""
         measured = self._session.measured
         self._measuring.setVisible(self._session.model is not None and measured.data is not None)
         running = bool(self._jobs.running("evaluate"))

@@ -146,7 +146,7 @@ class PlanPanel(QScrollArea):
         return row
 
     def _rules(self) -> QWidget:
-        """Say by which rules the plan goes; they are chosen in another panel."""
+        """Describe the rules of the plan; they are set in another panel."""
         self.rules = label("", "muted")
         change = QPushButton("Change …")
         change.setToolTip("Set ranking, strategy and rounding, or let Secateur suggest a plan")

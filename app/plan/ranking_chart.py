@@ -20,7 +20,7 @@ class RankingChart(pg.PlotWidget):
     Signals
     -------
     ratioDragged(float)
-        Share of channels below the threshold that the person dragged to.
+        Share of channels below the threshold that the user dragged to.
     taken, let_go
         The line was taken, and let go: what is dragged between is one edit.
     """
@@ -64,7 +64,7 @@ class RankingChart(pg.PlotWidget):
             self._paint()
 
     def set_ratio(self, ratio: float) -> None:
-        """Put the threshold where this share of channels lies below it."""
+        """Put the threshold where this share of channels is below it."""
         self._line.setVisible(len(self._sorted) > 0)
         if len(self._sorted) and not self._held:  # what follows from a drag leaves the line to it
             self._line.setValue(self.threshold(ratio))

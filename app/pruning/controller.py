@@ -1,4 +1,4 @@
-"""Prune and verify from the window: asks where to, runs the job, shows what came of it."""
+"""Prune and verify from the window: asks where to, runs the job, shows the results."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class PruneController(QObject):
         )
 
     def take(self, result: dict[str, Any]) -> None:
-        """Remember a pruned file and show what came of it."""
+        """Remember a pruned file and show the results."""
         from core.history.results import pruned_node
 
         self._session.take([pruned_node(result)])
@@ -136,6 +136,6 @@ class PruneController(QObject):
 
 
 def free_name(path: Path) -> Path:
-    """Return a name that nothing bears: what was pruned before stays, unless a person says so."""
+    """Return an unused name: earlier pruned files stay, unless the user chooses one."""
     names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
     return path if not path.exists() else next(name for name in names if not name.exists())

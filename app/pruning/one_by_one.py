@@ -1,4 +1,4 @@
-"""The strategy one by one from the window: runs it, lists its steps, goes on from any of them."""
+"""The strategy one by one from the window: runs it, lists its steps, continues from any of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StepsController(QObject):
             self._submit(output, None)
 
     def go_on(self, number: int) -> None:
-        """Go on from an earlier step, with what the plan says now; later steps stay on disk."""
+        """Continue from an earlier step, with what the plan says now; later steps stay on disk."""
         if not self._may():
             return
         output = self._ask()
@@ -74,7 +74,7 @@ class StepsController(QObject):
         return Path(self._measured.steps_folder) / step.checkpoint  # absolute ones stay absolute
 
     def _may(self) -> bool:
-        """Whether a run can start; says why not."""
+        """Whether a run can start; reports why not."""
         session = self._session
         session.flush()
         if session.model is None:

@@ -86,6 +86,6 @@ class PruneDialog(SaveDialog):
         return {"steps": steps if way == "chosen" else ["auto"], "minutes": self.minutes.value()}
 
     def accept(self) -> None:
-        """Say what was chosen, and close."""
+        """Emit the choice, and close."""
         self.chosen.emit(self.file(".pt"), self.repair())
         super().accept()

@@ -34,7 +34,7 @@ def step_title(name: str) -> str:
 
 
 def gap(report: Mapping[str, Any]) -> str:
-    """Say how far the outputs were from the original's before and after a step."""
+    """Describe how far the outputs were from the original's before and after a step."""
     before, after = _figures(report, "gap")
     if before is None or after is None:
         return "NaN"
@@ -42,7 +42,7 @@ def gap(report: Mapping[str, Any]) -> str:
 
 
 def gain(report: Mapping[str, Any]) -> str:
-    """Say what a step did to the accuracy, where the images have labels."""
+    """Describe what a step did to the accuracy, where the images have labels."""
     before, after = _figures(report, "map50_95")
     if before is None or after is None:
         return "no labels"
@@ -57,7 +57,7 @@ def _figures(report: Mapping[str, Any], name: str) -> tuple[float | None, float 
 
 
 def verdict(report: Mapping[str, Any]) -> str:
-    """Say whether a step was kept, and if not, why (``core.repair.judge`` decides so)."""
+    """Describe whether a step was kept, and if not, why (``core.repair.judge`` decides so)."""
     if report.get("kept"):
         return "kept"
     before, after = _figures(report, "gap")

@@ -92,7 +92,7 @@ class StepsPanel(QWidget):
 
 
 def summary(steps: tuple[Step, ...]) -> str:
-    """Say where a run stands."""
+    """Describe the state of a run."""
     accepted = [s for s in steps if s.accepted]
     text = f"{len(steps)} steps, {len(accepted)} accepted."
     last = accepted[-1] if accepted else None
@@ -102,7 +102,7 @@ def summary(steps: tuple[Step, ...]) -> str:
 
 
 def outcome(step: Step) -> str:
-    """Say what became of a step."""
+    """Describe the outcome of a step."""
     if step.accepted:
         return "accepted" if step.fallback_of is None else f"accepted instead of {step.fallback_of}"
     return "skipped" if step.accuracy is None else "reverted: lost too much"

@@ -105,7 +105,7 @@ class ReportDialog(SaveDialog):
         )
 
     def accept(self) -> None:
-        """Say what was chosen, and close."""
+        """Emit the choice, and close."""
         wanted = [name for name, box in self.boxes.items() if box.isChecked()]
         self.chosen.emit(self.file(".html"), wanted, self.show_it.isChecked())
         super().accept()

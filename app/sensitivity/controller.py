@@ -29,7 +29,7 @@ class SensitivityController(QObject):
             signal.connect(self.recall)
 
     def scan(self, ratios: tuple[float, ...], blocks: frozenset[int] = frozenset()) -> None:
-        """Measure how accuracy falls with the ratio, block by block; goes on where it was left.
+        """Measure how accuracy falls with the ratio, block by block; continues where it stopped.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class SensitivityController(QObject):
         )
 
     def _may(self, job: str) -> bool:
-        """Whether the job can start; says why not."""
+        """Whether the job can start; reports why not."""
         session = self._session
         return has_data(session, NO_DATA) and is_free(session, self._jobs, job)
 
@@ -137,7 +137,7 @@ def read_scan(file: Path, sha256: str, image_size: int | None = None) -> list[di
     Parameters
     ----------
     file : Path
-        One that is missing or damaged holds none; the next scan says what is wrong with it.
+        One that is missing or damaged holds none; the next scan reports what is wrong with it.
     sha256 : str
         The model's.
     image_size : int, optional

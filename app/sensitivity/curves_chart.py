@@ -123,7 +123,7 @@ class CurvesChart(pg.PlotWidget):
         self._names[block].setVisible(chosen)
 
     def _describe(self) -> None:
-        """Say the chosen curves in words, for who cannot see them."""
+        """Describe the chosen curves in words, for who cannot see them."""
         told = [
             f"Block {block}: "
             + ", ".join(f"{100 * p.share:.1f} % kept at {p.ratio:.0%}" for p in self._curves[block])
@@ -140,7 +140,7 @@ class CurvesChart(pg.PlotWidget):
             for point in points:
                 there = self._to_scene(100 * point.ratio, 100 * point.share)
                 gap = float(np.hypot(there.x() - place.x(), there.y() - place.y()))
-                # Where points lie on each other, the selected curve is the one that is seen.
+                # Where points are on each other, the selected curve is the one that is seen.
                 gap -= 0.5 if point.block in self._selection else 0.0
                 if gap <= NEAR and (best is None or gap < best[0]):
                     best = gap, point
@@ -186,7 +186,7 @@ class CurvesChart(pg.PlotWidget):
 
 
 def words(point: Point) -> str:
-    """Say a point: block, ratio, accuracy, what is lost."""
+    """Describe a point: block, ratio, accuracy, what is lost."""
     lost = f"{100 * point.loss:.1f} % lost" if point.share <= 1 else "no loss"
     return f"Block {point.block} − {point.ratio:.0%}: {point.accuracy:.4f} mAP50-95, {lost}"
 

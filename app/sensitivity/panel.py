@@ -39,7 +39,7 @@ class SensitivityPanel(OnScreen, QWidget):
     Signals
     -------
     scanRequested(tuple of float, frozenset of int)
-        Ratios, and the blocks to scan; none stands for all.
+        Ratios, and the blocks to scan; empty means all.
     """
 
     scanRequested = Signal(object, object)

@@ -82,6 +82,6 @@ def show(window: QWidget) -> None:
 
 
 def keep_to_own_folder() -> None:
-    """Let Qt keep what its own dialogs remember beside our settings, where it keeps it in files."""
+    """Let Qt store the state of its own dialogs next to our settings, where it uses files."""
     for kind in (QSettings.Format.NativeFormat, QSettings.Format.IniFormat):
         QSettings.setPath(kind, QSettings.Scope.UserScope, str(config_folder()))

@@ -54,7 +54,7 @@ class SelfTest:
     folder : Path
         Gets everything that is written.
     full : bool
-        Whether the demo runs with its own settings, as a person sees it.
+        Whether the demo runs with its own settings, as the user sees it.
     """
 
     def __init__(self, folder: Path, full: bool = False) -> None:

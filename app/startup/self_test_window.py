@@ -1,4 +1,4 @@
-"""The window of the self-test: shown, drawn and asked as a person would, and waited for."""
+"""The window of the self-test: shown, drawn and asked as the user would, and waited for."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Stage:
         raise RuntimeError(f"the job ended {ended}")
 
     def open_project(self, path: Path, seconds: float) -> tuple[str, int]:
-        """Open a project as a person does; return the family and the number of blocks drawn."""
+        """Open a project as the user does; return the family and the number of blocks drawn."""
         session = self.window.session
         said: list[str] = []
         session.messageRaised.connect(lambda message: said.append(message.text))

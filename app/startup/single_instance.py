@@ -46,7 +46,7 @@ class InstanceServer(QObject):
     Signals
     -------
     received(list of str)
-        Paths to open; empty when the window shall only come to the front.
+        Paths to open; empty to only raise the window.
     """
 
     received = Signal(list)

@@ -12,7 +12,7 @@ from app.state.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What came of one export."""
+    """The results of one export."""
 
     model: str
     title: str

@@ -1,4 +1,4 @@
-"""The history of the open network: the one place in the window for what came of it.
+"""The history of the open network: the one place in the window for the results.
 
 What is pruned, tuned, compared, timed and exported is taken in here, shows at once, and is written
 to disk by `app.history.controller`; results of the project, reports and panels are read from it.
@@ -29,7 +29,7 @@ class Known:
     ----------
     history : History or None
     files : mapping of str to str
-        By a step's id, where its file lies now; steps whose file is gone are missing.
+        By a step's id, where its file is now; steps whose file is gone are missing.
     """
 
     history: History | None = None
@@ -83,7 +83,7 @@ class Lineage(QObject):
         self.fresh: tuple[Measurement, ...] = ()
 
     def begin(self, project: Project | None) -> None:
-        """Start over for another model, with what came of its project; raises no signal."""
+        """Start over for another model, with the results of its project; raises no signal."""
         self.own, self.fresh = (), ()
         if project is not None and (project.results or project.tuned):
             from core.history.results import steps_of
@@ -98,7 +98,7 @@ class Lineage(QObject):
             self.fresh = tuple(m for m in self.fresh if m.id not in there)
             self.changed.emit()
 
-    # ---- what comes of the project ------------------------------------------------------------
+    # ---- what the project contains ------------------------------------------------------------
 
     def take(self, nodes: Iterable[Node]) -> None:
         """Take in files that were pruned or tuned; one that is there is no other."""
@@ -146,7 +146,7 @@ class Lineage(QObject):
     # ---- the tree -----------------------------------------------------------------------------
 
     def steps(self) -> list[tuple[int, Branch]]:
-        """Return all steps from top to bottom, with how deep they lie."""
+        """Return all steps from top to bottom, with how deep they are."""
         from core.history.tree import walk
 
         return list(walk(self.known.branches))
@@ -161,11 +161,11 @@ class Lineage(QObject):
         return next(own, None)
 
     def file_of(self, node: Node) -> str:
-        """Return where a step's file lies; empty when it is gone."""
+        """Return where a step's file is; empty when it is gone."""
         return self.known.files.get(node.id, "")
 
     def current(self, path: str, sha256: str) -> str:
-        """Return the step that an open file came of; empty when it is in none."""
+        """Return the step that an open file resulted from; empty when it is in none."""
         from core.history.tree import find
 
         found = find(self.known.branches, sha256)
@@ -183,13 +183,13 @@ class Lineage(QObject):
 def read_known(
     folder: Path, project: Path | None, model: OpenModel, own: Iterable[Node] = ()
 ) -> Known:
-    """Read a history; what only the copy beside a project has is taken in first, and back.
+    """Read a history; what only the copy next to a project has is taken in first, and back.
 
     Parameters
     ----------
     folder : Path
     project : Path, optional
-        A project file; a copy of its history lies beside it.
+        A project file; a copy of its history is next to it.
     model : OpenModel
         What version 0.1 measured of it elsewhere is taken in, too.
     own : iterable of Node
@@ -222,7 +222,7 @@ def read_known(
 
 
 def _place(node: Node, project: Path | None) -> str:
-    """Return where a file lies: where it lay, or beside a project that moved with it."""
+    """Return where a file is: where it was, or next to a project that moved with it."""
     if node.file is None:
         return ""
     if Path(node.file).is_file() or Path(node.file).name == node.file:
@@ -236,7 +236,7 @@ def _place(node: Node, project: Path | None) -> str:
 
 
 def first_cost(branches: Sequence[Branch]) -> dict[str, float]:
-    """Return the cost that changes are held against: that of the first step that has one."""
+    """Return the cost that changes are compared with: that of the first step that has one."""
     from core.history.tree import walk
 
     return dict(next((branch.cost for _, branch in walk(branches) if branch.cost), {}))

@@ -1,4 +1,4 @@
-"""What images tell about the open model: the data set, the goal, and everything measured.
+"""What images tell about the open model: the dataset, the goal, and everything measured.
 
 A part of the session. Views subscribe; whatever runs the measurements writes through the methods.
 """
@@ -117,7 +117,7 @@ class Measured(QObject):
     -------
     dataChanged, goalChanged, frontChanged, stepsChanged, accuracyChanged, clockChanged, dataChecked
     compared, pairChanged
-        Models were compared; other two of them are looked at.
+        Models were compared, or another pair of them is shown.
     scanChanged
         Points of a sensitivity scan arrived; not more often than the screen can show.
     kept
@@ -195,7 +195,7 @@ class Measured(QObject):
         other = data is None or self.data is None or data.path != self.data.path
         self.data = data
         self.set_accuracy(None)
-        if other:  # a check is about all images, however many of them are looked at
+        if other:  # a check is about all images, however many of them are used
             self.set_check(None)
         self.set_comparison(None)
         self.clear_scan()
@@ -211,7 +211,7 @@ class Measured(QObject):
 
     @property
     def aim(self) -> Target:
-        """The goal, or the one that a suggestion has while the person gave none."""
+        """The goal, or the one that a suggestion has while the user gave none."""
         from core.plan.schema import Target
 
         return self.goal if self.goal is not None else Target(macs=USUAL_GOAL)
@@ -385,7 +385,7 @@ def step_of(data: Mapping[str, Any]) -> Step:
 
 
 def data_arguments(data: DataSetting | None, split: str = "train") -> dict[str, Any] | None:
-    """Return the data set as the engine's jobs take it."""
+    """Return the dataset as the engine tasks take it."""
     if data is None:
         return None
     return {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something the person should know, shown in the window until dismissed.
+    """Something the user should know, shown in the window until dismissed.
 
     Attributes
     ----------

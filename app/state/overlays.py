@@ -37,7 +37,7 @@ class Overlay:
     values : callable, optional
         Returns the value of each block, 0 to 1; those that are missing keep their usual fill.
     texts : callable, optional
-        Returns a figure for each block, in the place of its share of the multiply-adds.
+        Returns a figure for each block, instead of its share of the multiply-adds.
     heading : callable, optional
         Returns the title, where that depends on what was measured; empty for the usual one.
     fields : callable, optional

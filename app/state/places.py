@@ -1,4 +1,4 @@
-"""Where jobs, scans and steps of the open project lie."""
+"""Where jobs, scans and steps of the open project are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCAN = ".sensitivity.jsonl"
 
 
 def job_places(session: Session) -> list[Path]:
-    """Return where jobs lie; the last is where a new one goes: beside the project if there is one.
+    """Return where jobs are; the last is where a new one goes: next to the project if there is one.
 
     The first is the same as `core.runs.folder.jobs_folder`, which the command line lists.
     """
@@ -26,7 +26,7 @@ def job_places(session: Session) -> list[Path]:
 
 
 def scan_file(session: Session) -> Path:
-    """Return where the open model's scan is kept: beside the project, else among the app's data."""
+    """Return the file of the open model's scan: next to the project, else in the app's data."""
     if session.measured.scan_file:
         return Path(session.measured.scan_file)
     if session.project_path is not None:

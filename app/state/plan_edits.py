@@ -57,7 +57,7 @@ class Edit:
 
 
 class PlanCommand(QUndoCommand):
-    """Puts one plan in the place of another.
+    """Puts one plan instead of another.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def step_ratio(
 
 
 def set_scope(plan: Plan, blocks: Iterable[int], scope: Scope) -> Edit:
-    """Say which channels of some blocks are meant."""
+    """Describe which channels of some blocks are meant."""
     wanted = set(blocks)
     selection = tuple(
         e.model_copy(update={"scope": scope}) if e.block in wanted else e for e in plan.selection
@@ -258,7 +258,7 @@ def set_round_to(plan: Plan, multiple: int | str) -> Edit:
 
 
 def rounding(multiple: int | str) -> str:
-    """Say a rounding: multiples of 8."""
+    """Describe a rounding: multiples of 8."""
     if multiple == "auto":
         return "the measured step"
     return "any number" if multiple == 1 else f"multiples of {multiple}"
@@ -317,7 +317,7 @@ def so_that(goal: Target) -> str:
 
 
 def apply_nearest(plan: Plan, blocked: Blocked, block: int | None) -> Edit:
-    """Put the nearest selection that works in the place of what was refused."""
+    """Put the nearest selection that works instead of what was refused."""
     wrong = offending(plan, blocked, block)
     taken = {e.label for e in blocked.nearest}
     kept = tuple(e for e in plan.selection if e != wrong and e.label not in taken)
@@ -333,6 +333,6 @@ def asked_plan(plan: Plan, goal: Target, only: frozenset[int] = frozenset()) -> 
     selection = tuple(Entry(block=b, ratio=0.5) for b in sorted(only))
     ratios = tuple(e for e in plan.selection if e.ratio)
     if plan.allocation == "ratios" and ratios and not only:
-        selection = ratios  # the person's own ratios, raised or lowered together
+        selection = ratios  # the user's own ratios, raised or lowered together
     strategy = "all_at_once" if plan.strategy == "one_by_one" else plan.strategy
     return plan.model_copy(update={"target": goal, "selection": selection, "strategy": strategy})

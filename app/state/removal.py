@@ -1,7 +1,7 @@
 """What will really go of a block: one figure for slider, badge, inspector and tables.
 
 What was asked for is rounded, limited by what has to stay, and raised by what other blocks take
-along; only the prediction knows what comes of it.
+along; only the prediction knows what results from it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def of_block(session: Session, block: int) -> Removal:
 
 
 def of_layer(session: Session, name: str, asked: float | None = None) -> Removal:
-    """Return what goes of one layer; nothing of one that is not there."""
+    """Return what goes of one layer; nothing of one that is missing."""
     prediction, table = session.prediction, session.table
     number = None if table is None else table.resolve_layer(name)
     if prediction is None or number is None:

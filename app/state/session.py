@@ -43,7 +43,7 @@ class Session(QObject):
     """State of the window.
 
     ``measured`` holds what images say (dataset, goal, measurements), ``shipped`` what there is to
-    ship with, ``lineage`` the history of the network, all that came of it; ``requests`` is how the
+    ship with, ``lineage`` the history of the network, all that resulted; ``requests`` is how the
     parts of the window ask things of each other.
 
     Signals
@@ -53,12 +53,12 @@ class Session(QObject):
     planChanged, predictionChanged
         The plan, and a moment later everything that follows from it.
     selectionChanged
-        The blocks the person selected, or the one in focus.
+        The blocks the user selected, or the one in focus.
     viewChanged
         What is highlighted: overlay, hovered block, drawn path.
     scoresNeeded(criterion, seed)
-        The plan asks for a ranking that is not there yet and needs no images. One that does is
-        computed only when a person asks for it.
+        The plan asks for a ranking that is missing yet and needs no images. One that does is
+        computed only when the user asks for it.
     scoresChanged
         A ranking arrived.
     messageRaised(Message), messageWithdrawn(str), titleChanged, resultsChanged
@@ -159,7 +159,7 @@ class Session(QObject):
 
     @property
     def locked(self) -> frozenset[int]:
-        """Blocks the person locked."""
+        """Blocks the user locked."""
         return frozenset(item for item in self.plan.locked if isinstance(item, int))
 
     @property
@@ -236,7 +236,7 @@ class Session(QObject):
         self._announce()
 
     def move_model(self, path: str) -> None:
-        """The open model's file lies elsewhere now."""
+        """The open model's file is elsewhere now."""
         if self.model is not None:
             self.model = replace(self.model, path=path)
             self.titleChanged.emit()
@@ -259,7 +259,7 @@ class Session(QObject):
     def edit(self, edit: Edit) -> None:
         """Change the plan, so that it can be undone; an edit that changes nothing is dropped.
 
-        A plan says what goes; one with a target, from a file, asks what should, and that is a goal.
+        A plan lists what is removed; one with a target, from a file, sets a goal instead.
         """
         if self.model is None:
             return
@@ -434,7 +434,7 @@ class Session(QObject):
         self.messageRaised.emit(Message(text, hint, kind, **more))
 
     def unsay(self, key: str) -> None:
-        """Withdraw the message of this key, if it shows; an empty one stands for all."""
+        """Withdraw the message of this key, if it shows; an empty one represents all."""
         self.messageWithdrawn.emit(key)
 
     def take(self, nodes: Sequence[Node], unsaved: bool = True) -> None:
@@ -458,7 +458,7 @@ class Session(QObject):
         self.titleChanged.emit()
 
     def shutdown(self) -> None:
-        """Say nothing any more: the views are being taken apart."""
+        """Emit nothing any more: the views are being taken apart."""
         self._tick.stop()
         self.measured.stop()
         self.undo_stack.blockSignals(True)

@@ -19,7 +19,7 @@ class Format:
     Attributes
     ----------
     missing : str
-        What stands in the way here; empty when nothing does.
+        What is in the way here; empty when nothing does.
     missing_for : mapping of str to str
         The same by precision, for those that need more.
     """
@@ -34,7 +34,7 @@ class Format:
     missing_for: Mapping[str, str]
 
     def problem(self, precision: str, task: str) -> str:
-        """Say why a network of a task cannot be exported so; empty when it can."""
+        """Describe why a network of a task cannot be exported so; empty when it can."""
         if task not in self.tasks:
             return f"{self.title} does not support the task “{task}”."
         if precision not in self.precisions:

@@ -1,4 +1,4 @@
-"""Lets a person set any argument of a training: fetches the table, opens the dialog, checks."""
+"""Lets the user set any argument of a training: fetches the table, opens the dialog, checks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ArgumentsController(QObject):
         chosen : mapping
             What was set before.
         taken : callable
-            Told what is set from now on, when the person is done.
+            Called with what is set from now on, when the user is done.
         """
         from core.tune.arguments import Argument
 

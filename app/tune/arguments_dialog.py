@@ -43,7 +43,7 @@ HINT = "Double-click or press F2 in the column “Value” to set a value; clear
 
 @dataclass(slots=True)
 class ArgumentRow:
-    """One argument with what the person wrote for it."""
+    """One argument with what the user wrote for it."""
 
     argument: Argument
     usual: str
@@ -52,7 +52,7 @@ class ArgumentRow:
 
 
 def columns(preset: str) -> list[Column[ArgumentRow]]:
-    """Return the columns; the third says what a preset gives."""
+    """Return the columns; the third reports what a preset gives."""
     return [
         Column("Argument", lambda r: r.argument.name, tip="The name in Ultralytics"),
         Column(
@@ -70,7 +70,7 @@ def columns(preset: str) -> list[Column[ArgumentRow]]:
 
 
 def meaning(row: ArgumentRow) -> str:
-    """Say what an argument means, or why it is not set here."""
+    """Describe what an argument means, or why it is not set here."""
     instead = row.argument.instead
     return f"Cannot be set here: {IN_FORM.get(instead, instead)}" if instead else row.argument.text
 
@@ -80,11 +80,11 @@ def _faint(row: ArgumentRow) -> str:
 
 
 class ArgumentsModel(TableModel[ArgumentRow]):
-    """The table; the second column can be written, and says what is wrong with what was."""
+    """The table; the second column can be written, and reports what is wrong with what was."""
 
     @guarded_or(Qt.ItemFlag.NoItemFlags)
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Let one's own value be edited where it is for the person to set."""
+        """Let one's own value be edited where it is for the user to set."""
         flags = super().flags(index)
         if index.column() == OWN and not self.rows[index.row()].argument.instead:
             flags |= Qt.ItemFlag.ItemIsEditable

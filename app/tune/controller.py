@@ -1,4 +1,4 @@
-"""Fine-tuning from the window: checks the data, makes jobs, says what became of them."""
+"""Fine-tuning from the window: checks the data, makes jobs, reports what became of them."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class TuneController(QObject):
     # ---- what became of jobs ------------------------------------------------------------------
 
     def _compare(self) -> None:
-        """Say what ended, began, or was found: running, or interrupted."""
+        """Describe what ended, began, or was found: running, or interrupted."""
         before, first = self._states, True
         self._states = {e.folder: (e.state, e.place) for e in self._runs.entries}
         for entry in self._runs.entries:
@@ -160,7 +160,7 @@ class TuneController(QObject):
         self._look_at_queue()
 
     def _look_at_queue(self) -> None:
-        """Say once that the queue is held while jobs wait in it."""
+        """Report once that the queue is held while jobs wait in it."""
         waiting = self._runs.waiting
         held = any(entry.held for entry in waiting)
         if held and not self._held:

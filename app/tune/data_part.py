@@ -88,7 +88,7 @@ class DataCheck(QWidget):
 
 
 def check_text(check: DatasetCheck) -> str:
-    """Say what a check found: problems first, the worst before the others, then the splits."""
+    """Describe what a check found: problems first, the worst before the others, then the splits."""
     colours = theme.colours()
     lines = []
     problems = sorted(check["problems"], key=lambda p: p["severity"] != "error")
@@ -112,7 +112,7 @@ def check_text(check: DatasetCheck) -> str:
 
 
 def classes_text(check: DatasetCheck) -> str:
-    """Say how often the classes occur in the train split, the most frequent first."""
+    """Describe how often the classes occur in the train split, the most frequent first."""
     split = check["splits"].get("train") or next(iter(check["splits"].values()), None)
     counts = split["classes"] if split else {}
     often = sorted(counts.items(), key=lambda item: -item[1])

@@ -1,4 +1,4 @@
-"""What shall be tuned, by what, how long: a part of the panel “Fine-tune”."""
+"""What should be tuned, by what, how long: a part of the panel “Fine-tune”."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class TuningForm(QWidget):
         Settings, as `core.tune.settings.Settings` has them, or with the ``kind``
         “iterative” those of `core.runs.kinds.iterative.Iteration`.
     checkRequested(str)
-        The dataset shall be checked against a network.
+        The dataset should be checked against a network.
     dataRequested
     argumentsRequested(str, dict, callable)
-        Any argument shall be set, over a preset's: the preset, those set, who is told.
+        Any argument should be set, over a preset's: the preset, those set, who is called.
     """
 
     argumentsRequested = Signal(str, object, object)
@@ -214,7 +214,7 @@ class TuningForm(QWidget):
         self._tips()
 
     def _fill(self, box: QComboBox, offered: Iterable[tuple[str, str]], wanted: str) -> None:
-        """Offer files, keeping one that a person has picked beside them."""
+        """Offer files, keeping one that the user has picked next to them."""
         items = dict(offered)
         if wanted and wanted not in items:
             items[wanted] = Path(wanted).name
@@ -291,6 +291,6 @@ def _named(path: str, results: list[str], own: list[str]) -> str:
 
 
 def _arguments(options: Mapping[str, Any]) -> str:
-    """Say the main arguments of a preset."""
+    """Describe the main arguments of a preset."""
     shown = ("optimizer", "lr0", "epochs", "batch")
     return ", ".join(f"{key} {options[key]}" for key in shown if key in options)

@@ -27,7 +27,7 @@ class TuningPanel(OnScreen, QWidget):
     argumentsRequested(str, dict, callable)
         See `TuningForm`.
     openRequested(str)
-        A tuned file shall be opened.
+        A tuned file should be opened.
     """
 
     startRequested = Signal(dict)
@@ -167,7 +167,7 @@ class TuningPanel(OnScreen, QWidget):
 
 
 def entry_text(entry: RunEntry) -> str:
-    """Name a job: its network, when it was made, how it stands."""
+    """Name a job: its network, creation time and state."""
     try:
         made = datetime.datetime.fromisoformat(entry.created).astimezone()
         when = f", {made:%d %b %H:%M}"
@@ -177,7 +177,7 @@ def entry_text(entry: RunEntry) -> str:
 
 
 def status_text(entry: RunEntry) -> str:
-    """Say how a job stands, with the reason where it failed."""
+    """Describe the state of a job, with the reason where it failed."""
     word = entry.word.capitalize()
     if entry.place:
         after = f", after {entry.waits_for}" if entry.waits_for else ""

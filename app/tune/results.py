@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TunedResults(QObject):
-    """Watches the list of jobs; a file that came of the open network's becomes a result.
+    """Watches the list of jobs; a file that resulted from the open network's becomes a result.
 
     Whatever ended while the window was away is found when its job is listed again.
     """
@@ -62,7 +62,7 @@ class TunedResults(QObject):
 
 
 def belongs(entry: RunEntry, session: Session) -> bool:
-    """Whether a job's network, or its teacher, is the open one or came of it."""
+    """Whether a job's network, or its teacher, is the open one or resulted from it."""
     model = session.model
     if model is None:
         return False

@@ -14,7 +14,7 @@ WIDTH = 2.0
 DOT = 6.0
 """Diameter of a single point, which is no line, in pixels."""
 APART = 3.0
-"""Pixels between two points at least; those that lie closer are drawn as their mean."""
+"""Pixels between two points at least; those that are closer are drawn as their mean."""
 DASHES = {
     Qt.PenStyle.SolidLine: (),
     Qt.PenStyle.DashLine: (9.0, 5.0),
@@ -107,7 +107,7 @@ def in_pixels(x: Floats, y: Floats, how: QTransform) -> tuple[Floats, Floats]:
 
 
 def thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return means of points that lie too close to be told apart; the last point stays as it is.
+    """Return means of points that are too close to be distinguished; the last point stays as it is.
 
     Parameters
     ----------

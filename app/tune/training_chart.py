@@ -17,10 +17,10 @@ from core.runs.tail import Curve, Snapshot
 ROLES = ("selected", "cascade", "coupled", "success", "blocked", "muted")
 """Colours of the curves of one chart, in order."""
 LINES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
-"""Beside the colours, so that curves can be told apart without hues."""
+"""Next to the colours, so that curves can be reported apart without hues."""
 SHOWN = len(ROLES)
 TURN_MS = 25
-"""Between two charts that are drawn anew, so that each has a frame of its own."""
+"""Between two charts that are drawn again, so that each has a frame of its own."""
 REST_MS = 3000
 """Between two rounds of a job: curves are read by the minute, and drawing costs the training."""
 
@@ -111,9 +111,9 @@ class HistoryChart(QWidget):
         return True
 
     def _fit(self) -> None:
-        """Show all of it; a curve that is flat lies in the middle, whatever its height.
+        """Show all of it; a curve that is flat is in the middle, whatever its height.
 
-        Edges lie at round values: they move seldom, and axes are drawn anew only then.
+        Edges are at round values: they move seldom, and axes are drawn again only then.
         """
         values = [v for _, y in self._curves.values() for v in y]
         values += [self._before] if self._before is not None else []

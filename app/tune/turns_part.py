@@ -27,7 +27,7 @@ class TurnsPart:
     ----------
     context : Context
     changed : callable
-        Told when another kind of job is chosen.
+        Called when another kind of job is chosen.
     """
 
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
@@ -69,7 +69,7 @@ class TurnsPart:
 
     @property
     def chosen(self) -> bool:
-        """Whether it shall be pruned in turns."""
+        """Whether to prune iteratively."""
         return bool(self.kind.currentData() == TURNS)
 
     @property
@@ -89,7 +89,7 @@ class TurnsPart:
                 self.share.setValue(100 * share)
 
     def tip(self) -> str:
-        """Say by what channels are ranked, which other panels decide."""
+        """Describe by what channels are ranked, which other panels decide."""
         plan = self._session.plan
         return f"Ranked by {title(plan.criterion)}, with the rules and locks of the plan"
 

@@ -78,7 +78,7 @@ class WatchPart(QWidget):
 
 
 def facts_of(snapshot: Snapshot) -> dict[str, str]:
-    """Say in words how far a job is; what is not known yet is left out."""
+    """Describe in words how far a job is; what is not known yet is left out."""
     facts: dict[str, str] = {}
     if snapshot.epochs:
         epoch = f"{snapshot.epoch} of {snapshot.epochs}"

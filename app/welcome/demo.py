@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.files.documents import Documents
 
 ALL = "all"
-"""Folder within the demo's own that a walk of all steps gets: what a person did stays."""
+"""Folder within the demo's own that a walk of all steps gets: what the user did stays."""
 WELCOME = "This is the demo: a YOLOv8n trained on drawn scenes, with its dataset."
 HINT = (
     "Prune it yourself, or let Secateur run the whole workflow: suggest, prune, fine-tune, compare."
@@ -28,7 +28,7 @@ Buttons = QMessageBox.StandardButton
 
 
 def demo_folder() -> Path:
-    """Return where the demo lies that the window lays out."""
+    """Return the folder of the demo in the window."""
     return data_folder() / "demo"
 
 
@@ -49,7 +49,7 @@ class DemoController(QObject):
     # ---- by hand ------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open the demo's project; lay it out first where it is not there."""
+        """Open the demo's project; lay it out first where it is missing."""
         if self._jobs.running("demo_set_up", "demo"):
             return
         self._session.requests.opening.emit("the demo")
@@ -72,7 +72,7 @@ class DemoController(QObject):
         )
 
     def _look(self) -> None:
-        """Say what can be done with the demo when it opens."""
+        """Describe the demo when it opens."""
         from core.demo.place import is_ready
 
         path = self._session.project_path
@@ -101,7 +101,7 @@ class DemoController(QObject):
     # ---- all of it ----------------------------------------------------------------------------
 
     def run_all(self) -> None:
-        """Walk the whole job, in a folder beside what was done by hand."""
+        """Run the whole workflow, in a separate folder."""
         if self._jobs.running("demo"):
             self._show_dialog()
             return
@@ -184,7 +184,7 @@ class DemoController(QObject):
     # ---- the end ------------------------------------------------------------------------------
 
     def may_close(self) -> bool:
-        """Ask before a running walk is ended with the window; False when the window shall stay."""
+        """Ask before closing the window stops a running demo; False if the window stays open."""
         if not self._jobs.running("demo"):
             return True
         box = QMessageBox(self._window)

@@ -1,4 +1,4 @@
-"""The demo as it is walked: its steps one by one, then what came of them."""
+"""The demo as it is walked: its steps one by one, then the results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DemoDialog(QDialog):
     -------
     cancelRequested()
     lookRequested()
-        The results shall be looked at in the window.
+        The results should be opened in the window.
     """
 
     cancelRequested = Signal()
@@ -86,7 +86,7 @@ class DemoDialog(QDialog):
             self.now.set_whole(text)
 
     def step_done(self, data: Mapping[str, Any]) -> None:
-        """Show what came of a step; other news of the job is left alone."""
+        """Show the results of a step; other news of the job is left alone."""
         if "title" in data:
             self.steps.done(str(data["step"]), str(data["text"]), float(data["seconds"]))
 

@@ -74,7 +74,7 @@ class StartPage(QWidget):
         self.refresh()
 
     def set_opening(self, path: str) -> None:
-        """Say that a file is being opened; an empty path ends that."""
+        """Report that a file is being opened; an empty path ends that."""
         self._title.setText(f"Opening {Path(path).name} …" if path else TITLE)
         for button in (self.open_button, self.demo_button):
             button.setEnabled(not path)

@@ -21,7 +21,7 @@ MENUS: Mapping[str, tuple[str, ...]] = {
 }
 """Menus with their sections in order; a section that is named as a submenu is one.
 
-A line stands between sections, save around submenus.
+A line is between sections, save around submenus.
 """
 
 

@@ -104,7 +104,7 @@ class Docks(QObject):
             inside.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def settle(self) -> None:
-        """Size the panels, then put them where the person left them; call once all is made."""
+        """Size the panels, then put them where the user left them; call once all is made."""
         self._size()
         self._first = self._window.saveState(self._version)
         geometry, state = self._settings.layout()
@@ -174,7 +174,7 @@ class Docks(QObject):
         """Hide tab bars that belong to no group of docks any more.
 
         Qt leaves one behind when docks are tabified or restored before they were on the screen. A
-        bar in use lies right below or above the docks it names, as wide as they are.
+        bar in use is right below or above the docks it names, as wide as they are.
         """
         direct = Qt.FindChildOption.FindDirectChildrenOnly
         for bar in self._window.findChildren(QTabBar, options=direct):
@@ -185,7 +185,7 @@ class Docks(QObject):
 
 
 def in_order(panels: Sequence[Panel]) -> list[Panel]:
-    """Sort panels by area; one that shares a place comes right after the panel beside it."""
+    """Sort panels by area; one that shares a place comes right after the panel next to it."""
     ordered = sorted(
         (panel for panel in panels if not panel.beside), key=lambda p: list(AREAS).index(p.area)
     )

@@ -1,4 +1,4 @@
-"""Files dropped anywhere on the window: says what will happen while they hover, and does it."""
+"""Files dropped anywhere on the window: reports what will happen while they hover, and does it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DropOverlay(QWidget):
     Parameters
     ----------
     window : QWidget
-        The window that it lies over.
+        The window that it covers.
     opener : Opener
     model : callable
         Returns the path of the open model, empty where none is open.
@@ -71,7 +71,7 @@ class DropOverlay(QWidget):
     # ---- the window's events ------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take drags of files; everything else goes on to the window."""
+        """Take drags of files; everything else continues to the window."""
         kind, kinds = event.type(), QEvent.Type
         if kind in (kinds.Show, kinds.WinIdChange, kinds.PlatformSurface):
             self._watch_handle()

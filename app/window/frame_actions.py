@@ -208,7 +208,7 @@ class FrameActions(QObject):
         self._context.theme.set_appearance(appearance)
 
     def about(self) -> None:
-        """Say what this is."""
+        """Show the version and the licence."""
         box = QMessageBox(self._parts.window)
         box.setWindowTitle("About Secateur")
         box.setText(f"<b>Secateur {metadata.version('secateur')}</b>")

@@ -82,7 +82,7 @@ class GraphHost(QObject):
 
 
 def graph_state(session: Session) -> GraphState:
-    """Return what the graph shall show of a session with an open model."""
+    """Return what the graph should show of a session with an open model."""
     from app.graph_view.state import GraphState
 
     model, prediction, plan = session.model, session.prediction, session.plan

@@ -129,7 +129,7 @@ class MainWindow(QMainWindow):
     # ---- files, keys, the end -----------------------------------------------------------------
 
     def open_paths(self, paths: Sequence[str]) -> None:
-        """Open what another start, the command line or a drop named; come to the front."""
+        """Open what another start, the command line or a drop named; raise the window."""
         if paths:
             self.features[FilesFeature].documents.open_paths(list(paths))
         self.raise_()

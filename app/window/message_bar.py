@@ -79,7 +79,7 @@ class MessageRow(QFrame):
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
 
     def set_waiting(self, count: int) -> None:
-        """Say how many messages wait below this one."""
+        """Describe how many messages wait below this one."""
         self._more.setText(f"{count} more")
         self._more.setVisible(count > 0)
 
@@ -88,7 +88,7 @@ class MessageBar(QWidget):
     """The message of the moment above the graph, and a log of all.
 
     One message is in view: the latest that is not dismissed, superseded or expired. Those below it
-    come back when it goes. What needs no answer expires by itself.
+    come back when it goes. What needs no answer expires automatically.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -113,7 +113,7 @@ class MessageBar(QWidget):
         return max(0, len(self._waiting) - 1)
 
     def show_message(self, message: Message) -> None:
-        """Show a message, in the place of its like."""
+        """Show a message, instead of a similar one."""
         self.log.append((QTime.currentTime(), message))
         self._waiting = [m for m in self._waiting if not (_expires(m) or _alike(m, message))]
         self._waiting = [*self._waiting[-MOST:], message]
@@ -124,7 +124,7 @@ class MessageBar(QWidget):
         self._drop(lambda message: message is row.message)
 
     def dismiss_key(self, key: str) -> None:
-        """Take the message of this key away; an empty key stands for all about the open model."""
+        """Take the message of this key away; an empty key represents all about the open model."""
         self._drop(lambda message: message.key == key if key else message.key not in LASTING)
 
     def show_log(self) -> None:
@@ -162,7 +162,7 @@ class MessageBar(QWidget):
 
 
 def _expires(message: Message) -> bool:
-    """Whether a message asks for nothing, and so goes by itself."""
+    """Whether a message asks for nothing, and so goes automatically."""
     return message.kind in ("info", "success") and not message.actions
 
 

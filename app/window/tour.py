@@ -1,4 +1,4 @@
-"""A short way around the window: five steps, each beside the part that it is about."""
+"""A short way around the window: five steps, each next to the part that it is about."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Stop:
     target : callable
         Returns the part of the window that it is about.
     panels : tuple of str
-        Panels that come to the front.
+        Panels to raise.
     act : str
         What “Show me” does, as its tip; no such button when empty.
     """
@@ -134,7 +134,7 @@ class Tour(QObject):
         self._go_to(0)
 
     def next(self) -> None:
-        """Go on; the first step needs a model to go on with."""
+        """Go to the next step; the first one needs a model."""
         if self.place + 1 >= len(STOPS):
             self.end()
         elif self._session.model is None:
@@ -201,7 +201,7 @@ class Tour(QObject):
         return super().eventFilter(watched, event)
 
     def _put(self) -> None:
-        """Lay the frame around the part, and the card beside it."""
+        """Lay the frame around the part, and the card next to it."""
         if self.card is None or self._frame is None:
             return
         target = STOPS[self.place].target(self._parts)
@@ -213,7 +213,7 @@ class Tour(QObject):
 
 
 def beside(target: QRect, size: QSize, window: QRect) -> QPoint:
-    """Return where a card goes: beside its target where there is room, else upon it.
+    """Return where a card goes: next to its target where there is room, else upon it.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def beside(target: QRect, size: QSize, window: QRect) -> QPoint:
 
 
 class Card(QFrame):
-    """Says what a step is about.
+    """Describes what a step is about.
 
     Signals
     -------
@@ -313,7 +313,7 @@ class Card(QFrame):
         self.next.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape leaves it; the arrows go on and back."""
+        """Escape closes it; the arrow keys go forward and back."""
         signal = {
             Qt.Key.Key_Escape: self.skipWanted,
             Qt.Key.Key_Right: self.nextWanted,

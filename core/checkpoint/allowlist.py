@@ -146,7 +146,7 @@ def entries_for(names: Iterable[str]) -> tuple[list[Entry], list[str]]:
     asked = set(names)
     refused = foreign_globals(asked)
     # Torch also asks whether the type of an instance is allowed before it sets its state. A line
-    # break cannot stand in a pickle's global, so no pickle can spell these names.
+    # break cannot be in a pickle's global, so no pickle can spell these names.
     entries: list[Entry] = [(DtypeName, "\nDtypeName")]
     for name in sorted(asked.difference(refused)):
         if function := _FUNCTIONS.get(name):

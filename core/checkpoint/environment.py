@@ -9,7 +9,7 @@ import platformdirs
 
 
 def prepare() -> None:
-    """Keep Ultralytics off the network and out of the person's own Ultralytics settings.
+    """Keep Ultralytics off the network and out of the user's own Ultralytics settings.
 
     ONNX Runtime is kept from sending what it is used for, too.
 
@@ -25,6 +25,6 @@ def prepare() -> None:
         "YOLO_VERBOSE": "false",
         "ORT_DISABLE_TELEMETRY": "1",
     }
-    # Ultralytics makes the folder; where it cannot, it falls back to a temporary one by itself.
+    # Ultralytics makes the folder; where it cannot, it falls back to a temporary one automatically.
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

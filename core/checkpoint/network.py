@@ -79,7 +79,7 @@ def _without_scale(name: str) -> str:
 
 
 def _find(path: Path) -> Path:
-    """Return the file meant: itself, its family beside it, or Ultralytics' own of that name."""
+    """Return the file meant: itself, its family next to it, or Ultralytics' own of that name."""
     try:
         for candidate in (path, path.with_name(_without_scale(path.name))):
             if candidate.is_file():

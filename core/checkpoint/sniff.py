@@ -52,7 +52,7 @@ def check_file(path: Path) -> None:
     Raises
     ------
     UserError
-        When the file is missing, unreadable, damaged, or something else; says what it is.
+        When the file is missing, unreadable, damaged, or something else; reports what it is.
     """
     size = check_readable(path)
     try:

@@ -100,7 +100,7 @@ def network_in(contents: Any, label: object) -> tuple[torch.nn.Module, Mapping[s
     Raises
     ------
     UserError
-        When there is none; says what there is instead.
+        When there is none; reports what there is instead.
     """
     if isinstance(contents, torch.nn.Module):
         return contents, {}

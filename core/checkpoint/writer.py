@@ -45,7 +45,7 @@ def save(
     forbidden : iterable of path
         Files that must not be replaced, such as the one the network came from.
     training : mapping, optional
-        The state of an unfinished training, under the names that Ultralytics uses, to go on from;
+        The state of an unfinished training, under the names that Ultralytics uses, to resume;
         tensors and plain data only.
 
     Raises

@@ -1,1 +1,1 @@
-"""Choosing what goes: scores kept by model and data, targets met, alternatives beside them."""
+"""Choosing what goes: scores kept by model and data, targets met, alternatives next to them."""

@@ -1,4 +1,4 @@
-"""Alternatives beside a suggestion: what more or less pruning would cost."""
+"""Alternatives next to a suggestion: what more or less pruning would cost."""
 
 from __future__ import annotations
 

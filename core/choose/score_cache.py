@@ -1,7 +1,7 @@
 """Scores on disk, by everything they depend on. No torch.
 
 A file is a plain numpy array, shape (atoms,). One that is damaged or of another size counts as
-absent and is written anew.
+absent and is written again.
 """
 
 from __future__ import annotations

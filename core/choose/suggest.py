@@ -1,4 +1,4 @@
-"""From a plan, perhaps with a target, to exact channels, with the alternatives beside them."""
+"""From a plan, perhaps with a target, to exact channels, with the alternatives next to them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Chooser:
     def resolve(self, progress: Progress = silent) -> tuple[Plan, Resolution]:
         """Return the plan with its target, if any, met, and the atoms it removes.
 
-        With a criterion that looks at images, allocation over the network goes in rounds and
+        With a criterion that uses images, allocation over the network goes in rounds and
         renews the scores (``core.pruning.rank``); everything else comes from one ranking.
 
         Raises

@@ -51,7 +51,7 @@ def _fail(text: str) -> int:
 
 
 def _report_bug(error: Exception) -> str:
-    """Log a bug whole; return the line for the person."""
+    """Log a bug whole; return the line for the user."""
     where = append_fault(error)
     kind = type(error).__name__
     return f"Internal error ({kind}: {error}), logged in {where}. Please report it."

@@ -35,7 +35,7 @@ def add_data(
         What the data is for.
     required : bool
     images : int, optional
-        How many are read unless the person says otherwise; None is all.
+        How many are read unless the user says otherwise; None is all.
     """
     parser.add_argument("--data", required=required, metavar="DATA", help=f"a dataset YAML, {text}")
     parser.add_argument("--images", type=positive, default=images, help="number of images to use")

@@ -142,7 +142,7 @@ def _widths(before: int, after: int) -> str:
 
 
 def skipped_text(skipped: int) -> list[str]:
-    """Say how many images could not be read; nothing when all could."""
+    """Describe how many images could not be read; nothing when all could."""
     if not skipped:
         return []
     return [f"{skipped} images could not be read and were skipped."]
@@ -172,7 +172,7 @@ def pruned_text(result: Pruned) -> str:
 
 
 def repair_lines(repaired: Repaired) -> list[str]:
-    """Say what every step of a repair gained, on images it was not fitted to."""
+    """Describe what every step of a repair gained, on images it was not fitted to."""
     lines = [
         f"repaired on {repaired.fitted} images, measured on {repaired.held_out} held-out "
         "images" + (f"; {repaired.skipped} unreadable" if repaired.skipped else "")

@@ -1,6 +1,6 @@
 """Two or more models side by side: the same figures, image by image, channel by channel.
 
-The first model is what the others are held against; as a rule it is the unpruned one.
+The first model is the baseline; as a rule it is the unpruned one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def compare(
     Returns
     -------
     Comparison
-        Plain data: `core.compare.result` says what is in it.
+        Plain data: `core.compare.result` reports what is in it.
 
     Raises
     ------
@@ -116,5 +116,5 @@ def compared_text(result: Comparison) -> str:
 
 
 def score_name(task: str) -> str:
-    """Say what the score of an image is."""
+    """Describe what the score of an image is."""
     return "probability of the correct class" if task == "classify" else "F1 over IoU 0.5 to 0.95"

@@ -35,7 +35,7 @@ def compare_files(
     Parameters
     ----------
     paths : sequence of path
-        Two or more; the first is what the others are held against.
+        Two or more; the first is the baseline.
     data : DataSettings
         Its split is evaluated.
     shown : int
@@ -46,7 +46,7 @@ def compare_files(
     Returns
     -------
     Comparison
-        Plain data: `core.compare.result` says what is in it. With ``turns``, every model has its
+        Plain data: `core.compare.result` reports what is in it. With ``turns``, every model has its
         ``speed`` too.
 
     Raises

@@ -121,7 +121,7 @@ class BoxWatch:
     def _objects(
         self, validator: Any, told: Mapping[str, Any], truth: Mapping[str, Any]
     ) -> list[Object]:
-        """Turn what is told in pixels of the letterboxed image into fractions of the image."""
+        """Turn what is reported in pixels of the letterboxed image into fractions of the image."""
         frame = _Frame(truth)
         outlines = self._outlines(told, truth["imgsz"])
         boxes = _around(outlines) if self._task == "obb" else told["bboxes"][:, :4]
@@ -171,7 +171,7 @@ def _around(outlines: Sequence[Any]) -> Any:
 
 
 class _Frame:
-    """Where an image lies in the letterboxed one that the network saw."""
+    """Where an image is in the letterboxed one that the network saw."""
 
     def __init__(self, truth: Mapping[str, Any]) -> None:
         self._seen, self._own = truth["imgsz"], truth["ori_shape"]

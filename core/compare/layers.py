@@ -1,7 +1,7 @@
 """Networks side by side layer by layer: widths, cost, and which of the original channels survived.
 
-A pruned file tells which channels of the very first network each of its layers still has, through
-every pruning and tuning since. Channels are only held against each other between networks that come
+A pruned file reports which channels of the very first network each of its layers still has, through
+every pruning and tuning since. Channels are only compared between networks that come
 from one and the same file.
 """
 
@@ -26,7 +26,7 @@ FIGURES: tuple[Figure, ...] = ("inputs", "outputs", "parameters", "macs")
 
 
 def model_entry(loaded: Loaded, table: ChannelTable) -> ComparedModel:
-    """Return what is told of every network: file, family, origin and cost."""
+    """Return what is reported of every network: file, family, origin and cost."""
     widths = compute_widths(table, np.zeros(table.atom_count, bool))
     facts = loaded.facts
     return {
@@ -40,7 +40,7 @@ def model_entry(loaded: Loaded, table: ChannelTable) -> ComparedModel:
 
 
 def compare_channels(models: Sequence[Model]) -> list[ComparedLayer]:
-    """Say for every layer, in order of execution, how wide it is, what it costs, what survived."""
+    """Return the widths, costs and surviving channels of every layer, in order of execution."""
     costs: list[tuple[Any, ...]] = []
     for _, table in models:
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
@@ -76,7 +76,7 @@ def compare_channels(models: Sequence[Model]) -> list[ComparedLayer]:
 
 
 def compare_blocks(models: Sequence[Model]) -> list[ComparedBlock]:
-    """Say for every block, in order, how wide it is in every model, and what it costs."""
+    """Return the widths and costs of every block in every model, in order."""
     tables = [{block.index: block for block in table.blocks} for _, table in models]
     rows: list[ComparedBlock] = []
     for index in sorted({index for blocks in tables for index in blocks}):
@@ -119,7 +119,7 @@ def compare_layers(models: Sequence[Model]) -> LayerComparison:
 def layers_text(result: LayerComparison) -> str:
     """Return a comparison layer by layer as a table for people.
 
-    Beside every later model stand its width, its multiply-adds as a share of the first one's, and
+    Next to every later model are its width, its multiply-adds as a share of the first one's, and
     how many original channels the two have in common.
     """
     models = result["models"]

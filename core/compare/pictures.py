@@ -119,7 +119,7 @@ def panel_marks(row: ComparedImage, model: int) -> list[Object]:
     ----------
     row : ComparedImage
     model : int
-        -1 stands for the labels.
+        -1 represents the labels.
     """
     truth = row["truth"]
     if model < 0:

@@ -1,1 +1,1 @@
-"""Images with labels: read as a stream, and used to evaluate. The person's files are only read."""
+"""Images with labels: read as a stream, and used to evaluate. The user's files are only read."""

@@ -52,7 +52,7 @@ def check_data(
     index: bool = False,
     progress: Progress = silent,
 ) -> DatasetCheck:
-    """Check a dataset, and hold it against a model where one is given.
+    """Check a dataset, and compare it with a model where one is given.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def check_data(
     Returns
     -------
     DatasetCheck
-        Plain data: `core.data.findings` says what is in it.
+        Plain data: `core.data.findings` reports what is in it.
 
     Raises
     ------

@@ -21,7 +21,7 @@ class Detail(TypedDict):
 
 
 class Problem(TypedDict):
-    """Something to mend, or to look at."""
+    """Something to fix, or to look at."""
 
     severity: Severity
     message: str
@@ -84,7 +84,7 @@ class DatasetCheck(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class SplitRead:
-    """One split as it was read: what is told of it, and what its problems are about.
+    """One split as it was read: what is reported of it, and what its problems are about.
 
     Attributes
     ----------
@@ -108,11 +108,11 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
 
     def error(self, message: str, hint: str = "", details: Iterable[Detail] = ()) -> None:
-        """Note what must be mended; ``details`` name an ``image`` each, and a ``text``."""
+        """Note what must be fixed; ``details`` name an ``image`` each, and a ``text``."""
         self._add("error", message, hint, details)
 
     def warning(self, message: str, hint: str = "", details: Iterable[Detail] = ()) -> None:
-        """Note what should be looked at."""
+        """Note what should be shown."""
         self._add("warning", message, hint, details)
 
     def _add(self, severity: Severity, message: str, hint: str, details: Iterable[Detail]) -> None:
@@ -155,7 +155,7 @@ def judge_split(name: str, read: SplitRead, found: Findings) -> None:
 def judge_classes(
     names: Mapping[int, str], splits: Mapping[str, SplitCheck], found: Findings
 ) -> None:
-    """Say which classes cannot be learnt, or not be measured."""
+    """Describe which classes cannot be learnt, or not be measured."""
     if "train" not in splits or not splits["train"]["objects"]:
         return
     learnt = splits["train"]["classes"]

@@ -37,7 +37,7 @@ class FolderDataset:
     labels : list of dict
         ``cls``, shape (1,), of each image.
     unreadable : int
-        Images left out; ``messages`` says why of each.
+        Images left out; ``messages`` reports why of each.
     listed : list of str
         Those left out too.
 

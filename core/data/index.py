@@ -1,6 +1,6 @@
 """All images of a checked dataset with the classes in each, for a window to page through.
 
-A file beside the other caches, written by the check. Needs no torch.
+A file next to the other caches, written by the check. Needs no torch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Split:
     ----------
     images : tuple of str
     labels : tuple of str
-        The label file of each; empty where images lie in folders by class.
+        The label file of each; empty where images are in folders by class.
     classes : tuple of tuple of int
         Numbers of the classes that occur in each, without repetition.
     """

@@ -1,4 +1,4 @@
-"""Keeps Ultralytics' datasets from writing anything beside the person's files."""
+"""Keeps Ultralytics' datasets from writing anything next to the user's files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _keep_nothing(_prefix: str, _path: Path, contents: dict[str, Any], version: 
 
 
 def forget_arrays(dataset: Any) -> None:
-    """Keep a dataset from loading, or deleting, ``.npy`` files that lie beside the images."""
+    """Keep a dataset from loading, or deleting, ``.npy`` files that are next to the images."""
     nowhere = Path("/nonexistent/secateur.npy")
     if hasattr(dataset, "npy_files"):
         dataset.npy_files = [nowhere] * len(dataset.npy_files)

@@ -18,7 +18,7 @@ from core.errors import UserError, reason_of
 _EXAMPLE = "A dataset YAML has 'train', 'val' and 'names', as documented by Ultralytics."
 _LARGEST_FILE = 1 << 22
 LABEL_KEYS = ("kpt_shape", "channels", "flip_idx")
-"""What labels need to be read, beside the classes."""
+"""What labels need to be read, next to the classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Source:
     extra : dict
         What else the labels need (``kpt_shape``, ``channels``).
     folders : dict of int to str
-        The folder of each class, where images lie in folders by class; else empty.
+        The folder of each class, where images are in folders by class; else empty.
     """
 
     path: Path
@@ -161,7 +161,7 @@ def _check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, s
 
 
 def _read_folders(path: Path, split: str, classes: Mapping[int, str] | None) -> Source:
-    """Read a split whose images lie in folders by class; classes go by name, else in order."""
+    """Read a split whose images are in folders by class; classes go by name, else in order."""
     place = path / split
     folders = sorted(folder.name for folder in place.iterdir() if folder.is_dir())
     if not folders:

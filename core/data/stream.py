@@ -1,4 +1,4 @@
-"""Images with their labels as a stream of batches; nothing is written beside the person's files."""
+"""Images with their labels as a stream of batches; nothing is written next to the user's files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Batch = dict[str, Any]
 KEEP = 1 << 28
 """Bytes of decoded images that a stream holds: some 870 at 320 px."""
 TASKS = ("detect", "segment", "pose", "obb", "classify")
-"""Tasks whose labels can be read: beside their images, or by the folders they lie in."""
+"""Tasks whose labels can be read: next to their images, or by the folders they are in."""
 _TELL_EVERY = 16
 """Images between two reports of a scan."""
 ALL = 1 << 30
@@ -196,7 +196,7 @@ def open_dataset(
     """Return Ultralytics' dataset over some images of a split, and how many were unreadable.
 
     ``squash`` scales images to the square whatever their shape, as RT-DETR wants them. Every image
-    is decoded once, to see that it can be; ``progress`` is told meanwhile, and may cancel.
+    is decoded once, to see that it can be; ``progress`` is called meanwhile, and may cancel.
     """
     if (task == "classify") != bool(source.folders):
         raise UserError(
@@ -262,7 +262,7 @@ def _first(error: Exception) -> str:
 
 
 class _Bar:
-    """Stands in the place of Ultralytics' progress bar, and tells our own progress."""
+    """Replaces Ultralytics' progress bar, and reports to our own progress."""
 
     def __init__(self, progress: Progress, items: Any, desc: str = "", total: int = 0) -> None:
         self._progress, self._items, self._total, self.desc = progress, items, total, desc

@@ -150,7 +150,7 @@ class Validation:
 
     @property
     def sha256(self) -> str:
-        """A hash of what the images, their labels and the classes are, wherever they lie."""
+        """A hash of what the images, their labels and the classes are, wherever they are."""
         if not self._digest:
             digest = hashlib.sha256(repr(self._data["names"]).encode())
             for path in (*self.dataset.im_files, *self.dataset.label_files):

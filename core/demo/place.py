@@ -1,4 +1,4 @@
-"""The demo's folder: its network, its data set and its project. Needs no torch."""
+"""The demo's folder: its network, its dataset and its project. Needs no torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGES = 32
 """That a ranking looks at: few, since it is renewed in some twenty rounds."""
 CRITERION = "fisher"
 TARGET = 0.3
-"""Share of the multiply-adds that shall stay: so few that fine-tuning has something to do."""
+"""Share of the multiply-adds that should stay: so few that fine-tuning has something to do."""
 SEED = 0
 _README = """Created by the Secateur demo; running it again replaces the files in this folder.
 
@@ -42,7 +42,7 @@ demo.history/   the history: every step and measurement
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where things lie in a demo's folder."""
+    """Where things are in a demo's folder."""
 
     folder: Path
 
@@ -58,7 +58,7 @@ class Place:
 
     @property
     def data(self) -> Path:
-        """The data set's description."""
+        """The dataset's description."""
         return self.folder / "scenes" / "data.yaml"
 
     @property
@@ -95,7 +95,7 @@ def set_up(
     val: int = scenes.VAL,
     progress: Progress = silent,
 ) -> Place:
-    """Lay out the demo's network, data set and project in a folder.
+    """Lay out the demo's network, dataset and project in a folder.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def run_demo(
     settings : DemoSettings, optional
     progress : Progress
         Told all the way, and handed every step that is done: ``step``, ``title``, ``text`` (what
-        came of it) and ``seconds``. May cancel; the files of steps done stay.
+        resulted from it) and ``seconds``. May cancel; the files of steps done stay.
 
     Returns
     -------

@@ -195,7 +195,7 @@ def _report(walk: Walk, progress: Progress) -> str:
 
 
 def _last_project(walk: Walk) -> Project:
-    """Return the project with what came of it, as the history tells it."""
+    """Return the project with the results, as the history tells it."""
     from core.history.nodes import find_by_file
     from core.history.results import result_of, tuned_of
     from core.project import with_references

@@ -1,4 +1,4 @@
-"""What came of the demo, for people. Needs no torch."""
+"""The results of the demo, for people. Needs no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD = ("", "parameters", "GFLOPs", "latency", "mAP50-95", "mAP50", "file")
 
 
 def summary_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the table's rows: one a network, with what it is against the original."""
+    """Return the table's rows: one per network, with what it is against the original."""
     first = result["models"][0]
     rows: list[tuple[str, ...]] = []
     for model in result["models"]:
@@ -39,7 +39,7 @@ def _against(text: str, model: Mapping[str, Any], first: Mapping[str, Any], key:
 
 
 def summary_text(result: Mapping[str, Any]) -> str:
-    """Return the table, what was left out, and where everything lies."""
+    """Return the table, what was left out, and where everything is."""
     lines = [laid_out((HEAD, *summary_rows(result)), "l" + "r" * (len(HEAD) - 2)), ""]
     proof = result["verification"]
     lines.append(

@@ -33,7 +33,7 @@ class DemoSettings:
     repair_images : int
         That repair looks at.
     target : float
-        Share of the multiply-adds that shall stay.
+        Share of the multiply-adds that should stay.
     epochs : int
         Of fine-tuning.
     repair_minutes : float
@@ -77,13 +77,13 @@ class Walk:
 
     @property
     def history(self) -> Path:
-        """The history beside the project, which the window takes over with it."""
+        """The history next to the project, which the window takes over with it."""
         from core.history.nodes import copy_of
 
         return copy_of(self.place.project)
 
     def data(self, split: str, images: int | None = None) -> DataSettings:
-        """Return images of the demo's data set."""
+        """Return images of the demo's dataset."""
         from core.data.stream import ALL, DataSettings
 
         return DataSettings(
@@ -95,7 +95,7 @@ class Walk:
         )
 
     def keep(self, name: str, result: Mapping[str, Any], models: tuple[str, ...] = MODELS) -> None:
-        """Keep a measurement beside the project, for reports."""
+        """Keep a measurement next to the project, for reports."""
         from core.history.measurements import keep
 
         keep(self.history, name, [self.models[model].facts.sha256 for model in models], result)

@@ -1,1 +1,1 @@
-"""Where the parts of a network stand in a drawing: for the window and for reports. Plain values."""
+"""Where the parts of a network are in a drawing: for the window and for reports. Plain values."""

@@ -17,7 +17,7 @@ from core.graph.table import ChannelTable
 
 LAYER_HEIGHT = 22.0
 WIDTHS_ROOM = 80.0
-"""Right part of a layer's box, where its widths stand."""
+"""Right part of a layer's box, where its widths are."""
 KERNEL_ROOM = 44.0
 """Left of that, its kernel."""
 LETTER = 6.9
@@ -98,7 +98,7 @@ class _Diagram:
     # ---- which rank, which column -------------------------------------------------------------
 
     def _ranks(self) -> list[int]:
-        """Longest way from the top; marks of inputs stand right above their first reader."""
+        """Longest way from the top; marks of inputs are right above their first reader."""
         ranks: list[int] = []
         for node in self.nodes:
             ranks.append(1 + max((ranks[s] for s in node.sources), default=-1))
@@ -109,7 +109,7 @@ class _Diagram:
         return ranks
 
     def _chains(self) -> dict[int, int]:
-        """Pair each node with the one that stands under it in the same column."""
+        """Pair each node with the one that is under it in the same column."""
         below: dict[int, int] = {}
         taken: set[int] = set()
         for number in range(len(self.nodes)):
@@ -144,7 +144,7 @@ class _Diagram:
         return column
 
     def _home(self, head: int) -> int:
-        """Chains that start at the same input or node stand side by side."""
+        """Chains that start at the same input or node are side by side."""
         sources = self.nodes[head].sources
         return min(sources) if sources else head
 
@@ -263,7 +263,7 @@ class _Diagram:
         return _clean(corners)
 
     def _port(self, source: int, target: int, end: NodePlace) -> float:
-        """Lines that do not come from right above enter beside the middle."""
+        """Lines that do not come from right above enter next to the middle."""
         others = [s for s in self.nodes[target].sources if not self._straight(s, target)]
         sideways = len(others) < len(self.nodes[target].sources)
         step = min(8.0, (end.width / 2 - 6) / max(1, len(others)))

@@ -59,7 +59,7 @@ class _Reader:
         node = Node("layer", name, step.layer, layer.name, _kernel(layer))
         number = self._add(node, step)
         if not node.sources:
-            # The trace does not see through attention's products: go on from the nearest kin.
+            # The trace does not see through attention's products: continue from the nearest kin.
             node.sources = self._kin(step.owner) or self._only_input()
         self._pass_through(step, number)
 
@@ -154,7 +154,7 @@ def read_inside(table: ChannelTable, block: int) -> list[Node]:
 
 
 def _sorted(nodes: list[Node]) -> list[Node]:
-    """Put input marks first, so that every node stands after what it reads."""
+    """Put input marks first, so that every node is after what it reads."""
     order = sorted(range(len(nodes)), key=lambda n: (nodes[n].kind != "input", n))
     place = {old: new for new, old in enumerate(order)}
     result = [nodes[n] for n in order]

@@ -2,7 +2,7 @@
 
 Lanes run from left to right: backbone, the neck's way up to fine strides (top-down path), its way
 back down (bottom-up path), head. Rows are strides, P1 at the top. Blocks of one lane and stride
-stand in a stack; the stack follows the flow, so it grows upwards on the way up.
+are in a stack; the stack follows the flow, so it grows upwards on the way up.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class _Layout:
         stacks: dict[tuple[int, int], list[int]],
         places: dict[int, BoxPlace],
     ) -> None:
-        """Move stacks within their rows, so that what reads each other stands level."""
+        """Move stacks within their rows, so that what reads each other is level."""
         for (lane, row), stack in stacks.items():
             room = (rows[row].height - 2 * ROW_PAD - self._stack_height(stack)) / 2
             if room <= 0:

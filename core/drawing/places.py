@@ -1,4 +1,4 @@
-"""Where things stand in the drawing. Plain values, no Qt; units are scene pixels."""
+"""Where things are in the drawing. Plain values, no Qt; units are scene pixels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PartPlace:
 
 @dataclass(frozen=True, slots=True)
 class BoxPlace:
-    """Where a block stands.
+    """Where a block is.
 
     ``small`` blocks have no weights: a Concat is a bar in ``parts``, the others (Upsample,
     pooling) are pills. A block with ``parts`` that is not small is a head, a box per scale.
@@ -68,7 +68,7 @@ class BoxPlace:
         return self.x + self.width / 2, self.y + self.height / 2
 
     def holds(self, x: float, y: float) -> bool:
-        """Whether a point lies on the block: of a head, on the box of one of its scales."""
+        """Whether a point is on the block: of a head, on the box of one of its scales."""
         if not (self.x <= x <= self.right and self.y <= y <= self.bottom):
             return False
         if self.small or not self.parts:

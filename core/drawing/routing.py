@@ -1,7 +1,7 @@
 """Routes lines between blocks: straight within a stack, else through the gutters between lanes.
 
 A line leaves a box at its right side, runs up or down in a gutter, crosses a lane only where no
-box stands, and enters its reader from the left. So it cannot cross a box. Every line in a gutter
+box is, and enters its reader from the left. So it cannot cross a box. Every line in a gutter
 has its own track; tracks are chosen so that lines cross as little as they can.
 """
 
@@ -246,7 +246,7 @@ class Router:
                 ((x, start.bottom), (x, end.y)) if down else ((x, start.y), (x, end.bottom))
             )
             top, bottom = sorted((points[0][1], points[1][1]))
-            # Beside the line's end, so that a long line says it where it is read.
+            # Next to the line's end, so that a long line says it where it is read.
             y = bottom - 12 if down else top + 12
             beside = 6 + line_width(channels) / 2 + 4.0 * len(str(channels))
             label_at = (x + beside, _between(y, top, bottom))

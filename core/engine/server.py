@@ -58,14 +58,14 @@ class Reporter:
     send : callable
         Takes an event.
     stopped : callable
-        Whether the job shall end.
+        Whether the job should end.
     """
 
     def __init__(self, send: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
         self._send, self._stopped = send, stopped
 
     def __call__(self, fraction: float, text: str) -> None:
-        """Report a share of the work done; raises ``CancelledError`` once the job shall end."""
+        """Report a share of the work done; raises ``CancelledError`` once the job should end."""
         if self._stopped():
             raise CancelledError
         self._send({"event": "progress", "fraction": round(fraction, 4), "text": text})
@@ -93,7 +93,7 @@ class Engine:
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Say hello and begin to import the libraries."""
+        """Send the greeting and begin to import the libraries."""
         self._channel.send(
             {
                 "event": "hello",

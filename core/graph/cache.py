@@ -11,7 +11,7 @@ from core.graph.table import ChannelTable
 from core.system.cache import DAMAGED, cache_folder, read_arrays, write_arrays
 
 FORMAT = 1
-"""Version of the file; a file of another version is not read but made anew."""
+"""Version of the file; a file of another version is not read but made again."""
 
 
 def cache_path(sha256: str) -> Path:

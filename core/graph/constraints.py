@@ -2,7 +2,7 @@
 
 Two tables, keyed by class name and resolved along the class's ancestors:
 
-* ``STORED_WIDTHS``: numbers a module keeps beside its weights and that its other code paths
+* ``STORED_WIDTHS``: numbers a module keeps next to its weights and that its other code paths
   (``forward_split``, ``fuse``, export) read; surgery rewrites them.
 * ``ATTENTION``: attention modules whose heads can be removed whole, and how their channels are
   laid out. A class that multiplies matrices and is not listed here is locked as a whole.

@@ -131,5 +131,5 @@ class Extents:
         self.positions[name] = self.positions.get(name, 0) + height * width
 
     def lose(self, block: int) -> None:
-        """Say that a layer ran whose positions this cannot count."""
+        """Report that a layer ran whose positions this cannot count."""
         self.missing.add(block)

@@ -4,7 +4,7 @@ Every tensor of the pass holds, at each element, the number of the channel that 
 A convolution or linear layer that mixes channels gives its outputs fresh numbers and a depthwise
 one passes its input's on; nothing is computed. Operations that only move data run as they are, on
 the numbers, so index maps through ``Concat`` and ``C2f`` cannot be wrong. An element-wise
-operation on two tensors says that two numbers are one. ``0`` stands for a constant.
+operation on two tensors reports that two numbers are one. ``0`` represents a constant.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class ChannelTrace(TorchDispatchMode):
             self._stack.pop()
 
     def start_block(self, index: int, last: bool = False) -> None:
-        """Say which block runs next."""
+        """Set the block that runs next."""
         self.block = index
         self.keep_apart = last
         self._stack.clear()
@@ -179,13 +179,13 @@ class ChannelTrace(TorchDispatchMode):
     def same(self, tensor: Tensor) -> Tensor:
         """Return another tensor with the same channels (the result of a unary operation).
 
-        It shares memory, except in the head, where memory tells what is only handed through.
+        It shares memory, except in the head, where memory reports what is only handed through.
         """
         result = tensor.clone() if self.keep_apart else tensor.detach()
         return self.track(result, self.tensor_id(tensor), self._signatures.get(id(tensor)))
 
     def forget(self, tensor: Tensor) -> None:
-        """Read a tensor's numbers anew next time; they were written to."""
+        """Read a tensor's numbers again next time; they were written to."""
         self._signatures.pop(id(tensor), None)
 
     def spread(self, numbers: Numbers, shape: Iterable[int], axis: int = 1) -> Tensor:
@@ -253,7 +253,7 @@ class ChannelTrace(TorchDispatchMode):
         return known
 
     def join(self, first: NDArray[Any], second: NDArray[Any]) -> None:
-        """Say that numbers are pairwise the same channel."""
+        """Report that numbers are pairwise the same channel."""
         pairs = np.stack([first, second]).astype(np.int64)
         pairs = pairs[:, (pairs[0] > 0) & (pairs[1] > 0) & (pairs[0] != pairs[1])]
         if pairs.size:
@@ -262,7 +262,7 @@ class ChannelTrace(TorchDispatchMode):
             self.findings.edges.append(np.stack([keys >> 32, keys & 0xFFFFFFFF]))
 
     def fix(self, numbers: Numbers, reason: str) -> None:
-        """Say that channels can never be removed."""
+        """Report that channels can never be removed."""
         numbers = numbers[numbers > 0]
         if len(numbers):
             self.findings.fixed.append((numbers, reason))

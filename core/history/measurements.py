@@ -2,7 +2,7 @@
 
 A comparison, times, alternatives and exports name the networks by what is in their files, so a file
 that was replaced since does not count. Each is one JSON file, written once and never again. Version
-0.1 kept them in an append-only file beside the project; such a file is read, too. Needs no torch.
+0.1 kept them in an append-only file next to the project; such a file is read, too. Needs no torch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Measurement(BaseModel):
     date : str
         ISO 8601, UTC.
     models : tuple of str
-        SHA-256 of every file measured; the one that the others are held against first.
+        SHA-256 of every file measured; the one that the others are compared with first.
     result : dict
         Plain data.
     """
@@ -130,7 +130,7 @@ def old_stores(project: str | Path | None, sha256: str | None) -> tuple[Path, ..
     Parameters
     ----------
     project : path, optional
-        Beside it, once it was saved.
+        Next to it, once it was saved.
     sha256 : str or None
         Of a model: among the program's data, while its project was not.
     """
@@ -194,7 +194,7 @@ def newest(
     measurements : iterable of Measurement
         Oldest first, as `fitting` has them.
     wanted : iterable of str or None
-        SHA-256 of the files, besides the first, that a report shows.
+        SHA-256 of the files, in addition to the first, that a report shows.
     """
     hoped = {sha256 for sha256 in wanted if sha256 is not None}
     best: Measurement | None = None

@@ -1,11 +1,11 @@
 """The history of a model as a tree: every pruning, tuning and measurement is a node.
 
-A folder holds one small JSON file a node, written once and never again; what came of a step is
-another node beside the others, so one can go back to any of them and branch off. What was measured
-of several networks at once (`core.history.measurements`) lies in a folder within. Needs no torch.
+A folder holds one small JSON file a node, written once and never again; the results of a step is
+another node next to the others, so one can go back to any of them and branch off. What was measured
+of several networks at once (`core.history.measurements`) is in a folder within. Needs no torch.
 
 Everything that was made of one network shares a history, whatever it was made with: `home_of` says
-where that is. A project has a copy beside it, which goes along when the project moves.
+where that is. A project has a copy next to it, which goes along when the project moves.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from core.system.files import sha256_of, write_bytes, write_text
 
 VERSION = 1
 COPY = ".history"
-"""Ending of the folder beside a project that holds a copy of its history."""
+"""Ending of the folder next to a project that holds a copy of its history."""
 MEASURED = "measured"
 """The folder within a history that holds what was measured of several networks at once."""
 Kind = Literal["model", "prune", "tune", "evaluate"]
@@ -42,7 +42,7 @@ class Node(BaseModel):
         The node it started from; None for a root.
     kind : str
     file : str or None
-        The checkpoint that came of it; a measurement has its parent's.
+        The checkpoint that resulted; a measurement has its parent's.
     sha256 : str or None
         Of that file.
     date : str
@@ -86,7 +86,7 @@ def home_of(origin: str) -> Path:
 
 
 def copy_of(project: str | Path) -> Path:
-    """Return where the copy of a project's history lies: beside it, under its name."""
+    """Return where the copy of a project's history is: next to it, under its name."""
     return Path(project).with_suffix(COPY)
 
 
@@ -117,7 +117,7 @@ def new_node(
     ----------
     kind : str
     file : path or None
-        The checkpoint that came of it.
+        The checkpoint that resulted.
     parent : str, optional
         Id of the node it started from.
     title : str
@@ -214,7 +214,7 @@ def read_nodes(folder: str | Path) -> tuple[Node, ...]:
 
 
 def find_by_file(folder: str | Path, file: str | Path) -> Node | None:
-    """Return the newest step that a checkpoint came of, by what is in it; None when unknown.
+    """Return the newest step that a checkpoint resulted from, by what is in it; None when unknown.
 
     A description that ships with Ultralytics is no file, and known by its name.
     """
@@ -225,12 +225,12 @@ def find_by_file(folder: str | Path, file: str | Path) -> Node | None:
 
 
 def find_by_hash(folder: str | Path, sha256: str) -> Node | None:
-    """Return the newest step that a checkpoint with this hash came of; None when unknown."""
+    """Return the newest step that a checkpoint with this hash resulted from; None when unknown."""
     return maker_of(read_nodes(folder), sha256)
 
 
 def maker_of(nodes: Sequence[Node], sha256: str) -> Node | None:
-    """Return the newest of some steps that a checkpoint with this hash came of."""
+    """Return the newest of some steps that a checkpoint with this hash resulted from."""
     found = _made(nodes, sha256)
     made = [node for node in found if node.kind in ("prune", "tune")]
     known = [node for node in found if node.kind != "evaluate"]
@@ -249,7 +249,7 @@ def attach(
 ) -> Node:
     """Write a step beneath the file it started from, which becomes a node too where it is none yet.
 
-    A measurement that says what the last one of the same file said is not added again.
+    A measurement that reports what the last one of the same file said is not added again.
 
     Parameters
     ----------
@@ -289,7 +289,7 @@ def ensure_node(
     cost: Mapping[str, float] | None = None,
     before: str = "",
 ) -> Node:
-    """Return the step that a file came of; a file that none did is brought in by one.
+    """Return the step that a file resulted from; a file that none did is brought in by one.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def ensure_node(
     cost : mapping, optional
         ``parameters`` and ``macs``.
     before : str
-        The date of what came of the file: it was there by then.
+        The date of the results of the file: it was there by then.
 
     Raises
     ------

@@ -15,7 +15,7 @@ OWN = "own"
 
 
 def folder_of(asked: str, origin: str) -> Path:
-    """Return the folder that a person means.
+    """Return the folder that the user means.
 
     Parameters
     ----------

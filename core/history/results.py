@@ -163,7 +163,7 @@ def adopt(folder: str | Path, nodes: Iterable[Node], model: str | Path) -> list[
     nodes : iterable of Node
         As `of_result` and `of_tuned` make them, oldest first.
     model : path
-        The project's model, which they came of where nothing else is told.
+        The project's model, which they resulted from where nothing else is reported.
 
     Raises
     ------

@@ -19,7 +19,7 @@ MAKERS = ("prune", "tune")
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A step with what came of it.
+    """A step with the results.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ def tree(nodes: Sequence[Node], origin: str = "") -> tuple[Branch, ...]:
     nodes : sequence of Node
         Oldest first, as `core.history.nodes.read_nodes` has them.
     origin : str
-        How the hash of the file begins that all others came of, where that is known: what has no
+        The beginning of the hash of the first file, where that is known: what has no
         beginning of its own grows from that file.
     """
     same = _same(nodes)
@@ -178,7 +178,7 @@ def tree(nodes: Sequence[Node], origin: str = "") -> tuple[Branch, ...]:
 
 
 def _same(nodes: Sequence[Node]) -> dict[str, str]:
-    """Return which nodes stand for a file that another one made, or that was there before."""
+    """Return which nodes represent a file that another one made, or that was there before."""
     makers = {n.sha256: n.id for n in nodes if n.sha256 and n.kind in MAKERS}
     first: dict[str, str] = {}
     same = {}
@@ -192,14 +192,14 @@ def _same(nodes: Sequence[Node]) -> dict[str, str]:
 
 
 def walk(branches: Sequence[Branch], depth: int = 0) -> Iterator[tuple[int, Branch]]:
-    """Go through trees from top to bottom, with how deep each step lies."""
+    """Go through trees from top to bottom, with how deep each step is."""
     for branch in branches:
         yield depth, branch
         yield from walk(branch.children, depth + 1)
 
 
 def find(branches: Sequence[Branch], sha256: str) -> Branch | None:
-    """Return the newest step that a file with this hash came of."""
+    """Return the newest step that a file with this hash resulted from."""
     own = [b for _, b in walk(branches) if b.node.sha256 == sha256 and b.node.kind != "evaluate"]
     made = [branch for branch in own if branch.node.kind in MAKERS]
     found = made or own
@@ -207,7 +207,7 @@ def find(branches: Sequence[Branch], sha256: str) -> Branch | None:
 
 
 def title(node: Node) -> str:
-    """Say what a step was, and what came of it, in a few words."""
+    """Describe what a step was, and the results, in a few words."""
     name = Path(node.file).name if node.file else ""
     if node.title:
         return node.title
@@ -217,7 +217,7 @@ def title(node: Node) -> str:
 
 
 def _on(details: Mapping[str, Any]) -> str:
-    """Say which images a measurement looked at."""
+    """Describe which images a measurement looked at."""
     images, split, data = details.get("images"), details.get("split"), details.get("data")
     words = " of ".join(str(part) for part in (split, data and Path(str(data)).name) if part)
     count = f" ({images:,} images)" if isinstance(images, int) else ""

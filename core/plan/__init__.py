@@ -1,1 +1,1 @@
-"""Planning: what shall go, what follows, what it saves. No torch."""
+"""Planning: what should go, what follows, what it saves. No torch."""

@@ -12,7 +12,7 @@ Three orders, each a function in ``ORDERS``:
     Isomorphic Pruning (2407.04616): scores are compared only between atoms whose coupled
     structure is alike, and every such group loses the same share.
 
-Atoms go in *units* that keep every constraint by themselves (``core.plan.units``).
+Atoms go in *units* that keep every constraint automatically (``core.plan.units``).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ ORDERS: Mapping[str, tuple[Order, bool]] = {
 """Orders by name, and whether the value changes while units go."""
 
 BEST = "cost"
-"""What ``auto`` stands for: it kept most with every criterion it was measured with."""
+"""What ``auto`` represents: it kept most with every criterion it was measured with."""
 
 
 class Allocator:

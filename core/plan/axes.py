@@ -117,7 +117,7 @@ class Axes:
         Returns
         -------
         list of (layer, mask or None)
-            The mask, shape (atoms,), says which atoms the scope allows; None allows all.
+            The mask, shape (atoms,), reports which atoms the scope allows; None allows all.
         """
         key = (block, scope)
         if key not in self._targets:

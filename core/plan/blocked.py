@@ -42,7 +42,7 @@ class Blocked:
 Targets = Callable[[Entry], list[tuple[int, Mask | None]]]
 """Which layers an entry of the selection means, each with the atoms it may remove."""
 Trial = Callable[[Entry, Plan, Mask], Mask]
-"""Which atoms an entry would remove by itself, of those that are free."""
+"""Which atoms an entry would remove automatically, of those that are free."""
 
 
 class Refusals:
@@ -62,7 +62,7 @@ class Refusals:
         self._trial = trial
 
     def stuck(self, layer: int, atom: int, nearest: tuple[Entry, ...]) -> Blocked:
-        """A channel that may not go: fixed by the network, or locked by the person."""
+        """A channel that may not go: fixed by the network, or locked by the user."""
         name = self.table.layers[layer].name
         if atom >= 0 and self.table.fixed[atom] < 0:
             return Blocked(name, "locked", f"{name} is locked by the plan.", nearest)
@@ -81,7 +81,7 @@ class Refusals:
         return ()
 
     def nothing(self, entry: Entry, plan: Plan, free: Mask, removed: Mask) -> Blocked:
-        """Say why an entry removes nothing, and what would."""
+        """Describe why an entry removes nothing, and what would."""
         targets = self._targets(entry)
         if not targets:
             return self._no_layers(entry)

@@ -31,7 +31,7 @@ class Criterion:
         it is used. It is called with the network, its channel table and the plan's seed;
         ``by_images``, with the network, the table, the images (`Stream`) and a `Progress`.
     by_images : bool
-        Whether it looks at images.
+        Whether it uses images.
     keeps_one : bool
         Whether it keeps one of several similar channels; it is then told which, as
         ``representative``.
@@ -119,7 +119,7 @@ CRITERIA: Registry[Criterion] = Registry(
 
 
 def by_images(criterion: str) -> bool:
-    """Whether a criterion looks at images."""
+    """Whether a criterion uses images."""
     return criterion in CRITERIA and CRITERIA[criterion].by_images
 
 

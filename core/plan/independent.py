@@ -7,7 +7,7 @@ from core.plan.axes import Axes
 
 
 def why_not_independent(axes: Axes, block: int) -> str:
-    """Say what else removing a block's outputs would touch; empty when it touches one reader."""
+    """Describe what else removing a block's outputs would change; empty if only one reader."""
     own = axes.block_outputs[block]
     if not own:
         return f"Block {block} has no feature map as output."

@@ -110,7 +110,7 @@ class Predictor:
     def predict(
         self, plan: Plan, scores: NDArray[np.float64], latency: LatencyTable | None = None
     ) -> Prediction:
-        """Predict a plan; one that cannot be resolved changes nothing and says why.
+        """Predict a plan; one that cannot be resolved changes nothing and reports why.
 
         Parameters
         ----------

@@ -31,7 +31,7 @@ class Resolution:
     ----------
     removed : bool array, shape (atoms,)
     selected : tuple of int
-        Layers whose own outputs the person asked to cut, in order of execution.
+        Layers whose own outputs the user asked to cut, in order of execution.
     blocked : tuple of Blocked
     skipped : int
         Images that could not be read, where images were ranked by.
@@ -96,7 +96,7 @@ class Resolver:
         return Resolution(removed, tuple(own), tuple(blocked))
 
     def free_atoms(self, plan: Plan) -> Mask:
-        """Atoms that may go: neither fixed by the network nor locked by the person."""
+        """Atoms that may go: neither fixed by the network nor locked by the user."""
         free = self.table.fixed < 0
         for name in plan.locked:
             if isinstance(name, int):

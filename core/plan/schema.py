@@ -1,4 +1,4 @@
-"""The plan file: what a person asked for, as versioned JSON."""
+"""The plan file: what the user asked for, as versioned JSON."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Entry(_Strict):
         return f"block {self.block}" if self.block is not None else str(self.layer)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry as it stands in a plan file."""
+        """Return the entry unchanged in a plan file."""
         data = self.model_dump(exclude_none=True)
         if self.block is None or self.scope == "all":
             data.pop("scope")
@@ -87,7 +87,7 @@ class Plan(_Strict):
     allocation : str
         How a target is met: by the given ratios in proportion, by one ratio for all, by one
         threshold over the network or over alike structures, or by score per cost saved. ``auto``
-        takes what measured best. Without a target the ratios hold as they stand.
+        takes what measured best. Without a target the ratios hold unchanged.
     representative : str
         Which of several similar channels a criterion such as ``separability`` keeps.
     max_loss : float or None
@@ -127,7 +127,7 @@ class Plan(_Strict):
         return USUAL_ROUNDING if self.round_to == "auto" else self.round_to
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain data, as it stands in a file and in a checkpoint."""
+        """Return the plan as plain data, unchanged in a file and in a checkpoint."""
         data = self.model_dump(exclude={"selection"}, mode="json")
         data["selection"] = [entry.to_json() for entry in self.selection]
         return data

@@ -97,7 +97,7 @@ def _between(
 ) -> Plan:
     """Take the last step, which is too large as a whole, unit by unit.
 
-    Rounding makes all layers of a width step at the same ratio; the target may lie between.
+    Rounding makes all layers of a width step at the same ratio; the target may be between.
     """
     if goal.met(goal.model.cost(small)):
         return explicit_plan(resolver, plan, small)

@@ -1,4 +1,4 @@
-"""Units of atoms that go together and so keep every constraint by themselves.
+"""Units of atoms that go together and so keep every constraint automatically.
 
 An atom with its partners in the other pieces of its split, whole attention heads, whole multiples
 of ``round_to``.
@@ -32,7 +32,7 @@ def label_units(
     usable, removed : bool arrays, shape (atoms,)
         Atoms that may go, and those already gone.
     scores : float array, shape (atoms,)
-        Importance; the least important stand together.
+        Importance; the least important are together.
 
     Returns
     -------

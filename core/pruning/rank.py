@@ -56,7 +56,7 @@ def rank_to_target(
         With a target; locks, rounding, floor and selection hold. Channels it names exactly go
         first.
     score : callable
-        Scores the atoms of a network; asked anew in every round, for the network as cut so far.
+        Scores the atoms of a network; asked again in every round, for the network as cut so far.
     rounds : int, optional
         How often; by default as many as keep each round small.
     floor : float

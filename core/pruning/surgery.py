@@ -51,7 +51,7 @@ def cut_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Modu
     for name, keep in changed.items():
         try:
             module = smaller.get_submodule(name)
-        except AttributeError:  # a bare parameter: nothing is stored beside it
+        except AttributeError:  # a bare parameter: nothing is stored next to it
             continue
         _update_sizes(module, *keep)
     _update_stored(model, smaller, table, kept)

@@ -65,7 +65,7 @@ class Context:
     device : str
         ``cpu``, ``cuda`` …
     deadline : float
-        On ``clock``, when all shall be done.
+        On ``clock``, when all should be done.
     clock : callable
         Seconds.
     progress : Progress

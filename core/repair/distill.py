@@ -1,7 +1,7 @@
 """Short distillation from the unpruned network on unlabelled images.
 
 The surviving channels correspond one to one to the teacher's, so blocks are matched channel by
-channel (FitNets, 1412.6550, without its regressor), beside the head's outputs (1503.02531; box
+channel (FitNets, 1412.6550, without its regressor), next to the head's outputs (1503.02531; box
 distributions as in Localization Distillation, 2102.12252). BatchNorm keeps its statistics: they
 are the teacher's, and a few small batches cannot estimate better ones.
 """
@@ -49,7 +49,7 @@ class DistillSettings:
 def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     """Distil for the time that is left; keep the best of the averages seen on the way.
 
-    Where the student is nearly the teacher, the same rate that mends a broken one does harm; then
+    Where the student is nearly the teacher, the same rate that fixes a broken one does harm; then
     it starts over, gentler, in the time that remains.
     """
     until = context.deadline - 60 * RESERVE * context.settings.minutes
@@ -88,7 +88,7 @@ class _Tracker:
         return gap
 
     def watch(self, average: Callable[[], nn.Module], share: float) -> bool:
-        """Look now and then; return whether to go on."""
+        """Look now and then; return whether to continue."""
         if share < self.looked:
             self.looked = 0.0
         if self.judge is None or share < self.looked + LOOK:
@@ -128,7 +128,7 @@ def distill(
         On the context's clock; ignored when the settings give a number of updates.
     watch : callable, optional
         Offered the averaged network after every update, with the share of the work done; it
-        returns whether to go on.
+        returns whether to continue.
     """
     settings = context.settings
     trial = copy.deepcopy(student).float().to(context.device).eval()

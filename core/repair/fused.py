@@ -26,7 +26,7 @@ class Fused:
     model : nn.Module
         Changed in place.
     table : ChannelTable
-        Says which BatchNorm lies right behind which convolution.
+        Says which BatchNorm is right behind which convolution.
     """
 
     def __init__(self, model: nn.Module, table: ChannelTable) -> None:

@@ -1,7 +1,7 @@
 """Refit: the remaining weights of every layer by weighted least squares, in order of execution.
 
 Each layer of the pruned network is asked for the original's outputs on the surviving channels,
-given what the already mended layers before it deliver (as 1707.06168, section 3.2, does channel
+given what the already repaired layers before it deliver (as 1707.06168, section 3.2, does channel
 pruning). Positions are not equal: plain least squares shrinks the few confident logits. They are
 drawn by the squared gradient of a loss whose labels are drawn from the teacher's own
 probabilities (the Fisher information), so that a position counts as much as it changes outputs.
@@ -44,7 +44,7 @@ class RefitSettings:
 
 @dataclass
 class Goal:
-    """What a layer shall deliver at the drawn positions of every image."""
+    """What a layer should deliver at the drawn positions of every image."""
 
     places: Tensor
     wanted: Tensor

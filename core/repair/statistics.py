@@ -1,6 +1,6 @@
 """BatchNorm re-estimation: by how far statistics drifted, not by what a few images say.
 
-Taking statistics anew from a hundred images costs even an unpruned network accuracy. So the
+Taking statistics again from a hundred images costs even an unpruned network accuracy. So the
 teacher is run on the same images: what differs from its own statistics there is the images', and
 only what differs between student and teacher is the pruning's.
 """
@@ -50,7 +50,7 @@ def renew_statistics(context: Context, student: nn.Module, share: float = 1.0) -
         norm = result.get_submodule(str(layer.norm))
         (mean, variance), (own_mean, own_variance) = wanted[layer.name], moments(output)
         factor = (own_variance + 1e-6) / (variance + 1e-6)
-        # The student's place in its distribution shall be the teacher's in its own.
+        # The student's place in its distribution should be the teacher's in its own.
         stored = norm.get_buffer("running_var"), norm.get_buffer("running_mean")
         scale = factor.clamp(1 / MOST, MOST) ** (share / 2)
         stored[1].copy_(share * (own_mean - scale * mean) + (1 - share + share * scale) * stored[1])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REPEATS = 20
 """Turns in which alternatives are timed."""
 EXPORTS = (("onnx", "fp16"), ("onnx", "int8"), ("openvino", "fp32"), ("openvino", "int8"))
-"""Formats and precisions of the unpruned network that stand beside pruning. The time of OpenVINO's
+"""Formats and precisions of the unpruned network that are next to pruning. The time of OpenVINO's
 INT8 says little without that of its FP32."""
 STRIDE = 32
 SMALLEST = 64
@@ -96,7 +96,7 @@ class _Bench:
         self._validations: dict[tuple[int, int], Any] = {}
 
     def about(self) -> dict[str, Any]:
-        """Say what the rows hold for."""
+        """Describe what the rows hold for."""
         from core.ship.latency.measure import machine
 
         data = self._wanted.data

@@ -78,7 +78,7 @@ def _room(low: float, high: float) -> tuple[float, float]:
 
 
 class _Scale:
-    """Maps values to places, and knows where ticks stand."""
+    """Maps values to places, and knows where ticks are."""
 
     def __init__(
         self, low: float, high: float, start: float, end: float, *, whole: bool = False
@@ -143,7 +143,7 @@ def boxes(
     found : sequence of mapping
         Boxes in fractions of the image, those without a confidence being labels.
     href : str
-        Of the picture: a data URI, or ``#name`` of one that stands elsewhere in the page.
+        Of the picture: a data URI, or ``#name`` of one that is elsewhere in the page.
     title : str
         Read aloud.
     """

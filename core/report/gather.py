@@ -54,9 +54,9 @@ class ReportSettings:
         Images shown.
     stores : tuple of Path or None
         Histories that hold measurements, those made now are kept in the first; by default the
-        copy beside the project and the network's own. Files of version 0.1 are read, too.
+        copy next to the project and the network's own. Files of version 0.1 are read, too.
     jobs : tuple of Path or None
-        Folders of long jobs; the one beside the project and the usual one by default.
+        Folders of long jobs; the one next to the project and the usual one by default.
     """
 
     measuring: Measuring = field(default_factory=Measuring)
@@ -88,7 +88,7 @@ def build_report(
     ------
     UserError
         When the project cannot be read or has no model, or for something that cannot be measured.
-        Files that are missing are told in ``notes``; the rest of the report is made.
+        Files that are missing are reported in ``notes``; the rest of the report is made.
     """
     opened = project if isinstance(project, OpenProject) else open_project(project)
     return gather(opened, settings or ReportSettings(), progress)[0]

@@ -1,4 +1,4 @@
-"""Sample images with what every network found, small enough to stand in a page."""
+"""Sample images with what every network found, small enough for a page."""
 
 from __future__ import annotations
 

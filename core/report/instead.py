@@ -1,4 +1,4 @@
-"""What could be used instead of pruning, beside what was pruned: to tell whether it was right."""
+"""What could be used instead of pruning, next to what was pruned: to tell whether it was right."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _row(
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say what the measured rows tell about whether pruning was the right tool.
+    """Describe what the measured rows tell about whether pruning was the right tool.
 
     One sentence each for multiply-adds and for time: what is at least as accurate at about the
     same or less of it. Nothing is said where too little was measured.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.plan.widths import Mask
 
 JOBS = ".jobs"
-"""Ending of the folder beside a project that holds its long jobs."""
+"""Ending of the folder next to a project that holds its long jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Network:
         ``original``, ``pruned`` or ``tuned``.
     path : Path
     sha256 : str or None
-        None where the file is not there any more.
+        None where the file no longer exists.
     bytes : int or None
     date : str
         When it was made, where that is known.
@@ -103,7 +103,7 @@ class Known:
     networks : list of Network
         The unpruned one, the pruned ones in order, the tuned ones in order.
     notes : list of (str, str)
-        What a person should know, as message and hint.
+        What the user should know, as message and hint.
     """
 
     opened: OpenProject
@@ -182,7 +182,7 @@ class Known:
         return places_of(self.opened.place, origin, self.sha256)
 
     def note(self, error: UserError) -> None:
-        """Say something at the report's top."""
+        """Add a note at the top of the report."""
         self.notes.append((error.message, error.hint))
 
 
@@ -198,7 +198,7 @@ def read_known(opened: OpenProject, jobs: Sequence[Path] | None = None) -> Known
     ----------
     opened : OpenProject
     jobs : sequence of path, optional
-        Folders of long jobs; the one beside the project and the usual one by default.
+        Folders of long jobs; the one next to the project and the usual one by default.
 
     Raises
     ------

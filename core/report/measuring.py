@@ -45,7 +45,7 @@ def check(known: Known, wanted: Measuring) -> None:
     Raises
     ------
     UserError
-        For something that is not known, images that are missing, or a model that is not there.
+        For something that is not known, images that are missing, or a model that is missing.
     """
     strange = [name for name in wanted.what if name not in WHAT]
     if strange:

@@ -130,7 +130,7 @@ def _layer(change: LayerChange) -> dict[str, Any]:
 
 
 def plan_words(data: Mapping[str, Any]) -> list[str]:
-    """Say what a plan asked for, one sentence each.
+    """Describe what a plan asked for, one sentence each.
 
     Parameters
     ----------

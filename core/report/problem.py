@@ -1,6 +1,6 @@
 """What helps to find a fault: logs, versions, machine, project, jobs. No image and no weight.
 
-Everything in it is text that a person can read before handing it on; the home folder's name is
+Everything in it is text that the user can read before handing it on; the home folder's name is
 taken out. Needs no torch.
 """
 
@@ -33,7 +33,7 @@ LIBRARIES = (
     "opencv-python", "PySide6-Essentials", "pyqtgraph", "onnx", "onnxruntime", "openvino",
 )  # fmt: skip
 VARIABLES = ("YOLO_", "SECATEUR_", "OMP_", "CUDA_", "QT_", "XDG_SESSION_TYPE", "LANG")
-"""Beginnings of the environment's variables that are told."""
+"""Beginnings of the environment's variables that are reported."""
 TAIL = 400_000
 """Bytes of the end of each text that are taken."""
 JOBS = 3
@@ -71,7 +71,7 @@ def write_problem_report(
     Raises
     ------
     UserError
-        For another ending, a project that is not there, or a place that cannot be written.
+        For another ending, a project that is missing, or a place that cannot be written.
     """
     path = Path(output)
     if path.suffix.lower() != ".zip":
@@ -127,7 +127,7 @@ def _version(name: str) -> str | None:
 
 
 def _gpus() -> list[str]:
-    """Return what NVIDIA's own tool says of the GPUs; nothing where it is not there."""
+    """Return what NVIDIA's own tool says of the GPUs; nothing where it is missing."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

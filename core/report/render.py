@@ -49,7 +49,7 @@ KINDS_OF_ROW = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A report that was written: where, and what a person should know about it."""
+    """A report that was written: where, and what the user should know about it."""
 
     path: Path
     notes: tuple[tuple[str, str], ...]
@@ -143,7 +143,7 @@ def duration(seconds: float | None) -> str:
 
 
 def classes(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row a class: ``name``, ``figures`` (one a network) and ``change``, worst first."""
+    """Return a row a class: ``name``, ``figures`` (one per network) and ``change``, worst first."""
     key = "map50_95"
     models = accuracy["models"]
     rows = []

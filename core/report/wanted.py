@@ -1,4 +1,4 @@
-"""What a report is asked to measure, and what comes of it."""
+"""What a report is asked to measure, and what results from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job's folder: what it is, how it stands, what it told, and what it was told."""
+"""A job's folder: what it is, how it is, its events, and what it was reported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Job(BaseModel):
     hashes : dict of str to str
         SHA-256 of the input files by their argument's name.
     state : str
-        As last written; see `status_of` for how it stands now.
+        As last written; see `status_of` for how it is now.
     process : Process or None
         Who runs it, or ran it last.
     created, changed : str
@@ -62,7 +62,7 @@ class Job(BaseModel):
     next_batch : int
         Images a step that may do where it failed for memory; 0 otherwise.
     result : dict or None
-        What came of it.
+        The results.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -104,7 +104,7 @@ def create_job(
     inputs : mapping
         Files the job reads, by argument; their hashes are kept.
     parent : path, optional
-        Where the folder shall be; `jobs_folder` otherwise.
+        Where the folder should be; `jobs_folder` otherwise.
     folder : path, optional
         The folder itself, instead; it must not hold a job.
 
@@ -199,7 +199,7 @@ def find_job(name: str | Path, parent: str | Path | None = None) -> Path:
 
 
 def limit_batch(folder: str | Path, batch: int) -> None:
-    """Let a job that failed for memory take no more than ``batch`` images a step from now on.
+    """Let a job that failed for memory take no more than ``batch`` images per batch from now on.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def is_alive(process: Process | None) -> bool:
 
 
 def status_of(job: Job) -> str:
-    """Return how a job stands now: its state, or ``interrupted`` when its process is gone."""
+    """Return the state of a job now: its state, or ``interrupted`` when its process is gone."""
     if job.state in ("running", "paused") and not is_alive(job.process):
         return "interrupted"
     return job.state
@@ -250,7 +250,7 @@ def tell(folder: str | Path, word: Word) -> None:
 
 
 def told(folder: str | Path) -> str:
-    """Return the last word that a job was told."""
+    """Return the last command sent to a job."""
     with contextlib.suppress(OSError):
         return (Path(folder) / CONTROL).read_text(encoding="ascii", errors="replace").strip()
     return "run"

@@ -48,7 +48,7 @@ def launch(folder: str | Path) -> int:
 
 
 def _await_start(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the job says that it runs, or is over: then its folder tells the truth."""
+    """Wait until the job reports that it runs, or is over: then its folder tells the truth."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         ended = process.poll() is not None

@@ -15,7 +15,7 @@ from core.runs.queue import Queue, blocker, read_queue
 from core.runs.tail import RunEntry
 
 JOBS = ".jobs"
-"""Ending of the folder beside a project that holds its jobs."""
+"""Ending of the folder next to a project that holds its jobs."""
 TAIL = 8192
 """Bytes from the end of the events that tell how far a job is."""
 MAIN = {"map50_95": "mAP50-95", "top1": "top-1"}
@@ -95,7 +95,7 @@ def _in_line(entry: RunEntry, name: str, queue: Queue) -> RunEntry:
 
 
 def progress_of(folder: str | Path) -> str:
-    """Say how far a job is, by the last event that tells; empty while none did."""
+    """Describe how far a job is, by the last event that tells; empty while none did."""
     try:
         with (Path(folder) / EVENTS).open("rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL))
@@ -125,7 +125,7 @@ def measured_of(entry: RunEntry) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def figures_of(entry: RunEntry) -> str:
-    """Say the main figure before and after a job, in words; empty while unknown."""
+    """Describe the main figure before and after a job, in words; empty while unknown."""
     before, after = measured_of(entry)
     for key, name in MAIN.items():
         if key in after:

@@ -1,7 +1,7 @@
 """Jobs that wait for their turn: one runs at a time on each device, the others in order.
 
-The queue is one file for all of a person's jobs, wherever their folders lie: projects share the
-devices. Whoever ends a job, or looks after jobs, starts the next one; a lock lets only one of them
+The queue is one file for all of the user's jobs, wherever their folders are: projects share the
+devices. Whoever ends a job, or manages jobs, starts the next one; a lock lets only one of them
 do so. Needs no torch.
 """
 
@@ -146,7 +146,7 @@ def hold(held: bool) -> None:
 
 
 def note(folder: str | Path) -> None:
-    """Say that a job is about to run here, so that none is started beside it."""
+    """Report that a job is about to run here, so that none is started next to it."""
     name = _name(folder)
     with _changed() as queue:
         queue.waiting = [other for other in queue.waiting if other != name]

@@ -75,7 +75,7 @@ class EventLog:
 
 
 class Control:
-    """What a job was told, asked for at every batch.
+    """The commands for a job, read at every batch.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Control:
         self._changed = -1
 
     def __call__(self) -> None:
-        """Wait while the job is paused; raise ``CancelledError`` when it shall end."""
+        """Wait while the job is paused; raise ``CancelledError`` when it should end."""
         try:
             changed = (self._folder / CONTROL).stat().st_mtime_ns
         except OSError:
@@ -112,7 +112,7 @@ class Control:
 
 
 def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
-    """Run a job, or go on with one that was cancelled, failed or interrupted.
+    """Run a job, or continue with one that was cancelled, failed or interrupted.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
     -------
     dict
         The terminal event: ``done`` with ``result``, ``failed`` with ``message``, ``hint``,
-        ``bug`` and, where memory did not suffice, ``next_batch``, or ``cancelled``.
+        ``bug`` and, if memory ran out, ``next_batch``, or ``cancelled``.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
 
     try:
         event = _outcome(job, folder, emit, Control(folder, emit, on_state))
-        with contextlib.suppress(UserError):  # a full disk; the event says what it says
+        with contextlib.suppress(UserError):  # a full disk; the event reports what it says
             write_job(folder, _ended(job, event))
         emit(event)
     finally:
@@ -154,7 +154,7 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
 def _claim(folder: Path) -> Job:
     """Take a job for this process; of two that ask at once, one gets it."""
     with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # a folder that cannot be written says so below
+        with contextlib.suppress(OSError):  # a folder that cannot be written reports it below
             held.enter_context(filelock.FileLock(folder / CLAIM))
         return _take(folder)
 

@@ -1,4 +1,4 @@
-"""What a long job told, folded into what a view shows; memory stays flat however long it runs."""
+"""The events of a job, folded into what a view shows; memory stays flat however long it runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RunEntry:
     state : str
         As `core.runs.folder.status_of` has it: ``interrupted`` where the process is gone.
     told : str
-        What it was told last: ``run``, ``pause`` or ``cancel``.
+        Its last command: ``run``, ``pause`` or ``cancel``.
     arguments : mapping
     message, hint : str
         Why it failed.
@@ -86,12 +86,12 @@ class RunEntry:
 
     @property
     def resumable(self) -> bool:
-        """Whether it can go on, and does not wait to do so."""
+        """Whether it can continue, and does not wait to do so."""
         return not self.place and self.state in ("ready", "cancelled", "failed", "interrupted")
 
     @property
     def smaller(self) -> str:
-        """What it can go on with where it failed for memory, in words; empty otherwise."""
+        """What it can continue with where it failed for memory, in words; empty otherwise."""
         return f"batch size {self.next_batch}" if self.next_batch and self.resumable else ""
 
     @property
@@ -113,12 +113,12 @@ class RunEntry:
 
     @property
     def output(self) -> str:
-        """The file that came of it, where it is done."""
+        """The file that resulted, where it is done."""
         return str((self.result or {}).get("output") or "")
 
     @property
     def word(self) -> str:
-        """How it stands, in a word or two."""
+        """Its state, in a word or two."""
         if self.active and self.told == "cancel":
             return "ending"
         if self.state == "running" and self.told == "pause":
@@ -184,7 +184,7 @@ class Snapshot:
     text : str
         What it does while it measures.
     notes : tuple of str
-        What a person should know, oldest first.
+        What the user should know, oldest first.
     events : int
         How many were read.
     """
@@ -309,7 +309,7 @@ class Digest:
         self._common(event, self._place(event, epoch - 1 + batch / batches))
 
     def _place(self, event: Mapping[str, Any], epoch: float) -> float:
-        """Return where an epoch lies; every step of a pruning in turns follows the one before."""
+        """Return where an epoch is; every step of an iterative pruning follows the one before."""
         step = int(event.get("step") or 0)
         begin = self._begins.setdefault(step, math.ceil(self._end))
         self._end = begin + epoch

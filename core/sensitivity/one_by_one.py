@@ -3,7 +3,7 @@
 Each entry of a plan is pruned on a fresh copy of the last network accepted and evaluated. A step
 after which more accuracy is gone than allowed, counted from the unpruned network, is replaced by
 its next fallback (``core.sensitivity.fallbacks``); accepted steps add up. Every step tried is kept
-as a checkpoint, with a line in an append-only log; a run goes on where it stopped, or from any
+as a checkpoint, with a line in an append-only log; a run continues where it stopped, or from any
 step.
 """
 
@@ -127,7 +127,7 @@ class Run:
         journal : Journal
             Steps it holds of this very run are not measured again.
         entries : callable
-            Given the run, yields what to try; its ``standing`` tells how far it has come.
+            Given the run, yields what to try; its ``standing`` reports how far it has come.
         progress : Progress
             Handed every step tried; may cancel, and the steps are kept.
         from_step : int, optional
@@ -308,7 +308,7 @@ class Run:
         prediction: Prediction,
         proof: Verification,
     ) -> Plan:
-        """Write a network as a checkpoint that tells how it came from the original."""
+        """Write a network as a checkpoint that reports how it came from the original."""
         plan = replayable(self.resolver, self.plan, removed)
         made = record(self.loaded, plan, prediction, proof)
         save_pruned(self.loaded, model, path, made)
@@ -322,7 +322,7 @@ def replayable(resolver: Resolver, plan: Plan, removed: Mask) -> Plan:
 
 
 def public(known: dict[str, Any]) -> dict[str, Any]:
-    """Return what is told of a step: all but what only going on needs."""
+    """Return what is reported of a step: all but what only continuing needs."""
     return {k: v for k, v in known.items() if k not in ("run", "removed", "item", "model")}
 
 

@@ -31,7 +31,7 @@ def entries_for_target(
     target : Target
         In multiply-adds or parameters.
     journal : Journal
-        Keeps the order found, so that a run goes on in it.
+        Keeps the order found, so that a run continues in it.
     scores : float array, shape (atoms,)
         Of the unpruned network.
     progress : Progress

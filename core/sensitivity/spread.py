@@ -34,7 +34,7 @@ def devices_of(text: str) -> list[str]:
     Parameters
     ----------
     text : str
-        For example ``cuda:0,cuda:1``; a device may stand there twice.
+        For example ``cuda:0,cuda:1``; a device may be there twice.
     """
     if text:
         return [part.strip() for part in text.split(",") if part.strip()]

@@ -128,7 +128,7 @@ class Trunk:
     model : nn.Module
         Left as it is.
     room : int, optional
-        Bytes that activations may take; batches beyond are run anew from the image.
+        Bytes that activations may take; batches beyond are run again from the image.
     """
 
     def __init__(self, validation: Validation, model: nn.Module, room: int | None = None) -> None:
@@ -202,7 +202,7 @@ class Tail:
         self._branches = wrap_branches(self._measure.model.model[-1], names)
 
     def add(self, state: State) -> None:
-        """Run it on a batch that stands at its first block."""
+        """Run it on a batch that is at its first block."""
         for branch in self._branches:
             branch.meet(state)
         network = self._measure.model
@@ -224,7 +224,7 @@ class _Gone(nn.Module):
 
 
 def _without_blocks(model: Any, first: int) -> Any:
-    """Return a shallow copy of a network whose first blocks are not there."""
+    """Return a shallow copy of a network whose first blocks are missing."""
     shell = copy.copy(model)
     blocks = list(model.model)
     stripped = nn.Sequential(*[_Gone(block) for block in blocks[:first]], *blocks[first:])
@@ -241,7 +241,7 @@ class _Branch(nn.Module):
         self._state: State | None = None
 
     def meet(self, state: State) -> None:
-        """Say which batch the next inputs are of."""
+        """Set the batch that the next inputs belong to."""
         self._state = state
 
     def forward(self, x: Any) -> Any:
@@ -256,7 +256,7 @@ class _Branch(nn.Module):
 
 
 def wrap_branches(head: Any, changed: Sequence[str]) -> list[_Branch]:
-    """Wrap the members of the head's module lists that no changed layer lies in."""
+    """Wrap the members of the head's module lists that no changed layer is in."""
     wrapped = []
     for name, children in head.named_children():
         if not isinstance(children, nn.ModuleList):

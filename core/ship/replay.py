@@ -49,7 +49,7 @@ def replay_plan(table: ChannelTable, sha256: str, pruned: Facts) -> Plan:
     sha256 : str
         Of that network's file.
     pruned : Facts
-        Of the pruned file; its history says what was kept.
+        Of the pruned file; its history reports what was kept.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The user's cache: where its files lie, and how arrays are written to them."""
+"""The user's cache: where its files are, and how arrays are written to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files on disk: hashed as a stream, written beside their place and then renamed.
+"""Files on disk: hashed as a stream, written next to their place and then renamed.
 
 Whatever is kept is written by `write_json`, `write_text`, `write_bytes` or `write_atomically`: one
 that is killed meanwhile leaves the file as it was.
@@ -47,7 +47,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     Parameters
     ----------
     path : Path
-        Where the file shall be. An existing file is replaced only when the new one is whole.
+        Where the file should be. An existing file is replaced only when the new one is whole.
     write : callable
         Receives a binary stream and writes the contents.
 

@@ -26,7 +26,7 @@ class Journal:
     path : Path
         Made when it does not exist; its folder must.
     kind : str
-        What the file is (``sensitivity``, ``steps``); stands in its first line.
+        What the file is (``sensitivity``, ``steps``), stored in its first line.
 
     Raises
     ------
@@ -81,9 +81,9 @@ class Journal:
         self.records.append(record)
 
     def _lock(self) -> None:
-        """Hold the file itself, so that nothing lies beside it, until it is closed."""
+        """Hold the file itself, so that nothing is next to it, until it is closed."""
         free = True
-        # On a file system without locks, one person's work is not harmed by going on.
+        # On a file system without locks, the user's work is not harmed by continuing.
         with contextlib.suppress(OSError):
             free = filelock.lock_descriptor(self._file.fileno(), blocking=False)
         if not free:

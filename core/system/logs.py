@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 LIMIT = 1_000_000
-"""Bytes after which a log is begun anew."""
+"""Bytes after which a log is begun again."""
 KEPT = 2
 """Logs before the newest that are kept, as ``.1`` and ``.2``."""
 FAULTS, ENGINE, OUTPUT = "secateur.log", "engine.log", "output.log"

@@ -33,7 +33,7 @@ def licences() -> Path | None:
 
 
 def own_command(module: str, *words: str) -> list[str]:
-    """Return the command that starts this program anew.
+    """Return the command that starts this program again.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def own_environment() -> dict[str, str]:
     """Return the environment of another process of this program, wherever it was started from."""
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     if is_packaged():
-        # It shall set itself up as at its first start, not as a part of this process.
+        # It should set itself up as at its first start, not as a part of this process.
         environment["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     else:
         home = str(Path(__file__).resolve().parents[2])
@@ -83,7 +83,7 @@ def prepare() -> None:
 
 
 def _keep_apart() -> None:
-    """Keep libraries off the network, and out of the settings of the person's other programs.
+    """Keep libraries off the network, and out of the settings of the user's other programs.
 
     What the environment says is meant for those others, and does not count in a process of ours.
     All of it is read once, when the library is first imported.
@@ -107,12 +107,12 @@ def forget_telemetry() -> None:
 
 
 def to_install(packages: str) -> str:
-    """Return how a person gets packages that are missing.
+    """Return how the user gets packages that are missing.
 
     Parameters
     ----------
     packages : str
-        As pip is told.
+        As passed to pip.
     """
     if is_packaged():
         return (

@@ -100,12 +100,12 @@ class Argument:
         return f"{KINDS[self.kind]}{least}{', or none' if self.optional else ''}"
 
     def read(self, text: str) -> Any:
-        """Return the value that a text, written as YAML, stands for.
+        """Return the value that a text, written as YAML, represents.
 
         Raises
         ------
         UserError
-            When it is none of this argument's, or the argument is not for the person to set.
+            When it is none of this argument's, or the argument is not for the user to set.
         """
         if self.instead:
             raise UserError(f"“{self.name}” cannot be set: {self.instead}.")

@@ -17,7 +17,7 @@ SHARE = 0.5
 
 
 def mean_network(before: nn.Module, tuned: nn.Module, share: float = SHARE) -> nn.Module:
-    """Return a network whose weights lie between those of two of one shape.
+    """Return a network whose weights are between those of two of one shape.
 
     Parameters
     ----------

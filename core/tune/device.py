@@ -19,7 +19,7 @@ def gpus(name: str) -> list[int]:
 
 
 def choose_device(wanted: str) -> tuple[str, dict[str, Any]]:
-    """Return the device for Ultralytics, and what to tell the person about it.
+    """Return the device for Ultralytics, and what to report to the user about it.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Learning from the unpruned network beside the labels.
+"""Learning from the unpruned network next to the labels.
 
 Two ways. ``features`` is Ultralytics' own (``distill_model``): the maps before the head, through a
 small projector that has to be learnt first. ``outputs`` compares scores and boxes position by
 position (1503.02531 for the scores; 2102.12252 for boxes as distributions): a pruned network has
-the head's final outputs of its teacher, so nothing stands between the two.
+the head's final outputs of its teacher, so nothing is between the two.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def student_of(model: Any) -> Any:
 
 
 def plain_student(model: Any) -> Any:
-    """Return a copy of the trained network without what listens to it beside its teacher."""
+    """Return a copy of the trained network without what listens to it next to its teacher."""
     student = copy.deepcopy(student_of(model))
     for module in student.modules():
         DistillationModel._clear_feature_hooks(module)
@@ -106,7 +106,7 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
 
 
 class OutputDistillation(DistillationModel):  # type: ignore[misc]
-    """A student that is told its teacher's scores and boxes at every position."""
+    """A student that also learns its teacher's scores and boxes at every position."""
 
     def __init__(self, teacher_model: nn.Module, student_model: nn.Module) -> None:
         super().__init__(teacher_model=teacher_model, student_model=student_model)
@@ -146,7 +146,7 @@ def output_loss(said: Preds, told: Preds, bins: int) -> tuple[Tensor, Tensor]:
     said, told : dict
         ``scores`` (n, classes, positions) before the sigmoid, ``boxes`` (n, 4 * bins, positions).
     bins : int
-        Of the distribution that a box side is told by; 1 where it is told as a number.
+        Of the distribution that a box side is predicted by; 1 where it is predicted as a number.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""The training and validation images of a fine-tuning; the person's files are only read.
+"""The training and validation images of a fine-tuning; the user's files are only read.
 
 Ultralytics' own preparation downloads what is missing, runs scripts of the description, writes
-label caches beside the labels and repairs images in place. None of that happens here.
+label caches next to the labels and repairs images in place. None of that happens here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from core.data.source import read_source
 from core.errors import UserError
 
-#: Tasks whose labels lie beside their images, in files; the others have a folder a class.
+#: Tasks whose labels are next to their images, in files; the others have a folder a class.
 LABELLED = ("detect", "segment", "pose", "obb")
 
 
@@ -35,7 +35,7 @@ class Feed:
 
 
 def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
-    """Read a dataset and hold it against the network.
+    """Read a dataset and compare it with the network.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class Preset:
     inherits : bool
         Whether the arguments that the network was trained with come first.
     distill : str
-        How a teacher is listened to unless the person says otherwise.
+        How a teacher is used unless the user says otherwise.
     weight : float or None
         Of the teacher against the labels, when it is listened to that way.
     hold_statistics : bool
@@ -139,7 +139,7 @@ OURS: Mapping[str, str] = {
 
 
 def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse what Ultralytics' trainer does not know, and what is not for the person to set.
+    """Refuse what Ultralytics' trainer does not know, and what is not for the user to set.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def inherited_names() -> tuple[str, ...]:
 def merged_options(
     preset: str, trained_with: Mapping[str, Any], chosen: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the arguments of a training: the preset's, overridden by the person's.
+    """Return the arguments of a training: the preset's, overridden by the user's.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def merged_options(
     trained_with : mapping
         What the network's file says of its training.
     chosen : mapping
-        What the person set.
+        What the user set.
     """
     if preset not in PRESETS:
         raise UserError(f"There is no preset “{preset}”.", f"Use one of {', '.join(PRESETS)}.")

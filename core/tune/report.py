@@ -1,4 +1,4 @@
-"""The events of a training: every epoch, and batches no more often than a person can read."""
+"""The events of a training: every epoch, and batches no more often than the user can read."""
 
 from __future__ import annotations
 

@@ -50,13 +50,13 @@ def finetune(
     ----------
     settings : Settings
     folder : str or Path
-        Gets ``last.pt``, with all that is needed to go on, and ``best.pt``; must exist.
+        Gets ``last.pt``, with all that is needed to continue, and ``best.pt``; must exist.
     emit : callable
         Told events, as plain data: see ``docs/finetune.md``.
     check : callable
         Called at every batch; it may raise ``CancelledError``, or wait.
     resume : bool
-        Whether to go on from ``last.pt`` where there is one.
+        Whether to continue from ``last.pt`` where there is one.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def finetune(
     ------
     UserError
         For settings, data or a teacher that do not fit, a loss that is no number, memory that
-        does not suffice, or a disk that is full. The best state so far stays.
+        is not enough, or a disk that is full. The best state so far stays.
     CancelledError
         From ``check``; the files of the last whole epoch stay.
     """
@@ -102,7 +102,7 @@ def set_up(
     options : dict
         For Ultralytics' trainer.
     device : dict
-        What to tell the person about it.
+        What to report to the user about it.
 
     Raises
     ------
@@ -182,13 +182,13 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
 
 
 def _limited(batch: int, settings: Settings, device: str) -> int:
-    """Take no more images a step than a person allows, and one for every GPU at least."""
+    """Take no more images per batch than the user allows, and one for every GPU at least."""
     devices, limit = max(len(gpus(device)), 1), settings.largest_batch
     return batch if limit is None or batch <= limit else max(limit // devices, 1) * devices
 
 
 def _divide(options: dict[str, Any], chosen: bool, devices: int) -> None:
-    """Make every GPU get as many images a step; a batch that a person chose is not changed."""
+    """Make every GPU get as many images per batch; a batch that the user chose is not changed."""
     rest = int(options["batch"]) % max(devices, 1)
     if rest and chosen:
         raise UserError(
@@ -282,7 +282,7 @@ def _measure(
 
 
 def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
-    """Train to the end; when the memory does not suffice later on, go on with half the batch."""
+    """Train to the end; when memory runs out later on, continue with half the batch."""
     devices = max(len(gpus(options["device"])), 1)
     while True:
         if devices > 1:
@@ -307,7 +307,7 @@ def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
 
 
 def _tell_scarce(run: Run, batch: int, smaller: int, how: str) -> None:
-    """Say that less is tried, and give back what the failed attempt held."""
+    """Report that less is tried, and give back what the failed attempt held."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

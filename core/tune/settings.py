@@ -19,7 +19,7 @@ class Settings(BaseModel):
     data : str
         A dataset yaml, or for classification its folder.
     teacher : str or None
-        The network to learn from beside the labels, as a rule the one from before pruning.
+        The network to learn from next to the labels, as a rule the one from before pruning.
     distill : str
         ``auto`` (the preset's way), ``outputs``, ``features`` or ``none``.
     preset : str
@@ -38,10 +38,10 @@ class Settings(BaseModel):
     validate_every : int
         Epochs between two measurements; the last epoch is always measured.
     smaller_batch : bool
-        Whether to go on with half the batch when memory does not suffice.
+        Whether to continue with half the batch when memory runs out.
     largest_batch : int or None
-        No more images a step than these, whatever the preset or the state of an interrupted
-        training says: what a person took after memory did not suffice. Steps of the optimizer
+        No more images per batch than these, whatever the preset or the state of an interrupted
+        training says: what the user took after memory ran out. Steps of the optimizer
         still take as many images together as before.
     baseline : bool
         Whether the network is measured before it is tuned.

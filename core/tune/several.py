@@ -1,8 +1,8 @@
 """Training on several GPUs at once: torchrun starts a process for each, as Ultralytics does it.
 
-Ultralytics' own start pickles its trainer, and its processes build the full network anew. Here each
-process takes the pruned file itself (`core.tune.worker`). The first one tells its events
-over a socket, and asks at every batch whether to go on: a pause, a cancel and the end of this
+The Ultralytics launcher pickles its trainer, and its processes rebuild the full network. Here,
+each process takes the pruned file itself (`core.tune.worker`). The first one tells its events
+over a socket, and asks at every batch whether to continue: a pause, a cancel and the end of this
 process reach it that way.
 """
 
@@ -29,11 +29,11 @@ from core.tune.training import Run
 HOME = "127.0.0.1"
 WORKER = "core.tune.worker"
 FAILURE = "failed-{}.json"
-"""Under which a process says why it failed, in the training's folder ``work``."""
+"""Under which a process reports why it failed, in the training's folder ``work``."""
 _LOOK = 0.5
 """Seconds between two looks whether the processes still live, before the first has called."""
 _PATIENCE = 15.0
-"""Seconds that processes get to end by themselves."""
+"""Seconds that processes get to end automatically."""
 
 
 class Together:
@@ -64,9 +64,9 @@ class Together:
         Raises
         ------
         UserError
-            What any of the processes says a person can mend.
+            What any of the processes says the user can fix.
         torch.OutOfMemoryError
-            When the memory of any GPU does not suffice.
+            When the memory of any GPU is not enough.
         RuntimeError
             When a process fails otherwise.
         CancelledError
@@ -122,7 +122,7 @@ class Together:
 
 
 def command(processes: int, spec: Path) -> list[str]:
-    """Return how torchrun is told to start the processes."""
+    """Return the command that starts the processes with torchrun."""
     with socket.create_server((HOME, 0)) as free:
         port = free.getsockname()[1]
     start = ["--nproc_per_node", str(processes), "--master_addr", HOME, "--master_port", str(port)]
@@ -147,7 +147,7 @@ def _accept(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let torchrun end its processes, as it does when it is told to."""
+    """Let torchrun end its processes, as it does on a signal."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -157,7 +157,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(work: Path, processes: int) -> Exception:
-    """Return what went wrong first of all that a person can mend, then memory, then the rest."""
+    """Return what went wrong first of all that the user can fix, then memory, then the rest."""
     told: dict[str, dict[str, str]] = {}
     for rank in range(processes):
         with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The state of an unfinished training: taken at the end of an epoch, put back to go on from there.
+"""The state of an unfinished training: saved at the end of an epoch, restored to resume there.
 
 What Ultralytics keeps (the averaged weights, the optimizer, the counters) and what it leaves out
 (the raw weights, the random numbers, the images held for mosaics), in full precision: on a CPU the
@@ -26,7 +26,7 @@ VERSION = 1
 
 
 def capture(trainer: Any, elapsed: float) -> dict[str, Any]:
-    """Return what a checkpoint needs so that training goes on from it.
+    """Return what a checkpoint needs so that training continues from it.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Ultralytics' trainers, made to keep the network they are given.
 
-``YOLO(path).train()`` builds the full network anew from the description in the checkpoint and
+``YOLO(path).train()`` builds the full network again from the description in the checkpoint and
 copies over what fits. Here the pruned module itself is trained; its parameters are counted before
 training, in every epoch, and in every file.
 """
@@ -119,7 +119,7 @@ class KeepsShape:
         return dict(self.run.feed.description)
 
     def setup_model(self) -> None:
-        """Take the network as it is, and put its teacher beside it."""
+        """Take the network as it is, and put its teacher next to it."""
         self.model = copy.deepcopy(self.run.student.model).float()
         cast(Any, self).set_model_attributes()
         self.model.args = self.args
@@ -129,7 +129,7 @@ class KeepsShape:
         self._check_shape()
 
     def resume_training(self, ckpt: Any) -> None:
-        """Go on from the run's state, where there is one; Ultralytics' own way loses the shape."""
+        """Resume from the run's state, if there is one; the way of Ultralytics loses the shape."""
         if self.run.state is not None:
             restore(self, self.run.state)
 

@@ -39,7 +39,7 @@ class Run:
     check : callable
         Called at every batch; raises ``CancelledError``, or waits while training is paused.
     state : mapping or None
-        Of the training to go on with.
+        Of the training to continue with.
     """
 
     student: Loaded
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def last(self) -> Path:
-        """The newest state, with all that training needs to go on."""
+        """The newest state, with all that training needs to continue."""
         return self.folder / "last.pt"
 
     @property

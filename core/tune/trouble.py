@@ -1,4 +1,4 @@
-"""What goes wrong in a training and a person can mend: how it shows, and one sentence for each."""
+"""What goes wrong in a training and the user can fix: how it shows, and one sentence for each."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SCARCE = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory does not suffice, of the GPU or the machine."""
+    """Return whether an error reports that memory ran out, of the GPU or the machine."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(words in str(error).lower() for words in _SCARCE)
 
 
 def explain(run: Run, trainer: Any, error: Exception, devices: int = 1) -> None:
-    """Raise what a person can mend, or the error itself; return where a smaller batch may do.
+    """Raise what the user can fix, or the error itself; return where a smaller batch may do.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def explain(run: Run, trainer: Any, error: Exception, devices: int = 1) -> None:
 
 
 def memory_short(batch: int, best: Path, devices: int = 1) -> MemoryShortError:
-    """Return what to say when memory does not suffice, with the batch that may do.
+    """Return what to say when memory runs out, with the batch that may do.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def no_labels(path: Path, split: str) -> UserError:
 
 
 def images_gone(path: Path, what: str, best: Path) -> UserError:
-    """Return what to say when an image of the dataset ``path`` is not there any more."""
+    """Return what to say when an image of the dataset ``path`` no longer exists."""
     return UserError(
         f"An image of the dataset {path} is missing ({what[:200]}); {kept(best)}.",
         "Restore the images and resume the job.",
@@ -106,14 +106,14 @@ def unwritable(error: OSError, best: Path) -> UserError:
 
 
 def kept(best: Path) -> str:
-    """Say what an end leaves behind."""
+    """Describe what an end leaves behind."""
     if best.is_file():
         return "the best state so far is kept"
     return "no epoch was completed, so there is no state to keep"
 
 
 def missing_image(trainer: Any) -> str | None:
-    """Return an image of a trainer's data that is not there any more, or None."""
+    """Return an image of a trainer's data that no longer exists, or None."""
     return next((path for path in _images(trainer) if not Path(path).is_file()), None)
 
 

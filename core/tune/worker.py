@@ -35,7 +35,7 @@ class Link:
         self._send(event)
 
     def check(self) -> None:
-        """Ask whether to go on; wait for the answer."""
+        """Ask whether to continue; wait for the answer."""
         self._send({})
         if not self._stream.readline():
             raise CancelledError

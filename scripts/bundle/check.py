@@ -114,13 +114,13 @@ class Elsewhere:
 
 
 def outermost(places: list[Path]) -> list[Path]:
-    """Return the places without those that lie in another, which hides them too."""
+    """Return the places without those that are in another, which hides them too."""
     different = set(places)
     return sorted(place for place in different if different.isdisjoint(place.parents))
 
 
 def where_allowed(tool: str, *words: str) -> list[str]:
-    """Return a prefix for commands, empty where it is not there or, as in containers, forbidden.
+    """Return a prefix for commands, empty where it is missing or, as in containers, forbidden.
 
     Parameters
     ----------

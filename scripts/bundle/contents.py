@@ -114,7 +114,7 @@ def distributions() -> list[str]:
 
 
 def excluded() -> list[str]:
-    """Return modules that shall not be in the program, whatever imports them.
+    """Return modules that should not be in the program, whatever imports them.
 
     Those are all modules of installed distributions that Secateur does not ask for, such as the
     tools of its tests, and `LEFT_OUT_MODULES`.

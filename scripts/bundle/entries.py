@@ -93,7 +93,7 @@ def needed(entries: Iterable[Entry], packages: Path) -> list[Entry]:
 def at_home(entries: Iterable[Entry], opencv: Iterable[str]) -> list[Entry]:
     """Return the entries with the libraries of a separate OpenCV where it looks for them.
 
-    Its module names them relative to itself; PyInstaller keeps such places only for what lies
+    Its module names them relative to itself; PyInstaller keeps such places only for what is
     among the installed packages.
     """
     folders = [Path(folder) for folder in opencv]

@@ -1,4 +1,4 @@
-"""What a desktop reads about the packaged program: files beside it on Linux, a list on macOS."""
+"""What a desktop reads about the packaged program: files next to it on Linux, a list on macOS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IDENTIFIER = "org.secateur.Secateur"
 
 
 def add_platform_files(folder: Path, icons: Any, notices: Path) -> None:
-    """Put beside the program what people look for there.
+    """Put next to the program what people look for there.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OFFSCREEN = "This plugin does not support"
 """What the offscreen platform says about raising windows; nothing is wrong."""
 
-# Starting the engine imports torch on one thread, beside another test on the second core.
+# Starting the engine imports torch on one thread, next to another test on the second core.
 ENGINE_MS = 60_000
 QUICK_MS = 15_000
 

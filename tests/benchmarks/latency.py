@@ -3,7 +3,7 @@
 ``python -m tests.benchmarks.latency MODEL [--runtime onnx] [--threads 1] [--plans 20]`` prints, for
 every plan, the predicted and the measured time, and at the end the errors. The plans take a random
 ratio for every block, and round to 1, 8 or the table's step in turns. Networks are measured a few
-in turns together, each time beside the unpruned one.
+in turns together, each time next to the unpruned one.
 """
 
 from __future__ import annotations

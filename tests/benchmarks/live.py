@@ -1,8 +1,8 @@
 """The window while a training runs: ``python -m tests.benchmarks.live``. Runs offscreen.
 
 A real fine-tuning on all cores, then 10,000 events as fast as they are read, with the panel
-“Fine-tune” in front. A beat every 4 ms tells how long the window's thread was away: in wall time,
-beside the same beat of a process that does nothing (what the machine's other work takes from
+“Fine-tune” in front. A beat every 4 ms reports how long the window's thread was away: in wall time,
+next to the same beat of a process that does nothing (what the machine's other work takes from
 everybody), and in the processor time that the window itself used, which no other work adds to.
 """
 
@@ -87,7 +87,7 @@ class Heart:
         self._busy: list[float] = []
 
     def start(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self._wall, self._busy = [], []
         self._last = time.perf_counter(), time.thread_time()
         self._timer.start()

@@ -1,4 +1,4 @@
-"""Shared by the engine's tests: no network, no caches of the person, one thread per worker."""
+"""Shared by the engine's tests: no network, no caches of the user, one thread per worker."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 In a block marked ``console``, lines after ``$`` (and ``>``, which continues one) are run, and the
 others are what is printed. A block ``text`` after a block ``python`` is what that prints. ``…``
-stands for any text in a line, alone on a line for any lines: for what differs between machines.
+represents any text in a line, alone on a line for any lines: for what differs between machines.
 """
 
 from __future__ import annotations

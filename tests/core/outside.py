@@ -19,7 +19,7 @@ def write_module(folder: Path, name: str, text: str) -> Path:
 
 
 def install(folder: Path, package: str, points: dict[str, dict[str, str]]) -> None:
-    """Declare entry points, as pip does for an installed package whose modules lie in a folder.
+    """Declare entry points, as pip does for an installed package whose modules are in a folder.
 
     ``points`` are by group and name.
     """

@@ -67,7 +67,7 @@ WORDS = {
     "PLAN": "plan.json",
     "FOLDER": "folder",
 }
-"""What stands for the documents' capitals."""
+"""What represents the documents' capitals."""
 OTHER_WORDS = {"docs/sensitivity.md": {"PLAN": "steps.json"}}
 """The same, where a document means something else."""
 

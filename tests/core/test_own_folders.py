@@ -1,6 +1,6 @@
 """What the commands leave behind: nothing outside our own folders, and no word to the network.
 
-Everything runs in a home that holds nothing but a person's own Ultralytics settings.
+Everything runs in a home that holds nothing but the user's own Ultralytics settings.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Home:
             "PYTHONPATH": os.pathsep.join((str(watcher.parent), str(ROOT))),
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
-            # What a person may have set for their own Ultralytics.
+            # What the user may have set for their own Ultralytics.
             "YOLO_CONFIG_DIR": str(self.home / ".config"),
             "YOLO_OFFLINE": "false",
             "YOLO_AUTOINSTALL": "true",

@@ -1,4 +1,4 @@
-"""The checked research note says what the program prints, and no other figures."""
+"""The checked research note reports what the program prints, and no other figures."""
 
 from __future__ import annotations
 

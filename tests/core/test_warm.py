@@ -1,4 +1,4 @@
-"""What is run by the process with the libraries ends as it would by itself."""
+"""What is run by the process with the libraries ends as it would automatically."""
 
 from __future__ import annotations
 

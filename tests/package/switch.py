@@ -1,8 +1,8 @@
 """Whether the packaged program is built and run by the tests.
 
-``SECATEUR_BUNDLE_TEST=1`` says so, ``0`` says not; without it, where the system has what building
-takes and the tests before it left the time. The frozen program really lacks what the self-test from
-source is kept from: either runs.
+``SECATEUR_BUNDLE_TEST=1`` always builds, ``0`` never; without it, where the system has what
+building takes and the tests before it left the time. The frozen program
+really lacks what the self-test from source is kept from: either runs.
 """
 
 from __future__ import annotations

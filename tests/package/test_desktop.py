@@ -1,4 +1,4 @@
-"""What the desktop is told under Linux, and the scripts that tell it."""
+"""What the desktop is reported under Linux, and the scripts that tell it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_window_belongs_to_the_entry() -> None:
 
 @pytest.fixture
 def program(tmp_path: Path, icons) -> Path:
-    """A folder as it is unpacked, its program one that says what it was called with."""
+    """A folder as it is unpacked, its program one that reports what it was called with."""
     folder = tmp_path / "a folder $of \"mine\" & 100% 'odd'"
     folder.mkdir()
     platforms.add_platform_files(folder, icons, ROOT / "LICENSE")

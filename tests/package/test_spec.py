@@ -73,7 +73,7 @@ def test_one_folder_without_console_and_unpacked(described, platform: str) -> No
     assert folder.options["upx"] is False
     assert (Path(folder.name) / "LICENCES.txt").stat().st_size > 100_000
     inside = {place for place, _, _ in folder.args[-1]}
-    assert "LICENCES.txt" in inside  # for macOS, where nothing lies beside
+    assert "LICENCES.txt" in inside  # for macOS, where nothing is next to
 
 
 def test_on_linux_the_desktop_s_files_lie_beside_it(described, icons) -> None:

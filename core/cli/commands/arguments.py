@@ -1,4 +1,4 @@
-"""The command that lists what a training can be told."""
+"""The command that lists what a training can be reported."""
 
 from __future__ import annotations
 

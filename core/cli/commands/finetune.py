@@ -212,7 +212,7 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
 
 
 def smaller_text(folder: Path, batch: int) -> str:
-    """Say how to resume a job that ran out of memory."""
+    """Describe how to resume a job that ran out of memory."""
     command = f"secateur jobs resume {folder} --batch {batch}"
     return f"To continue with batch size {batch}: `{command}`."
 

@@ -96,7 +96,7 @@ def _new(words: list[str], options: argparse.Namespace) -> Answer:
 
 
 def _settings(path: Path, inputs: Sequence[str]) -> Any:
-    """Read settings; the files they name are looked for from here, wherever the job goes on."""
+    """Read settings; the files they name are looked for from here, wherever the job continues."""
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -172,7 +172,7 @@ def _list(named: str | None) -> Answer:
 
 
 def line_of(entry: RunEntry) -> str:
-    """Return one line about a job: state, when it was made, file, what came of it, folder."""
+    """Return one line about a job: state, creation time, file, results, folder."""
     from core.runs.listing import figures_of
 
     try:

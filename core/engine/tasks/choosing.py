@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def scores_by_weights(models: Models, analysis: Analysis, args: Args) -> Path:
-    """Return the file of a ranking by weights only, made when it is not there."""
+    """Return the file of a ranking by weights only, made when it is missing."""
     from core.choose.score_cache import read_scores, score_path, stored_scores, write_scores
 
     criterion, seed = str(args.get("criterion", "l2")), int(args.get("seed", 0))
@@ -57,7 +57,7 @@ def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, 
 
 
 def suggest_plan(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Find exact channels for a plan's target or ratios, and alternatives beside them."""
+    """Find exact channels for a plan's target or ratios, and alternatives next to them."""
     from core.choose.score_cache import stored_scores
     from core.pipeline import suggest
     from core.plan.schema import parse_plan

@@ -11,7 +11,7 @@ from core.progress import Progress
 
 
 def lay_out(_models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Put the demo's network, data set and project into ``folder``, unless they are there."""
+    """Put the demo's network, dataset and project into ``folder``, unless they are there."""
     from core.demo import Place, is_ready, set_up
 
     folder = str(args["folder"])

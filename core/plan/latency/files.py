@@ -20,7 +20,7 @@ from core.system.machine import default_threads, processor
 from core.system.program import to_install
 
 FORMAT = 2
-"""Version of the file; a file of another version is not read but made anew."""
+"""Version of the file; a file of another version is not read but made again."""
 
 LIBRARIES: Mapping[str, str] = {"torch": "torch", "onnx": "onnxruntime"}
 """The distribution whose version decides whether a table still holds, by runtime."""
@@ -40,7 +40,7 @@ def describe(
     device: str = "",
     precision: str = "fp32",
 ) -> dict[str, Any]:
-    """Say what times depend on, apart from the network.
+    """Describe what times depend on, apart from the network.
 
     Parameters
     ----------

@@ -234,7 +234,7 @@ class _Replay:
         return None
 
     def _uncut(self, tensor: int, tensors: dict[int, Ints]) -> int:
-        """First layer upstream of a tensor whose outputs still hold channels that shall go."""
+        """First layer upstream of a tensor whose outputs still hold channels that should go."""
         seen: set[int] = set()
         open_tensors, found = [tensor], []
         while open_tensors:
@@ -273,7 +273,7 @@ class _Replay:
         return None
 
     def repair(self, failure: _Failure) -> None:
-        """Mend the layer that failed, as far as this failure goes."""
+        """Repair the layer that failed, as far as this failure goes."""
         if failure.layer < 0:
             self._repair_module(failure.owner, failure.got)
         elif failure.arriving is None:

@@ -202,7 +202,7 @@ class Explainer:
         return Hop("add", step.block, step.owner, span, f"the add in {step.owner}")
 
     def reason(self, resolution: Resolution, layer: int, owner: str) -> str:
-        """Say in one line why a layer (or a module, by name) is affected by a plan."""
+        """Describe in one line why a layer (or a module, by name) is affected by a plan."""
         if layer < 0:
             return f"{owner} has a fixed size in code"
         gone = set(np.flatnonzero(resolution.removed).tolist())

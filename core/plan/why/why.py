@@ -48,7 +48,7 @@ class Answer:
 
 
 def explain(table: ChannelTable, source: str, target: str) -> Answer:
-    """Say whether, how and by which path pruning one place changes another.
+    """Describe whether, how and by which path pruning one place changes another.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def lamp(model: nn.Module, table: ChannelTable, seed: int = 0) -> NDArray[np.float64]:
     """Squared size of a filter over that of all filters of its layer that are not smaller.
 
-    Equation 4 of 2010.07611 with filters in the place of single weights; averaged over members.
+    Equation 4 of 2010.07611 with filters instead of single weights; averaged over members.
     The largest filter of a layer scores 1, so layers can be compared.
     """
     return mean_over_members(model, table, _scores)

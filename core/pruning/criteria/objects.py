@@ -1,4 +1,4 @@
-"""Activations of every atom at the objects of labelled images, and beside them."""
+"""Activations of every atom at the objects of labelled images, and next to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Objects:
     Attributes
     ----------
     image : int64 tensor, shape (objects,)
-        Which image each lies in.
+        Which image each is in.
     boxes : float tensor, shape (objects, 4)
         Left, top, right, bottom as fractions of the image; the whole image where labels have none.
     classes : int64 tensor, shape (objects,)
@@ -57,7 +57,7 @@ class Objects:
 
 
 class ObjectReadings(AtomReadings):
-    """Collects one number per object and atom, and one per image and atom beside its objects.
+    """Collects one number per object and atom, and one per image and atom next to its objects.
 
     An atom is read wherever a mixing layer reads it; the mean over those layers counts. Layers
     whose input is no grid (attention, decoders, classifiers) are read over all their positions.
@@ -76,7 +76,7 @@ class ObjectReadings(AtomReadings):
         self.beside = torch.zeros(objects.images, shape[1], device=self.sums.device)
 
     def values(self) -> tuple[Tensor, Tensor]:
-        """Return readings, shapes (objects, atoms) and (images with room beside objects, atoms)."""
+        """Return readings, shapes (objects, atoms) and (images with background, atoms)."""
         counts = self.counts.clamp_min(1)
         assert self.objects is not None
         room = self.objects.outside(32, 32).flatten(1).any(1)

@@ -47,7 +47,7 @@ def separability(
 ) -> Floats:
     """Mean Jeffries–Matusita distance over all pairs of classes, less what another channel tells.
 
-    What lies beside the objects is one more class. Of channels of a layer that are alike, the
+    What is next to the objects is one more class. Of channels of a layer that are alike, the
     representative keeps its score. The others follow in the order in which they would represent;
     their scores are multiplied by what sets them apart from those before them, the least of one
     minus the absolute correlation. So of duplicates one keeps its score, and the others score 0.
@@ -138,7 +138,7 @@ def _spare_one(
     samples: NDArray[np.float32],
     strength: Floats | None,
 ) -> Floats:
-    """Lower the score of every channel that others of its layer stand for."""
+    """Lower the score of every channel that others of its layer represent."""
     result = scores.copy()
     waiting = seen.copy()
     for number, layer in enumerate(table.layers):

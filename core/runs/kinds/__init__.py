@@ -24,7 +24,7 @@ def before_and_after(result: Mapping[str, Any]) -> tuple[Figures, Figures]:
 
 
 def output_text(result: Mapping[str, Any]) -> str:
-    """Return the file that came of a job, for people."""
+    """Return the output of a job, for people."""
     return str(result.get("output") or "Done.")
 
 
@@ -45,11 +45,11 @@ class JobKind:
         Called with the arguments, the job's folder, a function that takes events and one that is
         to be called at every batch: it waits while the job is paused, and raises
         ``CancelledError`` when it should end. Returns plain data, with ``output`` where a file
-        came of it. A job that was cut off is run again in the folder it left.
+        resulted from it. A job that was cut off is run again in the folder it left.
     ending : str
         Of the names of files that it makes.
     inputs : tuple of str
-        Arguments that name files; their hashes are kept, and must still hold when it goes on.
+        Arguments that name files; their hashes are kept, and must still hold when it continues.
     training : str or None
         The argument with the settings of its training (`core.tune.settings.Settings`): batch size
         and device. Empty where its arguments are those settings; None where it trains nothing.
@@ -58,7 +58,7 @@ class JobKind:
     figures : callable
         Returns what was measured before and after, from its result.
     text : callable
-        Returns what came of it for people, from its result.
+        Returns the results for people, from its result.
     """
 
     noun: str

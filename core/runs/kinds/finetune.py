@@ -14,7 +14,7 @@ from core.tune.settings import parse_settings
 def run(
     arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
 ) -> dict[str, Any]:
-    """Fine-tune, or go on with it, and remember the result in a history where one is named."""
+    """Fine-tune, or continue with it, and remember the result in a history where one is named."""
     from core.checkpoint import prepare
 
     prepare()
@@ -37,7 +37,7 @@ def preset_title(arguments: Mapping[str, Any]) -> str:
 
 
 def result_text(result: Mapping[str, Any]) -> str:
-    """Return what came of a fine-tuning, for people."""
+    """Return the results of a fine-tuning, for people."""
     lines = [
         f"{result['output']}: {result['parameters']:,} parameters, unchanged",
         f"before: {figures_text(result['before'])}",

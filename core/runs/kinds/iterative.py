@@ -89,7 +89,7 @@ def parse(data: Any) -> Iteration:
 def run(
     arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
 ) -> dict[str, Any]:
-    """Prune in turns, or go on with it; remember every step in a history where one is named."""
+    """Prune iteratively, or continue; remember every step in a history where one is named."""
     result = iterate(arguments, folder, emit, check)
     if arguments.get("history"):
         from core.history.remember import remember_iteration
@@ -102,7 +102,7 @@ def run(
 def iterate(
     arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
 ) -> dict[str, Any]:
-    """Run, or go on with, an iterative pruning in a job's folder.
+    """Run, or continue with, an iterative pruning in a job's folder.
 
     Returns
     -------
@@ -279,7 +279,7 @@ def _figures(result: Mapping[str, Any]) -> tuple[Figures, Figures]:
 
 
 def result_text(result: Mapping[str, Any]) -> str:
-    """Return what came of a pruning in turns, for people."""
+    """Return the results of an iterative pruning, for people."""
     lines = [f"unpruned: {figures_text(result['baseline'])}"]
     for step in result["steps"]:
         word = "" if step["accepted"] else " (loses too much, rejected)"

@@ -1,4 +1,4 @@
-"""Ultralytics' exporter, kept off the network, the person's packages and the person's folders."""
+"""Ultralytics' exporter, kept off the network, the user's packages and the user's folders."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_exporter(
     Parameters
     ----------
     model : nn.Module
-        Left as it is. It is exported itself: nothing is built anew from its description.
+        Left as it is. It is exported itself, not rebuilt from its model YAML.
     form : Format
     folder : Path
         An empty folder; everything is written there, under the name ``network``.
@@ -56,7 +56,7 @@ def run_exporter(
     images : iterable of batches, optional
         uint8 images to calibrate INT8 by.
     keep_choice : bool
-        Whether a head that picks its detections itself goes on doing so; Ultralytics exports the
+        Whether a head that picks its detections itself continues doing so; Ultralytics exports the
         raw ones otherwise.
 
     Returns
@@ -136,9 +136,9 @@ def _by_ultralytics(
 
 @contextlib.contextmanager
 def sealed() -> Iterator[None]:
-    """Let tools run that install nothing and tell nobody, whatever they would do by themselves.
+    """Let tools run that install nothing and tell nobody, whatever they would do automatically.
 
-    Ultralytics installs what is missing where the person's settings let it, and other tools start
+    Ultralytics installs what is missing where the user's settings let it, and other tools start
     pip when they are imported: it finds nothing then.
     """
     forget_telemetry()

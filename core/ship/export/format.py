@@ -1,4 +1,4 @@
-"""What an export format is, and what stands in the way of it here. Needs no torch."""
+"""What an export format is, and what prevents it here. Needs no torch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Format:
     arm : bool
         Whether they run on ARM under Linux.
     runs_on : tuple of str
-        Where an exported network runs beside its tools; everywhere when empty.
+        Where an exported network runs next to its tools; everywhere when empty.
     further : mapping of str to mapping
         Packages that a precision needs besides, as in ``packages``.
     programs : mapping of str to str
@@ -105,7 +105,7 @@ class Format:
         return here and (self.make is None or self.run is not None)
 
     def missing(self, precision: str = "fp32") -> UserError | None:
-        """Return what stands in the way of exporting here, in words; None when nothing does."""
+        """Return what prevents exporting here, in words; None when nothing does."""
         if self.systems and not sys.platform.startswith(self.systems):
             return UserError(f"The tools for {self.title} do not run on {platform.system()}.", "")
         if not self.arm and sys.platform == "linux" and platform.machine() == "aarch64":
@@ -120,7 +120,7 @@ class Format:
         return None
 
     def _absent(self, precision: str) -> UserError | None:
-        """Name the packages and programs that are not there, and where they come from."""
+        """Name the packages and programs that are missing, and where they come from."""
         needed = {**self.packages, **self.further.get(precision, {})}
         absent = [package for module, package in needed.items() if not installed(module)]
         hints = [self.source or to_install(" ".join(absent))] if absent else []

@@ -1,7 +1,7 @@
 """Whether an exported network gives what its checkpoint gives, on the same images.
 
 Raw outputs are compared part by part (boxes, scores, what else a task has), since one scale over
-pixels and scores would hide any error in the scores. Then what a person sees is compared: the
+pixels and scores would hide any error in the scores. Then what the user sees is compared: the
 detections after Ultralytics' own suppression.
 """
 
@@ -32,7 +32,7 @@ TOLERANCE = 1e-4
 CONFIDENCE = 0.25
 """Of what counts as a detection: Ultralytics' own value for predicting."""
 MARGINS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-1}
-"""How far scores (absolute) and boxes (share of the image's side) of the same detection may lie: in
+"""How far scores (absolute) and boxes (share of the image's side) of the same detection may be: in
 FP32 they are equal, in a lower precision it is still the same thing that was found."""
 
 UNDETECTING = ("semantic", "depth")
@@ -41,7 +41,7 @@ UNDETECTING = ("semantic", "depth")
 LOWEST_SCORE = 1e-2
 """Errors of scores are relative to the largest score, or to this where all are smaller. Scores are
 probabilities: ONNX Runtime rounds its sigmoid to one unit of FP32 at 1.0 (1.2e-7), whatever the
-value, so that nothing relative to a score of 1e-3 could be told from rounding."""
+value, so that nothing relative to a score of 1e-3 could be reported from rounding."""
 
 Run = Callable[[Tensor], list[Tensor]]
 
@@ -172,7 +172,7 @@ def _by_ultralytics(path: Path, device: str) -> tuple[Run, bool]:
 
 
 def run_openvino(path: Path) -> Run:
-    """Run OpenVINO in FP32: on CPUs that have BF16 it would choose that by itself."""
+    """Run OpenVINO in FP32: on CPUs that have BF16 it would choose that automatically."""
     import openvino
 
     options = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -186,7 +186,7 @@ def run_openvino(path: Path) -> Run:
 
 
 def _inference(output: Any) -> list[Tensor]:
-    """Outputs for predicting: what a network returns beside them is for its loss."""
+    """Outputs for predicting: what a network returns next to them is for its loss."""
     if isinstance(output, (tuple, list)) and output:
         output = output[0]
     return tensors_in(output)
@@ -250,7 +250,7 @@ class _Head:
         return max(self._difference(*pair, slices) for pair, slices in parts)
 
     def _parts(self, tensor: Tensor) -> tuple[int, list[slice]] | None:
-        """Axis and pieces in which the first output lies: boxes, scores, the rest."""
+        """Axis and pieces in which the first output is: boxes, scores, the rest."""
         if self.task in ("classify", *UNDETECTING) or tensor.ndim != 3:
             return None
         axis = 2 if self.rows or self.queries else 1

@@ -63,7 +63,7 @@ class ExportSettings:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What came of an export.
+    """The results of an export.
 
     Attributes
     ----------
@@ -278,7 +278,7 @@ def _images(loaded: Loaded, settings: ExportSettings, side: int) -> tuple[Sequen
 
 
 def _put(made: Path, target: Path) -> None:
-    """Copy what was made beside its place and rename it, so that it is whole or absent."""
+    """Copy what was made next to its place and rename it, so that it is whole or absent."""
     if made.is_file():
         with made.open("rb") as source:
             write_atomically(target, lambda stream: shutil.copyfileobj(source, stream))

@@ -33,7 +33,7 @@ PROBES = 5
 """How often; the least time of each width counts, since only interruptions make it longer."""
 
 REFERENCE: Point = (PROBE, 64, 64)
-"""The layer that tells how fast the machine runs at the moment."""
+"""The layer that reports how fast the machine runs at the moment."""
 
 CHUNK_POINTS = 32
 CHUNK_ELEMENTS = 16_000_000

@@ -57,7 +57,7 @@ class Runtime:
     needs : tuple of str
         Python modules that must be installed.
     packages : str
-        How pip is told to get them.
+        What to pass to pip to get them.
     gpu_only : bool
         Whether it needs an NVIDIA GPU.
     prepare : callable or str
@@ -73,7 +73,7 @@ class Runtime:
     prepare: Prepare | str
 
     def missing(self) -> UserError | None:
-        """Return what stands in the way of running here, in words; None when nothing does."""
+        """Return what prevents running here, in words; None when nothing does."""
         absent = [name for name in self.needs if not installed(name)]
         if absent:
             what = f"{self.title} is not installed ({', '.join(absent)})."
@@ -127,4 +127,4 @@ RUNTIMES: Registry[Runtime] = Registry(
         )
     },
 )
-"""Those of no export format; the others stand in their format's row."""
+"""Those of no export format; the others are in their format's row."""

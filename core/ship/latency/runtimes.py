@@ -1,7 +1,7 @@
 """The runtimes a network can be timed in: each has a function here that prepares a run.
 
 A runtime takes a network as it is in memory and returns a function that runs it once. Whatever
-file it needs lies in a temporary folder of the caller.
+file it needs is in a temporary folder of the caller.
 """
 
 from __future__ import annotations

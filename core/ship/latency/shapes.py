@@ -152,7 +152,7 @@ def _watch(model: nn.Module, image_size: int) -> dict[str, list[tuple[int, int]]
 def _number(name: str, table: ChannelTable, modules: dict[str, nn.Module]) -> int | None:
     """Find a fused layer in the table.
 
-    Fusing parallel branches leaves one convolution under a name of its own; it stands for the
+    Fusing parallel branches leaves one convolution under a name of its own; it represents the
     widest-reaching of those that are gone.
     """
     if name in table.index:

@@ -1,7 +1,7 @@
 """Layer times of this machine on disk: what was measured once is never measured again.
 
 One file per machine, runtime and settings; networks share it. It is written after every few
-points, so a build that was cancelled or killed goes on where it stopped.
+points, so a build that was cancelled or killed continues where it stopped.
 """
 
 from __future__ import annotations

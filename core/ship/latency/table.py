@@ -80,7 +80,7 @@ def describe_here(
     Raises
     ------
     UserError
-        For a runtime without layer tables, or a device that is not there.
+        For a runtime without layer tables, or a device that is missing.
     """
     place = device or ("cuda" if runtime == "torch" and cuda_available() else "cpu")
     if not place.startswith("cuda"):

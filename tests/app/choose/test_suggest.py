@@ -53,7 +53,7 @@ def answer(window, tmp_path, plan, *alternatives, scores=True, skipped=0):
 
 def test_a_dataset_dropped_on_the_window_is_set(opened, drop, dataset, heard):
     panel = panel_of(opened)
-    assert "None" in panel.data.name.text()
+    assert "No dataset." in panel.data.name.text()
     drop(opened, dataset)
     assert opened.session.measured.data == DataSetting(path=str(dataset))
     assert panel.data.name.text() == "own.yaml"
@@ -289,7 +289,7 @@ def test_data_and_goal_are_part_of_the_project(opened, answers, dataset, tmp_pat
     assert measured.data == DataSetting(path=str(dataset), images=12)
     assert measured.goal == Target(params=0.5)
     assert opened.session.plan.criterion == "fisher"
-    assert opened.session.ranked_by == "l2"  # images are looked at only when asked
+    assert opened.session.ranked_by == "l2"  # images are used only when asked
     assert not opened.session.dirty
 
 

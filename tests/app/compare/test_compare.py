@@ -1,4 +1,4 @@
-"""Models side by side; the engine says what the test says."""
+"""Models side by side; the engine reports what the test says."""
 
 import copy
 
@@ -285,7 +285,7 @@ def test_an_image_that_is_gone_says_so(opened, panel, tmp_path, qtbot):
 
 
 def kin(opened, result):
-    """Say that the compared models came of the open one."""
+    """Report that the compared models resulted from the open one."""
     for one in result["models"]:
         one["origin"] = opened.session.model.facts.sha256
     return result

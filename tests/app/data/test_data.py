@@ -97,7 +97,7 @@ def test_a_dropped_folder_is_taken_and_checked(opened, panel, pictured, heard):
     assert any("can be used. Few images. And 1 more" in text for text in heard())
     opened.features[DataFeature].controller.change_data(
         images=5
-    )  # the check is about all images, whatever is looked at
+    )  # the check is about all images, whatever is shown
     assert measured.check is not None
     opened.features[DataFeature].controller.drop_data()
     assert panel.summary.text().startswith("No dataset")

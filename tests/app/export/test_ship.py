@@ -1,4 +1,4 @@
-"""Exports, measured times and reports in the window; the engine says what the test says."""
+"""Exports, measured times and reports in the window; the engine reports what the test says."""
 
 from __future__ import annotations
 
@@ -352,12 +352,12 @@ def test_the_overlay_shows_the_milliseconds_of_every_block(opened, fake, clock, 
     state = graph_state(session)
     assert state.overlay == "latency" and max(state.overlay_values.values()) == 1.0
     whole = clock.ms(np.zeros(session.table.atom_count, bool))
-    assert state.overlay_title == f"Milliseconds, {whole:.1f} in all"
+    assert state.overlay_title == f"Milliseconds, {whole:.1f} in total"
     assert state.overlay_texts[8].endswith(" ms")
     choose(opened, 8, ratio=0.5)
     after = graph_state(session)
     planned = clock.ms(session.prediction.resolution.removed)
-    assert planned < whole and after.overlay_title == f"Milliseconds, {planned:.1f} in all"
+    assert planned < whole and after.overlay_title == f"Milliseconds, {planned:.1f} in total"
     assert float(after.overlay_texts[8][:-3]) < float(state.overlay_texts[8][:-3])
     session.measured.set_clock(None)
     assert graph_state(session).overlay_title == "Milliseconds: not measured"
@@ -417,7 +417,7 @@ def test_a_report_is_asked_for_made_and_opened(
     json.dumps(args)
     fake.done("report", {"output": args["output"], "notes": []})
     assert opens == [args["output"]]
-    assert heard()[-1] == "The report is mine.html." and opened.said[-1].kind == "success"
+    assert heard()[-1] == "The report was saved as mine.html." and opened.said[-1].kind == "success"
 
 
 def test_a_name_that_is_no_report_cannot_be_chosen(opened, fake, qtbot):

@@ -1,4 +1,4 @@
-"""Files dropped on any pixel of the window, and an overlay that says what will happen."""
+"""Files dropped on any pixel of the window, and an overlay that reports what will happen."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_what_goes_stays_as_a_ghost(qtbot, tables, kept):
     assert frame.rect.width() == box_width(64)
     assert bool(frame.hatch) == (kept < 1)
     assert frame.body.width() == pytest.approx(box_width(round(64 * kept)), abs=7)
-    piece = frames[14][1]  # the Concat's part that comes of it
+    piece = frames[14][1]  # the Concat's part that results from it
     assert piece.body.width() == pytest.approx(piece.rect.width() * round(64 * kept) / 64)
     assert bool(piece.hatch) == (kept < 1)
     for one in (*frames[4], *frames[14]):

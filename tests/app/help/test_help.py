@@ -78,7 +78,7 @@ def test_it_opens_by_a_key_and_leads_to_sections(shown, window, qtbot):
         places.append(bar.value())
     assert places == sorted(places)
     assert len(set(places)) >= 6
-    qtbot.keyClicks(shown.field, "cascade")
+    qtbot.keyClicks(shown.field, "coupled")
     qtbot.keyClick(shown.field, Qt.Key.Key_Return)
     first = shown.browser.textCursor().position()
     qtbot.keyClick(shown.field, Qt.Key.Key_Return)

@@ -29,7 +29,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def own(tmp_path, trained):
-    """A copy of the model: other files may lie beside it."""
+    """A copy of the model: other files may be next to it."""
     path = tmp_path / "own" / "model.pt"
     path.parent.mkdir()
     shutil.copy(trained, path)

@@ -1,4 +1,4 @@
-"""The panel “Jobs”: a queue that can be ordered, outlives the window, and tells what came of it."""
+"""The panel “Jobs”: a queue that can be ordered, outlives the window, and tells the results."""
 
 from functools import partial
 
@@ -83,7 +83,7 @@ def test_several_are_started_and_one_runs_at_a_time(three, opened, started, qtbo
     end(started[0], result=result)
     shows(qtbot, three, ("b.pt", "running", 0), ("c.pt", "ready", 1), ("a.pt", "done", 0))
     assert three.model.data(three.model.index(2, 3)) == "mAP50-95 0.2000 → 0.3000"
-    assert opened.context.runs.watched == str(started[0])  # what is looked at stays
+    assert opened.context.runs.watched == str(started[0])  # what is shown stays
     assert any("of b.pt has started" in text for text in heard())
 
 

@@ -25,7 +25,7 @@ OTHERS = (
     {"runtime": "onnx", "threads": 1, "image_size": 320},
     {"runtime": "torch", "threads": 3, "batch": 4},
 )
-"""Ways a person may time the layers other than the usual one."""
+"""Ways the user may time the layers other than the usual one."""
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_what_is_asked_for_is_what_shows_whatever_the_disk_holds(
     path.unlink()
     wanted = asked(session, opened.jobs, monkeypatch, tmp_path, opened)
     assert engine_says(trained, wanted) == shown
-    assert session.plan.round_to == "auto"  # the person's wish stays
+    assert session.plan.round_to == "auto"  # the user's wish stays
 
 
 def test_a_target_is_the_goal_and_no_part_of_the_plan_that_shows(opened, fake):

@@ -100,7 +100,7 @@ def test_file_sizes_are_close_to_what_is_written(tmp_path):
     ("edit", "text"),
     [
         (lambda p: plan_edits.set_ratio(p, {5, 6}, 0.25), "Prune blocks 5, 6 by 25%"),
-        (lambda p: plan_edits.set_ratio(p, {5}, 0), "Take block 5 out of it"),
+        (lambda p: plan_edits.set_ratio(p, {5}, 0), "Remove block 5 from the plan"),
         (lambda p: plan_edits.set_locked(p, {3}, True), "Lock block 3"),
         (lambda p: plan_edits.set_locked(p, {3}, False), "Unlock block 3"),
         (lambda p: plan_edits.set_scope(p, {5}, "inside"), "Prune block 5: inside only"),

@@ -74,7 +74,7 @@ def test_a_description_is_pruned_and_saved(window, qtbot, tmp_path, answers, cho
 
 
 def test_every_family_is_opened_pruned_and_saved(window, qtbot, tmp_path, answers, choose):
-    """One window after the other model, as a person would."""
+    """One window after the other model, as the user would."""
     import core
 
     for name in FAMILIES:

@@ -1,4 +1,4 @@
-"""The heat map and the curves, while a scan runs and after; the engine says what the test says."""
+"""The heat map and the curves, while a scan runs and after; the test plays the engine."""
 
 import json
 

@@ -54,7 +54,7 @@ def test_about_names_the_licences_where_other_parts_are_in(window, monkeypatch, 
 
 
 def test_a_window_too_large_for_the_screen_fills_it(qapp, no_leaks):
-    """Else its status bar would lie below the screen's edge."""
+    """Else its status bar would be below the screen's edge."""
     room = qapp.primaryScreen().availableGeometry().size()
     for height, fills in ((room.height() - FRAME, False), (room.height() - FRAME + 1, True)):
         window = QWidget()

@@ -49,7 +49,7 @@ def test_a_slip_in_a_command_opens_no_window(word, hint, capsys, monkeypatch):
 
 
 def test_what_may_be_a_file_is_left_to_the_window(tmp_path, monkeypatch):
-    """A file that has gone is said in the window, to a person who has no terminal."""
+    """A file that has gone is said in the window, to the user who has no terminal."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models").mkdir()
     for word in ("models", "gone.pt", "gone/weights", "/gone"):

@@ -39,7 +39,7 @@ def shown(dialog):
 
 
 def write(dialog, qtbot, name, text):
-    """Write as a person does: with the keyboard, in the cell."""
+    """Write as the user does: with the keyboard, in the cell."""
     row = shown(dialog).index(name)
     index = dialog.proxy.index(row, OWN)
     dialog.view.setCurrentIndex(index)

@@ -1,4 +1,4 @@
-"""The bar of shares: what stands under it is not cut off in a panel as narrow as it can be."""
+"""The bar of shares: what is under it is not cut off in a panel as narrow as it can be."""
 
 import pytest
 

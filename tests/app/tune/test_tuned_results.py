@@ -98,7 +98,7 @@ def test_what_came_of_other_networks_stays_out(opened, qtbot, trained, ends, tmp
     theirs, ours = FakeRun(other), FakeRun(other)
     ends(theirs, "theirs-tuned.pt")
     job = read_job(ours.folder)
-    hashes = {"model": "0", "teacher": sha256_of(trained)}  # of the open one, wherever it lies
+    hashes = {"model": "0", "teacher": sha256_of(trained)}  # of the open one, wherever it is
     write_job(ours.folder, job.model_copy(update={"hashes": hashes}))
     output = ends(ours, "ours-tuned.pt")
     qtbot.waitUntil(lambda: len(opened.context.runs.entries) == 2, timeout=QUICK_MS)

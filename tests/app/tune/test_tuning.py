@@ -425,7 +425,7 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
 
 
 def test_nothing_it_shows_makes_the_window_wider(opened, qtbot, trained, shown, fake_run):
-    """Panels stand beside it: what needs more room than there is, is scrolled or cut short."""
+    """Panels are next to it: what needs more room than there is, is scrolled or cut short."""
     opened.resize(1280, 800)
     choose(shown.form.turns.kind, "iterative")
     shown.form.turns.kind.activated.emit(0)

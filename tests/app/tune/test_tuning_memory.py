@@ -1,4 +1,4 @@
-"""Memory: what a window keeps of a job's events, and a job whose memory does not suffice."""
+"""Memory: what a window keeps of a job's events, and a job whose memory ran out."""
 
 import gc
 import json
@@ -20,7 +20,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 def over(window, qtbot, state):
-    """Wait until the one job stands so."""
+    """Wait until the one job is so."""
     runs = window.context.runs
     qtbot.waitUntil(lambda: [e.state for e in runs.entries] == [state], timeout=ENGINE_MS)
 

@@ -78,7 +78,7 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
 
 
 def test_it_is_opened_again_as_it_was_left(window, qtbot, laid_out):
-    """Whatever a person saved in it stays."""
+    """Whatever the user saved in it stays."""
     project = read_project(laid_out.project)
     plan = project.plan.model_copy(update={"selection": (Entry(block=5, ratio=0.5),)})
     write_project(laid_out.project, project.model_copy(update={"plan": plan}))

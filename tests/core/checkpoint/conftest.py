@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# The person's own settings are none of the tests' business.
+# The user's own settings are none of the tests' business.
 os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="secateur-tests-"))
 
 from core.checkpoint import Loaded, load

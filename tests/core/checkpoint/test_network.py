@@ -1,4 +1,4 @@
-"""Descriptions: Ultralytics' own, a person's, and hostile ones."""
+"""Descriptions: Ultralytics' own, the user's, and hostile ones."""
 
 from __future__ import annotations
 

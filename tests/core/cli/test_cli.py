@@ -1,4 +1,4 @@
-"""The command line, as a person and as a program use it."""
+"""The command line, as the user and as a program use it."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_what_is_found_lies_where_the_label_lies(task: str, tmp_path: Path) -> N
     for place in range(2):
         truth = validator._prepare_batch(place, batch)
         sure = torch.tensor([0.9, 0.8])
-        if place:  # the second label is not found, and a box lies where there is nothing
+        if place:  # the second label is not found, and a box is where there is nothing
             truth["bboxes"][1, :2] = truth["bboxes"][1, :2] * 0 + 1
             truth["bboxes"][1, 2:4] = 4
             for key in ("masks", "keypoints"):

@@ -1,4 +1,4 @@
-"""The data stream: same images for the same seed, the person's files untouched, clear refusals."""
+"""The data stream: same images for the same seed, the user's files untouched, clear refusals."""
 
 from __future__ import annotations
 

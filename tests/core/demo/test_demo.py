@@ -41,7 +41,7 @@ TINY = DemoSettings(
 
 
 class Told:
-    """Keeps what a progress is told; ends the job when a text says so."""
+    """Keeps what a progress is reported; ends the job when a text reports it."""
 
     def __init__(self, end: str = "") -> None:
         self.fractions: list[float] = []

@@ -38,7 +38,7 @@ FILES = {
 
 @pytest.fixture
 def project(tmp_path):
-    """The project as it lies on a disk, with its files."""
+    """The project as it is on a disk, with its files."""
     folder = tmp_path / "bees"
     shutil.copytree(SAMPLES, folder)
     for name, text in FILES.items():

@@ -16,7 +16,7 @@ from tests.core.networks import network, table_of
 
 
 class CutRunRepair:
-    """Cuts rows of the selected layers, then mends whatever PyTorch complains about, by name."""
+    """Cuts rows of the selected layers, then fixes whatever PyTorch complains about, by name."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = copy.deepcopy(model)

@@ -87,7 +87,7 @@ def test_what_shows_is_what_the_engine_predicts_and_surgery_makes(loaded, tables
     assert shown.refusal is None
     try:
         told = core.predict(loaded, plan)
-    except UserError as error:  # everything selected is locked: nothing goes, and each says why
+    except UserError as error:  # everything selected is locked: nothing goes, and each reports why
         assert "locked" in error.message and not shown.changes and shown.resolution.blocked
         return
     assert (shown.after.parameters, shown.after.macs) == (told.after.parameters, told.after.macs)

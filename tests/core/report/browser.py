@@ -45,7 +45,7 @@ def find() -> str:
 
 @dataclass
 class Visit:
-    """What came of opening a page.
+    """The results of opening a page.
 
     ``requests`` are all but the page itself and what it carries; ``console`` is all that it said.
     ``width`` is what the page takes in a window of 1300 px, ``narrow`` in one of 390, as a phone's.

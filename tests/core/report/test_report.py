@@ -1,4 +1,4 @@
-"""A report holds what is known, loads nothing, and says what is not there."""
+"""A report holds what is known, loads nothing, and reports what is missing."""
 
 from __future__ import annotations
 

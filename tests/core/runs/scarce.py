@@ -1,4 +1,4 @@
-"""Memory that does not suffice, for programs under test.
+"""Memory that is not enough, for programs under test.
 
 Imports nothing: windows are tested without torch.
 """

@@ -103,7 +103,7 @@ def test_full_disk_for_everything(
 ) -> None:
     """Events, log and the job's own file are on the full disk, too."""
     best, last = ((whole / name).stat().st_size for name in ("best.pt", "last.pt"))
-    disk = small_disk(best + last * 3 // 2)  # a second last.pt does not fit beside the first
+    disk = small_disk(best + last * 3 // 2)  # a second last.pt does not fit next to the first
     folder = make(settings, disk / "job")
     command = [warm.folder / "secateur", "jobs", "run", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)

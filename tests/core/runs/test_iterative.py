@@ -46,7 +46,7 @@ def test_two_steps_resumed(teacher: Path, data: Path, tmp_path: Path) -> None:
     assert parameters(small.model) == result["steps"][-1]["parameters"]
     kinds = [record.get("kind", "prune") for record in small.facts.history]
     assert kinds == ["prune", "finetune", "prune", "finetune"]
-    # The second pruning is told in channels of the very first network, through the tuning.
+    # The second pruning is reported in channels of the very first network, through the tuning.
     original = small.facts.history[-1]["original"]
     widths = dict(core.load(teacher).model.named_parameters())
     for name, sides in original.items():

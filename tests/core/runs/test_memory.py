@@ -1,4 +1,4 @@
-"""Memory that does not suffice, in the process of a job: all but the shortage is real."""
+"""Memory that is not enough, in the process of a job: all but the shortage is real."""
 
 from __future__ import annotations
 

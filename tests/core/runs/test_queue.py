@@ -1,4 +1,4 @@
-"""Jobs wait for their device, in an order that can be changed, and start by themselves."""
+"""Jobs wait for their device, in an order that can be changed, and start automatically."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def make(place: Path, name: str, device: str = "cpu", kind: str = "finetune") ->
 
 @pytest.fixture
 def three(tmp_path: Path) -> list[Path]:
-    """Three jobs that wait, two of them beside a project."""
+    """Three jobs that wait, two of them next to a project."""
     folders = [make(tmp_path / place, name) for place, name in (("p", "a"), ("p", "b"), ("q", "c"))]
     for folder in folders:
         queue.add(folder)

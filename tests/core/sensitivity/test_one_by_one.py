@@ -62,7 +62,7 @@ def run(small, folder, *lines, **options):
 
 @pytest.fixture(scope="module")
 def whole(small, tmp_path_factory):
-    """What comes of the usual lines when nothing interrupts."""
+    """What results from the usual lines when nothing interrupts."""
     with pytest.MonkeyPatch.context() as patch:
         judge(patch)
         return run(small, tmp_path_factory.mktemp("whole"), *LINES, max_loss=0.15)

@@ -1,4 +1,4 @@
-"""Fine-tuning keeps the shape, goes on where it was, and loses nothing when something fails."""
+"""Fine-tuning keeps the shape, resumes, and loses nothing when something fails."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_not_a_number_keeps_the_best(
 
 
 class Scarce:
-    """Memory that does not suffice at one step."""
+    """Memory that is not enough at one step."""
 
     def __init__(self, step: int) -> None:
         self.left = step

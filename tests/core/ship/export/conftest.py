@@ -62,7 +62,7 @@ def pruned(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def exported(pruned, tmp_path_factory):
-    """What came of exporting a family to a format, alone in a folder; not to be changed."""
+    """The results of exporting a family to a format, alone in a folder; not to be changed."""
     made = {}
 
     def get(family, form):

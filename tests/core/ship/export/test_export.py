@@ -78,7 +78,9 @@ def test_lower_precisions_are_measured_not_judged(pruned, tmp_path):
         assert done.parity.passed is None
         assert 1e-6 < done.parity.relative_error < 2.0
         assert done.bytes < share * whole.bytes
-    assert sorted((tmp_path / "data").rglob("*")) == listed  # nothing was written beside the images
+    assert (
+        sorted((tmp_path / "data").rglob("*")) == listed
+    )  # nothing was written next to the images
 
 
 BAD = {
@@ -273,7 +275,7 @@ def test_calibrating_tells_every_image_and_can_be_cancelled(pruned, tmp_path):
 
 
 def test_nothing_is_installed(pruned, tmp_path, monkeypatch):
-    """Even where the person allows Ultralytics to, and by tools that start pip themselves."""
+    """Even where the user allows Ultralytics to, and by tools that start pip themselves."""
     from ultralytics.engine.exporter import Exporter
     from ultralytics.nn import autobackend
     from ultralytics.utils import checks

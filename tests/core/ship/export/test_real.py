@@ -1,6 +1,6 @@
 """A trained network that was pruned finds the same things after an export.
 
-And a comparison that could not fail would be worth nothing: other weights are told apart.
+And a comparison that could not fail would be worth nothing: other weights are reported apart.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def test_the_pruned_network_finds_the_same_on_images(made, form):
 def test_stock_ultralytics_finds_the_same_with_the_file_as_with_the_checkpoint(
     small, made, scenes, form
 ):
-    """Boxes as a person gets them, by nothing of ours: reading, scaling and suppression too."""
+    """Boxes as the user gets them, by nothing of ours: reading, scaling and suppression too."""
     from ultralytics import YOLO
 
     images = sorted((scenes.parent / "images" / "val").glob("*.jpg"))[:IMAGES]
@@ -123,7 +123,7 @@ def widen_boxes(model):
     ("change", "seen"), [(scale_a_filter, False), (swap_classes, True), (widen_boxes, True)]
 )
 def test_other_weights_fail_the_comparison(small, images, made, form, change, seen):
-    """One filter of one layer, off by a hundredth, fails; what a person would see is seen too."""
+    """One filter of one layer, off by a hundredth, fails; what the user would see is seen too."""
     output = made(form).output
     equal = compare(small.model, output, FORMATS[form], images, real=True)
     assert equal.passed and equal.detections > 0
