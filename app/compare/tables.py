@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from operator import itemgetter
 from pathlib import Path
@@ -96,8 +97,9 @@ def models_table(result: Comparison) -> Table:
     columns += figures[:1]
     columns += [_cost(title, n) for n, title in enumerate(("Parameters", "GFLOPs"), 1)]
     if keys:
-        tip = "Milliseconds per image, and the change from the baseline"
-        columns.append(Column("ms/image", lambda row: _time(row[3]), tip=tip, right=True))
+        tip = "ms per image ± half the interquartile range, and the change from the baseline"
+        show = partial(_time, first)
+        columns.append(Column("ms/image", lambda row: show(row[3]), tip=tip, right=True))
     return Table((*columns, *figures[1:]), tuple(rows))
 
 
@@ -117,12 +119,21 @@ def cost_of(model: ComparedModel, cost: str) -> float:
     return float(model["macs"] if cost == "macs" else model["parameters"])
 
 
-def _time(model: ComparedModel) -> str:
-    """Write a latency, and its change from the baseline, measured in turns."""
-    speed = model.get("speed")
-    ratio = speed["ratio"] if speed else None
-    change = f" ({formats.percent(ratio)})" if ratio is not None and ratio != 1.0 else ""
-    return f"{model['milliseconds']:.1f}{change}"
+def _time(first: ComparedModel, model: ComparedModel) -> str:
+    """Write a latency with its spread, and its change from the baseline, measured in turns.
+
+    A change inside the spread is none.
+    """
+    speed, base = model.get("speed"), first.get("speed")
+    if not speed or "high" not in speed:  # of a version that kept no spread
+        ratio = speed["ratio"] if speed else None
+        change = f" ({formats.percent(ratio)})" if ratio is not None and ratio != 1.0 else ""
+        return f"{model['milliseconds']:.1f}{change}"
+    words = f"{speed['median']:.1f} ± {(speed['high'] - speed['low']) / 2:.1f}"
+    if not base or model is first or speed["ratio"] is None:
+        return words
+    same = speed["low"] <= base["high"] and base["low"] <= speed["high"]
+    return f"{words} ({'no difference' if same else formats.percent(speed['ratio'])})"
 
 
 # ---- classes ----------------------------------------------------------------------------------

@@ -253,11 +253,18 @@ def time_rows(timed: Mapping[str, Any]) -> list[Row]:
                 Path(timing["model"]).name,
                 f"{timing['runtime']}, {timing['precision'].upper()}{several}",
                 f"{digits(ms['median'])} ± {digits(ms['iqr'] / 2, ms['median'])}",
-                "1" if ratio is None else f"{ratio['median']:.3f}",
+                "1" if ratio is None else _ratio_words(ratio),
                 "" if predicted is None else predicted_words(predicted, ms["median"]),
             )
         )
     return rows
+
+
+def _ratio_words(ratio: Mapping[str, float]) -> str:
+    """Write a ratio to the first network; one inside its own spread is no difference."""
+    if ratio["low"] <= 1.0 <= ratio["high"]:
+        return "no difference"
+    return f"{ratio['median']:.3f}"
 
 
 def digits(ms: float, like: float | None = None) -> str:

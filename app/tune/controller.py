@@ -13,7 +13,7 @@ from app.context import Context
 from app.data.check import submit_check
 from app.engine.preconditions import has_data
 from app.state.places import job_places
-from core.runs.listing import figures_of
+from core.runs.listing import MAIN, figures_of, measured_of
 from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
@@ -190,8 +190,15 @@ class TuneController(QObject):
             opened = ("Open", lambda: self._session.requests.openWanted.emit(output))
             text = f"The {entry.noun} of {entry.title} is finished: {Path(output).name}."
             figures = figures_of(entry)
-            figures, actions = figures and f"{figures} on the val split.", (opened, show)
-            self._session.say(text, figures, "success", actions=actions, key="run")
+            figures = figures and f"{figures} on the val split."
+            if lost_accuracy(entry):
+                before = str(entry.arguments.get("model") or "")
+                keep = ("Keep previous file", lambda: self._keep(before))
+                text = f"{text.removesuffix('.')}, but it lost accuracy."
+                actions = (keep, ("Open anyway", opened[1]), show)
+                self._session.say(text, figures, "warning", actions=actions, key="run")
+            else:
+                self._session.say(text, figures, "success", actions=(opened, show), key="run")
         elif entry.state == "failed":
             text = f"The {entry.noun} of {entry.title} failed: {entry.message}"
             actions = (show, resume)
@@ -204,6 +211,12 @@ class TuneController(QObject):
             self._session.say(text, KEPT, "info", actions=(show, resume), key="run")
         else:
             self._say_interrupted(entry)
+
+    def _keep(self, path: str) -> None:
+        """Go on with the file from before a tuning; the tuned one stays where it is."""
+        model = self._session.model
+        if model is None or Path(model.path) != Path(path):
+            self._session.requests.openWanted.emit(path)
 
     def _say_found(self, entry: RunEntry, what: str) -> None:
         text = f"The {entry.noun} of {entry.title} {what}."
@@ -259,6 +272,13 @@ class TuneController(QObject):
             for entry in active:
                 self._runs.tell(entry.folder, "cancel")
         return answer in (Buttons.Yes, Buttons.No)
+
+
+def lost_accuracy(entry: RunEntry) -> bool:
+    """Whether a job's file is less accurate than what it began with, by the main figure."""
+    before, after = measured_of(entry)
+    key = next((key for key in MAIN if key in before and key in after), "")
+    return bool(key) and after[key] < before[key]
 
 
 def free_name(network: Path, taken: set[str], word: str = "tuned") -> Path:

@@ -70,8 +70,8 @@ def exported(output, precision="fp32", parity=EQUAL):
     }  # fmt: skip
 
 
-def spread(median):
-    return {"median": median, "low": median - 1, "high": median + 1, "iqr": 2}
+def spread(median, half=1.0):
+    return {"median": median, "low": median - half, "high": median + half, "iqr": 2 * half}
 
 
 def timed(*paths, cpu=False, predicted=None):
@@ -79,8 +79,8 @@ def timed(*paths, cpu=False, predicted=None):
         {
             "model": str(path), "runtime": "onnx", "precision": "fp32", "batch": 1,
             "image_size": 640, "threads": 1, "ms": spread(20.0 / n), "ratio": None if n == 1 else
-            spread(1 / n), "cpu_ms": spread(10.0 / n) if cpu else None,
-            "cpu_ratio": spread(1 / n) if cpu and n > 1 else None, "predicted_ms": predicted,
+            spread(1 / n, 0.02), "cpu_ms": spread(10.0 / n) if cpu else None,
+            "cpu_ratio": spread(1 / n, 0.02) if cpu and n > 1 else None, "predicted_ms": predicted,
         }
         for n, path in enumerate(paths, 1)
     ]  # fmt: skip
