@@ -125,7 +125,7 @@ def _time(first: ComparedModel, model: ComparedModel) -> str:
     A change inside the spread is none.
     """
     speed, base = model.get("speed"), first.get("speed")
-    if not speed or "high" not in speed:  # of a version that kept no spread
+    if not speed or speed.get("high") is None:  # of a version that kept no spread
         ratio = speed["ratio"] if speed else None
         change = f" ({formats.percent(ratio)})" if ratio is not None and ratio != 1.0 else ""
         return f"{model['milliseconds']:.1f}{change}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,6 +191,7 @@ class TuneController(QObject):
             text = f"The {entry.noun} of {entry.title} is finished: {Path(output).name}."
             figures = figures_of(entry)
             figures = figures and f"{figures} on the val split."
+            actions: tuple[tuple[str, Callable[[], object]], ...] = (opened, show)
             if lost_accuracy(entry):
                 before = str(entry.arguments.get("model") or "")
                 keep = ("Keep previous file", lambda: self._keep(before))
@@ -198,7 +199,7 @@ class TuneController(QObject):
                 actions = (keep, ("Open anyway", opened[1]), show)
                 self._session.say(text, figures, "warning", actions=actions, key="run")
             else:
-                self._session.say(text, figures, "success", actions=(opened, show), key="run")
+                self._session.say(text, figures, "success", actions=actions, key="run")
         elif entry.state == "failed":
             text = f"The {entry.noun} of {entry.title} failed: {entry.message}"
             actions = (show, resume)
