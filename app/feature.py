@@ -20,26 +20,20 @@ from app.state.overlays import Overlay
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One dockable panel.
+    """One panel; ``app.window.modes`` says in which modes it is, or else it is in the drawer.
 
     Attributes
     ----------
     id : str
-        Names its dock in the stored layout, and the panel in ``panelWanted``.
+        Names the panel in ``panelWanted`` and in the modes.
     title : str
     make : callable
         Returns the widget, connected to what it works with.
-    area : str
-        ``left``, ``right`` or ``bottom``.
-    beside : str
-        Id of the panel whose place it shares, as a tab; the bottom is shared by all.
     """
 
     id: str
     title: str
     make: Callable[[], QWidget]
-    area: str = "bottom"
-    beside: str = ""
 
 
 Condition = Callable[[Context], bool]

@@ -44,7 +44,7 @@ class Camera:
         self.folder, self.kind = folder, kind
         self.window = MainWindow()
         self.window.resize(*SIZE)
-        self.window.docks.reset()
+        self.window.workspace.reset()
         self.window.actions_table.by_id[f"look_{kind}"].trigger()
         self.window.show()
         self.settle()
@@ -74,7 +74,7 @@ class Camera:
         self.settle()
 
     def show(self, panel):
-        self.window.docks[panel].raise_()
+        self.window.workspace.go_to(panel)
         self.settle(0.6)
 
     def take(self, name, dialog=None):
@@ -139,7 +139,7 @@ def shoot_images(camera: Camera) -> None:
     camera.show("choose")
     choosing.suggest()
     camera.wait(lambda: not jobs.running("suggest"))
-    panel = window.docks["choose"].widget()
+    panel = window.workspace["choose"].widget()
     panel.folds["images"].toggle()
     camera.take("suggest")
     panel.folds["images"].toggle()
@@ -162,7 +162,7 @@ def shoot_tuning(camera: Camera) -> None:
     window = camera.window
     if window.session.measured.data is None:
         return
-    runs, panel = window.context.runs, window.docks["tuning"].widget()
+    runs, panel = window.context.runs, window.workspace["tuning"].widget()
     camera.show("tuning")
     form = panel.form
     choose(form.length, "epochs")
@@ -184,7 +184,7 @@ def shoot_shipping(camera: Camera) -> None:
 
     window = camera.window
     camera.show("latency")
-    latency = window.docks["latency"].widget()
+    latency = window.workspace["latency"].widget()
     camera.wait(lambda: bool(latency.runtimes))
     latency.image_size.setCurrentIndex(latency.image_size.findData(320))
     latency.threads.setValue(1)
@@ -198,7 +198,7 @@ def shoot_shipping(camera: Camera) -> None:
     camera.take("latency")
     window.session.set_overlay("none")
     camera.show("export")
-    panel = window.docks["export"].widget()
+    panel = window.workspace["export"].widget()
     camera.wait(lambda: panel.run.isEnabled())
     panel.image_size.setCurrentIndex(panel.image_size.findData(320))
     for form, ending in (("torchscript", ".torchscript"), ("onnx", ".onnx")):
@@ -275,7 +275,7 @@ def shoot_pruning(camera: Camera) -> None:
 
     window = camera.window
     window.session.select(window.session.model.predictor.prunable - {22})
-    window.docks["plan"].widget().slider.setValue(40)
+    window.workspace["plan"].widget().slider.setValue(40)
     camera.settle()
     QFileDialog.getSaveFileName = lambda *a, **k: (str(HOME / "yolov8n-pruned.pt"), "")
     window.features[PruningFeature].controller.prune()

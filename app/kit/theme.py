@@ -188,12 +188,28 @@ def style_sheet(c: Colours) -> str:
     """Make the few rules that a palette cannot say."""
     return f"""
 QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
-QMainWindow::separator {{ background: {c.window}; width: 5px; height: 5px; }}
-QMainWindow::separator:hover {{ background: {c.accent}; }}
-QDockWidget {{ font-weight: 600; }}
-QDockWidget::title {{ padding: 6px 8px; background: {c.window}; }}
-QDockWidget > QWidget {{ font-weight: 400; }}
-QToolBar {{ border: 0; padding: 3px 6px; spacing: 2px; }}
+QSplitter::handle {{ background: {c.border}; }}
+QSplitter::handle:hover {{ background: {c.accent}; }}
+QToolBar {{ border: 0; padding: 5px 8px; spacing: 2px; background: {c.base};
+  border-bottom: 1px solid {c.border}; }}
+QToolButton[mode="true"] {{ border: 1px solid transparent; border-radius: 14px;
+  padding: 5px 14px; }}
+QToolButton[mode="true"]:hover {{ background: {c.raised}; }}
+QToolButton[mode="true"]:checked {{ background: {c.accent}; color: {c.on_accent};
+  font-weight: 600; }}
+QToolButton[mode="true"]:focus {{ border-color: {c.text}; }}
+QToolButton[command="true"] {{ border: 1px solid {c.border}; border-radius: 6px;
+  padding: 4px 10px; color: {c.muted}; background: {c.window}; }}
+QToolButton[command="true"]:hover, QToolButton[command="true"]:focus {{
+  border-color: {c.accent}; }}
+QFrame#scorecard {{ background: {c.base}; border: 0; border-bottom: 1px solid {c.border}; }}
+QTabBar#drawerTabs {{ background: {c.base}; }}
+QTabBar#drawerTabs::tab {{ padding: 7px 12px; border: 0; border-top: 2px solid transparent;
+  background: transparent; color: {c.muted}; }}
+QTabBar#drawerTabs::tab:hover {{ color: {c.text}; }}
+QTabBar#drawerTabs[closed="false"]::tab:selected {{ color: {c.text};
+  border-top-color: {c.accent}; }}
+QTabWidget::pane {{ border: 0; }}
 QStatusBar {{ border-top: 1px solid {c.border}; }}
 QStatusBar::item {{ border: 0; }}
 QHeaderView::section {{ background: {c.window}; color: {c.muted}; border: 0;
@@ -206,6 +222,10 @@ QLabel[role="muted"] {{ color: {c.muted}; }}
 QLabel[role="heading"] {{ font-weight: 600; }}
 QLabel[role="title"] {{ font-size: 17pt; font-weight: 600; }}
 QLabel[role="blocked"] {{ color: {c.blocked}; }}
+QPushButton[primary="false"] {{ background: {c.base}; border: 1px solid {c.border};
+  border-radius: 4px; padding: 6px 12px; }}
+QPushButton[primary="false"]:hover, QPushButton[primary="false"]:focus {{
+  border-color: {c.accent}; }}
 QPushButton[primary="true"] {{ background: {c.accent}; color: {c.on_accent};
   border: 1px solid {c.accent}; border-radius: 4px; padding: 6px 14px; font-weight: 600; }}
 QPushButton[primary="true"]:disabled {{ background: {c.border}; color: {c.muted};

@@ -31,10 +31,10 @@ class PlanFeature(Feature):
     def panels(self) -> Sequence[Panel]:
         """The model, the plan, the inspector and the tables."""
         return (
-            Panel("model", "Model", self._model_panel, "left"),
-            Panel("edits", "Edits", self._edits_panel, "left"),
-            Panel("plan", "Plan", self._plan_panel, "right"),
-            Panel("inspector", "Inspector", self._inspector_panel, "right"),
+            Panel("model", "Model", self._model_panel),
+            Panel("edits", "Edits", self._edits_panel),
+            Panel("plan", "Plan", self._plan_panel),
+            Panel("inspector", "Block", self._inspector_panel),
             Panel("blocks", "Blocks", self._blocks_panel),
             Panel("conflicts", "Conflicts", self._conflicts_panel),
             Panel("flow", "Channel flow", self._flow_panel),

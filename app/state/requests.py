@@ -26,6 +26,8 @@ class Requests(QObject):
         This path is being opened; empty when that is over.
     panelWanted(str)
         Bring the panel with this id to the front.
+    modeChanged(str)
+        The person works in another mode.
     tourWanted, demoWanted
         Show the way around; open the demo.
     rankWanted
@@ -56,6 +58,7 @@ class Requests(QObject):
     openWanted = Signal(str)
     opening = Signal(str)
     panelWanted = Signal(str)
+    modeChanged = Signal(str)
     tourWanted = Signal()
     demoWanted = Signal()
     rankWanted = Signal()

@@ -65,7 +65,7 @@ class Settings:
         )
 
     def set_layout(self, geometry: QByteArray, state: QByteArray) -> None:
-        """Remember the window's geometry and docks."""
+        """Remember the window's geometry and its layout."""
         self._store.setValue("geometry", geometry)
         self._store.setValue("state", state)
 

@@ -1,1 +1,1 @@
-"""The frame: its parts, menus, docks and the graph between them."""
+"""The frame: modes, header, scorecard, inspector, drawer and the graph."""

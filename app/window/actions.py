@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QToolBar
+from PySide6.QtWidgets import QMenu, QMenuBar
 
 from app.context import Context
 from app.feature import Action
@@ -16,7 +16,15 @@ MENUS: Mapping[str, tuple[str, ...]] = {
     "&File": ("open", "save", "exchange", "close", "quit"),
     "&Edit": ("undo", "select", "find"),
     "&Plan": ("prune", "ratio", "why"),
-    "&View": ("zoom", "go", "picture", "&View/Colour blocks by", "&View/Appearance", "layout"),
+    "&View": (
+        "zoom",
+        "go",
+        "picture",
+        "&View/Mode",
+        "&View/Colour blocks by",
+        "&View/Appearance",
+        "layout",
+    ),
     "&Help": ("help", "problem", "about"),
 }
 """Menus with their sections in order; a section that is named as a submenu is one.
@@ -55,6 +63,7 @@ class Actions(QObject):
             session.measured.compared,
             session.viewChanged,
             context.jobs.changed,
+            session.requests.modeChanged,
         ):
             signal.connect(self.refresh)
         context.theme.changed.connect(self.restyle)
@@ -117,17 +126,9 @@ class Actions(QObject):
                 menu.addActions(self._of(f"{name}:{section}"))
         return menus
 
-    def fill_toolbar(self, bar: QToolBar) -> None:
-        """Build the toolbar, with a line between the menus' parts."""
-        last = ""
-        for row in self._rows:
-            menu = row.menu.partition(":")[0]
-            if not row.toolbar:
-                continue
-            if last and menu != last:
-                bar.addSeparator()
-            last = menu
-            bar.addAction(self.by_id[row.id])
+    def tools(self) -> list[QAction]:
+        """Return the actions of the toolbar, in the order of the menus."""
+        return [self.by_id[row.id] for row in self._rows if row.toolbar]
 
     def on(self, place: str) -> list[QAction]:
         """Return the actions of a context menu: of a ``block`` or of the ``graph``."""

@@ -15,6 +15,7 @@ from app.context import Context
 from app.feature import Action, has_model, has_selection
 from app.kit.dialogs import show_dialog
 from app.state.overlays import Overlay
+from app.window.modes import MODES
 from app.window.parts import Parts
 from app.window.tour import Tour
 from core.errors import UserError
@@ -23,6 +24,7 @@ from core.system.program import licences
 PICTURES = "Pictures (*.svg *.png)"
 OVERLAYS = "&View/Colour blocks by"
 LOOKS = "&View/Appearance"
+MODE_MENU = "&View/Mode"
 
 
 def can_undo(context: Context) -> bool:
@@ -57,7 +59,14 @@ class FrameActions(QObject):
 
     def actions(self) -> Sequence[Action]:
         """Return the rows, by menu."""
-        return (*self._edit(), *self._view(), *self._overlays(), *self._looks(), *self._help())
+        return (
+            *self._edit(),
+            *self._view(),
+            *self._modes(),
+            *self._overlays(),
+            *self._looks(),
+            *self._help(),
+        )
 
     def _edit(self) -> Sequence[Action]:
         stack = self._session.undo_stack
@@ -96,9 +105,27 @@ class FrameActions(QObject):
                    on="graph"),
             Action("save_picture", "Sa&ve picture …", self.save_picture, "&View:picture",
                    icon="picture", tip="Save the graph as SVG or PNG", needs=has_model),
-            Action("reset_layout", "Reset layout", self._parts.docks.reset, "&View:layout",
-                   tip="Show all panels at their default positions"),
+            Action("graph_alone", "&Graph alone", self.toggle_graph_alone, "&View:layout",
+                   tip="Hide everything but the graph, or show it again; Tab in the graph",
+                   needs=has_model),
+            Action("full_screen", "F&ull screen", self.toggle_full_screen, "&View:layout", "F11",
+                   tip="Fill the screen, or leave it"),
+            Action("drawer", "&Drawer", self.toggle_drawer, "&View:layout", "Ctrl+D",
+                   tip="Open or close the tables below the graph", needs=has_model),
+            Action("reset_layout", "Reset la&yout", self._parts.workspace.reset, "&View:layout",
+                   tip="Give every part its first size"),
         )  # fmt: skip
+
+    def _modes(self) -> Sequence[Action]:
+        return tuple(
+            Action(f"mode_{mode.id}", mode.title, partial(self._parts.workspace.set_mode, mode.id),
+                   MODE_MENU, f"Ctrl+Alt+{number}", tip=mode.tip, needs=has_model, group="mode",
+                   checked=partial(self._works_in, mode.id))
+            for number, mode in enumerate(MODES, 1)
+        )  # fmt: skip
+
+    def _works_in(self, mode: str) -> bool:
+        return self._parts.workspace.mode.id == mode
 
     def _overlays(self) -> Sequence[Action]:
         rows = sorted(self._session.overlays.values(), key=lambda o: (not o.shortcut, o.shortcut))
@@ -186,13 +213,32 @@ class FrameActions(QObject):
         except UserError as error:
             self._session.say(error.message, error.hint, "error")
 
+    # ---- what shows ---------------------------------------------------------------------------
+
+    def toggle_graph_alone(self) -> None:
+        """Hide everything but the graph, or show it again."""
+        workspace = self._parts.workspace
+        workspace.set_graph_alone(not workspace.graph_alone)
+        self._parts.host.view.setFocus()
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or leave it."""
+        window = self._parts.window
+        window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def toggle_drawer(self) -> None:
+        """Open or close the drawer."""
+        drawer = self._parts.workspace.drawer
+        drawer.set_open(not drawer.is_open)
+        drawer.keyboard()
+
     # ---- the rest -----------------------------------------------------------------------------
 
     def palette(self) -> None:
         """Find an action by its name."""
         from app.window.command_palette import CommandPalette
 
-        panels = self._parts.docks.actions if self._session.model else []
+        panels = self._parts.workspace.actions_to_panels if self._session.model else []
         palette = CommandPalette([*self._enabled(), *panels], self._parts.window)
 
         def run() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import (
     QCloseEvent,
     QIcon,
     QKeyEvent,
 )
-from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton, QToolBar
+from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
 from app.engine.client import JobManager
@@ -24,15 +24,17 @@ from app.pictures.loader import Pictures
 from app.state.session import Session
 from app.state.settings import Settings
 from app.window.actions import Actions
-from app.window.docks import Docks
 from app.window.drop_overlay import DropOverlay
 from app.window.feature_table import FEATURES, feature_classes
 from app.window.frame_actions import FrameActions
 from app.window.graph_binding import GraphHost
 from app.window.graph_pane import GraphPane
+from app.window.header import Header
 from app.window.parts import Parts
+from app.window.scorecard import Scorecard
 from app.window.status_bar import StatusBar
 from app.window.tour import Tour
+from app.window.workspace import Workspace
 from core.system.logs import engine_log
 
 
@@ -66,10 +68,9 @@ class MainWindow(QMainWindow):
             self.session.offer_overlays(feature.overlays())
         self.host = GraphHost(self.context, self)
         self.pane = GraphPane(self.context, self.host)
-        self.setCentralWidget(self.pane)
         panels = [panel for feature in self.features for panel in feature.panels()]
-        self.docks = Docks(self.context, self, panels)
-        self.parts = Parts(self.context, self, self.host, self.pane, self.docks)
+        self.workspace = Workspace(self.context, self.pane, panels)
+        self.parts = Parts(self.context, self, self.host, self.pane, self.workspace)
         self.tour = Tour(self.parts)
         self.frame = FrameActions(self.parts, self.tour, lambda: self.actions_table.enabled())
         self.actions_table = Actions(
@@ -81,34 +82,50 @@ class MainWindow(QMainWindow):
         )
         self._make_bars()
         self.session.titleChanged.connect(self._show_title)
-        self.session.requests.panelWanted.connect(self.docks.go_to)
+        self.session.requests.panelWanted.connect(self.workspace.go_to)
         self.host.menuRequested.connect(self._show_menu)
         self.drop_overlay = DropOverlay(
             self, self.features[FilesFeature].documents, self.session.model_path
         )
         self.setWindowIcon(QIcon(theme.render("secateur", 64, "#000000")))
         self.resize(1440, 900)
-        self.docks.settle()
+        self._restore_layout()
         self._show_title()
 
     # ---- parts --------------------------------------------------------------------------------
 
     def _make_bars(self) -> None:
         menus = self.actions_table.fill_menus(self.menuBar())
-        self.docks.fill_menu(menus["&View"].addMenu("&Panels"))
-        self._toolbar = QToolBar("Tools", self)
-        self._toolbar.setObjectName("tools")
-        self._toolbar.setIconSize(QSize(20, 20))
-        self._toolbar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.actions_table.fill_toolbar(self._toolbar)
-        self.addToolBar(self._toolbar)
+        self.workspace.fill_menu(menus["&View"].addMenu("&Panels"))
+        self.header = Header(self.context)
+        self.header.fill(self.actions_table.tools(), self.actions_table.by_id["palette"])
+        self.addToolBar(self.header)
+        self.scorecard = Scorecard(self.context)
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.scorecard)
+        layout.addWidget(self.workspace, 1)
+        self.setCentralWidget(middle)
         self.setStatusBar(StatusBar(self.context))
+        self.header.modes.chosen.connect(self.workspace.set_mode)
+        self.workspace.modeChanged.connect(self._show_mode)
+        self.workspace.aloneChanged.connect(self._show_alone)
+        self._show_mode(self.workspace.mode.id)
 
     def start(self) -> None:
         """Do what waits until the window shows."""
         for feature in self.features:
             feature.start()
         self.tour.offer()
+
+    def _restore_layout(self) -> None:
+        geometry, state = self.context.settings.layout()
+        if geometry.size():
+            self.restoreGeometry(geometry)
+        if state.size():
+            self.workspace.restoreState(state)
 
     # ---- showing ------------------------------------------------------------------------------
 
@@ -117,6 +134,18 @@ class MainWindow(QMainWindow):
         name = Path(str(project or (model.path if model else ""))).name
         self.setWindowTitle(f"{name}[*] – Secateur" if name else "Secateur")
         self.setWindowModified(self.session.dirty)
+
+    def _show_mode(self, name: str) -> None:
+        self.header.modes.show_mode(name)
+        actions = self.actions_table.by_id
+        self.scorecard.set_actions([actions[one] for one in self.workspace.mode.actions])
+        self.session.requests.modeChanged.emit(name)
+
+    def _show_alone(self, alone: bool) -> None:
+        """Leave the graph alone on the window, or show the rest again."""
+        for part in (self.header, self.menuBar(), self.statusBar()):
+            part.setVisible(not alone)
+        self.scorecard.setVisible(not alone and self.session.model is not None)
 
     def _show_menu(self, block: int, place: QPoint) -> None:
         if block >= 0 and block not in self.session.selection:
@@ -149,7 +178,7 @@ class MainWindow(QMainWindow):
         if not all(feature.may_close() for feature in self.features):
             event.ignore()
             return
-        self.docks.save()
+        self.context.settings.set_layout(self.saveGeometry(), self.workspace.saveState())
         self.context.settings.save()
         for feature in self.features:
             feature.close()

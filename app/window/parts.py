@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from PySide6.QtWidgets import QMainWindow
 
 from app.context import Context
-from app.window.docks import Docks
 from app.window.graph_binding import GraphHost
 from app.window.graph_pane import GraphPane
+from app.window.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,12 @@ class Parts:
         Has the graph.
     pane : GraphPane
         The middle: messages, search, and the graph or the start page.
-    docks : Docks
+    workspace : Workspace
+        The panels.
     """
 
     context: Context
     window: QMainWindow
     host: GraphHost
     pane: GraphPane
-    docks: Docks
+    workspace: Workspace

@@ -63,7 +63,7 @@ STOPS: tuple[Stop, ...] = (
         "automatically, violet ones share channels. Conflicts lists what would break if "
         "only the selected layers were cut. Why? shows the path by which one block "
         "changes another.",
-        lambda parts: parts.docks["conflicts"],
+        lambda parts: parts.workspace["conflicts"],
         ("conflicts",),
     ),
     Stop(
@@ -71,7 +71,7 @@ STOPS: tuple[Stop, ...] = (
         "Prune changes a copy, verifies that it equals the original with those channels "
         "masked, repairs it on your images if you like, and saves a checkpoint that "
         "Ultralytics opens. The original is not changed.",
-        lambda parts: parts.docks["plan"],
+        lambda parts: parts.workspace["plan"],
         ("plan",),
     ),
     Stop(
@@ -79,7 +79,7 @@ STOPS: tuple[Stop, ...] = (
         "Fine-tune trains the pruned network and keeps its shape; training continues "
         "when you close the window. Compare measures networks on the same images. Press "
         "F1 for help.",
-        lambda parts: parts.docks["tuning"],
+        lambda parts: parts.workspace["tuning"],
         ("tuning",),
     ),
 )
@@ -170,9 +170,7 @@ class Tour(QObject):
         self.place = place
         stop = STOPS[place]
         for name in stop.panels:
-            dock = self._parts.docks[name]
-            dock.show()
-            dock.raise_()
+            self._parts.workspace.go_to(name)
         if self.card is not None:
             self.card.show_stop(place, self._session.model is not None)
         self._settle.start()

@@ -131,7 +131,7 @@ def watched(window: Any, folder: Path) -> None:
     """Bring a job's charts to the front."""
     runs = window.context.runs
     runs.look_in([str(folder.parent)])
-    window.docks.go_to("tuning")
+    window.workspace.go_to("tuning")
     runs.watch(str(folder))
     spin(lambda: runs.snapshot is not None, 10)
 

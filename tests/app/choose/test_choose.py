@@ -16,7 +16,7 @@ def row_of(panel, block):
 
 
 def test_the_table_and_the_graph_share_one_selection(opened, qtbot):
-    panel = opened.docks["blocks"].widget()
+    panel = opened.workspace["blocks"].widget()
     panel.view.scrollToTop()
     left = Qt.MouseButton.LeftButton
     qtbot.mouseClick(panel.view.viewport(), left, pos=row_of(panel, 2))
@@ -36,13 +36,13 @@ def test_a_click_in_the_graph_selects_in_the_table(opened, qtbot):
     place = view.mapFromScene(item.sceneBoundingRect().center())
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert opened.session.selection == {5}
-    panel = opened.docks["blocks"].widget()
+    panel = opened.workspace["blocks"].widget()
     assert [r.data(ROW_ROLE).index for r in panel.view.selectionModel().selectedRows()] == [5]
     assert opened.session.focused == 5
 
 
 def test_the_slider_prunes_and_undo_takes_it_back(opened, qtbot):
-    session, panel = opened.session, opened.docks["plan"].widget()
+    session, panel = opened.session, opened.workspace["plan"].widget()
     session.select({5})
     with qtbot.waitSignal(session.predictionChanged, timeout=QUICK_MS):
         panel.slider.setValue(50)
@@ -50,7 +50,7 @@ def test_the_slider_prunes_and_undo_takes_it_back(opened, qtbot):
     assert session.prediction.block_out[5] == 64
     assert session.prediction.roles == {5: "selected", 6: "cascade"}
     assert panel.spin.value() == 50
-    assert "→" in opened.statusBar().parameters.text()
+    assert "→" in opened.scorecard.parameters.value.text()
     assert opened.isWindowModified()
     assert opened.actions_table.by_id["undo"].text() == "&Undo: Prune block 5 by 50%"
     with qtbot.waitSignal(session.predictionChanged, timeout=QUICK_MS):
@@ -64,7 +64,7 @@ def test_the_slider_prunes_and_undo_takes_it_back(opened, qtbot):
 
 
 def test_a_dragged_slider_is_one_edit(opened):
-    session, panel = opened.session, opened.docks["plan"].widget()
+    session, panel = opened.session, opened.workspace["plan"].widget()
     session.select({5})
     for value in range(1, 60):
         panel.slider.setValue(value)
@@ -87,8 +87,8 @@ def test_the_keyboard_prunes_and_locks(opened, qtbot):
 
 
 def test_what_is_refused_is_red_and_can_be_mended(opened, qtbot, choose):
-    panel = opened.docks["conflicts"].widget()
-    opened.docks["conflicts"].raise_()
+    panel = opened.workspace["conflicts"].widget()
+    opened.workspace.go_to("conflicts")
     choose(opened, 10)
     assert opened.session.prediction.roles[10] == "blocked"
     assert panel._refusals.count() == 1
@@ -103,8 +103,8 @@ def test_what_is_refused_is_red_and_can_be_mended(opened, qtbot, choose):
 
 
 def test_what_would_break_is_listed_in_order(opened, qtbot, choose):
-    panel = opened.docks["conflicts"].widget()
-    opened.docks["conflicts"].raise_()
+    panel = opened.workspace["conflicts"].widget()
+    opened.workspace.go_to("conflicts")
     with qtbot.waitSignal(panel.model.modelReset, timeout=QUICK_MS):
         choose(opened, 5)
     assert [row[1].layer for row in panel.model.rows] == ["model.6.cv1.conv"]
@@ -112,7 +112,7 @@ def test_what_would_break_is_listed_in_order(opened, qtbot, choose):
 
 
 def test_presets_prune_a_stage(opened):
-    panel = opened.docks["plan"].widget()
+    panel = opened.workspace["plan"].widget()
     neck = next(part for part in panel.presets.menu().actions() if part.text() == "Neck")
     next(ratio for ratio in neck.menu().actions() if ratio.text() == "25%").trigger()
     blocks = {e.block for e in opened.session.plan.selection}
@@ -125,7 +125,7 @@ def test_the_independent_strategy_marks_what_it_may_take(opened):
 
     opened.session.edit(plan_edits.set_strategy(opened.session.plan, "independent"))
     assert 5 in graph_state(opened.session).eligible
-    panel = opened.docks["choose"].widget()
+    panel = opened.workspace["choose"].widget()
     assert panel.rules.strategy.currentData() == "independent"
 
 
@@ -137,7 +137,7 @@ def test_another_criterion_is_ranked_by_the_engine(opened, qtbot):
 
 
 def test_the_inspector_shows_layers_and_a_ranking_to_drag(opened, qtbot, choose):
-    panel = opened.docks["inspector"].widget()
+    panel = opened.workspace["inspector"].widget()
     choose(opened, 5)
     QTest.qWait(1)
     assert [r.name for r in panel.model.rows] == ["conv"]
@@ -171,8 +171,8 @@ def test_why_answers_for_any_two_blocks(opened, qtbot):
 
 
 def test_the_channel_flow_filters_and_copies(opened):
-    opened.docks["flow"].raise_()
-    panel = opened.docks["flow"].widget()
+    opened.workspace.go_to("flow")
+    panel = opened.workspace["flow"].widget()
     panel.filter.setText("Concat 14")
     assert panel.proxy.rowCount() == 2
     panel.copy_csv()

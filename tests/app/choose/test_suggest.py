@@ -23,7 +23,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 def panel_of(window):
-    return window.docks["choose"].widget()
+    return window.workspace["choose"].widget()
 
 
 def exact(*channels, block=5):
@@ -94,7 +94,7 @@ def test_what_is_looked_at_can_be_changed_and_dropped(opened, dataset, qtbot):
     panel.image_size.activated.emit(panel.image_size.currentIndex())
     data = opened.session.measured.data
     assert (data.images, data.seed, data.image_size) == (24, 3, 640)
-    opened.docks["choose"].raise_()
+    opened.workspace.go_to("choose")
     qtbot.mouseClick(panel.forget, LEFT)
     assert opened.session.measured.data is None
 
@@ -110,9 +110,9 @@ def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot,
         session.edit(plan_edits.set_criterion(session.plan, criterion))
     assert not fake.requests
     assert "Not ranked by Fisher yet: L2 norm shows" in panel.ranking.note.text()
-    inspector = opened.docks["inspector"].widget()
+    inspector = opened.workspace["inspector"].widget()
     assert "not ranked by Fisher yet" in inspector._ranking.text()
-    opened.docks["choose"].raise_()
+    opened.workspace.go_to("choose")
     qtbot.mouseClick(inspector.rank, LEFT)
     asked = fake.last("scores").args
     assert asked["criterion"] == "fisher"
@@ -166,7 +166,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
     opened.features[DataFeature].controller.set_data(str(dataset))
     choose(opened, 6)
     before, steps = session.plan, session.undo_stack.count()
-    opened.docks["choose"].raise_()
+    opened.workspace.go_to("choose")
     panel.goal.percent.setValue(60)
     assert session.measured.goal == Target(macs=0.6)
     assert "60 % of the GFLOPs are kept" in panel._wish.text()
@@ -188,7 +188,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
     assert session.prediction.block_out[5] == 64
     assert session.ranked
     assert not opened.jobs.running()
-    assert [r.name for r in opened.docks["plan"].widget().model.rows] == ["Block 5"]
+    assert [r.name for r in opened.workspace["plan"].widget().model.rows] == ["Block 5"]
     session.undo_stack.undo()
     assert session.plan == before
     assert session.measured.goal == Target(macs=0.6)
@@ -196,7 +196,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
 
 def test_another_alternative_is_taken_by_click_and_key(opened, fake, qtbot, tmp_path):
     session, panel = opened.session, panel_of(opened)
-    opened.docks["choose"].raise_()
+    opened.workspace.go_to("choose")
     opened.features[ChooseFeature].controller.suggest()
     low, middle, high = exact(*range(64)), exact(*range(32)), exact(0, 1)
     fake.done(

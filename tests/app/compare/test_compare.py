@@ -141,8 +141,8 @@ def panel(opened, fake, dataset, trained, tmp_path, qtbot):
     from core.history.results import of_result
     from core.project import Result
 
-    opened.docks["compare"].raise_()
-    panel = opened.docks["compare"].widget()
+    opened.workspace.go_to("compare")
+    panel = opened.workspace["compare"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     assert panel.chosen == [str(trained)] and not panel.run.isEnabled()
     small = tmp_path / "small.pt"

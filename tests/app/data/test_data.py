@@ -82,7 +82,7 @@ def panel(opened, fake, pictured, drop, qtbot):
          "details": [{"image": image, "text": "looks odd"}]},
     ]  # fmt: skip
     fake.done("check_data", report(pictured, problems))
-    panel = opened.docks["data"].widget()
+    panel = opened.workspace["data"].widget()
     qtbot.waitUntil(lambda: panel.samples.kind.count() > 1, timeout=QUICK_MS)
     return panel
 
@@ -180,7 +180,7 @@ def test_data_that_does_not_fit_is_shown_and_not_taken(opened, fake, pictured, d
     drop(opened, pictured)
     problem = {"severity": "error", "message": "2 classes, not 5.", "hint": "", "details": []}
     fake.done("check_data", report(pictured, [problem]))
-    measured, panel = opened.session.measured, opened.docks["data"].widget()
+    measured, panel = opened.session.measured, opened.workspace["data"].widget()
     assert measured.data is None and measured.check is None
     assert measured.refused["path"] == str(pictured)
     assert panel.summary.text().startswith("It was not selected.")
@@ -197,13 +197,13 @@ def test_a_folder_without_a_dataset(opened, fake, tmp_path, drop, heard):
 
 def test_the_engine_checks_what_a_person_chooses(opened, pictured, qtbot, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(pictured.parent))
-    panel = opened.docks["data"].widget()
+    panel = opened.workspace["data"].widget()
     with qtbot.waitSignal(opened.session.measured.dataChecked, timeout=ENGINE_MS):
         panel.folderRequested.emit()
         qtbot.waitUntil(lambda: opened.session.measured.check is not None, timeout=ENGINE_MS)
     check = opened.session.measured.check
     assert check["usable"] and check["splits"]["train"]["images"] == IMAGES
-    opened.docks["data"].raise_()
+    opened.workspace.go_to("data")
     qtbot.waitUntil(lambda: panel.samples.kind.count() == 3, timeout=QUICK_MS)
 
 

@@ -92,8 +92,8 @@ def timed(*paths, cpu=False, predicted=None):
 
 
 def shown(window, qtbot, name):
-    window.docks[name].raise_()
-    panel = window.docks[name].widget()
+    window.workspace.go_to(name)
+    panel = window.workspace[name].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     return panel
 
@@ -309,7 +309,7 @@ def test_the_slider_sets_the_goal_and_suggests(opened, latency, clock, fake, qtb
     assert target.share.text() == "60 %"
     qtbot.keyClick(target.slider, Qt.Key.Key_Left)
     assert measured.goal.latency_ms == pytest.approx(0.59 * whole, abs=1e-3)
-    goal = opened.docks["choose"].widget().goal
+    goal = opened.workspace["choose"].widget().goal
     assert goal.kind.currentData() == "latency_ms"  # the panel Choose follows
     qtbot.mouseClick(target.suggest, LEFT)
     asked = fake.last("suggest").args["plan"]["target"]
@@ -326,7 +326,7 @@ def test_a_goal_set_elsewhere_moves_the_slider(opened, latency, clock):
 
 
 def test_the_status_bar_tells_the_plans_milliseconds(opened, clock, choose):
-    field = opened.statusBar().time
+    field = opened.scorecard.time
     assert not field.isHidden() and "→" not in field.text() and field.text().endswith(" ms")
     choose(opened, 5)
     nothing = opened.session.prediction.resolution.removed & False
@@ -365,7 +365,7 @@ def test_the_overlay_shows_the_milliseconds_of_every_block(opened, fake, clock, 
     session.set_overlay("latency")
     assert "no latency table of this model on this machine" in heard()[-1]
     assert [row.message.key for row in opened.pane.messages.rows] == [TABLE_WANTED]
-    opened.docks["latency"].widget().target.time.click()
+    opened.workspace["latency"].widget().target.time.click()
     assert opened.pane.messages.rows == []  # it is under way
 
 

@@ -35,8 +35,8 @@ def test_a_dropped_model_is_drawn_and_described(opened, trained):
     assert session.model.facts.family == "yolov8n"
     assert opened.pane.stack.currentWidget() is opened.host.view
     assert opened.host.view.table is session.table
-    assert "3.01 M" in opened.statusBar().parameters.text()
-    assert opened.docks["blocks"].widget().model.rowCount() == 23
+    assert "3.01 M" in opened.scorecard.parameters.value.text()
+    assert opened.workspace["blocks"].widget().model.rowCount() == 23
     assert opened.windowTitle().startswith(trained.name)
     assert opened.context.settings.recent()[0].endswith(trained.name)
 

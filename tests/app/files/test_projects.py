@@ -128,17 +128,17 @@ def test_the_layout_is_remembered(opened, qtbot):
 
     from app.window.main_window import MainWindow
 
-    opened.docks["flow"].hide()
-    opened.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, opened.docks["plan"])
+    opened.workspace["flow"].hide()
+    opened.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, opened.workspace["plan"])
     opened.session.undo_stack.setClean()
     opened.close()
     again = MainWindow()
     with qtbot.waitExposed(again, timeout=QUICK_MS):
         again.show()
-    assert not again.docks["flow"].isVisible()
-    assert again.dockWidgetArea(again.docks["plan"]) == Qt.DockWidgetArea.LeftDockWidgetArea
+    assert not again.workspace["flow"].isVisible()
+    assert again.dockWidgetArea(again.workspace["plan"]) == Qt.DockWidgetArea.LeftDockWidgetArea
     again.actions_table.by_id["reset_layout"].trigger()
-    assert again.dockWidgetArea(again.docks["plan"]) == Qt.DockWidgetArea.RightDockWidgetArea
+    assert again.dockWidgetArea(again.workspace["plan"]) == Qt.DockWidgetArea.RightDockWidgetArea
     again.close()
     again.deleteLater()
 

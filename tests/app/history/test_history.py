@@ -48,8 +48,8 @@ def opened(window, qtbot, own, drop):
 
 @pytest.fixture
 def panel(opened, qtbot):
-    opened.docks["history"].raise_()
-    panel = opened.docks["history"].widget()
+    opened.workspace.go_to("history")
+    panel = opened.workspace["history"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     assert not panel.tree.topLevelItemCount() and "No steps yet" in panel.intro.whole
     return panel
@@ -175,14 +175,14 @@ def test_steps_are_compared_and_opened(opened, panel, lineage, own, dataset, fak
     assert panel.compare.isEnabled() and not panel.open.isEnabled()
     qtbot.mouseClick(panel.compare, LEFT)
     assert fake_jobs.last("compare").args["paths"] == [str(own), str(b)]
-    compare = opened.docks["compare"].widget()
+    compare = opened.workspace["compare"].widget()
     assert compare.chosen == [str(own), str(b)]
     fake_jobs.done("compare", {"models": [], "channels": []} | comparison(*THREE[:2]))
     a.unlink()
     opened.features[HistoryFeature].controller.look()
     with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
         pass
-    opened.docks["history"].raise_()
+    opened.workspace.go_to("history")
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     mark(panel, "a.pt")
     assert not panel.open.isEnabled() and "no longer exists" in row(panel, "a.pt").toolTip(0)
@@ -265,7 +265,7 @@ def test_pruned_for_real_opened_and_gone_on_from(opened, panel, lineage, own, ch
     qtbot.waitUntil(lambda: len(steps(lineage)) == 2, timeout=QUICK_MS)
     assert opened.session.model.path == str(small)
     assert row(panel, "small.pt").text(0) == "Pruned: small.pt (open)"
-    offered = opened.docks["compare"].widget().models
+    offered = opened.workspace["compare"].widget().models
     assert offered._offered == (str(own), str(small))  # the first file is what others are held to
     assert offered.chosen == [str(own), str(small)]  # ticks stay
     taken(opened, qtbot, own.parent / "smaller.pt", 6)  # branches off from there
@@ -297,9 +297,9 @@ def test_a_project_of_version_0_1_opens_with_nothing_lost(window, tmp_path, trai
     pruned = [b for _, b in lineage.steps() if b.node.kind == "prune"]
     assert {Path(b.node.file).name for b in pruned} == {"older.pt", "bees-pruned.pt"}
     assert [b.figure for b in pruned if b.node.sha256] == [0.21]
-    times = window.docks["latency"].widget().model.rows
+    times = window.workspace["latency"].widget().model.rows
     assert [row[0] for row in times] == ["bees.pt", "bees-pruned.pt"]
-    (exported,) = window.docks["export"].widget().exported_model.rows
+    (exported,) = window.workspace["export"].widget().exported_model.rows
     assert exported[:2] == ("bees-tuned.onnx", "bees-tuned.pt")
     assert not session.dirty
     assert window.features[FilesFeature].documents.save()

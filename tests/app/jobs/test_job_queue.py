@@ -45,8 +45,8 @@ def begin(window, name):
 
 @pytest.fixture
 def panel(opened, started, qtbot):
-    opened.docks["jobs"].raise_()
-    panel = opened.docks["jobs"].widget()
+    opened.workspace.go_to("jobs")
+    panel = opened.workspace["jobs"].widget()
     yield panel.runs
     opened.context.runs.entries = ()
 

@@ -11,7 +11,7 @@ from tests.app.conftest import ENGINE_MS, QUICK_MS
 
 def prune(window, qtbot, answers, output):
     answers["save"].append(str(output))
-    button = window.docks["plan"].widget().prune
+    button = window.workspace["plan"].widget().prune
     assert button.isEnabled()
     with qtbot.waitSignal(window.session.requests.pruned, timeout=ENGINE_MS):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -47,7 +47,7 @@ def test_the_result_opens_and_can_be_pruned_again(opened, qtbot, tmp_path, answe
     with qtbot.waitSignal(opened.session.modelChanged, timeout=ENGINE_MS):
         opener = [
             b
-            for b in dialog.findChildren(type(opened.docks["plan"].widget().prune))
+            for b in dialog.findChildren(type(opened.workspace["plan"].widget().prune))
             if b.text().startswith("Open")
         ]
         qtbot.mouseClick(opener[0], Qt.MouseButton.LeftButton)

@@ -42,8 +42,8 @@ def running(opened, fake, dataset, choose, answers, tmp_path, qtbot):
     session.edit(plan_edits.set_max_loss(session.plan, 0.1))
     session.flush()
     answers["save"].append(str(tmp_path / "out"))
-    qtbot.mouseClick(opened.docks["plan"].widget().prune, LEFT)
-    return opened.docks["steps"].widget()
+    qtbot.mouseClick(opened.workspace["plan"].widget().prune, LEFT)
+    return opened.workspace["steps"].widget()
 
 
 def hear(window, fake, qtbot, *items):
@@ -112,7 +112,7 @@ def test_what_a_run_needs_is_said(opened, fake, heard, dataset):
 
 
 def test_the_largest_loss_goes_with_its_strategy(opened):
-    rules = opened.docks["choose"].widget().rules
+    rules = opened.workspace["choose"].widget().rules
     assert not rules.max_loss.isVisibleTo(rules)
     opened.session.edit(plan_edits.set_strategy(opened.session.plan, "one_by_one"))
     assert rules.max_loss.isVisibleTo(rules)
@@ -132,7 +132,7 @@ def asking(opened, fake, dataset, choose, qtbot):
     """The question that Prune … asks where there are images."""
     opened.features[DataFeature].controller.set_data(str(dataset))
     choose(opened, 5)
-    qtbot.mouseClick(opened.docks["plan"].widget().prune, LEFT)
+    qtbot.mouseClick(opened.workspace["plan"].widget().prune, LEFT)
     return opened.findChild(PruneDialog)
 
 

@@ -27,8 +27,8 @@ def figures(block, ratio, share):
 def scanning(opened, fake, dataset, qtbot):
     """A scan that has begun."""
     opened.features[DataFeature].controller.set_data(str(dataset))
-    opened.docks["sensitivity"].raise_()
-    panel = opened.docks["sensitivity"].widget()
+    opened.workspace.go_to("sensitivity")
+    panel = opened.workspace["sensitivity"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     qtbot.mouseClick(panel.scan, LEFT)
     return panel
@@ -172,7 +172,7 @@ def test_the_project_names_its_scan(opened, fake, answers, dataset, tmp_path, dr
 
 
 def test_without_data_the_scan_says_what_it_needs(opened, fake, heard):
-    panel = opened.docks["sensitivity"].widget()
+    panel = opened.workspace["sensitivity"].widget()
     assert not panel.scan.isEnabled()
     assert "Choose a dataset first" in panel.status.text()
     opened.features[SensitivityFeature].controller.scan((0.5,))
@@ -196,7 +196,7 @@ def test_ratios_are_read_as_people_write_them(text, ratios):
 
 
 def test_accuracy_is_measured_where_there_are_images(opened, fake, dataset, qtbot):
-    panel = opened.docks["model"].widget()
+    panel = opened.workspace["model"].widget()
     assert not panel._measuring.isVisibleTo(panel)
     opened.features[DataFeature].controller.set_data(str(dataset))
     assert panel._measuring.isVisibleTo(panel)

@@ -105,8 +105,8 @@ def test_all_can_be_let_go(dialog, qtbot):
 
 
 def test_the_form_gets_them_from_the_engine_and_starts_with_them(opened, qtbot):
-    form = opened.docks["tuning"].widget().form
-    opened.docks["tuning"].raise_()
+    form = opened.workspace["tuning"].widget().form
+    opened.workspace.go_to("tuning")
     qtbot.mouseClick(form.more, LEFT)
     qtbot.waitUntil(lambda: opened.findChild(ArgumentsDialog) is not None, timeout=ENGINE_MS)
     dialog = opened.findChild(ArgumentsDialog)

@@ -34,7 +34,7 @@ def tuned(window):
 
 def offered(window):
     """What the panels offer: to compare, export, and to tune further."""
-    compare, export, form = (window.docks[n].widget() for n in ("compare", "export", "tuning"))
+    compare, export, form = (window.workspace[n].widget() for n in ("compare", "export", "tuning"))
     boxes = (export.network, form.form.network)
     listed = [compare.models.item(n) for n in range(compare.models.count())]
     names = [{item.text() for item in listed}]

@@ -76,8 +76,8 @@ def heard_of(window, qtbot, condition):
 @pytest.fixture
 def shown(opened, qtbot):
     """The panel, in front."""
-    opened.docks["tuning"].raise_()
-    panel = opened.docks["tuning"].widget()
+    opened.workspace.go_to("tuning")
+    panel = opened.workspace["tuning"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     return panel
 
@@ -195,7 +195,7 @@ def test_a_running_job_is_found_followed_and_told(window, qtbot, trained, drop, 
     listed(window, qtbot, lambda e: [x.state for x in e] == ["running"])
     qtbot.waitUntil(lambda: any("goes on (running)" in t for t in heard()), timeout=QUICK_MS)
     window.said[-1].actions[0][1]()
-    panel = window.docks["tuning"].widget()
+    panel = window.workspace["tuning"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
     heard_of(window, qtbot, lambda s: s.batch == 4)
     qtbot.waitUntil(lambda: "batch 4 of 12" in panel.watch.values["Epoch"].text())

@@ -94,7 +94,7 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
     ]
     qtbot.waitUntil(shown.smaller.isVisible, timeout=QUICK_MS)
     assert shown.smaller.text() == "&Continue with batch size 1"
-    table = opened.docks["jobs"].widget().runs
+    table = opened.workspace["jobs"].widget().runs
     table.view.selectRow(0)
     assert not table.smaller.isHidden()
     with qtbot.waitSignal(runs.started, timeout=ENGINE_MS):

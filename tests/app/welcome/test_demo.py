@@ -67,7 +67,7 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     assert all(rows(dialog))
     qtbot.mouseClick(button(dialog, "Open in window"), LEFT)
     qtbot.waitUntil(lambda: window.features[WelcomeFeature].demo.dialog is None, timeout=QUICK_MS)
-    listed = window.docks["compare"].widget()
+    listed = window.workspace["compare"].widget()
     assert listed.isVisible()
     assert [one.output for one in session.tuned] == [str(walked / "tuned.pt")]
     qtbot.waitUntil(lambda: bool(window.context.runs.entries), timeout=QUICK_MS)

@@ -63,12 +63,12 @@ def test_one_folder_and_one_row_add_a_panel_and_an_action(outside, qtbot, traine
     window.show()
     action = window.actions_table.by_id["count"]
     assert not action.isEnabled()  # no model is open
-    assert window.docks["counter"].windowTitle() == "Counter"
+    assert window.workspace["counter"].windowTitle() == "Counter"
     with qtbot.waitSignal(window.session.modelChanged, timeout=60_000):
         window.open_paths([str(trained)])
     qtbot.waitUntil(action.isEnabled)
     action.trigger()
-    label = window.docks["counter"].widget()
+    label = window.workspace["counter"].widget()
     assert isinstance(label, QLabel)
     assert label.text() == f"{len(window.session.table.blocks)} blocks"
     assert label.isVisible()

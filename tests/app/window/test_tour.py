@@ -69,7 +69,7 @@ def test_show_me_is_an_edit_that_can_be_undone(opened, qtbot):
     opened.tour.card.act.click()
     opened.session.flush()
     assert opened.tour.place == 2
-    assert opened.docks["conflicts"].isVisible()
+    assert opened.workspace["conflicts"].isVisible()
     assert {entry.block for entry in opened.session.plan.selection} == {4, 6}
     assert "cascade" in opened.session.prediction.roles.values()
     opened.session.undo_stack.undo()

@@ -1,0 +1,210 @@
+"""Where the panels are: beside the graph, in its place, or in the drawer, mode by mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShowEvent
+from PySide6.QtWidgets import (
+    QMenu,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.context import Context
+from app.feature import Panel
+from app.kit.widgets import OnScreen
+from app.window.drawer import Drawer
+from app.window.modes import MODES, Mode, mode_of
+
+SIDE_WIDTH = 350
+DIGITS = 9
+
+
+class PanelHolder(QWidget):
+    """Holds a panel, and tells it whether it can be seen."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__()
+        self.setObjectName(panel.id)
+        self.setWindowTitle(panel.title)
+        self._panel = panel.make()
+        self._panel.setAccessibleName(self._panel.accessibleName() or panel.title)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._panel)
+
+    def widget(self) -> QWidget:
+        """Return the panel."""
+        return self._panel
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Let the panel catch up."""
+        super().showEvent(event)
+        if isinstance(self._panel, OnScreen):
+            self._panel.set_shown(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Let the panel rest."""
+        super().hideEvent(event)
+        if isinstance(self._panel, OnScreen):
+            self._panel.set_shown(False)
+
+
+class Workspace(QSplitter):
+    """The middle of the window.
+
+    Parameters
+    ----------
+    context : Context
+    graph : QWidget
+        Messages, search, and the graph or the start page.
+    panels : sequence of Panel
+
+    Signals
+    -------
+    modeChanged(str), aloneChanged(bool)
+    """
+
+    modeChanged = Signal(str)
+    aloneChanged = Signal(bool)
+
+    def __init__(self, context: Context, graph: QWidget, panels: Sequence[Panel]) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self._session, self._settings = context.session, context.settings
+        self._graph = graph
+        self._holders = {panel.id: PanelHolder(panel) for panel in panels}
+        self.mode: Mode = MODES[0]
+        self.graph_alone = False
+        self.main = QStackedWidget()
+        self.main_tabs, self.side = _tabs("Panels of the mode"), _tabs("Inspector")
+        self.main.addWidget(graph)
+        self.main.addWidget(self.main_tabs)
+        self.drawer = Drawer()
+        self._left = QSplitter(Qt.Orientation.Vertical)
+        self._left.addWidget(self.main)
+        self._left.addWidget(self.drawer)
+        self._left.setStretchFactor(0, 1)
+        self._left.setCollapsible(0, False)
+        self._left.setCollapsible(1, False)
+        self.addWidget(self._left)
+        self.addWidget(self.side)
+        self.setStretchFactor(0, 1)
+        self.setCollapsible(0, False)
+        self.setCollapsible(1, False)
+        self.setHandleWidth(1)
+        self._left.setHandleWidth(1)
+        for panel in panels:
+            if mode_of(panel.id, self.mode) is None:
+                self.drawer.add(self._holders[panel.id], panel.title)
+        self.drawer.opened.connect(self._make_room)
+        self.actions_to_panels = [self._action(panel, n) for n, panel in enumerate(panels, 1)]
+        self._session.modelChanged.connect(self._show)
+        self._place()
+        self.reset()
+        self._show()
+
+    def __getitem__(self, panel: str) -> PanelHolder:
+        """Return the holder of a panel."""
+        return self._holders[panel]
+
+    # ---- going somewhere ----------------------------------------------------------------------
+
+    def set_mode(self, name: str) -> None:
+        """Work in another mode."""
+        mode = next(mode for mode in MODES if mode.id == name)
+        if mode is not self.mode:
+            self.mode = mode
+            self._place()
+            self._show()
+            self.modeChanged.emit(name)
+
+    def go_to(self, panel: str) -> None:
+        """Show a panel, in the mode that has it or in the drawer, with the keyboard in it."""
+        holder = self._holders[panel]
+        self.set_graph_alone(False)
+        mode = mode_of(panel, self.mode)
+        if mode is None:
+            self.drawer.show_widget(holder)
+        else:
+            self.set_mode(mode.id)
+            tabs = self.side if panel in mode.side else self.main_tabs
+            tabs.setCurrentWidget(holder)
+        widget = holder.widget()
+        inside = widget.nextInFocusChain() if widget.focusProxy() is None else widget
+        (inside or widget).setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def set_graph_alone(self, alone: bool) -> None:
+        """Hide everything but the graph, or show it again."""
+        if alone != self.graph_alone:
+            self.graph_alone = alone
+            self._show()
+            self.aloneChanged.emit(alone)
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """Fill a menu with all panels."""
+        menu.addActions(self.actions_to_panels)
+
+    def _action(self, panel: Panel, number: int) -> QAction:
+        action = QAction(f"Go to {panel.title}", self)
+        if number <= DIGITS:
+            action.setShortcut(QKeySequence(f"Alt+{number}"))
+        action.triggered.connect(lambda _=False, name=panel.id: self.go_to(name))
+        return action
+
+    # ---- layout -------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Give every part its first size, and close the drawer."""
+        self.drawer.set_open(False)
+        self.setSizes([10_000, SIDE_WIDTH])
+
+    def _place(self) -> None:
+        """Put the panels of the mode into the inspector and in the place of the graph."""
+        for tabs, names in ((self.side, self.mode.side), (self.main_tabs, self.mode.main)):
+            _empty(tabs)
+            for name in names:
+                holder = self._holders.get(name)
+                if holder is not None:
+                    tabs.addTab(holder, holder.windowTitle())
+            tabs.tabBar().setVisible(tabs.count() > 1)
+
+    def _show(self) -> None:
+        """Show what there is to work with: without a model, the start page alone."""
+        opened = self._session.model is not None
+        parts = opened and not self.graph_alone
+        instead = parts and self.main_tabs.count() > 0
+        self.main.setCurrentWidget(self.main_tabs if instead else self._graph)
+        self.side.setVisible(parts and self.side.count() > 0)
+        self.drawer.setVisible(parts)
+        for action in self.actions_to_panels:
+            action.setEnabled(opened)
+
+    def _make_room(self, is_open: bool) -> None:
+        if is_open:
+            height = self._left.height()
+            wanted = min(self.drawer.sizeHint().height(), height // 2)
+            self._left.setSizes([height - wanted, wanted])
+
+
+def _tabs(name: str) -> QTabWidget:
+    tabs = QTabWidget()
+    tabs.setDocumentMode(True)
+    tabs.setAccessibleName(name)
+    tabs.setMinimumWidth(240)
+    tabs.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+    return tabs
+
+
+def _empty(tabs: QTabWidget) -> None:
+    """Take the panels out; they live on, hidden."""
+    while tabs.count():
+        holder = tabs.widget(0)
+        tabs.removeTab(0)
+        if holder is not None:
+            holder.setParent(None)
