@@ -325,19 +325,26 @@ def test_a_goal_set_elsewhere_moves_the_slider(opened, latency, clock):
     assert opened.session.measured.goal.macs == 0.5  # showing it asked for nothing
 
 
-def test_the_status_bar_tells_the_plans_milliseconds(opened, clock, choose):
-    field = opened.scorecard.time
-    assert not field.isHidden() and "→" not in field.text() and field.text().endswith(" ms")
+def test_the_scorecard_shows_the_plans_milliseconds(opened, clock, choose, qtbot):
+    metric = opened.scorecard.time
+    assert metric.value.text() == f"<b>{clock.ms(np.zeros(clock_atoms(opened), bool)):.1f} ms</b>"
     choose(opened, 5)
     nothing = opened.session.prediction.resolution.removed & False
-    assert field.text().startswith(f"{clock.ms(nothing):.1f} → <b>") and "−" in field.text()
-    assert "px" in field.toolTip()
-    bar = opened.statusBar()
-    for width in (1600, 1000, 1600):
-        bar.resize(width, bar.height())
-        assert bar.file.isHidden() == (width < 1200)  # where it would not fit
+    assert metric.value.text().startswith(f"{clock.ms(nothing):.1f} ms → <b>")
+    assert "−" in metric.value.text()
+    assert "predicted" in metric.toolTip() and "px" in metric.toolTip()
+    card = opened.scorecard
+    for width in (1600, 700, 1600):
+        card.resize(width, card.height())
+        assert card.file.isHidden() == (width < 1200)  # where it would not fit
     opened.session.measured.set_clock(None)
-    assert field.isHidden()
+    assert "measure" in metric.value.text()
+    with qtbot.waitSignal(opened.session.requests.layerTimesWanted):
+        metric.value.linkActivated.emit("measure")
+
+
+def clock_atoms(window):
+    return window.session.table.atom_count
 
 
 def test_the_plans_milliseconds_follow_every_edit(opened, latency, clock, choose):

@@ -124,21 +124,21 @@ def test_work_left_by_a_crash_is_offered_and_restored(opened, trained, qtbot, ch
 
 
 def test_the_layout_is_remembered(opened, qtbot):
-    from PySide6.QtCore import Qt
-
     from app.window.main_window import MainWindow
 
-    opened.workspace["flow"].hide()
-    opened.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, opened.workspace["plan"])
+    left, right = opened.workspace.sizes()
+    opened.workspace.setSizes([left - 90, right + 90])
+    sizes = opened.workspace.sizes()
+    assert sizes != [left, right]
     opened.session.undo_stack.setClean()
     opened.close()
     again = MainWindow()
     with qtbot.waitExposed(again, timeout=QUICK_MS):
         again.show()
-    assert not again.workspace["flow"].isVisible()
-    assert again.dockWidgetArea(again.workspace["plan"]) == Qt.DockWidgetArea.LeftDockWidgetArea
+    again.workspace.side.show()  # as with a model open
+    assert abs(again.workspace.sizes()[1] - sizes[1]) <= 2
     again.actions_table.by_id["reset_layout"].trigger()
-    assert again.dockWidgetArea(again.workspace["plan"]) == Qt.DockWidgetArea.RightDockWidgetArea
+    assert again.workspace.sizes()[1] < sizes[1]
     again.close()
     again.deleteLater()
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 
 import pytest
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from app.feature import Action, Feature, Features, Panel, has_model
+from app.feature import Action, Feature, Features, has_model
 from app.files.feature import FilesFeature
 from app.window.actions import MENUS, Actions
-from app.window.docks import in_order
 from app.window.feature_table import FEATURES, feature_classes
 from app.window.main_window import MainWindow
 
@@ -115,18 +113,6 @@ def test_every_section_of_a_menu_has_an_action(window):
         s if "/" in s else f"{menu}:{s}" for menu, sections in MENUS.items() for s in sections
     }
     assert used == places
-
-
-def test_panels_stand_by_area_and_beside_each_other(opened):
-    panels = [Panel(n, n, QLabel, area, beside) for n, area, beside in (
-        ("a", "bottom", ""), ("b", "left", ""), ("c", "right", ""), ("d", "right", "c"),
-        ("e", "right", ""),
-    )]  # fmt: skip
-    assert [p.id for p in in_order(panels)] == ["b", "c", "d", "e", "a"]
-    docks = opened.docks.by_id
-    assert list(docks)[:5] == ["model", "edits", "plan", "choose", "inspector"]
-    assert docks["choose"] in opened.tabifiedDockWidgets(docks["plan"])
-    assert Qt.DockWidgetArea.BottomDockWidgetArea == opened.dockWidgetArea(docks["jobs"])
 
 
 def test_a_failure_that_nobody_takes_is_shown(window, heard):
