@@ -21,7 +21,7 @@ run: setup
 # Two processes apart: the engine's tests run without Qt, the window's without torch. The packaged
 # program is built and tried last, where the time until then leaves room: tests/package/switch.py.
 test: setup lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/test_house.py tests/core
+	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/app
 	SECATEUR_TESTS_BEGAN=$(BEGAN) $(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/package
 
