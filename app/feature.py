@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
-from app.state.overlays import Overlay
+from app.state.session import Overlay
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from app.compare.controller import CompareController
 from app.compare.graph_overlay import OVERLAYS
 from app.context import Context
 from app.feature import Feature, Features, Panel
-from app.state.overlays import Overlay
+from app.state.session import Overlay
 
 
 class CompareFeature(Feature):

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.compare import tables
 from app.compare.tables import LayerChange, Pair
 from app.kit import formats
-from app.state.overlays import Overlay
+from app.state.session import Overlay, Session
 from core.compare.result import Comparison
 
-if TYPE_CHECKING:
-    from app.state.session import Session
-
-    Fields = Callable[[Session], Mapping[str, Any]]
+Fields = Callable[[Session], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from app.context import Context
 from app.feature import Feature, Features, Panel
 from app.latency.controller import TABLE_WANTED, LatencyController
 from app.latency.overlay import OVERLAY
-from app.state.overlays import Overlay
+from app.state.session import Overlay
 
 
 class LatencyFeature(Feature):

@@ -12,7 +12,7 @@ from app.feature import Action, Feature, Panel, has_model, has_selection
 from app.kit.dialogs import show_dialog
 from app.plan.overlays import OVERLAYS
 from app.state import plan_edits, removal
-from app.state.overlays import Overlay
+from app.state.session import Overlay
 
 STEP = 0.05
 """What one key press adds to a ratio, or takes away."""

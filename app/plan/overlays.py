@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from app.state import removal
-from app.state.overlays import Overlay, share_of_most
-
-if TYPE_CHECKING:
-    from app.state.session import Session
+from app.state.overlays import share_of_most
+from app.state.session import Overlay, Session
 
 
 def _parameters(session: Session) -> Mapping[int, float]:

@@ -10,7 +10,7 @@ from app.context import Context
 from app.feature import Feature, Features, Panel
 from app.sensitivity.controller import SensitivityController
 from app.sensitivity.overlay import OVERLAY
-from app.state.overlays import Overlay
+from app.state.session import Overlay
 
 
 class SensitivityFeature(Feature):

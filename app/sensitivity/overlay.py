@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from app.state.measurements import HEAT_FULL
-from app.state.overlays import HEAT, Overlay
-
-if TYPE_CHECKING:
-    from app.state.session import Session
+from app.state.overlays import HEAT
+from app.state.session import Overlay, Session
 
 
 def _values(session: Session) -> Mapping[int, float]:

@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from app.state.session import Session
+from app.state.open_model import OpenModel
 
 RAMP, HEAT = "ramp", "heat"
 """How values become colours: from light to dark, or as losses."""
 
 
-def has_model(session: Session) -> bool:
+class HoldsModel(Protocol):
+    """What has a model open, or none."""
+
+    model: OpenModel | None
+
+
+S = TypeVar("S", bound=HoldsModel, contravariant=True)
+
+
+def has_model(session: HoldsModel) -> bool:
     """While a model is open."""
     return session.model is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """One overlay.
+@dataclass(frozen=True)
+class OverlayOf(Generic[S]):
+    """One overlay of a session, which has its type under the name ``Overlay``.
 
     Attributes
     ----------
@@ -55,16 +63,16 @@ class Overlay:
     title: str = ""
     low: str = ""
     high: str = ""
-    values: Callable[[Session], Mapping[int, float]] | None = None
-    texts: Callable[[Session], Mapping[int, str]] | None = None
-    heading: Callable[[Session], str] | None = None
-    fields: Callable[[Session], Mapping[str, Any]] | None = None
+    values: Callable[[S], Mapping[int, float]] | None = None
+    texts: Callable[[S], Mapping[int, str]] | None = None
+    heading: Callable[[S], str] | None = None
+    fields: Callable[[S], Mapping[str, Any]] | None = None
     scale: str = RAMP
     shortcut: str = ""
     tip: str = ""
-    needs: Callable[[Session], bool] = has_model
+    needs: Callable[[S], bool] = has_model
 
-    def state(self, session: Session) -> dict[str, Any]:
+    def state(self, session: S) -> dict[str, Any]:
         """Return what the graph's state holds of it."""
         heading = self.heading(session) if self.heading is not None else ""
         return {
@@ -77,7 +85,7 @@ class Overlay:
         }
 
 
-PLAIN = Overlay("none", "&Plain", scale="", shortcut="Ctrl+1")
+PLAIN: OverlayOf[HoldsModel] = OverlayOf("none", "&Plain", scale="", shortcut="Ctrl+1")
 """No overlay."""
 
 

@@ -19,7 +19,7 @@ from PySide6.QtGui import QUndoStack
 from app.state.history import Lineage
 from app.state.measurements import Measured, known_clock
 from app.state.open_model import Coupling, Message, OpenModel
-from app.state.overlays import PLAIN, Overlay
+from app.state.overlays import PLAIN, OverlayOf
 from app.state.plan_edits import Edit, PlanCommand
 from app.state.requests import Requests
 from app.state.shipping import Shipped
@@ -83,7 +83,7 @@ class Session(QObject):
         self.selection: frozenset[int] = frozenset()
         self.focused: int | None = None
         self.focused_layer: str = ""
-        self.overlays = {PLAIN.id: PLAIN}
+        self.overlays: dict[str, Overlay] = {PLAIN.id: PLAIN}
         self.overlay = PLAIN.id
         self.highlighted: frozenset[int] = frozenset()
         self.coupling = Coupling()
@@ -470,3 +470,7 @@ class Session(QObject):
             return
         self._extra_unsaved = True
         self.titleChanged.emit()
+
+
+Overlay = OverlayOf[Session]
+"""A row of the session's overlays."""

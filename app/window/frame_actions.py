@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from app.context import Context
 from app.feature import Action, has_model, has_selection
 from app.kit.dialogs import show_dialog
-from app.state.overlays import Overlay
+from app.state.session import Overlay
 from app.window.modes import MODES
 from app.window.parts import Parts
 from app.window.tour import Tour

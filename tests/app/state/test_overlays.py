@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.state.overlays import HEAT, PLAIN, Overlay
+from app.state.overlays import HEAT, PLAIN
+from app.state.session import Overlay
 from app.window.graph_binding import graph_state
 from core.project import Project, View
 
