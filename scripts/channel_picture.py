@@ -175,7 +175,7 @@ class Picture:
     @staticmethod
     def _counts(column: Column) -> str:
         parts = [f"reads {len(column.reads)}"] if column.reads else []
-        parts += [f"makes {len(column.makes)}"] if column.makes else []
+        parts += [f"writes {len(column.makes)}"] if column.makes else []
         return ", ".join(parts)
 
     def _words(self, width: int, height: int) -> None:
@@ -194,8 +194,8 @@ class Picture:
             (
                 height - 22,
                 12,
-                "Concat: model.2.cv2 reads the halves and the sum. Remove atom "
-                f"{half}, and these {self._places(half)} channels go, wherever they lie.",
+                "Concat: model.2.cv2 reads the halves and the sum. Removing atom "
+                f"{half} removes these {self._places(half)} channels.",
             ),
         )
         self.parts += [text(width / 2, y, words, size) for y, size, words in lines]

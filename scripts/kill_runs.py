@@ -213,7 +213,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--kills", type=int, default=3, help="a run, at most")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", help="a folder that keeps every run; else nothing stays")
+    parser.add_argument("--keep", help="a folder to keep every run (deleted by default)")
     return parser.parse_args()
 
 

@@ -74,7 +74,7 @@ class Bench:
             steps.append((before[0], scores[0], removed))
             before[0] = removed
             share = self.cost.cost(removed) / self.cost.whole()
-            print(f"  round {len(steps)}: multiply-adds {self.macs(removed):.3f}, ms {share:.3f}",
+            print(f"  round {len(steps)}: GFLOPs {self.macs(removed):.3f}, ms {share:.3f}",
                   flush=True)  # fmt: skip
 
         by_time = plan.target is not None and plan.target.latency_ms is not None
@@ -159,23 +159,23 @@ def find(bench: Bench, criterion: str) -> dict[str, np.ndarray]:
     for rounding in (1, 8):
         plan = Plan(criterion=criterion, round_to=rounding, allocation="cost",
                     target=Target(macs=0.7))  # fmt: skip
-        print(f"by multiply-adds, round_to {rounding}", flush=True)
-        found[f"by multiply-adds to 0.7, `round_to` {rounding}"] = bench.descend(plan)[-1][2]
+        print(f"target GFLOPs, round_to {rounding}", flush=True)
+        found[f"target GFLOPs 0.7, `round_to` {rounding}"] = bench.descend(plan)[-1][2]
     goal = 0.7 * bench.cost.whole()
     plan = Plan(
         criterion=criterion, round_to="auto", allocation="cost", target=Target(latency_ms=goal)
     )
     plan = rounded(plan, bench.latency)
-    print(f"by milliseconds, round_to {plan.round_to}", flush=True)
+    print(f"target ms, round_to {plan.round_to}", flush=True)
     steps = bench.descend(plan)
     name = f"`round_to` {plan.round_to}"
-    found[f"by ms until multiply-adds are 0.7, {name}"] = bench.stop_at_macs(plan, steps, 0.7)
-    found[f"by ms to 0.7 as predicted, {name}"] = steps[-1][2]
-    found[f"by ms to 0.7 as measured, {name}"] = bench.stop_at_measured(plan, steps, 0.7)
+    found[f"target ms until GFLOPs are 0.7, {name}"] = bench.stop_at_macs(plan, steps, 0.7)
+    found[f"target ms 0.7, predicted, {name}"] = steps[-1][2]
+    found[f"target ms 0.7, measured, {name}"] = bench.stop_at_measured(plan, steps, 0.7)
     plan = Plan(criterion=criterion, round_to=8, allocation="cost", target=Target(macs=0.5))
-    print("by multiply-adds until the time is 0.7", flush=True)
+    print("target GFLOPs until the time is 0.7", flush=True)
     steps = bench.descend(plan)
-    found["by multiply-adds until ms are 0.7, `round_to` 8"] = bench.stop_at_ms(plan, steps, 0.7)
+    found["target GFLOPs until ms are 0.7, `round_to` 8"] = bench.stop_at_ms(plan, steps, 0.7)
     return found
 
 
@@ -199,7 +199,7 @@ def main() -> None:
     found = {"unpruned": bench.nothing, **find(bench, options.criterion)}
     timings = bench.time(found)
     print(f"\n{bench.latency.about}, scores by `{options.criterion}`\n")
-    heads = ["network", "multiply-adds", "predicted ms", "measured ms (quartiles)", "ratio",
+    heads = ["network", "GFLOPs", "predicted ms", "measured ms (quartiles)", "ratio",
              "mAP50-95", *(["repaired"] if options.repair else [])]  # fmt: skip
     print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
     whole, accuracy = bench.cost.whole(), 0.0

@@ -63,7 +63,7 @@ def main() -> None:
 
     unpruned = accuracy(loaded.model)
     print(f"Unpruned: {unpruned:.4f} mAP50-95 on val at {options.size} px\n")
-    print("| multiply-adds | raw | repaired | steps (held-out gap) | seconds |")
+    print("| GFLOPs | raw | repaired | steps (held-out gap) | seconds |")
     print("| --- | --- | --- | --- | --- |", flush=True)
     for less in options.less:
         target = Target(macs=1 - less)

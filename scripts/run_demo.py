@@ -47,7 +47,7 @@ def headless() -> int:
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
         pictures = [sys.executable, str(ROOT / "scripts" / "demo_pictures.py"), str(OUTPUT)]
         failed = subprocess.call(pictures, cwd=ROOT, env=environment)
-    done = f"Done: see {OUTPUT / 'report.html'}, and README.txt beside it for what else there is."
+    done = f"Done: see {OUTPUT / 'report.html'}, and README.txt next to it for a list of all files."
     print("\nFailed." if failed else f"\n{done}")
     return int(bool(failed))
 

@@ -165,7 +165,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     bench = Bench(options)
     print(
-        "| network | multiply-adds | preset | before | mean | last epoch | best | processor time |"
+        "| network | GFLOPs | preset | before | mean | last epoch | best | processor time |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for preset in options.presets:

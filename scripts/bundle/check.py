@@ -249,7 +249,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="the program's folder, as built")
     parser.add_argument("--version", required=True)
-    parser.add_argument("--full", action="store_true", help="the demo as people see it")
+    parser.add_argument("--full", action="store_true", help="the demo with its normal settings")
     options = parser.parse_args()
     folder = options.folder.resolve()
     print(describe(sizes(folder)), flush=True)
@@ -265,7 +265,7 @@ def main() -> int:
         words = ["--self-test", *(["--full"] if options.full else [])]
         done = place.run(*words, capture_output=False)
         expect(done.returncode == 0, "the self-test")
-        expect(listing(place.moved) == before, "nothing was written beside the program")
+        expect(listing(place.moved) == before, "nothing was written next to the program")
     return 0
 
 

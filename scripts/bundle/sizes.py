@@ -56,7 +56,7 @@ def sizes(folder: Path) -> dict[str, int]:
 def describe(found: dict[str, int]) -> str:
     """Return sizes by part as a table."""
     cuda, total = found.get("CUDA libraries", 0), sum(found.values())
-    rows = [*found.items(), ("the program, CUDA apart", total - cuda), ("all", total)]
+    rows = [*found.items(), ("the program without CUDA", total - cuda), ("all", total)]
     return "\n".join(f"{name:<32}{size / 1e6:>9.1f} MB" for name, size in rows)
 
 

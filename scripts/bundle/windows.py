@@ -24,7 +24,7 @@ def version_text(version: str) -> str:
     numbers = tuple(int(part) for part in version.split(".")[:3])
     strings = {
         "CompanyName": "The Secateur developers",
-        "FileDescription": "Secateur: makes YOLO networks smaller and faster",
+        "FileDescription": "Secateur: prunes YOLO networks",
         "FileVersion": version,
         "InternalName": "secateur",
         "LegalCopyright": "AGPL-3.0-or-later",
