@@ -206,8 +206,8 @@ def main() -> None:
     bench = Bench(options)
     print(f"Unpruned: {bench.unpruned:.4f} mAP50-95 on val at {options.size} px; round_to")
     print(f"{options.round_to}, {options.images} training images, {options.threads} thread(s)\n")
-    heads = " | ".join(f"−{1 - step:.0%}".replace("%", " %") for step in STEPS)
-    print(f"| criterion | allocation | {heads} | time to −30 % |")
+    heads = " | ".join(f"−{1 - step:.0%}".replace("%", "%") for step in STEPS)
+    print(f"| criterion | allocation | {heads} | time to −30% |")
     print("| --- | --- |" + " --- |" * (len(STEPS) + 1), flush=True)
     for row in rows(options):
         bench.show(row)

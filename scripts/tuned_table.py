@@ -164,9 +164,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     bench = Bench(options)
-    print(
-        "| network | GFLOPs | preset | before | mean | last epoch | best | processor time |"
-    )
+    print("| network | GFLOPs | preset | before | mean | last epoch | best | processor time |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for preset in options.presets:
         for less in options.less:

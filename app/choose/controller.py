@@ -147,7 +147,7 @@ class ChooseController(QObject):
                 "is selected.",
                 "Select a dataset in Choose, or rank by a criterion that uses weights only.",
                 "warning",
-                actions=(("Choose dataset …", session.requests.dataWanted.emit),),
+                actions=(("Choose dataset…", session.requests.dataWanted.emit),),
                 key="data",
             )
             return False

@@ -51,7 +51,7 @@ class GoalPart(QWidget):
         self._session = context.session
         self._measured = context.session.measured
         self.kind: QComboBox = combo(GOALS, "Quantity of the target")
-        self.percent = _amount(5.0, 100.0, 0, " %")
+        self.percent = _amount(5.0, 100.0, 0, "%")
         self.millis = _amount(0.01, 100_000.0, 2, " ms")
         self.spread: QComboBox = combo(words.ALLOCATIONS, "Allocation over the network")
         self.only = QCheckBox("Prune only the selected blocks")

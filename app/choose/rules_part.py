@@ -114,7 +114,7 @@ class RulesPart(QWidget):
         self.max_loss = QDoubleSpinBox()
         self.max_loss.setRange(0.1, 100.0)
         self.max_loss.setDecimals(1)
-        self.max_loss.setSuffix(" %")
+        self.max_loss.setSuffix("%")
         self.max_loss.setKeyboardTracking(False)
         self.max_loss.setAccessibleName("Maximum loss of accuracy")
         self.max_loss.setToolTip(

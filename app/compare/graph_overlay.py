@@ -138,7 +138,7 @@ def _kept(change: BlockChange) -> float:
 
 
 def _left_of(change: BlockChange) -> tuple[float | None, str]:
-    return change.left, "" if change.left is None else f"{100 * change.left:.0f} %"
+    return change.left, "" if change.left is None else f"{100 * change.left:.0f}%"
 
 
 def _saved_of(change: BlockChange) -> tuple[float | None, str]:
@@ -148,7 +148,7 @@ def _saved_of(change: BlockChange) -> tuple[float | None, str]:
 def _percent(share: float) -> str:
     """Write a change without digits that a block has no room for."""
     change = 100 * (share - 1)
-    return "0 %" if abs(change) < 0.5 else f"{'−' if change < 0 else '+'}{abs(change):.0f} %"
+    return "0%" if abs(change) < 0.5 else f"{'−' if change < 0 else '+'}{abs(change):.0f}%"
 
 
 def note(change: BlockChange, one: str, other: str) -> str:
@@ -157,7 +157,7 @@ def note(change: BlockChange, one: str, other: str) -> str:
         [f"{other}: {formats.widths(*change.outputs)} channels out"] if change.outputs[0] else []
     )
     if change.left is not None:
-        words.append(f"{100 * change.left:.0f} % of the channels of {one} remain")
+        words.append(f"{100 * change.left:.0f}% of the channels of {one} remain")
     if change.macs[0]:
         words.append(f"GFLOPs {formats.percent(change.macs[1] / change.macs[0])}")
     return "; ".join(words)
@@ -189,8 +189,8 @@ OVERLAYS = (
         "compared_macs",
         "GFLOPs sa&ved, compared",
         "GFLOPs saved",
-        "0 %",
-        "100 %",
+        "0%",
+        "100%",
         fields=_fields("GFLOPs saved", _saved_of),
         tip="GFLOPs saved per block between two compared models",
         needs=has_compared,

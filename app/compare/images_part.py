@@ -36,7 +36,7 @@ class ImagesView(View):
         self.dialog: PictureDialog | None = None
         self.panes = Panes(context.pictures, Pens())
         self.panes.set_names(False)
-        self.large = QPushButton("F&ull size …")
+        self.large = QPushButton("F&ull size…")
         self.large.setToolTip("Show the image in a separate window (Enter)")
         self.large.clicked.connect(lambda: self.opened(self.current))
         side = QWidget()

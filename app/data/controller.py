@@ -83,7 +83,7 @@ class DataController(QObject):
                 f"The dataset of the project is not at {data.path}.",
                 "Locate it; the plan is kept.",
                 "warning",
-                actions=(("Choose dataset …", self.choose_data),),
+                actions=(("Choose dataset…", self.choose_data),),
                 key="data",
             )
 

@@ -68,10 +68,10 @@ class DataPanel(OnScreen, QWidget):
 
     def _make(self, context: Context) -> None:
         self.name = Elided("heading")
-        self.pick = QPushButton("Ch&oose …")
+        self.pick = QPushButton("Ch&oose…")
         self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
         self.pick.clicked.connect(self.dataRequested)
-        self.folder = QPushButton("Fo&lder …")
+        self.folder = QPushButton("Fo&lder…")
         self.folder.setToolTip("Choose a folder with a dataset, or with one folder per class")
         self.folder.clicked.connect(self.folderRequested)
         self.check = QPushButton("Chec&k")

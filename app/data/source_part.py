@@ -42,7 +42,7 @@ class DataPart(QWidget):
         super().__init__()
         self._measured = context.session.measured
         self.name = label("")
-        self.pick = QPushButton("Choose …")
+        self.pick = QPushButton("Choose…")
         self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
         self.pick.clicked.connect(self.requested)
         self.forget = QToolButton(autoRaise=True)

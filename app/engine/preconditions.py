@@ -20,7 +20,7 @@ def has_data(session: Session, reason: str) -> bool:
     """
     if session.measured.data is not None:
         return True
-    actions = (("Choose dataset …", session.requests.dataWanted.emit),)
+    actions = (("Choose dataset…", session.requests.dataWanted.emit),)
     session.say(reason, kind="warning", actions=actions, key="data")
     return False
 

@@ -39,7 +39,7 @@ PRECISIONS = {
     ),
 }
 VIEWS = ("Formats", "Exported")
-WAITS = "Checking the installed tools …"
+WAITS = "Checking the installed tools…"
 Row = tuple[str, ...]
 FORMAT_COLUMNS = (
     Column[Row]("Format", itemgetter(0)),
@@ -102,7 +102,7 @@ class ExportPanel(OnScreen, QWidget):
         self.batch.setRange(1, 1024)
         self.batch.setAccessibleName("Batch size")
         self.batch.setToolTip("Images per batch; most applications use one")
-        self.run = QPushButton("&Export …")
+        self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
         self.progress = JobLine(context.jobs, "export", "formats", tall=True)

@@ -47,5 +47,5 @@ def detection_words(parity: Mapping[str, Any] | None) -> str:
     if not parity or parity["detections"] is None:
         return ""
     kind = "images" if parity["real"] else "generated images"
-    share = f"{100 * parity['matched']:.0f} % of {parity['detections']} match"
+    share = f"{100 * parity['matched']:.0f}% of {parity['detections']} match"
     return f"{share if parity['detections'] else 'none found'} ({parity['images']} {kind})"

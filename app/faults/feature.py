@@ -30,7 +30,7 @@ class FaultsFeature(Feature):
     def actions(self) -> Sequence[Action]:
         """Report a problem; show the log."""
         return (
-            Action("report_problem", "Report a pro&blem …", self.report.save, "&Help:problem",
+            Action("report_problem", "Report a pro&blem…", self.report.save, "&Help:problem",
                    tip="Save logs, versions, machine and plan for a report; no images, no weights"),
             Action("log", "Show &log", lambda: open_file(logs.folder()), "&Help:problem",
                    tip="Open the folder with the log files"),

@@ -72,5 +72,5 @@ class ProblemReport(QObject):
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, UserError):
             raise error
-        again = (("Save elsewhere …", self.save),)
+        again = (("Save elsewhere…", self.save),)
         self._session.say(error.message, error.hint, "error", actions=again, key="report")

@@ -50,7 +50,7 @@ class BugDialog(QDialog):
         close.setDefault(True)
         close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
-        report = QPushButton("&Save report …")
+        report = QPushButton("&Save report…")
         report.setToolTip("Logs, versions, machine and plan in one file; no images, no weights")
         report.clicked.connect(self.reportWanted)
         for part in (copy, show, report):

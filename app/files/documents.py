@@ -154,7 +154,7 @@ class Documents(QObject):
                 f"The model of {Path(path).name} is not at {model}.",
                 "Locate the model; the plan is kept.",
                 "error",
-                actions=(("Locate …", lambda: self._locate_for(project, place)),),
+                actions=(("Locate…", lambda: self._locate_for(project, place)),),
                 key="model file",
             )
             return
@@ -310,7 +310,7 @@ class Documents(QObject):
         try:
             write_project(path, to_project(self._session, path))
         except UserError as error:
-            self._say(error, ("Save elsewhere …", self.save_as))
+            self._say(error, ("Save elsewhere…", self.save_as))
             return False
         self._session.mark_saved(path)
         self._settings.add_recent(str(path))

@@ -29,15 +29,15 @@ class FilesFeature(Feature):
         """Open, save, exchange plans, close."""
         documents = self.documents
         return (
-            Action("open", "&Open …", documents.open_dialog, "&File:open", "Ctrl+O", "open", True,
+            Action("open", "&Open…", documents.open_dialog, "&File:open", "Ctrl+O", "open", True,
                    "Open a checkpoint, a model YAML or a project"),
             Action("save", "&Save project", documents.save, "&File:save", "Ctrl+S", "save", True,
                    "Save the plan and its results as a project", has_model, "Save"),
-            Action("save_as", "Save project &as …", documents.save_as, "&File:save",
+            Action("save_as", "Save project &as…", documents.save_as, "&File:save",
                    "Ctrl+Shift+S", needs=has_model),
-            Action("import_plan", "&Import plan …", documents.import_plan, "&File:exchange",
+            Action("import_plan", "&Import plan…", documents.import_plan, "&File:exchange",
                    tip="Load a plan from a JSON file", needs=has_model),
-            Action("export_plan", "&Export plan …", documents.export_plan, "&File:exchange",
+            Action("export_plan", "&Export plan…", documents.export_plan, "&File:exchange",
                    tip="Save the plan as JSON, for the command line", needs=has_model),
             Action("close", "&Close model", documents.close_model, "&File:close", "Ctrl+W",
                    needs=has_model),

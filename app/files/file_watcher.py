@@ -90,7 +90,7 @@ class ModelWatcher(QObject):
                 f"{path.name} was moved or deleted.",
                 "Your plan is safe. Restore the file or locate it before you prune.",
                 "warning",
-                actions=(("Locate …", self._locate),),
+                actions=(("Locate…", self._locate),),
                 key="model file",
             )
             return

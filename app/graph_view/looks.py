@@ -101,8 +101,8 @@ def widths_text(before_in: int, before_out: int, after_in: int, after_out: int) 
 
 
 def minus(share: float) -> str:
-    """Write what goes, without digits that say nothing: −50 %, −12.5 %."""
-    return f"−{100 * share:.1f}".removesuffix(".0") + " %"
+    """Write what goes, without digits that say nothing: −50%, −12.5%."""
+    return f"−{100 * share:.1f}".removesuffix(".0") + "%"
 
 
 def percent(share: float) -> str:
@@ -110,8 +110,8 @@ def percent(share: float) -> str:
     if share <= 0:
         return ""
     if share < 0.0005:
-        return "<0.1 %"
-    return f"{share * 100:.1f} %" if share < 0.0995 else f"{share * 100:.0f} %"
+        return "<0.1%"
+    return f"{share * 100:.1f}%" if share < 0.0995 else f"{share * 100:.0f}%"
 
 
 class Looks:
@@ -310,7 +310,7 @@ class Looks:
         """Return the tip of one block: its facts, and what the state adds to them."""
         block = self.table.blocks[index]
         sources = ", ".join("the image" if s < 0 else str(s) for s in block.sources)
-        share = percent(state.macs_share.get(index, self.shares[index])) or "0 %"
+        share = percent(state.macs_share.get(index, self.shares[index])) or "0%"
         lines = [
             f"Block {index}: {block.type}, reads {sources}",
             f"{block.parameters:,} parameters, {gflops(block.macs)} GFLOPs "

@@ -12,7 +12,7 @@ class ZoomControl(QWidget):
     Signals
     -------
     outAsked, inAsked, fitAsked, wholeAsked
-        One of its buttons was pressed; ``wholeAsked`` is 100 %.
+        One of its buttons was pressed; ``wholeAsked`` is 100%.
     """
 
     outAsked = Signal()
@@ -27,8 +27,8 @@ class ZoomControl(QWidget):
         row.setContentsMargins(0, 2, 0, 2)
         row.setSpacing(2)
         self.out = self._button("−", "Zoom out", self.outAsked)
-        self.percent = self._button("100 %", "Zoom to 100 %", self.wholeAsked)
-        self.percent.setMinimumWidth(self.fontMetrics().horizontalAdvance("100 %") + 18)
+        self.percent = self._button("100%", "Zoom to 100%", self.wholeAsked)
+        self.percent.setMinimumWidth(self.fontMetrics().horizontalAdvance("100%") + 18)
         self.enlarge = self._button("+", "Zoom in", self.inAsked)
         self.whole = self._button("Fit", "Show the whole network (F)", self.fitAsked)
 
@@ -46,6 +46,6 @@ class ZoomControl(QWidget):
 
     def show_zoom(self, zoom: float, least: float, most: float) -> None:
         """Show a zoom, and whether it can continue in each direction."""
-        self.percent.setText(f"{100 * zoom:.0f} %")
+        self.percent.setText(f"{100 * zoom:.0f}%")
         self.out.setEnabled(zoom > least * 1.001)
         self.enlarge.setEnabled(zoom < most * 0.999)

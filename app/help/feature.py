@@ -26,7 +26,7 @@ class HelpFeature(Feature):
     def actions(self) -> Sequence[Action]:
         """Show the page."""
         return (
-            Action("help", "What is &pruning …", self.show_page, "&Help:help", "F1",
+            Action("help", "What is &pruning…", self.show_page, "&Help:help", "F1",
                    tip="What pruning is, what it changes, and what each option does"),
         )  # fmt: skip
 

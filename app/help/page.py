@@ -19,7 +19,7 @@ WORDS = {
     "Block": "A module in the network's list, such as a Conv or a C2f; a box in the graph.",
     "Layer": "A module with weights, such as model.6.cv1.conv. Blocks consist of layers.",
     "Channel": "One feature map of a layer, computed by one filter.",
-    "Ratio": "The share of channels to remove: 50 % halves a block.",
+    "Ratio": "The share of channels to remove: 50% halves a block.",
     "Parameters": "The number of weights. It determines the file size.",
     "GFLOPs": "Billions of floating-point operations for one image, twice the multiply-adds.",
     "mAP50-95": "Detection accuracy from 0 to 1: the mean average precision over IoU "

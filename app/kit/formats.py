@@ -79,15 +79,15 @@ def widths(before: int, after: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a change as a share: −12.5 %."""
+    """Write a change as a share: −12.5%."""
     change = 100 * (share - 1)
     if abs(change) < 0.05:
         return "unchanged"
-    return f"{'−' if change < 0 else '+'}{abs(change):.1f} %"
+    return f"{'−' if change < 0 else '+'}{abs(change):.1f}%"
 
 
 def change_ms(before: float, after: float, *, bold: bool = False) -> str:
-    """Write a time in milliseconds, with the new one where it changes: 23.4 → 17.0 ms (−27.4 %)."""
+    """Write a time in milliseconds, with the new one where it changes: 23.4 → 17.0 ms (−27.4%)."""
     strong = "<b>{}</b>" if bold else "{}"
     if abs(after - before) < 0.005:
         return f"{strong.format(f'{before:.1f}')} ms"

@@ -59,7 +59,7 @@ class SaveDialog(QDialog):
         self.path = QLineEdit(str(suggested))
         self.path.setAccessibleName(f"File of {what}")
         self.path.setProperty("field", "true")
-        browse = QPushButton("&Browse …")
+        browse = QPushButton("&Browse…")
         browse.setAutoDefault(False)  # Enter in the field continues
         browse.clicked.connect(self._browse)
         self.form = QFormLayout()

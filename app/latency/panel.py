@@ -279,7 +279,7 @@ def predicted_words(predicted: float, measured: float) -> str:
     if measured <= 0:
         return digits(predicted)
     off = 100 * (predicted / measured - 1)
-    return f"{digits(predicted)} ({'+' if off >= 0 else '−'}{abs(off):.0f} %)"
+    return f"{digits(predicted)} ({'+' if off >= 0 else '−'}{abs(off):.0f}%)"
 
 
 def time_words(timed: Mapping[str, Any]) -> str:

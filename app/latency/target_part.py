@@ -116,7 +116,7 @@ class LatencyTarget(QWidget):
         with QSignalBlocker(self.slider), QSignalBlocker(self.spin):
             self.slider.setValue(round(100 * ms / whole))
             self.spin.setValue(ms)
-        self.share.setText(f"{100 * ms / whole:.0f} %")
+        self.share.setText(f"{100 * ms / whole:.0f}%")
         self.slider.setToolTip(f"{ms:.2f} of {whole:.2f} ms")
 
     # ---- asking -------------------------------------------------------------------------------

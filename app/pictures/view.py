@@ -130,7 +130,7 @@ class PictureView(QWidget):
         picture = self.picture
         if picture is None or picture.image.isNull():
             painter.setPen(theme.colour("muted"))
-            text = "Reading …" if picture is None else picture.trouble
+            text = "Reading…" if picture is None else picture.trouble
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect().adjusted(8, 8, -8, -8), int(flags), text)
         else:

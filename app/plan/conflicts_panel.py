@@ -32,7 +32,7 @@ INTRO = {
     "none": "Select something to prune; this panel then lists what breaks without Secateur.",
     "refused": "Nothing is removed yet.",
     "clean": "Cutting only the selected layers works here: nothing else changes.",
-    "busy": "Checking what would break without Secateur …",
+    "busy": "Checking what would break without Secateur…",
 }
 
 

@@ -27,7 +27,7 @@ class FlowPanel(OnScreen, QWidget):
         for number, width in enumerate((160, 160, 110)):
             self.view.setColumnWidth(number, width)
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter: a block, a type, Concat …")
+        self.filter.setPlaceholderText("Filter: a block, a type, Concat…")
         self.filter.setAccessibleName("Filter the channel flow")
         self.filter.setClearButtonEnabled(True)
         self.filter.setProperty("field", "true")

@@ -27,7 +27,7 @@ OVERLAYS = (
     Overlay("parameters", "P&arameters", "Parameters", "few", "most", _parameters,
             shortcut="Ctrl+2"),
     Overlay("macs", "&GFLOPs", "GFLOPs", "few", "most", _macs, shortcut="Ctrl+3"),
-    Overlay("ratio", "&Ratio", "Ratio", "0 %", "100 %", removal.shares, shortcut="Ctrl+4"),
+    Overlay("ratio", "&Ratio", "Ratio", "0%", "100%", removal.shares, shortcut="Ctrl+4"),
     Overlay("stage", "&Stage", scale="", shortcut="Ctrl+5"),
     Overlay("kept", "&Kept channels", "Channels kept", "none", "all", _kept, shortcut="Ctrl+6"),
 )  # fmt: skip

@@ -135,7 +135,7 @@ class PlanPanel(QScrollArea):
         self._clear.clicked.connect(
             lambda: self._session.edit(plan_edits.clear(self._session.plan))
         )
-        self.prune = QPushButton("Prune …")
+        self.prune = QPushButton("Prune…")
         self.prune.setProperty("primary", "true")
         self.prune.setToolTip("Prune a copy, verify it against the masked original, and save it")
         self.prune.clicked.connect(self.pruneRequested)
@@ -148,7 +148,7 @@ class PlanPanel(QScrollArea):
     def _rules(self) -> QWidget:
         """Describe the rules of the plan; they are set in another panel."""
         self.rules = label("", "muted")
-        change = QPushButton("Change …")
+        change = QPushButton("Change…")
         change.setToolTip("Set ranking, strategy and rounding, or let Secateur suggest a plan")
         change.clicked.connect(self.rulesRequested)
         return row(self.rules, change, stretch=0)

@@ -81,7 +81,7 @@ class RatioBox(QDoubleSpinBox):
         super().__init__()
         self.setRange(0, 100)
         self.setDecimals(1)
-        self.setSuffix(" %")
+        self.setSuffix("%")
         self.setKeyboardTracking(False)
         self.setAccessibleName("Ratio of channels to prune")
 

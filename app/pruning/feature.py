@@ -43,9 +43,9 @@ class PruningFeature(Feature):
     def actions(self) -> Sequence[Action]:
         """Prune and verify."""
         return (
-            Action("prune", "&Prune …", self.controller.prune, "&Plan:prune", "Ctrl+P", "prune",
+            Action("prune", "&Prune…", self.controller.prune, "&Plan:prune", "Ctrl+P", "prune",
                    True, "Prune a copy, verify it, and save it", has_changes),
-            Action("verify", "&Verify a pruned file …", self.controller.verify, "&Plan:prune",
+            Action("verify", "&Verify a pruned file…", self.controller.verify, "&Plan:prune",
                    "Ctrl+Shift+V", "verify", True, "Compare a pruned file with its masked original",
                    has_model, "Verify"),
         )  # fmt: skip

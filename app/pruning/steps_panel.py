@@ -14,7 +14,7 @@ from app.state.plan_edits import SCOPE_NAMES
 
 NOTHING = (
     "One by one prunes the entries of the plan in order, each on a fresh copy, and "
-    "measures the accuracy. Select the strategy in Choose, then press Prune … or Run."
+    "measures the accuracy. Select the strategy in Choose, then press Prune… or Run."
 )
 
 
@@ -39,10 +39,10 @@ class StepsPanel(QWidget):
         self.view = table_view(self.model, "Steps", stretch=6)
         self.intro = label(NOTHING, "muted")
         self.progress = JobLine(context.jobs, "one_by_one")
-        self.run = _button("Run …", "Try the entries of the plan one by one")
+        self.run = _button("Run…", "Try the entries of the plan one by one")
         self.open = _button("Open step", "Open the network after the selected step")
         self.go_on = _button(
-            "Continue from step …", "Continue from the selected step with the current plan"
+            "Continue from step…", "Continue from the selected step with the current plan"
         )
         top = QHBoxLayout()
         top.addWidget(self.intro, 3)

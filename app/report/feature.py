@@ -23,7 +23,7 @@ class ReportFeature(Feature):
     def actions(self) -> Sequence[Action]:
         """Write a report."""
         return (
-            Action("report", "&Report …", self.controller.ask, "&File:exchange", "Ctrl+R",
+            Action("report", "&Report…", self.controller.ask, "&File:exchange", "Ctrl+R",
                    tip="Create a report of the model, the plan and all measurements",
                    needs=has_model),
         )  # fmt: skip

@@ -126,7 +126,7 @@ class CurvesChart(pg.PlotWidget):
         """Describe the chosen curves in words, for who cannot see them."""
         told = [
             f"Block {block}: "
-            + ", ".join(f"{100 * p.share:.1f} % kept at {p.ratio:.0%}" for p in self._curves[block])
+            + ", ".join(f"{100 * p.share:.1f}% kept at {p.ratio:.0%}" for p in self._curves[block])
             for block in sorted(self._selection & self._curves.keys())
         ]
         self.setAccessibleDescription(". ".join([f"{len(self._curves)} curves", *told]))
@@ -187,7 +187,7 @@ class CurvesChart(pg.PlotWidget):
 
 def words(point: Point) -> str:
     """Describe a point: block, ratio, accuracy, what is lost."""
-    lost = f"{100 * point.loss:.1f} % lost" if point.share <= 1 else "no loss"
+    lost = f"{100 * point.loss:.1f}% lost" if point.share <= 1 else "no loss"
     return f"Block {point.block} − {point.ratio:.0%}: {point.accuracy:.4f} mAP50-95, {lost}"
 
 

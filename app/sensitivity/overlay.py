@@ -18,7 +18,7 @@ def _texts(session: Session) -> Mapping[int, str]:
     blocks = session.table.blocks if session.table is not None else ()
     losses = session.measured.losses()
     unknown = {block.index: "" for block in blocks}
-    return unknown | {block: f"−{100 * loss:.1f} %" for block, loss in losses.items()}
+    return unknown | {block: f"−{100 * loss:.1f}%" for block, loss in losses.items()}
 
 
 def _heading(session: Session) -> str:
@@ -30,8 +30,8 @@ OVERLAY = Overlay(
     "sensitivity",
     "Se&nsitivity",
     "Accuracy lost",
-    "0 %",
-    f"{100 * HEAT_FULL:.0f} % +",
+    "0%",
+    f"{100 * HEAT_FULL:.0f}% +",
     _values,
     _texts,
     _heading,

@@ -139,7 +139,7 @@ class SensitivityPanel(OnScreen, QWidget):
         ratio = measured.shown_ratio or 0.0
         return (
             f"{len(measured.points)} points of {len(blocks)} blocks.{base} Block {worst} loses "
-            f"most at {ratio:.0%}: {100 * losses[worst]:.1f} %."
+            f"most at {ratio:.0%}: {100 * losses[worst]:.1f}%."
         )
 
     def _show_curves(self) -> None:

@@ -284,11 +284,11 @@ def suggest(plan: Plan, goal: Target, criterion: str) -> Edit:
 
 
 def wish(goal: Target) -> str:
-    """Write a goal: 70 % of the GFLOPs."""
+    """Write a goal: 70% of the GFLOPs."""
     if goal.latency_ms is not None:
         return f"{goal.latency_ms:g} ms"
     share, what = (goal.macs, "GFLOPs") if goal.macs else (goal.params, "parameters")
-    return f"{100 * (share or 1.0):g} % of the {what}"
+    return f"{100 * (share or 1.0):g}% of the {what}"
 
 
 def clear(plan: Plan) -> Edit:
@@ -310,7 +310,7 @@ def offending(plan: Plan, blocked: Blocked, block: int | None) -> Entry | None:
 
 
 def so_that(goal: Target) -> str:
-    """Write the result of a goal: 70 % of the GFLOPs are kept."""
+    """Write the result of a goal: 70% of the GFLOPs are kept."""
     if goal.latency_ms is not None:
         return f"an image takes {wish(goal)}"
     return f"{wish(goal)} are kept"

@@ -39,19 +39,19 @@ class Removal:
 
     @property
     def text(self) -> str:
-        """The share in a word: −12.5 %."""
+        """The share in a word: −12.5%."""
         figure = f"{100 * self.share:.1f}".removesuffix(".0")
-        return f"−{figure} %" if figure != "0" else "0 %"
+        return f"−{figure}%" if figure != "0" else "0%"
 
     @property
     def words(self) -> str:
-        """The share with the channels it comes from: 112 of 128 channels stay: −12.5 %."""
+        """The share with the channels it comes from: 112 of 128 channels stay: −12.5%."""
         return f"{self.after} of {self.before} channels stay: {self.text}"
 
     @property
     def tip(self) -> str:
         """The words, and what was asked for."""
-        asked = "" if self.asked is None else f" (asked: {100 * self.asked:.3g} %)"
+        asked = "" if self.asked is None else f" (asked: {100 * self.asked:.3g}%)"
         return self.words + asked
 
 

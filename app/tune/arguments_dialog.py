@@ -258,7 +258,7 @@ class ArgumentsDialog(QDialog):
             self.accept()
             return
         self.use.setEnabled(False)
-        self.status.setText("Checking with Ultralytics …")
+        self.status.setText("Checking with Ultralytics…")
         self._check(asked, self._tried)
 
     def _tried(self, problems: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ class DataCheck(QWidget):
         super().__init__()
         self._measured, self._jobs = context.session.measured, context.jobs
         self.name = label("", "heading", wrap=False)
-        self.pick = QPushButton("Ch&oose …")
+        self.pick = QPushButton("Ch&oose…")
         self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
         self.pick.clicked.connect(self.dataRequested)
         self.check = QPushButton("Chec&k data")

@@ -176,7 +176,7 @@ class TuningForm(QWidget):
         """Use arguments of Ultralytics' trainer over those of the preset."""
         self.options = dict(options)
         count = f" ({len(self.options)} set)" if self.options else ""
-        self.more.setText(f"&All arguments{count} …")
+        self.more.setText(f"&All arguments{count}…")
         told = ", ".join(f"{key} {value}" for key, value in self.options.items())
         self.more.setToolTip(told or "All arguments of the Ultralytics trainer")
 
@@ -223,7 +223,7 @@ class TuningForm(QWidget):
             self._offered[box.accessibleName()] = told
             box.clear()
             add_items(box, {path: (name, path) for path, name in told})
-            add_items(box, {OTHER: ("other file …", "Choose a checkpoint")})
+            add_items(box, {OTHER: ("other file…", "Choose a checkpoint")})
         if wanted in items:
             choose(box, wanted)
 

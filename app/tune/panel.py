@@ -86,7 +86,7 @@ class TuningPanel(OnScreen, QWidget):
         self.smaller.clicked.connect(self._take_smaller)
         self.open = _button("&Open result", "Open the best state in this window")
         self.open.clicked.connect(self._open)
-        self.again = _button("&New …", "Set up another fine-tuning")
+        self.again = _button("&New…", "Set up another fine-tuning")
         self.again.clicked.connect(lambda: self._runs.watch(""))
 
     @property

@@ -27,7 +27,7 @@ class WelcomeFeature(Feature):
         return (
             Action("demo", "Open the &demo", self.demo.open, "&File:open",
                    tip="Open a small trained network with a dataset; nothing is downloaded"),
-            Action("run_demo", "&Run the whole demo …", self.demo.run_all, "&Help:help",
+            Action("run_demo", "&Run the whole demo…", self.demo.run_all, "&Help:help",
                    tip="Run the whole workflow on a small network: suggest, prune, "
                        "fine-tune, compare, export"),
         )  # fmt: skip

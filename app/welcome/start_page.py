@@ -41,7 +41,7 @@ class StartPage(QWidget):
             "muted",
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.open_button = QPushButton("Open model …")
+        self.open_button = QPushButton("Open model…")
         self.open_button.setProperty("primary", "true")
         self.open_button.clicked.connect(context.session.requests.openDialogWanted)
         self.demo_button = QPushButton("Try the demo")
@@ -75,7 +75,7 @@ class StartPage(QWidget):
 
     def set_opening(self, path: str) -> None:
         """Report that a file is being opened; an empty path ends that."""
-        self._title.setText(f"Opening {Path(path).name} …" if path else TITLE)
+        self._title.setText(f"Opening {Path(path).name}…" if path else TITLE)
         for button in (self.open_button, self.demo_button):
             button.setEnabled(not path)
 

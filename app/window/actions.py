@@ -73,7 +73,7 @@ class Actions(QObject):
         action = QAction(row.text, self)
         action.triggered.connect(lambda _checked=False, run=row.run: run())
         action.setShortcuts([QKeySequence(text) for text in row.shortcuts])
-        tip = row.tip or row.text.replace("&", "").removesuffix(" …")
+        tip = row.tip or row.text.replace("&", "").removesuffix("…")
         action.setToolTip(f"{tip} ({row.shortcut})" if row.shortcut else tip)
         action.setStatusTip(tip)
         if row.group:

@@ -83,7 +83,7 @@ class CommandPalette(QDialog):
 
 def _item(action: QAction) -> QStandardItem:
     keys = action.shortcut().toString()
-    text = action.text().replace("&", "").removesuffix(" …")
+    text = action.text().replace("&", "").removesuffix("…")
     item = QStandardItem(action.icon(), f"{text}    {keys}" if keys else text)
     item.setData(action, ACTION_ROLE)
     item.setToolTip(action.toolTip())

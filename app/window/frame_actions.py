@@ -103,7 +103,7 @@ class FrameActions(QObject):
             Action("copy_picture", "Copy &picture", self.copy_picture, "&View:picture",
                    "Ctrl+Shift+C", "copy", tip="Copy the graph as a picture", needs=has_model,
                    on="graph"),
-            Action("save_picture", "Sa&ve picture …", self.save_picture, "&View:picture",
+            Action("save_picture", "Sa&ve picture…", self.save_picture, "&View:picture",
                    icon="picture", tip="Save the graph as SVG or PNG", needs=has_model),
             Action("graph_alone", "&Graph alone", self.toggle_graph_alone, "&View:layout",
                    tip="Hide everything but the graph, or show it again; Tab in the graph",

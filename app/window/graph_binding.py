@@ -113,6 +113,6 @@ def loss_notes(session: Session) -> dict[int, str]:
     """Return the figures of a sensitivity scan for the tips of blocks."""
     return {
         block: "Accuracy lost when pruned by "
-        + ", ".join(f"{p.ratio:.0%}: {100 * p.loss:.1f} %" for p in points)
+        + ", ".join(f"{p.ratio:.0%}: {100 * p.loss:.1f}%" for p in points)
         for block, points in session.measured.curves().items()
     }

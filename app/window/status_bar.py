@@ -11,8 +11,8 @@ from app.kit.widgets import Elided
 
 PHASES = {
     "off": "engine off",
-    "starting": "engine starting …",
-    "restarting": "engine restarting …",
+    "starting": "engine starting…",
+    "restarting": "engine restarting…",
     "ready": "engine ready",
     "broken": "engine not available",
 }

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from core.report.known import Known
 
 TARGETS = {
-    "macs": "{:.3g} % of the GFLOPs",
-    "params": "{:.3g} % of the parameters",
+    "macs": "{:.3g}% of the GFLOPs",
+    "params": "{:.3g}% of the parameters",
     "latency_ms": "{:g} ms per image",
 }
 STRATEGIES = {
@@ -163,7 +163,7 @@ def _selected(selection: tuple[Entry, ...]) -> str:
     for entry in selection:
         if entry.ratio is not None:
             scope = "" if entry.scope == "all" else f", {entry.scope}"
-            parts.append(f"{entry.label} ({100 * entry.ratio:.3g} %{scope})")
+            parts.append(f"{entry.label} ({100 * entry.ratio:.3g}%{scope})")
     if exact:
         count = sum(len(entry.channels or ()) for entry in exact)
         parts.append(f"{count:,} exact channels of {len(exact)} layers")

@@ -111,13 +111,13 @@ def size(value: float | None) -> str:
 
 
 def change(value: float | None, first: float | None) -> str:
-    """Write how a value differs from another: −31.2 %; nothing where it does not or is unknown."""
+    """Write how a value differs from another: −31.2%; nothing where it does not or is unknown."""
     if value is None or not first:
         return ""
     percent = 100 * (value / first - 1)
     if abs(percent) < 0.05:
-        return "±0 %"
-    return f"{'−' if percent < 0 else '+'}{abs(percent):.1f} %"
+        return "±0%"
+    return f"{'−' if percent < 0 else '+'}{abs(percent):.1f}%"
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -84,7 +84,7 @@ def main() -> None:
             print(f"| {rounding} | {row} | {ms / times[0]:.3f} |", flush=True)
     for name, values in (("time", np.abs(errors)), ("share of the unpruned", np.abs(ratios))):
         text = f"median {np.median(values):.1%}, largest {values.max():.1%}"
-        print(f"{name}: {text}, {(values <= 0.1).sum()} of {len(values)} within 10 %")
+        print(f"{name}: {text}, {(values <= 0.1).sum()} of {len(values)} within 10%")
 
 
 if __name__ == "__main__":

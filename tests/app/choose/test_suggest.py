@@ -169,7 +169,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
     opened.workspace.go_to("choose")
     panel.goal.percent.setValue(60)
     assert session.measured.goal == Target(macs=0.6)
-    assert "60 % of the GFLOPs are kept" in panel._wish.text()
+    assert "60% of the GFLOPs are kept" in panel._wish.text()
     qtbot.mouseClick(panel.suggest, LEFT)
     asked = fake.last("suggest").args
     assert asked["plan"]["target"]["macs"] == 0.6
@@ -182,7 +182,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
         fake.done("suggest", answer(opened, tmp_path, plan, (0.5, plan), (0.8, exact(1, 2))))
     session.flush()
     assert session.undo_stack.count() == steps + 1
-    assert session.undo_stack.undoText() == "Suggest 60 % of the GFLOPs (Fisher)"
+    assert session.undo_stack.undoText() == "Suggest 60% of the GFLOPs (Fisher)"
     assert session.plan.selection == plan.selection
     assert session.plan.target is None
     assert session.prediction.block_out[5] == 64
@@ -239,7 +239,7 @@ def test_a_suggestion_that_does_not_come_changes_nothing(opened, fake, heard, en
         panel.progress.cancel.click()
         assert "cancelled; the plan is unchanged" in heard()[-1]
     else:
-        fake.failed("suggest", Failure("The target of 10% cannot be reached.", "Try 31 %."))
+        fake.failed("suggest", Failure("The target of 10% cannot be reached.", "Try 31%."))
         assert "cannot be reached" in heard()[-1]
     assert len(heard()) == 1
     assert opened.session.plan == plan

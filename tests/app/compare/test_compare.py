@@ -73,13 +73,13 @@ def test_tables_hold_what_was_measured():
     assert rows[0] == (
         "a", "0.4000", "3.00 M", "8.00", "12.3", "0.6000", "0.6000", "0.5000"
     )  # fmt: skip
-    assert rows[2][2:5] == ("1.50 M (−50.0 %)", "4.00 (−50.0 %)", "12.3 (−30.0 %)")
+    assert rows[2][2:5] == ("1.50 M (−50.0%)", "4.00 (−50.0%)", "12.3 (−30.0%)")
     person, car = shown(tables.classes_table(result, (0, 2)))
     assert person == ("person", "0.4000", "0.2000", "0.3000", "−0.1000")
     assert car[-1] == "+0.0000"
     assert shown(tables.classes_table(result, (1, 2)))[1][-1] == "+0.1000"
     assert shown(tables.layers_table(result, (0, 1))) == [
-        ("model.0.conv", "16", "8", "8", "−50.0 %", "−50.0 %")
+        ("model.0.conv", "16", "8", "8", "−50.0%", "−50.0%")
     ]
     assert shown(tables.images_table(result, (0, 2))) == [("one.jpg", "−0.25", "0.75", "0.50")]
     assert shown(tables.images_table(result, (0, 1))) == [("one.jpg", "−0.50", "0.75", "0.25")]
@@ -96,8 +96,8 @@ def test_a_comparison_without_images_has_widths_and_costs():
     bare = [{k: one[k] for k in ("path", "parameters", "macs")} for one in THREE]
     result = {"models": bare, "channels": comparison(*THREE)["channels"]}
     assert not tables.has_images(result)
-    assert shown(tables.models_table(result))[1] == ("a-small", "1.50 M (−50.0 %)",
-                                                       "4.00 (−50.0 %)")  # fmt: skip
+    assert shown(tables.models_table(result))[1] == ("a-small", "1.50 M (−50.0%)",
+                                                       "4.00 (−50.0%)")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -308,17 +308,17 @@ def test_the_graph_shows_a_comparison(opened, panel, qtbot):
     state = graph_state(session)
     assert (state.widths_in[0], state.widths_out[0]) == (3, 8)
     assert state.share_kept[0] == state.overlay_values[0] == 0.5
-    assert state.overlay_texts[0] == "50 %"
+    assert state.overlay_texts[0] == "50%"
     assert state.overlay_title == "Channels left: a-small-tuned"
     assert state.layer_widths["model.0.conv"] == (3, 3, 16, 8)
-    assert "16 → 8 channels out" in state.notes[0] and "−50.0 %" in state.notes[0]
+    assert "16 → 8 channels out" in state.notes[0] and "−50.0%" in state.notes[0]
     session.set_overlay("compared_macs")
     assert view.graph.currentText() == "Graph: GFLOPs saved"
-    assert graph_state(session).overlay_texts[0] == "−50 %"
+    assert graph_state(session).overlay_texts[0] == "−50%"
     session.measured.set_pair((1, 2))  # both have the same channels, and cost the same
     state = graph_state(session)
-    assert state.overlay_texts[0] == "0 %" and state.share_kept[0] == 1.0
-    assert opened.host.view.scene().state.overlay_texts[0] == "0 %"
+    assert state.overlay_texts[0] == "0%" and state.share_kept[0] == 1.0
+    assert opened.host.view.scene().state.overlay_texts[0] == "0%"
 
 
 def test_the_plan_shows_again_when_it_is_edited(opened, panel, choose):

@@ -31,7 +31,7 @@ def test_widths_name_what_was_there():
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, ""), (0.0001, "<0.1 %"), (0.014, "1.4 %"), (0.0996, "10 %"), (0.41, "41 %")],
+    [(0, ""), (0.0001, "<0.1%"), (0.014, "1.4%"), (0.0996, "10%"), (0.41, "41%")],
 )
 def test_percent(share, text):
     assert percent(share) == text
@@ -54,12 +54,12 @@ def test_a_block_in_a_plan(looks):
     )
     look = looks.block(6, state, Marks(frozenset({6})), LIGHT, None)
     assert look.widths == "128 → 64 of 128"
-    assert (look.tag, look.kept, look.selected) == ("−50 %", 0.5, True)
+    assert (look.tag, look.kept, look.selected) == ("−50%", 0.5, True)
 
 
 def test_a_badge_says_what_really_goes(looks):
     state = GraphState(share_kept={6: 0.875}, roles={6: "selected"}, ratios={6: 0.1})
-    assert looks.block(6, state, Marks(), LIGHT, None).tag == "−12.5 %"
+    assert looks.block(6, state, Marks(), LIGHT, None).tag == "−12.5%"
 
 
 @pytest.mark.parametrize(

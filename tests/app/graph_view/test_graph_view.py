@@ -581,7 +581,7 @@ def test_the_zoom_control_zooms(qtbot, view):
     zoom = view.zoom
     qtbot.mouseClick(view.zoom_control.enlarge, LEFT)
     assert view.zoom > zoom
-    assert view.zoom_control.percent.text() == f"{100 * view.zoom:.0f} %"
+    assert view.zoom_control.percent.text() == f"{100 * view.zoom:.0f}%"
     qtbot.mouseClick(view.zoom_control.percent, LEFT)
     assert view.zoom == 1.0
     qtbot.mouseClick(view.zoom_control.whole, LEFT)

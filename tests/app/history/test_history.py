@@ -102,7 +102,7 @@ def test_prunings_become_branches(opened, panel, lineage, own, qtbot):
     assert steps(lineage) == [(0, "model.pt"), (1, "Pruned: a.pt"), (1, "Pruned: b.pt")]
     root, first, _ = panel._items()
     assert root.text(0) == "model.pt (open)" and root.font(0).bold()
-    assert [first.text(n) for n in (2, 3)] == ["2.00 M (−33.3 %)", "6.00 (−25.0 %)"]
+    assert [first.text(n) for n in (2, 3)] == ["2.00 M (−33.3%)", "6.00 (−25.0%)"]
     assert "relative error 1.0e-06" in first.toolTip(0)
     assert panel.intro.whole == "2 prunings."
     # Nothing is overwritten: another one of the same name is another step.

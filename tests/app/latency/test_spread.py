@@ -28,8 +28,8 @@ def model(path, median, half, ratio=None):
     ("median", "half", "ratio", "text"),
     [
         (22.0, 2.0, 1.1, "22.0 ± 2.0 (no difference)"),
-        (30.0, 2.0, 1.5, "30.0 ± 2.0 (+50.0 %)"),
-        (12.0, 0.5, 0.6, "12.0 ± 0.5 (−40.0 %)"),
+        (30.0, 2.0, 1.5, "30.0 ± 2.0 (+50.0%)"),
+        (12.0, 0.5, 0.6, "12.0 ± 0.5 (−40.0%)"),
     ],
 )
 def test_a_comparison_shows_spreads_and_no_difference_inside_them(median, half, ratio, text):

@@ -37,19 +37,19 @@ def test_everything_tells_what_will_really_go(opened, panel, qtbot, choose):
     session.edit(plan_edits.set_round_to(session.plan, 16))
     choose(opened, 5, ratio=0.1)  # of 128 channels, in steps of 16
     assert session.prediction.block_out[5] == 112
-    assert panel.spin.value() == 12.5 and panel.spin.text() == "12.5 %"
+    assert panel.spin.value() == 12.5 and panel.spin.text() == "12.5%"
     assert panel.slider.value() == 12
     (row,) = panel.model.rows
-    assert row.amount == "−12.5 %"
+    assert row.amount == "−12.5%"
     for tip in (panel.spin.toolTip(), panel.slider.toolTip(), row.tip):
-        assert tip == "112 of 128 channels stay: −12.5 % (asked: 10 %)"
+        assert tip == "112 of 128 channels stay: −12.5% (asked: 10%)"
     cell = panel.model.index(0, 2)
     assert cell.data(Qt.ItemDataRole.ToolTipRole) == row.tip
     inspector = InspectorPanel(opened.context)
     inspector.set_shown(True)
     qtbot.addWidget(inspector)
     inspector._show_block()
-    assert "112 of 128 channels stay: −12.5 %" in inspector._about.text()
+    assert "112 of 128 channels stay: −12.5%" in inspector._about.text()
     state = graph_state(session)
     assert state.ratios[5] == pytest.approx(0.125)
     assert 1 - state.share_kept[5] == pytest.approx(0.125)
@@ -89,10 +89,10 @@ def test_exact_channels_show_their_true_ratio(opened, panel):
     exact(opened, **{"model.5.conv": 48, "model.3.conv": 16})
     opened.session.select({5})
     assert panel.spin.value() == 37.5
-    assert "80 of 128 channels stay: −37.5 %" in panel.spin.toolTip()
+    assert "80 of 128 channels stay: −37.5%" in panel.spin.toolTip()
     assert [(row.name, row.amount) for row in panel.model.rows] == [
-        ("Block 3", "−25 %"),
-        ("Block 5", "−37.5 %"),
+        ("Block 3", "−25%"),
+        ("Block 5", "−37.5%"),
     ]
 
 

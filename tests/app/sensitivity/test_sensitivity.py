@@ -53,13 +53,13 @@ def test_a_scan_fills_graph_and_curves_while_it_runs(opened, fake, dataset, scan
     hear(opened, fake, qtbot, BASE, figures(2, 0.5, 0.9), figures(4, 0.5, 0.4))
     state = graph_state(session)
     assert state.overlay_values == pytest.approx({2: 0.1 / HEAT_FULL, 4: 0.6 / HEAT_FULL})
-    assert state.overlay_texts[4] == "−60.0 %"
+    assert state.overlay_texts[4] == "−60.0%"
     assert state.overlay_texts[5] == ""  # not measured: no other figure in its place
     assert state.overlay_title == "Accuracy lost at 50%"
-    assert "by 50%: 60.0 %" in state.notes[4]
+    assert "by 50%: 60.0%" in state.notes[4]
     view = opened.host.view
     spot = view.mapFromScene(view.scene().blocks[4].sceneBoundingRect().center())
-    assert "Accuracy lost when pruned by 50%: 60.0 %" in view.tip_at(spot)
+    assert "Accuracy lost when pruned by 50%: 60.0%" in view.tip_at(spot)
     assert set(panel._chart._curves) == {2, 4}
     assert "Unpruned: 0.4000" in panel.status.text()
     assert "Block 4 loses most" in panel.status.text()
@@ -92,12 +92,12 @@ def test_a_curve_is_picked_hovered_and_highlighted(opened, fake, scanning, qtbot
     assert chart.curve_at(chart._to_scene(70.0, 80.0)) == 2
     assert chart.curve_at(chart._to_scene(10.0, 5.0)) is None
     chart._moved((place,))
-    assert chart._note.toPlainText() == "Block 4 − 50%: 0.2000 mAP50-95, 50.0 % lost"
+    assert chart._note.toPlainText() == "Block 4 − 50%: 0.2000 mAP50-95, 50.0% lost"
     qtbot.mouseClick(chart.viewport(), LEFT, pos=chart.mapFromScene(place))
     assert session.selection == {4}
     assert chart._names[4].isVisible()
     assert not chart._names[2].isVisible()
-    assert "Block 4: 75.0 % left at 25%" in chart.accessibleDescription()
+    assert "Block 4: 75.0% left at 25%" in chart.accessibleDescription()
     session.select({2})
     assert chart._names[2].isVisible()
 
@@ -184,7 +184,7 @@ def test_without_data_the_scan_says_what_it_needs(opened, fake, heard):
     ("text", "ratios"),
     [
         ("25, 50", (0.25, 0.5)),
-        ("90 % 10%;10", (0.1, 0.9)),
+        ("90% 10%;10", (0.1, 0.9)),
         ("", ()),
         ("a", ()),
         ("0, 50", ()),

@@ -119,5 +119,5 @@ def test_the_form_gets_them_from_the_engine_and_starts_with_them(opened, qtbot):
     dialog.model.setData(dialog.model.index(names.index("amp"), OWN), "bf16")
     with qtbot.waitSignal(dialog.accepted, timeout=QUICK_MS):
         qtbot.mouseClick(dialog.use, LEFT)
-    assert form.more.text() == "&All arguments (2 set) …"
+    assert form.more.text() == "&All arguments (2 set)…"
     assert form.settings()["options"] == {"lr0": 0.001, "amp": "bf16"}
