@@ -12,6 +12,8 @@ from app.graph_view.colours import PALETTES, Palette
 NORMAL = QFont.Weight.Normal
 LEAST_TEXT = 11.0
 """Smallest text in screen pixels: where it does not fit, less is shown."""
+COARSE = 24
+"""Text size in the drawing's units from which sizes go in steps of an eighth of it."""
 FAR = 0.16
 """Below this zoom a box is a plain rectangle."""
 SIZES = {"bold": 13, "plain": 12, "small": 11, "tag": 11, "heading": 13, "layer": 11}
@@ -83,8 +85,12 @@ class Ink:
 
 
 def text_size(kind: str, zoom: float) -> int:
-    """Return the size of a text in the drawing's units that is never too small on the screen."""
-    return max(SIZES[kind], ceil(LEAST_TEXT / max(zoom, 0.01)))
+    """Return the size of a text in the drawing's units that is never too small on the screen.
+
+    From afar it changes in steps: a zoom then makes fewer fonts and works fewer texts out.
+    """
+    least = ceil(LEAST_TEXT / max(zoom, 0.01))
+    return max(SIZES[kind], least if least <= COARSE else COARSE * ceil(least / COARSE * 8) // 8)
 
 
 def strength(least: int) -> float:
