@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from string import Template
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
@@ -186,70 +187,8 @@ def palette(c: Colours) -> QPalette:
 
 def style_sheet(c: Colours) -> str:
     """Make the few rules that a palette cannot say."""
-    return f"""
-QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
-QSplitter::handle {{ background: {c.border}; }}
-QSplitter::handle:hover {{ background: {c.accent}; }}
-QToolBar {{ border: 0; padding: 5px 8px; spacing: 2px; background: {c.base};
-  border-bottom: 1px solid {c.border}; }}
-QToolButton[mode="true"] {{ border: 1px solid transparent; border-radius: 14px;
-  padding: 5px 14px; }}
-QToolButton[mode="true"]:hover {{ background: {c.raised}; }}
-QToolButton[mode="true"]:checked {{ background: {c.accent}; color: {c.on_accent};
-  font-weight: 600; }}
-QToolButton[mode="true"]:focus {{ border-color: {c.text}; }}
-QToolButton[command="true"] {{ border: 1px solid {c.border}; border-radius: 6px;
-  padding: 4px 10px; color: {c.muted}; background: {c.window}; }}
-QToolButton[command="true"]:hover, QToolButton[command="true"]:focus {{
-  border-color: {c.accent}; }}
-QFrame#scorecard {{ background: {c.base}; border: 0; border-bottom: 1px solid {c.border}; }}
-QTabBar#drawerTabs {{ background: {c.base}; }}
-QTabBar#drawerTabs::tab {{ padding: 7px 12px; border: 0; border-top: 2px solid transparent;
-  background: transparent; color: {c.muted}; }}
-QTabBar#drawerTabs::tab:hover {{ color: {c.text}; }}
-QTabBar#drawerTabs[closed="false"]::tab:selected {{ color: {c.text};
-  border-top-color: {c.accent}; }}
-QTabWidget::pane {{ border: 0; }}
-QStatusBar {{ border-top: 1px solid {c.border}; }}
-QStatusBar::item {{ border: 0; }}
-QHeaderView::section {{ background: {c.window}; color: {c.muted}; border: 0;
-  border-bottom: 1px solid {c.border}; padding: 4px 6px; }}
-QHeaderView::up-arrow, QHeaderView::down-arrow {{ subcontrol-position: top center; width: 10px;
-  height: 7px; }}
-QTableView, QTreeView, QListView {{ border: 1px solid {c.border}; background: {c.base};
-  alternate-background-color: {c.raised}; gridline-color: {c.border}; }}
-QLabel[role="muted"] {{ color: {c.muted}; }}
-QLabel[role="heading"] {{ font-weight: 600; }}
-QLabel[role="title"] {{ font-size: 17pt; font-weight: 600; }}
-QLabel[role="blocked"] {{ color: {c.blocked}; }}
-QPushButton[primary="false"] {{ background: {c.base}; border: 1px solid {c.border};
-  border-radius: 4px; padding: 6px 12px; }}
-QPushButton[primary="false"]:hover, QPushButton[primary="false"]:focus {{
-  border-color: {c.accent}; }}
-QPushButton[primary="true"] {{ background: {c.accent}; color: {c.on_accent};
-  border: 1px solid {c.accent}; border-radius: 4px; padding: 6px 14px; font-weight: 600; }}
-QPushButton[primary="true"]:disabled {{ background: {c.border}; color: {c.muted};
-  border-color: {c.border}; }}
-QPushButton[primary="true"]:focus {{ border: 2px solid {c.text}; }}
-QLineEdit[field="true"] {{ border: 1px solid {c.border}; border-radius: 4px; padding: 4px 6px;
-  background: {c.base}; }}
-QLineEdit[field="true"]:focus {{ border-color: {c.accent}; }}
-QToolButton[fold="true"] {{ border: 1px solid transparent; border-radius: 4px;
-  padding: 2px 4px 2px 0; font-weight: 600; }}
-QToolButton[fold="true"]:hover {{ background: {c.raised}; }}
-QToolButton[fold="true"]:focus {{ border-color: {c.accent}; }}
-QCheckBox::indicator, QListView::indicator, QTreeView::indicator {{ width: 13px; height: 13px;
-  border: 1px solid {c.muted}; border-radius: 3px; background: {c.base}; }}
-QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
-QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked {{
-  background: {c.accent}; border-color: {c.accent}; image: url({_tick(c)}); }}
-QListView::indicator:selected, QTreeView::indicator:selected {{ border-color: {c.on_accent}; }}
-QCheckBox::indicator:checked:disabled {{ background: {c.border}; border-color: {c.border}; }}
-QFrame#message {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 6px; }}
-QFrame#tour {{ background: {c.raised}; border: 2px solid {c.accent}; border-radius: 8px; }}
-QFrame#dropZone {{ border: 2px dashed {c.border}; border-radius: 12px; background: {c.base}; }}
-QFrame#card {{ background: {c.base}; border: 1px solid {c.border}; border-radius: 6px; }}
-"""
+    text = (files("resources") / "style.qss").read_text(encoding="utf-8")
+    return Template(text).substitute(asdict(c), tick=_tick(c))
 
 
 def _tick(c: Colours) -> str:
