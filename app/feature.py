@@ -68,6 +68,8 @@ class Action:
         menu are in ``app.window.actions``.
     also : tuple of str
         Further shortcuts that do the same.
+    choices : callable, optional
+        Returns names and what each does: then it is a submenu, made when it opens.
     tip : str
         What it does, in a few words; its text unless given.
     needs : callable
@@ -96,6 +98,7 @@ class Action:
     checked: Callable[[], bool] | None = None
     on: str = ""
     also: tuple[str, ...] = ()
+    choices: Callable[[], Sequence[tuple[str, Callable[[], object]]]] | None = None
 
     @property
     def shortcuts(self) -> tuple[str, ...]:

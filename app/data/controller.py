@@ -65,7 +65,8 @@ class DataController(QObject):
             return
         old = self._measured.data
         name = str(Path(path).absolute())
-        data = old.model_copy(update={"path": name}) if old else DataSetting(path=name)
+        new = DataSetting(path=name, device=self._settings.device())
+        data = old.model_copy(update={"path": name}) if old else new
         self._measured.set_data(data)
         if session.plan.criterion == plan_edits.FIRST and not session.plan.selection:
             session.edit(plan_edits.set_criterion(session.plan, plan_edits.BEST_BY_IMAGES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtWidgets import QWidget
 
@@ -10,6 +10,8 @@ from app.context import Context
 from app.feature import Action, Feature, Features, has_model
 from app.files.crash_recovery import CrashRecovery
 from app.files.documents import Documents
+from app.files.recent import recent_choices
+from app.kit.dialogs import show_dialog
 
 
 class FilesFeature(Feature):
@@ -31,6 +33,10 @@ class FilesFeature(Feature):
         return (
             Action("open", "&Open…", documents.open_dialog, "&File:open", "Ctrl+O", "open", True,
                    "Open a checkpoint, a model YAML or a project"),
+            Action("recent", "Open &recent", lambda: None, "&File:open",
+                   tip="Open a file that was open lately", choices=self._recent),
+            Action("new", "&New from description…", self.new_dialog, "&File:open", "Ctrl+N",
+                   tip="Open a network by its name in Ultralytics, such as yolo11m.yaml"),
             Action("save", "&Save project", documents.save, "&File:save", "Ctrl+S", "save", True,
                    "Save the plan and its results as a project", has_model, "Save"),
             Action("save_as", "Save project &as…", documents.save_as, "&File:save",
@@ -42,6 +48,17 @@ class FilesFeature(Feature):
             Action("close", "&Close model", documents.close_model, "&File:close", "Ctrl+W",
                    needs=has_model),
         )  # fmt: skip
+
+    def _recent(self) -> Sequence[tuple[str, Callable[[], object]]]:
+        return recent_choices(self.context.settings, self.documents.open_path)
+
+    def new_dialog(self) -> None:
+        """Ask for the description of a network and open it."""
+        from app.files.new_dialog import NewDialog
+
+        dialog = NewDialog(self.context.settings.folder(), self.window)
+        dialog.accepted.connect(lambda: self.documents.open_path(dialog.chosen))
+        show_dialog(dialog)
 
     def start(self) -> None:
         """Offer what a crash left behind."""

@@ -234,6 +234,22 @@ class Keyboard:
         return found[turn % len(found)]
 
 
+GESTURES = (
+    ("Wheel, pinch", "Zoom at the pointer"),
+    ("Drag, two fingers", "Move the graph; with Space also over blocks"),
+    ("Alt+wheel", "Prune more or less of the block under the pointer"),
+    ("Click; Ctrl, Shift", "Select a block; add or remove, extend"),
+    ("Ctrl or Shift and drag", "Select by a frame"),
+    ("Double-click, Enter", "Open or close a block"),
+    ("Arrows", "Go to the next block in that direction"),
+    ("Space", "Select or unselect the block with the focus"),
+    ("Escape", "Select none"),
+    ("[  ]", "Go to a source, to a reader"),
+    ("Home, End", "Go to the first, to the last block"),
+    ("+  -  0", "Zoom in, zoom out, fit"),
+)
+"""What pointer and keys do in the graph, for people."""
+
 KEY_ACTIONS: dict[str, Callable[[InputTarget], object]] = {
     "+": lambda target: target.zoom_in(),
     "=": lambda target: target.zoom_in(),

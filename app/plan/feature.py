@@ -55,6 +55,10 @@ class PlanFeature(Feature):
                    "&Plan:ratio", "Ctrl+Up", tip="Raise the ratio by 5%", needs=has_selection),
             Action("less", "Prune &less of the selection", partial(self.step_ratio, -STEP),
                    "&Plan:ratio", "Ctrl+Down", tip="Lower the ratio by 5%", needs=has_selection),
+            *(Action(f"prune_{percent}", f"Prune by {percent}%",
+                     partial(self.set_ratio, percent / 100), "&Plan:ratio",
+                     tip=f"Remove {percent}% of the channels of the selected blocks",
+                     needs=has_selection, on="block") for percent in (25, 50, 75)),
             Action("lock", "&Lock or unlock the selection", self.toggle_lock, "&Plan:ratio",
                    "Ctrl+L", "lock", True, "Keep the widths of the selected blocks as they are",
                    has_selection, "Lock", on="block"),
@@ -120,6 +124,10 @@ class PlanFeature(Feature):
         """Raise or lower the ratio of the selected blocks."""
         session = self.session
         session.edit(removal.stepped(session, session.selection, step))
+
+    def set_ratio(self, ratio: float) -> None:
+        """Prune the selected blocks by a ratio."""
+        self.session.edit(plan_edits.set_ratio(self.session.plan, self.session.selection, ratio))
 
     def toggle_lock(self) -> None:
         """Lock the selection, or unlock it when all of it is locked."""

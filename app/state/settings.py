@@ -77,6 +77,14 @@ class Settings:
         """Remember that the tour was shown."""
         self._store.setValue("tour", "seen")
 
+    def device(self) -> str:
+        """Return the device that a new dataset is looked at on; empty for the fastest."""
+        return str(self._store.value("device", ""))
+
+    def set_device(self, device: str) -> None:
+        """Remember a device."""
+        self._store.setValue("device", device)
+
     def folder(self) -> str:
         """Return the folder last used in a file dialog."""
         return str(self._store.value("folder", str(Path.home())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -53,6 +53,7 @@ class Actions(QObject):
         self._rows = _in_order(rows)
         self.by_id: dict[str, QAction] = {}
         self._groups: dict[str, QActionGroup] = {}
+        self._menus: list[QMenu] = []
         for row in self._rows:
             self.by_id[row.id] = self._make(row)
         for signal in (
@@ -82,13 +83,28 @@ class Actions(QObject):
             group.addAction(action)
         if row.icon:
             action.setIcon(theme.icon(row.icon))
+        if row.choices is not None:
+            action.setMenu(self._submenu(row.choices))
         if row.short:
             action.setIconText(row.short)
         return action
 
+    def _submenu(self, choices: Callable[[], Sequence[tuple[str, Callable[[], object]]]]) -> QMenu:
+        menu = QMenu()
+        self._menus.append(menu)
+
+        def fill() -> None:
+            menu.clear()
+            for text, run in choices():
+                menu.addAction(text, run)
+
+        menu.aboutToShow.connect(fill)
+        return menu
+
     def enabled(self) -> list[QAction]:
         """Return the actions that can be used now."""
-        return [action for action in self.by_id.values() if action.isEnabled()]
+        found = [self.by_id[row.id] for row in self._rows if row.choices is None]
+        return [action for action in found if action.isEnabled()]
 
     def refresh(self, *_: object) -> None:
         """Enable what can be done now, and tick what holds."""

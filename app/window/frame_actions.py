@@ -79,6 +79,8 @@ class FrameActions(QObject):
             Action("find", "&Find a block", self._parts.pane.search.open_search, "&Edit:find",
                    "Ctrl+F", "search", True, "Find blocks by index, type or layer", has_model,
                    "Find"),
+            Action("preferences", "Pre&ferences…", self.preferences, "&Edit:find", "Ctrl+,",
+                   tip="Appearance, folders and device"),
             Action("palette", "&Command palette", self.palette, "&Edit:find", "Ctrl+K", "palette",
                    tip="Find any action by its name"),
         )  # fmt: skip
@@ -91,6 +93,10 @@ class FrameActions(QObject):
                    needs=has_model),
             Action("zoom_out", "Zoom &out", self.zoom_out, "&View:zoom", "Ctrl+-", "zoom-out",
                    needs=has_model),
+            Action("zoom_100", "Zoom to &100%", self.zoom_100, "&View:zoom", "Ctrl+Alt+0",
+                   tip="Show the graph at its natural size", needs=has_model, on="graph"),
+            Action("zoom_to", "Zoom to the selec&tion", self.zoom_to, "&View:zoom", "Z",
+                   tip="Bring the selected block to the middle", needs=has_selection, on="block"),
             Action("toggle", "Open or &close the selected blocks", self.toggle_blocks,
                    "&View:zoom", "Ctrl+E", tip="Show the layers inside the selected blocks",
                    needs=has_selection, on="block"),
@@ -157,6 +163,8 @@ class FrameActions(QObject):
         return (
             Action("tour", "&Tour", self._tour.start, "&Help:help",
                    tip="Explain the window in five steps"),
+            Action("shortcuts", "&Keyboard shortcuts", self.shortcuts, "&Help:help", "Ctrl+/",
+                   tip="Show all keys on one sheet"),
             Action("messages", "&Messages", self._parts.pane.messages.show_log, "&Help:problem",
                    tip="Show everything that was reported so far"),
             Action("about", "&About Secateur", self.about, "&Help:about"),
@@ -171,6 +179,16 @@ class FrameActions(QObject):
     def zoom_in(self) -> None:
         """Zoom in."""
         self._parts.host.view.zoom_in()
+
+    def zoom_100(self) -> None:
+        """Show the graph at its natural size."""
+        self._parts.host.view.zoom_reset()
+
+    def zoom_to(self) -> None:
+        """Bring the block in focus to the middle, large enough to be read."""
+        block = self._session.focused
+        if block is not None:
+            self._parts.host.view.focus_block(block)
 
     def zoom_out(self) -> None:
         """Zoom out."""
@@ -247,6 +265,18 @@ class FrameActions(QObject):
 
         palette.accepted.connect(run)
         show_dialog(palette)
+
+    def preferences(self) -> None:
+        """Change what is remembered between starts."""
+        from app.window.preferences import Preferences
+
+        show_dialog(Preferences(self._context, self._parts.window))
+
+    def shortcuts(self) -> None:
+        """Show all keys."""
+        from app.window.shortcut_sheet import ShortcutSheet
+
+        show_dialog(ShortcutSheet(self._parts.window.menuBar(), self._parts.window))
 
     def appearance(self, appearance: str) -> None:
         """Follow the system, or stay light or dark."""

@@ -1,0 +1,30 @@
+"""Files opened lately, as choices of a menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from app.state.settings import Settings
+
+
+def recent_choices(
+    settings: Settings, open_path: Callable[[str], object]
+) -> list[tuple[str, Callable[[], object]]]:
+    """Return the files opened lately, and how to forget them."""
+    paths = settings.recent()
+    if not paths:
+        return [("No recent files", lambda: None)]
+    found: list[tuple[str, Callable[[], object]]] = [
+        (f"&{number} {_written(path)}", partial(open_path, path))
+        for number, path in enumerate(paths, 1)
+    ]
+    return [*found, ("&Clear list", lambda: settings.forget_recent())]
+
+
+def _written(path: str) -> str:
+    """Write a path for a menu: its name, and where it lies."""
+    folder = str(Path(path).parent)
+    shown = "" if folder == "." else f"   {folder.replace(str(Path.home()), '~', 1)}"
+    return f"{Path(path).name}{shown}".replace("&", "&&")
