@@ -1,4 +1,4 @@
-"""Secateur's engine: load, understand, plan, prune, prove. No Qt, and no torch until it is used.
+"""Secateur's engine: load, understand, plan, prune, verify. No Qt, and no torch until it is used.
 
 >>> import core
 >>> loaded = core.load("yolov8n.pt")

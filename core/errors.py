@@ -1,22 +1,22 @@
-"""The one class of errors the user can fix.
+"""Errors that the user can fix.
 
-Anything else that escapes is a bug: it is logged whole and offered to the user.
+Any other exception is a bug: it is logged with its traceback and shown to the user.
 """
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the user can put right.
+    """An error that the user can fix.
 
     Parameters
     ----------
     message : str
-        One sentence that reports what is wrong.
+        One sentence: what happened.
     hint : str
-        What to do about it; may be empty.
+        What to do; may be empty.
     layers : tuple of str
-        Dotted names of the layers concerned, for the window to point at.
+        Dotted names of the layers concerned, for the window to highlight.
     """
 
     def __init__(self, message: str, hint: str = "", layers: tuple[str, ...] = ()) -> None:
@@ -30,13 +30,13 @@ class UserError(Exception):
 
 
 class MemoryShortError(UserError):
-    """Memory is not enough for a training.
+    """A training ran out of memory.
 
     Parameters
     ----------
     message, hint : str
     next_batch : int
-        Images a step that may do instead; 0 where no fewer are possible.
+        A smaller batch size to try; 0 if there is none.
     """
 
     def __init__(self, message: str, hint: str = "", next_batch: int = 0) -> None:
@@ -45,9 +45,9 @@ class MemoryShortError(UserError):
 
 
 class CancelledError(Exception):
-    """The user cancelled; nothing was left half done."""
+    """The user cancelled; no incomplete files are left."""
 
 
 def reason_of(error: OSError) -> str:
-    """Return what the system says of an error, in lower case, to end a sentence with."""
+    """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()

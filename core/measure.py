@@ -51,7 +51,7 @@ def sensitivity(
     Parameters
     ----------
     loaded : Loaded
-        Left as it is.
+        Not changed.
     data : DataSettings
         Its split is evaluated. A criterion that uses images reads the train split. Its device
         may be a list with commas, and empty is all GPUs: a checkpoint is then scanned by a
@@ -196,7 +196,7 @@ def prune_one_by_one(
     Parameters
     ----------
     loaded : Loaded
-        Left as it is.
+        Not changed.
     plan : Plan
         Its selection is tried in order; with a target and no selection, blocks are, in order of
         the least measured harm, until it is met. ``max_loss`` is the share of the unpruned

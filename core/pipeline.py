@@ -1,4 +1,4 @@
-"""The stages in order: load, understand, plan, prune, prove."""
+"""The stages in order: load, trace, plan, prune, verify."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """A pruned network, proven equal to the masked original, then repaired if that was asked for.
+    """A pruned network, verified to equal the masked original, then repaired if requested.
 
     ``output`` is the file written, or None.
     """
@@ -80,7 +80,7 @@ def score(
     *,
     cache: bool = True,
 ) -> Ranking:
-    """Score every atom by the plan's criterion; ``data`` is for criteria that use images.
+    """Score every atom by the plan's criterion; ``data`` is for criteria from images.
 
     Raises
     ------
@@ -131,13 +131,13 @@ def suggest(
     Parameters
     ----------
     loaded : Loaded
-        Left as it is.
+        Not changed.
     plan : Plan
-        With a target, or with ratios. Its criterion, allocation, locks, rounding and floor hold.
+        With a target or ratios. Its criterion, allocation, locks and rounding are used.
     data : DataSettings, optional
-        Images, for a criterion that looks at them.
+        Images, for a criterion that uses them.
     progress : Progress
-        May cancel; scores ranked until then are kept in the cache.
+        May cancel; finished scores stay in the cache.
     cache : bool
         Whether to read and write the user's cache.
 
@@ -145,7 +145,7 @@ def suggest(
     ------
     UserError
         For a plan that does not fit or removes nothing, a target that cannot be reached (the
-        nearest is named), or data that cannot be used.
+        message names the nearest), or a dataset that cannot be used.
     """
     progress(0.0, "Analysing the network")
     analysis = analyse(loaded, cache=cache)
@@ -203,7 +203,7 @@ def predict(
 ) -> Prediction:
     """Predict what a plan does to every layer; exact, nothing is pruned.
 
-    ``data`` is for criteria that use images.
+    ``data`` is for criteria from images.
 
     Raises
     ------
@@ -230,21 +230,21 @@ def prune(
     repair: RepairSettings | None = None,
     progress: Progress = silent,
 ) -> Pruned:
-    """Prune a copy of a model, prove it, repair it if asked to, and save it.
+    """Prune a copy of a model, verify it, repair it if requested, and save it.
 
     Parameters
     ----------
     loaded : Loaded
-        Left as it is.
+        Not changed.
     plan : Plan
     output : path, optional
-        A ``.pt`` file to write. Nothing is written unless the proof holds.
+        A ``.pt`` file to write. Nothing is written unless verification passes.
     data : DataSettings, optional
         Images for a criterion that needs them, and for repair.
     repair : RepairSettings, optional
         How to repair the remaining weights after verification; each step is kept only if it helps.
     progress : Progress
-        Told at every step; may cancel.
+        Called at every step; may cancel.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def _cut(
     prediction: Prediction,
     progress: Progress,
 ) -> tuple[nn.Module, Verification]:
-    """Return a smaller copy of a network, proven equal to the masked original."""
+    """Return a smaller copy of a network, verified to equal the masked original."""
     from core.pruning.surgery import cut_network
     from core.pruning.verify import check_proof, try_training, verify_networks
 
@@ -315,7 +315,7 @@ def _cut(
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:
     """Compare a pruned file with its masked original.
 
-    Of a file that was repaired after the proof, the widths are checked and the stored proof is
+    If a file was repaired after verification, the widths are checked and the stored result is
     given back, marked as such: its weights are no longer the original's.
 
     Parameters
@@ -327,7 +327,7 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
     Raises
     ------
     UserError
-        When the pruned file is not what this plan makes of the original.
+        If the pruned file is not the result of this plan.
     """
     from core.pruning.record import repaired_proof, stored_removal
     from core.pruning.verify import verify_networks

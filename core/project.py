@@ -44,13 +44,13 @@ class DataSetting(_Strict):
     Attributes
     ----------
     path : str
-        A dataset yaml; in a project, relative to it where it is beneath its folder.
+        A dataset YAML; in a project, relative to it where it is beneath its folder.
     images : int
         How many images, drawn by ``seed``.
     image_size : int
         Side in pixels of the square they are letterboxed to.
     device : str
-        What computes; empty picks a GPU where there is one.
+        What computes; empty picks a GPU if there is one.
     """
 
     path: str

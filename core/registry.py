@@ -98,7 +98,7 @@ class Registry(Mapping[str, T]):
         Raises
         ------
         UserError
-            When there is none of that name, with what there is.
+            If there is none of that name, with what there is.
         """
         self._load_installed()
         if name in self._left_out:

@@ -50,7 +50,7 @@ PATIENCE = 600.0
 
 @dataclass
 class Stage:
-    """One project in a folder of its own, and the window that has it open."""
+    """One project in a separate folder, and the window that has it open."""
 
     folder: Path
     window: subprocess.Popen[bytes] | None = None

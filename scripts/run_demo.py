@@ -23,7 +23,7 @@ def secateur(*arguments: object) -> int:
 
 
 def window() -> int:
-    """Lay the demo out where it is missing yet, and open it."""
+    """Lay the demo out if it is missing yet, and open it."""
     from core.demo import Place, is_ready, set_up
     from core.errors import UserError
 

@@ -85,7 +85,7 @@ class ImagesView(View):
         return Page(path, Path(path).name, f"{change}: {path}", tuple(panes))
 
     def opened(self, number: int) -> None:
-        """Show an image at full size, in a window of its own; one can continue from there."""
+        """Show an image at full size, in a separate window; one can continue from there."""
         if not self.rows:
             return
         if self.dialog is None:

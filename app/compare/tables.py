@@ -366,7 +366,7 @@ def _ratio(first: int | None, last: int | None) -> float | None:
 
 
 def _percent(share: float | None) -> str:
-    """Write a change; nothing where there is none, so that the others are seen."""
+    """Write a change; nothing if there is none, so that the others are seen."""
     return "" if share is None or abs(share - 1) < 0.0005 else formats.percent(share)
 
 

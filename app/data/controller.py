@@ -38,7 +38,7 @@ class DataController(QObject):
         context.session.modelChanged.connect(self._look_for_data)
 
     def choose_data(self) -> None:
-        """Ask for a dataset yaml."""
+        """Ask for a dataset YAML."""
         data = self._measured.data
         start = data.path if data is not None else self._settings.folder()
         path, _ = QFileDialog.getOpenFileName(
@@ -112,7 +112,7 @@ class DataController(QObject):
             self.shown.emit()
 
     def look(self, path: str) -> bool:
-        """Take a dataset over if it fits the model, and check it; False where there is none."""
+        """Take a dataset over if it fits the model, and check it; False if there is none."""
         from core.data.source import find_description
 
         model = self._session.model

@@ -154,7 +154,7 @@ class Samples(QWidget):
         self.show_pages("Images of the dataset", pages, self._start + row)
 
     def show_pages(self, title: str, pages: Sequence[Page], number: int = 0) -> None:
-        """Show pictures at full size in a window of its own."""
+        """Show pictures at full size in a separate window."""
         if self._dialog is None:
             self._dialog = PictureDialog(self._pictures, title, self._pens, self.window())
         self._dialog.set_pens(self._pens)

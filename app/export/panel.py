@@ -171,7 +171,7 @@ class ExportPanel(OnScreen, QWidget):
         self._show_formats()
 
     def offer(self) -> None:
-        """Offer the networks at hand; a pruned one that is new is what is wanted."""
+        """Offer the networks available; a pruned one that is new is what is wanted."""
         paths = at_hand(self._session)
         if paths == self._networks:
             self._enable()

@@ -123,7 +123,7 @@ class Documents(QObject):
         kinds.get(Path(path).suffix.lower(), self.open_model)(path)
 
     def _open_yaml(self, path: str) -> None:
-        """Open a description of a network; one of a dataset is for features that use images."""
+        """Open a model YAML; one of a dataset is for features that use images."""
         from core.data.source import is_description
 
         found = is_description(path)

@@ -75,7 +75,7 @@ def announce(dropped: Dropped, model: str, compare: bool) -> tuple[str, str]:
     ----------
     dropped : Dropped
     model : str
-        Path of the open model; empty where none is open.
+        Path of the open model; empty if none is open.
     compare : bool
         Whether a comparison is asked for instead of opening.
 

@@ -277,7 +277,7 @@ class GraphView(QGraphicsView):
         Returns
         -------
         int or None
-            The block gone to; None where there is none.
+            The block gone to; None if there is none.
         """
         block = self._keyboard.neighbour(direction)
         if block is not None:

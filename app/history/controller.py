@@ -223,7 +223,7 @@ class HistoryController(QObject):
 
 
 def plan_of(lineage: Lineage, node_id: str) -> Plan | None:
-    """Return the plan of a pruning; None where there is none."""
+    """Return the plan of a pruning; None if there is none."""
     from core.plan.schema import parse_plan
 
     branch = lineage.branch(node_id)

@@ -82,7 +82,7 @@ def _page(words: str, name: str) -> QPlainTextEdit:
 
 
 def tail_of(path: Path, most: int = SHOWN) -> str:
-    """Return the end of a text file, in whole lines; empty where there is none."""
+    """Return the end of a text file, in whole lines; empty if there is none."""
     try:
         with path.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)

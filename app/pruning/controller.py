@@ -112,7 +112,7 @@ class PruneController(QObject):
             f"{proof['tolerance']:.0e}) on {proof['inputs']} inputs."
         )
         if proof["passed"] and proof["repaired"]:
-            # Its weights were changed after the proof: equal is what it was before that.
+            # Its weights were changed after verification: equal is what it was before that.
             text = f"{name} has the widths of its plan. Its weights were repaired after pruning."
             hint = f"Before the repair it equaled the masked original. {figures}"
             self._session.say(text, hint, "info", key="verify")

@@ -1,4 +1,4 @@
-"""What a pruning came to: the proof, and before and after side by side."""
+"""What a pruning came to: the verification, and before and after side by side."""
 
 from __future__ import annotations
 

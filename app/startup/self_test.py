@@ -155,7 +155,7 @@ def _demo(test: SelfTest) -> str:
 
 
 def _train(test: SelfTest) -> str:
-    """A training as the window starts it: a process of its own, which its starter outlives."""
+    """A training as the window starts it: a separate process, which its starter outlives."""
     from core.runs.folder import read_job, status_of
 
     place, output = test.folder / "job", test.folder / "again.pt"

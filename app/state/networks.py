@@ -1,4 +1,4 @@
-"""The networks at hand: the open model, what was pruned from it, and what was tuned from those."""
+"""The available networks: the open model, those pruned from it, and those tuned from these."""
 
 from __future__ import annotations
 

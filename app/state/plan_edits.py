@@ -29,7 +29,7 @@ USUAL_LOSS = 0.05
 """Share of the accuracy that the strategy one by one may lose where the plan does not say."""
 
 BEST_BY_IMAGES = "fisher"
-"""What measured best where images are at hand; docs/accuracy.md has the table."""
+"""What measured best where images are available; docs/accuracy.md has the table."""
 FIRST = "l2"
 """What a new plan ranks by; only this is replaced when data comes in."""
 

@@ -117,7 +117,7 @@ class Session(QObject):
         return self._plan
 
     def model_path(self) -> str:
-        """Return the path of the open model; empty where none is open."""
+        """Return the path of the open model; empty if none is open."""
         return self.model.path if self.model else ""
 
     @property

@@ -177,7 +177,7 @@ class ArgumentsDialog(QDialog):
         self.proxy = _Filter(self.model, self)
         self.view = table_view(self.proxy, "Training arguments")
         self.view.setSortingEnabled(False)
-        self.proxy.sort(-1)  # in Ultralytics' own order, which keeps what belongs together
+        self.proxy.sort(-1)  # in the order of Ultralytics, which keeps what belongs together
         triggers = QAbstractItemView.EditTrigger
         self.view.setEditTriggers(
             triggers.DoubleClicked | triggers.EditKeyPressed | triggers.AnyKeyPressed

@@ -24,7 +24,7 @@ DASHES = {
 
 
 class Trace(pg.GraphicsObject):
-    """A line through points, its dashes cut here, drawn as so many straight pieces.
+    """A line through points, its dashes cut here, drawn as as many straight pieces.
 
     Qt's raster painter turns a path wider than a pixel into an outline and fills it, which costs
     the square of its length where it crosses itself: 70 to 100 ms for a noisy curve of 400 to 800

@@ -49,7 +49,7 @@ class DemoController(QObject):
     # ---- by hand ------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open the demo's project; lay it out first where it is missing."""
+        """Open the demo's project; lay it out first if it is missing."""
         if self._jobs.running("demo_set_up", "demo"):
             return
         self._session.requests.opening.emit("the demo")

@@ -46,7 +46,7 @@ class DropOverlay(QWidget):
         The window that it covers.
     opener : Opener
     model : callable
-        Returns the path of the open model, empty where none is open.
+        Returns the path of the open model, empty if none is open.
     """
 
     def __init__(self, window: QWidget, opener: Opener, model: Callable[[], str]) -> None:

@@ -46,7 +46,7 @@ def build(path: Path) -> Loaded:
     Raises
     ------
     UserError
-        When there is no such file, it describes no network, or the network cannot be built.
+        If there is no such file, it describes no network, or the network cannot be built.
     """
     file = _find(path)
     check_readable(file)
@@ -79,7 +79,7 @@ def _without_scale(name: str) -> str:
 
 
 def _find(path: Path) -> Path:
-    """Return the file meant: itself, its family next to it, or Ultralytics' own of that name."""
+    """Return the file itself, its family next to it, or the one of Ultralytics by that name."""
     try:
         for candidate in (path, path.with_name(_without_scale(path.name))):
             if candidate.is_file():

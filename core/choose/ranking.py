@@ -47,7 +47,7 @@ class Ranker:
     Parameters
     ----------
     loaded : Loaded
-        Left as it is.
+        Not changed.
     plan : Plan
         Its criterion, seed and representative hold.
     data : DataSettings, optional

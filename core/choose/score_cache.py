@@ -73,7 +73,7 @@ def _code() -> str:
 
 
 def read_scores(path: Path | None, atoms: int) -> Scores | None:
-    """Return stored scores, or None where there are none that fit."""
+    """Return stored scores, or None if there are none that fit."""
     if path is None:
         return None
     with contextlib.suppress(OSError, ValueError, EOFError):

@@ -1,7 +1,7 @@
 """What networks say on every image, and how it changed from one to another.
 
 The score of a network on an image is its F1: twice the labels it found, over its boxes and the
-labels together. Boxes count from `CONFIDENCE` on, as in Ultralytics' own predictions, and are
+labels together. Boxes count from `CONFIDENCE` on, as in the predictions of Ultralytics, and are
 matched to labels of their class as Ultralytics' validators match them: by overlap of boxes,
 turned boxes or masks, or by similarity of keypoints. F1 is the mean over the overlaps 0.5, 0.55 …
 0.95 that must be reached, so a box that is only less exact costs something too. An image without
@@ -21,7 +21,7 @@ from core.compare.result import ComparedImage
 from core.data.labels import POINTS, Object, box
 
 CONFIDENCE = 0.25
-"""From which on a box counts as said, as in Ultralytics' own predictions."""
+"""From which on a box counts as said, as in the predictions of Ultralytics."""
 GUESSES = 3
 """Classes to hand on of an image that is classified, the likeliest first."""
 
@@ -54,7 +54,7 @@ def match(
     -------
     hits : bool array, shape (predictions, t)
     label : int array, shape (predictions,)
-        The label found at the first threshold, -1 where none is.
+        The label found at the first threshold, -1 if none is.
     """
     labels, predictions = overlaps.shape
     hits = np.zeros((predictions, len(thresholds)), bool)

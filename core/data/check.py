@@ -52,12 +52,12 @@ def check_data(
     index: bool = False,
     progress: Progress = silent,
 ) -> DatasetCheck:
-    """Check a dataset, and compare it with a model where one is given.
+    """Check a dataset, and compare it with a model if given.
 
     Parameters
     ----------
     path : str or Path
-        A dataset yaml, a folder that holds one, or a folder with a folder a class.
+        A dataset YAML, a folder that holds one, or a folder with a folder a class.
     task : str, optional
         The model's; without one, ``pose`` where keypoints are described, ``classify`` for a folder
         of classes, else ``detect``.
@@ -82,7 +82,7 @@ def check_data(
     Raises
     ------
     UserError
-        When there is no dataset at all at that place.
+        If there is no dataset at all at that place.
     """
     progress(0.0, "Reading the dataset YAML")
     place = find_description(Path(path))

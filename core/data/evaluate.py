@@ -1,4 +1,4 @@
-"""Accuracy of a network on a split, by Ultralytics' own validator; nothing of it stays on disk."""
+"""Accuracy of a network on a split, by the Ultralytics validator; leaves nothing on disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def evaluate(
     Parameters
     ----------
     model : nn.Module
-        Left as it is.
+        Not changed.
     settings : DataSettings
         Its ``split`` is evaluated; ``val`` as a rule.
     classes : mapping

@@ -19,7 +19,7 @@ MAIN = ("map50_95", "top1")
 
 
 def main_name(figures: Mapping[str, Any]) -> str:
-    """Return the name of the figure that tells most; the first of all where none is known."""
+    """Return the name of the figure that tells most; the first of all if none is known."""
     return next((name for name in MAIN if name in figures), next(iter(figures), ""))
 
 

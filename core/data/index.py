@@ -51,7 +51,7 @@ class Index:
     names : dict of int to str
     splits : dict of str to Split
     keypoints : tuple of int
-        As ``kpt_shape``; empty where there are none.
+        As ``kpt_shape``; empty if there are none.
     """
 
     path: str

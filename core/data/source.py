@@ -1,6 +1,6 @@
 """A dataset description turned into image files, names and a split.
 
-Read without Ultralytics' own check, which downloads, runs scripts and repairs images in place.
+Read without the check of Ultralytics, which downloads, runs scripts and repairs images in place.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None 
     Parameters
     ----------
     path : str or Path
-        An Ultralytics dataset yaml; or, for classification, a folder whose folders ``train`` and
+        An Ultralytics dataset YAML; or, for classification, a folder whose folders ``train`` and
         ``val`` hold one folder of images per class.
     split : str
         ``train`` or ``val``.

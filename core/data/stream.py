@@ -39,7 +39,7 @@ class DataSettings:
     Attributes
     ----------
     path : Path
-        A dataset yaml, or a folder of folders by class.
+        A dataset YAML, or a folder of folders by class.
     images : int
         How many, drawn by ``seed``; all when there are fewer.
     image_size : int
@@ -47,7 +47,7 @@ class DataSettings:
     batch : int
         Images held at once.
     device : str
-        ``cpu``, ``cuda``, ``cuda:1`` …; empty picks a GPU where there is one.
+        ``cpu``, ``cuda``, ``cuda:1`` …; empty picks a GPU if there is one.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""A labelled split held ready for many evaluations by Ultralytics' own validators.
+"""A labelled split held ready for many evaluations by the validators of Ultralytics.
 
 Images are decoded once. A measurement is Ultralytics' validator taken apart: its preparation, the
 forward pass, its postprocessing and its figures, so that a caller may run the forward pass as it
@@ -193,7 +193,7 @@ class Validation:
         Parameters
         ----------
         model : nn.Module or Path
-            Left as it is; a path is that of an exported network.
+            Not changed; a path is that of an exported network.
         progress : Progress
             Told after every batch; may cancel.
         watch : callable, optional

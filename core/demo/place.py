@@ -58,7 +58,7 @@ class Place:
 
     @property
     def data(self) -> Path:
-        """The dataset's description."""
+        """The dataset YAML."""
         return self.folder / "scenes" / "data.yaml"
 
     @property
@@ -100,7 +100,7 @@ def set_up(
     Parameters
     ----------
     folder : path
-        Made where it is missing; otherwise it must be empty or an earlier demo's.
+        Made if it is missing; otherwise it must be empty or an earlier demo's.
     train, val : int
         Scenes to draw.
     progress : Progress

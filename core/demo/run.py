@@ -24,7 +24,7 @@ def run_demo(
     Parameters
     ----------
     folder : path
-        Gets the results; made where it is missing, otherwise empty or an earlier demo's.
+        Gets the results; made if it is missing, otherwise empty or an earlier demo's.
     settings : DemoSettings, optional
     progress : Progress
         Told all the way, and handed every step that is done: ``step``, ``title``, ``text`` (what

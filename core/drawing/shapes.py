@@ -24,13 +24,13 @@ LETTER = 9.5
 
 
 def box_width(channels: float) -> float:
-    """Return the width of a box that puts out so many channels."""
+    """Return the width of a box that puts out as many channels."""
     least, most = BOX_WIDTHS
     return min(most, least + 6.6 * sqrt(max(0.0, channels)))
 
 
 def line_width(channels: float) -> float:
-    """Return the thickness of a line that carries so many channels."""
+    """Return the thickness of a line that carries as many channels."""
     least, most = LINE_WIDTHS
     return min(most, least + 0.4 * sqrt(max(0.0, channels)))
 

@@ -102,7 +102,7 @@ def _build(
 def _layers(
     modules: Mapping[str, nn.Module], uses: list[LayerUse], positions: dict[str, int]
 ) -> tuple[Layer, ...]:
-    # As in Ultralytics' own count, products inside nn.MultiheadAttention, its packed
+    # As in the count of Ultralytics, products inside nn.MultiheadAttention, its packed
     # projections included, are no layer's multiply-adds.
     packed = {n for n, m in modules.items() if isinstance(m, nn.MultiheadAttention)}
     return tuple(

@@ -41,7 +41,7 @@ class Layer:
     positions : int
         How often the kernel is applied at the model's image size, batch 1.
     followed : bool
-        False when no trace reached the layer; it is then left as it is.
+        False when no trace reached the layer; it is then not changed.
     """
 
     name: str
@@ -128,7 +128,7 @@ class ChannelTable:
     layers : tuple of Layer
         In order of execution.
     in_atoms, out_atoms : int32 arrays
-        Atoms of all inputs and outputs, layer after layer; ``NO_ATOM`` where there is none.
+        Atoms of all inputs and outputs, layer after layer; ``NO_ATOM`` if there is none.
     in_offsets, out_offsets : int32 arrays, shape (layers + 1,)
         Where each layer's part begins.
     fixed : int32 array, shape (atoms,)

@@ -370,7 +370,7 @@ def path_to(folder: str | Path, node_id: str) -> tuple[Node, ...]:
     Raises
     ------
     UserError
-        When there is no such node.
+        If there is no such node.
     """
     nodes = {node.id: node for node in read_nodes(folder)}
     path: list[Node] = []

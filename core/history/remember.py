@@ -153,7 +153,7 @@ def remember_measured(
 def remember_compared(
     folder: Path, result: Mapping[str, Any], data: str, image_size: int
 ) -> Measurement:
-    """Add a comparison; every model in it gets a step of its own where there is none yet.
+    """Add a comparison; every model in it gets a step of its own if there is none yet.
 
     The tree shows it with every model, as what was measured of that one.
 
@@ -185,7 +185,7 @@ def remember_measurement(folder: Path, measurement: Measurement) -> Measurement:
     """
     for model in measurement.result.get("models") or ():
         path = Path(model.get("path") or "/")
-        if path.is_file() or path.parent == Path():  # a description of Ultralytics' own is no file
+        if path.is_file() or path.parent == Path():  # a model YAML of Ultralytics is no file
             ensure_node(folder, path, {key: model[key] for key in COST})
     return write_measurement(folder, measurement)
 

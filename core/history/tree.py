@@ -147,7 +147,7 @@ def tree(nodes: Sequence[Node], origin: str = "") -> tuple[Branch, ...]:
     nodes : sequence of Node
         Oldest first, as `core.history.nodes.read_nodes` has them.
     origin : str
-        The beginning of the hash of the first file, where that is known: what has no
+        The beginning of the hash of the first file, if known: what has no
         beginning of its own grows from that file.
     """
     same = _same(nodes)

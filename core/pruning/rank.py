@@ -49,7 +49,7 @@ def rank_to_target(
     Parameters
     ----------
     model : nn.Module
-        Left as it is.
+        Not changed.
     resolver : Resolver
         Of that network.
     plan : Plan

@@ -117,7 +117,7 @@ def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
 
 
 def repaired_proof(facts: Facts) -> Verification | None:
-    """Return the proof made before a file's weights were repaired, or None when they were not."""
+    """Return the verification from before a file's weights were repaired, or None."""
     last = facts.history[-1] if facts.history else {}
     if not any(step["kept"] for step in last.get("repair") or ()):
         return None

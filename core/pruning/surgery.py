@@ -21,7 +21,7 @@ def cut_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Modu
     Parameters
     ----------
     model : nn.Module
-        Left as it is. Only kept weights are copied, so memory stays below twice the network.
+        Not changed. Only kept weights are copied, so memory stays below twice the network.
     table : ChannelTable
         Of that network.
     removed : bool array, shape (atoms,)

@@ -122,7 +122,7 @@ def distill(
     ----------
     context : Context
     student : nn.Module
-        Left as it is.
+        Not changed.
     options : DistillSettings
     until : float
         On the context's clock; ignored when the settings give a number of updates.

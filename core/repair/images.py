@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 STORED = 1.5
 """Images are kept at this multiple of the network's side at most, for views that zoom in."""
 HELD_OUT = 8
-"""One image in so many is held out, at least ``LEAST``: steps are measured on it, never fitted."""
+"""One image in as many is held out, at least ``LEAST``: steps are measured on it, never fitted."""
 LEAST = 2
 BORDER = 114
 """Grey around letterboxed images, as Ultralytics pads them."""

@@ -64,7 +64,7 @@ def mendable(table: ChannelTable, removed: Mask) -> list[Mendable]:
 
 
 def norms_behind(table: ChannelTable) -> dict[int, str]:
-    """BatchNorm layers by the layer whose output they read, where nothing is between."""
+    """BatchNorm layers by the layer whose output they read, if nothing is between."""
     found = {}
     for first, second in zip(table.steps, table.steps[1:], strict=False):
         if first.op != "layer" or second.op != "follow" or second.layer < 0:

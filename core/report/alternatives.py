@@ -251,7 +251,7 @@ class _Bench:
 
 
 def _ratio(rows: Sequence[_Row]) -> float:
-    """Return the multiply-adds that the newest pruned network keeps; 0.7 where there is none."""
+    """Return the multiply-adds that the newest pruned network keeps; 0.7 if there is none."""
     costs = {row.kind: row.macs for row in rows}
     whole, kept = costs.get("original"), costs.get("tuned", costs.get("pruned"))
     return kept / whole if whole and kept else 0.7

@@ -239,7 +239,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-# ---- measurements, as far as they are of the files at hand --------------------------------------
+# ---- measurements of the available files ----------------------------------------------------
 
 
 def _accuracy(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -53,7 +53,7 @@ class Network:
         None where the file no longer exists.
     bytes : int or None
     date : str
-        When it was made, where that is known.
+        When it was made, if known.
     parameters, macs : int or None
     relative_error : float or None
         To the masked original, for a pruned one.
@@ -248,7 +248,7 @@ def _read_model(known: Known) -> None:
 
 
 def model_path(opened: OpenProject) -> Path:
-    """Return where a project's model is; a description of Ultralytics' own has no place."""
+    """Return where a project's model is; a model YAML of Ultralytics has no place."""
     reference = opened.project.model
     assert reference is not None
     path = place(reference.path, opened.place)

@@ -36,7 +36,7 @@ STRATEGIES = {
 def describe_network(known: Known) -> dict[str, Any]:
     """Return ``blocks`` (widths before and after), ``layers`` that changed, and ``conflicts``.
 
-    Widths after are None, and the rest empty, where nothing is known of the newest pruned file.
+    Widths after are None, and the rest empty, if nothing is known of the newest pruned file.
     """
     table = known.table
     if table is None:

@@ -127,7 +127,7 @@ def _version(name: str) -> str | None:
 
 
 def _gpus() -> list[str]:
-    """Return what NVIDIA's own tool says of the GPUs; nothing where it is missing."""
+    """Return what NVIDIA's own tool says of the GPUs; nothing if it is missing."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

@@ -121,7 +121,7 @@ def change(value: float | None, first: float | None) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Write a figure; a dash where there is none."""
+    """Write a figure; a dash if there is none."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 

@@ -190,7 +190,7 @@ def find_job(name: str | Path, parent: str | Path | None = None) -> Path:
     Raises
     ------
     UserError
-        When there is none of that name.
+        If there is none of that name.
     """
     for place in (Path(name), Path(parent or jobs_folder()) / name):
         if (place / JOB).is_file():

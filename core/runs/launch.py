@@ -18,7 +18,7 @@ _PATIENCE = 60.0
 
 
 def launch(folder: str | Path) -> int:
-    """Start the job of a folder as a process of its own; return its number.
+    """Start the job of a folder as a separate process; return its number.
 
     The process has no part in the caller's terminal, pipes or process group. What it prints goes
     to the folder's log, what it tells to the folder's events.

@@ -73,7 +73,7 @@ def queue_file() -> Path:
 
 
 def read_queue() -> Queue:
-    """Return the queue; an empty one where there is none, or its file is damaged.
+    """Return the queue; an empty one if there is none, or its file is damaged.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def drop(folder: str | Path) -> bool:
 
 
 def move(folder: str | Path, by: int) -> None:
-    """Move a waiting job towards the head (negative) or the end of the queue, by so many places."""
+    """Move a waiting job towards the head (negative) or the end of the queue, by as many places."""
     name = _name(folder)
     with _changed() as queue:
         if name in queue.waiting:

@@ -26,7 +26,7 @@ PARTS = {"(B)": "", "(M)": " of masks", "(P)": " of keypoints"}
 BASELINES = {"map50_95": "mAP50-95", "top1": "top-1"}
 """The main figure of the network before it was tuned, by task."""
 LOSSES = {"dis": "teacher"}
-"""Names of losses for people, where Ultralytics' own say little."""
+"""Names of losses for people, where the say of Ultralytics little."""
 Curve = tuple[tuple[float, ...], tuple[float, ...]]
 Curves = Mapping[str, Curve]
 

@@ -43,7 +43,7 @@ class CutEvaluator:
     Parameters
     ----------
     model : nn.Module
-        Left as it is.
+        Not changed.
     table : ChannelTable
         Of that network.
     validation : Validation

@@ -59,7 +59,7 @@ class Standing:
     removed : bool array, shape (atoms,)
         Atoms of the original that are gone.
     proof : Verification or None
-        The proof of the surgery that made it.
+        The verification of the surgery that made it.
     """
 
     step: int
@@ -75,7 +75,7 @@ class Run:
     Parameters
     ----------
     loaded : Loaded
-        The unpruned network; left as it is.
+        The unpruned network; not changed.
     resolver : Resolver
         Of that network.
     plan : Plan
@@ -285,7 +285,7 @@ class Run:
         }
 
     def _cut(self, removed: Mask) -> tuple[nn.Module, Verification]:
-        """Return a fresh copy of the standing network without the atoms, proven equal to it."""
+        """Return a fresh copy of the standing network without the atoms, verified to equal it."""
         standing = self.standing
         table = shrink_table(self.resolver.table, standing.removed)
         new = removed & ~standing.removed

@@ -126,7 +126,7 @@ class Trunk:
     ----------
     validation : Validation
     model : nn.Module
-        Left as it is.
+        Not changed.
     room : int, optional
         Bytes that activations may take; batches beyond are run again from the image.
     """

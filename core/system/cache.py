@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.system.files import write_bytes
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
-"""What reading a file of arrays raises where it is missing, damaged or of another version."""
+"""What reading a file of arrays raises if it is missing, damaged or of another version."""
 
 
 def cache_folder(kind: str) -> Path:

@@ -1,4 +1,4 @@
-"""The machine at hand, as far as times depend on it. No torch."""
+"""The machine available, as far as times depend on it. No torch."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def processor() -> str:
 
 
 def default_threads() -> int:
-    """Return how many threads a runtime gets unless told otherwise: one per core at hand."""
+    """Return how many threads a runtime gets unless told otherwise: one per core available."""
     able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(psutil.cpu_count(logical=False) or able or 1, able or 1))

@@ -123,7 +123,7 @@ def to_install(packages: str) -> str:
 
 
 def refusal(arguments: Sequence[str]) -> str | None:
-    """Return why options meant for Python are refused, or None where there are none.
+    """Return why options meant for Python are refused, or None if there are none.
 
     Libraries start ``sys.executable`` with such options to install packages or to train on several
     devices; packaged, that is this program.

@@ -1,1 +1,1 @@
-"""Fine-tuning by Ultralytics' own trainers, with the pruned network kept as it is."""
+"""Fine-tuning by the trainers of Ultralytics, with the pruned network kept as it is."""

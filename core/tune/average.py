@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 SHARE = 0.5
-"""Of the tuned weights in the mean; the paper's choice where nothing is known of the best."""
+"""Of the tuned weights in the mean; the paper's choice if nothing is known of the best."""
 
 
 def mean_network(before: nn.Module, tuned: nn.Module, share: float = SHARE) -> nn.Module:

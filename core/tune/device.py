@@ -25,12 +25,12 @@ def choose_device(wanted: str) -> tuple[str, dict[str, Any]]:
     ----------
     wanted : str
         ``cpu``, ``cuda``, ``cuda:1``, ``1`` or ``mps``; ``0,1`` or ``all`` for several GPUs at
-        once; empty takes a GPU where there is one.
+        once; empty takes a GPU if there is one.
 
     Raises
     ------
     UserError
-        When there is no such device, or a packaged program is asked for several.
+        If there is no such device, or a packaged program is asked for several.
     """
     text = "".join(wanted.lower().split())
     if not text:
@@ -73,7 +73,7 @@ def _cuda(text: str, wanted: str) -> tuple[str, dict[str, Any]]:
 
 
 def use_threads(threads: int | None) -> None:
-    """Train on so many threads of the processor."""
+    """Train on as many threads of the processor."""
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
         torch.set_num_threads(threads)

@@ -153,7 +153,7 @@ def output_loss(said: Preds, told: Preds, bins: int) -> tuple[Tensor, Tensor]:
     scores : Tensor
         Kullback-Leibler divergence of the scores, over the sum of the teacher's scores.
     boxes : Tensor
-        The same of the sides' distributions (L1 where there are none), weighted by how sure the
+        The same of the sides' distributions (L1 if there are none), weighted by how sure the
         teacher is that there is something at the position.
     """
     with torch.autocast(said["scores"].device.type, enabled=False):  # FP16 has too few digits

@@ -1,6 +1,6 @@
 """The training and validation images of a fine-tuning; the user's files are only read.
 
-Ultralytics' own preparation downloads what is missing, runs scripts of the description, writes
+the preparation of Ultralytics downloads what is missing, runs scripts of the description, writes
 label caches next to the labels and repairs images in place. None of that happens here.
 """
 
@@ -40,7 +40,7 @@ def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
     Parameters
     ----------
     path : str or Path
-        A dataset yaml, or a folder for classification.
+        A dataset YAML, or a folder for classification.
     task : str
         The network's task.
     classes : mapping

@@ -56,7 +56,7 @@ def finetune(
     check : callable
         Called at every batch; it may raise ``CancelledError``, or wait.
     resume : bool
-        Whether to continue from ``last.pt`` where there is one.
+        Whether to continue from ``last.pt`` if there is one.
 
     Returns
     -------

@@ -17,7 +17,7 @@ class Settings(BaseModel):
     model : str
         The checkpoint to tune; pruned or not, its shape is kept.
     data : str
-        A dataset yaml, or for classification its folder.
+        A dataset YAML, or for classification its folder.
     teacher : str or None
         The network to learn from next to the labels, as a rule the one from before pruning.
     distill : str
@@ -32,7 +32,7 @@ class Settings(BaseModel):
     image_size : int or None
         Side in pixels; the network's own unless given.
     device : str
-        ``cpu``, ``cuda``, ``cuda:1`` …; empty takes a GPU where there is one.
+        ``cpu``, ``cuda``, ``cuda:1`` …; empty takes a GPU if there is one.
     threads : int or None
         Of the processor; torch's choice unless given.
     validate_every : int
@@ -48,7 +48,7 @@ class Settings(BaseModel):
     average : bool
         Whether the mean of the first and the last state is the best one where no epoch is better.
     output : str or None
-        Where the best state is copied to in the end.
+        Where the best state is copied to finally.
     history : str or None
         A history's folder (`core.history`), or `core.history.remember.OWN`, that gets a node for
         the result.

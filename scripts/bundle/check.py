@@ -120,7 +120,7 @@ def outermost(places: list[Path]) -> list[Path]:
 
 
 def where_allowed(tool: str, *words: str) -> list[str]:
-    """Return a prefix for commands, empty where it is missing or, as in containers, forbidden.
+    """Return a prefix for commands, empty if it is missing or, as in containers, forbidden.
 
     Parameters
     ----------

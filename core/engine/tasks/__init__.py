@@ -55,7 +55,7 @@ def find_task(name: str) -> Task:
     Raises
     ------
     UserError
-        When there is none of that name.
+        If there is none of that name.
     """
     return GROUPS.find_offered(name)
 

@@ -10,7 +10,7 @@ from core.progress import Progress
 
 
 def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Check ``data`` (a path), and compare it with the model at ``path`` where one is named."""
+    """Check ``data`` (a path), and compare it with the model at ``path`` if given."""
     from core.data.check import check_data, keypoints_of
 
     facts, keypoints = None, None

@@ -19,7 +19,7 @@ Figures = dict[str, float]
 
 
 def before_and_after(result: Mapping[str, Any]) -> tuple[Figures, Figures]:
-    """Return the figures of a result under ``before`` and ``after``; empty where there are none."""
+    """Return the figures of a result under ``before`` and ``after``; empty if there are none."""
     return dict(result.get("before") or {}), dict(result.get("after") or {})
 
 

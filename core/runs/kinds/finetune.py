@@ -14,7 +14,7 @@ from core.tune.settings import parse_settings
 def run(
     arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
 ) -> dict[str, Any]:
-    """Fine-tune, or continue with it, and remember the result in a history where one is named."""
+    """Fine-tune, or continue with it, and remember the result in a history if given."""
     from core.checkpoint import prepare
 
     prepare()

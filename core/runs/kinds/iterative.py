@@ -33,7 +33,7 @@ class Iteration(BaseModel):
     Attributes
     ----------
     model, data : str
-        The unpruned checkpoint, and a dataset yaml.
+        The unpruned checkpoint, and a dataset YAML.
     plan : dict
         Criterion, rounding, locks and a target; the target is met in the last step.
     steps : int
@@ -89,7 +89,7 @@ def parse(data: Any) -> Iteration:
 def run(
     arguments: Mapping[str, Any], folder: Path, emit: Emit, check: Callable[[], None]
 ) -> dict[str, Any]:
-    """Prune iteratively, or continue; remember every step in a history where one is named."""
+    """Prune iteratively, or continue; remember every step in a history if given."""
     result = iterate(arguments, folder, emit, check)
     if arguments.get("history"):
         from core.history.remember import remember_iteration

@@ -44,7 +44,7 @@ def run_exporter(
     Parameters
     ----------
     model : nn.Module
-        Left as it is. It is exported itself, not rebuilt from its model YAML.
+        Not changed. It is exported itself, not rebuilt from its model YAML.
     form : Format
     folder : Path
         An empty folder; everything is written there, under the name ``network``.

@@ -247,7 +247,7 @@ def format_of(name: str) -> Format:
     Raises
     ------
     UserError
-        When there is none of that name.
+        If there is none of that name.
     """
     wanted = name.lower()
     known = (key for key, form in FORMATS.items() if wanted in form.aliases)

@@ -2,7 +2,7 @@
 
 Raw outputs are compared part by part (boxes, scores, what else a task has), since one scale over
 pixels and scores would hide any error in the scores. Then what the user sees is compared: the
-detections after Ultralytics' own suppression.
+detections after the suppression of Ultralytics.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-4
 """Largest relative error in FP32 that counts as equal."""
 CONFIDENCE = 0.25
-"""Of what counts as a detection: Ultralytics' own value for predicting."""
+"""Of what counts as a detection: the value of Ultralytics for predicting."""
 MARGINS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-1}
 """How far scores (absolute) and boxes (share of the image's side) of the same detection may be: in
 FP32 they are equal, in a lower precision it is still the same thing that was found."""
@@ -96,7 +96,7 @@ def compare(
     Parameters
     ----------
     model : nn.Module
-        Left as it is; a copy in FP32 runs on the CPU.
+        Not changed; a copy in FP32 runs on the CPU.
     path : Path
         What was exported.
     form : Format

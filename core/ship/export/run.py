@@ -74,7 +74,7 @@ class Exported:
     bytes : int
         Of the exported file, or of all files in the folder.
     model_bytes : int
-        Of the checkpoint's file; 0 where there is none.
+        Of the checkpoint's file; 0 if there is none.
     parameters : int
         Of the checkpoint's network.
     exported_parameters : int or None
@@ -122,7 +122,7 @@ def export(
     Parameters
     ----------
     loaded : Loaded
-        Left as it is; the module itself is exported, with the widths it has.
+        Not changed; the module itself is exported, with the widths it has.
     output : path
         Must end as the format's files or folders do. Written only when whole.
     settings : ExportSettings

@@ -220,7 +220,7 @@ def _torch_layer(shape: Shape, narrow: int, wide: int) -> nn.Module:
         layer = getattr(nn, shape.kind)(ins, outs, shape.kernel, **options)
     if not shape.activation:
         return layer
-    # In place, as Ultralytics' own activations work.
+    # In place, as the activations of Ultralytics work.
     activation = getattr(nn, shape.activation)
     own = activation() if shape.activation == "Sigmoid" else activation(inplace=True)
     return nn.Sequential(layer, own)

@@ -181,7 +181,7 @@ def measure(
     repeats : int
         Turns.
     device : str
-        ``cpu``, ``cuda``, or empty for a GPU where there is one.
+        ``cpu``, ``cuda``, or empty for a GPU if there is one.
     progress : Progress
         May cancel.
 

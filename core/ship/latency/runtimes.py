@@ -198,7 +198,7 @@ def runtime_of(name: str) -> Runtime:
     Raises
     ------
     UserError
-        When there is none of that name, or it cannot run here.
+        If there is none of that name, or it cannot run here.
     """
     known = runtimes()
     if name not in known:

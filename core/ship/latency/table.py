@@ -73,7 +73,7 @@ def describe_here(
     threads : int, optional
     batch, image_size : int
     device : str
-        ``cpu`` or ``cuda``; a GPU where there is one and the runtime is torch, when empty.
+        ``cpu`` or ``cuda``; a GPU if there is one and the runtime is torch, when empty.
     half : bool
         FP16, on a GPU.
 
@@ -117,7 +117,7 @@ def build_latency(
     Parameters
     ----------
     model : nn.Module
-        Left as it is.
+        Not changed.
     table : ChannelTable
         Of that network.
     sha256 : str
