@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from app.context import Context
 from app.state import plan_edits
 from app.state.history import Known, read_known
+from app.state.measurements import Evaluation
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class HistoryController(QObject):
         self._lineage.measurementTaken.connect(self._write_measurement)
         self._jobs.finished.connect(self._job_ended)
         self._measured.accuracyChanged.connect(self._evaluated)
+        for signal in (self._lineage.changed, self._measured.dataChanged):
+            signal.connect(self._recall)
         self._runs.listChanged.connect(self._look_at_runs)
 
     # ---- reading ------------------------------------------------------------------------------
@@ -160,7 +163,7 @@ class HistoryController(QObject):
     def _evaluated(self) -> None:
         """Remember the accuracy of the open model."""
         accuracy, data, model = self._measured.accuracy, self._measured.data, self._session.model
-        if accuracy is None or data is None or model is None:
+        if accuracy is None or data is None or model is None or accuracy.recalled:
             return
         from core.history.remember import remember_measured
 
@@ -169,6 +172,28 @@ class HistoryController(QObject):
         looked_at["image_size"] = data.image_size
         path, cost = model.path, self._cost()
         self._add(lambda folder: remember_measured(folder, path, figures, looked_at, cost))
+
+    def _recall(self) -> None:
+        """Show the accuracy of the open model where any comparison or evaluation measured it."""
+        model, data = self._session.model, self._measured.data
+        if model is None or data is None or self._measured.accuracy is not None:
+            return
+        wanted = {"map50_95", "map50"}
+        found = [
+            branch.node
+            for _, branch in self._lineage.steps()
+            if branch.node.kind == "evaluate"
+            and branch.node.sha256 == model.facts.sha256
+            and branch.node.details.get("data") == data.path
+            and branch.node.details.get("images")
+            and wanted <= branch.node.figures.keys()
+        ]
+        if found:
+            latest = max(found, key=lambda node: node.date)
+            figures, images = latest.figures, int(latest.details["images"])
+            self._measured.set_accuracy(
+                Evaluation(figures["map50_95"], figures["map50"], images, 0, recalled=True)
+            )
 
     def _cost(self) -> dict[str, float]:
         prediction = self._session.prediction

@@ -96,12 +96,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Accuracy of the open model."""
+    """Accuracy of the open model; ``recalled`` from its history, which has it already."""
 
     map50_95: float
     map50: float
     images: int
     skipped: int
+    recalled: bool = False
 
 
 class Measured(QObject):

@@ -147,6 +147,26 @@ def test_measurements_and_comparisons_are_steps(
     assert read_nodes(lineage.folder) == nodes
 
 
+def test_what_a_comparison_measured_is_the_accuracy_of_the_open_model(
+    opened, panel, lineage, own, dataset, fake_jobs, qtbot
+):
+    small, measured = own.parent / "small.pt", opened.session.measured
+    taken(opened, qtbot, small, 4)
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    result = comparison(*THREE[:2])
+    for one, path in zip(result["models"], (own, small), strict=True):
+        origin = opened.session.model.facts.sha256
+        one |= {"path": str(path), "sha256": sha256_of(path), "origin": origin}
+    opened.features[CompareFeature].controller.compare([str(own), str(small)])
+    fake_jobs.done("compare", result)
+    qtbot.waitUntil(lambda: measured.accuracy is not None, timeout=QUICK_MS)
+    figures = result["models"][0]["figures"]
+    assert measured.accuracy.map50_95 == figures["map50_95"] and measured.accuracy.images == 32
+    assert [depth for depth, _ in steps(lineage)] == [0, 1, 2, 1]  # it is no second measurement
+    measured.set_data(None)
+    assert measured.accuracy is None
+
+
 def test_a_tuning_adds_itself(opened, panel, lineage, own, dataset, qtbot, monkeypatch):
     small = own.parent / "small.pt"
     taken(opened, qtbot, small, 4)
