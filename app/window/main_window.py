@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QByteArray, QPoint, Qt
 from PySide6.QtGui import (
     QCloseEvent,
     QIcon,
@@ -124,8 +124,8 @@ class MainWindow(QMainWindow):
         geometry, state = self.context.settings.layout()
         if geometry.size():
             self.restoreGeometry(geometry)
-        if state.size():
-            self.workspace.restoreState(state)
+        if (width := bytes(state.data())).isdigit():  # 0.1 kept the places of its docks here
+            self.workspace.set_side_width(int(width))
 
     # ---- showing ------------------------------------------------------------------------------
 
@@ -178,7 +178,8 @@ class MainWindow(QMainWindow):
         if not all(feature.may_close() for feature in self.features):
             event.ignore()
             return
-        self.context.settings.set_layout(self.saveGeometry(), self.workspace.saveState())
+        width = str(self.workspace.side_width()).encode()
+        self.context.settings.set_layout(self.saveGeometry(), QByteArray(width))
         self.context.settings.save()
         for feature in self.features:
             feature.close()

@@ -81,6 +81,7 @@ class Workspace(QSplitter):
         self._holders = {panel.id: PanelHolder(panel) for panel in panels}
         self.mode: Mode = MODES[0]
         self.graph_alone = False
+        self._side_width = SIDE_WIDTH
         self.main = QStackedWidget()
         self.main_tabs, self.side = _tabs("Panels of the mode"), _tabs("Inspector")
         self.main.addWidget(graph)
@@ -162,7 +163,16 @@ class Workspace(QSplitter):
     def reset(self) -> None:
         """Give every part its first size, and close the drawer."""
         self.drawer.set_open(False)
-        self.setSizes([10_000, SIDE_WIDTH])
+        self.set_side_width(SIDE_WIDTH)
+
+    def side_width(self) -> int:
+        """Return how wide the inspector is, or will be when it shows."""
+        return self.sizes()[1] if self.side.isVisible() else self._side_width
+
+    def set_side_width(self, width: int) -> None:
+        """Make the inspector this wide, now or when it shows."""
+        self._side_width = width
+        self.setSizes([max(1, self.width() - width), width])
 
     def _place(self) -> None:
         """Put the panels of the mode into the inspector and in the place of the graph."""
@@ -180,7 +190,12 @@ class Workspace(QSplitter):
         parts = opened and not self.graph_alone
         instead = parts and self.main_tabs.count() > 0
         self.main.setCurrentWidget(self.main_tabs if instead else self._graph)
-        self.side.setVisible(parts and self.side.count() > 0)
+        if self.side.isVisible():
+            self._side_width = self.sizes()[1]
+        beside = parts and self.side.count() > 0
+        self.side.setVisible(beside)
+        if beside:
+            self.set_side_width(self._side_width)
         self.drawer.setVisible(parts)
         for action in self.actions_to_panels:
             action.setEnabled(opened)
