@@ -181,7 +181,7 @@ def test_a_tuning_adds_itself(opened, panel, lineage, own, dataset, qtbot, monke
     with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
         opened.features[HistoryFeature].controller.look()
     assert steps(lineage)[-1] == (2, "Fine-tuned: small-tuned.pt")
-    assert row(panel, "Tuned").text(1) == "0.3100"
+    assert row(panel, "Fine-tuned").text(1) == "0.3100"
     assert str(tuned) in lineage.networks()
 
 
