@@ -52,6 +52,7 @@ def targets(window):
 
 
 def test_a_file_dropped_over_the_graph_a_table_or_a_field_opens(opened, qtbot, trained, tmp_path):
+    opened.session.requests.panelWanted.emit("blocks")
     opened.pane.search.open_search()
     over = targets(opened)
     assert len(over) >= 3
