@@ -84,7 +84,7 @@ class GraphPane(QWidget):
     def __init__(self, context: Context, host: GraphHost) -> None:
         super().__init__()
         self._session, self._host = context.session, host
-        self.messages = MessageBar()
+        self.messages = MessageBar(self)
         self.search = SearchBar(context, host)
         self.start_page = StartPage(context)
         self.stack = QStackedWidget()
@@ -92,7 +92,7 @@ class GraphPane(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        for part in (self.messages, self.search, self.stack):
+        for part in (self.search, self.stack):
             layout.addWidget(part)
         layout.setStretchFactor(self.stack, 1)
         self._session.modelChanged.connect(self._show)

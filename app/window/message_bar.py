@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import Qt, QTime, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTime, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QDialog,
@@ -29,6 +29,8 @@ from app.state.open_model import Message
 MOST = 8
 """Messages that may wait below the one in view."""
 LOGGED = 300
+WIDEST = 860
+"""Pixels; longer lines are hard to read."""
 LIFE_MS = 12_000
 LASTING = ("recovery",)
 """Keys of messages that are about no model, and stay when another one is opened."""
@@ -93,6 +95,8 @@ class MessageBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        if parent is not None:
+            parent.installEventFilter(self)
         self.log: deque[tuple[QTime, Message]] = deque(maxlen=LOGGED)
         self._waiting: list[Message] = []
         self._row: MessageRow | None = None
@@ -101,6 +105,25 @@ class MessageBar(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(6, 6, 6, 0)
         self.hide()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay at the top of the parent when its size changes."""
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        """Lie over the top of the parent: what comes and goes must not move the graph."""
+        parent = self.parentWidget()
+        if parent is not None and self._row is not None:
+            width = min(parent.width(), WIDEST)
+            sides = self._layout.contentsMargins()
+            self._row.ensurePolished()
+            inside = self._row.heightForWidth(width - sides.left() - sides.right())
+            inside = inside if inside > 0 else self._row.sizeHint().height()
+            height = inside + sides.top() + sides.bottom()
+            self.setGeometry((parent.width() - width) // 2, 0, width, height)
+            self.raise_()
 
     @property
     def rows(self) -> list[MessageRow]:
@@ -159,6 +182,7 @@ class MessageBar(QWidget):
             if _expires(message):
                 self._life.start(LIFE_MS)
         self.setVisible(message is not None)
+        self._place()
 
 
 def _expires(message: Message) -> bool:

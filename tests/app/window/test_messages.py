@@ -99,3 +99,20 @@ def test_verify_of_a_repaired_file_says_what_is_true(fake):
     controller.verify("small.pt")
     fake.done("verify", {"verification": {**proof, "repaired": False}, "pruned": "small.pt"})
     assert "equals the masked original" in window.said[-1].text
+
+
+def test_a_message_that_comes_and_goes_moves_no_graph(opened):
+    bar, view = opened.pane.messages, opened.host.view
+    opened.session.unsay("")
+    size, zoom = view.size(), view.zoom
+    opened.session.say(
+        "Something happened that takes a whole sentence to tell.", "Do this.", "error"
+    )
+    assert bar.isVisible() and (view.size(), view.zoom) == (size, zoom)
+    assert opened.pane.rect().contains(bar.geometry())
+    row = bar.rows[0]
+    assert row.height() >= row.heightForWidth(row.width()) > 30
+    opened.resize(opened.width() - 200, opened.height())
+    assert opened.pane.rect().contains(bar.geometry())
+    bar.dismiss(bar.rows[0])
+    assert not bar.isVisible()
