@@ -145,7 +145,8 @@ def skipped_text(skipped: int) -> list[str]:
     """Describe how many images could not be read; nothing when all could."""
     if not skipped:
         return []
-    return [f"{skipped} images could not be read and were skipped."]
+    noun, verb = ("image", "was") if skipped == 1 else ("images", "were")
+    return [f"{skipped} {noun} could not be read and {verb} skipped."]
 
 
 def pruned_text(result: Pruned) -> str:

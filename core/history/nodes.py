@@ -1,6 +1,6 @@
 """The history of a model as a tree: every pruning, tuning and measurement is a node.
 
-A folder holds one small JSON file a node, written once and never again; the results of a step is
+A folder holds one small JSON file a node, written once and never again; the results of a step are
 another node next to the others, so one can go back to any of them and branch off. What was measured
 of several networks at once (`core.history.measurements`) is in a folder within. Needs no torch.
 

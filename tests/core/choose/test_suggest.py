@@ -96,7 +96,7 @@ def test_skipped_images_are_counted(loaded, data) -> None:
     assert suggest(loaded, plan(criterion="fisher"), settings).skipped == 1, "from the cache too"
     prediction = predict(loaded, plan(criterion="fisher"), data=settings)
     assert prediction.to_json()["skipped"] == 1
-    assert "1 of the images could not be read" in prediction_text(prediction)
+    assert "1 image could not be read and was skipped." in prediction_text(prediction)
 
 
 def test_a_suggestion_that_removes_nothing_is_refused(loaded) -> None:
@@ -115,7 +115,9 @@ def test_a_suggestion_can_be_cancelled_and_goes_on(loaded, data) -> None:
         suggest(loaded, wish, data, cancel)
     texts: list[str] = []
     found = suggest(loaded, wish, data, lambda fraction, text: texts.append(text))
-    assert any("Round 1" in text and "before" in text for text in texts), "round 1 was kept"
+    assert any("Round 1" in text and "found in the cache" in text for text in texts), (
+        "round 1 was kept"
+    )
     assert found.plan == suggest(loaded, wish, data, cache=False).plan
 
 

@@ -79,7 +79,7 @@ def test_steps_are_recorded_beneath_what_they_started_from(tmp_path: Path) -> No
     record(folder, "evaluate", tuned, figures={"map50_95": 0.2}, details=said)
     measured = (3, "Measured on val of d.yaml (1,200 images)")
     assert shown(folder) == [
-        (0, "m.pt"), (1, "Pruned: small.pt"), (2, "Tuned: tuned.pt"), measured, measured,
+        (0, "m.pt"), (1, "Pruned: small.pt"), (2, "Fine-tuned: tuned.pt"), measured, measured,
         (1, "Pruned: other.pt"),
     ]  # fmt: skip
     branches = tree(read_nodes(folder))
@@ -90,8 +90,8 @@ def test_steps_are_recorded_beneath_what_they_started_from(tmp_path: Path) -> No
     found = find(branches, str(made.sha256))
     assert found is not None and found.node == made and len(found.children) == 2
     text = text_of(branches).splitlines()
-    assert text[2].startswith("├─ Pruned: small.pt") and "5 (-50%)" in text[2]
-    assert text[3].startswith("│  └─ Tuned: tuned.pt") and "0.3000" in text[3]
+    assert text[2].startswith("├─ Pruned: small.pt") and "1e-08 (-50%)" in text[2]
+    assert text[3].startswith("│  └─ Fine-tuned: tuned.pt") and "0.3000" in text[3]
 
 
 def test_what_was_brought_in_later_is_what_made_it(tmp_path: Path) -> None:
@@ -105,7 +105,8 @@ def test_what_was_brought_in_later_is_what_made_it(tmp_path: Path) -> None:
     add_node(folder, "prune", small, parent=root.id)
     lost = add_node(folder, "tune", None, parent=root.id, title="lost its beginning")
     assert shown(folder) == [
-        (0, "m.pt"), (1, "Pruned: small.pt"), (2, "Tuned: tuned.pt"), (1, "lost its beginning"),
+        (0, "m.pt"), (1, "Pruned: small.pt"), (2, "Fine-tuned: tuned.pt"),
+        (1, "lost its beginning"),
     ]  # fmt: skip
     (folder / f"{root.id}.json").unlink()
     assert (0, "lost its beginning") in shown(folder)
@@ -118,7 +119,7 @@ def test_what_has_no_beginning_grows_from_the_first_file(tmp_path: Path) -> None
     folder = tmp_path / origin
     record(folder, "tune", tuned, small)  # made elsewhere: its pruning is not known here
     record(folder, "prune", other, model)
-    names = [(0, "m.pt"), (1, "small.pt"), (2, "Tuned: tuned.pt"), (1, "Pruned: other.pt")]
+    names = [(0, "m.pt"), (1, "small.pt"), (2, "Fine-tuned: tuned.pt"), (1, "Pruned: other.pt")]
     branches = tree(read_nodes(folder), origin)
     assert [(depth, title(branch.node)) for depth, branch in walk(branches)] == names
 

@@ -117,7 +117,7 @@ def test_a_comparison_that_only_reports_knew_is_in_the_tree_too(project, tmp_pat
             path.unlink()
     take_over(old_stores(project, None)[0], home)
     steps = [b["words"] for b in json_of(read_history(home).branches)]
-    made = ["bees.pt", "Pruned: bees-pruned.pt", "Tuned: bees-tuned.pt"]
+    made = ["bees.pt", "Pruned: bees-pruned.pt", "Fine-tuned: bees-tuned.pt"]
     measured = ["Measured on val of data.yaml (24 images)"] * 3
     assert sorted(steps) == sorted([*made, *measured])
     assert [title(node) for node in read_history(home).nodes] == made
