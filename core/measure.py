@@ -14,10 +14,12 @@ from core.errors import UserError
 from core.pipeline import Pruned, analyse, score
 from core.plan.latency.cost import rounded
 from core.plan.latency.files import known_latency
+from core.plan.ratio import LEAST, SCANNED, WHOLE
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.plan.widths import compute_widths
 from core.progress import Progress, Span, silent
+from core.system.paths import steps_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,7 +64,7 @@ def sensitivity(
     plan : Plan, optional
         Its criterion, seed, rounding, floor and locks hold; ``fisher`` by default.
     ratios : sequence of float, optional
-        ``core.sensitivity.scan.RATIOS`` by default.
+        ``core.plan.ratio.SCANNED`` by default.
     blocks : sequence of int, optional
         All by default.
     scores : float array, shape (atoms,), optional
@@ -81,7 +83,7 @@ def sensitivity(
     from core.system.journal import Journal
 
     plan = _settled(loaded, plan or Plan(criterion=RANKING), cache)
-    ratios = _checked(ratios or scans.RATIOS)
+    ratios = _checked(ratios or SCANNED)
     devices = devices_of(data.device)
     data = replace(data, device=devices[0])
     facts = loaded.facts
@@ -139,7 +141,7 @@ def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:
 
 def _checked(ratios: Sequence[float]) -> Sequence[float]:
     for ratio in ratios:
-        if not 0 < ratio <= 1:
+        if not LEAST < ratio <= WHOLE:
             raise UserError(
                 f"A ratio of {ratio:g} removes nothing, or more than everything.",
                 "Use ratios above 0 and up to 1, for example 0.25,0.5,0.75,0.9.",
@@ -224,7 +226,7 @@ def prune_one_by_one(
     from core.system.journal import Journal
 
     output = Path(output)
-    folder = Path(folder) if folder else output.with_name(f"{output.stem}-steps")
+    folder = Path(folder) if folder else steps_folder(output)
     _check_one_by_one(loaded, plan, output)
     plan = _settled(loaded, plan, cache)
     folder.mkdir(parents=True, exist_ok=True)

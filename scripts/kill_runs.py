@@ -31,6 +31,7 @@ import torch
 import core
 from core.project import DataSetting, ModelReference, Project, read_project, write_project
 from core.runs.folder import is_alive, list_jobs, read_events, read_job, status_of
+from core.system.paths import jobs_of
 
 TARGETS = (
     ("engine",),
@@ -81,7 +82,7 @@ class Stage:
 
     @property
     def jobs(self) -> list[Path]:
-        return list_jobs(self.project.with_suffix(".jobs"))
+        return list_jobs(jobs_of(self.project))
 
     def open(self) -> None:
         """Open the project in a window, with settings that are this run's own."""

@@ -18,7 +18,7 @@ from typing import Any
 from app.kit import formats
 from app.kit.table_model import Column
 from core.compare.result import ComparedImage, ComparedModel, Comparison
-from core.data.figures import FIGURES, main_name
+from core.data.figures import FIGURES, figure_name, main_name
 
 COSTS = {
     "macs": ("GFLOPs", "GFLOPs", 5e8),
@@ -75,11 +75,6 @@ def figures_of(result: Comparison) -> list[str]:
     """Return the keys of what was measured, the main figure first."""
     known = result["models"][0].get("figures", {})
     return [*(key for key in FIGURES if key in known), *(k for k in known if k not in FIGURES)]
-
-
-def figure_name(key: str) -> str:
-    """Name a figure."""
-    return FIGURES.get(key, key)
 
 
 # ---- models -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from app.kit.controls import add_items, choose, combo, row
 from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
 from app.kit.widgets import Elided, KeptStrip, TableView, column, table_view
 from core.compare.result import ComparedLayer, Comparison
+from core.data.figures import figure_name
 
 if TYPE_CHECKING:
     from app.compare.classes_chart import ClassesChart
@@ -132,7 +133,7 @@ class ModelsView(View):
         known = [self.figure.itemData(n) for n in range(self.figure.count())]
         if known != keys:
             self.figure.clear()
-            add_items(self.figure, {key: (tables.figure_name(key), "") for key in keys})
+            add_items(self.figure, {key: (figure_name(key), "") for key in keys})
             if keys:
                 choose(self.figure, tables.main_figure(result))
         self._draw()
@@ -148,7 +149,7 @@ class ModelsView(View):
             self._column.addWidget(self.chart, 1)
         cost = str(self.cost.currentData())
         points = tables.points(result, figure, cost)
-        self.chart.set_models(points, tables.figure_name(figure), COSTS[cost][1])
+        self.chart.set_models(points, figure_name(figure), COSTS[cost][1])
 
     def restyle(self) -> None:
         """Draw the chart in the colours of the theme."""
@@ -195,7 +196,7 @@ class ClassesView(View):
             self._column.addWidget(self.chart, 1)
         rows, shown = self.rows, self._shown
         values = [[cells[1 + n] for n in shown] for cells in rows]
-        figure = tables.figure_name(tables.main_figure(self._result))
+        figure = figure_name(tables.main_figure(self._result))
         self.chart.set_classes([str(cells[0]) for cells in rows], values, shown, figure)
 
     def picked(self, number: int) -> None:

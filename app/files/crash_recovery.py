@@ -12,8 +12,8 @@ from PySide6.QtCore import QLockFile, QObject, QTimer
 from app.context import Context
 from app.files.documents import Documents
 from app.state.project_state import to_project
-from app.state.settings import data_folder
 from core.errors import UserError
+from core.system.paths import data_folder
 
 DELAY_MS = 1500
 SUFFIX = ".secateur"

@@ -6,9 +6,10 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSlider
 
-from app.state import plan_edits
+from core.plan.ratio import OFFERED
 
-MOST = round(100 * plan_edits.MOST)
+MOST = round(100 * OFFERED)
+"""Percent."""
 _KEYS = Qt.Key
 KEY_STEPS = {
     _KEYS.Key_Left: -1,

@@ -13,8 +13,8 @@ from app.engine.preconditions import has_data, is_free
 from app.pruning.prune_dialog import CHECKPOINTS
 from app.state import plan_edits
 from app.state.measurements import Step, data_arguments, step_of
-from app.state.places import steps_folder
 from core.errors import UserError
+from core.system.paths import steps_folder
 
 LOG = "steps.jsonl"
 NO_DATA = "One by one measures every step on images, and no dataset is selected."

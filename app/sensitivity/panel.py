@@ -21,11 +21,11 @@ from app.context import Context
 from app.engine.job_line import JobLine
 from app.kit.controls import choose, combo, row
 from app.kit.widgets import OnScreen, column, label
+from core.plan.ratio import LEAST, SCANNED, WHOLE
 
 if TYPE_CHECKING:
     from app.sensitivity.curves_chart import CurvesChart
 
-RATIOS = (0.25, 0.5, 0.75, 0.9)
 NOTHING = (
     "Not measured. A scan prunes one block at a time, on a copy, and measures the "
     "remaining accuracy on the val split."
@@ -53,7 +53,7 @@ class SensitivityPanel(OnScreen, QWidget):
         self.scan = QPushButton("Scan")
         self.scan.setProperty("primary", "true")
         self.scan.clicked.connect(self._ask)
-        self.ratios = QLineEdit(", ".join(f"{100 * r:g}" for r in RATIOS))
+        self.ratios = QLineEdit(", ".join(f"{100 * r:g}" for r in SCANNED))
         self.ratios.setAccessibleName("Ratios to measure, in percent")
         self.ratios.setToolTip("Percentages of the channels to remove, separated by commas")
         self.only = QCheckBox("Only the selected blocks")
@@ -180,4 +180,4 @@ def read_ratios(text: str) -> tuple[float, ...]:
         numbers = sorted({round(float(w) / 100, 4) for w in words})
     except ValueError:
         return ()
-    return tuple(numbers) if all(0 < n < 1 for n in numbers) else ()
+    return tuple(numbers) if all(LEAST < n < WHOLE for n in numbers) else ()

@@ -201,17 +201,18 @@ def read_known(
         When a newer Secateur wrote it, or a folder cannot be written.
     """
     from core.history.measurements import old_stores, take_over
-    from core.history.nodes import carry, copy_of
+    from core.history.nodes import carry
     from core.history.results import adopt
     from core.history.tree import read_history, walk
+    from core.system.paths import history_of
 
     for file in old_stores(project, model.facts.sha256):
         take_over(file, folder)
     if project is not None:
-        carry(copy_of(project), folder)
+        carry(history_of(project), folder)
     adopt(folder, own, model.path)
     if project is not None:
-        carry(folder, copy_of(project))
+        carry(folder, history_of(project))
     history = read_history(folder)
     nodes = [branch.node for _, branch in walk(history.branches)]
     # Of steps that wrote to one name, the last one's file is there.

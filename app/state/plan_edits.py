@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtGui import QUndoCommand
 
 from core.plan import criteria, words
+from core.plan.ratio import OFFERED, set_by_hand
 
 if TYPE_CHECKING:
     from core.plan.resolve import Blocked
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 MERGE_SECONDS = 0.8
 """Edits of one kind that follow each other this fast (key presses, notches) are one edit."""
 MERGE_ID = 1
-MOST = 0.95
-"""What can be asked of a block at most."""
 
 USUAL_LOSS = 0.05
 """Share of the accuracy that the strategy one by one may lose where the plan does not say."""
@@ -148,7 +147,7 @@ def set_ratio(plan: Plan, blocks: Iterable[int], ratio: float, scope: Scope = "a
     from core.plan.schema import Entry
 
     wanted = sorted(set(blocks))
-    ratio = round(min(1.0, max(0.0, ratio)), 4)
+    ratio = set_by_hand(ratio)
     kept = [e for e in plan.selection if block_of(e) not in wanted]
     if ratio:
         for block in wanted:
@@ -191,7 +190,7 @@ def step_ratio(
     ratios = []
     for entry in own:
         now = entry.ratio if entry.ratio is not None else share(str(entry.layer))
-        ratio = round(min(MOST, max(0.0, now + step)), 4)
+        ratio = set_by_hand(now + step, OFFERED)
         if ratio:
             kept.append(entry.model_copy(update={"ratio": ratio, "channels": None}))
             ratios.append(ratio)

@@ -11,11 +11,6 @@ RECENT = 8
 APPEARANCES = ("system", "light", "dark")
 
 
-def data_folder() -> Path:
-    """Return where recovery files are kept."""
-    return Path(platformdirs.user_data_dir("secateur"))
-
-
 def config_folder() -> Path:
     """Return where settings are kept."""
     return Path(platformdirs.user_config_dir("secateur"))

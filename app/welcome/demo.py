@@ -11,8 +11,8 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
-from app.state.settings import data_folder
 from app.welcome.demo_dialog import DemoDialog
+from core.system.paths import data_folder
 
 if TYPE_CHECKING:
     from app.engine.protocol import Failure

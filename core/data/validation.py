@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from core.data.figures import key_of
 from core.data.source import read_source
 from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
@@ -296,21 +297,10 @@ class Measure:
         )
 
 
-_NAMES = {"mAP50-95": "map50_95", "mAP50": "map50", "precision": "precision", "recall": "recall"}
-_KINDS = {"(B)": "", "(M)": "mask_", "(P)": "keypoint_"}
-
-
 def _figures(raw: Mapping[str, Any]) -> dict[str, float]:
     """Give Ultralytics' figures names that need no key."""
-    figures = {}
-    for key, value in raw.items():
-        name = key.removeprefix("metrics/")
-        kind = name[-3:]
-        if kind in _KINDS and name[:-3] in _NAMES:
-            figures[_KINDS[kind] + _NAMES[name[:-3]]] = float(value)
-        elif name.startswith("accuracy_"):
-            figures[name.removeprefix("accuracy_")] = float(value)
-    return figures
+    named = ((key_of(metric), value) for metric, value in raw.items())
+    return {key: float(value) for key, value in named if key is not None}
 
 
 def _by_class(validator: Any) -> dict[str, dict[str, float]]:

@@ -12,6 +12,7 @@ from core.plan.schema import Plan, Target
 from core.progress import Progress, silent
 from core.project import DataSetting, ModelReference, Project, write_project
 from core.system.files import sha256_of, write_bytes, write_text
+from core.system.paths import jobs_of
 from resources import scenes
 
 IMAGE_SIZE = 160
@@ -69,7 +70,7 @@ class Place:
     @property
     def jobs(self) -> Path:
         """Long jobs of the project, where the window and reports look for them."""
-        return self.project.with_suffix(".jobs")
+        return jobs_of(self.project)
 
     @property
     def pruned(self) -> Path:

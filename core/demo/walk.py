@@ -78,9 +78,9 @@ class Walk:
     @property
     def history(self) -> Path:
         """The history next to the project, which the window takes over with it."""
-        from core.history.nodes import copy_of
+        from core.system.paths import history_of
 
-        return copy_of(self.place.project)
+        return history_of(self.place.project)
 
     def data(self, split: str, images: int | None = None) -> DataSettings:
         """Return images of the demo's dataset."""

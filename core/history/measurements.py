@@ -18,9 +18,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError
-from core.history.nodes import MEASURED, copy_of, histories_folder, home_of, writing
+from core.history.nodes import MEASURED, home_of, writing
 from core.system.files import write_json
 from core.system.journal import read_journal
+from core.system.paths import SHORT, data_folder, history_of
 
 ACCURACY, LATENCY, ALTERNATIVES, EXPORT = "accuracy", "latency", "alternatives", "export"
 OLD_SUFFIX = ".measured.jsonl"
@@ -137,7 +138,7 @@ def old_stores(project: str | Path | None, sha256: str | None) -> tuple[Path, ..
     beside = () if project is None else (Path(project).with_suffix(OLD_SUFFIX),)
     if sha256 is None:
         return beside
-    return *beside, histories_folder().with_name(MEASURED) / f"{sha256[:24]}{OLD_SUFFIX}"
+    return *beside, data_folder() / MEASURED / f"{sha256[:SHORT]}{OLD_SUFFIX}"
 
 
 def take_over(file: str | Path, folder: str | Path) -> int:
@@ -169,7 +170,7 @@ def places_of(
     sha256 : str or None
         Of the model.
     """
-    copy = () if project is None else (copy_of(project),)
+    copy = () if project is None else (history_of(project),)
     home = () if origin is None else (home_of(origin),)
     return *copy, *home, *old_stores(project, sha256)
 

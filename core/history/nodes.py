@@ -18,15 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, reason_of
 from core.system.files import sha256_of, write_bytes, write_text
+from core.system.paths import SHORT, histories_folder
 
 VERSION = 1
-COPY = ".history"
-"""Ending of the folder next to a project that holds a copy of its history."""
 MEASURED = "measured"
 """The folder within a history that holds what was measured of several networks at once."""
 Kind = Literal["model", "prune", "tune", "evaluate"]
@@ -69,11 +67,6 @@ class Node(BaseModel):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
-def histories_folder() -> Path:
-    """Return where histories live."""
-    return Path(platformdirs.user_data_dir("secateur")) / "history"
-
-
 def home_of(origin: str) -> Path:
     """Return the folder of a network's history, by the hash of the file all of it began with.
 
@@ -82,12 +75,7 @@ def home_of(origin: str) -> Path:
     origin : str
         See `core.checkpoint.facts.origin_of`.
     """
-    return histories_folder() / origin[:24]
-
-
-def copy_of(project: str | Path) -> Path:
-    """Return where the copy of a project's history is: next to it, under its name."""
-    return Path(project).with_suffix(COPY)
+    return histories_folder() / origin[:SHORT]
 
 
 def find_home(file: str | Path) -> Path | None:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.cost import TOLERANCE, CostModel, Floats, Goal, cost_of
+from core.plan.ratio import WHOLE
 from core.plan.resolve import Resolver, Scores
 from core.plan.savings import Savings
 from core.plan.schema import Entry, Plan
@@ -119,7 +120,7 @@ class Allocator:
         entries = [entry for entry in self.plan.selection if entry.channels is None]
         if self.plan.strategy == "independent":
             names = self.resolver.independent_blocks()
-            everything = [Entry(block=block, ratio=1.0) for block in names]
+            everything = [Entry(block=block, ratio=WHOLE) for block in names]
             entries = [e for e in entries if self._may(e)] if entries else everything
         elif not entries:
             return np.ones(self.table.atom_count, bool)

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import UserError, reason_of
+from core.plan.ratio import LEAST, WHOLE
 
-Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
+Ratio = Annotated[float, Field(ge=LEAST, le=WHOLE)]
 Scope = Literal["output", "inside", "all"]
 Strategy = Literal["structural", "independent", "all_at_once", "one_by_one"]
 Allocation = Literal["auto", "ratios", "uniform", "global", "isomorphic", "cost"]

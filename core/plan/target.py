@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.plan.allocate import FLOOR, ORDERS, Allocator, check_reached, explicit_plan
 from core.plan.cost import TOLERANCE, CostModel, Goal
+from core.plan.ratio import WHOLE, within
 from core.plan.resolve import Resolver, Scores
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask
@@ -46,7 +47,7 @@ def meet_target(
 def scaled(plan: Plan, factor: float) -> Plan:
     """Return the plan with all its ratios multiplied by a factor, at most 1."""
     chosen = tuple(
-        e if e.ratio is None else e.model_copy(update={"ratio": min(1.0, e.ratio * factor)})
+        e if e.ratio is None else e.model_copy(update={"ratio": within(e.ratio * factor)})
         for e in plan.selection
     )
     return plan.model_copy(update={"selection": chosen, "target": None})
@@ -54,13 +55,13 @@ def scaled(plan: Plan, factor: float) -> Plan:
 
 def _start(plan: Plan, blocks: int) -> Plan:
     """Return the plan at its most: its own ratios in proportion, the largest 1, or 1 for all."""
-    entries = plan.selection or tuple(Entry(block=number, ratio=1.0) for number in range(blocks))
+    entries = plan.selection or tuple(Entry(block=number, ratio=WHOLE) for number in range(blocks))
     most = max((e.ratio or 0.0 for e in entries), default=0.0)
     own = plan.allocation == "ratios" and most > 0
     chosen = tuple(
         e
         if e.ratio is None
-        else e.model_copy(update={"ratio": min(1.0, e.ratio / most) if own else 1.0})
+        else e.model_copy(update={"ratio": within(e.ratio / most) if own else WHOLE})
         for e in entries
     )
     return plan.model_copy(update={"selection": chosen, "target": None})

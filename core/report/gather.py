@@ -26,7 +26,6 @@ from core.history.measurements import (
     read_measurements,
     write_measurement,
 )
-from core.history.nodes import copy_of
 from core.progress import Progress, Span, silent
 from core.project import SUFFIX
 from core.report import images
@@ -36,6 +35,7 @@ from core.report.measuring import measure
 from core.report.network import describe_network, plan_words
 from core.report.trainings import sensitivity, steps, trainings
 from core.report.wanted import Measuring
+from core.system.paths import history_of
 
 VERSION = 1
 LIBRARIES = ("secateur", "torch", "ultralytics", "numpy", "onnxruntime", "openvino")
@@ -127,7 +127,7 @@ def _measure(
 def _to_write(store: Path) -> Path:
     """Return the history to write to; a file of version 0.1 is only read."""
     name = store.name.removesuffix(OLD_SUFFIX)
-    return store if name == store.name else copy_of(store.with_name(f"{name}{SUFFIX}"))
+    return store if name == store.name else history_of(store.with_name(f"{name}{SUFFIX}"))
 
 
 def _now() -> str:

@@ -14,17 +14,15 @@ import numpy as np
 from core.errors import UserError
 from core.history.measurements import places_of
 from core.project import Project, Result, place, read_project
-from core.runs.folder import Job, jobs_folder, list_jobs, read_job, status_of
+from core.runs.folder import Job, list_jobs, read_job, status_of
 from core.runs.kinds import KINDS
 from core.system.files import sha256_of
+from core.system.paths import job_folders
 
 if TYPE_CHECKING:
     from core.checkpoint import Facts
     from core.graph.table import ChannelTable
     from core.plan.widths import Mask
-
-JOBS = ".jobs"
-"""Ending of the folder next to a project that holds its long jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +212,7 @@ def read_known(opened: OpenProject, jobs: Sequence[Path] | None = None) -> Known
     _read_model(known)
     for result in opened.project.results:
         known.networks.append(_pruned(known, result))
-    places = jobs if jobs is not None else (opened.place.with_suffix(JOBS), jobs_folder())
+    places = jobs if jobs is not None else tuple(reversed(job_folders(opened.place)))
     known.networks.extend(_tuned(known, places))
     known.networks.extend(_kept(known))
     return known

@@ -22,10 +22,11 @@ from typing import Any, BinaryIO
 import psutil
 
 from core.errors import UserError
-from core.runs.folder import EVENTS, JOB, LOG, jobs_folder, list_jobs
+from core.runs.folder import EVENTS, JOB, LOG, list_jobs
 from core.system import logs
 from core.system.files import write_atomically
 from core.system.machine import default_threads, processor
+from core.system.paths import job_folders
 from core.system.program import is_packaged
 
 LIBRARIES = (
@@ -38,7 +39,6 @@ TAIL = 400_000
 """Bytes of the end of each text that are taken."""
 JOBS = 3
 """Jobs that are taken, the newest."""
-JOBS_BESIDE = ".jobs"
 README = (
     "A report about a problem in Secateur, created on {date}.\n\nabout.json   versions, "
     "machine, settings of the environment\nlogs/        internal errors, and the output of "
@@ -140,10 +140,7 @@ def _gpus() -> list[str]:
 
 
 def _newest_jobs(project: Path | None) -> list[Path]:
-    places = [jobs_folder()]
-    if project is not None:
-        places.append(project.with_suffix(JOBS_BESIDE))
-    found = [job for place in places for job in list_jobs(place)]
+    found = [job for place in job_folders(project) for job in list_jobs(place)]
     return sorted(found, key=lambda job: (job / JOB).stat().st_mtime_ns)[-JOBS:]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
+from core.data.figures import figure_name
 from core.errors import UserError
 from core.plan.cost import gflops
 from core.progress import Progress, Span, silent
@@ -24,18 +25,6 @@ from core.system.files import write_text
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable
 
-FIGURES = {
-    "map50_95": "mAP50-95",
-    "map50": "mAP50",
-    "precision": "precision",
-    "recall": "recall",
-    "mask_map50_95": "mAP50-95 of masks",
-    "mask_map50": "mAP50 of masks",
-    "keypoint_map50_95": "mAP50-95 of keypoints",
-    "keypoint_map50": "mAP50 of keypoints",
-    "top1": "top-1",
-    "top5": "top-5",
-}
 ROLES = {"original": "unpruned", "pruned": "pruned", "tuned": "pruned and fine-tuned"}
 KINDS_OF_ROW = {
     **ROLES,
@@ -187,7 +176,7 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
     ):
         found.append(_tile(title, first[key], last[key], write, one))
     accuracy, latency = report["accuracy"], report["latency"]
-    name = FIGURES.get(accuracy["measure"], accuracy["measure"]) if accuracy else "Accuracy"
+    name = figure_name(accuracy["measure"]) if accuracy else "Accuracy"
     figures = (
         [m["figures"].get(accuracy["measure"]) for m in accuracy["models"]] if accuracy else []
     )
@@ -254,7 +243,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         "classes": classes,
         "timings": timings,
         "tiles": tiles,
-        "FIGURES": FIGURES,
+        "figure_name": figure_name,
         "ROLES": ROLES,
         "KINDS": KINDS_OF_ROW,
     }

@@ -10,9 +10,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from core.data.figures import FIGURES
+
 _DOCS = "https://docs.ultralytics.com/models"
-_MAP, _MASK, _POSE = "mAP50-95", "mAP50-95 of masks", "mAP50-95 of keypoints"
-_DOTA, _TOP1 = "mAP50 (DOTAv1 test)", "top-1"
+_MAP, _MASK, _POSE, _TOP1 = (
+    FIGURES[key] for key in ("map50_95", "mask_map50_95", "keypoint_map50_95", "top1")
+)
+_DOTA = f"{FIGURES['map50']} (DOTAv1 test)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
 from core.system.files import sha256_of, write_text
+from core.system.paths import jobs_folder
 
 VERSION = 1
 JOB, EVENTS, CONTROL, LOG = "job.json", "events.jsonl", "control", "log.txt"
@@ -80,11 +80,6 @@ class Job(BaseModel):
     hint: str = ""
     next_batch: int = 0
     result: dict[str, Any] | None = None
-
-
-def jobs_folder() -> Path:
-    """Return where jobs live unless a folder is named."""
-    return Path(platformdirs.user_data_dir("secateur")) / "jobs"
 
 
 def create_job(

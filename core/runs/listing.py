@@ -8,18 +8,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from core.data.figures import MAIN, figure_name
 from core.errors import UserError
 from core.runs.folder import EVENTS, JOB, list_jobs, read_job, status_of, told
 from core.runs.kinds import KINDS
 from core.runs.queue import Queue, blocker, read_queue
 from core.runs.tail import RunEntry
 
-JOBS = ".jobs"
-"""Ending of the folder next to a project that holds its jobs."""
 TAIL = 8192
 """Bytes from the end of the events that tell how far a job is."""
-MAIN = {"map50_95": "mAP50-95", "top1": "top-1"}
-"""The figure that tells most, by task, and its name."""
 Over = dict[str, tuple[int, RunEntry]]
 
 
@@ -127,10 +124,10 @@ def measured_of(entry: RunEntry) -> tuple[dict[str, float], dict[str, float]]:
 def figures_of(entry: RunEntry) -> str:
     """Describe the main figure before and after a job, in words; empty while unknown."""
     before, after = measured_of(entry)
-    for key, name in MAIN.items():
+    for key in MAIN:
         if key in after:
             was = f"{before[key]:.4f} → " if key in before else ""
-            return f"{name} {was}{after[key]:.4f}"
+            return f"{figure_name(key)} {was}{after[key]:.4f}"
     return ""
 
 

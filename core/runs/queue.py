@@ -19,10 +19,11 @@ import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError, reason_of
-from core.runs.folder import Job, jobs_folder, read_job, status_of, write_job
+from core.runs.folder import Job, read_job, status_of, write_job
 from core.runs.kinds import KINDS
 from core.runs.launch import launch
 from core.system.files import write_text
+from core.system.paths import jobs_folder
 
 VERSION = 1
 _PATIENCE = 120.0

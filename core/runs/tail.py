@@ -9,22 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.data.figures import main_figure, main_name
+from core.data.figures import FIGURES, MAIN, figure_name, key_of, main_figure, main_name
 from core.runs.kinds import KINDS
 
 POINTS = 400
 """A curve keeps between this many points and twice as many: more than a chart has pixels for."""
 NOTES = 6
-METRICS = {
-    "mAP50-95": "mAP50-95",
-    "mAP50": "mAP50",
-    "accuracy_top1": "top-1",
-    "accuracy_top5": "top-5",
-}
-"""Ultralytics' figures worth a curve, and their names here."""
-PARTS = {"(B)": "", "(M)": " of masks", "(P)": " of keypoints"}
-BASELINES = {"map50_95": "mAP50-95", "top1": "top-1"}
-"""The main figure of the network before it was tuned, by task."""
+CURVES = ("map50_95", "map50", "top1", "top5")
+"""Figures worth a curve, those of masks and keypoints included; the main one first."""
 LOSSES = {"dis": "teacher"}
 """Names of losses for people, where the say of Ultralytics little."""
 Curve = tuple[tuple[float, ...], tuple[float, ...]]
@@ -278,7 +270,7 @@ class Digest:
 
     def _stepped(self, event: Mapping[str, Any]) -> None:
         after = event.get("after") or {}
-        main = next((f", {n} {after[k]:.4f}" for k, n in BASELINES.items() if k in after), "")
+        main = next((f", {figure_name(k)} {after[k]:.4f}" for k in MAIN if k in after), "")
         lost = "" if event.get("accepted") else "; that loses too much and is rejected"
         words = f"Step {event['step']}: {int(event['parameters']):,} parameters{main}{lost}."
         self.notes.append(words)
@@ -288,7 +280,7 @@ class Digest:
         if event["kept"]:
             self.facts.update(best=figure)
         taken = "is the best state" if event["kept"] else "is not better than the best"
-        name = BASELINES[main_name(event["metrics"])]
+        name = figure_name(main_name(event["metrics"]))
         self.notes.append(
             f"The mean of the states before and after training {taken}: {name} {figure:.4f}."
         )
@@ -297,9 +289,9 @@ class Digest:
         if "step" in event:  # of a network that was pruned on the way
             return
         figures = event.get("metrics") or {}
-        for key, name in BASELINES.items():
+        for key in MAIN:
             if key in figures:
-                self.facts.update(before=float(figures[key]), measure=name)
+                self.facts.update(before=float(figures[key]), measure=figure_name(key))
                 return
 
     def _batch(self, event: Mapping[str, Any]) -> None:
@@ -348,11 +340,10 @@ class Digest:
 
 def _worth_a_curve(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Pick the figures that tell how good a network is, the main one first."""
-    found: dict[str, float] = {}
-    for key, name in METRICS.items():
-        for metric, value in metrics.items():
-            stem = str(metric).removeprefix("metrics/")
-            part = next((p for p in PARTS if stem.endswith(p)), "")
-            if stem.removesuffix(part) == key:
-                found[name + PARTS.get(part, "")] = float(value)
-    return found
+    known = {key_of(str(metric)): float(value) for metric, value in metrics.items()}
+    return {
+        figure_name(key): known[key]
+        for curve in CURVES
+        for key in FIGURES
+        if key in known and (key == curve or key.endswith(f"_{curve}"))
+    }

@@ -29,8 +29,6 @@ from core.system.journal import Journal
 if TYPE_CHECKING:
     from torch import nn
 
-RATIOS = (0.25, 0.5, 0.75, 0.9)
-"""A quarter, half and three quarters show the curve; 0.9 shows what a block's loss ends at."""
 
 Figures = dict[str, Any]
 Source = Callable[[Sequence["Point"], Progress], Iterable[tuple["Point", Accuracy]]]

@@ -2,8 +2,8 @@
 
 import json
 
-from app.state.settings import data_folder
 from core.runs.folder import EVENTS, create_job, read_job, this_process, write_job
+from core.system.paths import data_folder
 
 
 class FakeRun:

@@ -47,17 +47,17 @@ def main() -> None:
     from core.data.stream import ALL, DataSettings
     from core.data.validation import Validation
     from core.pipeline import analyse, load
+    from core.plan.ratio import SCANNED
     from core.pruning.criteria import score_atoms
     from core.pruning.surgery import cut_network
     from core.sensitivity.cuts import CutEvaluator
-    from core.sensitivity.scan import RATIOS
 
     options = parsed()
     torch.set_num_threads(options.threads)
     loaded = load(options.model)
     facts, table = loaded.facts, analyse(loaded).table
     data = DataSettings(options.data, images=ALL, split="val", image_size=options.image_size)
-    points = points_of(table, score_atoms(loaded.model, table, "bn_scale", 0), RATIOS)
+    points = points_of(table, score_atoms(loaded.model, table, "bn_scale", 0), SCANNED)
     evaluate(loaded.model, data, facts.classes, facts.task)  # libraries warm up
 
     start = seconds()

@@ -25,12 +25,13 @@ from core.engine.tasks.choosing import score_channels
 from core.errors import UserError
 from core.plan.criteria import CRITERIA, Criterion, by_images, title
 from core.progress import silent
-from core.runs.folder import create_job, jobs_folder, limit_batch, list_jobs, read_job
+from core.runs.folder import create_job, limit_batch, list_jobs, read_job
 from core.runs.kinds import KINDS
 from core.runs.listing import entries, figures_of
 from core.runs.queue import devices_of
 from core.ship.export.formats import FORMATS
 from core.ship.latency.runtimes import runtimes
+from core.system.paths import jobs_folder
 from tests.core.documents import ROOT
 from tests.core.engine.line import Line
 from tests.core.networks import table_of, untrained

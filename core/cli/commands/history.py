@@ -21,8 +21,8 @@ def add_parsers(add: Add) -> None:
 
 
 def _history(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from core.history.nodes import histories_folder
     from core.history.tree import json_of, read_history, text_of
+    from core.system.paths import histories_folder
 
     if options.of is not None:
         folder = _folder(Path(options.of))
@@ -39,10 +39,11 @@ def _history(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _folder(path: Path) -> Path:
     """Return the folder of a history, by whatever names it."""
-    from core.history.nodes import copy_of, find_home
+    from core.history.nodes import find_home
+    from core.system.paths import history_of
 
     if path.suffix == PROJECT and path.is_file():
-        own = copy_of(path)
+        own = history_of(path)
         if own.is_dir():
             return own
     elif path.is_dir():

@@ -137,12 +137,11 @@ def summary(folder: Path) -> dict[str, Any]:
 def _places(named: str | None) -> list[str | Path]:
     """Return the folders to list; waiting and running jobs of others come with the usual ones."""
     from core.project import SUFFIX
-    from core.runs.folder import jobs_folder
-    from core.runs.listing import JOBS
     from core.runs.queue import read_queue
+    from core.system.paths import jobs_folder, jobs_of
 
     if named is not None and named.endswith(SUFFIX):
-        return [Path(named).with_suffix(JOBS)]
+        return [jobs_of(named)]
     if named is not None:
         return [named]
     queue = read_queue()

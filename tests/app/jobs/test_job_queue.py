@@ -7,9 +7,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 
 from app.jobs.log_dialog import JobLogDialog, tail_of
-from app.state.settings import data_folder
 from core.runs import queue
 from core.runs.folder import read_job, this_process, told, write_job
+from core.system.paths import data_folder
 from tests.app.conftest import QUICK_MS
 from tests.app.fake_runs import FakeRun
 

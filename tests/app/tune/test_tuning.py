@@ -10,7 +10,6 @@ from app.data.feature import DataFeature
 from app.files.feature import FilesFeature
 from app.kit.controls import choose
 from app.state.places import job_places
-from app.state.settings import data_folder
 from app.tune.controller import free_name
 from app.tune.data_part import check_text
 from core.runs.folder import (
@@ -21,6 +20,7 @@ from core.runs.folder import (
     told,
 )
 from core.runs.tail import POINTS, Digest, RunEntry, Series
+from core.system.paths import data_folder
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 from tests.app.fake_runs import FakeRun
 

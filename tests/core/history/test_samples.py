@@ -22,11 +22,12 @@ from core.history.measurements import (
     read_measurements,
     take_over,
 )
-from core.history.nodes import carry, copy_of, read_nodes
+from core.history.nodes import carry, read_nodes
 from core.history.results import adopt, is_known, result_of, steps_of, tuned_of
 from core.history.tree import json_of, read_history, title
 from core.project import read_project, with_places, with_references, write_project
 from core.system.files import sha256_of
+from core.system.paths import history_of
 
 SAMPLES = Path(__file__).parent / "samples" / "0.1"
 FILES = {
@@ -65,7 +66,7 @@ def test_the_project_says_what_it_said(project, tmp_path):
 
 def test_what_the_project_tells_and_its_history_lacks_becomes_a_step(project, tmp_path):
     home = tmp_path / "home"
-    carry(copy_of(project), home)
+    carry(history_of(project), home)
     nodes = steps_of(with_places(read_project(project), project))
     before = read_nodes(home)
     model = project.parent / "bees.pt"
@@ -84,7 +85,7 @@ def test_what_the_project_tells_and_its_history_lacks_becomes_a_step(project, tm
 def test_measurements_for_reports_are_in_the_history(project, tmp_path):
     model, pruned, tuned = hashes(project)
     home = tmp_path / "home"
-    carry(copy_of(project), home)
+    carry(history_of(project), home)
     (file, _) = old_stores(project, model)
     content = file.read_bytes()
     assert take_over(file, home) == 3 and take_over(file, home) == 0
@@ -101,7 +102,7 @@ def test_measurements_for_reports_are_in_the_history(project, tmp_path):
 
 def test_the_tree_is_as_it_was_and_says_nothing_twice(project, tmp_path):
     home = tmp_path / "home"
-    carry(copy_of(project), home)
+    carry(history_of(project), home)
     before = json_of(read_history(home).branches)
     measured = [step["figures"]["map50_95"] for step in before if step["kind"] == "evaluate"]
     assert sorted(measured) == [0.21, 0.43, 0.48, 0.5]
@@ -111,7 +112,7 @@ def test_the_tree_is_as_it_was_and_says_nothing_twice(project, tmp_path):
 
 def test_a_comparison_that_only_reports_knew_is_in_the_tree_too(project, tmp_path):
     home = tmp_path / "home"
-    carry(copy_of(project), home)
+    carry(history_of(project), home)
     for path in home.glob("*.json"):
         if json.loads(path.read_text())["kind"] == "evaluate":
             path.unlink()

@@ -16,7 +16,6 @@ from core.data.stream import DataSettings
 from core.data.validation import Validation
 from core.errors import CancelledError, UserError
 from core.history.measurements import fitting, keep, newest, read_measurements
-from core.history.nodes import copy_of
 from core.plan.widths import compute_widths
 from core.report import (
     ReportSettings,
@@ -35,6 +34,7 @@ from core.report.wanted import Measuring
 from core.ship.export.formats import FORMATS
 from core.ship.export.run import ExportSettings, export
 from core.ship.latency import measure as timing
+from core.system.paths import history_of
 from tests.core.networks import network, table_of
 from tests.core.report.conftest import SIZE
 from tests.core.report.test_report import change, page, section
@@ -98,7 +98,7 @@ def test_the_unpruned_network_alone_is_measured_too(own, data):
 
 
 def test_a_store_that_is_something_else_costs_only_the_keeping(own, data, tmp_path):
-    store = copy_of(own)
+    store = history_of(own)
     store.write_text("the person's notes\n")
     report = measure(own, data, "accuracy")
     assert report["accuracy"] is not None

@@ -1,0 +1,65 @@
+"""Where things lie: beside a project, under its name, or among the program's own data.
+
+The one place that knows these names; the command line, reports and the window ask here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+JOBS, SCAN, HISTORY = ".jobs", ".sensitivity.jsonl", ".history"
+"""Endings of what lies beside a project: long jobs, a sensitivity scan, a copy of its history."""
+SHORT = 24
+"""Characters of a hash that name a file."""
+
+
+def data_folder() -> Path:
+    """Return where the program keeps what belongs to no project."""
+    return Path(platformdirs.user_data_dir("secateur"))
+
+
+def histories_folder() -> Path:
+    """Return where the histories of all networks live."""
+    return data_folder() / "history"
+
+
+def jobs_folder() -> Path:
+    """Return where jobs live unless a folder is named."""
+    return data_folder() / "jobs"
+
+
+def job_folders(project: Path | None) -> list[Path]:
+    """Return where jobs of a project may lie; the last is where a new one goes."""
+    return [jobs_folder(), *([] if project is None else [jobs_of(project)])]
+
+
+def jobs_of(project: str | Path) -> Path:
+    """Return where the jobs of a saved project lie."""
+    return Path(project).with_suffix(JOBS)
+
+
+def history_of(project: str | Path) -> Path:
+    """Return where the copy of a saved project's history lies."""
+    return Path(project).with_suffix(HISTORY)
+
+
+def scan_file(project: Path | None, sha256: str) -> Path:
+    """Return where the sensitivity scan of a model is kept.
+
+    Parameters
+    ----------
+    project : Path or None
+        Beside it, once it was saved.
+    sha256 : str
+        Of the model; among the program's data otherwise.
+    """
+    if project is not None:
+        return project.with_suffix(SCAN)
+    return data_folder() / "sensitivity" / f"{sha256[:SHORT]}{SCAN}"
+
+
+def steps_folder(output: Path) -> Path:
+    """Return where the steps of one by one towards a file are kept."""
+    return output.with_name(f"{output.stem}-steps")
