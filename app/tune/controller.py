@@ -13,7 +13,8 @@ from app.context import Context
 from app.data.check import submit_check
 from app.engine.preconditions import has_data
 from app.state.places import job_places
-from core.runs.listing import MAIN, figures_of, measured_of
+from core.data.figures import MAIN
+from core.runs.listing import figures_of, measured_of
 from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
