@@ -23,7 +23,7 @@ run: setup
 test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/app
-	SECATEUR_TESTS_BEGAN=$(BEGAN) $(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/package
+	SECATEUR_TESTS_BEGAN=$(BEGAN) $(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/package tests/scripts
 
 lint: setup
 	$(BIN)/ruff check .

@@ -13,10 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
 import core
 from core.data.evaluate import evaluate
@@ -147,7 +150,7 @@ class Bench:
 
     def line(self, name: str, way: str, cells: list[dict]) -> str:
         texts, seconds = [], 0.0
-        for step, cell in zip(STEPS, cells, strict=True):
+        for step, cell in zip(self.options.steps, cells, strict=True):
             if "refused" in cell:
                 texts.append("not reached")
                 continue
@@ -159,18 +162,18 @@ class Bench:
 
     def show(self, row: Row) -> None:
         cells = []
-        for step in STEPS:
+        for step in self.options.steps:
             what = {"row": row.name, "allocation": row.allocation, "step": step}
             cells.append(self.results.get(what, lambda s=step: self.measure(row, s)))
         print(self.line(row.name, row.allocation, cells), flush=True)
 
     def show_torch_pruning(self) -> None:
-        from tests.benchmarks.torch_pruning_accuracy import WAYS, Peer
+        from scripts.peer.accuracy import WAYS, Peer
 
         peer = Peer(self.loaded, self.data)
         for name, way in WAYS.items():
             cells = []
-            for step in STEPS:
+            for step in self.options.steps:
 
                 def measure(step: float = step, way: dict = way) -> dict:
                     model, macs, seconds = peer.prune(way, step)
@@ -193,6 +196,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="*", help="criteria; all of them by default")
     parser.add_argument("--allocations", nargs="*", default=ALLOCATIONS, choices=ALLOCATIONS)
+    parser.add_argument("--steps", type=float, nargs="*", default=STEPS, help="shares that stay")
     parser.add_argument("--torch-pruning", action="store_true", help="measure its best, too")
     parser.add_argument("--results", default="accuracy.jsonl", help="where figures are kept")
     return parser.parse_args()
@@ -206,9 +210,9 @@ def main() -> None:
     bench = Bench(options)
     print(f"Unpruned: {bench.unpruned:.4f} mAP50-95 on val at {options.size} px; round_to")
     print(f"{options.round_to}, {options.images} training images, {options.threads} thread(s)\n")
-    heads = " | ".join(f"−{1 - step:.0%}".replace("%", "%") for step in STEPS)
+    heads = " | ".join(f"−{1 - step:.0%}" for step in options.steps)
     print(f"| criterion | allocation | {heads} | time to −30% |")
-    print("| --- | --- |" + " --- |" * (len(STEPS) + 1), flush=True)
+    print("| --- | --- |" + " --- |" * (len(options.steps) + 1), flush=True)
     for row in rows(options):
         bench.show(row)
     if options.torch_pruning:

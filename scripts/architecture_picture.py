@@ -17,11 +17,11 @@ from pathlib import Path
 
 import grimp
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
+
+from core.system.files import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from core.system.files import write_text  # noqa: E402
-
 PATH = ROOT / "docs" / "images" / "architecture.svg"
 SIDES = ("app", "core")
 TITLES = {

@@ -6,13 +6,17 @@ of comparing and of the history are written to docs/images instead.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
 
-import screenshots  # before Qt: it sets where settings are kept
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
+
 from PySide6.QtCore import qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
+
+from scripts import screenshots  # it sets where settings are kept
 
 
 def tell(_kind: object, _context: object, text: str) -> None:
@@ -76,16 +80,21 @@ def shoot_comparison(project: Path, folder: Path, kind: str) -> None:
 
 
 def main() -> int:
-    place = Path(sys.argv[1]).absolute()
-    folder = place / "screenshots"
-    folder.mkdir(exist_ok=True)
-    docs = screenshots.ROOT / "docs" / "images" if "--docs" in sys.argv else None
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("demo", type=Path, help="a folder that holds a demo that was run")
+    images = screenshots.ROOT / "docs" / "images"
+    parser.add_argument("--docs", nargs="?", type=Path, const=images, metavar="FOLDER")
+    parser.add_argument("--looks", nargs="+", default=["light", "dark"], choices=["light", "dark"])
+    options = parser.parse_args()
+    place = options.demo.absolute()
+    folder = options.docs or place / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
     qInstallMessageHandler(tell)
     application = QApplication(sys.argv[:1])
     try:
-        for kind in ("light", "dark"):
-            if docs is not None:
-                shoot_comparison(place / "demo.secateur", docs, kind)
+        for kind in options.looks:
+            if options.docs is not None:
+                shoot_comparison(place / "demo.secateur", folder, kind)
             else:
                 shoot(place / "demo.secateur", folder, kind)
     finally:

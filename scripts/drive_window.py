@@ -18,6 +18,8 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
+
 from app.files.feature import FilesFeature
 from app.state import plan_edits
 from app.state.places import job_places

@@ -28,6 +28,8 @@ from typing import Any
 import psutil
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
+
 import core
 from core.project import DataSetting, ModelReference, Project, read_project, write_project
 from core.runs.folder import is_alive, list_jobs, read_events, read_job, status_of

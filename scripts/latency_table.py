@@ -17,10 +17,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
 import core
 from core.choose.ranking import Ranker
@@ -91,7 +95,7 @@ class Bench:
 
     def stop_at_macs(self, plan: Plan, steps: list, goal: float) -> np.ndarray:
         """Return the removal of a descent by milliseconds where multiply-adds reach a share."""
-        before, scores, _ = next(step for step in steps if self.macs(step[2]) <= goal)
+        before, scores, _ = first(steps, lambda removed: self.macs(removed) <= goal)
         allocator = Allocator(self.resolver, plan)
         low, high = 0.0, self.cost.cost(before)
         best = before
@@ -106,7 +110,7 @@ class Bench:
     def stop_at_ms(self, plan: Plan, steps: list, goal: float) -> np.ndarray:
         """Return the removal of a descent by multiply-adds where the time reaches a share."""
         whole = self.cost.whole()
-        before, scores, after = next(s for s in steps if self.cost.cost(s[2]) <= goal * whole)
+        before, scores, after = first(steps, lambda gone: self.cost.cost(gone) <= goal * whole)
         allocator, cost = Allocator(self.resolver, plan), MultiplyAdds(self.table)
         low, high, best = cost.cost(after), cost.cost(before), after
         for _ in range(30):
@@ -127,7 +131,7 @@ class Bench:
         for share, ratio in zip(shares, ratios, strict=True):
             print(f"  predicted {share:.3f}, measured {ratio:.3f}", flush=True)
         wanted = float(np.interp(goal, ratios[::-1], shares[::-1])) * self.cost.whole()
-        before, scores, _ = next(step for step in steps if self.cost.cost(step[2]) <= wanted)
+        before, scores, _ = first(steps, lambda removed: self.cost.cost(removed) <= wanted)
         return Allocator(self.resolver, plan).reduce(before, scores, Goal(self.cost, wanted))
 
     def time(self, masks: dict[str, np.ndarray]):
@@ -152,6 +156,11 @@ class Bench:
         settings = RepairSettings(parse_steps(steps), minutes=60.0)
         return repair(self.loaded.model, model, self.table, removed, self.data, settings,
                       classes=facts.classes, task=facts.task).model  # fmt: skip
+
+
+def first(steps: list, reached: Callable[[np.ndarray], bool]) -> tuple:
+    """Return the first round whose removal comes as far as asked, or the last."""
+    return next((step for step in steps if reached(step[2])), steps[-1])
 
 
 def find(bench: Bench, criterion: str) -> dict[str, np.ndarray]:

@@ -10,11 +10,14 @@ threads would have in those minutes, so that a figure does not depend on what el
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
 import core
 from core.data.evaluate import evaluate

@@ -1,16 +1,24 @@
 """Pictures of the window's main states, light and dark, into docs/images.
 
+They show YOLOv8n on images of COCO where its files are (SECATEUR_DATA), else the demo's network.
 Those of comparing and of the history are of a demo that was run: ``scripts/demo_pictures.py``.
 
 Runs without a display: ``python scripts/screenshots.py [FOLDER]``.
 """
 
+import argparse
 import os
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.choose.feature import ChooseFeature
 from app.data.feature import DataFeature
@@ -22,17 +30,9 @@ HOME = Path(tempfile.mkdtemp(prefix="secateur-screenshots-"))
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 for place in ("CONFIG", "DATA", "STATE"):
     os.environ[f"XDG_{place}_HOME"] = str(HOME / place.lower())
-sys.path.insert(0, str(ROOT))
-
-from PySide6.QtCore import QPoint, QPointF, Qt  # noqa: E402
-from PySide6.QtGui import QColor, QPainter, QPixmap  # noqa: E402
-from PySide6.QtWidgets import QApplication, QFileDialog  # noqa: E402
-
 SIZE = (1440, 900)
 DATA = Path(os.environ.get("SECATEUR_DATA", ROOT.parent / "shared" / "data"))
 SECONDS = 600
-IMAGES, SIDE = 16, 160
-"""How many images, and how large, the pictures look at: enough to show what there is to see."""
 
 
 class Camera:
@@ -41,13 +41,18 @@ class Camera:
     def __init__(self, folder: Path, kind: str):
         from app.window.main_window import MainWindow
 
-        self.folder, self.kind = folder, kind
+        self.folder, self.kind, self.trouble = folder, kind, ""
         self.window = MainWindow()
+        self.window.session.messageRaised.connect(self._hear)
         self.window.resize(*SIZE)
         self.window.workspace.reset()
         self.window.actions_table.by_id[f"look_{kind}"].trigger()
         self.window.show()
         self.settle()
+
+    def _hear(self, message):
+        if message.kind == "error":
+            self.trouble = f"{message.text} {message.hint}"
 
     def settle(self, seconds=0.3):
         end = time.monotonic() + seconds
@@ -60,6 +65,8 @@ class Camera:
         while not condition():
             QApplication.processEvents()
             time.sleep(0.005)
+            if self.trouble:
+                raise RuntimeError(self.trouble)
             if time.monotonic() > end:
                 raise TimeoutError("the window did not get there")
         self.settle()
@@ -118,21 +125,18 @@ def over(picture: QPixmap, dialog: QPixmap) -> QPixmap:
     return picture
 
 
-def shoot_images(camera: Camera) -> None:
+def shoot_images(camera: Camera, options: argparse.Namespace) -> None:
     """Pictures of what needs a dataset: a suggestion, a scan."""
-    data = HOME / "coco128"
-    if not (DATA / "coco128" / "coco128.yaml").is_file():
-        print("no coco128: no pictures of suggestions and scans")
-        return
-    if not data.exists():
-        shutil.copytree(DATA / "coco128", data)
+    data = HOME / "dataset"
+    if not data.exists():  # Ultralytics writes beside the labels
+        shutil.copytree(options.data.parent, data)
     window = camera.window
     choosing = window.features[ChooseFeature].controller
     checking = window.features[DataFeature].controller
     jobs, measured = window.jobs, window.session.measured
     window.session.undo_stack.setIndex(0)
-    checking.set_data(str(data / "coco128.yaml"))
-    checking.change_data(images=IMAGES, image_size=SIDE)
+    checking.set_data(str(data / options.data.name))
+    checking.change_data(images=options.images, image_size=options.size)
     window.pane.messages.dismiss_key("data")
     window.session.select({18})
     camera.show("blocks")
@@ -155,30 +159,29 @@ def shoot_images(camera: Camera) -> None:
     camera.wait(lambda: not jobs.running())
 
 
-def shoot_tuning(camera: Camera) -> None:
+def shoot_tuning(camera: Camera, options: argparse.Namespace) -> None:
     """A picture of a fine-tuning that runs."""
     from app.kit.controls import choose
 
     window = camera.window
-    if window.session.measured.data is None:
-        return
     runs, panel = window.context.runs, window.workspace["tuning"].widget()
     camera.show("tuning")
     form = panel.form
     choose(form.length, "epochs")
-    form.amount.setValue(12)
-    choose(form.image_size, SIDE)
+    form.amount.setValue(options.epochs)
+    choose(form.image_size, options.size)
     form.begin.click()
     camera.wait(lambda: bool(runs.active))
     # The picture is of a training under way, with some epochs still to come.
-    camera.wait(lambda: runs.snapshot and (runs.snapshot.epoch >= 8 or not runs.active))
+    shown = options.epochs * 2 // 3
+    camera.wait(lambda: runs.snapshot and (runs.snapshot.epoch >= shown or not runs.active))
     camera.take("tuning")
     panel.cancel.click()
     camera.wait(lambda: not runs.active)
     window.pane.messages.dismiss_key("run")
 
 
-def shoot_shipping(camera: Camera) -> None:
+def shoot_shipping(camera: Camera, options: argparse.Namespace) -> None:
     """Pictures of measured times with the milliseconds of every block, and of an export."""
     from app.state.deliverables import exports_of, times_of
 
@@ -186,7 +189,7 @@ def shoot_shipping(camera: Camera) -> None:
     camera.show("latency")
     latency = window.workspace["latency"].widget()
     camera.wait(lambda: bool(latency.runtimes))
-    latency.image_size.setCurrentIndex(latency.image_size.findData(320))
+    latency.image_size.setCurrentIndex(latency.image_size.findData(options.time_size))
     latency.threads.setValue(1)
     if window.session.measured.clock is None:
         latency.target.time.click()
@@ -200,7 +203,7 @@ def shoot_shipping(camera: Camera) -> None:
     camera.show("export")
     panel = window.workspace["export"].widget()
     camera.wait(lambda: panel.run.isEnabled())
-    panel.image_size.setCurrentIndex(panel.image_size.findData(320))
+    panel.image_size.setCurrentIndex(panel.image_size.findData(options.time_size))
     for form, ending in (("torchscript", ".torchscript"), ("onnx", ".onnx")):
         panel.form.setCurrentIndex(panel.form.findData(form))
         output = Path(panel.network.currentData()).with_suffix(ending)
@@ -212,26 +215,24 @@ def shoot_shipping(camera: Camera) -> None:
     camera.take("export")
 
 
-def shoot(folder: Path, kind: str) -> None:
-    camera = Camera(folder, kind)
-    shoot_opening(camera)
+def shoot(kind: str, options: argparse.Namespace) -> None:
+    camera = Camera(options.folder, kind)
+    shoot_opening(camera, options)
     shoot_plan(camera)
     shoot_pruning(camera)
-    shoot_shipping(camera)
-    shoot_images(camera)
-    shoot_tuning(camera)
+    shoot_shipping(camera, options)
+    shoot_images(camera, options)
+    shoot_tuning(camera, options)
     camera.close()
 
 
-def shoot_opening(camera: Camera) -> None:
+def shoot_opening(camera: Camera, options: argparse.Namespace) -> None:
     """Pictures of the window without and with a network."""
-    model = DATA / "yolov8n-coco.pt"
-    own = HOME / "yolov8n-coco.pt"
-    if model.is_file():
-        shutil.copy(model, own)
+    own = HOME / options.model.name
+    shutil.copy(options.model, own)
     window = camera.window
     camera.take("empty")
-    window.open_paths([str(own) if own.exists() else "yolov8n.yaml"])
+    window.open_paths([str(own)])
     camera.wait(lambda: window.session.model is not None and window.session.scores is not None)
     window.jobs.start_engine()
     camera.wait(lambda: window.jobs.engine.phase == "ready")
@@ -286,14 +287,41 @@ def shoot_pruning(camera: Camera) -> None:
     dialog.accept()
 
 
+def parse() -> argparse.Namespace:
+    """Return what is asked for; sizes and counts are enough to show what there is to see."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--model", type=Path, help="a YOLOv8n")
+    parser.add_argument(
+        "--data", type=Path, help="a dataset of its classes, in a folder of its own"
+    )
+    parser.add_argument("--looks", nargs="+", default=["light", "dark"], choices=["light", "dark"])
+    parser.add_argument("--images", type=int, default=16, help="to rank by and to scan with")
+    parser.add_argument("--size", type=int, default=160, help="of these images, and in training")
+    parser.add_argument("--time-size", type=int, default=320, help="of images that are timed")
+    parser.add_argument("--epochs", type=int, default=12, help="of the training shown")
+    options = parser.parse_args()
+    known = DATA / "yolov8n-coco.pt", DATA / "coco128" / "coco128.yaml"
+    if not all(path.is_file() for path in known):
+        from resources.scenes import write_dataset
+
+        known = ROOT / "resources" / "demo" / "demo.pt", HOME / "drawn" / "data.yaml"
+        if options.data is None:
+            write_dataset(known[1].parent)
+    options.model, options.data = options.model or known[0], options.data or known[1]
+    return options
+
+
 def main() -> int:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
-    folder.mkdir(parents=True, exist_ok=True)
+    options = parse()
+    options.folder.mkdir(parents=True, exist_ok=True)
     application = QApplication(sys.argv[:1])
     application.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
-    for kind in ("light", "dark"):
-        shoot(folder, kind)
-    shutil.rmtree(HOME, ignore_errors=True)
+    try:
+        for kind in options.looks:
+            shoot(kind, options)
+    finally:
+        shutil.rmtree(HOME, ignore_errors=True)
     return 0
 
 

@@ -15,12 +15,15 @@ import copy
 import datetime
 import json
 import platform
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
 from core.checkpoint import load, prepare
 from core.data.evaluate import evaluate

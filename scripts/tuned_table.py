@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,8 @@ from typing import Any
 from unittest import mock
 
 import torch
-from accuracy import Results
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
 import core
 from core.checkpoint import Loaded
@@ -30,10 +32,9 @@ from core.plan.schema import Plan, Target
 from core.repair import RepairSettings, parse_steps
 from core.tune.run import finetune
 from core.tune.settings import Settings
+from scripts.accuracy import Results
 
 OURS, THEIRS = "Secateur", "Torch-Pruning"
-ALL_TRAIN = 96
-"""Images that ranking, repair and tuning see."""
 THEIR_WAY = "Taylor, multivariable, no normaliser, sum, global"
 """The settings that kept most for Torch-Pruning: see the first table of docs/accuracy.md."""
 
@@ -74,7 +75,10 @@ class Bench:
         self.options = options
         self.loaded = core.load(options.model)
         self.data = DataSettings(
-            Path(options.data), images=ALL_TRAIN, image_size=options.size, device=options.device
+            Path(options.data),
+            images=options.images,
+            image_size=options.size,
+            device=options.device,
         )
         facts = self.loaded.facts
         images = Stream(self.data, facts.task, facts.classes)
@@ -94,6 +98,7 @@ class Bench:
             device=self.options.device,
             seed=self.options.seed,
             validate_every=self.options.validate_every,
+            epochs=self.options.epochs,
         )
 
     def ours(self, less: float, preset: str, folder: Path) -> dict[str, Any]:
@@ -109,7 +114,7 @@ class Bench:
 
     def theirs(self, less: float, preset: str, folder: Path) -> dict[str, Any]:
         """Let Torch-Pruning prune, and tune its network by the same trainer."""
-        from tests.benchmarks.torch_pruning_accuracy import WAYS, Peer
+        from scripts.peer.accuracy import WAYS, Peer
 
         self._peer = self._peer or Peer(self.loaded, replace(self.data, device="cpu"))
         model, macs, _ = self._peer.prune(WAYS[THEIR_WAY], 1 - less)
@@ -153,6 +158,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--less", type=float, nargs="*", default=[0.5, 0.3])
     parser.add_argument("--who", nargs="*", default=[OURS, THEIRS], choices=[OURS, THEIRS])
+    parser.add_argument("--images", type=int, default=96, help="that ranking and repair see")
+    parser.add_argument("--epochs", type=int, help="the preset's by default")
     parser.add_argument("--presets", nargs="*", default=["recover_fully"])
     parser.add_argument("--seed", type=int, default=0, help="of the tuning")
     parser.add_argument("--validate-every", type=int, default=5)

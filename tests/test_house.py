@@ -122,7 +122,6 @@ def clones(paths: list[Path]) -> str:
     return found.strip()
 
 
-@pytest.mark.slow
 def test_nothing_is_written_twice() -> None:
     assert clones(sources(*PACKAGES, "tests")) == ""
 

@@ -46,17 +46,17 @@ def in_turn(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float
 
 def analysis(family: str, rounds: int) -> dict[str, float]:
     from core.graph.builder import analyse_model
-    from tests.benchmarks import torch_pruning_yolo as rival
+    from scripts.peer import networks as peer
     from tests.core.networks import network
 
     model = network(family)
-    changed = rival.without_chunk(model)
+    changed = peer.without_chunk(model)
     times = in_turn(
         {
             "secateur": lambda: analyse_model(model, 640),
-            "tp_64": lambda: rival.groups(changed, 64, with_head=False),
-            "tp_64_head": lambda: rival.groups(changed, 64, with_head=True),
-            "tp_640": lambda: rival.groups(changed, 640, with_head=False),
+            "tp_64": lambda: peer.groups(changed, 64, with_head=False),
+            "tp_64_head": lambda: peer.groups(changed, 64, with_head=True),
+            "tp_640": lambda: peer.groups(changed, 640, with_head=False),
         },
         rounds,
     )
@@ -94,13 +94,13 @@ def surgery(family: str, rounds: int) -> dict[str, float]:
     from core.plan.schema import Plan
     from core.pruning.criteria import score_atoms
     from core.pruning.surgery import cut_network
-    from tests.benchmarks import torch_pruning_yolo as rival
+    from scripts.peer import networks as peer
     from tests.core.networks import network, table_of
 
     model, table = network(family), table_of(family)
     plan = Plan(selection=[{"block": b.index, "ratio": 0.5} for b in table.blocks], round_to=1)
     resolver = Resolver(table)
-    changed = rival.without_chunk(model)
+    changed = peer.without_chunk(model)
     own, theirs = [], []
 
     def whole() -> None:
@@ -108,7 +108,7 @@ def surgery(family: str, rounds: int) -> dict[str, float]:
         cut_network(model, table, resolver.resolve(plan, scores).removed)
 
     for _ in range(rounds + 1):
-        ready = rival.pruner(copy.deepcopy(changed), 64)
+        ready = peer.pruner(copy.deepcopy(changed), 64)
         theirs.append(clock(ready.step))
         own.append(clock(whole))
     return {

@@ -24,7 +24,7 @@ DATA = Path(
     os.environ.get("SECATEUR_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data")
 )
 BEAT_MS = 4
-EVENTS, A_SECOND = 10_000, 500
+A_SECOND = 500
 IDLE = """
 import json, sys
 from PySide6.QtCore import QCoreApplication, QTimer
@@ -136,7 +136,18 @@ def watched(window: Any, folder: Path) -> None:
     spin(lambda: runs.snapshot is not None, 10)
 
 
-def training(window: Any, place: Path, seconds: float, threads: int | None) -> dict[str, Any]:
+def tuned(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what a fine-tuning is of, as its settings have it."""
+    return {
+        "model": str(options.model),
+        "data": str(options.data),
+        "image_size": options.size,
+        "device": "cpu",
+        "baseline": False,
+    }
+
+
+def training(window: Any, place: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Beats while a real training runs, and what events cost on both sides."""
     import psutil
 
@@ -144,15 +155,12 @@ def training(window: Any, place: Path, seconds: float, threads: int | None) -> d
     from core.runs.launch import launch
 
     settings = {
-        "model": str(DATA / "yolov8n-coco.pt"),
-        "data": str(next(DATA.glob("**/*.yaml"))),
+        **tuned(options),
         "preset": "recover_fully",
-        "epochs": 50,
-        "image_size": 320,
-        "device": "cpu",
-        "threads": threads or os.cpu_count(),
-        "baseline": False,
+        "epochs": 10_000,
+        "threads": options.threads or os.cpu_count(),
     }
+    seconds = options.seconds
     folder = create_job("finetune", settings, {}, parent=place)
     pid = launch(folder)
     watched(window, folder)
@@ -182,8 +190,8 @@ def training(window: Any, place: Path, seconds: float, threads: int | None) -> d
     return report
 
 
-def stream(window: Any, place: Path, rounds: int) -> dict[str, Any]:
-    """Beats and memory while events stream in, 10,000 a round."""
+def stream(window: Any, place: Path, rounds: int, count: int) -> dict[str, Any]:
+    """Beats and memory while events stream in, so many a round."""
     import gc
 
     import psutil
@@ -201,23 +209,23 @@ def stream(window: Any, place: Path, rounds: int) -> dict[str, Any]:
     for turn in range(rounds):
         writer = subprocess.Popen(
             [sys.executable, "-c", STREAM, str(folder / FILE), *map(str, (
-                turn * EVENTS, EVENTS, A_SECOND))]
+                turn * count, count, A_SECOND))]
         )  # fmt: skip
         idle = subprocess.Popen(
-            [sys.executable, "-c", IDLE, str(EVENTS / A_SECOND)], stdout=subprocess.PIPE
+            [sys.executable, "-c", IDLE, str(count / A_SECOND)], stdout=subprocess.PIPE
         )
         before = used(process)
         begun = time.monotonic()
         heart.start()
-        spin(lambda t=turn: runs.snapshot.events >= (t + 1) * EVENTS, 120)
+        spin(lambda t=turn: runs.snapshot.events >= (t + 1) * count, 120)
         wall = time.monotonic() - begun
         spent = used(process) - before
         writer.wait()
-        report[f"events {turn * EVENTS:,} to {(turn + 1) * EVENTS:,}"] = {
+        report[f"events {turn * count:,} to {(turn + 1) * count:,}"] = {
             "window": heart.report(),
             "doing nothing": json.loads(idle.communicate()[0]),
-            "events a second": round(EVENTS / wall),
-            "window's processor time, µs an event": round(1e6 * spent / EVENTS),
+            "events a second": round(count / wall),
+            "window's processor time, µs an event": round(1e6 * spent / count),
         }
         gc.collect()
         memory.append(round(process.memory_info().rss / 2**20, 1))
@@ -225,7 +233,7 @@ def stream(window: Any, place: Path, rounds: int) -> dict[str, Any]:
     return {**report, "memory after each (MiB)": memory}
 
 
-def told_by_training(seconds: float) -> dict[str, float]:
+def told_by_training(options: argparse.Namespace) -> dict[str, float]:
     """How much of a training's own time goes into telling: timed around every callback."""
     code = """
 import json, sys, time
@@ -254,14 +262,7 @@ print(json.dumps({"spent": spent[0], "calls": spent[1], "seconds": time.monotoni
 """
     from core.runs.folder import create_job
 
-    settings = {
-        "model": str(DATA / "yolov8n-coco.pt"),
-        "data": str(next(DATA.glob("**/*.yaml"))),
-        "minutes": seconds / 60,
-        "image_size": 320,
-        "device": "cpu",
-        "baseline": False,
-    }
+    settings = {**tuned(options), "minutes": options.seconds / 60}
     folder = create_job("finetune", settings, {}, parent=tempfile.mkdtemp())
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)], check=True, capture_output=True, text=True
@@ -279,7 +280,11 @@ print(json.dumps({"spent": spent[0], "calls": spent[1], "seconds": time.monotoni
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=40.0)
-    parser.add_argument("--rounds", type=int, default=3, help="of 10,000 events")
+    parser.add_argument("--rounds", type=int, default=3, help="of events")
+    parser.add_argument("--events", type=int, default=10_000, help="a round")
+    parser.add_argument("--model", type=Path, default=DATA / "yolov8n-coco.pt")
+    parser.add_argument("--data", type=Path, default=DATA / "coco128" / "coco128.yaml")
+    parser.add_argument("--size", type=int, default=320, help="of images to train on, in pixels")
     parser.add_argument("--threads", type=int, help="of the training; as many as cores")
     parser.add_argument("--without", nargs="*", default=[], choices=["training", "events", "told"])
     options = parser.parse_args()
@@ -294,9 +299,9 @@ def main() -> None:
     window, _, _ = opened_window("yolov8n")
     application.processEvents()
     parts = {
-        "training": lambda: training(window, Path(home), options.seconds, options.threads),
-        "events": lambda: stream(window, Path(home), options.rounds),
-        "told": lambda: told_by_training(options.seconds),
+        "training": lambda: training(window, Path(home), options),
+        "events": lambda: stream(window, Path(home), options.rounds, options.events),
+        "told": lambda: told_by_training(options),
     }
     for name, measure in parts.items():
         if name not in options.without:

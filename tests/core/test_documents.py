@@ -29,14 +29,15 @@ PYTHON_ELSEWHERE = ("docs/export.md", "docs/latency.md", "docs/report.md")
 """Their Python lines are run by tests/core/ship/test_documents.py, which looks closer."""
 
 APART = {
-    r"make (setup|run)\b": "installs; tests/core/test_run_demo.py runs what it starts",
-    r"make (test|lint)\b": "is what runs this very test",
+    r"make (setup|run)\b": "installs; tests/scripts runs what it starts",
+    r"make (test|lint|quick)\b": "is what runs this very test",
     r"make (bench|screenshots)\b": "minutes; measures the machine, or draws what is checked by eye",
     r"make bundle": "minutes; tests/package/test_bundle.py",
     r"(app|id|rights)=|find \"\$app|codesign |ditto |xcrun ": "needs macOS and its tools",
+    r"pre-commit install": "changes the clone; tests/scripts looks at what it would run",
     r"python -m venv |\. \.venv/bin/activate|git clone |cd secateur": "how to install",
     r"python -m pytest ": "is what runs this very test",
-    r"python (-m tests\.benchmarks|scripts/)": "minutes to hours, on data of one's own",
+    r"python (-m tests\.benchmarks|scripts/)": "minutes to hours; tests/scripts, much shorter",
     r"secateur demo\b": "minutes; tests/core/demo runs it with fewer scenes",
     r"secateur( \S+\.(pt|yaml|secateur))?$": "opens the window; tests/app does",
     r"secateur --self-test": "minutes; tests/package/test_self_test.py",
@@ -145,7 +146,6 @@ def folder(laid_out: Path, tmp_path: Path, warm) -> Iterator[Path]:
     raise TimeoutError("a job did not end")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in TEXTS if name != ELSEWHERE])
 def test_every_command_does_what_it_says(name: str, folder: Path, warm) -> None:
     for line in lines_of(TEXTS[name]):

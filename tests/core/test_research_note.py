@@ -20,7 +20,6 @@ def network(warm, tmp_path_factory) -> dict:
     return json.loads(documents.run(asked, tmp_path_factory.mktemp("network"), warm))
 
 
-@pytest.mark.slow
 def test_every_example_prints_what_stands_there(warm, tmp_path: Path) -> None:
     found = documents.examples(NOTE)
     assert len(found) > 20

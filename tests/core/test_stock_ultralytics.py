@@ -61,14 +61,12 @@ def check(original: Loaded, ratio: float, folder: Path, side: int) -> None:
     assert report["onnx"] < 4 * report["after"] * 1.25 + 400_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ratio", [0.3, 0.5])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family(family: str, ratio: float, tmp_path: Path) -> None:
     check(untrained(family), ratio, tmp_path, 64 if family.endswith("-cls") else 160)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ratio", [0.3, 0.5])
 def test_trained_network(trained: Path, ratio: float, tmp_path: Path) -> None:
     check(core.load(trained), ratio, tmp_path, 160)

@@ -18,7 +18,6 @@ from tests.package import switch
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(switch.WHY_NOT is not None, reason=str(switch.WHY_NOT))
 def test_the_packaged_program_does_everything_elsewhere(tmp_path: Path) -> None:
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}

@@ -21,7 +21,6 @@ for name in {names!r}:
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(switch.WHY_NOT is None, reason="the packaged program walks the same steps")
 def test_everything_runs_without_what_is_left_out(tmp_path: Path) -> None:
     """In every process it starts: Python runs ``sitecustomize`` first in each."""

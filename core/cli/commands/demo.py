@@ -29,6 +29,9 @@ def add_parsers(add: Add) -> None:
         "--keep", type=float, metavar="SHARE", help="share of the GFLOPs to keep (0.3)"
     )
     demo.add_argument("--epochs", type=positive, help="epochs of fine-tuning (6)")
+    demo.add_argument(
+        "--scenes", type=positive, help="scenes to train on (240); a third as many to validate on"
+    )
     demo.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
@@ -62,6 +65,8 @@ def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         chosen["target"] = options.keep
     if options.epochs is not None:
         chosen["epochs"] = options.epochs
+    if options.scenes is not None:
+        chosen |= {"train": options.scenes, "val": max(1, options.scenes // 3)}
     show = _Steps(shown_progress(options), loud=not (options.json or options.events))
     result = run_demo(options.output, DemoSettings(**chosen), show)
     return result, summary_text(result)

@@ -248,7 +248,6 @@ def secateur(*words: str) -> dict:
     return json.loads(done.stdout)
 
 
-@pytest.mark.slow
 def test_queued_by_command_they_run_one_after_the_other_without_anybody(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -74,7 +74,6 @@ def test_shape_history_and_the_persons_files_are_kept(settings: Settings, tmp_pa
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_stock_training_rebuilds_the_full_network(settings: Settings, tmp_path: Path) -> None:
     """What the README warns of, and the reason for this package."""
     done = subprocess.run(

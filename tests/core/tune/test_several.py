@@ -17,8 +17,6 @@ from core.tune.run import finetune
 from core.tune.settings import Settings
 from tests.core.networks import parameters
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from core.data.stream import DataSettings, Stream
 from core.pruning.criteria.losses import ImageLoss, resting
-from tests.benchmarks.torch_pruning_yolo import head_outputs, without_chunk
+from scripts.peer.networks import head_outputs, without_chunk
 
 WAYS: dict[str, dict[str, Any]] = {
     "Taylor, multivariable, no normaliser, sum, global": {
