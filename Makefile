@@ -5,7 +5,14 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BEGAN  := $(shell date +%s)
 
-.PHONY: setup run test lint bench screenshots bundle bundle-test bundle-tarball clean
+PYTEST  := $(BIN)/python -m pytest --durations=15 $(MEASURE)
+ENGINE  := -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
+WINDOW  := tests/app
+PACKAGE := -p no:pytest-qt tests/package tests/scripts
+# What is printed by one of several is not mixed with what another prints, where make can do that.
+APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+
+.PHONY: setup run test quick quick-engine quick-window measure lint bench screenshots bundle bundle-test bundle-tarball clean
 
 setup: $(STAMP)
 
@@ -21,9 +28,23 @@ run: setup
 # Two processes apart: the engine's tests run without Qt, the window's without torch. The packaged
 # program is built and tried last, where the time until then leaves room: tests/package/switch.py.
 test: setup lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/app
-	SECATEUR_TESTS_BEGAN=$(BEGAN) $(BIN)/python -m pytest -n 2 --dist worksteal -p no:pytest-qt tests/package tests/scripts
+	$(PYTEST) -n 2 --dist worksteal $(ENGINE)
+	$(PYTEST) -n 2 --dist loadfile $(WINDOW)
+	SECATEUR_TESTS_BEGAN=$(BEGAN) $(PYTEST) -n 2 --dist worksteal $(PACKAGE)
+
+# Lint and everything that is not slow, two at a time.
+quick: setup
+	@$(MAKE) --jobs 2 --keep-going $(APART) lint quick-engine quick-window
+
+quick-engine: setup
+	$(PYTEST) -q -m 'not slow' $(ENGINE) tests/package tests/scripts
+
+quick-window: setup
+	$(PYTEST) -q -m 'not slow' $(WINDOW)
+
+# Writes tests/slow.txt by what every test takes; best where nothing else runs.
+measure:
+	$(MAKE) test MEASURE=--measure
 
 lint: setup
 	$(BIN)/ruff check .

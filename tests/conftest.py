@@ -39,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--measure") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Measured())
+        chosen = config.option.markexpr or config.option.keyword or "::" in "".join(config.args)
+        config.pluginmanager.register(Measured(whole=not chosen))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,17 +51,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Measured:
-    """Adds up what every test takes, and writes down the slow ones."""
+    """Adds up what every test takes, and writes down the slow ones.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    whole : bool
+        Whether all tests of a file are run: those that are not met in it are gone, then.
+    """
+
+    def __init__(self, whole: bool) -> None:
+        self.whole = whole
         self.seconds: dict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Keep what is known of other files; of those that were run, only what was measured."""
-        files = {name.partition("::")[0] for name in self.seconds}
+    def pytest_sessionfinish(self) -> None:
+        files = {name.partition("::")[0] for name in self.seconds} if self.whole else set()
         slow = {n: s for n, s in read_slow().items() if n.partition("::")[0] not in files}
-        slow |= {name: s for name, s in self.seconds.items() if s > LONGEST}
+        for name, seconds in self.seconds.items():
+            slow.pop(name, None)
+            if seconds > LONGEST:
+                slow[name] = seconds
         write_slow(slow)
