@@ -64,7 +64,7 @@ def test_a_job_that_ends_becomes_a_result_that_is_offered_and_kept(
     assert (stored.before, stored.after, stored.parameters) == (
         FIGURES["before"], FIGURES["after"], 12
     )  # fmt: skip
-    assert not any("meanwhile" in text for text in heard())
+    assert not any("while the window was closed" in text for text in heard())
 
 
 def test_one_that_ended_without_the_window_is_found_when_the_project_is_opened(

@@ -90,7 +90,7 @@ def test_other_classes_are_refused(tmp_path: Path) -> None:
     one, other = untrained("yolov8n"), untrained("yolov8n-seg")
     with pytest.raises(UserError, match="another task"):
         compare([with_table(one), (other, None)], DataSettings(tmp_path))
-    with pytest.raises(UserError, match="alone"):
+    with pytest.raises(UserError, match="at least two models"):
         compare([with_table(one)], DataSettings(tmp_path))
 
 

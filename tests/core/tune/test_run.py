@@ -239,7 +239,7 @@ def test_images_taken_away(settings: Settings, tmp_path: Path) -> None:
             for image in (Path(settings.data).parent / "images" / "train").iterdir():
                 image.unlink()
 
-    with pytest.raises(UserError, match="gone"):
+    with pytest.raises(UserError, match="is missing"):
         finetune(settings.model_copy(update={"batch": 1}), folder, check=take)
     assert not list(folder.glob("*.part"))
 
