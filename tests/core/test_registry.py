@@ -46,7 +46,7 @@ def test_only_what_was_added_is_removed() -> None:
     shares.register("mine", Fraction(1))
     assert shares.is_own("half") and not shares.is_own("mine")
     shares.remove("mine")
-    with pytest.raises(UserError, match=r"There is no share “mine”. Choose one of half, late"):
+    with pytest.raises(UserError, match=r"There is no share “mine”. Use one of half, late"):
         shares.find("mine")
 
 

@@ -234,7 +234,7 @@ def test_the_verdict_says_what_is_as_accurate_for_as_little():
     assert "whole at 9 px (0.4500) is at least as accurate as t (0.4000)" in lost
     won, time = verdict([*own, row("resolution", 0.35, 60, 7), row("quantised", 0.5, 100, 5, "q")])
     assert won.startswith("With about the same or less GFLOPs, t (0.4000) is more accurate")
-    assert "time or less, q (0.5000) is at least as accurate" in time
+    assert "same or less latency, q (0.5000) is at least as accurate" in time
     assert verdict([*own, row("quantised", 0.5, 100, 20)]) == []
     assert verdict([row("original", 0.5, 1, 1), row("resolution", 0.4, 1, 1)]) == []
 

@@ -123,7 +123,7 @@ def test_dataset_removed(what: str, settings: Settings, tmp_path: Path) -> None:
             shutil.rmtree(Path(settings.data).parent / what)
 
     run_job(folder, remove)
-    assert "gone" in failure(folder)
+    assert "is missing" in failure(folder)
     kept(folder)
 
 
@@ -154,7 +154,7 @@ def test_folders_of_classes_removed(tmp_path: Path) -> None:
             shutil.rmtree(data)
 
     run_job(folder, remove)
-    assert "gone" in failure(folder)
+    assert "is missing" in failure(folder)
     kept(folder)
 
 
