@@ -1,4 +1,4 @@
-# Everything a fresh machine needs is behind two commands: `make run` and `make test`.
+# A fresh machine needs two commands: `make run` and `make test`.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,7 +9,7 @@ PYTEST  := $(BIN)/python -m pytest --durations=15 $(MEASURE)
 ENGINE  := -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
 WINDOW  := tests/app
 PACKAGE := -p no:pytest-qt tests/package tests/scripts
-# What is printed by one of several is not mixed with what another prints, where make can do that.
+# Keeps the output of parallel targets apart, if make supports it.
 APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 .PHONY: setup run test quick quick-engine quick-window measure lint bench screenshots bundle bundle-test bundle-tarball clean
@@ -25,14 +25,14 @@ $(STAMP): pyproject.toml scripts/system-libs.sh
 run: setup
 	@$(BIN)/python scripts/run_demo.py
 
-# Two processes apart: the engine's tests run without Qt, the window's without torch. The packaged
-# program is built and tried last, where the time until then leaves room: tests/package/switch.py.
+# Separate processes: tests of the engine run without Qt, tests of the window without torch. The
+# packaged program is built and tested last, if there is enough time: tests/package/switch.py.
 test: setup lint
 	$(PYTEST) -n 2 --dist worksteal $(ENGINE)
 	$(PYTEST) -n 2 --dist loadfile $(WINDOW)
 	SECATEUR_TESTS_BEGAN=$(BEGAN) $(PYTEST) -n 2 --dist worksteal $(PACKAGE)
 
-# Lint and everything that is not slow, two at a time.
+# Lint and all tests that are not slow, two at a time.
 quick: setup
 	@$(MAKE) --jobs 2 --keep-going $(APART) lint quick-engine quick-window
 
@@ -42,7 +42,7 @@ quick-engine: setup
 quick-window: setup
 	$(PYTEST) -q -m 'not slow' $(WINDOW)
 
-# Writes tests/slow.txt by what every test takes; best where nothing else runs.
+# Measures every test and writes tests/slow.txt; best on an idle machine.
 measure:
 	$(MAKE) test MEASURE=--measure
 
@@ -67,7 +67,7 @@ bundle: setup
 	QT_QPA_PLATFORM=offscreen $(BIN)/pyinstaller --noconfirm --log-level WARN build.spec
 	$(BIN)/python -m scripts.bundle.sizes dist/secateur
 
-# Builds it, moves it away from all that made it, and lets it walk the demo there.
+# Builds it, moves it away from the source and the tools, and runs the demo there.
 bundle-test: bundle
 	$(BIN)/python -m scripts.bundle.check dist/secateur --version $$($(BIN)/secateur --version | cut -d' ' -f2)
 

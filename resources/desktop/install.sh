@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes Secateur known to this person's desktop: menu, file types, icon, and the command `secateur`.
-# Needs no administrator. The program stays in this folder: leave the folder where it is.
-# `./uninstall.sh` takes it all back.
+# Installs Secateur for this user: menu entry, file types, icon, and the command `secateur`.
+# Needs no administrator rights. The program stays in this folder; do not move it.
+# `./uninstall.sh` removes everything.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -9,18 +9,18 @@ data=${XDG_DATA_HOME:-$HOME/.local/share}
 bin=${SECATEUR_BIN:-$HOME/.local/bin}
 
 if [ ! -x "$here/secateur" ]; then
-    echo "secateur: the program is not beside this script; run it in the unpacked folder." >&2
+    echo "secateur: the program is not next to this script; run it in the unpacked folder." >&2
     exit 1
 fi
 if [ -e "$bin/secateur" ] && [ ! -L "$bin/secateur" ]; then
-    echo "secateur: $bin/secateur is another file; move it away, then run this again." >&2
+    echo "secateur: $bin/secateur is another file; move it, then run this again." >&2
     exit 1
 fi
 
 mkdir -p "$bin" "$data/applications" "$data/mime/packages"
 ln -sfn "$here/secateur" "$bin/secateur"
 
-# The menu starts programs without the person's PATH: it gets the whole name, quoted as it asks.
+# The menu starts programs without the user's PATH: it needs the full path, quoted as specified.
 quoted=$(printf '%s' "$here/secateur" | sed 's/[\\"`$]/\\\\&/g; s/%/%%/g')
 escaped=$(printf '%s' "$quoted" | sed 's/[&|\\]/\\&/g')
 sed -e "s|^Exec=secateur|Exec=\"$escaped\"|" -e '/^TryExec=/d' \

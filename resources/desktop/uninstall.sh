@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes back what install.sh did. Projects, settings and the program's folder stay.
+# Removes what install.sh installed. Projects, settings and the program folder stay.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -14,4 +14,4 @@ rm -f "$data"/icons/hicolor/*/apps/secateur.png "$data/icons/hicolor/scalable/ap
 
 sh "$here/share/refresh.sh" "$data"
 
-echo "Uninstalled. Your projects and settings stay; to free the disk, delete $here."
+echo "Uninstalled. Your projects and settings stay. To free disk space, delete $here."

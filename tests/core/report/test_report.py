@@ -194,7 +194,10 @@ def test_what_the_replay_says_makes_the_same_network_again(own, tmp_path, capsys
         (["-o", "no/such/r.html"], "does not exist"),
         (["-o", "r.html", "--measure", "beauty"], "does not support measuring “beauty”"),
         (["-o", "r.html", "--measure", "accuracy", "--data", "none.yaml"], "none.yaml"),
-        (["-o", "r.html", "--measure", "alternatives", "--against", "no.pt"], "no.pt does not exist"),
+        (
+            ["-o", "r.html", "--measure", "alternatives", "--against", "no.pt"],
+            "no.pt does not exist",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_sentence(own, capsys, monkeypatch, arguments, words):
