@@ -165,7 +165,7 @@ def test_a_network_is_exported_listed_and_kept(
     fake.done("export", exported(args["output"]))
     (row,) = exports.exported_model.rows
     assert row[:4] == ("mine.onnx", "small.pt", "ONNX, FP32", "12.6 MB")
-    assert row[4] == "equal, error 4.0e-06" and row[5] == "100% of 19 agree (4 images)"
+    assert row[4] == "equal, error 4.0e-06" and row[5] == "100% of 19 match (4 images)"
     assert "3.15 M weights (3.16 M parameters in the checkpoint)" in heard()[-1]
     assert exports.views.currentIndex() == 1 and exports.folder.isEnabled()
     qtbot.mouseClick(exports.folder, LEFT)
@@ -279,7 +279,7 @@ def test_a_batch_of_several_is_named_and_the_clock_counts_on_several_threads():
 def test_without_a_table_the_layers_can_be_timed_as_chosen(opened, latency, fake, qtbot):
     opened.session.measured.set_clock(None)
     target = latency.target
-    assert not target.slider.isVisible() and "Measure layers" in target.now.text()
+    assert not target.slider.isVisible() and "Measure the layers" in target.now.text()
     latency.runtimes["onnx"].setChecked(False)
     latency.image_size.setCurrentIndex(latency.image_size.findData(320))
     qtbot.mouseClick(target.time, LEFT)

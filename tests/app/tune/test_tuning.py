@@ -193,7 +193,7 @@ def test_a_running_job_is_found_followed_and_told(window, qtbot, trained, drop, 
     with qtbot.waitSignal(window.session.scoresChanged, timeout=60_000):
         drop(window, trained)
     listed(window, qtbot, lambda e: [x.state for x in e] == ["running"])
-    qtbot.waitUntil(lambda: any("goes on (running)" in t for t in heard()), timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: any("continues (running)" in t for t in heard()), timeout=QUICK_MS)
     window.said[-1].actions[0][1]()
     panel = window.workspace["tuning"].widget()
     qtbot.waitUntil(lambda: panel.shown, timeout=QUICK_MS)
@@ -258,7 +258,7 @@ def test_what_cannot_be_resumed_says_why(opened, qtbot, trained, shown, heard, f
     run = fake_run(trained)
     listed(opened, qtbot, lambda e: len(e) == 1)
     opened.context.runs.resume(str(run.folder))
-    qtbot.waitUntil(lambda: "runs already" in heard()[-1], timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: "is already running" in heard()[-1], timeout=QUICK_MS)
 
 
 def test_jobs_lie_beside_the_project_and_are_found_there(
