@@ -162,7 +162,7 @@ def test_without_a_dataset_widths_are_compared(opened, fake, panel, trained, tmp
     fake.done("compare", {"models": bare, "channels": comparison(*THREE)["channels"]})
     visible = [panel.tabs.tabText(n) for n in range(4) if panel.tabs.isTabVisible(n)]
     assert visible == ["Models", "Layers"]
-    assert "no images" in panel.status.text()
+    assert "without images" in panel.status.text()
 
 
 def test_models_are_ticked_compared_and_shown(
@@ -179,7 +179,7 @@ def test_models_are_ticked_compared_and_shown(
     models = panel.view
     assert models.table.model().rowCount() == 3
     assert "32 images of the split val" in panel.status.text()
-    assert "a-small-tuned: 0.3000 at 2.00" in models.chart.accessibleDescription()
+    assert "a-small-tuned: 0.3000 at 4.00" in models.chart.accessibleDescription()
     models.cost.setCurrentIndex(1)
     models.cost.activated.emit(1)
     assert "a-small-tuned: 0.3000 at 1.50" in models.chart.accessibleDescription()
@@ -227,8 +227,8 @@ def test_layers_show_which_channels_are_left(opened, panel):
     panel.tabs.setCurrentIndex(2)
     view = panel.view
     assert view.layer.whole.startswith("model.0.conv")
-    assert view.strips[0].accessibleName() == "16 of 16 channels stay"
-    assert view.strips[1].accessibleName() == "8 of 16 channels stay"
+    assert view.strips[0].accessibleName() == "16 of 16 channels kept"
+    assert view.strips[1].accessibleName() == "8 of 16 channels kept"
     assert view._words[1].whole == "a-small: 8 of 16: 0–2, 5, 7–9, 15"
 
 
@@ -281,7 +281,7 @@ def test_an_image_that_is_gone_says_so(opened, panel, tmp_path, qtbot):
     panel.tabs.setCurrentIndex(3)
     view = panel.view.panes.views[0]
     qtbot.waitUntil(lambda: view.picture is not None, timeout=QUICK_MS)
-    assert "not there" in view.picture.trouble
+    assert "no longer exists" in view.picture.trouble
 
 
 def kin(opened, result):
