@@ -216,7 +216,7 @@ def test_decoding_scales_and_says_what_is_wrong(tmp_path):
     small = decode(Wish(str(path), 60))
     assert (small.image.width(), small.image.height()) == (60, 40)
     assert small.size.width() == 300 and small.image.pixelColor(5, 5) == QColor("#306090")
-    assert "not there" in decode(Wish(str(tmp_path / "none.png"), 60)).trouble
+    assert "no longer exists" in decode(Wish(str(tmp_path / "none.png"), 60)).trouble
     path.write_bytes(b"nothing")
     broken = decode(Wish(str(path), 60))
     assert broken.image.isNull() and "cannot be read" in broken.trouble
