@@ -15,11 +15,13 @@ from core.checkpoint.environment import prepare
 
 if TYPE_CHECKING:
     from core.errors import UserError
+    from core.graph.modules import StoredWidth, register_module
     from core.pipeline import analyse, load, predict, prune, suggest, verify
     from core.plan.schema import Plan, parse_plan, read_plan
 
 __all__ = [
     "Plan",
+    "StoredWidth",
     "UserError",
     "analyse",
     "load",
@@ -27,6 +29,7 @@ __all__ = [
     "predict",
     "prune",
     "read_plan",
+    "register_module",
     "suggest",
     "verify",
 ]
@@ -35,9 +38,11 @@ prepare()  # before anything here, or after it, imports ultralytics
 
 _HOMES = {
     "Plan": "core.plan.schema",
+    "StoredWidth": "core.graph.modules",
     "UserError": "core.errors",
     "parse_plan": "core.plan.schema",
     "read_plan": "core.plan.schema",
+    "register_module": "core.graph.modules",
 }
 
 

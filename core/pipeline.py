@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.checkpoint import Loaded
 from core.errors import UserError
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
+from core.graph.modules import rules_blamed
 from core.plan.latency.clock import LatencyTable
 from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.latency.files import known_latency
@@ -304,11 +305,12 @@ def _cut(
     from core.pruning.surgery import cut_network
     from core.pruning.verify import check_proof, try_training, verify_networks
 
-    model = cut_network(original, table, removed)
-    try_training(model)
-    progress(0.55, "Comparing with the masked original")
-    verification = verify_networks(original, model, table, removed)
-    check_proof(verification, model, prediction.after.parameters)
+    with rules_blamed(original.modules()):
+        model = cut_network(original, table, removed)
+        try_training(model)
+        progress(0.55, "Comparing with the masked original")
+        verification = verify_networks(original, model, table, removed)
+        check_proof(verification, model, prediction.after.parameters)
     return model, verification
 
 

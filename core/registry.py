@@ -50,6 +50,7 @@ class Registry(Mapping[str, T]):
         self._own = frozenset(rows)
         self._left_out: dict[str, str] = {}
         self._installed = False
+        self._changes = 0
 
     def __getitem__(self, name: str) -> T:
         self._load_installed()
@@ -91,6 +92,7 @@ class Registry(Mapping[str, T]):
         if name in self._own or name not in self._rows:
             raise UserError(f"No {self.kind} “{name}” was added.", "Only what was added can go.")
         del self._rows[name]
+        self._changes += 1
 
     def find(self, name: str) -> T:
         """Return one by its name.
@@ -107,6 +109,12 @@ class Registry(Mapping[str, T]):
             raise UserError(f"There is no {self.kind} “{name}”.", f"Use one of {', '.join(self)}.")
         return self[name]
 
+    @property
+    def version(self) -> int:
+        """A number that changes with what is in the table."""
+        self._load_installed()
+        return self._changes
+
     def is_own(self, name: str) -> bool:
         """Whether one is the program's own, rather than added."""
         return name in self._own
@@ -115,6 +123,7 @@ class Registry(Mapping[str, T]):
         if name in self._rows:
             raise UserError(f"The {self.kind} “{name}” exists already.", hint)
         self._rows[name] = self._checked(name, entry)
+        self._changes += 1
 
     def _checked(self, name: str, entry: object) -> T:
         if not isinstance(entry, self._type):

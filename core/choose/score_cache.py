@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.graph.modules import digest_of_added
 from core.plan.criteria import code_of_added
 from core.system.cache import cache_folder, stored
 from core.system.files import write_atomically
@@ -51,7 +52,8 @@ def score_path(
     added = code_of_added(criterion)
     if added is None:
         return None
-    text = json.dumps({**(facts or {}), "code": _code(), "added": added}, sort_keys=True)
+    made_by = {"code": _code(), "added": added, "modules": digest_of_added()}
+    text = json.dumps({**(facts or {}), **made_by}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:24]
     name = f"{sha256}-{criterion}-{seed}-{versions}-{digest}"
     return cache_folder("scores") / f"{name}.npy"

@@ -14,10 +14,10 @@ from torch import nn
 
 from core.errors import UserError
 from core.graph.blocks import BlockTrace, describe_blocks
-from core.graph.constraints import ATTENTION, lookup
 from core.graph.drive import BlockRun, Driver, count_positions, slow_attention, untouched
-from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Split, Step
-from core.graph.trace import Findings, LayerUse
+from core.graph.findings import Findings, LayerUse
+from core.graph.modules import described, is_inside, rule_of
+from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Port, Split, Step
 
 
 def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
@@ -48,7 +48,7 @@ def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
     findings = Findings()
     with untouched(model), torch.no_grad(), slow_attention():
         driver = Driver(model, findings, image_size)
-        with driver.followed():
+        with driver.watch.watching():
             runs = driver.evaluate()
             driver.train()
         positions = count_positions(driver)
@@ -95,6 +95,9 @@ def _build(
         image_size=image_size,
         other_parameters=0,
         unfollowed=unfollowed,
+        ports=tuple(
+            Port(p.name, p.side, p.place, atom_of[p.numbers]) for p in findings.ports.values()
+        ),
     )
     return describe_blocks(bare, [_block_trace(model, run, atom_of) for run in runs])
 
@@ -105,6 +108,7 @@ def _layers(
     # As in the count of Ultralytics, products inside nn.MultiheadAttention, its packed
     # projections included, are no layer's multiply-adds.
     packed = {n for n, m in modules.items() if isinstance(m, nn.MultiheadAttention)}
+    unseen = described(modules)
     return tuple(
         Layer(
             use.name,
@@ -115,6 +119,7 @@ def _layers(
             use.groups,
             use.bias,
             0 if use.name.rpartition(".")[0] in packed else positions.get(use.name, 0),
+            not is_inside(use.name, unseen),
         )
         for use in uses
     )
@@ -123,7 +128,8 @@ def _layers(
 def _tie_heads(modules: Mapping[str, nn.Module], findings: Findings) -> None:
     """Attention loses whole heads: everything a head owns is one atom."""
     for name, module in modules.items():
-        layout = lookup(ATTENTION, module)
+        rule = rule_of(module)
+        layout = None if rule is None else rule.heads
         use = findings.uses.get(f"{name}.{layout.projection}") if layout else None
         if layout is None or use is None:
             continue
@@ -167,13 +173,16 @@ def _fixed_atoms(
 ) -> tuple[Ints, tuple[str, ...]]:
     reasons: list[str] = []
     fixed = np.full(atoms, -1, np.int32)
-    for numbers, reason in findings.fixed:
-        if reason not in reasons:
-            reasons.append(reason)
-        own = atom_of[numbers]
-        own = own[own >= 0]
-        own = own[fixed[own] < 0]
-        fixed[own] = reasons.index(reason)
+    for found in (findings.fixed, findings.fixed_beside):
+        for numbers, reason in found:
+            own = atom_of[numbers]
+            own = own[own >= 0]
+            own = own[fixed[own] < 0]
+            if len(own) == 0 and found is findings.fixed_beside:
+                continue
+            if reason not in reasons:
+                reasons.append(reason)
+            fixed[own] = reasons.index(reason)
     return fixed, tuple(reasons)
 
 

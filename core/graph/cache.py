@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.graph.modules import digest_of_added
 from core.graph.table import ChannelTable
 from core.system.cache import DAMAGED, cache_folder, read_arrays, write_arrays
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; a file of another version is not read but made again."""
 
 
 def cache_path(sha256: str) -> Path:
     """Return the file of a model's table.
 
-    The trace follows the code of Ultralytics, so its version is part of the name.
+    The trace follows the code of Ultralytics and the rules for modules that were added, so both
+    are part of the name.
     """
-    return cache_folder("tables") / f"{sha256}-{metadata.version('ultralytics')}-{FORMAT}.npz"
+    made_by = "-".join(filter(None, (metadata.version("ultralytics"), digest_of_added())))
+    return cache_folder("tables") / f"{sha256}-{made_by}-{FORMAT}.npz"
 
 
 def write_table(path: Path, table: ChannelTable, extra: dict[str, Any]) -> None:

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from core.errors import UserError
+from core.graph.findings import Findings
 from core.graph.handlers import HANDLERS, run_unknown
+from core.graph.modules import stand_in_of
 from core.graph.shapes import META, ShapePass
-from core.graph.trace import ChannelTrace, Findings
+from core.graph.tensors import tensors_in
+from core.graph.trace import ChannelTrace
+from core.graph.watch import Watch
 
 MINIMUM_SIDE = 64
 """Smallest image side traced: two positions at stride 32, so training mode can normalise."""
@@ -70,17 +73,6 @@ class BlockRun:
         self.failure = failure
 
 
-def tensors_in(value: Any) -> list[Tensor]:
-    """Return all tensors in nested dictionaries, lists and tuples, in order."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [t for part in value for t in tensors_in(part)]
-    return []
-
-
 def image_channels(model: nn.Module) -> int:
     """Return how many channels the model's images have."""
     yaml = getattr(model, "yaml", None) or {}
@@ -126,8 +118,8 @@ class Driver:
     def __init__(self, model: nn.Module, findings: Findings, image_size: int) -> None:
         self.model = model
         self.blocks: list[nn.Module] = list(model.model)  # type: ignore[arg-type]
-        self.modules = list(model.modules())
         self.trace = ChannelTrace(model, findings, HANDLERS, run_unknown)
+        self.watch = Watch(model, self.trace)
         self.outputs: list[Any] = []
         self.side = _side(model)
         channels = image_channels(model)
@@ -168,7 +160,7 @@ class Driver:
 
     def set_mode(self, *, training: bool) -> None:
         """Set the mode of all modules; ``untouched`` puts back what it was."""
-        for module in self.modules:
+        for module in self.watch.modules:
             module.__dict__["training"] = training
 
     def input_of(self, index: int) -> Any:
@@ -179,21 +171,6 @@ class Driver:
         ]
         return picked[0] if isinstance(listed, int) else picked
 
-    @contextlib.contextmanager
-    def followed(self) -> Iterator[None]:
-        """Let the trace know which module runs; PyTorch's own leaves need no watching."""
-        hooks: list[RemovableHandle] = []
-        for module in self.modules:
-            own = not type(module).__module__.startswith("torch.nn.")
-            if own or isinstance(module, nn.MultiheadAttention):
-                hooks.append(module.register_forward_pre_hook(self.trace.enter))
-                hooks.append(module.register_forward_hook(self.trace.leave, always_call=True))
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
     def _run(self, index: int, x: Any) -> tuple[Any, str]:
         block = self.blocks[index]
         self.trace.start_block(index, last=index == len(self.blocks) - 1)
@@ -201,7 +178,7 @@ class Driver:
             with self.trace:
                 return block(list(x) if isinstance(x, list) else x), ""
         except CANNOT_FOLLOW as error:
-            return _lock_block(self.trace, index, block, x, error)
+            return _lock_block(self.watch, index, block, x, error)
 
     def _fix_outputs(self) -> None:
         """What leaves the network keeps its channels; features handed through do not count."""
@@ -218,8 +195,9 @@ CANNOT_FOLLOW = (RuntimeError, TypeError, ValueError, IndexError, AttributeError
 
 def _reads_mode(block: nn.Module) -> bool:
     """Whether a block's own code may look at ``training``; PyTorch's layers keep their channels."""
-    kinds: set[Any] = {type(module) for module in block.modules()}
-    return any(_mentions_training(kind) for kind in kinds)
+    by_kind: dict[Any, nn.Module] = {type(module): module for module in block.modules()}
+    described = any(stand_in_of(module) is not None for module in by_kind.values())
+    return described or any(_mentions_training(kind) for kind in by_kind)
 
 
 @lru_cache(maxsize=512)
@@ -245,9 +223,10 @@ def _codes(member: Any) -> Iterator[CodeType]:
 
 
 def _lock_block(
-    trace: ChannelTrace, index: int, block: nn.Module, x: Any, error: Exception
+    watch: Watch, index: int, block: nn.Module, x: Any, error: Exception
 ) -> tuple[Any, str]:
     """Lock a block that cannot be followed whole; the rest of the network stays free."""
+    trace = watch.trace
     trace.start_block(index)
     trace.extents.lose(index)
     reason = f"block {index} ({type(block).__name__}) could not be traced: {error}"
@@ -256,9 +235,9 @@ def _lock_block(
     for tensor in tensors_in(x):
         trace.fix_tensor(tensor, reason)
     try:
-        result = block(
-            [torch.randn(t.shape) for t in x] if isinstance(x, list) else torch.randn(x.shape)
-        )
+        noise = [torch.randn(tensor.shape) for tensor in tensors_in(x)]
+        watch.use_own_forward(block)
+        result = block(noise if isinstance(x, list) else noise[0])
     except Exception as second:
         raise UserError(
             f"Block {index} ({type(block).__name__}) cannot be run alone: {second}.",

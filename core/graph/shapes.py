@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from core.graph.parameters import layer_names
+
 aten = torch.ops.aten
 META = torch.device("meta")
 UNARY = {aten.silu, aten.silu_, aten.relu, aten.relu_, aten.sigmoid, aten.gelu, aten.hardswish_}
@@ -33,10 +35,7 @@ class ShapePass(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.positions: dict[str, int] = {}
         self._parameters = {
-            id(parameter): name
-            for name, module in model.named_modules()
-            for parameter in module._parameters.values()
-            if parameter is not None
+            key: name for key, (name, _) in layer_names(model.named_modules()).items()
         }
         self._weights: dict[int, tuple[str, Tensor]] = {}
         self._stand_ins: dict[int, Tensor] = {}

@@ -41,7 +41,8 @@ class Layer:
     positions : int
         How often the kernel is applied at the model's image size, batch 1.
     followed : bool
-        False when no trace reached the layer; it is then not changed.
+        False where the module around it is described instead of traced (`core.graph.modules`): it
+        may never run as a module of its own, so that nobody can look at what it reads.
     """
 
     name: str
@@ -97,6 +98,27 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Port:
+    """Channels that a module takes or returns, where the module stores how many there are.
+
+    Attributes
+    ----------
+    name : str
+        Dotted name of the module.
+    side : str
+        ``inputs`` or ``outputs``.
+    place : int
+        Which of its tensors, from 0.
+    atoms : int32 array
+    """
+
+    name: str
+    side: str
+    place: int
+    atoms: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """An entry of the model's top list."""
 
@@ -149,6 +171,8 @@ class ChannelTable:
         Parameters outside the listed layers, which no plan changes.
     unfollowed : tuple of str
         Modules with weights that no forward pass reached; they stay as they are.
+    ports : tuple of Port
+        Of the modules that store how many channels they take or return.
     """
 
     layers: tuple[Layer, ...]
@@ -165,6 +189,7 @@ class ChannelTable:
     image_size: int
     other_parameters: int
     unfollowed: tuple[str, ...] = field(default=())
+    ports: tuple[Port, ...] = field(default=())
 
     @property
     def atom_count(self) -> int:
@@ -261,6 +286,7 @@ class ChannelTable:
         plain: dict[str, Any] = {
             "layers": [astuple(layer) for layer in self.layers],
             "reasons": list(self.reasons),
+            "ports": [[p.name, p.side, p.place] for p in self.ports],
             "splits": [[s.owner, s.block, len(s.pieces)] for s in self.splits],
             "steps": [astuple(step) for step in self.steps],
             "blocks": [{name: getattr(b, name) for name in plain_fields} for b in self.blocks],
@@ -275,6 +301,7 @@ class ChannelTable:
             "out_offsets": self.out_offsets,
             "fixed": self.fixed,
             **_ragged("tensors", self.tensors),
+            **_ragged("port_atoms", tuple(p.atoms for p in self.ports)),
             **_ragged("pieces", tuple(p for s in self.splits for p in s.pieces)),
             **_ragged("block_atoms", tuple(b.out_atoms for b in self.blocks)),
         }
@@ -316,6 +343,12 @@ class ChannelTable:
             image_size=plain["image_size"],
             other_parameters=plain["other_parameters"],
             unfollowed=tuple(plain["unfollowed"]),
+            ports=tuple(
+                Port(name, side, place, atoms)
+                for (name, side, place), atoms in zip(
+                    plain["ports"], _unragged("port_atoms", arrays), strict=True
+                )
+            ),
         )
 
 

@@ -9,8 +9,8 @@ operation on two tensors reports that two numbers are one. ``0`` represents a co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,61 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from core.graph.constraints import ATTENTION, STORED_SIZES, STORED_WIDTHS, lookup
 from core.graph.extents import Extents
-
-Numbers = NDArray[np.int64]
-
-
-@dataclass(slots=True)
-class LayerUse:
-    """What the trace saw of one module with weights."""
-
-    name: str
-    module: nn.Module
-    block: int
-    mixes: bool
-    ins: Numbers
-    outs: Numbers
-    groups: int
-    kernel: int
-    bias: bool
-
-
-@dataclass(slots=True)
-class RawStep:
-    """A step of the pass, in terms of channel numbers (see ``core.graph.table.Step``)."""
-
-    op: str
-    block: int
-    owner: str
-    layer: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class RawSplit:
-    """Equal pieces seen by the trace."""
-
-    owner: str
-    block: int
-    pieces: tuple[Numbers, ...]
-
-
-@dataclass(slots=True)
-class Findings:
-    """All that one or several passes gathered; numbers run over all passes."""
-
-    uses: dict[str, LayerUse] = field(default_factory=dict)
-    edges: list[NDArray[np.int64]] = field(default_factory=list)
-    fixed: list[tuple[Numbers, str]] = field(default_factory=list)
-    splits: list[RawSplit] = field(default_factory=list)
-    steps: list[RawStep] = field(default_factory=list)
-    tensors: list[Numbers] = field(default_factory=list)
-    locked_modules: dict[str, str] = field(default_factory=dict)
-    next_number: int = 1
-
+from core.graph.findings import Findings, LayerUse, Numbers, RawStep
+from core.graph.modules import rule_of
+from core.graph.parameters import layer_names
 
 Handler = Callable[["ChannelTrace", Any, tuple[Any, ...], dict[str, Any]], Any]
 """Does to channel numbers what an operation does to data: trace, function, arguments, options."""
@@ -104,12 +53,14 @@ class ChannelTrace(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.findings = findings
         self.record_steps = True
+        self.busy = False
         self.extents = Extents()
         self._handlers = handlers
         self._unknown = unknown
         self.block = -1
         self.names: dict[int, str] = {}
-        self.parameters: dict[int, tuple[str, nn.Module]] = {}
+        modules = list(model.named_modules())
+        self.parameters = layer_names(modules)
         self.transposed: dict[int, tuple[Tensor, Tensor]] = {}
         self._traced: dict[int, tuple[Tensor, int]] = {}
         self._signatures: dict[int, Numbers] = {}
@@ -118,22 +69,19 @@ class ChannelTrace(TorchDispatchMode):
         self._stack: list[nn.Module] = []
         self.buffers: set[int] = set()
         self.keep_apart = False
-        for name, module in model.named_modules():
+        for name, module in modules:
             self.names[id(module)] = name
-            for parameter in module._parameters.values():
-                if parameter is not None:
-                    self.parameters[id(parameter)] = (name, module)
             own = (buffer for buffer in module._buffers.values() if buffer is not None)
             self.buffers.update(id(buffer) for buffer in own)
 
     # ---- modules entered and left -------------------------------------------------------------
 
-    def enter(self, module: nn.Module, _inputs: Any) -> None:
-        """Remember which module runs (a forward pre-hook)."""
+    def enter(self, module: nn.Module) -> None:
+        """Remember which module runs."""
         self._stack.append(module)
 
-    def leave(self, _module: nn.Module, _inputs: Any, _output: Any) -> None:
-        """Forget it (a forward hook)."""
+    def leave(self) -> None:
+        """Forget it."""
         if self._stack:
             self._stack.pop()
 
@@ -175,6 +123,11 @@ class ChannelTrace(TorchDispatchMode):
         """Track a tensor as a new node of the pass, with its numbers along the channel axis."""
         self.findings.tensors.append(numbers)
         return self.track(tensor, len(self.findings.tensors) - 1, known)
+
+    def constant(self, zeros: Tensor) -> Tensor:
+        """Track a tensor of zeros as one that carries no channel."""
+        shape = zeros.shape[1] if zeros.ndim > 1 else 0
+        return self.add_tensor(zeros, np.zeros(shape, np.int64))
 
     def same(self, tensor: Tensor) -> Tensor:
         """Return another tensor with the same channels (the result of a unary operation).
@@ -332,8 +285,8 @@ class ChannelTrace(TorchDispatchMode):
         """Stand-in with numbers for a bare parameter used in arithmetic (a learned scale)."""
         if id(parameter) in self._shadows:
             return self._shadows[id(parameter)]
-        name, module = self.parameters[id(parameter)]
-        full = name
+        _, module = self.parameters[id(parameter)]
+        name = full = self.names[id(module)]
         for own, value in module.named_parameters(recurse=False):
             if value is parameter:
                 full = f"{name}.{own}" if name else own
@@ -354,15 +307,22 @@ class ChannelTrace(TorchDispatchMode):
 
     def known_split(self) -> bool:
         """Whether the running module stores its split sizes where surgery can rewrite them."""
-        return any(
-            lookup(table, self.owner) is not None
-            for table in (STORED_WIDTHS, STORED_SIZES, ATTENTION)
-        )
+        rule = rule_of(self.owner)
+        return rule is not None and rule.knows_splits
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         """Nothing is compiled here; PyTorch's guard against it would cost a tenth of the pass."""
         return False
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Say that what happens inside is the trace's own doing, and not a module's."""
+        before, self.busy = self.busy, True
+        try:
+            yield
+        finally:
+            self.busy = before
 
     # ---- dispatch -----------------------------------------------------------------------------
 
@@ -371,7 +331,11 @@ class ChannelTrace(TorchDispatchMode):
     ) -> Any:
         """Give an operation to its handler (see ``core.graph.handlers``)."""
         packet = func._overloadpacket
-        result = self._handlers.get(packet, self._unknown)(self, func, args, kwargs or {})
+        before, self.busy = self.busy, True
+        try:
+            result = self._handlers.get(packet, self._unknown)(self, func, args, kwargs or {})
+        finally:
+            self.busy = before
         self.extents.carry(packet, args, result)
         if self._chosen and any(id(value) in self._chosen for value in args):
             self.mark_chosen(result)

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.graph.constraints import ATTENTION, STORED_SIZES, STORED_WIDTHS, lookup
-from core.graph.table import ChannelTable
+from core.graph.modules import ModuleRule, StoredWidth, rule_of
+from core.graph.parameters import outputs_axis, own_tensors
+from core.graph.table import ChannelTable, Layer
 from core.plan.widths import Mask, kept_of
 
 
@@ -41,12 +42,8 @@ def cut_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Modu
             continue
         keep = _indices(ins), _indices(outs)
         changed[layer.name] = keep
-        if layer.kind == "Parameter":
-            _cut_parameter(model, layer.name, keep[1], memo)
-            continue
-        module = model.get_submodule(layer.name)
-        for name, tensor in _own_tensors(module):
-            memo[id(tensor)] = _cut_tensor(module, name, tensor, *keep)
+        for name, tensor in own_tensors(model, layer.name, single=layer.kind == "Parameter"):
+            memo[id(tensor)] = _cut_tensor(layer, name, tensor, *keep)
     smaller = copy.deepcopy(model, memo)
     for name, keep in changed.items():
         try:
@@ -62,34 +59,20 @@ def _indices(kept: Mask) -> Tensor:
     return torch.from_numpy(np.flatnonzero(kept))
 
 
-def _own_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
-    own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
-    return [(name, tensor) for name, tensor in own if tensor.ndim]
-
-
 def _like(tensor: Tensor, values: Tensor) -> Tensor:
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(values.clone(), requires_grad=tensor.requires_grad)
     return values.clone()
 
 
-def _cut_tensor(module: nn.Module, name: str, tensor: Tensor, ins: Tensor, outs: Tensor) -> Tensor:
+def _cut_tensor(layer: Layer, name: str, tensor: Tensor, ins: Tensor, outs: Tensor) -> Tensor:
     values = tensor.detach()
-    if name != "weight" or tensor.ndim == 1:
-        return _like(tensor, values.index_select(0, outs))
-    transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
-    groups = int(getattr(module, "groups", 1))
-    rows, columns = (ins, outs) if transposed else (outs, ins)
-    values = values.index_select(0, rows)
-    if groups == 1:
-        values = values.index_select(1, columns)
-    return _like(tensor, values)
-
-
-def _cut_parameter(model: nn.Module, name: str, outs: Tensor, memo: dict[int, Any]) -> None:
-    tensor = model.get_parameter(name)
-    axis = max(range(tensor.ndim), key=lambda a: tensor.shape[a])
-    memo[id(tensor)] = _like(tensor, tensor.detach().index_select(axis, outs))
+    axis = outputs_axis(layer, name, tensor)
+    if name == "weight" and tensor.ndim > 1 and layer.mixes and layer.groups == 1:
+        values = values.index_select(1 - axis, ins)
+    elif name == "weight" and "Transpose" in layer.kind:
+        outs = ins  # of a grouped one, the first axis
+    return _like(tensor, values.index_select(axis, outs))
 
 
 Updater = Callable[[Any, Tensor, Tensor], None]
@@ -123,26 +106,53 @@ def _update_sizes(module: nn.Module, ins: Tensor, outs: Tensor) -> None:
 
 
 def _update_stored(model: nn.Module, smaller: nn.Module, table: ChannelTable, kept: Mask) -> None:
-    """Rewrite what modules store about their widths (see ``core.graph.constraints``)."""
+    """Rewrite what modules store about their widths (see ``core.graph.modules``)."""
     originals = dict(model.named_modules())
+    ports = {(port.name, port.side, port.place): port.atoms for port in table.ports}
+
+    def stays(name: str, stored: StoredWidth) -> Mask | None:
+        """Which of the channels that an attribute counts are kept; None where none is known."""
+        number = table.index.get(f"{name}.{stored.layer}".rstrip("."))
+        if number is None:
+            atoms = None if stored.layer else ports.get((name, stored.side, stored.place))
+            return None if atoms is None else kept[atoms]
+        return kept[(table.inputs if stored.side == "inputs" else table.outputs)(number)]
+
     for name, module in smaller.named_modules():
-        for stored in lookup(STORED_WIDTHS, module) or ():
-            number = table.index.get(f"{name}.{stored.layer}")
-            if number is None or not hasattr(module, stored.attribute):
-                continue
-            side = table.inputs if stored.side == "inputs" else table.outputs
-            setattr(module, stored.attribute, int(kept[side(number)].sum()) // stored.parts)
-        sizes = lookup(STORED_SIZES, module)
-        if sizes is not None and f"{name}.{sizes[1]}" in table.index:
-            attribute, layer = sizes
-            own = kept[table.outputs(table.index[f"{name}.{layer}"])]
-            ends = np.cumsum(getattr(originals[name], attribute))[:-1]
-            counts = [int(part.sum()) for part in np.split(own, ends)]
-            setattr(module, attribute, type(getattr(module, attribute))(counts))
-        layout = lookup(ATTENTION, module)
-        if layout is not None and f"{name}.{layout.projection}" in table.index:
-            own = kept[table.outputs(table.index[f"{name}.{layout.projection}"])]
-            heads = int(own.sum()) // layout.per_head(originals[name])
-            module.num_heads = heads
-            for total in layout.totals:
-                setattr(module, total, heads * int(module.head_dim))
+        rule = rule_of(module)
+        if rule is None:
+            continue
+        for stored in rule.stores:
+            own = stays(name, stored)
+            if own is not None and hasattr(module, stored.attribute):
+                value = _shorter(getattr(originals[name], stored.attribute), stored, own)
+                setattr(module, stored.attribute, value)
+        _update_heads(originals[name], name, module, rule, table, kept)
+
+
+def _shorter(value: Any, stored: StoredWidth, own: Mask) -> Any:
+    """Return what an attribute holds once some channels are gone."""
+    if isinstance(value, Tensor):
+        return _like(value, value.detach().index_select(stored.axis, _indices(own)))
+    if isinstance(value, (list, tuple)):
+        parts = np.split(own, np.cumsum(value)[:-1])
+        return type(value)(int(part.sum()) for part in parts)
+    return int(own.sum()) // stored.parts
+
+
+def _update_heads(
+    original: nn.Module,
+    name: str,
+    module: Any,
+    rule: ModuleRule,
+    table: ChannelTable,
+    kept: Mask,
+) -> None:
+    layout = rule.heads
+    if layout is None or f"{name}.{layout.projection}" not in table.index:
+        return
+    own = kept[table.outputs(table.index[f"{name}.{layout.projection}"])]
+    heads = int(own.sum()) // layout.per_head(original)
+    module.num_heads = heads
+    for total in layout.totals:
+        setattr(module, total, heads * int(module.head_dim))

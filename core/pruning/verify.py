@@ -15,8 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.graph.drive import image_channels, largest_stride, tensors_in, untouched
+from core.graph.drive import image_channels, largest_stride, untouched
+from core.graph.modules import stand_in_of
+from core.graph.parameters import kernel_of, outputs_axis, own_tensors
 from core.graph.table import ChannelTable
+from core.graph.tensors import tensors_in
 from core.plan.widths import Mask
 
 TOLERANCE = 1e-5
@@ -24,7 +27,7 @@ TOLERANCE = 1e-5
 
 LOSES_ZERO = (nn.Sigmoid, nn.Softplus, nn.Hardsigmoid, nn.LogSigmoid)
 """Activations that turn zero into something else: a masked channel must then also be masked
-where it is read."""
+where it is read. A module that is described instead of traced may do so as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +66,13 @@ def mask_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Mod
         if not len(rows):
             continue
         index = torch.from_numpy(rows)
-        if layer.kind == "Parameter":
-            owned = [("", model.get_parameter(layer.name))]
-        else:
-            owned = list(model.get_submodule(layer.name).named_parameters(recurse=False))
-        for _, tensor in owned:
-            values = tensor.detach().clone()
-            axis = 1 if "Transpose" in layer.kind and layer.groups == 1 and tensor.ndim > 1 else 0
-            if layer.kind == "Parameter":
-                axis = max(range(tensor.ndim), key=lambda a: tensor.shape[a])
-            values.index_fill_(axis, index, 0.0)
-            memo[id(tensor)] = nn.Parameter(values, requires_grad=tensor.requires_grad)
+        for name, tensor in own_tensors(model, layer.name, single=layer.kind == "Parameter"):
+            if isinstance(tensor, nn.Parameter):
+                values = tensor.detach().clone()
+                values.index_fill_(outputs_axis(layer, name, tensor), index, 0.0)
+                memo[id(tensor)] = nn.Parameter(values, requires_grad=tensor.requires_grad)
     masked = copy.deepcopy(model, memo)
-    if any(isinstance(module, LOSES_ZERO) for module in masked.modules()):
+    if any(isinstance(m, LOSES_ZERO) or stand_in_of(m) is not None for m in masked.modules()):
         _mask_readers(masked, table, gone)
     return masked
 
@@ -84,9 +81,7 @@ def _mask_readers(masked: nn.Module, table: ChannelTable, gone: Mask) -> None:
     for number, layer in enumerate(table.layers):
         columns = np.flatnonzero(gone[table.inputs(number)])
         if layer.mixes and layer.groups == 1 and len(columns):
-            weight = masked.get_submodule(layer.name).get_parameter("weight")
-            axis = 0 if "Transpose" in layer.kind else 1
-            weight.data.index_fill_(axis, torch.from_numpy(columns), 0.0)
+            kernel_of(masked, layer).data.index_fill_(1, torch.from_numpy(columns), 0.0)
 
 
 def verify_networks(

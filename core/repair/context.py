@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.graph.drive import tensors_in
 from core.graph.table import ChannelTable
+from core.graph.tensors import tensors_in
 from core.plan.widths import Mask, kept_of
 from core.progress import Progress, silent
 from core.repair.images import Pool

@@ -70,7 +70,8 @@ def norms_behind(table: ChannelTable) -> dict[int, str]:
         if first.op != "layer" or second.op != "follow" or second.layer < 0:
             continue
         layer = table.layers[second.layer]
-        if layer.kind.startswith("BatchNorm") and second.inputs[:1] == first.outputs[:1]:
+        seen = layer.followed and table.layers[first.layer].followed
+        if seen and layer.kind.startswith("BatchNorm") and second.inputs[:1] == first.outputs[:1]:
             found[first.layer] = layer.name
     return found
 

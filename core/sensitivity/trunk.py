@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from core.data.stream import Batch, _quiet
 from core.data.validation import Accuracy, Measure, Validation
-from core.graph.drive import tensors_in
 from core.graph.table import ChannelTable
+from core.graph.tensors import tensors_in
 from core.plan.widths import Mask, kept_of
 from core.progress import Progress
 from core.pruning.surgery import cut_network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from core.engine import tasks
 from core.engine.models import ModelStore
 from core.engine.tasks.choosing import score_channels
 from core.errors import UserError
+from core.graph.modules import forget_module
 from core.plan.criteria import CRITERIA, Criterion, by_images, title
 from core.progress import silent
 from core.runs.folder import create_job, limit_batch, list_jobs, read_job
@@ -39,6 +41,7 @@ from tests.core.outside import import_module, install, write_module
 
 PEAK = """
 import contextlib
+import copy
 import json
 import os
 import subprocess
@@ -230,7 +233,8 @@ import copy
 
 import torch
 
-from core.graph.drive import image_channels, tensors_in
+from core.graph.drive import image_channels
+from core.graph.tensors import tensors_in
 from core.ship.export.formats import Format
 from core.ship.latency.runtime import Runtime
 
@@ -287,7 +291,7 @@ def test_a_format_exports_and_is_listed(pickled, capsys, demo_copy) -> None:
     listed = tasks.find_task("formats")(ModelStore(), {}, silent)["formats"]
     assert listed[-1]["name"] == "pickled" and listed[-1]["missing"] is None
     assert main([*words, "-o", "out.pickled", "--half"]) == 1
-    assert "Pickle has no FP16." in capsys.readouterr().err
+    assert "Pickle does not support FP16. Available precisions: FP32." in capsys.readouterr().err
 
 
 def test_a_format_with_a_runtime_is_timed(pickled, capsys, demo_copy) -> None:
@@ -439,6 +443,68 @@ def test_a_job_of_a_kind_that_is_gone_is_listed_and_does_not_run(hashing, capsys
         limit_batch(folder, 1)
 
 
+# ---- a network module that cannot be traced ----------------------------------------------------
+
+SINE = """
+import numpy as np
+import torch
+from torch import nn
+
+from core.graph.modules import ModuleRule, StoredWidth
+
+
+class Sine(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.channels = channels
+        self.phase = nn.Parameter(torch.linspace(0, 3, channels))
+
+    def forward(self, x):
+        assert x.shape[1] == self.channels
+        phase = self.phase.detach().view(1, -1, 1, 1).numpy()
+        return torch.from_numpy(np.sin(x.detach().numpy() + phase))
+
+
+def carries(module, x):
+    return x + module.phase.view(1, -1, 1, 1)
+
+
+RULE = ModuleRule(carries, (StoredWidth("channels", ""),))
+"""
+
+
+def test_a_module_that_cannot_be_traced_is_pruned_and_proven(tmp_path, monkeypatch) -> None:
+    write_module(tmp_path, "sine_module", SINE)
+    module = import_module(tmp_path, "sine_module", monkeypatch)
+    loaded = untrained("yolov8n")
+    model = copy.deepcopy(loaded.model)
+    model.model[5].act = module.Sine(128)
+    loaded = replace(loaded, model=model)
+    plan = core.Plan(selection=[{"block": 5, "ratio": 0.5}], round_to=1)
+    with pytest.raises(UserError, match=r"model\.5\.act \(Sine\) takes values out of PyTorch"):
+        core.prune(loaded, plan, cache=False)
+    core.register_module(module.Sine, module.carries, stores=module.RULE.stores)
+    try:
+        predicted = core.predict(loaded, plan, cache=False)
+        changed = {change.name: change.outputs_after for change in predicted.layers}
+        assert changed["model.5.act.phase"] == changed["model.5.conv"] == 64
+        done = core.prune(loaded, plan, cache=False)
+        assert done.verification.passed
+        act = done.model.model[5].act
+        assert (act.channels, act.phase.numel()) == (64, 64)
+        assert sum(p.numel() for p in done.model.parameters()) == predicted.after.parameters
+    finally:
+        forget_module(module.Sine)
+    with pytest.raises(UserError, match="cannot lose channels"):
+        core.prune(loaded, plan, cache=False)
+
+
+def test_an_installed_rule_is_there_in_every_process(installed) -> None:
+    code = "from core.graph.modules import MODULES; print(list(MODULES)[-1], MODULES.is_own('x'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["sine_module.Sine", "False"]
+
+
 # ---- installed packages ------------------------------------------------------------------------
 
 
@@ -451,11 +517,15 @@ def installed(tmp_path, monkeypatch):
     write_module(place, "peak_weight", PEAK + row)
     write_module(place, "widest_layers", WIDEST)
     write_module(place, "hash_job", HASH)
+    write_module(place, "sine_module", SINE)
+    write_module(place, "pickled_format", PICKLED)
     points = {
         "secateur.criteria": {"peak": "peak_weight:ROW"},
         "secateur.commands": {"widest": "widest_layers"},
         "secateur.tasks": {"count": "widest_layers"},
         "secateur.jobs": {"hash": "hash_job:KIND"},
+        "secateur.modules": {"sine_module.Sine": "sine_module:RULE"},
+        "secateur.formats": {"pickled": "pickled_format:ROW"},
     }
     install(place, "more-of-each", points)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), str(ROOT)]))
@@ -474,6 +544,8 @@ def test_the_engine_takes_what_is_installed(installed, demo_copy) -> None:
         result = line.end_of(2)[-1]["result"]
         assert result["criterion"] == "peak"
         assert len(np.load(result["scores"])) > 100
+        line.send(id=3, job="formats")
+        assert line.end_of(3)[-1]["result"]["formats"][-1]["name"] == "pickled"
     finally:
         line.close()
 

@@ -23,6 +23,7 @@ REPEATS = 30
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
     latency = add("latency", "Measure the latency of models, in turns, in every runtime.")
+    latency.add_argument("others", nargs="*", metavar="OTHER", help="compared with the first model")
     latency.add_argument(
         "--runtime",
         default="torch,onnx",

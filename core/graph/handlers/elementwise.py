@@ -16,6 +16,7 @@ from core.graph.handlers.registry import (
     substitute,
     tensors_of,
 )
+from core.graph.modules import rule_of
 from core.graph.trace import ChannelTrace
 
 UNARY = (
@@ -40,6 +41,7 @@ def run_elementwise(
     inplace = func._overloadpacket.__name__.endswith("_")
     tensors = tensors_of(substitute(trace, args))
     carriers = [t for t in tensors if trace.is_traced(t)]
+    _fix_beside_constants(trace, tensors, carriers)
     shape = torch.broadcast_shapes(*(t.shape for t in tensors)) if len(tensors) > 1 else None
     if len(carriers) == 1 and (inplace or shape is None or shape == carriers[0].shape):
         result = carriers[0] if inplace else trace.same(carriers[0])
@@ -65,6 +67,23 @@ def run_elementwise(
     if joined:
         trace.step("join", carriers, [result])
     return (result, torch.ones(1)) if len(func._schema.returns) > 1 else result
+
+
+def _fix_beside_constants(
+    trace: ChannelTrace, tensors: list[Tensor], carriers: list[Tensor]
+) -> None:
+    """Fix channels that meet a tensor with an entry for each: nobody would shorten that one."""
+    for constant in tensors:
+        if trace.is_traced(constant) or not constant.is_floating_point() or constant.ndim < 1:
+            continue
+        rule = rule_of(trace.owner)
+        if rule is not None and rule.stores_tensors(trace.owner):
+            continue
+        for carrier in carriers:
+            for back in range(1, min(constant.ndim, carrier.ndim) + 1):
+                if constant.shape[-back] > 1 and trace.varies(carrier, carrier.ndim - back):
+                    reason = f"{trace.owner_name} combines it with a tensor of fixed size"
+                    trace.findings.fixed_beside.append((trace.all_numbers(carrier), reason))
 
 
 def _join_all(

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.graph.constraints import ATTENTION, lookup
 from core.graph.handlers.registry import (
     aten,
     carries,
@@ -17,6 +16,8 @@ from core.graph.handlers.registry import (
     run_unknown,
     substitute,
 )
+from core.graph.modules import rule_of
+from core.graph.parameters import is_plain
 from core.graph.trace import ChannelTrace
 
 
@@ -29,7 +30,7 @@ def run_convolution(
     if not trace.is_traced(x):
         return func(*args, **kwargs)
     known = trace.parameters.get(id(weight))
-    if known is None:
+    if known is None or (transposed and not is_plain(known[1])):
         return run_unknown(trace, func, args, kwargs)
     name, module = known
     if trace.record_steps:
@@ -59,7 +60,7 @@ def run_convolution(
         mixes=not depthwise,
         groups=groups,
         kernel=int(np.prod(kernel)),
-        bias=bias is not None,
+        bias=_own_bias(trace, name, bias, outs),
     )
     trace.place(x, ins)
     result = trace.spread(outs, shape)
@@ -68,6 +69,17 @@ def run_convolution(
     trace.add_tensor(result, outs, outs)
     trace.step("follow" if depthwise else "layer", [x], [result], name)
     return result
+
+
+def _own_bias(trace: ChannelTrace, name: str, bias: Tensor | None, outs: Any) -> bool:
+    """Whether a layer's bias belongs to it; one under another name is a layer of its own."""
+    if bias is None:
+        return False
+    owner, module = trace.parameters.get(id(bias), (name, None))
+    if owner != name and module is not None:
+        shape = {"mixes": False, "groups": 1, "kernel": 1, "bias": False}
+        trace.use_layer(owner, module, outs, outs, **shape)
+    return owner == name
 
 
 def _tie_groups(trace: ChannelTrace, ins: Any, outs: Any, groups: int) -> None:
@@ -149,12 +161,13 @@ def run_linear(
         return run_product(trace, func, args, kwargs)
     name, module = trace.parameters[id(trace.transposed[id(weight)][0])]
     trace.extents.lose(trace.block)
-    if not isinstance(module, nn.Linear):
+    if is_plain(module) and not isinstance(module, nn.Linear):
         return run_product(trace, func, args, kwargs)
     ins = trace.read(x)
     trace.place(x, ins)
     outs = trace.outputs_of(name, weight.shape[1])
-    trace.use_layer(name, module, ins, outs, mixes=True, groups=1, kernel=1, bias=bias is not None)
+    own = _own_bias(trace, name, bias, outs)
+    trace.use_layer(name, module, ins, outs, mixes=True, groups=1, kernel=1, bias=own)
     result = trace.add_tensor(trace.spread(outs, (x.shape[0], len(outs))), outs, outs)
     trace.step("layer", [x], [result], name)
     return result
@@ -167,8 +180,8 @@ def run_product(
     """Products of matrices: attention. Known modules are followed, all others locked whole."""
     if not carries(trace, args):
         return func(*args, **kwargs)
-    layout = lookup(ATTENTION, trace.owner) if trace.owner else None
-    if layout is None or func._overloadpacket is not aten.bmm:
+    rule = rule_of(trace.owner)
+    if rule is None or rule.heads is None or func._overloadpacket is not aten.bmm:
         kind = type(trace.owner).__name__
         trace.lock_owner(
             f"{trace.owner_name} ({kind}) multiplies matrices in a way that cannot be traced"

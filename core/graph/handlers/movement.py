@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.graph.constraints import ATTENTION, STORED_SIZES, lookup
+from core.graph.findings import Numbers, RawSplit
 from core.graph.handlers.registry import (
     aten,
     carries,
@@ -19,7 +19,8 @@ from core.graph.handlers.registry import (
     substitute,
     tensors_of,
 )
-from core.graph.trace import ChannelTrace, Numbers, RawSplit
+from core.graph.modules import rule_of
+from core.graph.trace import ChannelTrace
 
 
 @handles(
@@ -57,7 +58,7 @@ def run_view(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict
     for axis, side in enumerate(x.shape):
         inner = any(before < cut < before * side and cut % before == 0 for cut in cuts)
         if inner and trace.varies(x, axis):
-            if trace.owner is not None and lookup(ATTENTION, trace.owner) is not None:
+            if _has_heads(trace):
                 trace.step("heads", [x], [x])
             else:
                 trace.fix_tensor(x, f"{trace.owner_name} reshapes it with fixed sizes")
@@ -167,9 +168,10 @@ def run_split(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dic
         return moved(trace, x, pieces)
     by_sizes = "with_sizes" in name
     sizes = {piece.shape[dim] for piece in pieces} if name != "unbind" else set()
-    if lookup(ATTENTION, trace.owner) is not None:
+    if _has_heads(trace):
         return moved(trace, x, pieces)
-    stored = by_sizes and lookup(STORED_SIZES, trace.owner) is not None
+    rule = rule_of(trace.owner)
+    stored = by_sizes and rule is not None and rule.lists_sizes(trace.owner)
     if dim % x.ndim != 1 or not (
         stored or (len(sizes) == 1 and (not by_sizes or trace.known_split()))
     ):
@@ -183,3 +185,9 @@ def run_split(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dic
         trace.findings.splits.append(RawSplit(trace.owner_name, trace.block, own))
     trace.step("split" if by_sizes else "chunk", [x], pieces)
     return pieces
+
+
+def _has_heads(trace: ChannelTrace) -> bool:
+    """Whether the running module is attention whose heads are known."""
+    rule = rule_of(trace.owner)
+    return rule is not None and rule.heads is not None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.graph.parameters import kernel_of, outputs_axis, own_tensors
 from core.graph.table import ChannelTable, Ints
 
 if TYPE_CHECKING:
@@ -21,11 +22,9 @@ def filters(model: nn.Module, table: ChannelTable) -> Iterator[tuple[Ints, Tenso
     Rows are double, shape (outputs, weights per output).
     """
     for number, layer in enumerate(table.layers):
-        if not (layer.mixes or layer.kind.startswith("Conv")) or layer.kind == "Parameter":
+        if not (layer.mixes or layer.kind.startswith("Conv")):
             continue
-        weight = getattr(model.get_submodule(layer.name), "weight").detach().double().cpu()  # noqa: B009
-        if "Transpose" in layer.kind and layer.groups == 1:
-            weight = weight.transpose(0, 1)
+        weight = kernel_of(model, layer).detach().double().cpu()
         atoms = table.outputs(number)
         if weight.shape[0] == len(atoms) and len(atoms):
             yield atoms, weight.reshape(len(atoms), -1)
@@ -52,16 +51,16 @@ def sum_of_gradients(model: nn.Module, table: ChannelTable, power: int = 1) -> N
     """
     sums = np.zeros(table.atom_count)
     for number, layer in enumerate(table.layers):
-        if layer.kind == "Parameter":
+        single = layer.kind == "Parameter"
+        if single and not layer.mixes:
             continue
         atoms = table.outputs(number)
         held = atoms >= 0
-        transposed = "Transpose" in layer.kind and layer.groups == 1
-        for tensor in model.get_submodule(layer.name).parameters(recurse=False):
+        for name, tensor in own_tensors(model, layer.name, single=single):
             if tensor.grad is None:
                 continue
             product = (tensor.detach() * tensor.grad).double() ** power
-            product = product.transpose(0, 1) if transposed and tensor.ndim > 1 else product
+            product = product.transpose(0, outputs_axis(layer, name, tensor))
             if product.shape[0] == len(atoms):
                 rows = product.reshape(len(atoms), -1).sum(1).cpu().numpy()
                 sums += np.bincount(atoms[held], rows[held], table.atom_count)

@@ -27,14 +27,14 @@ def _filter_size(model: nn.Module, table: ChannelTable, power: int) -> NDArray[n
     """Mean size per weight, so that a 3 x 3 filter does not outweigh a pointwise one."""
     import torch
 
+    from core.graph.parameters import kernel_of
+
     total = np.zeros(table.atom_count)
     members = np.zeros(table.atom_count)
     for number, layer in enumerate(table.layers):
         if not (layer.mixes or layer.kind.startswith("Conv")):
             continue
-        weight = getattr(model.get_submodule(layer.name), "weight").detach().float()  # noqa: B009
-        if "Transpose" in layer.kind:
-            weight = weight.transpose(0, 1) if layer.groups == 1 else weight
+        weight = kernel_of(model, layer).detach().float()
         atoms = table.outputs(number)
         if weight.shape[0] != len(atoms):
             continue

@@ -53,7 +53,7 @@ class AtomReadings:
         self.readers: list[tuple[nn.Module, Tensor, bool]] = []
         self.seen = np.zeros(table.atom_count, bool)
         for number, layer in enumerate(table.layers):
-            if layer.mixes and layer.kind != "Parameter" and layer.followed:
+            if layer.mixes and layer.followed:
                 atoms = table.inputs(number).astype(np.int64)
                 self.seen[atoms[atoms >= 0]] = True
                 places = np.where(atoms < 0, table.atom_count, atoms)

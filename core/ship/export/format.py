@@ -159,7 +159,8 @@ class Format:
         if precision not in self.precisions:
             known = ", ".join(_WORDS[one] for one in self.precisions)
             raise UserError(
-                f"{self.title} does not support {_WORDS[precision]}.", f"Available scales: {known}."
+                f"{self.title} does not support {_WORDS[precision]}.",
+                f"Available precisions: {known}.",
             )
         problem = self.missing(precision)
         if problem is not None:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
-from core.graph.drive import tensors_in, untouched
+from core.graph.drive import untouched
+from core.graph.tensors import tensors_in
 from core.progress import Progress, silent
 from core.registry import resolve
 from core.ship.export.exporter import brief, quiet, sealed

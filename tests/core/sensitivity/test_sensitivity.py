@@ -82,7 +82,7 @@ def test_what_is_shared_changes_no_output(family, tmp_path):
 
 
 def same(one, other):
-    from core.graph.drive import tensors_in
+    from core.graph.tensors import tensors_in
 
     pairs = list(zip(tensors_in(one), tensors_in(other), strict=True))
     return bool(pairs) and all(torch.equal(a, b) for a, b in pairs)
