@@ -15,7 +15,7 @@ from app.context import Context
 from app.feature import Action, has_model, has_selection
 from app.kit.dialogs import show_dialog
 from app.state.session import Overlay
-from app.window.modes import MODES
+from app.window.layout.modes import MODES
 from app.window.parts import Parts
 from app.window.tour import Tour
 from core.errors import UserError

@@ -29,12 +29,12 @@ from app.window.feature_table import FEATURES, feature_classes
 from app.window.frame_actions import FrameActions
 from app.window.graph_binding import GraphHost
 from app.window.graph_pane import GraphPane
-from app.window.header import Header
+from app.window.layout.header import Header
+from app.window.layout.scorecard import Scorecard
+from app.window.layout.status_bar import StatusBar
+from app.window.layout.workspace import Workspace
 from app.window.parts import Parts
-from app.window.scorecard import Scorecard
-from app.window.status_bar import StatusBar
 from app.window.tour import Tour
-from app.window.workspace import Workspace
 from core.system.logs import engine_log
 
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMainWindow
 from app.context import Context
 from app.window.graph_binding import GraphHost
 from app.window.graph_pane import GraphPane
-from app.window.workspace import Workspace
+from app.window.layout.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

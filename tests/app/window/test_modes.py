@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTabWidget, QToolButton
 
-from app.window.modes import MODES
-from app.window.scorecard import ActionButton
+from app.window.layout.modes import MODES
+from app.window.layout.scorecard import ActionButton
 from tests.app.conftest import QUICK_MS
 
 LEFT = Qt.MouseButton.LeftButton

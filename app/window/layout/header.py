@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.kit import theme
-from app.window.modes import MODES, Mode
+from app.window.layout.modes import MODES, Mode
 
 ICONS = QSize(18, 18)
 

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.feature import Panel
 from app.kit.widgets import OnScreen
-from app.window.drawer import Drawer
-from app.window.modes import MODES, Mode, mode_of
+from app.window.layout.drawer import Drawer
+from app.window.layout.modes import MODES, Mode, mode_of
 
 SIDE_WIDTH = 350
 DIGITS = 9

@@ -1,0 +1,1 @@
+"""The layout of the window: header, scorecard, work modes, inspector, drawer, status bar."""
