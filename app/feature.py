@@ -20,7 +20,7 @@ from app.state.session import Overlay
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel; ``app.window.layout.modes`` says in which modes it is, or else it is in the drawer.
+    """One panel: ``app.window.layout.modes`` says where it is, or else it is in the drawer.
 
     Attributes
     ----------
