@@ -109,7 +109,7 @@ def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot,
     for criterion in ("taylor", "separability", "fisher"):
         session.edit(plan_edits.set_criterion(session.plan, criterion))
     assert not fake.requests
-    assert "Not ranked by Fisher yet: L2 norm shows" in panel.ranking.note.text()
+    assert "Not ranked by Fisher yet: L2 norm is shown" in panel.ranking.note.text()
     inspector = opened.workspace["inspector"].widget()
     assert "not ranked by Fisher yet" in inspector._ranking.text()
     opened.workspace.go_to("choose")
@@ -129,6 +129,7 @@ def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot,
     assert session.ranked
     assert np.array_equal(session.scores, scores)
     assert not panel.ranking.note.isVisibleTo(panel)
+    opened.workspace.go_to("inspector")  # it rests behind the other tab
     assert inspector._ranking.text().endswith("ranked by Fisher")
     assert not inspector.rank.isVisibleTo(inspector)
     # Other images are another ranking.
@@ -143,7 +144,7 @@ def test_separability_asks_which_of_similar_channels_stays(opened):
     assert panel.ranking.representative.isVisibleTo(panel.ranking)
     session.edit(plan_edits.set_representative(session.plan, "gamma"))
     assert panel.ranking.representative.currentData() == "gamma"
-    assert session.undo_stack.undoText() == "Of similar channels keep largest gamma"
+    assert session.undo_stack.undoText() == "Of similar channels, keep largest gamma"
 
 
 def test_the_words_of_criteria_come_without_torch():
@@ -208,7 +209,7 @@ def test_another_alternative_is_taken_by_click_and_key(opened, fake, qtbot, tmp_
     assert panel.folds["front"].isVisibleTo(panel)
     assert [a.macs for a in session.measured.front] == [0.5, 0.7, 0.9]
     assert session.measured.alternative_of(session.plan) == 1
-    assert "at 70% of" in chart.accessibleDescription()
+    assert "has 70% of the GFLOPs" in chart.accessibleDescription()
     chart._points.sigClicked.emit(chart._points, [chart._points.points()[2]], None)
     assert session.plan.selection == high.selection
     assert session.undo_stack.undoText() == "Use the alternative with 90% of the GFLOPs"
