@@ -94,7 +94,9 @@ def test_a_dropped_folder_is_taken_and_checked(opened, panel, pictured, heard):
     assert panel.shown  # it came to the front
     assert panel.name.whole == "data.yaml"
     assert f"train {IMAGES} images, val 2 images" in panel.summary.text()
-    assert any("can be used, with a warning: Few images. 1 more in Data" in text for text in heard())
+    assert any(
+        "can be used, with a warning: Few images. 1 more in Data" in text for text in heard()
+    )
     opened.features[DataFeature].controller.change_data(
         images=5
     )  # the check is about all images, whatever is shown

@@ -16,6 +16,7 @@ from core.data.stream import ALL, DataSettings
 from core.demo import STEPS, DemoSettings, Place, is_ready, run_demo, set_up, summary_text
 from core.demo.place import IMAGE_SIZE, TARGET
 from core.errors import CancelledError, UserError
+from core.history.measurements import read_measurements
 from core.history.nodes import read_nodes
 from core.pipeline import load
 from core.project import read_project
@@ -108,8 +109,13 @@ def test_what_comes_of_it(walked):
         assert Path(path).stat().st_size > 1000
     assert len(result["comparison"]["images"]) == SHORT.val
     nodes = read_nodes(place.project.with_suffix(".history"))
-    assert [node.kind for node in nodes] == ["model", "prune", "tune", *["evaluate"] * 3]
-    assert [Path(node.file).name for node in nodes[:3]] == ["demo.pt", "pruned.pt", "tuned.pt"]
+    assert [node.kind for node in nodes] == ["model", "prune", "tune"]
+    assert [Path(node.file).name for node in nodes] == ["demo.pt", "pruned.pt", "tuned.pt"]
+    (compared,) = read_measurements(place.project.with_suffix(".history"))
+    assert [Path(m["path"]).name for m in compared.result["models"]] == [
+        "demo.pt", "pruned.pt", "tuned.pt",
+    ]  # fmt: skip
+    assert all(m["figures"]["map50_95"] >= 0 for m in compared.result["models"])
     told = {key: value for key, value in result.items() if key != "comparison"}
     assert json.loads((place.folder / "summary.json").read_text()) == told
 
