@@ -75,7 +75,7 @@ def pick(panel, title):
 def test_several_are_started_and_one_runs_at_a_time(three, opened, started, qtbot, heard):
     assert [read_job(folder).arguments["model"] for folder in started] == ["/nowhere/a.pt"]
     assert opened.context.runs.watched == str(started[0])
-    assert "c.pt waits in the queue" in heard()[-1]
+    assert "c.pt is waiting in the queue" in heard()[-1]
     assert "1 running, 2 waiting" in three.status.whole
     told_of_b = three.model.data(three.model.index(1, 3))
     assert told_of_b == "after a.pt"
