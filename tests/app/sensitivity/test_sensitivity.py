@@ -97,7 +97,7 @@ def test_a_curve_is_picked_hovered_and_highlighted(opened, fake, scanning, qtbot
     assert session.selection == {4}
     assert chart._names[4].isVisible()
     assert not chart._names[2].isVisible()
-    assert "Block 4: 75.0% left at 25%" in chart.accessibleDescription()
+    assert "Block 4: 75.0% kept at 25%" in chart.accessibleDescription()
     session.select({2})
     assert chart._names[2].isVisible()
 
