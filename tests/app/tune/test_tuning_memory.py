@@ -87,7 +87,7 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
     with qtbot.waitSignal(runs.started, timeout=ENGINE_MS):
         qtbot.mouseClick(shown.form.begin, LEFT)
     over(opened, qtbot, "failed")
-    assert "does not suffice for 2 images" in heard()[-1]
+    assert "Out of memory with batch size 2" in heard()[-1]
     assert [words for words, _ in opened.said[-1].actions] == [
         "Continue with batch size 1",
         "Show",

@@ -214,7 +214,7 @@ def test_out_of_memory_while_measuring(
         "Out of memory with batch size 4 in validation; continuing with 2.",
     ]
     monkeypatch.setattr(run, "evaluate", lambda *rest, **more: (Scarce(1)(), None))
-    with pytest.raises(UserError, match="does not suffice for one image at a time; no epoch"):
+    with pytest.raises(UserError, match="Out of memory with batch size 1; no epoch"):
         finetune(settings.model_copy(update=change), tmp_path / "other")
 
 

@@ -70,7 +70,7 @@ def test_what_goes_wrong_in_a_process(
     assert told == [(4, 2)]
     monkeypatch.setenv("LARGEST_BATCH", "1")
     (second := tmp_path / "second").mkdir()
-    with pytest.raises(UserError, match="does not suffice for 2 images"):
+    with pytest.raises(UserError, match="Out of memory with batch size 2"):
         finetune(once.model_copy(update={"batch": 2}), second)
 
 
