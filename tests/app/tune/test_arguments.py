@@ -115,7 +115,7 @@ def test_the_form_gets_them_from_the_engine_and_starts_with_them(opened, qtbot):
     for name, text in (("lr0", "0.001"), ("amp", "maybe")):
         dialog.model.setData(dialog.model.index(names.index(name), OWN), text)
     qtbot.mouseClick(dialog.use, LEFT)
-    qtbot.waitUntil(lambda: "refuses “amp”" in dialog.status.text(), timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: "rejects “amp”" in dialog.status.text(), timeout=QUICK_MS)
     dialog.model.setData(dialog.model.index(names.index("amp"), OWN), "bf16")
     with qtbot.waitSignal(dialog.accepted, timeout=QUICK_MS):
         qtbot.mouseClick(dialog.use, LEFT)

@@ -102,7 +102,7 @@ def test_what_cannot_be_is_refused_in_words(pair: str, words: str) -> None:
 
 def test_what_only_ultralytics_can_tell_it_is_asked() -> None:
     check_values({"amp": "bf16", "freeze": [0, "23.cv2"], "scale": [0.5, 1.5]})
-    with pytest.raises(UserError, match="refuses “amp”"):
+    with pytest.raises(UserError, match="rejects “amp”"):
         check_values({"amp": "maybe"})
     told = find_task("check_arguments")(
         None, {"options": {"amp": "x", "lr0": 0.1}}, lambda *_: None
