@@ -117,7 +117,7 @@ def to_install(packages: str) -> str:
     if is_packaged():
         return (
             "Packages cannot be added to the packaged program: install Secateur with "
-            f"pip, and run pip install {packages} there."
+            f"pip, then run pip install {packages}."
         )
     return f"Install with: pip install {packages}."
 

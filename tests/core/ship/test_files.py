@@ -84,7 +84,7 @@ def test_the_usual_table_is_of_this_machine_and_these_libraries(monkeypatch):
 
 
 def test_a_runtime_without_tables_or_library_is_named(monkeypatch):
-    with pytest.raises(UserError, match="not for openvino"):
+    with pytest.raises(UserError, match="not openvino"):
         describe("openvino")
     monkeypatch.setitem(files.LIBRARIES, "onnx", "no-such-library")
     with pytest.raises(UserError, match="not installed"):

@@ -75,7 +75,7 @@ def test_a_packaged_program_does_not_send_people_to_a_pip_it_has_not(monkeypatch
 
 def test_what_a_format_does_not_have_is_refused(monkeypatch):
     monkeypatch.setattr(kinds, "cuda_available", lambda: False)
-    with pytest.raises(UserError, match="TorchScript has no INT8"):
+    with pytest.raises(UserError, match="TorchScript does not support INT8"):
         format_of("jit").check("detect", "int8")
     with pytest.raises(UserError, match="FP16 needs an NVIDIA GPU"):
         format_of("torchscript").check("detect", "fp16")
