@@ -89,7 +89,7 @@ def test_numbers_with_an_exponent_are_numbers_and_lists_are_lists() -> None:
         ("box=none", "“box” cannot be none"),
         ("warm=1", "no training argument “warm”"),
         ("format=onnx", "no training argument “format”"),
-        ("data=x.yaml", "not for you to set: use --data"),
+        ("data=x.yaml", "cannot be set: use --data"),
         ("cache=disk", "next to your images"),
         ("lr0", "is not a setting"),
         ("lr0=[", "cannot be read"),

@@ -81,7 +81,7 @@ def test_what_a_format_does_not_have_is_refused(monkeypatch):
         format_of("torchscript").check("detect", "fp16")
     with pytest.raises(UserError, match="does not support the task “obb”"):
         format_of("imx").check("obb", "int8")
-    with pytest.raises(UserError, match=r"no export format “tflight”.*Choose one of onnx"):
+    with pytest.raises(UserError, match=r"no export format “tflight”.*Use one of onnx"):
         format_of("tflight")
     elsewhere = Format("y", "Y", ".y", {}, systems=("elsewhere",))
     assert "do not run on" in elsewhere.missing().message
