@@ -8,11 +8,12 @@ BEGAN  := $(shell date +%s)
 PYTEST  := $(BIN)/python -m pytest --durations=15 $(MEASURE)
 ENGINE  := -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
 WINDOW  := tests/app
-PACKAGE := -p no:pytest-qt tests/package tests/scripts
+PACKAGE := -p no:pytest-qt tests/package
+SCRIPTS := -p no:pytest-qt tests/scripts
 # Keeps the output of parallel targets apart, if make supports it.
 APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: setup run test quick quick-engine quick-window measure lint bench screenshots bundle bundle-test bundle-tarball clean
+.PHONY: setup run test test-scripts quick quick-engine quick-window measure lint bench screenshots bundle bundle-test bundle-tarball clean
 
 setup: $(STAMP)
 
@@ -37,7 +38,7 @@ quick: setup
 	@$(MAKE) --jobs 2 --keep-going $(APART) lint quick-engine quick-window
 
 quick-engine: setup
-	$(PYTEST) -q -m 'not slow' $(ENGINE) tests/package tests/scripts
+	$(PYTEST) -q -m 'not slow' $(ENGINE) tests/package
 
 quick-window: setup
 	$(PYTEST) -q -m 'not slow' $(WINDOW)
