@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this sc
 
 from app.files.feature import FilesFeature
 from app.state import plan_edits
-from app.state.places import job_places
+from app.state.files import job_places
 from app.tune.feature import TuneFeature
 from app.window.main_window import MainWindow
 from core.runs.folder import list_jobs

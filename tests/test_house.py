@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("app", "core", "resources", "scripts")
 LINES = {"module": 400, "function": 50}
 MODULES = {"a folder of app": 14, "app": 4, "core": 8}
-OWED = {"app/state/session.py": 476, "app/graph_view": 22}
+OWED = {"app/graph_view": 22}
 """What was above its limit when the limits were drawn: it may shrink, not grow, until it is mended
 and its line here goes."""
 CLONE = 10

@@ -14,7 +14,8 @@ from app.state.measurements import Alternative, data_arguments
 from core.plan import criteria
 
 if TYPE_CHECKING:
-    from app.state.session import Ranking, Session
+    from app.state.rankings import Ranking
+    from app.state.session import Session
     from core.plan.schema import Plan, Target
 
 

@@ -22,7 +22,7 @@ from app.engine.job_line import JobLine
 from app.kit.controls import add_items, choose, combo
 from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, column, label
-from app.state.networks import at_hand
+from app.state.files import at_hand
 from core.compare.result import Comparison
 
 NOTHING = "Tick two or more models. The first one is the baseline."

@@ -27,7 +27,7 @@ from app.kit.desktop import open_file
 from app.kit.table_model import Column, TableModel
 from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
 from app.state.deliverables import Exported, exports_of
-from app.state.networks import at_hand
+from app.state.files import at_hand
 from app.state.shipping import Format
 
 PRECISIONS = {

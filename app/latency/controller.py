@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.engine.preconditions import is_free
 from app.engine.protocol import Failure
+from app.state.measurements import known_clock
 
 LATENCY = "latency"
 """The overlay that colours blocks by their milliseconds."""
@@ -62,7 +63,13 @@ class LatencyController(QObject):
 
     def _disk_changed(self) -> None:
         if self._session.model is not None and not self._jobs.running("latency_table"):
-            self._session.look_up_latency()
+            self._look_up()
+
+    def _look_up(self) -> None:
+        """Take in the latency table of the open model as it is on disk now, if there is one."""
+        model = self._session.model
+        clock = None if model is None else known_clock(model.facts, model.table)
+        self._session.measured.set_clock(clock)
 
     def _told(self) -> None:
         if self._session.measured.clock is not None:
@@ -93,7 +100,7 @@ class LatencyController(QObject):
         """A suggestion towards a time makes its table too."""
         record = self._jobs.record(number)
         if state == "done" and record is not None and record.job in ("latency_table", "suggest"):
-            self._session.look_up_latency()
+            self._look_up()
 
     def _offer(self) -> None:
         """Describe what the overlay of milliseconds needs, where it is asked for without."""

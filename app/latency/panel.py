@@ -30,7 +30,7 @@ from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, TableView, column, label, table_view
 from app.latency.target_part import LatencyTarget
 from app.state.deliverables import times_of
-from app.state.networks import at_hand
+from app.state.files import at_hand
 
 USUAL = ("torch", "onnx")
 """Runtimes that are ticked to begin with."""

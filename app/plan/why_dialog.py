@@ -101,7 +101,7 @@ class WhyDialog(QDialog):
 
     def _prefill(self) -> None:
         """Begin with what is selected: two blocks, or one of the plan and the one in focus."""
-        session = self._session
+        session, model = self._session, self._session.model
         chosen = sorted(session.selection)
         planned = (
             [n for n, role in session.prediction.roles.items() if role == "selected"]
@@ -112,7 +112,8 @@ class WhyDialog(QDialog):
         focused = session.focused if session.focused not in (None, first) else None
         last = chosen[-1] if len(chosen) > 1 else focused
         if last is None:
-            last = min(session.touched_by(first) - {first}, default=first)
+            touched = model.touched_by(first) if model is not None else frozenset()
+            last = min(touched - {first}, default=first)
         self.source.setCurrentIndex(self.source.findData(first))
         self.target.setCurrentIndex(self.target.findData(last))
 
@@ -123,8 +124,9 @@ class WhyDialog(QDialog):
 
     def _ask(self) -> None:
         source, target = self.source.currentData(), self.target.currentData()
-        answer = self._session.explain(str(source), str(target))
-        self._answer = answer
+        model = self._session.model
+        self._answer = None if model is None else model.explain(str(source), str(target))
+        answer = self._answer
         if answer is None:
             return
         colour, verdict = RELATIONS[answer.relation]

@@ -14,8 +14,8 @@ from app.engine.preconditions import is_free
 from app.kit.desktop import open_file
 from app.kit.dialogs import show_dialog
 from app.report.report_dialog import ReportDialog
+from app.state.files import job_places
 from app.state.measurements import data_arguments
-from app.state.places import job_places
 from app.state.project_state import to_project
 
 

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.engine.preconditions import has_data, is_free
+from app.state.files import scan_file
 from app.state.measurements import Evaluation, data_arguments, point_of
-from app.state.places import scan_file
 from core.errors import UserError
 
 NO_DATA = "Measuring accuracy needs images, and no dataset is selected."

@@ -162,21 +162,15 @@ class Measured(QObject):
         self.comparison: Comparison | None = None
         self.pair = (0, 1)
 
-    def begin(
-        self,
-        project: Project | None,
-        scan_file: str = "",
-        steps_folder: str = "",
-        clock: Clock | None = None,
-    ) -> None:
+    def begin(self, project: Project | None, clock: Clock | None = None) -> None:
         """Start over for another model, with what its project holds; raises no signal."""
         self._scan_tick.stop()
         self._step_tick.stop()
         self._clear()
         if project is not None:
             self.data, self.goal = project.data, project.goal or project.plan.target
+            self.scan_file, self.steps_folder = project.sensitivity or "", project.steps or ""
         self.clock = clock
-        self.scan_file, self.steps_folder = scan_file, steps_folder
 
     def announce(self) -> None:
         """Raise every signal: another model is open."""

@@ -5,25 +5,24 @@ Views subscribe to the signals and ask for changes through the methods; no view 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from app.state.history import Lineage
 from app.state.measurements import Measured, known_clock
-from app.state.open_model import Coupling, Message, OpenModel
+from app.state.open_model import Coupling, Message, OpenModel, selected
 from app.state.overlays import PLAIN, OverlayOf
 from app.state.plan_edits import Edit, PlanCommand
+from app.state.rankings import Ranking, Rankings, Scores, ranking_of
 from app.state.requests import Requests
 from app.state.shipping import Shipped
-from core.plan.criteria import by_images, keeps_one
+from core.plan.criteria import by_images
 
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
@@ -31,12 +30,7 @@ if TYPE_CHECKING:
     from core.history.nodes import Node
     from core.plan.live import Prediction
     from core.plan.schema import Plan
-    from core.plan.why.why import Answer
-    from core.project import Project, Result, Tuned
-
-Scores = NDArray[np.float64]
-Ranking = tuple[Any, ...]
-"""Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
+    from core.project import Project
 
 
 class Session(QObject):
@@ -98,10 +92,9 @@ class Session(QObject):
         self.undo_stack = QUndoStack(self)
         self.undo_stack.cleanChanged.connect(self.titleChanged)
         self._plan: Plan | None = None
-        self._ranking: dict[Ranking, Scores] = {}
+        self._rankings = Rankings()
         self._extra_unsaved = False
         self._drags, self._drag = 0, 0
-        self._touched: dict[int, frozenset[int]] = {}
         self._tick = QTimer(self, singleShot=True, interval=0)
         self._tick.timeout.connect(self._predict)
 
@@ -128,29 +121,22 @@ class Session(QObject):
     @property
     def scores(self) -> Scores | None:
         """The ranking the plan asks for, or the last one known until that is there."""
-        known = self._ranking
-        wanted = known.get(self.ranking)
-        return wanted if wanted is not None else next(reversed(known.values()), None)
+        return self._rankings.scores(self.ranking)
 
     @property
     def ranking(self) -> Ranking:
         """The name of the ranking that the plan asks for."""
-        plan = self.plan
-        data = self.measured.data if by_images(plan.criterion) else None
-        chosen = plan.representative if keeps_one(plan.criterion) else ""
-        return plan.criterion, plan.seed, chosen, data
+        return ranking_of(self.plan, self.measured.data)
 
     @property
     def ranked(self) -> bool:
         """Whether that ranking is there."""
-        return self.ranking in self._ranking
+        return self.ranking in self._rankings
 
     @property
     def ranked_by(self) -> str:
         """The criterion of the scores that show."""
-        if self.ranked:
-            return self.plan.criterion
-        return next((str(name[0]) for name in reversed(self._ranking)), "")
+        return self._rankings.shown(self.ranking)
 
     @property
     def dirty(self) -> bool:
@@ -161,16 +147,6 @@ class Session(QObject):
     def locked(self) -> frozenset[int]:
         """Blocks the user locked."""
         return frozenset(item for item in self.plan.locked if isinstance(item, int))
-
-    @property
-    def results(self) -> tuple[Result, ...]:
-        """The pruned files of the project, oldest first."""
-        return self.lineage.results
-
-    @property
-    def tuned(self) -> tuple[Tuned, ...]:
-        """The tuned files of the project, oldest first."""
-        return self.lineage.tuned
 
     # ---- the model ----------------------------------------------------------------------------
 
@@ -187,17 +163,25 @@ class Session(QObject):
         """Show a model, with the plan of a project or an empty one."""
         from core.plan.live import Predictor
 
-        self.unsay("")
-        self.model = OpenModel(path, facts, table, Predictor(table), file_size)
-        self._plan = None if project is None else project.plan.model_copy(update={"target": None})
-        self.lineage.begin(project)
+        model = OpenModel(path, facts, table, Predictor(table), file_size)
         self.project_path = project_path
-        self._ranking = {}
-        self._touched = {}
+        self._begin(model, project)
+
+    def close_model(self) -> None:
+        """Show no model."""
+        self.project_path = None
+        self._begin(None)
+
+    def _begin(self, model: OpenModel | None, project: Project | None = None) -> None:
+        self.unsay("")
+        self.model = model
+        self._plan = None if project is None else project.plan.model_copy(update={"target": None})
+        self._rankings = Rankings()
         self._extra_unsaved = False
         self.undo_stack.clear()
-        scan, steps = (project.sensitivity, project.steps) if project is not None else ("", "")
-        self.measured.begin(project, scan or "", steps or "", known_clock(facts, table))
+        self.lineage.begin(project)
+        clock = None if model is None else known_clock(model.facts, model.table)
+        self.measured.begin(project, clock)
         self._reset_view(project)
         self._predict(announce=False)
         self._announce()
@@ -220,21 +204,6 @@ class Session(QObject):
         self.highlighted = frozenset()
         self.coupling = Coupling()
 
-    def close_model(self) -> None:
-        """Show no model."""
-        self.unsay("")
-        self.model = None
-        self._plan = None
-        self.lineage.begin(None)
-        self.project_path = None
-        self._ranking = {}
-        self._extra_unsaved = False
-        self.undo_stack.clear()
-        self.measured.begin(None)
-        self._reset_view(None)
-        self._predict(announce=False)
-        self._announce()
-
     def move_model(self, path: str) -> None:
         """The open model's file is elsewhere now."""
         if self.model is not None:
@@ -249,8 +218,7 @@ class Session(QObject):
         """Take in a ranking from the engine."""
         if self.model is None or len(scores) != self.model.table.atom_count:
             return
-        self._ranking.pop(ranking, None)  # the last one known shows until the wanted one is there
-        self._ranking[ranking] = scores
+        self._rankings.add(ranking, scores)
         self.scoresChanged.emit()
         self._tick.start()
 
@@ -288,12 +256,6 @@ class Session(QObject):
             self.scoresNeeded.emit(plan.criterion, plan.seed)
         self._tick.start()
 
-    def look_up_latency(self) -> None:
-        """Take in the latency table of the open model as it is on disk now, if there is one."""
-        model = self.model
-        clock = None if model is None else known_clock(model.facts, model.table)
-        self.measured.set_clock(clock)
-
     def _timed(self) -> None:
         """What rounding left open follows the latency table."""
         if self.model is not None and self.plan.round_to == "auto":
@@ -325,18 +287,7 @@ class Session(QObject):
         if self.table is None:
             return
         asked = frozenset(blocks) & {b.index for b in self.table.blocks}
-        combine: dict[str, Callable[[], frozenset[int]]] = {
-            "replace": lambda: asked,
-            "add": lambda: self.selection | asked,
-            "remove": lambda: self.selection - asked,
-            "toggle": lambda: self.selection ^ asked,
-        }
-        selection = combine[mode]()
-        focused = self.focused
-        if len(asked) == 1 and asked <= selection:
-            (focused,) = asked
-        elif focused not in selection:
-            focused = min(selection, default=None)
+        selection, focused = selected(self.selection, self.focused, asked, mode)
         if (selection, focused) == (self.selection, self.focused):
             return
         if focused != self.focused:
@@ -367,41 +318,19 @@ class Session(QObject):
 
     def hover(self, block: int | None) -> None:
         """Light the blocks that share channels with, or read, the block under the pointer."""
-        lit = frozenset() if block is None else self.touched_by(block)
+        model = self.model
+        lit = frozenset() if block is None or model is None else model.touched_by(block)
         if lit != self.highlighted:
             self.highlighted = lit
             self.viewChanged.emit()
 
-    def touched_by(self, block: int) -> frozenset[int]:
-        """Blocks that change when a block's outputs are pruned."""
-        if self.table is None:
-            return frozenset()
-        if block not in self._touched:
-            from core.plan.why.why import affected
-
-            table = self.table
-            atoms = set(table.blocks[block].out_atoms.tolist()) - {-1}
-            readers, sharers = affected(table, atoms, set(table.layers_of(block)))
-            self._touched[block] = frozenset(table.layers[n].block for n in readers | sharers)
-        return self._touched[block]
-
-    def explain(self, source: str, target: str) -> Answer | None:
-        """Answer “why?” for two places; None when no model is open."""
-        if self.table is None:
-            return None
-        from core.plan.why.why import explain
-
-        return explain(self.table, source, target)
-
     def show_coupling(self, source: int, target: int) -> None:
         """Draw the path from one block to another, if there is one."""
-        answer = self.explain(str(source), str(target))
-        if answer is None or not answer.paths:
+        coupling = Coupling() if self.model is None else self.model.coupling(source, target)
+        if not coupling.pairs:
             self._clear_coupling()
             return
-        stops = [source, *(hop.block for hop in answer.paths[0].hops), target]
-        clean = [s for n, s in enumerate(stops) if n == 0 or s != stops[n - 1]]
-        self.coupling = Coupling(tuple(pairwise(clean)), answer.sentence)
+        self.coupling = coupling
         self.viewChanged.emit()
 
     def explain_block(self, block: int) -> None:
@@ -413,14 +342,12 @@ class Session(QObject):
 
     def _explain_focus(self) -> None:
         """Draw the path from a block of the plan to the affected block in focus."""
-        roles = self.prediction.roles if self.prediction else {}
         self._clear_coupling()
-        if self.focused is None or roles.get(self.focused) not in ("cascade", "coupled"):
+        if self.model is None or self.prediction is None or self.focused is None:
             return
-        for source, role in roles.items():
-            if role == "selected" and self.focused in self.touched_by(source):
-                self.show_coupling(source, self.focused)
-                return
+        source = self.model.source_of(self.focused, self.prediction.roles)
+        if source is not None:
+            self.show_coupling(source, self.focused)
 
     def _clear_coupling(self) -> None:
         if self.coupling.pairs:
@@ -438,14 +365,7 @@ class Session(QObject):
         self.messageWithdrawn.emit(key)
 
     def take(self, nodes: Sequence[Node], unsaved: bool = True) -> None:
-        """Take in pruned and tuned files, as steps of the history.
-
-        Parameters
-        ----------
-        nodes : sequence of Node
-        unsaved : bool
-            Whether that is work to be saved.
-        """
+        """Take in pruned and tuned files, as steps of the history; ``unsaved``: to be saved."""
         self._extra_unsaved |= unsaved
         self.lineage.take(nodes)
         self.titleChanged.emit()
@@ -466,10 +386,9 @@ class Session(QObject):
 
     def mark_unsaved(self) -> None:
         """There is work that no file holds, such as what was recovered after a crash."""
-        if self.model is None:
-            return
-        self._extra_unsaved = True
-        self.titleChanged.emit()
+        if self.model is not None:
+            self._extra_unsaved = True
+            self.titleChanged.emit()
 
 
 Overlay = OverlayOf[Session]

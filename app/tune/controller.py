@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from app.context import Context
 from app.data.check import submit_check
 from app.engine.preconditions import has_data
-from app.state.places import job_places
+from app.state.files import job_places
 from core.data.figures import MAIN
 from core.runs.listing import figures_of, measured_of
 from core.runs.tail import RunEntry
@@ -106,7 +106,7 @@ class TuneController(QObject):
         """Whether two networks have the same classes, as far as is known without opening them."""
         model = self._session.model
         own = {model.path} if model is not None else set()
-        family = own | {result.output for result in self._session.results}
+        family = own | {result.output for result in self._session.lineage.results}
         return one == other or {one, other} <= family
 
     def _start(self, settings: Mapping[str, Any]) -> None:

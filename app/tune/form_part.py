@@ -195,9 +195,9 @@ class TuningForm(QWidget):
 
     def offer(self) -> None:
         """Offer the networks there are: pruned results, the open model, tuned files."""
-        results = [r.output for r in self._session.results]
+        results = [r.output for r in self._session.lineage.results]
         own = [self._own] if self._own else []
-        tuned = [one.output for one in reversed(self._session.tuned)]
+        tuned = [one.output for one in reversed(self._session.lineage.tuned)]
         existing = [
             p for p in dict.fromkeys([*reversed(results), *own, *tuned]) if Path(p).is_file()
         ]

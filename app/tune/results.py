@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from app.context import Context
+from app.state.files import made
 
 if TYPE_CHECKING:
     from app.state.session import Session
@@ -36,7 +37,7 @@ class TunedResults(QObject):
         self._seen_active |= {entry.folder for entry in self._runs.active}
         if session.model is None:
             return
-        known = {os.path.realpath(one.output) for one in session.tuned}
+        known = {os.path.realpath(one.output) for one in session.lineage.tuned}
         found = [
             entry
             for entry in reversed(self._runs.entries)
@@ -68,8 +69,7 @@ def belongs(entry: RunEntry, session: Session) -> bool:
         return False
     if model.facts.sha256 in entry.hashes.values():
         return True
-    made = [result.output for result in session.results] + [one.output for one in session.tuned]
-    family = {os.path.realpath(path) for path in (model.path, *made)}
+    family = {os.path.realpath(path) for path in (model.path, *made(session))}
     named = (str(entry.arguments.get(key) or "") for key in ("model", "teacher"))
     return any(os.path.realpath(name) in family for name in named if name)
 

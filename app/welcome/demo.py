@@ -79,7 +79,7 @@ class DemoController(QObject):
         if self._waiting is not None and path == Path(self._waiting["project"]):
             self._take_results(self._waiting)
             self._waiting = None
-        elif path is not None and not self._session.results and is_ready(path.parent):
+        elif path is not None and not self._session.lineage.results and is_ready(path.parent):
             actions = (
                 ("Run it all", self.run_all),
                 ("Take the tour", self._session.requests.tourWanted.emit),

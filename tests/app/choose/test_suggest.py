@@ -334,7 +334,7 @@ def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, m
     assert "No latency table yet" in panel.time.text()
     panel.measure.click()
     assert fake.last("latency_table").args["sha256"] == session.model.facts.sha256
-    monkeypatch.setattr("app.state.session.known_clock", lambda facts, table: Clock())
+    monkeypatch.setattr("app.latency.controller.known_clock", lambda facts, table: Clock())
     with qtbot.waitSignal(session.measured.clockChanged, timeout=QUICK_MS):
         fake.done("latency_table", {"table": "anywhere"})
     before = 0.01 * session.table.atom_count

@@ -167,7 +167,7 @@ def test_results_move_with_their_project(tmp_path):
     ]
     session = Session()
     session.take([of_result(result) for result in results])
-    assert session.results == tuple(results)
+    assert session.lineage.results == tuple(results)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     stored = to_project(session, tmp_path / "a" / "p.secateur")

@@ -309,8 +309,8 @@ def test_a_project_of_version_0_1_opens_with_nothing_lost(window, tmp_path, trai
     told = json.loads(project.read_text())
     with qtbot.waitSignal(session.scoresChanged, timeout=ENGINE_MS):
         window.open_paths([str(project)])
-    assert [Path(r.output).name for r in session.results] == ["older.pt", "bees-pruned.pt"]
-    assert [Path(one.output).name for one in session.tuned] == ["bees-tuned.pt"]
+    assert [Path(r.output).name for r in session.lineage.results] == ["older.pt", "bees-pruned.pt"]
+    assert [Path(one.output).name for one in session.lineage.tuned] == ["bees-tuned.pt"]
     lineage = session.lineage
     qtbot.waitUntil(lambda: bool(lineage.known.measurements), timeout=QUICK_MS)
     assert {m.measured for m in lineage.known.measurements} == {"accuracy", "latency", "export"}

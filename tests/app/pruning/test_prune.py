@@ -30,7 +30,7 @@ def test_a_checkpoint_is_pruned_saved_and_proven(
     assert "relative error" in dialog.proof.text()
     assert dialog.model.rowCount() > 3
     dialog.accept()
-    assert opened.session.results[0].parameters_after == after
+    assert opened.session.lineage.results[0].parameters_after == after
     assert opened.isWindowModified()
     loaded = core.load(output)
     assert sum(p.numel() for p in loaded.model.parameters()) == after

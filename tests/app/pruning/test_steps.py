@@ -70,7 +70,7 @@ def test_steps_are_listed_as_they_come(opened, fake, running, qtbot, tmp_path):
     assert not running.run.isEnabled()
     with qtbot.waitSignal(opened.features[PruningFeature].steps.pruned, timeout=QUICK_MS):
         fake.done("one_by_one", pruned(tmp_path / "out.pt", steps=[step(1, 4, 0.97)]))
-    assert opened.session.results[-1].output == str(tmp_path / "out.pt")
+    assert opened.session.lineage.results[-1].output == str(tmp_path / "out.pt")
     opened.findChild(ResultDialog).accept()
 
 

@@ -10,8 +10,8 @@ from app.files.feature import FilesFeature
 from app.sensitivity.controller import read_scan
 from app.sensitivity.feature import SensitivityFeature
 from app.sensitivity.panel import read_ratios
+from app.state.files import scan_file
 from app.state.measurements import HEAT_FULL, Point
-from app.state.places import scan_file
 from app.window.graph_binding import graph_state
 from tests.app.conftest import QUICK_MS
 

@@ -29,7 +29,7 @@ def ends(tmp_path):
 
 
 def tuned(window):
-    return [one.output for one in window.session.tuned]
+    return [one.output for one in window.session.lineage.tuned]
 
 
 def offered(window):
@@ -133,6 +133,6 @@ def test_a_pruning_in_turns_is_a_result_with_its_last_step(opened, qtbot, traine
     ]
     ends(run, baseline={"map50_95": 0.3}, steps=steps)
     qtbot.waitUntil(lambda: len(tuned(opened)) == 1, timeout=QUICK_MS)
-    (one,) = opened.session.tuned
+    (one,) = opened.session.lineage.tuned
     assert (one.parameters, one.after, one.before) == (9, {"map50_95": 0.28}, {"map50_95": 0.3})
     assert json.loads(one.model_dump_json())["output"].endswith("small-tuned.pt")

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMessageBox
 from app.data.feature import DataFeature
 from app.files.feature import FilesFeature
 from app.kit.controls import choose
-from app.state.places import job_places
+from app.state.files import job_places
 from app.tune.controller import free_name
 from app.tune.data_part import check_text
 from core.runs.folder import (

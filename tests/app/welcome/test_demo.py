@@ -58,7 +58,7 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
         qtbot.mouseClick(row.buttons[0], LEFT)
     walked = place / "all"
     assert session.project_path == walked / "demo.secateur"
-    assert [r.output for r in session.results] == [str(walked / "pruned.pt")]
+    assert [r.output for r in session.lineage.results] == [str(walked / "pruned.pt")]
     assert len(session.measured.comparison["models"]) == 3
     assert session.prediction.changes
     assert not session.dirty
@@ -69,10 +69,10 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     qtbot.waitUntil(lambda: window.features[WelcomeFeature].demo.dialog is None, timeout=QUICK_MS)
     listed = window.workspace["compare"].widget()
     assert listed.isVisible()
-    assert [one.output for one in session.tuned] == [str(walked / "tuned.pt")]
+    assert [one.output for one in session.lineage.tuned] == [str(walked / "tuned.pt")]
     qtbot.waitUntil(lambda: bool(window.context.runs.entries), timeout=QUICK_MS)
     window.features[TuneFeature].results.take()
-    assert len(session.tuned) == 1, "it is known already, and no news"
+    assert len(session.lineage.tuned) == 1, "it is known already, and no news"
     assert not session.dirty
     assert not (place / "demo.jobs").exists()  # what was done by hand is left as it was
 
