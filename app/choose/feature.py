@@ -27,7 +27,7 @@ class ChooseFeature(Feature):
 
     def panels(self) -> Sequence[Panel]:
         """All that a suggestion depends on."""
-        return (Panel("choose", "Suggest", self._panel),)
+        return (Panel("choose", "Choose", self._panel),)
 
     def _panel(self) -> QWidget:
         from app.choose.panel import ChoosePanel

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.plan.schema import Plan
     from core.plan.why.conflicts import Conflict
 
+TITLE = "Conflicts"
 SETTLE_MS = 200
 SHOWN_REFUSALS = 3
 KINDS = {
@@ -67,9 +68,10 @@ class ConflictsPanel(OnScreen, QWidget):
         self._prediction_changed()
 
     def _prediction_changed(self) -> None:
+        """Count what would break, even unseen: the tab says how much of it Secateur resolves."""
+        self._settle.start()
         if self.shown:
             self._show_refusals()
-            self._settle.start()
 
     # ---- refusals -----------------------------------------------------------------------------
 
@@ -148,6 +150,7 @@ class ConflictsPanel(OnScreen, QWidget):
             )
             self.intro.setText(INTRO["refused" if refused else "none"])
             self._shown_for = None
+            self._say_counts(0)
             return
         if self._shown_for is prediction.resolution:
             return
@@ -169,6 +172,7 @@ class ConflictsPanel(OnScreen, QWidget):
         """Fill the table."""
         self.model.set_rows(list(enumerate(conflicts, 1)))
         count = len(conflicts)
+        self._say_counts(count)
         self.intro.setText(
             f"If only the selected layers were cut, {count} "
             f"{'layer' if count == 1 else 'layers'} would fail, in this order. Secateur "
@@ -176,6 +180,12 @@ class ConflictsPanel(OnScreen, QWidget):
             if count
             else INTRO["clean"]
         )
+
+    def _say_counts(self, resolved: int) -> None:
+        prediction = self._session.prediction
+        blocked = 0 if prediction is None else len(prediction.resolution.blocked)
+        counts = f": {resolved} resolved, {blocked} blocked" if resolved or blocked else ""
+        self.setWindowTitle(f"{TITLE}{counts}")
 
     def _go(self, index: Index) -> None:
         row = index.data(ROW_ROLE)

@@ -34,7 +34,7 @@ class PlanFeature(Feature):
             Panel("model", "Model", self._model_panel),
             Panel("edits", "Edits", self._edits_panel),
             Panel("plan", "Plan", self._plan_panel),
-            Panel("inspector", "Block", self._inspector_panel),
+            Panel("inspector", "Inspector", self._inspector_panel),
             Panel("blocks", "Blocks", self._blocks_panel),
             Panel("conflicts", "Conflicts", self._conflicts_panel),
             Panel("flow", "Channel flow", self._flow_panel),

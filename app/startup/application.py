@@ -64,7 +64,7 @@ def run(paths: Sequence[str]) -> int:
     show(window)
     # The engine takes seconds of computing to start: the window shows first.
     QTimer.singleShot(0, window.jobs.start_engine)
-    QTimer.singleShot(0, window.start)
+    QTimer.singleShot(0, lambda: window.start(tour=not paths))
     if paths:
         QTimer.singleShot(0, lambda: window.open_paths(paths))
     code = application.exec()

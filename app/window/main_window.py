@@ -114,11 +114,18 @@ class MainWindow(QMainWindow):
         self.workspace.aloneChanged.connect(self._show_alone)
         self._show_mode(self.workspace.mode.id)
 
-    def start(self) -> None:
-        """Do what waits until the window shows."""
+    def start(self, tour: bool = True) -> None:
+        """Do what waits until the window shows.
+
+        Parameters
+        ----------
+        tour : bool
+            Whether the tour may be offered: not to a person who came with a file.
+        """
         for feature in self.features:
             feature.start()
-        self.tour.offer()
+        if tour:
+            self.tour.offer()
 
     def _restore_layout(self) -> None:
         geometry, state = self.context.settings.layout()

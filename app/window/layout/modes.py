@@ -46,7 +46,7 @@ MODES: tuple[Mode, ...] = (
         "Plan",
         "Choose what to remove, by hand or by a goal, and see what is adjusted automatically",
         side=("plan", "choose", "inspector"),
-        actions=("mode_prune",),
+        actions=("prune",),
     ),
     Mode(
         "prune",

@@ -152,6 +152,7 @@ class Scorecard(QFrame):
                 widget.deleteLater()
         for number, action in enumerate(actions, 1):
             self._buttons.addWidget(ActionButton(action, primary=number == len(actions)))
+        self._make_room()
 
     def _show(self, *_: object) -> None:
         model, prediction = self._session.model, self._session.prediction
@@ -223,7 +224,8 @@ class ActionButton(QPushButton):
         self._follow()
 
     def _follow(self) -> None:
-        self.setText(self._action.text())
+        text = self._action.text()
+        self.setText(f"Next: {text}" if self._action.isCheckable() else text)  # another mode
         self.setToolTip(self._action.toolTip())
         self.setEnabled(self._action.isEnabled())
 

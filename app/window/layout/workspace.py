@@ -35,6 +35,10 @@ class PanelHolder(QWidget):
         self.setWindowTitle(panel.title)
         self._panel = panel.make()
         self._panel.setAccessibleName(self._panel.accessibleName() or panel.title)
+        # A panel may add to its title what is worth seeing while it is not shown.
+        self._panel.windowTitleChanged.connect(
+            lambda text: self.setWindowTitle(text or panel.title)
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._panel)
@@ -101,8 +105,10 @@ class Workspace(QSplitter):
         self.setHandleWidth(1)
         self._left.setHandleWidth(1)
         for panel in panels:
+            holder = self._holders[panel.id]
+            holder.windowTitleChanged.connect(lambda _, one=holder: self._retitle(one))
             if mode_of(panel.id, self.mode) is None:
-                self.drawer.add(self._holders[panel.id], panel.title)
+                self.drawer.add(holder, panel.title)
         self.drawer.opened.connect(self._make_room)
         self.actions_to_panels = [self._action(panel, n) for n, panel in enumerate(panels, 1)]
         self._session.modelChanged.connect(self._show)
@@ -199,6 +205,14 @@ class Workspace(QSplitter):
         self.drawer.setVisible(parts)
         for action in self.actions_to_panels:
             action.setEnabled(opened)
+
+    def _retitle(self, holder: PanelHolder) -> None:
+        """Show a panel's new title wherever its tab is."""
+        if self.drawer.stack.indexOf(holder) >= 0:
+            self.drawer.set_title(holder, holder.windowTitle())
+        for tabs in (self.side, self.main_tabs):
+            if (place := tabs.indexOf(holder)) >= 0:
+                tabs.setTabText(place, holder.windowTitle())
 
     def _make_room(self, is_open: bool) -> None:
         if is_open:

@@ -43,7 +43,8 @@ def test_a_mode_shows_its_panels_and_its_next_step(opened, qtbot, mode):
     for name in mode.side[:1] or mode.main[:1]:
         assert space[name].isVisible()
         assert getattr(space[name].widget(), "shown", True)
-    wanted = [opened.actions_table.by_id[name].text() for name in mode.actions]
+    texts = {name: opened.actions_table.by_id[name].text() for name in mode.actions}
+    wanted = [f"Next: {t}" if n.startswith("mode_") else t for n, t in texts.items()]
     qtbot.waitUntil(lambda: shown_buttons(opened) == wanted, timeout=QUICK_MS)
     assert opened.actions_table.by_id[f"mode_{mode.id}"].isChecked()
 
@@ -71,6 +72,36 @@ def test_going_to_a_panel_stays_in_the_mode_that_has_it(opened):
     assert space.mode.id == "ship"  # the drawer has it in every mode
     assert space.drawer.is_open
     assert space["conflicts"].isVisible()
+
+
+def test_the_conflicts_are_counted_in_sight(opened, choose, qtbot):
+    """The drawer is closed; its tab says how much would break and what cannot be done."""
+    drawer = opened.workspace.drawer
+    place = drawer.stack.indexOf(opened.workspace["conflicts"])
+
+    def title() -> str:
+        return drawer.tabs.tabText(place)
+
+    assert not drawer.is_open
+    assert title() == "Conflicts"
+    choose(opened, 5)
+    qtbot.waitUntil(lambda: "resolved" in title(), timeout=QUICK_MS)
+    panel = opened.workspace["conflicts"].widget()
+    assert title() == f"Conflicts: {panel.model.rowCount()} resolved, 0 blocked"
+    assert panel.model.rowCount() > 0
+    choose(opened, 22)  # the head's outputs cannot go
+    opened.session.flush()
+    blocked = len(opened.session.prediction.resolution.blocked)
+    qtbot.waitUntil(lambda: title().endswith(f"{blocked} blocked"), timeout=QUICK_MS)
+    opened.session.undo_stack.setIndex(0)
+    qtbot.waitUntil(lambda: title() == "Conflicts", timeout=QUICK_MS)
+
+
+def test_a_person_who_comes_with_a_file_gets_no_tour(window):
+    window.start(tour=False)
+    assert not window.tour.running
+    window.start()
+    assert window.tour.running
 
 
 def test_the_drawer_opens_and_closes_at_a_click(opened, qtbot):
