@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, Signal
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 
 from app.context import Context
 from app.state import removal
@@ -25,9 +26,12 @@ class GraphHost(QObject):
     -------
     menuRequested(int, QPoint)
         A context menu for a block, at a place on the screen.
+    aloneRequested
+        Tab in the graph: hide everything else, or show it again.
     """
 
     menuRequested = Signal(int, QPoint)
+    aloneRequested = Signal()
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +65,9 @@ class GraphHost(QObject):
         view.blockHovered.connect(session.hover)
         view.layerClicked.connect(session.focus_layer)
         view.contextMenuRequested.connect(self.menuRequested)
+        tab = QShortcut(QKeySequence(Qt.Key.Key_Tab), view)
+        tab.setContext(Qt.ShortcutContext.WidgetShortcut)
+        tab.activated.connect(self.aloneRequested)
         self._load()
 
     def _load(self) -> None:

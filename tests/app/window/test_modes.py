@@ -133,6 +133,22 @@ def test_the_graph_alone_hides_everything_else(opened):
     assert all(part.isVisible() for part in parts)
 
 
+def test_tab_in_the_graph_leaves_it_alone(opened, qtbot):
+    view = opened.host.view
+    view.setFocus()
+    qtbot.waitUntil(view.hasFocus, timeout=QUICK_MS)
+    qtbot.keyClick(view, Qt.Key.Key_Tab)
+    assert opened.workspace.graph_alone
+    assert view.hasFocus()
+    qtbot.keyClick(view, Qt.Key.Key_Tab)
+    assert not opened.workspace.graph_alone
+    field = opened.workspace["plan"].widget()
+    opened.workspace.go_to("plan")
+    qtbot.keyClick(opened.focusWidget(), Qt.Key.Key_Tab)  # elsewhere it goes on to the next
+    assert not opened.workspace.graph_alone
+    assert field.isVisible()
+
+
 def test_full_screen_and_back(opened):
     full = opened.actions_table.by_id["full_screen"]
     assert full.shortcut().toString() == "F11"
