@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -19,6 +19,9 @@ from app.kit import theme
 from app.welcome.start_page import StartPage
 from app.window.graph_binding import GraphHost
 from app.window.message_bar import MessageBar
+
+LEAST = QSize(400, 240)
+"""Room for the graph, in pixels: at 200% scale, a window may have no more than 800 × 500."""
 
 
 class SearchBar(QWidget):
@@ -89,6 +92,7 @@ class GraphPane(QWidget):
         self.start_page = StartPage(context)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start_page)
+        self.stack.setMinimumSize(LEAST)  # else the start page would ask for its width for good
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -19,6 +19,8 @@ from app.kit import theme
 from app.window.layout.modes import MODES, Mode
 
 ICONS = QSize(18, 18)
+EDGES = 60
+"""Pixels between the parts, and at both ends."""
 
 
 class ModeBar(QWidget):
@@ -67,7 +69,11 @@ class ModeBar(QWidget):
 
 
 class Header(QToolBar):
-    """Tools at the left, modes in the middle, the command field at the right."""
+    """Tools at the left, modes in the middle, the command field at the right.
+
+    Where there is no room for all, the field goes first and then the tools, which menus and keys
+    have, too; the modes stay.
+    """
 
     def __init__(self, context: Context) -> None:
         super().__init__("Header")
@@ -75,34 +81,47 @@ class Header(QToolBar):
         self.setMovable(False)
         self.setFloatable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.setIconSize(ICONS)
         self.modes = ModeBar()
+        self.tools = QToolBar("Tools")
+        self.tools.setObjectName("tools")
+        self.tools.setIconSize(ICONS)
+        self.tools.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self.field = QToolButton()
+        self.field.setText("Search, or a command   Ctrl+K")
+        self.field.setProperty("command", "true")
+        self.field.setAccessibleName("Search, or a command")
+        self.field.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        theme.set_icon(self.field, "search", "muted")
+        self._tools = self.addWidget(self.tools)
+        self.addWidget(_spring())
+        self._modes = self.addWidget(self.modes)
+        self.addWidget(_spring())
+        self._field = self.addWidget(self.field)
         self._session = context.session
         self._session.modelChanged.connect(self._show)
 
     def fill(self, tools: list[QAction], find: QAction) -> None:
         """Add the tools, and the action behind the command field."""
-        for action in tools:
-            self.addAction(action)
-            button = self.widgetForAction(action)
-            if isinstance(button, QToolButton):
-                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        self.addWidget(_spring())
-        self._modes = self.addWidget(self.modes)
-        self.addWidget(_spring())
-        field = QToolButton()
-        field.setText("Search, or a command   Ctrl+K")
-        field.setProperty("command", "true")
-        field.setToolTip(find.toolTip())
-        field.setAccessibleName("Search, or a command")
-        theme.set_icon(field, "search", "muted")
-        field.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        field.clicked.connect(find.trigger)
-        self.addWidget(field)
+        self.tools.addActions(tools)
+        self.field.setToolTip(find.toolTip())
+        self.field.clicked.connect(find.trigger)
         self._show()
 
     def _show(self) -> None:
         self._modes.setVisible(self._session.model is not None)
+        self._make_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What there is room for changes."""
+        self._make_room()
+        super().resizeEvent(event)
+
+    def _make_room(self) -> None:
+        modes = self.modes.sizeHint().width() if self._modes.isVisible() else 0
+        room = self.width() - modes - EDGES
+        room -= self.tools.sizeHint().width()
+        self._tools.setVisible(room >= 0)
+        self._field.setVisible(room >= self.field.sizeHint().width())
 
 
 def _spring() -> QWidget:

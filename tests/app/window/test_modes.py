@@ -191,6 +191,26 @@ def test_what_was_not_measured_is_offered(opened, qtbot):
             metric.value.linkActivated.emit("measure")
 
 
+@pytest.mark.parametrize("width", [800, 1000, 1280, 1900])
+def test_the_modes_are_there_at_any_width(opened, qtbot, width):
+    """800 pixels are what a screen of 1600 has at 200%; tools and field give way first."""
+    opened.resize(width, 500)
+    qtbot.waitUntil(lambda: opened.width() == width, timeout=QUICK_MS)
+    assert opened.height() == 500
+    header, frame = opened.header, opened.rect()
+    for button in header.modes.buttons.values():
+        corner = button.mapTo(opened, button.rect().bottomRight())
+        assert button.isVisible()
+        assert frame.contains(corner)
+    assert not header.field.isVisible() or header.tools.isVisible()
+    assert header.field.isVisible() or width < 1900
+    assert not header.field.isVisible() or width > 800
+    for mode in MODES:
+        opened.workspace.set_mode(mode.id)
+        assert opened.minimumSizeHint().width() <= 800
+        assert opened.minimumSizeHint().height() <= 500
+
+
 def test_the_header_has_names_for_assistive_tools(opened):
     buttons = opened.header.findChildren(QToolButton)
     named = [b for b in buttons if b.isVisible()]
