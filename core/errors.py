@@ -5,6 +5,11 @@ Any other exception is a bug: it is logged with its traceback and shown to the u
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class UserError(Exception):
     """An error that the user can fix.
@@ -51,3 +56,17 @@ class CancelledError(Exception):
 def reason_of(error: OSError) -> str:
     """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()
+
+
+def first_wrong(error: ValidationError, whole: str = "settings") -> str:
+    """Return where data is not valid and why, of the first thing that is wrong with it.
+
+    Parameters
+    ----------
+    error : ValidationError
+    whole : str
+        What to call the data where the error is about no field of it.
+    """
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import UserError, reason_of
+from core.errors import UserError, first_wrong, reason_of
 from core.plan.schema import Plan, Target
 from core.system.files import write_json
 
@@ -208,10 +208,7 @@ def parse_project(data: Any, path: Path = Path("project")) -> Project:
     try:
         return Project.model_validate(upgrade(data))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "project"
-        text = first["msg"].removeprefix("Value error, ")
-        raise _damaged(path, f"{where}: {text}") from error
+        raise _damaged(path, first_wrong(error, "project")) from error
 
 
 def _damaged(path: Path, why: str) -> UserError:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from core.errors import UserError, reason_of
+from core.errors import UserError, first_wrong, reason_of
 from core.plan.ratio import LEAST, WHOLE
 
 Ratio = Annotated[float, Field(ge=LEAST, le=WHOLE)]
@@ -149,10 +149,8 @@ def parse_plan(data: Any) -> Plan:
     try:
         return Plan.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "plan"
-        text = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"The plan is not valid: {where}: {text}.", _EXAMPLE) from error
+        wrong = first_wrong(error, "plan")
+        raise UserError(f"The plan is not valid: {wrong}.", _EXAMPLE) from error
 
 
 _EXAMPLE = 'An example of a plan: {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}.'

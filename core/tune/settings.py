@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import UserError
+from core.errors import UserError, first_wrong
 
 
 class Settings(BaseModel):
@@ -92,9 +92,7 @@ def parse_settings(data: Any) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
         raise UserError(
-            f"The settings of the fine-tuning are not valid: {where}: {first['msg']}.",
+            f"The settings of the fine-tuning are not valid: {first_wrong(error)}.",
             "Correct or remove it.",
         ) from error

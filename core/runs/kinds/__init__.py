@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from core.errors import UserError
+from core.errors import UserError, first_wrong
 from core.registry import Registry
 
 Emit = Callable[[dict[str, Any]], None]
@@ -84,10 +84,8 @@ class JobKind:
         try:
             return self.parse(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
             raise UserError(
-                f"The {self.noun} cannot be set up: {where}: {first['msg']}.",
+                f"The {self.noun} cannot be set up: {first_wrong(error)}.",
                 "Correct its settings.",
             ) from error
 

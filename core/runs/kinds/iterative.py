@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.data.figures import main_figure
-from core.errors import UserError
+from core.errors import UserError, first_wrong
 from core.plan.widths import compute_widths
 from core.runs.kinds import Emit, Figures, JobKind, figures_text, spared
 from core.system.files import write_json
@@ -70,10 +70,8 @@ def parse_iteration(data: Any) -> Iteration:
     try:
         return Iteration.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"The settings of the iteration are not valid: {where}: {first['msg']}."
+            f"The settings of the iteration are not valid: {first_wrong(error)}."
         ) from error
 
 

@@ -80,7 +80,7 @@ def test_images_taken_away(two: None, settings: Settings, tmp_path: Path) -> Non
             for image in (Path(settings.data).parent / "images" / "train").iterdir():
                 image.unlink()
 
-    with pytest.raises(UserError, match="is gone"):
+    with pytest.raises(UserError, match="is missing"):
         finetune(settings, tmp_path, emit=emit)
     assert core.load(tmp_path / "best.pt") and core.load(tmp_path / "last.pt")
 
