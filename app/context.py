@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.engine.client import JobManager
-    from app.engine.long_jobs import Runs
+    from app.engine.client import EngineClient
+    from app.engine.long_jobs import LongJobs
     from app.engine.thread import Background
     from app.kit.theme import Theme
     from app.pictures.loader import Pictures
@@ -20,9 +20,9 @@ class Context:
     """Made once, when the window is made."""
 
     session: Session
-    jobs: JobManager
+    engine: EngineClient
     background: Background
     settings: Settings
     theme: Theme
-    runs: Runs
+    jobs: LongJobs
     pictures: Pictures

@@ -38,11 +38,11 @@ class Driver(QObject):
     def __init__(self, window: MainWindow, settings: dict[str, Any]) -> None:
         super().__init__(window)
         self.window, self.settings = window, settings
-        self.runs = window.context.runs
+        self.runs = window.context.jobs
         self.asked = False
         self.ratios = itertools.cycle((0.25, 0.5))
         for signal in (
-            window.jobs.failed,
+            window.engine.failed,
             self.runs.failed,
             self.runs.started,
         ):
@@ -89,7 +89,7 @@ def main() -> int:
     window = MainWindow()
     window.show()
     Driver(window, json.loads(Path(settings).read_text(encoding="utf-8")))
-    QTimer.singleShot(0, window.jobs.start_engine)
+    QTimer.singleShot(0, window.engine.start_engine)
     QTimer.singleShot(0, window.features[FilesFeature].recovery.offer)
     QTimer.singleShot(0, lambda: window.open_paths([project]))
     return application.exec()

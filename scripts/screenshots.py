@@ -133,7 +133,7 @@ def shoot_images(camera: Camera, options: argparse.Namespace) -> None:
     window = camera.window
     choosing = window.features[ChooseFeature].controller
     checking = window.features[DataFeature].controller
-    jobs, measured = window.jobs, window.session.measured
+    jobs, measured = window.engine, window.session.measured
     window.session.undo_stack.setIndex(0)
     checking.set_data(str(data / options.data.name))
     checking.change_data(images=options.images, image_size=options.size)
@@ -164,7 +164,7 @@ def shoot_tuning(camera: Camera, options: argparse.Namespace) -> None:
     from app.kit.controls import choose
 
     window = camera.window
-    runs, panel = window.context.runs, window.workspace["tuning"].widget()
+    runs, panel = window.context.jobs, window.workspace["tuning"].widget()
     camera.show("tuning")
     form = panel.form
     choose(form.length, "epochs")
@@ -234,8 +234,8 @@ def shoot_opening(camera: Camera, options: argparse.Namespace) -> None:
     camera.take("empty")
     window.open_paths([str(own)])
     camera.wait(lambda: window.session.model is not None and window.session.scores is not None)
-    window.jobs.start_engine()
-    camera.wait(lambda: window.jobs.engine.phase == "ready")
+    window.engine.start_engine()
+    camera.wait(lambda: window.engine.state.phase == "ready")
     camera.take("model")
 
 

@@ -32,7 +32,7 @@ class ChooseController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self._measured = context.session.measured
 
     # ---- ranking ------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ class ChooseController(QObject):
                 _take_scores(self._session, ranking, result)
                 self._say_skipped(result)
 
-        self._jobs.submit(
+        self._engine.submit(
             "scores",
             f"Rank channels by {criteria.title(plan.criterion)}",
             {
@@ -85,7 +85,7 @@ class ChooseController(QObject):
                     _take_scores(session, ranking, result)
                 self._take(result, wanted, goal)
 
-        self._jobs.submit(
+        self._engine.submit(
             "suggest",
             f"Suggest {plan_edits.wish(goal)}",
             {
@@ -155,7 +155,7 @@ class ChooseController(QObject):
         return True
 
     def _busy(self) -> bool:
-        return not is_free(self._session, self._jobs, "suggest", "scores")
+        return not is_free(self._session, self._engine, "suggest", "scores")
 
     def _say_skipped(self, result: dict[str, Any]) -> None:
         skipped = int(result.get("skipped") or 0)

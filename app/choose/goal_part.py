@@ -65,8 +65,8 @@ class GoalPart(QWidget):
         context.session.selectionChanged.connect(self._show_only)
         self._measured.clockChanged.connect(self._show_time)
         context.session.predictionChanged.connect(self._show_time)
-        context.jobs.changed.connect(self._show_time)
-        self._jobs = context.jobs
+        context.engine.changed.connect(self._show_time)
+        self._engine = context.engine
         self.show_goal()
 
     def _lay_out(self) -> None:
@@ -116,7 +116,7 @@ class GoalPart(QWidget):
         by_time = self._session.model is not None and self.kind.currentData() == "latency_ms"
         self._time_row.setVisible(by_time or clock is not None)
         self.measure.setVisible(clock is None)
-        self.measure.setEnabled(not self._jobs.running("latency_table", "suggest"))
+        self.measure.setEnabled(not self._engine.running("latency_table", "suggest"))
         if clock is None or prediction is None:
             self.time.setText(NOT_TIMED)
             return

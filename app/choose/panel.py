@@ -10,12 +10,12 @@ from app.choose.rules_part import RankingPart, RulesPart
 from app.context import Context
 from app.data.check import data_words
 from app.data.source_part import DataPart
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit.controls import Fold, row
 from app.kit.widgets import column, label, line
 from app.state import plan_edits
 
-JOBS = ("suggest", "scores", "latency_table")
+TASKS = ("suggest", "scores", "latency_table")
 
 
 class ChoosePanel(QWidget):
@@ -41,7 +41,7 @@ class ChoosePanel(QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self.data, self.ranking = DataPart(context), RankingPart(context)
         self.goal, self.rules, self.front = (
             GoalPart(context),
@@ -73,7 +73,7 @@ class ChoosePanel(QWidget):
         self._show()
 
     def _foot(self, context: Context) -> QWidget:
-        self.progress = JobLine(context.jobs, *JOBS)
+        self.progress = TaskLine(context.engine, *TASKS)
         self.suggest = QPushButton("Suggest")
         self.suggest.setProperty("primary", "true")
         self.suggest.clicked.connect(lambda: self.suggestRequested.emit(self.goal.blocks()))
@@ -95,7 +95,7 @@ class ChoosePanel(QWidget):
             signal.connect(self._show)
         for signal in (measured.dataChanged, measured.goalChanged, measured.frontChanged):
             signal.connect(self._show_summaries)
-        self._jobs.changed.connect(self._show_running)
+        self._engine.changed.connect(self._show_running)
 
     def _show(self) -> None:
         self._inner.setEnabled(self._session.model is not None)

@@ -41,7 +41,7 @@ class RankingPart(QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self.criterion: QComboBox = combo({}, "Criterion that ranks the channels")
         for by_images, title in ((False, "Uses weights only"), (True, "Uses images")):
             items = {
@@ -73,7 +73,7 @@ class RankingPart(QWidget):
         _edits(session, self.representative, plan_edits.set_representative)
         session.scoresChanged.connect(self._show_ranked)
         session.measured.dataChanged.connect(self._show_ranked)
-        self._jobs.changed.connect(self._show_ranked)
+        self._engine.changed.connect(self._show_ranked)
 
     def show_plan(self) -> None:
         """Show what the plan ranks by."""
@@ -98,7 +98,7 @@ class RankingPart(QWidget):
         self.note.setText(text.format(**names))
         self.note.setVisible(needed)
         self._ask.setVisible(needed and session.measured.data is not None)
-        self.rank.setEnabled(not self._jobs.running("scores", "suggest"))
+        self.rank.setEnabled(not self._engine.running("scores", "suggest"))
 
 
 class RulesPart(QWidget):

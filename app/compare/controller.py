@@ -25,7 +25,7 @@ class CompareController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self._measured = context.session.measured
         self._session.planChanged.connect(self._show_plan)
         self._measured.compared.connect(self._look)
@@ -46,7 +46,7 @@ class CompareController(QObject):
         compared.
         """
         session, measured = self._session, self._measured
-        if len(paths) < 2 or not is_free(session, self._jobs, "compare"):
+        if len(paths) < 2 or not is_free(session, self._engine, "compare"):
             return
         data = measured.data
         images = data_arguments(data, "val")
@@ -57,7 +57,7 @@ class CompareController(QObject):
             if data is not None:
                 keep(session, result, data)
 
-        self._jobs.submit(
+        self._engine.submit(
             "compare",
             f"Compare {len(paths)} models",
             {"paths": list(paths), "data": images and {**images, "images": None}},

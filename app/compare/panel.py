@@ -18,7 +18,7 @@ from app.compare import tables
 from app.compare.images_part import ImagesView
 from app.compare.views import ClassesView, LayersView, ModelsView, View
 from app.context import Context
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit.controls import add_items, choose, combo
 from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, column, label
@@ -53,7 +53,7 @@ class ComparePanel(OnScreen, QWidget):
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(lambda: self.compareRequested.emit(self.chosen))
         self.status = label(NOTHING, "muted")
-        self.progress = JobLine(context.jobs, "compare", tall=True)
+        self.progress = TaskLine(context.engine, "compare", tall=True)
         self.tabs = QTabBar()
         self.tabs.setAccessibleName("Comparison view")
         self.tabs.setExpanding(False)
@@ -104,7 +104,7 @@ class ComparePanel(OnScreen, QWidget):
             signal.connect(self.offer)
         for changed in (self._measured.compared, self._measured.pairChanged):
             changed.connect(self._show)
-        for signal in (self._measured.dataChanged, context.jobs.changed):
+        for signal in (self._measured.dataChanged, context.engine.changed):
             signal.connect(self._enable)
         self.tabs.currentChanged.connect(lambda _: self._show_view())
         self.pair.activated.connect(lambda _: self._take_pair())

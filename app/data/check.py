@@ -6,25 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.engine.client import JobManager
+from app.engine.client import EngineClient
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
     from core.project import DataSetting
 
-JOB = "check_data"
+TASK = "check_data"
 Found = Callable[["DatasetCheck"], None]
 
 
 def submit_check(
-    jobs: JobManager,
+    engine: EngineClient,
     path: str,
     network: str,
     done: Found,
 ) -> None:
     """Check a dataset against a network, in the engine."""
-    jobs.submit(
-        JOB,
+    engine.submit(
+        TASK,
         f"Check {Path(path).name}",
         {"path": network, "data": path},
         done=done,

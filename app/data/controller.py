@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
-from app.data.check import JOB, submit_check
+from app.data.check import TASK, submit_check
 from app.state import plan_edits
 from core.errors import UserError
 
@@ -32,7 +32,11 @@ class DataController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._session, self._engine, self._settings = (
+            context.session,
+            context.engine,
+            context.settings,
+        )
         self._measured = context.session.measured
         self._window = window
         context.session.modelChanged.connect(self._look_for_data)
@@ -133,13 +137,13 @@ class DataController(QObject):
             self._check(data.path, model.path)
 
     def _check(self, path: str, network: str) -> None:
-        for record in self._jobs.running(JOB):
-            self._jobs.cancel(record.number)
+        for record in self._engine.running(TASK):
+            self._engine.cancel(record.number)
 
         def done(result: DatasetCheck) -> None:
             self._take(path, {**result, "network": network})
 
-        submit_check(self._jobs, path, network, done)
+        submit_check(self._engine, path, network, done)
 
     def _take(self, path: str, result: DatasetCheck) -> None:
         """Show what was found; what is not in use is shown as refused."""

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.data.classes_part import ClassTable
 from app.data.samples_part import Samples
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit import theme
 from app.kit.controls import row
 from app.kit.widgets import Elided, OnScreen, WrappedTree, column, label
@@ -53,7 +53,7 @@ class DataPanel(OnScreen, QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self._measured, self._background = context.session.measured, context.background
         self._shown_check: DatasetCheck | None = None
         self._index_path = ""
@@ -61,7 +61,7 @@ class DataPanel(OnScreen, QWidget):
         self._lay_out()
         for signal in (self._measured.dataChanged, self._measured.dataChecked):
             signal.connect(self._show)
-        context.jobs.changed.connect(self._enable)
+        context.engine.changed.connect(self._enable)
         context.theme.changed.connect(self._restyle)
         self.setAccessibleName("Data")
         self._show()
@@ -79,7 +79,7 @@ class DataPanel(OnScreen, QWidget):
             "Look for missing or damaged images and labels, other classes, and images in two splits"
         )
         self.check.clicked.connect(self.checkRequested)
-        self.progress = JobLine(context.jobs, "check_data", tall=True)
+        self.progress = TaskLine(context.engine, "check_data", tall=True)
         self.summary = label("", "muted")
         self.problems = WrappedTree()
         self.problems.setAccessibleName("Results of the check")

@@ -1,4 +1,4 @@
-"""The window's handle on jobs: submits them, remembers them, relays their ends."""
+"""The window's handle on tasks: submits them, remembers them, relays their ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from app.engine.protocol import EngineState, Failure, Request
-from app.engine.worker import JobWorker
+from app.engine.worker import EngineWorker
 
 Done = Callable[[Any], object]
 """Takes what a task answers: JSON, whose shape the task documents and the caller declares."""
@@ -22,11 +22,11 @@ Partial = Callable[[Any], object]
 
 
 @dataclass
-class JobRecord:
-    """One job, for the list of jobs."""
+class TaskRecord:
+    """One task, for the list of tasks."""
 
     number: int
-    job: str
+    task: str
     title: str
     state: str = "waiting"
     fraction: float = 0.0
@@ -40,7 +40,7 @@ class JobRecord:
         return self.state in ("done", "failed", "cancelled")
 
 
-class JobManager(QObject):
+class EngineClient(QObject):
     """Owns the worker's thread. Everything here happens on the window's thread.
 
     Parameters
@@ -63,14 +63,14 @@ class JobManager(QObject):
     def __init__(self, log: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.log = log
-        self.records: list[JobRecord] = []
-        self.engine = EngineState("off")
+        self.records: list[TaskRecord] = []
+        self.state = EngineState("off")
         self._numbers = itertools.count(1)
         self._ends: dict[int, tuple[Done | None, Failed | None, Nothing | None]] = {}
         self._partials: dict[int, Partial] = {}
         self._thread = QThread(self)
-        self._thread.setObjectName("jobs")
-        self._worker = JobWorker(log)
+        self._thread.setObjectName("engine")
+        self._worker = EngineWorker(log)
         self._worker.moveToThread(self._thread)
         self._connect()
         self._thread.start()
@@ -100,7 +100,7 @@ class JobManager(QObject):
 
     def submit(
         self,
-        job: str,
+        task: str,
         title: str,
         args: Mapping[str, Any],
         *,
@@ -109,31 +109,31 @@ class JobManager(QObject):
         cancelled: Nothing | None = None,
         partial: Partial | None = None,
     ) -> int:
-        """Hand in a job; exactly one of ``done``, ``failed`` and ``cancelled`` is called, later.
+        """Hand in a task; exactly one of ``done``, ``failed`` and ``cancelled`` is called, later.
 
         Without ``failed``, a failure is announced by the signal of that name.
 
-        ``partial`` is called before, as often as the job hands on what it has found so far.
+        ``partial`` is called before, as often as the task hands on what it has found so far.
         """
         number = next(self._numbers)
         if partial is not None:
             self._partials[number] = partial
-        self.records.append(JobRecord(number, job, title))
+        self.records.append(TaskRecord(number, task, title))
         self._ends[number] = (done, failed, cancelled)
         self.changed.emit(number)
-        self._submit.emit(Request(number, job, dict(args)))
+        self._submit.emit(Request(number, task, dict(args)))
         return number
 
     def cancel(self, number: int) -> None:
-        """Ask for a job to end; it does within a second."""
+        """Ask for a task to end; it does within a second."""
         self._cancel.emit(number)
 
-    def running(self, *kinds: str) -> list[JobRecord]:
-        """Return the jobs that are not over, of these kinds (all kinds when none is named)."""
-        return [r for r in self.records if not r.over and (not kinds or r.job in kinds)]
+    def running(self, *kinds: str) -> list[TaskRecord]:
+        """Return the tasks that are not over, of these kinds (all kinds when none is named)."""
+        return [r for r in self.records if not r.over and (not kinds or r.task in kinds)]
 
-    def record(self, number: int) -> JobRecord | None:
-        """Find a job."""
+    def record(self, number: int) -> TaskRecord | None:
+        """Find a task."""
         return next((r for r in self.records if r.number == number), None)
 
     def shutdown(self) -> None:
@@ -148,7 +148,7 @@ class JobManager(QObject):
     # ---- hearing ------------------------------------------------------------------------------
 
     def _on_engine(self, state: EngineState) -> None:
-        self.engine = state
+        self.state = state
         self.engine_changed.emit(state)
 
     def _on_started(self, number: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
-from app.engine.long_jobs_worker import RunsWorker, StartRequest
+from app.engine.long_jobs_worker import LongJobsWorker, StartRequest
 from core.runs.tail import RunEntry, Snapshot
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PATIENCE_MS = 5000
 
 
-class Runs(QObject):
+class LongJobs(QObject):
     """Owns the thread that manages job folders. Everything here is on the window's thread.
 
     Signals
@@ -56,7 +56,7 @@ class Runs(QObject):
         self.ends_with_window = ""  # the folder whose jobs nobody is asked about
         self._thread = QThread(self)
         self._thread.setObjectName("runs")
-        self._worker = RunsWorker()
+        self._worker = LongJobsWorker()
         self._worker.moveToThread(self._thread)
         worker = self._worker
         self._thread.started.connect(worker.begin)

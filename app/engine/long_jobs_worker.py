@@ -43,7 +43,7 @@ class StartRequest:
     parent: str
 
 
-class RunsWorker(QObject):
+class LongJobsWorker(QObject):
     """Looks after job folders.
 
     Signals

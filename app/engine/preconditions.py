@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.engine.client import JobManager
+    from app.engine.client import EngineClient
     from app.state.session import Session
 
 
@@ -25,18 +25,18 @@ def has_data(session: Session, reason: str) -> bool:
     return False
 
 
-def is_free(session: Session, jobs: JobManager, *kinds: str, where: str = "Jobs") -> bool:
-    """Whether no job of these kinds runs; reports which one does.
+def is_free(session: Session, engine: EngineClient, *kinds: str, where: str = "Jobs") -> bool:
+    """Whether no task of these kinds runs; reports which one does.
 
     Parameters
     ----------
     session : Session
-    jobs : JobManager
+    engine : EngineClient
     *kinds : str
     where : str
         The panel that shows the one that runs.
     """
-    running = jobs.running(*kinds)
+    running = engine.running(*kinds)
     if running:
         session.say(
             f"“{running[0].title}” is still running.", f"See {where}.", "warning", key="busy"

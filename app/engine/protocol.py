@@ -12,30 +12,30 @@ TERMINAL = frozenset({"done", "failed", "cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A job with all its inputs.
+    """A task with all its inputs.
 
     Attributes
     ----------
     number : int
-        Names the job in every event about it.
-    job : str
-        A name in the engine's table of jobs: ``open``, ``scores``, ``prune`` …
+        Names the task in every event about it.
+    task : str
+        A name in the engine's table of tasks: ``open``, ``scores``, ``prune`` …
     args : dict
         Plain data.
     """
 
     number: int
-    job: str
+    task: str
     args: Mapping[str, Any]
 
     def message(self) -> dict[str, Any]:
         """Return what goes over the line."""
-        return {"id": self.number, "job": self.job, "args": dict(self.args)}
+        return {"id": self.number, "task": self.task, "args": dict(self.args)}
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed; ``bug`` separates an internal error from what the user can fix."""
+    """Why a task failed; ``bug`` separates an internal error from what the user can fix."""
 
     message: str
     hint: str = ""
@@ -48,7 +48,7 @@ class Failure:
     def from_event(cls, event: Mapping[str, Any]) -> Failure:
         """Read a ``failed`` event."""
         return cls(
-            str(event.get("message") or "The job failed."),
+            str(event.get("message") or "The task failed."),
             str(event.get("hint") or ""),
             tuple(event.get("layers") or ()),
             bool(event.get("bug")),

@@ -1,4 +1,4 @@
-"""The worker: lives on a QThread, owns one engine process, runs one job after the other."""
+"""The worker: lives on a QThread, owns one engine process, runs one task after the other."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.engine.process import EngineProcess
 from app.engine.protocol import EngineState, Failure, Request
 
 CANCEL_PATIENCE_MS = 700
-"""How long a job may take to hear that it is cancelled before its process is ended."""
+"""How long a task may take to hear that it is cancelled before its process is ended."""
 DEATHS = 3
 WITHIN_S = 60.0
 """An engine that dies this often in this time without ever getting ready is not started again
-automatically; the next job tries once more."""
+automatically; the next task tries once more."""
 
 DIED = "The engine stopped unexpectedly ({how})."
 DIED_HINT = (
@@ -27,10 +27,10 @@ DIED_HINT = (
 )
 
 
-class JobWorker(QObject):
-    """Runs jobs in the engine and reports each of them to its one end.
+class EngineWorker(QObject):
+    """Runs tasks in the engine and reports each of them to its one end.
 
-    Every submitted job ends in exactly one of ``done``, ``failed`` and ``cancelled``, whatever
+    Every submitted task ends in exactly one of ``done``, ``failed`` and ``cancelled``, whatever
     happens to the engine.
     """
 
@@ -66,7 +66,7 @@ class JobWorker(QObject):
 
     @Slot(object)
     def submit(self, request: Request) -> None:
-        """Run a job as soon as the ones before it are over."""
+        """Run a task as soon as the ones before it are over."""
         self._waiting.append(request)
         if self._engine is None:
             self._launch("starting")
@@ -74,7 +74,7 @@ class JobWorker(QObject):
 
     @Slot(int)
     def cancel(self, number: int) -> None:
-        """Cancel a job: by leaving it out, by asking, and then by ending the engine."""
+        """Cancel a task: by leaving it out, by asking, and then by ending the engine."""
         for request in self._waiting:
             if request.number == number:
                 self._waiting.remove(request)
@@ -92,15 +92,15 @@ class JobWorker(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """End the engine and every job; nothing starts again."""
+        """End the engine and every task; nothing starts again."""
         self._closing = True
         if self._engine is not None:
             self._engine.stop()
             self._engine = None
-        open_jobs = [*([self._running] if self._running else []), *self._waiting]
+        open_tasks = [*([self._running] if self._running else []), *self._waiting]
         self._running = None
         self._waiting.clear()
-        for request in open_jobs:
+        for request in open_tasks:
             self._remove_parts(request)
             self.cancelled.emit(request.number)
         self.stopped.emit()
@@ -165,7 +165,7 @@ class JobWorker(QObject):
             self._engine.kill()
 
     def _ended(self, how: str) -> None:
-        """The process is gone: close the running job, start another engine."""
+        """The process is gone: close the running task, start another engine."""
         request, asked = self._running, self._cancelling
         was_ready = self._ready
         self._engine = None
@@ -202,7 +202,7 @@ class JobWorker(QObject):
             self.failed.emit(self._waiting.popleft().number, failure)
 
     def _broken(self, event: dict[str, Any]) -> None:
-        """The engine runs but its libraries do not import: say so for every job."""
+        """The engine runs but its libraries do not import: say so for every task."""
         text = f"PyTorch or Ultralytics cannot be loaded: {event.get('message', '')}"
         self.engine_changed.emit(EngineState("broken", facts=event))
         waiting = [*([self._running] if self._running else []), *self._waiting]

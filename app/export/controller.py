@@ -25,7 +25,11 @@ class ExportController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._session, self._engine, self._settings = (
+            context.session,
+            context.engine,
+            context.settings,
+        )
         self._window, self._shipped = window, context.session.shipped
         self._asked = False
 
@@ -34,13 +38,13 @@ class ExportController(QObject):
         if self._asked:
             return
         self._asked = True
-        self._jobs.submit(
+        self._engine.submit(
             "formats", "Check export tools", {}, done=self._take_formats, failed=self._again
         )
 
     def _again(self, failure: Failure) -> None:
         self._asked = False
-        self._jobs.failed.emit(failure)
+        self._engine.failed.emit(failure)
 
     def _take_formats(self, result: dict[str, Any]) -> None:
         self._shipped.set_formats(map(format_of, result["formats"]))
@@ -67,7 +71,7 @@ class ExportController(QObject):
         needs = precision == "int8" and known.calibrates
         if needs and not has_data(session, NO_DATA):
             return
-        if not is_free(session, self._jobs, "export"):
+        if not is_free(session, self._engine, "export"):
             return
         output = self._ask(Path(model), known, precision)
         if output is not None:
@@ -104,7 +108,7 @@ class ExportController(QObject):
                 session.lineage.measure(new_measurement(EXPORT, hashes, told))
             self._say(Exported(name, form.title, result))
 
-        self._jobs.submit(
+        self._engine.submit(
             "export",
             f"Export {Path(model).name} to {form.title}",
             {

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.data.source_part import SIZES
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.export.words import exported_row
 from app.kit.controls import add_items, choose, combo, row, set_able
 from app.kit.desktop import open_file
@@ -77,7 +77,7 @@ class ExportPanel(OnScreen, QWidget):
         self._lay_out()
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self.offer)
-        context.jobs.changed.connect(self._enable)
+        context.engine.changed.connect(self._enable)
         self._session.measured.dataChanged.connect(self._enable)
         self._shipped.formatsChanged.connect(self._show_formats)
         told = (self._session.modelChanged, self._session.lineage.changed)
@@ -105,7 +105,7 @@ class ExportPanel(OnScreen, QWidget):
         self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
-        self.progress = JobLine(context.jobs, "export", "formats", tall=True)
+        self.progress = TaskLine(context.engine, "export", "formats", tall=True)
         self.note = label("", "muted")
         self.views = QTabBar()
         self.views.setAccessibleName("Table to show")

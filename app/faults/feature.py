@@ -23,8 +23,8 @@ class FaultsFeature(Feature):
         super().__init__(context, window, features)
         self.reporter = ErrorReporter(self.session, window)
         self.report = ProblemReport(context, window)
-        context.jobs.failed.connect(self.reporter.failed)
-        context.jobs.engine_died.connect(self._engine_died)
+        context.engine.failed.connect(self.reporter.failed)
+        context.engine.engine_died.connect(self._engine_died)
         self.reporter.reportWanted.connect(self.report.save)
 
     def actions(self) -> Sequence[Action]:

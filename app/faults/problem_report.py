@@ -45,16 +45,16 @@ class ProblemReport(QObject):
 
     def _about(self) -> dict[str, Any]:
         """Return what only the window knows."""
-        session, engine = self._session, self._context.jobs.engine
+        session, engine = self._session, self._context.engine.state
         about: dict[str, Any] = {"engine": {"phase": engine.phase, **engine.facts}}
         if session.model is not None:
             facts = session.model.facts
             known = ("family", "task", "image_size", "dtype", "frozen", "fused", "sha256")
             about["model"] = {name: getattr(facts, name) for name in known}
             about["plan"] = session.plan.to_json()
-        records = self._context.jobs.records[-20:]
-        about["jobs"] = [
-            {"job": r.job, "state": r.state, "seconds": round(r.seconds, 1), "text": r.text}
+        records = self._context.engine.records[-20:]
+        about["tasks"] = [
+            {"task": r.task, "state": r.state, "seconds": round(r.seconds, 1), "text": r.text}
             for r in records
         ]
         return about

@@ -36,7 +36,7 @@ class Documents(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self._background, self._settings = context.background, context.settings
         self._window = window
         self._data = ""
@@ -100,13 +100,13 @@ class Documents(QObject):
 
     def open_path(self, path: str) -> None:
         """Open a model, a project or a plan."""
-        running = self._jobs.running(*BUSY)
+        running = self._engine.running(*BUSY)
         if running:
             self._session.say(
                 f"{Path(path).name} was not opened: “{running[0].title}” is still running.",
                 "Wait until it finishes, or cancel it.",
                 "warning",
-                actions=(("Cancel it", lambda: self._jobs.cancel(running[0].number)),),
+                actions=(("Cancel it", lambda: self._engine.cancel(running[0].number)),),
                 key="busy",
             )
             self._data = ""
@@ -173,8 +173,8 @@ class Documents(QObject):
         The user is asked about unsaved work only once it is there, and nothing is for files that
         cannot be opened.
         """
-        for record in self._jobs.running("open", "scores"):
-            self._jobs.cancel(record.number)
+        for record in self._engine.running("open", "scores"):
+            self._engine.cancel(record.number)
         criterion, seed = (project.plan.criterion, project.plan.seed) if project else ("l2", 0)
         criterion = "l2" if by_images(criterion) else criterion  # images are asked for, never read
         self._session.requests.opening.emit(path)
@@ -186,7 +186,7 @@ class Documents(QObject):
             if known is not None:
                 show(known)
                 return
-            self._jobs.submit(
+            self._engine.submit(
                 "open",
                 f"Open {Path(path).name}",
                 {"path": path, "criterion": criterion, "seed": seed},
@@ -204,7 +204,7 @@ class Documents(QObject):
 
     def _open_failed(self, failure: Failure) -> None:
         self._end_opening()
-        self._jobs.failed.emit(failure)
+        self._engine.failed.emit(failure)
 
     def _end_opening(self) -> str:
         """Report that no file is being opened any more; returns the dataset to be used with it."""
@@ -257,7 +257,7 @@ class Documents(QObject):
                 scores = np.load(result["scores"], allow_pickle=False)
                 session.set_scores((criterion, seed, "", None), scores)
 
-        self._jobs.submit("scores", "Rank channels", args, done=done)
+        self._engine.submit("scores", "Rank channels", args, done=done)
 
     def close_model(self) -> None:
         """Close the model, after asking about unsaved work."""

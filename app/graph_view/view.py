@@ -1,6 +1,6 @@
 """The view of the graph: shows what it is given, and reports what the user asks for.
 
-`app.graph_view.pointer` and `app.graph_view.input` say what mouse and keys do.
+`app.graph_view.controls.pointer` and `app.graph_view.controls.input` say what mouse and keys do.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGestureEvent, QGraphicsView, QWidget
 
-from app.graph_view.camera import Camera
-from app.graph_view.ink import Ink
-from app.graph_view.input import Keyboard, SelectionInput
-from app.graph_view.legend import HEIGHT
-from app.graph_view.overlays import Overlays
+from app.graph_view.controls.camera import Camera
+from app.graph_view.controls.input import Keyboard, SelectionInput
+from app.graph_view.controls.legend import HEIGHT
+from app.graph_view.controls.overlays import Overlays
+from app.graph_view.controls.pointer import Pointer, Wheel
+from app.graph_view.drawing.ink import Ink
+from app.graph_view.drawing.scene import GraphScene
+from app.graph_view.drawing.state import GraphState
 from app.graph_view.picture import copy_scene, save_scene
-from app.graph_view.pointer import Pointer, Wheel
-from app.graph_view.scene import GraphScene
 from app.graph_view.search import find_blocks
-from app.graph_view.state import GraphState
 from core.graph.table import ChannelTable
 
 

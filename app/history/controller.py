@@ -38,7 +38,7 @@ class HistoryController(QObject):
         super().__init__(window)
         self._documents = documents
         self._session, self._background = context.session, context.background
-        self._runs, self._jobs = context.runs, context.jobs
+        self._jobs, self._engine = context.jobs, context.engine
         self._lineage = context.session.lineage
         self._measured = context.session.measured
         self._numbers = itertools.count()
@@ -50,11 +50,11 @@ class HistoryController(QObject):
         self._session.titleChanged.connect(self._look_at_project)
         self._lineage.nodesTaken.connect(self._write_nodes)
         self._lineage.measurementTaken.connect(self._write_measurement)
-        self._jobs.finished.connect(self._job_ended)
+        self._engine.finished.connect(self._job_ended)
         self._measured.accuracyChanged.connect(self._evaluated)
         for signal in (self._lineage.changed, self._measured.dataChanged):
             signal.connect(self._recall)
-        self._runs.listChanged.connect(self._look_at_runs)
+        self._jobs.listChanged.connect(self._look_at_runs)
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -93,15 +93,15 @@ class HistoryController(QObject):
 
     def _look_at_runs(self) -> None:
         """Read again when a tuning is done: its process added a step."""
-        done = frozenset(e.folder for e in self._runs.entries if e.state == "done")
+        done = frozenset(e.folder for e in self._jobs.entries if e.state == "done")
         if done - self._done:
             self.look()
         self._done = done
 
     def _job_ended(self, number: int, state: str) -> None:
         """Read again when a report is made: it may have measured something."""
-        record = self._jobs.record(number)
-        if record is not None and record.job == "report":
+        record = self._engine.record(number)
+        if record is not None and record.task == "report":
             self.look()
 
     def _failed(self, error: Exception) -> None:

@@ -12,7 +12,7 @@ from app.feature import Action, Feature, Panel
 
 def is_busy(context: Context) -> bool:
     """While a task of the engine runs."""
-    return bool(context.jobs.running())
+    return bool(context.engine.running())
 
 
 class JobsFeature(Feature):
@@ -41,5 +41,5 @@ class JobsFeature(Feature):
 
     def cancel(self) -> None:
         """Cancel what runs."""
-        for record in self.context.jobs.running()[:1]:
-            self.context.jobs.cancel(record.number)
+        for record in self.context.engine.running()[:1]:
+            self.context.engine.cancel(record.number)

@@ -69,7 +69,7 @@ TOLD = 3
 """The column that takes what room there is."""
 
 
-class RunsPart(QWidget):
+class LongJobsPart(QWidget):
     """A table of fine-tunings and what can be done to the chosen one.
 
     Signals
@@ -83,7 +83,7 @@ class RunsPart(QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._runs = context.runs
+        self._jobs = context.jobs
         self.status = Elided("muted")
         self.model: TableModel[RunEntry] = TableModel(COLUMNS, self)
         self.view = table_view(
@@ -102,11 +102,11 @@ class RunsPart(QWidget):
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addWidget(self.view)
-        self._runs.listChanged.connect(self.show_list)
+        self._jobs.listChanged.connect(self.show_list)
         self.show_list()
 
     def _make_buttons(self) -> None:
-        runs = self._runs
+        runs = self._jobs
         self.charts = _button("Sho&w", "Show its settings, figures and charts", self._show)
         self.up = _button("&Up", "Move up in the queue (Alt+Up)", lambda: self._move(-1))
         self.down = _button("&Down", "Move down in the queue (Alt+Down)", self._move_down)
@@ -143,7 +143,7 @@ class RunsPart(QWidget):
 
     def show_list(self) -> None:
         """Show what runs, then what waits, then what is over, the newest first."""
-        entries = self._runs.entries
+        entries = self._jobs.entries
         rows = sorted(entries, key=lambda e: (not e.active, not e.place, e.place))
         if rows != self.model.rows:
             chosen = self.chosen
@@ -161,7 +161,7 @@ class RunsPart(QWidget):
         entry = self.chosen
         active = entry is not None and entry.active
         place = entry.place if entry is not None else 0
-        waiting = self._runs.waiting
+        waiting = self._jobs.waiting
         ending = active and entry is not None and entry.told == "cancel"
         paused = active and entry is not None and entry.told == "pause"
         last = max((e.place for e in waiting), default=0)
@@ -184,10 +184,10 @@ class RunsPart(QWidget):
         held = any(e.held for e in waiting)
         self.held.setVisible(bool(waiting))
         self.held.setText("Resume &queue" if held else "Pause &queue")
-        self._say(len(self._runs.active), len(waiting), held)
+        self._say(len(self._jobs.active), len(waiting), held)
 
     def _say(self, active: int, waiting: int, held: bool) -> None:
-        if not self._runs.entries:
+        if not self._jobs.entries:
             self.status.set_whole(NONE)
             return
         words = [f"{active} running" if active else "", f"{waiting} waiting" if waiting else ""]
@@ -206,7 +206,7 @@ class RunsPart(QWidget):
     def _move(self, by: int) -> None:
         entry = self.chosen
         if entry is not None and entry.place:
-            self._runs.move(entry.folder, by)
+            self._jobs.move(entry.folder, by)
 
     def _move_down(self) -> None:
         self._move(1)
@@ -214,15 +214,15 @@ class RunsPart(QWidget):
     def _pause(self) -> None:
         entry = self.chosen
         if entry is not None and entry.active:
-            self._runs.tell(entry.folder, "run" if entry.told == "pause" else "pause")
+            self._jobs.tell(entry.folder, "run" if entry.told == "pause" else "pause")
 
     def _stop(self) -> None:
         if self.chosen is not None:
-            self._runs.stop(self.chosen)
+            self._jobs.stop(self.chosen)
 
     def _take_smaller(self) -> None:
         if self.chosen is not None:
-            self._runs.resume(self.chosen.folder, self.chosen.next_batch)
+            self._jobs.resume(self.chosen.folder, self.chosen.next_batch)
 
     def _open(self) -> None:
         if self.chosen is not None and self.chosen.output:
@@ -235,7 +235,7 @@ class RunsPart(QWidget):
             dialog.open()
 
     def _hold(self) -> None:
-        self._runs.hold(not any(entry.held for entry in self._runs.waiting))
+        self._jobs.hold(not any(entry.held for entry in self._jobs.waiting))
 
 
 def _button(words: str, tip: str, act: Callable[[], object]) -> QPushButton:

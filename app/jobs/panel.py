@@ -14,14 +14,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
-from app.engine.client import JobRecord
-from app.jobs.long_jobs_part import RunsPart
+from app.engine.client import TaskRecord
+from app.jobs.long_jobs_part import LongJobsPart
 from app.kit import theme
 from app.kit.table_model import Column, TableModel
 from app.kit.widgets import label, table_view
 
 COLOURS = {"failed": "blocked", "done": "success", "cancelled": "muted"}
-COLUMNS: list[Column[JobRecord]] = [
+COLUMNS: list[Column[TaskRecord]] = [
     Column("Job", lambda r: r.title),
     Column("State", lambda r: r.state, colour=lambda r: COLOURS.get(r.state, "")),
     Column("Time", lambda r: f"{r.seconds:.1f} s" if r.seconds else "", right=True),
@@ -45,14 +45,14 @@ class JobsPanel(QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self.runs = RunsPart(context)
-        self.runs.showRequested.connect(self.showRequested)
-        self.runs.openRequested.connect(self.openRequested)
+        self.long_jobs = LongJobsPart(context)
+        self.long_jobs.showRequested.connect(self.showRequested)
+        self.long_jobs.openRequested.connect(self.openRequested)
         self.engine = EnginePart(context)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setAccessibleName("Kind of jobs")
-        self.tabs.addTab(self.runs, "Fine-&tunings")
+        self.tabs.addTab(self.long_jobs, "Fine-&tunings")
         self.tabs.addTab(self.engine, "E&ngine")
         self.tabs.setTabToolTip(0, "Fine-tuning jobs: running, waiting and finished")
         self.tabs.setTabToolTip(1, "Tasks of the engine since the window was opened")
@@ -63,11 +63,11 @@ class JobsPanel(QWidget):
 
 
 class EnginePart(QWidget):
-    """Progress, cancel and history of the engine's short jobs."""
+    """Progress, cancel and history of the engine's tasks."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._jobs = context.jobs
+        self._engine = context.engine
         self._text = label("No running task.", "muted", wrap=False)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
@@ -78,11 +78,11 @@ class EnginePart(QWidget):
         self.cancel.setToolTip("Cancel the running task; no incomplete files are left")
         self.cancel.clicked.connect(self._cancel)
         log = QPushButton("Show log")
-        log.setToolTip(f"Output of the engine: {context.jobs.log}")
+        log.setToolTip(f"Output of the engine: {context.engine.log}")
         log.clicked.connect(
-            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(context.jobs.log)))
+            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(context.engine.log)))
         )
-        self.model: TableModel[JobRecord] = TableModel(COLUMNS, self)
+        self.model: TableModel[TaskRecord] = TableModel(COLUMNS, self)
         self.view = table_view(self.model, "Tasks so far")
         for number, width in enumerate((260, 90, 70)):
             self.view.setColumnWidth(number, width)
@@ -95,11 +95,11 @@ class EnginePart(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(top)
         layout.addWidget(self.view)
-        context.jobs.changed.connect(self._show)
+        context.engine.changed.connect(self._show)
         self._show()
 
     def _show(self) -> None:
-        running = self._jobs.running()
+        running = self._engine.running()
         self.cancel.setEnabled(bool(running))
         self.bar.setVisible(bool(running))
         if running:
@@ -107,8 +107,8 @@ class EnginePart(QWidget):
             self._text.setText(f"{running[0].title}: {running[0].text or 'waiting'}")
         else:
             self._text.setText("No running task.")
-        self.model.set_rows(list(reversed(self._jobs.records)))
+        self.model.set_rows(list(reversed(self._engine.records)))
 
     def _cancel(self) -> None:
-        for record in self._jobs.running()[:1]:
-            self._jobs.cancel(record.number)
+        for record in self._engine.running()[:1]:
+            self._engine.cancel(record.number)

@@ -36,7 +36,7 @@ class Colours:
     head: str
 
 
-# The roles and the accent are those of the graph (app/graph_view/colours.py).
+# The roles and the accent are those of the graph (app/graph_view/drawing/colours.py).
 LIGHT = Colours(
     window="#f1f3f6",
     base="#ffffff",

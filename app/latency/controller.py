@@ -37,7 +37,7 @@ class LatencyController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self._shipped = context.session.shipped
         self._asked = False
         self._tables = QFileSystemWatcher(self)
@@ -47,7 +47,7 @@ class LatencyController(QObject):
         self._session.modelChanged.connect(self._watch_tables)
         self._session.measured.clockChanged.connect(self._told)
         self._session.viewChanged.connect(self._offer)
-        self._jobs.finished.connect(self._ended)
+        self._engine.finished.connect(self._ended)
 
     # ---- the table of layers ------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ class LatencyController(QObject):
                 self._tables.addPath(folder)
 
     def _disk_changed(self) -> None:
-        if self._session.model is not None and not self._jobs.running("latency_table"):
+        if self._session.model is not None and not self._engine.running("latency_table"):
             self._look_up()
 
     def _look_up(self) -> None:
@@ -84,10 +84,10 @@ class LatencyController(QObject):
             ``runtime``, ``threads``, ``batch``, ``image_size``; the usual ones otherwise.
         """
         model = self._session.model
-        if model is None or self._jobs.running("latency_table"):
+        if model is None or self._engine.running("latency_table"):
             return
         self.answered.emit()
-        self._jobs.submit(
+        self._engine.submit(
             "latency_table",
             f"Measure the layers of {Path(model.path).name}",
             {"path": model.path, "sha256": model.facts.sha256, **(options or {})},
@@ -98,8 +98,8 @@ class LatencyController(QObject):
 
     def _ended(self, number: int, state: str) -> None:
         """A suggestion towards a time makes its table too."""
-        record = self._jobs.record(number)
-        if state == "done" and record is not None and record.job in ("latency_table", "suggest"):
+        record = self._engine.record(number)
+        if state == "done" and record is not None and record.task in ("latency_table", "suggest"):
             self._look_up()
 
     def _offer(self) -> None:
@@ -107,7 +107,7 @@ class LatencyController(QObject):
         session = self._session
         if session.model is None or session.overlay != LATENCY:
             return
-        if session.measured.clock is None and not self._jobs.running("latency_table"):
+        if session.measured.clock is None and not self._engine.running("latency_table"):
             actions = (("Measure layers", self.measure),)
             session.say(NOT_TIMED, "This takes minutes.", actions=actions, key=TABLE_WANTED)
 
@@ -118,7 +118,7 @@ class LatencyController(QObject):
         if self._asked:
             return
         self._asked = True
-        self._jobs.submit(
+        self._engine.submit(
             "runtimes",
             "Check runtimes",
             {},
@@ -130,7 +130,7 @@ class LatencyController(QObject):
     def _again(self, failure: Failure | None) -> None:
         self._asked = False
         if failure is not None:
-            self._jobs.failed.emit(failure)
+            self._engine.failed.emit(failure)
 
     def time_networks(self, paths: Sequence[str], options: Mapping[str, Any]) -> None:
         """Time networks in turns; the open model is the baseline.
@@ -142,7 +142,7 @@ class LatencyController(QObject):
             ``runtimes``, ``batches``, ``image_size``, ``threads``, ``device``.
         """
         session, model = self._session, self._session.model
-        if model is None or not is_free(session, self._jobs, "latency"):
+        if model is None or not is_free(session, self._engine, "latency"):
             return
         sha256 = model.facts.sha256
         others = [path for path in paths if path != model.path]
@@ -151,7 +151,7 @@ class LatencyController(QObject):
             if session.same_model(sha256):
                 self._keep(result)
 
-        self._jobs.submit(
+        self._engine.submit(
             "latency",
             f"Measure latency of {Path(model.path).name}"
             + (f" and {len(others)} more" if others else ""),

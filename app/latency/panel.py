@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.data.source_part import DEVICES, SIZES
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit.controls import add_items, combo, set_able
 from app.kit.table_model import Column, TableModel
 from app.kit.tick_list import TickList
@@ -36,7 +36,7 @@ USUAL = ("torch", "onnx")
 """Runtimes that are ticked to begin with."""
 LAYERED = ("onnx", "torch")
 """Runtimes whose layers can be timed one by one, the usual one first."""
-JOBS = ("latency", "latency_table", "suggest")
+TASKS = ("latency", "latency_table", "suggest")
 """What can be started here, shown and cancelled here."""
 NOTHING = "Tick networks and runtimes, then press Measure. Ratios are relative to the open model."
 Row = tuple[str, ...]
@@ -85,7 +85,7 @@ class LatencyPanel(OnScreen, QWidget):
         self._shipped.runtimesChanged.connect(self._show_runtimes)
         for signal in (self._session.modelChanged, self._session.lineage.changed):
             signal.connect(self._show_times)
-        context.jobs.changed.connect(self._enable)
+        context.engine.changed.connect(self._enable)
         self._offer()
         self._show_times()
 
@@ -112,7 +112,7 @@ class LatencyPanel(OnScreen, QWidget):
         self.run = QPushButton("&Measure")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
-        self.progress = JobLine(context.jobs, *JOBS, tall=True)
+        self.progress = TaskLine(context.engine, *TASKS, tall=True)
         self.status = label(NOTHING, "muted")
         self.model = TableModel[Row](COLUMNS, self)
         self.times: TableView = table_view(self.model, "Measured latency", stretch=0)

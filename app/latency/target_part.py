@@ -33,7 +33,7 @@ class LatencyTarget(QWidget):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._session, self._measured = context.session, context.session.measured
-        self._jobs = context.jobs
+        self._engine = context.engine
         self.setFixedWidth(216)
         self.heading = label("A target in milliseconds", "heading", wrap=False)
         self.now = label("", "muted")
@@ -63,7 +63,7 @@ class LatencyTarget(QWidget):
             self._measured.goalChanged,
             self._session.modelChanged,
             self._session.predictionChanged,
-            context.jobs.changed,
+            context.engine.changed,
         ):
             signal.connect(self.show_target)
         self.show_target()
@@ -91,7 +91,7 @@ class LatencyTarget(QWidget):
         """Show the goal, and what the plan as it is takes."""
         whole, prediction = self.whole, self._session.prediction
         self._controls.setVisible(whole is not None)
-        running = bool(self._jobs.running("latency_table", "suggest", "scores"))
+        running = bool(self._engine.running("latency_table", "suggest", "scores"))
         self.time.setText("Measure &layers" if whole is None else "Measure &layers again")
         self.time.setEnabled(self._session.model is not None and not running)
         self.suggest.setEnabled(not running)

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QPushButton, QScrollArea, QWidget
 
 from app.context import Context
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit import formats
 from app.kit.controls import row
 from app.kit.widgets import ShareBar, column, label, line
@@ -53,8 +53,8 @@ class ModelPanel(QScrollArea):
         self.evaluate = QPushButton("Measure accuracy")
         self.evaluate.setToolTip("Measure mAP on the val split of the dataset")
         self.evaluate.clicked.connect(self.evaluateRequested)
-        self.progress = JobLine(context.jobs, "evaluate")
-        self._jobs = context.jobs
+        self.progress = TaskLine(context.engine, "evaluate")
+        self._engine = context.engine
         self._ask = row(self.evaluate, None)
         self._measuring = QWidget()
         self._measuring.setLayout(
@@ -72,7 +72,7 @@ class ModelPanel(QScrollArea):
         self._session.modelChanged.connect(self._show_model)
         self._session.predictionChanged.connect(self._show_shares)
         measured = self._session.measured
-        for signal in (measured.dataChanged, measured.accuracyChanged, context.jobs.changed):
+        for signal in (measured.dataChanged, measured.accuracyChanged, context.engine.changed):
             signal.connect(self._show_accuracy)
         self._show_model()
 
@@ -100,7 +100,7 @@ class ModelPanel(QScrollArea):
         """Describe the accuracy of the open model, if it was measured."""
         measured = self._session.measured
         self._measuring.setVisible(self._session.model is not None and measured.data is not None)
-        running = bool(self._jobs.running("evaluate"))
+        running = bool(self._engine.running("evaluate"))
         self._ask.setVisible(not running)
         found = measured.accuracy
         if found is None:

@@ -28,7 +28,11 @@ class PruneController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._session, self._engine, self._settings = (
+            context.session,
+            context.engine,
+            context.settings,
+        )
         self._window = window
 
     def prune(self) -> None:
@@ -66,7 +70,7 @@ class PruneController(QObject):
         model, prediction = session.model, session.prediction
         if model is None or prediction is None or self._busy():
             return
-        self._jobs.submit(
+        self._engine.submit(
             "prune",
             f"Prune {Path(model.path).name}",
             {
@@ -98,7 +102,7 @@ class PruneController(QObject):
                 self._window, "Choose the pruned file", str(Path(model.path).parent), CHECKPOINTS
             )
         if pruned:
-            self._jobs.submit(
+            self._engine.submit(
                 "verify",
                 f"Verify {Path(pruned).name}",
                 {"original": model.path, "pruned": pruned},
@@ -124,7 +128,7 @@ class PruneController(QObject):
             self._session.say(text, figures, "error", key="verify")
 
     def _busy(self) -> bool:
-        running = self._jobs.running("prune", "verify")
+        running = self._engine.running("prune", "verify")
         if running:
             self._session.say(
                 f"“{running[0].title}” is still running.",

@@ -36,7 +36,11 @@ class StepsController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._session, self._engine, self._settings = (
+            context.session,
+            context.engine,
+            context.settings,
+        )
         self._measured = context.session.measured
         self._window = window
         context.session.modelChanged.connect(self.recall)
@@ -79,7 +83,7 @@ class StepsController(QObject):
         session.flush()
         if session.model is None:
             return False
-        if not is_free(session, self._jobs, "one_by_one", where="Steps"):
+        if not is_free(session, self._engine, "one_by_one", where="Steps"):
             return False
         if not has_data(session, NO_DATA):
             return False
@@ -124,7 +128,7 @@ class StepsController(QObject):
                 self.pruned.emit(result)
 
         stopped = "One by one was stopped. Its steps are kept, and you can continue from them."
-        self._jobs.submit(
+        self._engine.submit(
             "one_by_one",
             f"Prune {Path(session.model.path).name} one by one",
             {

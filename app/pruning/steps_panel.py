@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import label, table_view
 from app.state.measurements import Step
@@ -38,7 +38,7 @@ class StepsPanel(QWidget):
         self.model: TableModel[Step] = TableModel(COLUMNS, self)
         self.view = table_view(self.model, "Steps", stretch=6)
         self.intro = label(NOTHING, "muted")
-        self.progress = JobLine(context.jobs, "one_by_one")
+        self.progress = TaskLine(context.engine, "one_by_one")
         self.run = _button("Run…", "Try the entries of the plan one by one")
         self.open = _button("Open step", "Open the network after the selected step")
         self.go_on = _button(
@@ -59,7 +59,7 @@ class StepsPanel(QWidget):
 
     def _connect(self, context: Context) -> None:
         self._measured.stepsChanged.connect(self._show)
-        for signal in (self._session.modelChanged, context.jobs.changed):
+        for signal in (self._session.modelChanged, context.engine.changed):
             signal.connect(self._show_buttons)
         self.view.selectionModel().selectionChanged.connect(self._show_buttons)
         self.view.doubleClicked.connect(lambda _: self._ask(self.openRequested))

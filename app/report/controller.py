@@ -24,13 +24,17 @@ class ReportController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs, self._settings = context.session, context.jobs, context.settings
+        self._session, self._engine, self._settings = (
+            context.session,
+            context.engine,
+            context.settings,
+        )
         self._window = window
 
     def ask(self) -> None:
         """Ask where the report goes, and what is measured for it."""
         session = self._session
-        if session.model is None or not is_free(session, self._jobs, "report"):
+        if session.model is None or not is_free(session, self._engine, "report"):
             return
         lineage, sha256 = session.lineage, session.model.facts.sha256
         found = {name: lineage.measured(name, sha256) for name in ReportDialog.PARTS}
@@ -64,13 +68,13 @@ class ReportController(QObject):
         from core.project import project_json
 
         session = self._session
-        if session.model is None or not is_free(session, self._jobs, "report"):
+        if session.model is None or not is_free(session, self._engine, "report"):
             return
         facts = session.model.facts
         stores = places_of(session.project_path, origin_of(facts), facts.sha256)
         place = session.project_path or Path(session.model.path).with_suffix(".secateur")
         data = data_arguments(session.measured.data, "val")
-        self._jobs.submit(
+        self._engine.submit(
             "report",
             f"Report on {Path(session.model.path).name}",
             {

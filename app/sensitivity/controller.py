@@ -23,7 +23,7 @@ class SensitivityController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self._measured = context.session.measured
         for signal in (context.session.modelChanged, self._measured.dataChanged):
             signal.connect(self.recall)
@@ -56,7 +56,7 @@ class SensitivityController(QObject):
 
         stopped = "The scan was stopped. Its points are kept, and the next scan continues there."
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._jobs.submit(
+        self._engine.submit(
             "sensitivity",
             "Scan sensitivity",
             {
@@ -118,7 +118,7 @@ class SensitivityController(QObject):
                 )
 
         arguments = {**(data_arguments(data, "val") or {}), "images": None}
-        self._jobs.submit(
+        self._engine.submit(
             "evaluate",
             f"Measure {Path(session.model.path).name}",
             {"path": session.model.path, "sha256": sha256, "data": arguments},
@@ -128,7 +128,7 @@ class SensitivityController(QObject):
     def _may(self, job: str) -> bool:
         """Whether the job can start; reports why not."""
         session = self._session
-        return has_data(session, NO_DATA) and is_free(session, self._jobs, job)
+        return has_data(session, NO_DATA) and is_free(session, self._engine, job)
 
 
 def read_scan(file: Path, sha256: str, image_size: int | None = None) -> list[dict[str, Any]]:

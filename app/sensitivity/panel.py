@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit.controls import choose, combo, row
 from app.kit.widgets import OnScreen, column, label
 from core.plan.ratio import LEAST, SCANNED, WHOLE
@@ -46,7 +46,7 @@ class SensitivityPanel(OnScreen, QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._session, self._jobs = context.session, context.jobs
+        self._session, self._engine = context.session, context.engine
         self._measured = context.session.measured
         self._chart: CurvesChart | None = None
         self._place = QVBoxLayout()
@@ -61,7 +61,7 @@ class SensitivityPanel(OnScreen, QWidget):
         self.heat.setMinimumContentsLength(5)
         self.heat.setToolTip("The graph (Ctrl+7) is coloured by the accuracy lost at this ratio")
         self.status = label(NOTHING, "muted")
-        self.progress = JobLine(context.jobs, "sensitivity", tall=True)
+        self.progress = TaskLine(context.engine, "sensitivity", tall=True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(12)
@@ -88,7 +88,7 @@ class SensitivityPanel(OnScreen, QWidget):
         for signal in (session.modelChanged, measured.dataChanged, session.selectionChanged):
             signal.connect(self._show_controls)
         session.selectionChanged.connect(self._show_curves)
-        context.jobs.changed.connect(self._show_controls)
+        context.engine.changed.connect(self._show_controls)
         self.heat.activated.connect(
             lambda _: measured.set_heat_ratio(float(self.heat.currentData()))
         )

@@ -63,7 +63,7 @@ def run(paths: Sequence[str]) -> int:
     application.fileOpened.connect(window.open_paths)
     show(window)
     # The engine takes seconds of computing to start: the window shows first.
-    QTimer.singleShot(0, window.jobs.start_engine)
+    QTimer.singleShot(0, window.engine.start_engine)
     QTimer.singleShot(0, lambda: window.start(tour=not paths))
     if paths:
         QTimer.singleShot(0, lambda: window.open_paths(paths))

@@ -100,10 +100,12 @@ class Stage:
 
     def start_engine(self, seconds: float) -> tuple[dict[str, Any], float]:
         """Start the engine; return what it says of itself, and the seconds it took."""
-        jobs, begun = self.window.jobs, time.monotonic()
-        jobs.start_engine()
-        self._wait(jobs.engine_changed, lambda: jobs.engine.phase in ("ready", "broken"), seconds)
-        state: EngineState = jobs.engine
+        engine, begun = self.window.engine, time.monotonic()
+        engine.start_engine()
+        self._wait(
+            engine.engine_changed, lambda: engine.state.phase in ("ready", "broken"), seconds
+        )
+        state: EngineState = engine.state
         if state.phase != "ready":
             raise RuntimeError(str(state.facts.get("message") or "the engine is broken"))
         return dict(state.facts), time.monotonic() - begun
@@ -117,15 +119,15 @@ class Stage:
         partial: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
         """Let the engine run a job; return its result."""
-        jobs = self.window.jobs
+        engine = self.window.engine
         results: list[dict[str, Any]] = []
         failures: list[Failure] = []
-        number = jobs.submit(
+        number = engine.submit(
             job, title, args, done=results.append, failed=failures.append, partial=partial
         )
         ended: list[str] = []
-        jobs.finished.connect(lambda n, state: ended.append(state) if n == number else None)
-        self._wait(jobs.finished, lambda: bool(ended or results or failures), seconds)
+        engine.finished.connect(lambda n, state: ended.append(state) if n == number else None)
+        self._wait(engine.finished, lambda: bool(ended or results or failures), seconds)
         if results:
             return results[0]
         if failures:

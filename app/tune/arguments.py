@@ -21,7 +21,7 @@ class ArgumentsController(QObject):
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
-        self._jobs, self._window = context.jobs, window
+        self._engine, self._window = context.engine, window
         self._table: tuple[Argument, ...] = ()
 
     def ask(self, preset: str, chosen: Mapping[str, Any], taken: Taken) -> None:
@@ -40,14 +40,14 @@ class ArgumentsController(QObject):
         if self._table:
             self._open(preset, chosen, taken)
             return
-        if self._jobs.running("arguments"):
+        if self._engine.running("arguments"):
             return
 
         def done(result: Mapping[str, Any]) -> None:
             self._table = tuple(Argument.from_json(one) for one in result["arguments"])
             self._open(preset, chosen, taken)
 
-        self._jobs.submit("arguments", "Read the arguments of Ultralytics", {}, done=done)
+        self._engine.submit("arguments", "Read the arguments of Ultralytics", {}, done=done)
 
     def _open(self, preset: str, chosen: Mapping[str, Any], taken: Taken) -> None:
         from app.tune.arguments_dialog import ArgumentsDialog
@@ -58,7 +58,7 @@ class ArgumentsController(QObject):
         dialog.open()
 
     def _check(self, options: Mapping[str, Any], told: Callable[[Mapping[str, str]], None]) -> None:
-        self._jobs.submit(
+        self._engine.submit(
             "check_arguments",
             "Check arguments",
             {"options": dict(options)},

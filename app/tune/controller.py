@@ -31,24 +31,24 @@ class TuneController(QObject):
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self._session, self._jobs, self._runs = context.session, context.jobs, context.runs
+        self._session, self._engine, self._jobs = context.session, context.engine, context.jobs
         self._measured = context.session.measured
         self._states: dict[str, tuple[str, int]] = {}
         self._held = False
         for signal in (self._session.modelChanged, self._session.titleChanged):
             signal.connect(self._look)
-        self._runs.listChanged.connect(self._compare)
-        self._runs.started.connect(self._session.requests.jobWanted)
-        self._runs.waits.connect(self._say_waits)
-        self._runs.failed.connect(
+        self._jobs.listChanged.connect(self._compare)
+        self._jobs.started.connect(self._session.requests.jobWanted)
+        self._jobs.waits.connect(self._say_waits)
+        self._jobs.failed.connect(
             lambda text, hint: self._session.say(text, hint, "error", key="run")
         )
         self._look()
 
     def _look(self) -> None:
         places = tuple(str(place) for place in job_places(self._session))
-        if places != self._runs.places:
-            self._runs.look_in(places)
+        if places != self._jobs.places:
+            self._jobs.look_in(places)
 
     # ---- starting -----------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ class TuneController(QObject):
         data, measured = self._measured.data, self._measured
         if not has_data(self._session, NO_DATA) or data is None:
             return
-        if self._jobs.running("check_data"):
+        if self._engine.running("check_data"):
             return
 
         def done(result: DatasetCheck) -> None:
@@ -76,7 +76,7 @@ class TuneController(QObject):
             elif then is not None:
                 self._refuse(result)
 
-        submit_check(self._jobs, data.path, network, done)
+        submit_check(self._engine, data.path, network, done)
 
     def _refuse(self, check: DatasetCheck) -> None:
         errors = [p for p in check["problems"] if p["severity"] == "error"]
@@ -118,7 +118,7 @@ class TuneController(QObject):
             return
         name = wanted.pop("kind", "finetune")
         kind = KINDS[name]
-        taken = {str(e.arguments.get("output")) for e in self._runs.entries if e.state != "done"}
+        taken = {str(e.arguments.get("output")) for e in self._jobs.entries if e.state != "done"}
         output = free_name(Path(str(settings["model"])), taken, kind.ending)
         places = {
             "data": data.path,
@@ -134,15 +134,15 @@ class TuneController(QObject):
         arguments = parsed.model_dump(mode="json")
         inputs = {key: arguments.get(key) for key in kind.inputs}
         parent = str(job_places(self._session)[-1])
-        self._runs.start(name, arguments, inputs, parent)
+        self._jobs.start(name, arguments, inputs, parent)
 
     # ---- what became of jobs ------------------------------------------------------------------
 
     def _compare(self) -> None:
         """Describe what ended, began, or was found: running, or interrupted."""
         before, first = self._states, True
-        self._states = {e.folder: (e.state, e.place) for e in self._runs.entries}
-        for entry in self._runs.entries:
+        self._states = {e.folder: (e.state, e.place) for e in self._jobs.entries}
+        for entry in self._jobs.entries:
             was, place = before.get(entry.folder, ("", 0))
             if was == entry.state:
                 continue
@@ -150,9 +150,9 @@ class TuneController(QObject):
                 not entry.active
             ):
                 self._say_end(entry)
-            elif place and entry.active and entry.folder != self._runs.watched:
+            elif place and entry.active and entry.folder != self._jobs.watched:
                 self._say_found(entry, "has started")
-            elif not was and entry.active and first and entry.folder != self._runs.watched:
+            elif not was and entry.active and first and entry.folder != self._jobs.watched:
                 first = False
                 self._say_found(entry, f"continues ({entry.word})")
             elif not was and entry.state == "interrupted" and first:
@@ -162,13 +162,13 @@ class TuneController(QObject):
 
     def _look_at_queue(self) -> None:
         """Report once that the queue is held while jobs wait in it."""
-        waiting = self._runs.waiting
+        waiting = self._jobs.waiting
         held = any(entry.held for entry in waiting)
         if held and not self._held:
             names = ", ".join(entry.title for entry in waiting[:3])
             verb = "is" if len(waiting) == 1 else "are"
             text = f"The queue is paused; {names} {verb} waiting in it."
-            go_on = ("Resume queue", lambda: self._runs.hold(False))
+            go_on = ("Resume queue", lambda: self._jobs.hold(False))
             self._session.say(text, "", "info", actions=(go_on,), key="queue")
         self._held = held
 
@@ -180,12 +180,12 @@ class TuneController(QObject):
         self._session.say(text, hint, "info", actions=(show,), key="run")
 
     def _arguments_of(self, folder: str) -> Mapping[str, Any]:
-        entry = self._runs.entry(folder)
+        entry = self._jobs.entry(folder)
         return entry.arguments if entry is not None else {}
 
     def _say_end(self, entry: RunEntry) -> None:
         show = ("Show", lambda: self._session.requests.jobWanted.emit(entry.folder))
-        resume = ("Resume", lambda: self._runs.resume(entry.folder))
+        resume = ("Resume", lambda: self._jobs.resume(entry.folder))
         if entry.state == "done":
             output = entry.output
             opened = ("Open", lambda: self._session.requests.openWanted.emit(output))
@@ -205,7 +205,7 @@ class TuneController(QObject):
             text = f"The {entry.noun} of {entry.title} failed: {entry.message}"
             actions = (show, resume)
             if entry.smaller:
-                less = lambda: self._runs.resume(entry.folder, entry.next_batch)  # noqa: E731
+                less = lambda: self._jobs.resume(entry.folder, entry.next_batch)  # noqa: E731
                 actions = ((f"Continue with {entry.smaller}", less), show)
             self._session.say(text, entry.hint, "error", actions=actions, key="run")
         elif entry.state == "cancelled":
@@ -227,9 +227,9 @@ class TuneController(QObject):
 
     def _say_interrupted(self, entry: RunEntry) -> None:
         actions = (
-            ("Resume", lambda: self._runs.resume(entry.folder)),
+            ("Resume", lambda: self._jobs.resume(entry.folder)),
             ("Show", lambda: self._show(entry)),
-            ("Don't ask again", lambda: self._runs.leave(entry.folder)),
+            ("Don't ask again", lambda: self._jobs.leave(entry.folder)),
         )
         text = f"The {entry.noun} of {entry.title} was interrupted."
         self._session.say(text, KEPT, "warning", actions=actions, key="run")
@@ -245,15 +245,15 @@ class TuneController(QObject):
 
     def may_close(self) -> bool:
         """Ask what is to become of running jobs; False when the window is to stay."""
-        ending = self._runs.ends_with_window
-        active = [e for e in self._runs.active if not ending or not e.folder.startswith(ending)]
+        ending = self._jobs.ends_with_window
+        active = [e for e in self._jobs.active if not ending or not e.folder.startswith(ending)]
         if not active:
             return True
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Fine-tuning is running")
         names = ", ".join(entry.title for entry in active[:3])
-        waiting = len(self._runs.waiting)
+        waiting = len(self._jobs.waiting)
         more = f", and {waiting} more {'is' if waiting == 1 else 'are'} waiting" if waiting else ""
         box.setText(f"The {active[0].noun} of {names} is still running{more}.")
         queue = " The queue also continues; if you stop, it is paused." if waiting else ""
@@ -270,9 +270,9 @@ class TuneController(QObject):
         box.deleteLater()
         if answer == Buttons.No:
             if waiting:
-                self._runs.hold(True)
+                self._jobs.hold(True)
             for entry in active:
-                self._runs.tell(entry.folder, "cancel")
+                self._jobs.tell(entry.folder, "cancel")
         return answer in (Buttons.Yes, Buttons.No)
 
 

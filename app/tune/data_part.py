@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QWidget
 
 from app.context import Context
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit import theme
 from app.kit.widgets import column, label
 
@@ -37,7 +37,7 @@ class DataCheck(QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._measured, self._jobs = context.session.measured, context.jobs
+        self._measured, self._engine = context.session.measured, context.engine
         self.name = label("", "heading", wrap=False)
         self.pick = QPushButton("Ch&oose…")
         self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
@@ -60,13 +60,13 @@ class DataCheck(QWidget):
         top.addWidget(self.name, 1)
         top.addWidget(self.check)
         top.addWidget(self.pick)
-        layout = column(JobLine(context.jobs, "check_data"), margins=0, spacing=4)
+        layout = column(TaskLine(context.engine, "check_data"), margins=0, spacing=4)
         layout.insertLayout(0, top)
         layout.addWidget(scroll, 1)
         self.setLayout(layout)
         for signal in (self._measured.dataChanged, self._measured.dataChecked):
             signal.connect(self.show_data)
-        context.jobs.changed.connect(self._enable)
+        context.engine.changed.connect(self._enable)
         self.show_data()
 
     def show_data(self) -> None:
@@ -83,7 +83,7 @@ class DataCheck(QWidget):
         self._enable()
 
     def _enable(self) -> None:
-        able = self._measured.data is not None and not self._jobs.running("check_data")
+        able = self._measured.data is not None and not self._engine.running("check_data")
         self.check.setEnabled(able)
 
 

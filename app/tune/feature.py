@@ -42,7 +42,7 @@ class TuneFeature(Feature):
 
     def show_job(self, folder: str) -> None:
         """Follow a job, and show it where there are panels."""
-        self.context.runs.watch(folder)
+        self.context.jobs.watch(folder)
         if self.session.model is not None:
             self.session.requests.panelWanted.emit("tuning")
 

@@ -83,7 +83,7 @@ class TuningForm(QWidget):
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self.offer)
         self._measured.dataChanged.connect(self._enable)
-        context.jobs.changed.connect(self._enable)
+        context.engine.changed.connect(self._enable)
         self.offer()
 
     # ---- parts --------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class TuningForm(QWidget):
             widget.setVisible(turns)
         self.network.setEnabled(not turns)
         self.turns.target.setToolTip(self.turns.tip() if turns else "")
-        checking = bool(self._context.jobs.running("check_data"))
+        checking = bool(self._context.engine.running("check_data"))
         self.begin.setEnabled(has_data and network and not checking)
         tip = (
             "Train a copy of the network in a separate process, which continues if you close "

@@ -38,11 +38,11 @@ class TuningPanel(OnScreen, QWidget):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._runs = context.runs
+        self._jobs = context.jobs
         self._told: tuple[tuple[str, str], ...] = ()
         self.which = combo({"": (NEW, "Set up a fine-tuning")}, "Fine-tuning to show")
         self.which.setMinimumContentsLength(26)
-        self.which.activated.connect(lambda _: self._runs.watch(self.which.currentData()))
+        self.which.activated.connect(lambda _: self._jobs.watch(self.which.currentData()))
         self.status = Elided("muted")
         self._make_buttons()
         self.form = TuningForm(context)
@@ -67,33 +67,33 @@ class TuningPanel(OnScreen, QWidget):
         layout.addLayout(top)
         layout.addWidget(self.pages, 1)
         self.setAccessibleName("Fine-tune")
-        self._runs.listChanged.connect(self._show_list)
-        self._runs.followed.connect(self._show_run)
+        self._jobs.listChanged.connect(self._show_list)
+        self._jobs.followed.connect(self._show_run)
         context.theme.changed.connect(self._restyle)
         self._show_run()
 
     def _make_buttons(self) -> None:
         self.pause = _button("P&ause", "Pause after the current batch")
-        self.pause.clicked.connect(lambda: self._runs.tell(self._runs.watched, "pause"))
+        self.pause.clicked.connect(lambda: self._jobs.tell(self._jobs.watched, "pause"))
         self.go_on = _button("&Continue", "Continue training")
-        self.go_on.clicked.connect(lambda: self._runs.tell(self._runs.watched, "run"))
+        self.go_on.clicked.connect(lambda: self._jobs.tell(self._jobs.watched, "run"))
         self.cancel = _button("&Stop", "Stop and keep its best and last state")
         theme.set_icon(self.cancel, "stop")
         self.cancel.clicked.connect(self._stop)
         self.resume = _button("&Resume", "Continue from the last complete epoch")
-        self.resume.clicked.connect(lambda: self._runs.resume(self._runs.watched))
+        self.resume.clicked.connect(lambda: self._jobs.resume(self._jobs.watched))
         self.smaller = _button("", "Out of memory: continue with a smaller batch size")
         self.smaller.clicked.connect(self._take_smaller)
         self.open = _button("&Open result", "Open the best state in this window")
         self.open.clicked.connect(self._open)
         self.again = _button("&New…", "Set up another fine-tuning")
-        self.again.clicked.connect(lambda: self._runs.watch(""))
+        self.again.clicked.connect(lambda: self._jobs.watch(""))
 
     @property
     def entry(self) -> RunEntry | None:
         """The job that shows, as last heard of."""
-        snapshot = self._runs.snapshot
-        return self._runs.entry(self._runs.watched) or (snapshot.entry if snapshot else None)
+        snapshot = self._jobs.snapshot
+        return self._jobs.entry(self._jobs.watched) or (snapshot.entry if snapshot else None)
 
     # ---- showing ------------------------------------------------------------------------------
 
@@ -103,7 +103,7 @@ class TuningPanel(OnScreen, QWidget):
         self._show_run()
 
     def _show_list(self) -> None:
-        told = tuple((e.folder, entry_text(e)) for e in self._runs.entries)
+        told = tuple((e.folder, entry_text(e)) for e in self._jobs.entries)
         if [folder for folder, _ in told] == [folder for folder, _ in self._told]:
             for number, (_, words) in enumerate(told, 1):
                 if self.which.itemText(number) != words:
@@ -117,20 +117,20 @@ class TuningPanel(OnScreen, QWidget):
         self._show_choice()
 
     def _show_choice(self) -> None:
-        place = self.which.findData(self._runs.watched)
+        place = self.which.findData(self._jobs.watched)
         if place >= 0 and place != self.which.currentIndex():
             self.which.setCurrentIndex(place)
         self._show_buttons()
 
     def _show_run(self) -> None:
-        watched = bool(self._runs.watched)
+        watched = bool(self._jobs.watched)
         self.pages.setCurrentIndex(1 if watched else 0)
         if self.shown and watched:
-            self.watch.show_snapshot(self._runs.snapshot)
+            self.watch.show_snapshot(self._jobs.snapshot)
         self._show_choice()
 
     def _show_buttons(self) -> None:
-        entry = self.entry if self._runs.watched else None
+        entry = self.entry if self._jobs.watched else None
         active = entry is not None and entry.active
         ending = active and entry is not None and entry.told == "cancel"
         paused = active and entry is not None and entry.told == "pause"
@@ -144,17 +144,17 @@ class TuningPanel(OnScreen, QWidget):
         self.smaller.setText(f"&Continue with {entry.smaller}" if entry is not None else "")
         self.open.setVisible(entry is not None and bool(entry.output))
         self.again.setVisible(entry is not None)
-        self.form.begin.setVisible(not self._runs.watched)
+        self.form.begin.setVisible(not self._jobs.watched)
         tip = "" if entry is None else f"{entry.message} {entry.hint}".strip()
         self.status.set_whole("" if entry is None else status_text(entry), tip)
 
     def _take_smaller(self) -> None:
         if self.entry is not None:
-            self._runs.resume(self.entry.folder, self.entry.next_batch)
+            self._jobs.resume(self.entry.folder, self.entry.next_batch)
 
     def _stop(self) -> None:
         if self.entry is not None:
-            self._runs.stop(self.entry)
+            self._jobs.stop(self.entry)
 
     def _open(self) -> None:
         entry = self.entry

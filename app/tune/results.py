@@ -25,22 +25,22 @@ class TunedResults(QObject):
 
     def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._session, self._runs = context.session, context.runs
+        self._session, self._jobs = context.session, context.jobs
         self._seen_active: set[str] = set()
-        self._runs.listChanged.connect(self.take)
+        self._jobs.listChanged.connect(self.take)
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self.take)
 
     def take(self) -> None:
         """Add what is new."""
         session = self._session
-        self._seen_active |= {entry.folder for entry in self._runs.active}
+        self._seen_active |= {entry.folder for entry in self._jobs.active}
         if session.model is None:
             return
         known = {os.path.realpath(one.output) for one in session.lineage.tuned}
         found = [
             entry
-            for entry in reversed(self._runs.entries)
+            for entry in reversed(self._jobs.entries)
             if entry.state == "done"
             and entry.output
             and os.path.realpath(entry.output) not in known

@@ -37,20 +37,20 @@ class DemoController(QObject):
 
     def __init__(self, context: Context, documents: Documents, window: QWidget) -> None:
         super().__init__(window)
-        self._session, self._jobs, self._window = context.session, context.jobs, window
-        self._documents, self._runs = documents, context.runs
+        self._session, self._engine, self._window = context.session, context.engine, window
+        self._documents, self._jobs = documents, context.jobs
         self.settings: dict[str, Any] = {}
         self.dialog: DemoDialog | None = None
         self._number, self._folder = 0, ""
         self._waiting: Mapping[str, Any] | None = None
         self._session.modelChanged.connect(self._look)
-        self._jobs.changed.connect(self._progress)
+        self._engine.changed.connect(self._progress)
 
     # ---- by hand ------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Open the demo's project; lay it out first if it is missing."""
-        if self._jobs.running("demo_set_up", "demo"):
+        if self._engine.running("demo_set_up", "demo"):
             return
         self._session.requests.opening.emit("the demo")
 
@@ -60,9 +60,9 @@ class DemoController(QObject):
 
         def failed(failure: Failure) -> None:
             self._session.requests.opening.emit("")
-            self._jobs.failed.emit(failure)
+            self._engine.failed.emit(failure)
 
-        self._jobs.submit(
+        self._engine.submit(
             "demo_set_up",
             "Set up the demo",
             {"folder": str(demo_folder())},
@@ -102,17 +102,17 @@ class DemoController(QObject):
 
     def run_all(self) -> None:
         """Run the whole workflow, in a separate folder."""
-        if self._jobs.running("demo"):
+        if self._engine.running("demo"):
             self._show_dialog()
             return
         self._end_dialog()
         self._folder = str(self._place())
         self.dialog = DemoDialog(self._window)
-        self.dialog.cancelRequested.connect(lambda: self._jobs.cancel(self._number))
+        self.dialog.cancelRequested.connect(lambda: self._engine.cancel(self._number))
         self.dialog.lookRequested.connect(self._open_result)
         self.dialog.finished.connect(self._forget)
-        self._runs.ends_with_window = self._folder
-        self._number = self._jobs.submit(
+        self._jobs.ends_with_window = self._folder
+        self._number = self._engine.submit(
             "demo",
             "Demo",
             {"folder": self._folder, "settings": self.settings},
@@ -143,12 +143,12 @@ class DemoController(QObject):
             self.dialog = None
 
     def _progress(self, number: int) -> None:
-        record = self._jobs.record(number)
+        record = self._engine.record(number)
         if number == self._number and record is not None and self.dialog is not None:
             self.dialog.set_progress(record.fraction, record.text)
 
     def _done(self, result: dict[str, Any]) -> None:
-        self._runs.ends_with_window = ""
+        self._jobs.ends_with_window = ""
         self._waiting = result
         if self.dialog is not None:
             self.dialog.finish(result)
@@ -165,7 +165,7 @@ class DemoController(QObject):
 
     def _failed(self, failure: Failure) -> None:
         self._end_dialog()
-        self._jobs.failed.emit(failure)
+        self._engine.failed.emit(failure)
 
     def _cancelled(self) -> None:
         self._end_dialog()
@@ -177,7 +177,7 @@ class DemoController(QObject):
         )
 
     def _end_dialog(self) -> None:
-        self._runs.ends_with_window = ""
+        self._jobs.ends_with_window = ""
         if self.dialog is not None:
             self.dialog.end()
 
@@ -185,7 +185,7 @@ class DemoController(QObject):
 
     def may_close(self) -> bool:
         """Ask before closing the window stops a running demo; False if the window stays open."""
-        if not self._jobs.running("demo"):
+        if not self._engine.running("demo"):
             return True
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)

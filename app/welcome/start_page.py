@@ -9,7 +9,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
-from app.engine.job_line import JobLine
+from app.engine.task_line import TaskLine
 from app.kit import theme
 from app.kit.controls import row
 from app.kit.widgets import label
@@ -49,7 +49,7 @@ class StartPage(QWidget):
             "Open a small trained network with a dataset; nothing is downloaded"
         )
         self.demo_button.clicked.connect(context.session.requests.demoWanted)
-        self.job = JobLine(context.jobs, "demo_set_up", "open", tall=True)
+        self.job = TaskLine(context.engine, "demo_set_up", "open", tall=True)
         for part in (self._picture, self._title, hint):
             inside.addWidget(part)
         inside.addWidget(row(None, self.open_button, self.demo_button, None))

@@ -63,7 +63,7 @@ class Actions(QObject):
             session.undo_stack.indexChanged,
             session.measured.compared,
             session.viewChanged,
-            context.jobs.changed,
+            context.engine.changed,
             session.requests.modeChanged,
         ):
             signal.connect(self.refresh)

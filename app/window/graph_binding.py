@@ -12,7 +12,7 @@ from app.context import Context
 from app.state import removal
 
 if TYPE_CHECKING:
-    from app.graph_view.state import GraphState
+    from app.graph_view.drawing.state import GraphState
     from app.graph_view.view import GraphView
     from app.state.session import Session
 
@@ -90,7 +90,7 @@ class GraphHost(QObject):
 
 def graph_state(session: Session) -> GraphState:
     """Return what the graph should show of a session with an open model."""
-    from app.graph_view.state import GraphState
+    from app.graph_view.drawing.state import GraphState
 
     model, prediction, plan = session.model, session.prediction, session.plan
     assert model is not None

@@ -14,8 +14,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
-from app.engine.client import JobManager
-from app.engine.long_jobs import Runs
+from app.engine.client import EngineClient
+from app.engine.long_jobs import LongJobs
 from app.engine.thread import Background
 from app.feature import Features
 from app.files.feature import FilesFeature
@@ -53,14 +53,14 @@ class MainWindow(QMainWindow):
         settings = settings or Settings()
         self.context = Context(
             Session(self),
-            JobManager(engine_log(), self),
+            EngineClient(engine_log(), self),
             Background(self),
             settings,
             theme.Theme(settings.appearance(), self),
-            Runs(self),
+            LongJobs(self),
             Pictures(self),
         )
-        self.session, self.jobs = self.context.session, self.context.jobs
+        self.session, self.engine = self.context.session, self.context.engine
         self.features = Features()
         for kind in feature_classes(rows):
             self.features.add(kind(self.context, self, self.features))
@@ -195,8 +195,8 @@ class MainWindow(QMainWindow):
         for service in (
             self.context.background,
             self.context.pictures,
-            self.context.runs,
             self.context.jobs,
+            self.context.engine,
         ):
             service.shutdown()
         event.accept()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QMenu, QMenuBar, QWidget
 
-from app.graph_view.input import GESTURES
+from app.graph_view.controls.input import GESTURES
 from app.kit.table_model import Column, SortedProxy, TableModel
 from app.kit.widgets import column, fit_columns, table_view
 

@@ -1,9 +1,9 @@
-"""The engine process: jobs over a line protocol. No Qt; torch lives here and not in the window.
+"""The engine process: tasks over a line protocol. No Qt; torch lives here and not in the window.
 
-One JSON object per line. In: ``{"id": 1, "job": "open", "args": {...}}``, ``{"cancel": 1}``,
+One JSON object per line. In: ``{"id": 1, "task": "open", "args": {...}}``, ``{"cancel": 1}``,
 ``{"quit": true}``. Out: ``{"event": "hello", ...}`` at once, ``{"event": "ready", ...}`` once the
-libraries are imported, and for every job any number of ``progress`` events, any number of
-``partial`` ones (``data``: what the job has found so far) and exactly one of ``done``, ``failed``
+libraries are imported, and for every task any number of ``progress`` events, any number of
+``partial`` ones (``data``: what the task has found so far) and exactly one of ``done``, ``failed``
 or ``cancelled``. When standard input closes, the process ends: an engine never outlives its window.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 PATIENCE = 0.7
-"""Seconds a running job gets to leave nothing half done when the process is asked to end."""
+"""Seconds a running task gets to leave nothing half done when the process is asked to end."""
 
 
 class Channel:
@@ -51,21 +51,21 @@ class Channel:
 
 
 class Reporter:
-    """A job's progress over the line.
+    """A task's progress over the line.
 
     Parameters
     ----------
     send : callable
         Takes an event.
     stopped : callable
-        Whether the job should end.
+        Whether the task should end.
     """
 
     def __init__(self, send: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
         self._send, self._stopped = send, stopped
 
     def __call__(self, fraction: float, text: str) -> None:
-        """Report a share of the work done; raises ``CancelledError`` once the job should end."""
+        """Report a share of the work done; raises ``CancelledError`` once the task should end."""
         if self._stopped():
             raise CancelledError
         self._send({"event": "progress", "fraction": round(fraction, 4), "text": text})
@@ -76,7 +76,7 @@ class Reporter:
 
 
 class Engine:
-    """Runs jobs one after the other on a thread of its own.
+    """Runs tasks one after the other on a thread of its own.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Engine:
         self._cancelled: set[str] = set()
         self._stopping = False
         self._models = ModelStore()
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="tasks", daemon=True)
 
     def start(self) -> None:
         """Send the greeting and begin to import the libraries."""
@@ -122,7 +122,7 @@ class Engine:
                 self._queue.put(request)
 
     def stop(self) -> None:
-        """Let a running job end at its next step, for a moment."""
+        """Let a running task end at its next step, for a moment."""
         self._stopping = True
         self._queue.put(None)
         self._thread.join(PATIENCE)
@@ -155,7 +155,7 @@ class Engine:
         self._channel.send({"id": number, **event})
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        number, name = request.get("id"), str(request.get("job"))
+        number, name = request.get("id"), str(request.get("task"))
         progress = Reporter(
             lambda event: self._channel.send({"id": number, **event}),
             lambda: str(number) in self._cancelled or self._stopping,
@@ -185,7 +185,7 @@ def _libraries() -> dict[str, Any]:
     import ultralytics
     import ultralytics.nn.tasks
 
-    # What every job needs is imported now, while nobody waits for it.
+    # What every task needs is imported now, while nobody waits for it.
     for name in (
         "core.checkpoint.unpickle",
         "core.graph.builder",
@@ -217,7 +217,7 @@ def _own_channel() -> Channel:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve jobs until standard input closes."""
+    """Serve tasks until standard input closes."""
     if arguments:
         print("secateur engine takes no arguments; it speaks JSON lines.", file=sys.stderr)
         return 2
@@ -231,4 +231,4 @@ def main(arguments: list[str] | None = None) -> int:
         engine.serve(sys.stdin)
     engine.stop()
     sys.stderr.flush()
-    os._exit(0)  # a job that hears nothing any more must not keep the process
+    os._exit(0)  # a task that hears nothing any more must not keep the process

@@ -24,8 +24,8 @@ from core.sensitivity.trunk import first_change
 from core.system.program import own_command, own_environment
 
 TICK_S = 0.2
-JOB = "cuts"
-"""The engine's job that evaluates cuts."""
+TASK = "cuts"
+"""The engine task that evaluates cuts."""
 
 
 def devices_of(text: str) -> list[str]:
@@ -137,7 +137,7 @@ class _Worker:
             env=own_environment(),
         )
         assert self.process.stdin is not None
-        line = json.dumps({"id": 1, "job": JOB, "args": dict(args)}).encode() + b"\n"
+        line = json.dumps({"id": 1, "task": TASK, "args": dict(args)}).encode() + b"\n"
         with contextlib.suppress(OSError):  # one that died is heard of by the reader
             self.process.stdin.write(line)
             self.process.stdin.flush()

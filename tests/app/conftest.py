@@ -104,7 +104,7 @@ def window(qtbot, no_leaks):
     window.session.undo_stack.setClean()
     window.session._extra_unsaved = False
     window.close()
-    assert not window.jobs._thread.isRunning()
+    assert not window.engine._thread.isRunning()
     window.deleteLater()
 
 
@@ -172,30 +172,30 @@ def heard(window):
 class FakeEngine:
     """Stands in the engine's place: remembers what was asked, and answers when a test says so."""
 
-    def __init__(self, jobs, monkeypatch):
-        self.jobs, self.requests, self.cancels = jobs, [], []
-        monkeypatch.setattr(jobs, "_submit", Hears(self._start))
-        monkeypatch.setattr(jobs, "_cancel", Hears(self._stop))
+    def __init__(self, engine, monkeypatch):
+        self.engine, self.requests, self.cancels = engine, [], []
+        monkeypatch.setattr(engine, "_submit", Hears(self._start))
+        monkeypatch.setattr(engine, "_cancel", Hears(self._stop))
 
     def _start(self, request):
         self.requests.append(request)
-        self.jobs._on_started(request.number)
+        self.engine._on_started(request.number)
 
     def _stop(self, number):
         self.cancels.append(number)
-        self.jobs._on_cancelled(number)
+        self.engine._on_cancelled(number)
 
     def last(self, job):
-        return next(r for r in reversed(self.requests) if r.job == job)
+        return next(r for r in reversed(self.requests) if r.task == job)
 
     def done(self, job, result):
-        self.jobs._on_done(self.last(job).number, result)
+        self.engine._on_done(self.last(job).number, result)
 
     def partial(self, job, data):
-        self.jobs._on_partial(self.last(job).number, data)
+        self.engine._on_partial(self.last(job).number, data)
 
     def failed(self, job, failure):
-        self.jobs._on_failed(self.last(job).number, failure)
+        self.engine._on_failed(self.last(job).number, failure)
 
 
 class Hears:
@@ -206,9 +206,9 @@ class Hears:
 @pytest.fixture
 def fake(opened, monkeypatch):
     """A window with the trained network open whose engine answers as the test says."""
-    yield FakeEngine(opened.jobs, monkeypatch)
-    for record in opened.jobs.running():
-        opened.jobs._on_cancelled(record.number)
+    yield FakeEngine(opened.engine, monkeypatch)
+    for record in opened.engine.running():
+        opened.engine._on_cancelled(record.number)
 
 
 @pytest.fixture

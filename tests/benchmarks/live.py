@@ -129,7 +129,7 @@ def used(process: Any) -> float:
 
 def watched(window: Any, folder: Path) -> None:
     """Bring a job's charts to the front."""
-    runs = window.context.runs
+    runs = window.context.jobs
     runs.look_in([str(folder.parent)])
     window.workspace.go_to("tuning")
     runs.watch(str(folder))
@@ -164,7 +164,7 @@ def training(window: Any, place: Path, options: argparse.Namespace) -> dict[str,
     folder = create_job("finetune", settings, {}, parent=place)
     pid = launch(folder)
     watched(window, folder)
-    runs, process = window.context.runs, psutil.Process()
+    runs, process = window.context.jobs, psutil.Process()
     spin(lambda: runs.snapshot is not None and runs.snapshot.batch > 2, 120)
     idle = subprocess.Popen([sys.executable, "-c", IDLE, str(seconds)], stdout=subprocess.PIPE)
     heart, train = Heart(), psutil.Process(pid)
@@ -204,7 +204,7 @@ def stream(window: Any, place: Path, rounds: int, count: int) -> dict[str, Any]:
     write_job(folder, job.model_copy(update={"state": "running", "process": this_process()}))
     (folder / FILE).touch()
     watched(window, folder)
-    runs, process, report = window.context.runs, psutil.Process(), {}
+    runs, process, report = window.context.jobs, psutil.Process(), {}
     heart, memory = Heart(), []
     for turn in range(rounds):
         writer = subprocess.Popen(

@@ -536,15 +536,15 @@ def installed(tmp_path, monkeypatch):
 def test_the_engine_takes_what_is_installed(installed, demo_copy) -> None:
     line = Line()
     try:
-        line.send(id=1, job="count_layers", args={"path": str(demo_copy)})
+        line.send(id=1, task="count_layers", args={"path": str(demo_copy)})
         *told, ended = line.end_of(1)
         assert [event.get("text") for event in told] == ["Starting", "Counting"]
         assert ended["result"]["layers"] > 100
-        line.send(id=2, job="scores", args={"path": str(demo_copy), "criterion": "peak"})
+        line.send(id=2, task="scores", args={"path": str(demo_copy), "criterion": "peak"})
         result = line.end_of(2)[-1]["result"]
         assert result["criterion"] == "peak"
         assert len(np.load(result["scores"])) > 100
-        line.send(id=3, job="formats")
+        line.send(id=3, task="formats")
         assert line.end_of(3)[-1]["result"]["formats"][-1]["name"] == "pickled"
     finally:
         line.close()

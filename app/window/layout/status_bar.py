@@ -24,7 +24,7 @@ class StatusBar(QStatusBar):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._jobs = context.jobs
+        self._engine = context.engine
         self.setSizeGripEnabled(False)
         self.setContentsMargins(0, 0, 10, 0)
         self._job = Elided()  # the window would grow by long words
@@ -36,13 +36,13 @@ class StatusBar(QStatusBar):
         self.engine = QLabel()
         for widget in (self._job, self._bar, self.engine):
             self.addPermanentWidget(widget, int(widget is self._job))
-        self._jobs.changed.connect(self._show_job)
-        self._jobs.engine_changed.connect(self._show_engine)
+        self._engine.changed.connect(self._show_job)
+        self._engine.engine_changed.connect(self._show_engine)
         self._show_job()
-        self._show_engine(self._jobs.engine)
+        self._show_engine(self._engine.state)
 
     def _show_job(self) -> None:
-        running = self._jobs.running()
+        running = self._engine.running()
         self._job.setVisible(bool(running))
         self._bar.setVisible(bool(running))
         if running:

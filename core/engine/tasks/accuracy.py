@@ -1,4 +1,4 @@
-"""Jobs that measure accuracy."""
+"""Tasks that measure accuracy."""
 
 from __future__ import annotations
 

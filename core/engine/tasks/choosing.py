@@ -1,4 +1,4 @@
-"""Jobs that rank channels and choose what goes."""
+"""Tasks that rank channels and choose what goes."""
 
 from __future__ import annotations
 

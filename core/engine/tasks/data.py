@@ -1,4 +1,4 @@
-"""The engine's job that checks a dataset."""
+"""The engine's task that checks a dataset."""
 
 from __future__ import annotations
 

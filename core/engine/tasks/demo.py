@@ -1,4 +1,4 @@
-"""Jobs of the demo: laying it out, and walking the whole of it."""
+"""Tasks of the demo: laying it out, and walking the whole of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def lay_out(_models: Models, args: Args, progress: Progress) -> dict[str, Any]:
 
 
 def walk(_models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Walk the main job in ``folder``; every step done is a partial result."""
+    """Walk the whole task in ``folder``; every step done is a partial result."""
     from core.demo import HEAD, DemoSettings, run_demo, summary_rows
 
     settings = DemoSettings(**(args.get("settings") or {}))

@@ -1,4 +1,4 @@
-"""Jobs that hand a network on: export."""
+"""Tasks that hand a network on: export."""
 
 from __future__ import annotations
 

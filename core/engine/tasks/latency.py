@@ -1,4 +1,4 @@
-"""Jobs that measure time."""
+"""Tasks that measure time."""
 
 from __future__ import annotations
 

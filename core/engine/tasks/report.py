@@ -1,4 +1,4 @@
-"""The job that makes a report."""
+"""The task that makes a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine's jobs about the arguments of a training."""
+"""The engine's tasks about the arguments of a training."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
     assert session.plan.target is None
     assert session.prediction.block_out[5] == 64
     assert session.ranked
-    assert not opened.jobs.running()
+    assert not opened.engine.running()
     assert [r.name for r in opened.workspace["plan"].widget().model.rows] == ["Block 5"]
     session.undo_stack.undo()
     assert session.plan == before
@@ -252,7 +252,7 @@ def test_a_criterion_that_needs_images_says_so(opened, fake, heard):
     opened.session.edit(plan_edits.set_criterion(opened.session.plan, "fisher"))
     assert "choose a dataset" in panel_of(opened).ranking.note.text()
     opened.features[ChooseFeature].controller.suggest()
-    assert not [r for r in fake.requests if r.job == "suggest"]
+    assert not [r for r in fake.requests if r.task == "suggest"]
     assert "needs images, and no dataset is selected" in heard()[-1]
 
 

@@ -194,7 +194,7 @@ def test_a_folder_without_a_dataset(opened, fake, tmp_path, drop, heard):
     (tmp_path / "empty").mkdir()
     drop(opened, tmp_path / "empty")
     assert "is not a dataset" in heard()[-1]
-    assert not [r for r in fake.requests if r.job == "check_data"]
+    assert not [r for r in fake.requests if r.task == "check_data"]
 
 
 def test_the_engine_checks_what_a_person_chooses(opened, pictured, qtbot, monkeypatch):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from app.engine import process
-from app.engine.client import JobManager
+from app.engine.client import EngineClient
 from tests.app.conftest import QUICK_MS
 
 ENGINE = """
@@ -24,7 +24,7 @@ for line in sys.stdin:
 @pytest.fixture
 def jobs(monkeypatch, tmp_path, qtbot):
     monkeypatch.setattr(process, "engine_command", lambda: [sys.executable, "-c", ENGINE])
-    jobs = JobManager(tmp_path / "engine.log")
+    jobs = EngineClient(tmp_path / "engine.log")
     yield jobs
     jobs.shutdown()
 

@@ -462,8 +462,8 @@ def test_what_cannot_be_kept_still_shows(opened, fake, latency, trained, heard, 
 
 
 def test_a_report_of_an_unsaved_project_is_made_by_the_engine(opened, tmp_path, opens, qtbot):
-    with qtbot.waitSignal(opened.jobs.finished, timeout=ENGINE_MS, check_params_cb=lambda n, s: (
-        opened.jobs.record(n).job == "report"
+    with qtbot.waitSignal(opened.engine.finished, timeout=ENGINE_MS, check_params_cb=lambda n, s: (
+        opened.engine.record(n).task == "report"
     )):  # fmt: skip
         opened.features[ReportFeature].controller.start(tmp_path / "r.html", [], True)
     assert opens == [str(tmp_path / "r.html")]

@@ -13,25 +13,25 @@ from tests.app.conftest import ENGINE_MS, QUICK_MS
 
 
 def ready(window, qtbot):
-    if window.jobs.engine.phase != "ready":
+    if window.engine.state.phase != "ready":
         with qtbot.waitSignal(
-            window.jobs.engine_changed,
+            window.engine.engine_changed,
             timeout=ENGINE_MS,
             check_params_cb=lambda state: state.phase == "ready",
         ):
-            window.jobs.start_engine()
-    return window.jobs.engine.facts["process"]
+            window.engine.start_engine()
+    return window.engine.state.facts["process"]
 
 
 def test_an_engine_killed_while_idle_comes_back(opened, qtbot, heard):
     process = ready(opened, qtbot)
     with qtbot.waitSignal(
-        opened.jobs.engine_changed,
+        opened.engine.engine_changed,
         timeout=ENGINE_MS,
         check_params_cb=lambda state: state.phase == "ready",
     ):
         os.kill(process, signal.SIGKILL)
-    assert opened.jobs.engine.facts["process"] != process
+    assert opened.engine.state.facts["process"] != process
     assert len(heard()) == 1
     assert "Your work is not lost" in heard()[0]
     assert opened.session.model is not None
@@ -39,16 +39,16 @@ def test_an_engine_killed_while_idle_comes_back(opened, qtbot, heard):
 
 def test_an_engine_killed_while_loading_fails_the_job_once(window, qtbot, tmp_path, heard):
     ends = []
-    window.jobs.finished.connect(lambda number, state: ends.append(state))
+    window.engine.finished.connect(lambda number, state: ends.append(state))
     (tmp_path / "own.yaml").write_text("nc: 3\n")
     with qtbot.waitSignal(
-        window.jobs.engine_changed,
+        window.engine.engine_changed,
         timeout=ENGINE_MS,
         check_params_cb=lambda state: "process" in state.facts,
     ):
         window.open_paths([str(tmp_path / "own.yaml")])
-    with qtbot.waitSignal(window.jobs.finished, timeout=QUICK_MS):
-        os.kill(window.jobs.engine.facts["process"], signal.SIGKILL)
+    with qtbot.waitSignal(window.engine.finished, timeout=QUICK_MS):
+        os.kill(window.engine.state.facts["process"], signal.SIGKILL)
     assert ends == ["failed"]
     assert len(heard()) == 1
     assert "signal 9" in heard()[0]
@@ -59,14 +59,14 @@ def test_an_engine_killed_while_pruning_loses_nothing(
 ):
     process = ready(opened, qtbot)
     ends = []
-    opened.jobs.finished.connect(lambda number, state: ends.append(state))
+    opened.engine.finished.connect(lambda number, state: ends.append(state))
     choose(opened, *range(10))
     plan = opened.session.plan
     answers["save"].append(str(tmp_path / "out.pt"))
     opened.features[PruningFeature].controller.prune()
-    (job,) = opened.jobs.running("prune")
+    (job,) = opened.engine.running("prune")
     qtbot.waitUntil(lambda: job.fraction > 0, timeout=ENGINE_MS)
-    with qtbot.waitSignal(opened.jobs.finished, timeout=QUICK_MS):
+    with qtbot.waitSignal(opened.engine.finished, timeout=QUICK_MS):
         os.kill(process, signal.SIGKILL)
     assert ends == ["failed"]
     assert opened.session.plan == plan
@@ -140,7 +140,7 @@ def test_a_drop_while_a_job_runs_is_put_off(
     drop(opened, trained)
     (row,) = opened.pane.messages.rows
     assert "is still running" in row.message.text
-    with qtbot.waitSignal(opened.jobs.finished, timeout=QUICK_MS) as end:
+    with qtbot.waitSignal(opened.engine.finished, timeout=QUICK_MS) as end:
         qtbot.mouseClick(row.buttons[0], Qt.MouseButton.LeftButton)
     assert end.args[1] == "cancelled"
     assert opened.session.model.path == str(trained)

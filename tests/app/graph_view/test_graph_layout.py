@@ -184,7 +184,7 @@ def test_opening_a_block_without_layers_changes_nothing(tables):
 
 def test_layout_needs_neither_qt_nor_torch():
     code = (
-        "import sys, core.drawing.layout, app.graph_view.looks, app.graph_view.search;"
+        "import sys, core.drawing.layout, app.graph_view.drawing.looks, app.graph_view.search;"
         "assert not {'PySide6', 'torch', 'ultralytics'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -8,11 +8,11 @@ from itertools import combinations
 
 import pytest
 
-from app.graph_view.colours import PALETTES, contrast, mix, ramp_colour, rgb
-from app.graph_view.looks import Looks, Marks, percent, widths_text
-from app.graph_view.scales import Scales
+from app.graph_view.drawing.colours import PALETTES, contrast, mix, ramp_colour, rgb
+from app.graph_view.drawing.looks import Looks, Marks, percent, widths_text
+from app.graph_view.drawing.scales import Scales
+from app.graph_view.drawing.state import GraphState
 from app.graph_view.search import find_blocks
-from app.graph_view.state import GraphState
 from core.drawing.layout import layout_blocks
 from tests.app.graph_view.graph_families import FAMILIES
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from app.graph_view.frames import make_frames
-from app.graph_view.ink import LEAST_TEXT, Ink, text_size
-from app.graph_view.looks import Looks, Marks
-from app.graph_view.state import GraphState
+from app.graph_view.drawing.frames import make_frames
+from app.graph_view.drawing.ink import LEAST_TEXT, Ink, text_size
+from app.graph_view.drawing.looks import Looks, Marks
+from app.graph_view.drawing.state import GraphState
 from core.drawing.layout import layout_blocks, row_of
 from core.drawing.shapes import BOX_WIDTHS, LINE_WIDTHS, box_width, line_width, pill_text
 from tests.app.graph_view.graph_families import FAMILIES

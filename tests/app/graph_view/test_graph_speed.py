@@ -12,7 +12,7 @@ import sys
 import pytest
 from PySide6.QtCore import QPointF
 
-from app.graph_view.state import GraphState
+from app.graph_view.drawing.state import GraphState
 
 TICK, FRAME = 7, 18
 """Calls for a thing; one that looked at all others as well would make hundreds."""

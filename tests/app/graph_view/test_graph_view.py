@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.graph_view.state import GraphState
+from app.graph_view.drawing.state import GraphState
 from app.graph_view.view import GraphView
 from core.errors import UserError
 

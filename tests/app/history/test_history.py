@@ -172,7 +172,7 @@ def test_a_tuning_adds_itself(opened, panel, lineage, own, dataset, qtbot, monke
     taken(opened, qtbot, small, 4)
     opened.features[DataFeature].controller.set_data(str(dataset))
     asked = []
-    monkeypatch.setattr(opened.context.runs, "start", lambda *args, **more: asked.append(args))
+    monkeypatch.setattr(opened.context.jobs, "start", lambda *args, **more: asked.append(args))
     opened.features[TuneFeature].controller._start({"model": str(small)})
     settings = asked[0][1]
     assert settings["history"] == lineage.folder
@@ -331,6 +331,6 @@ def test_a_project_of_version_0_1_opens_with_nothing_lost(window, tmp_path, trai
 def fake_jobs(opened, monkeypatch):
     from tests.app.conftest import FakeEngine
 
-    yield FakeEngine(opened.jobs, monkeypatch)
-    for record_ in opened.jobs.running():
-        opened.jobs._on_cancelled(record_.number)
+    yield FakeEngine(opened.engine, monkeypatch)
+    for record_ in opened.engine.running():
+        opened.engine._on_cancelled(record_.number)

@@ -40,15 +40,15 @@ def end(folder, state="done", **more):
 def begin(window, name):
     """Start a tuning as the form does."""
     arguments = {"model": f"/nowhere/{name}.pt", "preset": "recover_quickly", "device": "cpu"}
-    window.context.runs.start("finetune", arguments, {}, str(data_folder() / "jobs"))
+    window.context.jobs.start("finetune", arguments, {}, str(data_folder() / "jobs"))
 
 
 @pytest.fixture
 def panel(opened, started, qtbot):
     opened.workspace.go_to("jobs")
     panel = opened.workspace["jobs"].widget()
-    yield panel.runs
-    opened.context.runs.entries = ()
+    yield panel.long_jobs
+    opened.context.jobs.entries = ()
 
 
 def rows(panel):
@@ -74,7 +74,7 @@ def pick(panel, title):
 
 def test_several_are_started_and_one_runs_at_a_time(three, opened, started, qtbot, heard):
     assert [read_job(folder).arguments["model"] for folder in started] == ["/nowhere/a.pt"]
-    assert opened.context.runs.watched == str(started[0])
+    assert opened.context.jobs.watched == str(started[0])
     assert "c.pt is waiting in the queue" in heard()[-1]
     assert "1 running, 2 waiting" in three.status.whole
     told_of_b = three.model.data(three.model.index(1, 3))
@@ -83,7 +83,7 @@ def test_several_are_started_and_one_runs_at_a_time(three, opened, started, qtbo
     end(started[0], result=result)
     shows(qtbot, three, ("b.pt", "running", 0), ("c.pt", "ready", 1), ("a.pt", "done", 0))
     assert three.model.data(three.model.index(2, 3)) == "mAP50-95 0.2000 → 0.3000"
-    assert opened.context.runs.watched == str(started[0])  # what is shown stays
+    assert opened.context.jobs.watched == str(started[0])  # what is shown stays
     assert any("of b.pt has started" in text for text in heard())
 
 
@@ -156,7 +156,7 @@ def test_the_queue_outlives_the_window(three, opened, started, qtbot, answers, a
     said = []
     again.session.messageRaised.connect(said.append)
     try:
-        runs = again.context.runs
+        runs = again.context.jobs
         qtbot.waitUntil(
             lambda: [e.title for e in runs.waiting] == ["b.pt", "c.pt"], timeout=QUICK_MS
         )
@@ -171,8 +171,8 @@ def test_the_queue_outlives_the_window(three, opened, started, qtbot, answers, a
     finally:
         for folder in started:
             end(folder)
-        again.context.runs.hold(True)
-        again.context.runs.entries = ()
+        again.context.jobs.hold(True)
+        again.context.jobs.entries = ()
         again.close()
         again.deleteLater()
 

@@ -139,7 +139,7 @@ def test_what_is_asked_for_is_what_shows_whatever_the_disk_holds(
     fake.done("latency_table", {"table": "anywhere"})
     shown = planned(session, *BLOCKS)
     path.unlink()
-    wanted = asked(session, opened.jobs, monkeypatch, tmp_path, opened)
+    wanted = asked(session, opened.engine, monkeypatch, tmp_path, opened)
     assert engine_says(trained, wanted) == shown
     assert session.plan.round_to == "auto"  # the user's wish stays
 

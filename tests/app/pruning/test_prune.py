@@ -105,19 +105,19 @@ def test_cancel_ends_pruning_within_a_second(
     output = tmp_path / "never.pt"
     if phase == "running":
         with qtbot.waitSignal(
-            opened.jobs.engine_changed,
+            opened.engine.engine_changed,
             timeout=ENGINE_MS,
             check_params_cb=lambda s: s.phase == "ready",
         ):
-            opened.jobs.start_engine()
+            opened.engine.start_engine()
     choose(opened, *range(10))
     answers["save"].append(str(output))
-    with qtbot.waitSignal(opened.jobs.changed, timeout=QUICK_MS):
+    with qtbot.waitSignal(opened.engine.changed, timeout=QUICK_MS):
         opened.features[PruningFeature].controller.prune()
-    (job,) = opened.jobs.running("prune")
+    (job,) = opened.engine.running("prune")
     if phase == "running":
         qtbot.waitUntil(lambda: job.fraction > 0, timeout=ENGINE_MS)
-    with qtbot.waitSignal(opened.jobs.finished, timeout=1500) as end:
+    with qtbot.waitSignal(opened.engine.finished, timeout=1500) as end:
         opened.actions_table.by_id["cancel"].trigger()
     assert end.args == [job.number, "cancelled"]
     assert "cancelled" in heard()[-1]

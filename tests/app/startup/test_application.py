@@ -66,7 +66,7 @@ def test_a_window_too_large_for_the_screen_fills_it(qapp, no_leaks):
 
 def test_enter_presses_the_button_with_the_keyboard(window, qtbot, monkeypatch):
     asked = []
-    monkeypatch.setattr(window.jobs, "submit", lambda job, *a, **k: asked.append(job))
+    monkeypatch.setattr(window.engine, "submit", lambda job, *a, **k: asked.append(job))
     window.activateWindow()
     window.tour.start()
     assert window.focusWidget() is window.tour.card.next

@@ -53,7 +53,7 @@ def test_a_job_that_ends_becomes_a_result_that_is_offered_and_kept(
 ):
     saved(opened, answers, tmp_path / "p.secateur")
     run = FakeRun(trained, tmp_path / "p.jobs")
-    qtbot.waitUntil(lambda: len(opened.context.runs.active) == 1, timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: len(opened.context.jobs.active) == 1, timeout=QUICK_MS)
     output = ends(run)
     qtbot.waitUntil(lambda: tuned(opened) == [output], timeout=QUICK_MS)
     assert opened.session.dirty
@@ -73,7 +73,7 @@ def test_one_that_ended_without_the_window_is_found_when_the_project_is_opened(
     path = tmp_path / "p.secateur"
     saved(opened, answers, path)
     run = FakeRun(trained, tmp_path / "p.jobs")
-    qtbot.waitUntil(lambda: len(opened.context.runs.active) == 1, timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: len(opened.context.jobs.active) == 1, timeout=QUICK_MS)
     opened.features[FilesFeature].documents.close_model()
     output = ends(run)
     with qtbot.waitSignal(opened.session.scoresChanged, timeout=ENGINE_MS):
@@ -101,7 +101,7 @@ def test_what_came_of_other_networks_stays_out(opened, qtbot, trained, ends, tmp
     hashes = {"model": "0", "teacher": sha256_of(trained)}  # of the open one, wherever it is
     write_job(ours.folder, job.model_copy(update={"hashes": hashes}))
     output = ends(ours, "ours-tuned.pt")
-    qtbot.waitUntil(lambda: len(opened.context.runs.entries) == 2, timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: len(opened.context.jobs.entries) == 2, timeout=QUICK_MS)
     qtbot.waitUntil(lambda: tuned(opened) == [output], timeout=QUICK_MS)
 
 

@@ -60,16 +60,16 @@ def fake_run(window):
     yield make
     for run in made:
         run.set("done")
-    window.context.runs.entries = ()
+    window.context.jobs.entries = ()
 
 
 def listed(window, qtbot, condition):
-    qtbot.waitUntil(lambda: condition(window.context.runs.entries), timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: condition(window.context.jobs.entries), timeout=QUICK_MS)
 
 
 def heard_of(window, qtbot, condition):
-    runs = window.context.runs
-    qtbot.waitUntil(lambda: runs.snapshot and condition(runs.snapshot), timeout=QUICK_MS)
+    runs = window.context.jobs
+    qtbot.waitUntil(lambda: bool(runs.snapshot and condition(runs.snapshot)), timeout=QUICK_MS)
     return runs.snapshot
 
 
@@ -228,7 +228,7 @@ def test_a_running_job_is_found_followed_and_told(window, qtbot, trained, drop, 
 def test_a_done_job_offers_its_file(opened, qtbot, trained, shown, heard, tmp_path, fake_run):
     run = fake_run(trained)
     listed(opened, qtbot, lambda e: len(e) == 1)
-    opened.context.runs.watch(str(run.folder))
+    opened.context.jobs.watch(str(run.folder))
     result = {
         "output": str(tmp_path / "t.pt"), "before": {"map50_95": 0.2}, "after": {"map50_95": 0.3},
     }  # fmt: skip
@@ -257,7 +257,7 @@ def test_an_interrupted_job_is_offered_once_and_can_be_left(
 def test_what_cannot_be_resumed_says_why(opened, qtbot, trained, shown, heard, fake_run):
     run = fake_run(trained)
     listed(opened, qtbot, lambda e: len(e) == 1)
-    opened.context.runs.resume(str(run.folder))
+    opened.context.jobs.resume(str(run.folder))
     qtbot.waitUntil(lambda: "is already running" in heard()[-1], timeout=QUICK_MS)
 
 
@@ -310,7 +310,7 @@ def begun(opened, monkeypatch):
     """Jobs that were to be started."""
     asked = []
     monkeypatch.setattr(
-        opened.context.runs, "start", lambda kind, *rest: asked.append((kind, *rest))
+        opened.context.jobs, "start", lambda kind, *rest: asked.append((kind, *rest))
     )
     return asked
 
@@ -434,7 +434,7 @@ def test_nothing_it_shows_makes_the_window_wider(opened, qtbot, trained, shown, 
     message = "Out of memory with batch size 8; " + 10 * "and so on, "
     run.set("failed", message=message, next_batch=4)
     listed(opened, qtbot, lambda e: [x.state for x in e] == ["failed"])
-    opened.context.runs.watch(str(run.folder))
+    opened.context.jobs.watch(str(run.folder))
     qtbot.waitUntil(shown.smaller.isVisible, timeout=QUICK_MS)
     assert message in shown.status.whole
     assert shown.minimumSizeHint().width() < 800
@@ -480,22 +480,22 @@ def test_a_real_tuning_outlives_its_window_and_is_found_again(
     choose(form.image_size, 160)
     choose(form.device, "cpu")
     form._tips()
-    with qtbot.waitSignal(opened.context.runs.started, timeout=ENGINE_MS):
+    with qtbot.waitSignal(opened.context.jobs.started, timeout=ENGINE_MS):
         qtbot.mouseClick(form.begin, LEFT)
     listed(opened, qtbot, lambda e: len(e) == 1 and e[0].active)
-    assert opened.context.runs.watched == opened.context.runs.entries[0].folder
+    assert opened.context.jobs.watched == opened.context.jobs.entries[0].folder
     opened.session.undo_stack.setClean()
     opened.session._extra_unsaved = False
     answers["ask"].append(Buttons.Yes)
     assert opened.close()
     again = MainWindow()
     try:
-        runs = again.context.runs
+        runs = again.context.jobs
         qtbot.waitUntil(lambda: bool(runs.entries), timeout=QUICK_MS)
         runs.watch(runs.entries[0].folder)
         qtbot.waitUntil(lambda: runs.entries[0].state not in ("running",), timeout=ENGINE_MS)
         assert runs.entries[0].state == "done", runs.entries[0].message
-        qtbot.waitUntil(lambda: runs.snapshot and runs.snapshot.epoch == 1, timeout=QUICK_MS)
+        qtbot.waitUntil(lambda: bool(runs.snapshot and runs.snapshot.epoch == 1), timeout=QUICK_MS)
         shot = runs.snapshot
         assert shot.device.startswith("CPU")
         assert shot.best is not None

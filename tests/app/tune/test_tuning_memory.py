@@ -7,7 +7,7 @@ import sys
 from PySide6.QtCore import Qt
 
 from app.data.feature import DataFeature
-from app.engine.long_jobs_worker import RunsWorker
+from app.engine.long_jobs_worker import LongJobsWorker
 from app.kit.controls import choose
 from core.runs import launch
 from core.runs.folder import EVENTS
@@ -21,7 +21,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 def over(window, qtbot, state):
     """Wait until the one job is so."""
-    runs = window.context.runs
+    runs = window.context.jobs
     qtbot.waitUntil(lambda: [e.state for e in runs.entries] == [state], timeout=ENGINE_MS)
 
 
@@ -33,7 +33,7 @@ def test_the_reader_keeps_no_more_of_thirty_thousand_events_than_of_ten(
 ):
     """The journal grows by megabytes; what is kept of it does not."""
     run = fake_run(trained)
-    worker, heard = RunsWorker(), []
+    worker, heard = LongJobsWorker(), []
     worker.followed.connect(lambda snapshot: heard.__setitem__(slice(None), [snapshot]))
     worker.watch(str(run.folder))
 
@@ -83,7 +83,7 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
     begin_tiny(opened, trained, tmp_path, shown.form)
     assert shown.form.smaller.isChecked()
     shown.form.smaller.setChecked(False)
-    runs = opened.context.runs
+    runs = opened.context.jobs
     with qtbot.waitSignal(runs.started, timeout=ENGINE_MS):
         qtbot.mouseClick(shown.form.begin, LEFT)
     over(opened, qtbot, "failed")
@@ -94,7 +94,7 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
     ]
     qtbot.waitUntil(shown.smaller.isVisible, timeout=QUICK_MS)
     assert shown.smaller.text() == "&Continue with batch size 1"
-    table = opened.workspace["jobs"].widget().runs
+    table = opened.workspace["jobs"].widget().long_jobs
     table.view.selectRow(0)
     assert not table.smaller.isHidden()
     with qtbot.waitSignal(runs.started, timeout=ENGINE_MS):

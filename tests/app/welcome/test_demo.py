@@ -22,9 +22,9 @@ TINY = {"train": 4, "val": 3, "images": 2, "repair_images": 4, "target": 0.8, "e
 @pytest.fixture
 def asked(window, monkeypatch):
     """An empty window whose engine answers as the test says."""
-    yield FakeEngine(window.jobs, monkeypatch)
-    for record in window.jobs.running():
-        window.jobs._on_cancelled(record.number)
+    yield FakeEngine(window.engine, monkeypatch)
+    for record in window.engine.running():
+        window.engine._on_cancelled(record.number)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     listed = window.workspace["compare"].widget()
     assert listed.isVisible()
     assert [one.output for one in session.lineage.tuned] == [str(walked / "tuned.pt")]
-    qtbot.waitUntil(lambda: bool(window.context.runs.entries), timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: bool(window.context.jobs.entries), timeout=QUICK_MS)
     window.features[TuneFeature].results.take()
     assert len(session.lineage.tuned) == 1, "it is known already, and no news"
     assert not session.dirty
@@ -95,7 +95,7 @@ def test_steps_and_progress_show(window, qtbot, asked):
         news = {"step": step.name, "title": step.title, "text": f"did {step.name}", "seconds": 1.2}
         asked.partial("demo", news)
     asked.partial("demo", {"repair": {"step": "refit"}})  # another step's own news
-    window.jobs._on_progress(number, 0.25, "3 of 10, Suggest")
+    window.engine._on_progress(number, 0.25, "3 of 10, Suggest")
     assert rows(dialog)[:3] == ["did data", "did open", ""]
     assert dialog.now.whole == "3 of 10, Suggest"
     assert dialog.bar.value() == 250
@@ -111,7 +111,7 @@ def test_hidden_it_goes_on_and_comes_back(window, qtbot, asked):
     window.features[WelcomeFeature].demo.run_all()
     assert window.features[WelcomeFeature].demo.dialog is dialog
     assert dialog.isVisible()
-    assert len([r for r in asked.requests if r.job == "demo"]) == 1
+    assert len([r for r in asked.requests if r.task == "demo"]) == 1
 
 
 def test_it_can_be_stopped_and_run_again(window, qtbot, asked):
@@ -122,7 +122,7 @@ def test_it_can_be_stopped_and_run_again(window, qtbot, asked):
     (row,) = window.pane.messages.rows
     assert row.message.text == "The demo was stopped."
     qtbot.mouseClick(row.buttons[0], LEFT)
-    assert len([r for r in asked.requests if r.job == "demo"]) == 2
+    assert len([r for r in asked.requests if r.task == "demo"]) == 2
 
 
 def test_a_failure_is_said(window, qtbot, asked, heard):
@@ -138,7 +138,7 @@ def test_unsaved_work_is_not_left_for_the_results(
     with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
         window.features[FilesFeature].documents.open_path(str(laid_out.project))
     choose(window, 5)
-    asked = FakeEngine(window.jobs, monkeypatch)
+    asked = FakeEngine(window.engine, monkeypatch)
     window.features[WelcomeFeature].demo.run_all()
     assert asked.last("demo").args["folder"] == str(demo_folder() / "all")
     asked.done("demo", result_of(laid_out))

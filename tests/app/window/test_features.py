@@ -118,7 +118,7 @@ def test_every_section_of_a_menu_has_an_action(window):
 def test_a_failure_that_nobody_takes_is_shown(window, heard):
     from app.engine.protocol import Failure
 
-    window.jobs.failed.emit(Failure("It did not work.", "Try again."))
+    window.engine.failed.emit(Failure("It did not work.", "Try again."))
     assert heard()[-1].startswith("It did not work.")
 
 

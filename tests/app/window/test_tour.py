@@ -22,7 +22,7 @@ def test_it_is_offered_once(window):
 
 def test_without_a_model_it_opens_the_demo_and_goes_on(window, qtbot, monkeypatch):
     asked = []
-    monkeypatch.setattr(window.jobs, "submit", lambda job, *a, **k: asked.append(job))
+    monkeypatch.setattr(window.engine, "submit", lambda job, *a, **k: asked.append(job))
     window.tour.start()
     assert window.tour.card.next.text() == "Open the &demo"
     assert not window.tour.card.back.isVisible()

@@ -35,7 +35,7 @@ def test_open_gives_what_the_window_needs(line):
 
     from core.graph.cache import read_table
 
-    line.send(id=1, job="open", args={"path": "yolov8n.yaml", "criterion": "l1"})
+    line.send(id=1, task="open", args={"path": "yolov8n.yaml", "criterion": "l1"})
     events = line.end_of(1)
     assert [e["event"] for e in events[:-1]] == ["progress"] * (len(events) - 1)
     result = events[-1]["result"]
@@ -48,42 +48,42 @@ def test_open_gives_what_the_window_needs(line):
 def test_prune_and_verify(line, tmp_path):
     output = str(tmp_path / "out.pt")
     plan = {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}
-    line.send(id=2, job="prune", args={"path": "yolov8n.yaml", "plan": plan, "output": output})
+    line.send(id=2, task="prune", args={"path": "yolov8n.yaml", "plan": plan, "output": output})
     result = line.end_of(2)[-1]["result"]
     assert result["verification"]["passed"]
     assert Path(output).stat().st_size == result["output_size"]
-    line.send(id=3, job="verify", args={"original": "yolov8n.yaml", "pruned": output})
+    line.send(id=3, task="verify", args={"original": "yolov8n.yaml", "pruned": output})
     assert line.end_of(3)[-1]["result"]["verification"]["passed"]
 
 
 def test_what_a_person_can_mend_and_what_not(line, tmp_path):
     bad = tmp_path / "web.pt"
     bad.write_text("<!DOCTYPE html>")
-    line.send(id=4, job="open", args={"path": str(bad)})
+    line.send(id=4, task="open", args={"path": str(bad)})
     failed = line.end_of(4)[-1]
     assert failed["event"] == "failed"
     assert not failed["bug"]
     assert failed["hint"]
-    line.send(id=5, job="open", args={})
+    line.send(id=5, task="open", args={})
     failed = line.end_of(5)[-1]
     assert failed["bug"]
     assert "KeyError" in failed["trace"]
     assert Path(failed["log"]).read_text()
-    line.send(id=6, job="dance")
+    line.send(id=6, task="dance")
     assert "no engine task “dance”" in line.end_of(6)[-1]["message"]
 
 
 def test_a_file_that_was_replaced_is_refused(line, tmp_path):
     plan = {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}
     args = {"path": "yolov8n.yaml", "plan": plan, "output": str(tmp_path / "o.pt"), "sha256": "0"}
-    line.send(id=7, job="prune", args=args)
+    line.send(id=7, task="prune", args=args)
     assert "was replaced" in line.end_of(7)[-1]["message"]
 
 
 def test_cancel_ends_a_job_and_leaves_no_file(line, tmp_path):
     plan = {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}
     args = {"path": "yolov8n.yaml", "plan": plan, "output": str(tmp_path / "o.pt")}
-    line.send(id=8, job="prune", args=args)
+    line.send(id=8, task="prune", args=args)
     line.send(cancel=8)
     assert line.end_of(8)[-1]["event"] == "cancelled"
     assert not list(tmp_path.iterdir())
@@ -91,7 +91,7 @@ def test_cancel_ends_a_job_and_leaves_no_file(line, tmp_path):
 
 def test_rubbish_on_the_line_is_ignored(line):
     line.process.stdin.write(b"\xff nonsense\n[1, 2]\n\n")
-    line.send(id=9, job="dance")
+    line.send(id=9, task="dance")
     assert line.end_of(9)[-1]["event"] == "failed"
 
 

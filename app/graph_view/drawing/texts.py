@@ -7,7 +7,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QPainter
 
-from app.graph_view.ink import SIZES, Ink
+from app.graph_view.drawing.ink import SIZES, Ink
 
 LEADING = 1.28
 """Height of a line of text, in sizes of its font."""

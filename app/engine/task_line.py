@@ -5,26 +5,26 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QToolButton, QWidget
 
-from app.engine.client import JobManager
+from app.engine.client import EngineClient
 from app.kit import theme
 from app.kit.widgets import Elided
 
 
-class JobLine(QWidget):
-    """How far a job of some kinds is, and a button to cancel it; hidden while none runs.
+class TaskLine(QWidget):
+    """How far a task of some kinds is, and a button to cancel it; hidden while none runs.
 
     Parameters
     ----------
-    jobs : JobManager
+    engine : EngineClient
     kinds : str
-        Names of jobs.
+        Names of tasks.
     tall : bool
         Whether the words are above the bar, for places too narrow to have them next to it.
     """
 
-    def __init__(self, jobs: JobManager, *kinds: str, tall: bool = False) -> None:
+    def __init__(self, engine: EngineClient, *kinds: str, tall: bool = False) -> None:
         super().__init__()
-        self._jobs, self._kinds = jobs, kinds
+        self._engine, self._kinds = engine, kinds
         self.words = Elided("muted")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
@@ -35,7 +35,7 @@ class JobLine(QWidget):
         self.cancel.setText("Cancel")
         self.cancel.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         theme.set_icon(self.cancel, "stop")
-        self.cancel.setToolTip("Cancel the job; no incomplete files are left")
+        self.cancel.setToolTip("Cancel the task; no incomplete files are left")
         self.cancel.clicked.connect(self._cancel)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -45,16 +45,16 @@ class JobLine(QWidget):
         layout.addWidget(self.cancel, int(tall), 2)
         layout.setColumnStretch(0, 0 if tall else 3)
         layout.setColumnStretch(1, 2)
-        jobs.changed.connect(self._show)
+        engine.changed.connect(self._show)
         self._show()
 
     @property
     def running(self) -> bool:
-        """Whether one of the jobs runs."""
-        return bool(self._jobs.running(*self._kinds))
+        """Whether one of the tasks runs."""
+        return bool(self._engine.running(*self._kinds))
 
     def _show(self) -> None:
-        running = self._jobs.running(*self._kinds)
+        running = self._engine.running(*self._kinds)
         self.setVisible(bool(running))
         if running:
             text = running[0].text or "Waiting"
@@ -62,5 +62,5 @@ class JobLine(QWidget):
             self.bar.setValue(round(1000 * running[0].fraction))
 
     def _cancel(self) -> None:
-        for record in self._jobs.running(*self._kinds)[:1]:
-            self._jobs.cancel(record.number)
+        for record in self._engine.running(*self._kinds)[:1]:
+            self._engine.cancel(record.number)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtGui import QTransform
 from PySide6.QtWidgets import QGraphicsView
 
-from app.graph_view.scene import GraphScene
+from app.graph_view.drawing.scene import GraphScene
 
 ZOOM_STEP = 1.2
 MOST_ZOOM = 4.0

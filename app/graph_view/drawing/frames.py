@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QPainter
 
-from app.graph_view.colours import mix
-from app.graph_view.ink import SIZES, Ink
-from app.graph_view.looks import BlockLook, PartLook
-from app.graph_view.signs import RADIUS, draw_badge, draw_box, draw_ghost, hatch_lines
-from app.graph_view.texts import LEFT, RIGHT, Text, Words, box_texts, centred, paint_texts
+from app.graph_view.drawing.colours import mix
+from app.graph_view.drawing.ink import SIZES, Ink
+from app.graph_view.drawing.looks import BlockLook, PartLook
+from app.graph_view.drawing.signs import RADIUS, draw_badge, draw_box, draw_ghost, hatch_lines
+from app.graph_view.drawing.texts import LEFT, RIGHT, Text, Words, box_texts, centred, paint_texts
 from core.drawing.layout import HEADER
 from core.drawing.places import BoxPlace, PartPlace
 from core.drawing.shapes import box_width

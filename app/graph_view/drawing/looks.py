@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.graph_view.colours import Palette, ramp_colour
-from app.graph_view.scales import Scales
-from app.graph_view.state import GraphState
+from app.graph_view.drawing.colours import Palette, ramp_colour
+from app.graph_view.drawing.scales import Scales
+from app.graph_view.drawing.state import GraphState
 from core.drawing.places import EdgePlace, InsidePlace
 from core.drawing.shapes import entering, pill_text, width_of
 from core.graph.table import ChannelTable

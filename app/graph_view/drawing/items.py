@@ -6,13 +6,13 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from app.graph_view.colours import mix
-from app.graph_view.frames import Frame, make_frames
-from app.graph_view.ink import FAR, SIZES, Ink, strength, text_size
-from app.graph_view.inner import InnerPicture
-from app.graph_view.looks import BlockLook
-from app.graph_view.signs import RADIUS, draw_lock, draw_ring, draw_stop, draw_tick
-from app.graph_view.texts import Text
+from app.graph_view.drawing.colours import mix
+from app.graph_view.drawing.frames import Frame, make_frames
+from app.graph_view.drawing.ink import FAR, SIZES, Ink, strength, text_size
+from app.graph_view.drawing.inner import InnerPicture
+from app.graph_view.drawing.looks import BlockLook
+from app.graph_view.drawing.signs import RADIUS, draw_lock, draw_ring, draw_stop, draw_tick
+from app.graph_view.drawing.texts import Text
 from core.drawing.layout import HEADER
 from core.drawing.places import BoxPlace, InsidePlace
 

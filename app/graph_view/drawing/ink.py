@@ -7,7 +7,7 @@ from math import ceil
 from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainterPath, QPen
 
-from app.graph_view.colours import PALETTES, Palette
+from app.graph_view.drawing.colours import PALETTES, Palette
 
 NORMAL = QFont.Weight.Normal
 LEAST_TEXT = 11.0

@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.graph_view.edges import EdgeItem
-from app.graph_view.ink import SIZES, Ink, text_size
-from app.graph_view.items import BlockItem
-from app.graph_view.looks import Looks, Marks
-from app.graph_view.state import GraphState
+from app.graph_view.drawing.edges import EdgeItem
+from app.graph_view.drawing.ink import SIZES, Ink, text_size
+from app.graph_view.drawing.items import BlockItem
+from app.graph_view.drawing.looks import Looks, Marks
+from app.graph_view.drawing.state import GraphState
 from core.drawing.layout import LANE_TOP, ROW_LABEL, layout_blocks
 from core.drawing.places import BoxPlace, GraphLayout, RowPlace
 from core.graph.table import ChannelTable

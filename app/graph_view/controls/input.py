@@ -13,7 +13,7 @@ from typing import Protocol
 from PySide6.QtCore import Qt, SignalInstance
 from PySide6.QtGui import QKeyEvent
 
-from app.graph_view.scene import GraphScene
+from app.graph_view.drawing.scene import GraphScene
 
 Mods = Qt.KeyboardModifier
 ADDS = Mods.ControlModifier | Mods.ShiftModifier

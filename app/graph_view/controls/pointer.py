@@ -30,9 +30,16 @@ from PySide6.QtWidgets import (
     QToolTip,
 )
 
-from app.graph_view.camera import Camera
-from app.graph_view.input import ADDS, NO_BLOCK, InputTarget, Keyboard, Mods, SelectionInput
-from app.graph_view.scene import GraphScene
+from app.graph_view.controls.camera import Camera
+from app.graph_view.controls.input import (
+    ADDS,
+    NO_BLOCK,
+    InputTarget,
+    Keyboard,
+    Mods,
+    SelectionInput,
+)
+from app.graph_view.drawing.scene import GraphScene
 
 WHEEL_NOTCH = 120
 ZOOM_PER_NOTCH = 1.15

@@ -6,8 +6,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from app.graph_view.ink import SIZES, Ink, arrow_head, rounded_line, text_size
-from app.graph_view.looks import EdgeLook
+from app.graph_view.drawing.ink import SIZES, Ink, arrow_head, rounded_line, text_size
+from app.graph_view.drawing.looks import EdgeLook
 from core.drawing.places import EdgePlace, Points
 from core.drawing.shapes import line_width
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath
 
-from app.graph_view.ink import FAR, SIZES, Ink, arrow_head, rounded_line, text_size
-from app.graph_view.looks import BlockLook
+from app.graph_view.drawing.ink import FAR, SIZES, Ink, arrow_head, rounded_line, text_size
+from app.graph_view.drawing.looks import BlockLook
 from core.drawing.diagram import WIDTHS_ROOM
 from core.drawing.places import InsidePlace
 

@@ -8,9 +8,9 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from app.graph_view.colours import scale_of
-from app.graph_view.ink import SIZES, Ink
-from app.graph_view.signs import (
+from app.graph_view.drawing.colours import scale_of
+from app.graph_view.drawing.ink import SIZES, Ink
+from app.graph_view.drawing.signs import (
     draw_badge,
     draw_box,
     draw_ghost,
@@ -19,7 +19,7 @@ from app.graph_view.signs import (
     draw_tick,
     hatch_lines,
 )
-from app.graph_view.state import GraphState
+from app.graph_view.drawing.state import GraphState
 
 ROLE_WORDS = (
     ("selected", "in the plan"),

@@ -12,7 +12,7 @@ from functools import lru_cache
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPolygonF
 
-from app.graph_view.ink import Ink
+from app.graph_view.drawing.ink import Ink
 
 HATCH = 5.0
 """Distance of the lines of a hatch."""

@@ -6,8 +6,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
-from app.graph_view.looks import BlockLook
-from app.graph_view.scene import GraphScene
+from app.graph_view.drawing.looks import BlockLook
+from app.graph_view.drawing.scene import GraphScene
 from core.drawing.places import Rect
 
 SIZE = QSize(176, 128)

@@ -10,11 +10,11 @@ from typing import Protocol
 from PySide6.QtCore import SignalInstance
 from PySide6.QtWidgets import QGraphicsView
 
-from app.graph_view.camera import Camera
-from app.graph_view.legend import HEIGHT, Legend
-from app.graph_view.minimap import Minimap
-from app.graph_view.scene import GraphScene
-from app.graph_view.zoom_control import ZoomControl
+from app.graph_view.controls.camera import Camera
+from app.graph_view.controls.legend import HEIGHT, Legend
+from app.graph_view.controls.minimap import Minimap
+from app.graph_view.controls.zoom_control import ZoomControl
+from app.graph_view.drawing.scene import GraphScene
 
 MARGIN = 12
 
