@@ -58,6 +58,22 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def no_dataset(what: str, hint: str = "Choose a dataset.", *, labels: bool = True) -> UserError:
+    """Return the error for work that cannot start without images.
+
+    Parameters
+    ----------
+    what : str
+        The work, as the beginning of a sentence.
+    hint : str
+        How to give images, where the user is.
+    labels : bool
+        Whether the images must be labelled.
+    """
+    images = "labelled images" if labels else "images"
+    return UserError(f"{what} needs {images}, and no dataset was given.", hint)
+
+
 def first_wrong(error: ValidationError, whole: str = "settings") -> str:
     """Return where data is not valid and why, of the first thing that is wrong with it.
 

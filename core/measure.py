@@ -15,6 +15,7 @@ from core.pipeline import Pruned, analyse, score
 from core.plan.latency.cost import rounded
 from core.plan.latency.files import known_latency
 from core.plan.ratio import LEAST, SCANNED, WHOLE
+from core.plan.refusals import check_made_for
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.plan.widths import compute_widths
@@ -253,13 +254,7 @@ def prune_one_by_one(
 
 
 def _check_one_by_one(loaded: Loaded, plan: Plan, output: Path) -> None:
-    if plan.model_sha256 not in (None, loaded.facts.sha256):
-        raise UserError(
-            "The plan was made for another model file (its SHA-256 differs).",
-            "Open that model, or remove model_sha256 from the plan to use it with this one.",
-        )
-    if not plan.selection and plan.target is None:
-        raise UserError("The plan is empty.", "Add at least one block or layer with a ratio.")
+    check_made_for(plan, loaded.facts.sha256)
     if plan.target is not None and plan.target.latency_ms is not None:
         raise UserError(
             "The strategy one_by_one does not support a target in milliseconds.",

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.checkpoint import Loaded
-from core.errors import UserError
+from core.errors import UserError, no_dataset
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.graph.modules import rules_blamed
 from core.plan.latency.clock import LatencyTable
 from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.latency.files import known_latency
 from core.plan.predict import Prediction, predict_plan
+from core.plan.refusals import check_made_for
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
@@ -179,19 +180,13 @@ def _latency_of(analysis: Analysis) -> LatencyTable | None:
 
 
 def _check_plan(analysis: Analysis, plan: Plan) -> None:
-    if plan.model_sha256 not in (None, analysis.facts.sha256):
-        raise UserError(
-            "The plan was made for another model file (its SHA-256 differs).",
-            "Open that model, or remove model_sha256 from the plan to use it with this one.",
-        )
+    check_made_for(plan, analysis.facts.sha256)
     if plan.strategy == "one_by_one":
-        raise UserError(
-            "The strategy one_by_one evaluates after every step, which needs labelled images.",
-            "Pass them with --data (in Python, core.measure.prune_one_by_one), or use "
+        raise no_dataset(
+            "The strategy one_by_one",
+            "Pass a dataset YAML with --data (in Python, core.measure.prune_one_by_one), or use "
             "the strategy structural.",
         )
-    if not plan.selection and plan.target is None:
-        raise UserError("The plan is empty.", "Add at least one block or layer with a ratio.")
 
 
 def predict(

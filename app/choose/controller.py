@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
-from app.engine.preconditions import is_free
+from app.engine.preconditions import has_data, is_free
 from app.state import plan_edits
 from app.state.measurements import Alternative, data_arguments
 from core.plan import criteria
@@ -142,17 +142,12 @@ class ChooseController(QObject):
     def _has_data(self) -> bool:
         session = self._session
         needs = criteria.by_images(session.plan.criterion)
-        if needs and self._measured.data is None:
-            session.say(
-                f"{criteria.title(session.plan.criterion)} needs images, and no dataset "
-                "is selected.",
-                "Select a dataset in Choose, or rank by a criterion that uses weights only.",
-                "warning",
-                actions=(("Choose dataset…", session.requests.dataWanted.emit),),
-                key="data",
-            )
-            return False
-        return True
+        return not needs or has_data(
+            session,
+            criteria.title(session.plan.criterion),
+            "Choose a dataset, or rank by a criterion that uses weights only.",
+            labels=False,
+        )
 
     def _busy(self) -> bool:
         return not is_free(self._session, self._engine, "suggest", "scores")

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.errors import no_dataset
+
 if TYPE_CHECKING:
     from app.engine.client import EngineClient
     from app.state.session import Session
 
 
-def has_data(session: Session, reason: str) -> bool:
-    """Whether a dataset is set; without one, reports why it is needed and offers to choose it.
+def has_data(
+    session: Session, what: str, hint: str = "Choose a dataset.", *, labels: bool = True
+) -> bool:
+    """Whether a dataset is set; without one, reports what needs it and offers to choose it.
 
     Parameters
     ----------
     session : Session
-    reason : str
-        A sentence that ends in there being no dataset.
+    what : str
+        What needs it, as the beginning of a sentence.
+    hint : str
+    labels : bool
+        Whether its images must be labelled.
     """
     if session.measured.data is not None:
         return True
+    reason = no_dataset(what, hint, labels=labels)
     actions = (("Choose dataset…", session.requests.dataWanted.emit),)
-    session.say(reason, kind="warning", actions=actions, key="data")
+    session.say(reason.message, reason.hint, "warning", actions=actions, key="data")
     return False
 
 

@@ -17,8 +17,6 @@ from app.state.deliverables import Exported
 from app.state.measurements import data_arguments
 from app.state.shipping import Format, format_of
 
-NO_DATA = "INT8 needs images for calibration, and no dataset is selected."
-
 
 class ExportController(QObject):
     """The window's side of the jobs ``formats`` and ``export``."""
@@ -69,7 +67,7 @@ class ExportController(QObject):
             session.say(problem, kind="warning", key="export")
             return
         needs = precision == "int8" and known.calibrates
-        if needs and not has_data(session, NO_DATA):
+        if needs and not has_data(session, "INT8 calibration", labels=False):
             return
         if not is_free(session, self._engine, "export"):
             return

@@ -17,7 +17,6 @@ from core.errors import UserError
 from core.system.paths import steps_folder
 
 LOG = "steps.jsonl"
-NO_DATA = "One by one measures every step on images, and no dataset is selected."
 
 
 class StepsController(QObject):
@@ -85,7 +84,7 @@ class StepsController(QObject):
             return False
         if not is_free(session, self._engine, "one_by_one", where="Steps"):
             return False
-        if not has_data(session, NO_DATA):
+        if not has_data(session, "Pruning one by one"):
             return False
         if not session.plan.selection:
             text = "The plan is empty: one by one needs entries to try."

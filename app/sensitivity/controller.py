@@ -15,8 +15,6 @@ from app.state.files import scan_file
 from app.state.measurements import Evaluation, data_arguments, point_of
 from core.errors import UserError
 
-NO_DATA = "Measuring accuracy needs images, and no dataset is selected."
-
 
 class SensitivityController(QObject):
     """The window's side of the jobs ``sensitivity`` and ``evaluate``."""
@@ -128,7 +126,7 @@ class SensitivityController(QObject):
     def _may(self, job: str) -> bool:
         """Whether the job can start; reports why not."""
         session = self._session
-        return has_data(session, NO_DATA) and is_free(session, self._engine, job)
+        return has_data(session, "Measuring accuracy") and is_free(session, self._engine, job)
 
 
 def read_scan(file: Path, sha256: str, image_size: int | None = None) -> list[dict[str, Any]]:

@@ -20,7 +20,6 @@ from core.runs.tail import RunEntry
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
 
-NO_DATA = "Fine-tuning needs labelled images, and no dataset is selected."
 KEPT = "Its best and last state are kept; you can resume it."
 Buttons = QMessageBox.StandardButton
 
@@ -62,7 +61,7 @@ class TuneController(QObject):
             The settings of a tuning to start if the data can be used.
         """
         data, measured = self._measured.data, self._measured
-        if not has_data(self._session, NO_DATA) or data is None:
+        if not has_data(self._session, "Fine-tuning") or data is None:
             return
         if self._engine.running("check_data"):
             return

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.axes import Axes, Part
 from core.plan.blocked import Blocked, Refusals
 from core.plan.independent import independent_blocks, why_not_independent
+from core.plan.refusals import check_names, find_layer
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask, compute_widths
 
@@ -73,7 +72,7 @@ class Resolver:
         UserError
             When the plan names a block, layer or channel the network does not have.
         """
-        self._check_names(plan)
+        check_names(self.table, plan)
         self.axes.rank(scores)
         free = self.free_atoms(plan)
         removed = np.zeros(self.table.atom_count, bool)
@@ -108,50 +107,9 @@ class Resolver:
                 free[self.axes.held[number]] = False
         return free
 
-    def _check_names(self, plan: Plan) -> None:
-        blocks = len(self.table.blocks)
-        for entry in plan.selection:
-            if entry.block is not None and entry.block >= blocks:
-                raise UserError(
-                    f"The network has no block {entry.block}.", f"It has blocks 0 to {blocks - 1}."
-                )
-            if entry.layer is not None:
-                self._check_channels(entry, self.layer(entry.layer))
-        for name in plan.locked:
-            if isinstance(name, str):
-                self.layer(name)
-            elif not 0 <= name < blocks:
-                raise UserError(
-                    f"The network has no block {name} to lock.",
-                    f"It has blocks 0 to {blocks - 1}.",
-                )
-
-    def _check_channels(self, entry: Entry, number: int) -> None:
-        count = int(self.table.out_counts[number])
-        wrong = [c for c in entry.channels or () if c >= count]
-        if wrong:
-            raise UserError(
-                f"{entry.layer} has no channel {wrong[0]}.",
-                f"It has channels 0 to {count - 1}.",
-                (str(entry.layer),),
-            )
-
     def layer(self, name: str) -> int:
-        """Find a layer by name.
-
-        Raises
-        ------
-        UserError
-            When there is none; the hint names those that come close.
-        """
-        number = self.table.resolve_layer(name)
-        if number is None:
-            names = [layer.name for layer in self.table.layers if layer.mixes]
-            inside = [n for n in names if n.startswith(name + ".")][:3]
-            near = inside or difflib.get_close_matches(name, names, 3)
-            hint = f"Did you mean {', '.join(near)}?" if near else "`inspect` lists all blocks."
-            raise UserError(f"The network has no layer {name}.", hint)
-        return number
+        """Return the number of a layer; raises ``UserError`` when there is none."""
+        return find_layer(self.table, name)
 
     def not_independent(self, block: int) -> str:
         """Why removing a block's outputs touches more than its one reader; empty if it does not."""

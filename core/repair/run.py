@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.data.stream import DataSettings
-from core.errors import UserError
+from core.errors import UserError, no_dataset
 from core.graph.table import ChannelTable
 from core.plan.widths import Mask
 from core.progress import Progress, Span, publish, silent
@@ -165,10 +165,7 @@ def check_request(settings: RepairSettings, data: DataSettings | None) -> None:
     """
     known_steps(settings.steps)
     if data is None:
-        raise UserError(
-            "Repair needs images, and no dataset was given.",
-            "Pass a dataset YAML (--data); labels are not needed.",
-        )
+        raise no_dataset("Repair", "Pass a dataset YAML (--data).", labels=False)
     if not settings.minutes > 0:
         raise UserError("Repair has no time.", "Allow more than 0 minutes.")
 

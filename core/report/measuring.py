@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from core.errors import UserError
+from core.errors import UserError, no_dataset
 from core.history.measurements import ACCURACY, ALTERNATIVES, LATENCY, Measurement, new_measurement
 from core.progress import Progress, Span
 from core.report.alternatives import alternatives
@@ -54,8 +54,8 @@ def check(known: Known, wanted: Measuring) -> None:
             f"Use some of {', '.join(WHAT)}.",
         )
     if ACCURACY in wanted.what and wanted.data is None:
-        raise UserError(
-            "Measuring accuracy needs labelled images, and no dataset was given.",
+        raise no_dataset(
+            "Measuring accuracy",
             "Pass a dataset YAML (--data), or choose a dataset in the project.",
         )
     original = known.original

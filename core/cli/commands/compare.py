@@ -9,7 +9,7 @@ from typing import Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import add_data, add_history, data_settings, shown_progress
-from core.errors import UserError
+from core.errors import no_dataset
 
 
 def add_parsers(add: Add) -> None:
@@ -49,8 +49,8 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     settings = data_settings(options, split=options.split)
     if settings is None:
         if not options.layers:
-            raise UserError(
-                "Comparing models needs labelled images, and no dataset was given.",
+            raise no_dataset(
+                "Comparing models",
                 "Pass a dataset with --data, or compare only the widths with --layers.",
             )
         widths = compare_layer_files(paths, progress=show)

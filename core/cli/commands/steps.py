@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import data_settings, shown_progress
-from core.errors import UserError
+from core.errors import no_dataset
 from core.system.columns import laid_out
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ def prune_steps(options: argparse.Namespace, plan: Plan) -> tuple[dict[str, Any]
     show(0.0, "Opening the model")
     settings = data_settings(options, plan.seed, "val")
     if settings is None:
-        raise UserError(
-            "The strategy one_by_one evaluates after every step, which needs labelled images.",
-            "Pass a dataset YAML with --data.",
-        )
+        raise no_dataset("The strategy one_by_one", "Pass a dataset YAML with --data.")
     loaded = load(options.model)
     result = prune_one_by_one(
         loaded,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.engine.tasks import Args, Models, Task, data_of, delivered, network_of
-from core.errors import UserError
+from core.errors import no_dataset
 from core.progress import Progress, publish
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ def labelled(args: Args) -> DataSettings:
     """
     settings = data_of(args, split="val", images=None)
     if settings is None:
-        raise UserError(
-            "This needs labelled images, and no dataset was given.", "Choose a dataset."
-        )
+        raise no_dataset("This")
     return settings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import UserError
 from core.graph.table import ChannelTable
+from core.plan.refusals import check_block, find_layer
 from core.plan.why.reasons import Explainer, Path
 
 
@@ -107,11 +107,7 @@ def _place(table: ChannelTable, place: str) -> tuple[set[int], list[int], str]:
     """Atoms a place puts out, the layers that make them, and how to call it."""
     if place.isdigit():
         index = int(place)
-        if index >= len(table.blocks):
-            raise UserError(
-                f"The network has no block {index}.",
-                f"It has blocks 0 to {len(table.blocks) - 1}.",
-            )
+        check_block(table, index)
         block = table.blocks[index]
         atoms = set(block.out_atoms.tolist()) - {-1}
         makers = [
@@ -121,9 +117,7 @@ def _place(table: ChannelTable, place: str) -> tuple[set[int], list[int], str]:
         ]
         own = [n for n in makers if table.layers[n].block == index]
         return atoms, own or makers, f"block {index}"
-    number = table.resolve_layer(place)
-    if number is None:
-        raise UserError(f"The network has no layer {place}.", "`inspect` lists all layers.")
+    number = find_layer(table, place)
     return set(table.outputs(number).tolist()) - {-1}, [number], table.layers[number].name
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import UserError
+from core.errors import UserError, no_dataset
 from core.graph.table import ChannelTable
 from core.plan.criteria import CRITERIA, Scores
 from core.progress import Progress, silent
@@ -61,14 +63,30 @@ def score_atoms(
         scores = resolve(chosen.score)(model, table, seed)
     elif stream is None:
         without = ", ".join(name for name, about in CRITERIA.items() if not about.by_images)
-        raise UserError(
-            f"The criterion “{criterion}” needs images, and no dataset was given.",
+        raise no_dataset(
+            f"The criterion “{criterion}”",
             f"Pass a dataset YAML (--data), or use one of {without}.",
+            labels=False,
         )
     else:
         options = {"representative": representative} if chosen.keeps_one else {}
-        scores = resolve(chosen.score)(model, table, stream, progress, **options)
+        with full_precision():
+            scores = resolve(chosen.score)(model, table, stream, progress, **options)
     return _checked(criterion, scores, table.atom_count)
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Compute convolutions in FP32 on a GPU, not in TF32, whose 10 bits reorder close scores."""
+    import torch
+
+    with torch.backends.cudnn.flags(
+        enabled=torch.backends.cudnn.enabled,
+        benchmark=torch.backends.cudnn.benchmark,
+        deterministic=torch.backends.cudnn.deterministic,
+        allow_tf32=False,
+    ):
+        yield
 
 
 def _checked(criterion: str, scores: object, atoms: int) -> Scores:

@@ -253,7 +253,7 @@ def test_a_criterion_that_needs_images_says_so(opened, fake, heard):
     assert "choose a dataset" in panel_of(opened).ranking.note.text()
     opened.features[ChooseFeature].controller.suggest()
     assert not [r for r in fake.requests if r.task == "suggest"]
-    assert "needs images, and no dataset is selected" in heard()[-1]
+    assert "needs images, and no dataset was given" in heard()[-1]
 
 
 def test_unreadable_images_are_counted(opened, fake, heard, tmp_path):

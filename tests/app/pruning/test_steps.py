@@ -104,7 +104,7 @@ def test_any_step_can_be_opened_and_gone_on_from(
 
 def test_what_a_run_needs_is_said(opened, fake, heard, dataset):
     opened.features[PruningFeature].steps.run()
-    assert "no dataset is selected" in heard()[-1]
+    assert "no dataset was given" in heard()[-1]
     opened.features[DataFeature].controller.set_data(str(dataset))
     opened.features[PruningFeature].steps.run()
     assert "The plan is empty" in heard()[-1]

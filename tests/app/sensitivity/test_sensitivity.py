@@ -176,7 +176,7 @@ def test_without_data_the_scan_says_what_it_needs(opened, fake, heard):
     assert not panel.scan.isEnabled()
     assert "Choose a dataset first" in panel.status.text()
     opened.features[SensitivityFeature].controller.scan((0.5,))
-    assert "no dataset is selected" in heard()[-1]
+    assert "no dataset was given" in heard()[-1]
     assert not fake.requests
 
 

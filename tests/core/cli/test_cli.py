@@ -152,7 +152,7 @@ BAD_PLANS = {
     "nan": ('{"version": 1, "selection": [{"block": 5, "ratio": NaN}]}', "ratio"),
     "nothing": ({"version": 1, "selection": []}, "is empty"),
     "locked": ({**HALF, "locked": [5]}, "locked"),
-    "lock of nothing": ({**HALF, "locked": [77]}, "no block 77 to lock"),
+    "lock of nothing": ({**HALF, "locked": [77]}, "no block 77"),
     "criterion": ({**HALF, "criterion": "beauty"}, "no criterion"),
     "key": ({**HALF, "ratios": 3}, "ratios"),
     "both": (
