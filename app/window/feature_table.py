@@ -5,44 +5,39 @@ A feature may take from those above it what it needs (see `app.feature.Features`
 
 from __future__ import annotations
 
-import importlib
-
 from app.feature import Feature
+from core.registry import Registry
 
-FEATURES: tuple[str, ...] = (
-    "app.faults.feature:FaultsFeature",
-    "app.files.feature:FilesFeature",
-    "app.welcome.feature:WelcomeFeature",
-    "app.plan.feature:PlanFeature",
-    "app.sensitivity.feature:SensitivityFeature",
-    "app.pruning.feature:PruningFeature",
-    "app.data.feature:DataFeature",
-    "app.choose.feature:ChooseFeature",
-    "app.tune.feature:TuneFeature",
-    "app.compare.feature:CompareFeature",
-    "app.history.feature:HistoryFeature",
-    "app.latency.feature:LatencyFeature",
-    "app.export.feature:ExportFeature",
-    "app.report.feature:ReportFeature",
-    "app.jobs.feature:JobsFeature",
-    "app.help.feature:HelpFeature",
+
+class _Features(Registry[type[Feature]]):
+    def _checked(self, name: str, entry: object) -> type[Feature]:
+        kind = super()._checked(name, entry)
+        if not issubclass(kind, Feature):
+            raise TypeError(f"the feature “{name}” is {kind.__name__}, no Feature")
+        return kind
+
+
+FEATURES: Registry[type[Feature]] = _Features(
+    "feature",
+    type,
+    "secateur.features",
+    {
+        "faults": "app.faults.feature:FaultsFeature",
+        "files": "app.files.feature:FilesFeature",
+        "welcome": "app.welcome.feature:WelcomeFeature",
+        "plan": "app.plan.feature:PlanFeature",
+        "sensitivity": "app.sensitivity.feature:SensitivityFeature",
+        "pruning": "app.pruning.feature:PruningFeature",
+        "data": "app.data.feature:DataFeature",
+        "choose": "app.choose.feature:ChooseFeature",
+        "tune": "app.tune.feature:TuneFeature",
+        "compare": "app.compare.feature:CompareFeature",
+        "history": "app.history.feature:HistoryFeature",
+        "latency": "app.latency.feature:LatencyFeature",
+        "export": "app.export.feature:ExportFeature",
+        "report": "app.report.feature:ReportFeature",
+        "jobs": "app.jobs.feature:JobsFeature",
+        "help": "app.help.feature:HelpFeature",
+    },
 )
-"""``module:class`` of each."""
-
-
-def feature_classes(rows: tuple[str, ...] = FEATURES) -> list[type[Feature]]:
-    """Import the classes that the rows name.
-
-    Raises
-    ------
-    TypeError
-        When a row names something else.
-    """
-    found = []
-    for row in rows:
-        module, _, name = row.partition(":")
-        kind = getattr(importlib.import_module(module), name)
-        if not (isinstance(kind, type) and issubclass(kind, Feature)):
-            raise TypeError(f"{row} is no feature")
-        found.append(kind)
-    return found
+"""Their classes, by the name of their folder."""

@@ -25,7 +25,7 @@ from app.state.session import Session
 from app.state.settings import Settings
 from app.window.actions import Actions
 from app.window.drop_overlay import DropOverlay
-from app.window.feature_table import FEATURES, feature_classes
+from app.window.feature_table import FEATURES
 from app.window.frame_actions import FrameActions
 from app.window.graph_binding import GraphHost
 from app.window.graph_pane import GraphPane
@@ -44,11 +44,9 @@ class MainWindow(QMainWindow):
     Parameters
     ----------
     settings : Settings, optional
-    rows : tuple of str
-        The features, as ``app.window.feature_table`` names them.
     """
 
-    def __init__(self, settings: Settings | None = None, rows: tuple[str, ...] = FEATURES) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
         settings = settings or Settings()
         self.context = Context(
@@ -62,7 +60,7 @@ class MainWindow(QMainWindow):
         )
         self.session, self.engine = self.context.session, self.context.engine
         self.features = Features()
-        for kind in feature_classes(rows):
+        for kind in FEATURES.values():
             self.features.add(kind(self.context, self, self.features))
         for feature in self.features:
             self.session.offer_overlays(feature.overlays())

@@ -187,6 +187,19 @@ def test_files_of_the_source_that_commands_name_are_there() -> None:
         assert (ROOT / path).exists() or (ROOT / f"{path}.py").exists(), path
 
 
+def test_places_in_the_source_that_documents_name_are_there() -> None:
+    """``NAME`` and ``FEATURE`` represent any file or folder."""
+    place = r"`((?:app|core|resources|tests|typings|scripts|docs)/[\w./-]*)(?:::?\w+)?`"
+    named = {(name, found) for name, text in TEXTS.items() for found in re.findall(place, text)}
+    assert len(named) > 40
+    missing = [
+        (name, found)
+        for name, found in sorted(named)
+        if not list(ROOT.glob(re.sub(r"NAME|FEATURE", "*", found).rstrip("/")))
+    ]
+    assert missing == []
+
+
 def subparsers() -> dict:
     (action,) = (a for a in build_parser()._actions if a.dest == "command")
     return action.choices

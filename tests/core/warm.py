@@ -61,9 +61,10 @@ class Warm:
             time.sleep(0.02)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment in which a shell finds the two programs."""
+        """Return the environment in which a shell finds the two programs; windows are unseen."""
         paths = os.pathsep.join([str(self.folder), os.environ["PATH"]])
-        return {**os.environ, "PATH": paths, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        added = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
+        return {**os.environ, "PATH": paths, **added}
 
     def close(self) -> None:
         """End the process."""

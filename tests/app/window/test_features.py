@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QLabel
 from app.feature import Action, Feature, Features, has_model
 from app.files.feature import FilesFeature
 from app.window.actions import MENUS, Actions
-from app.window.feature_table import FEATURES, feature_classes
+from app.window.feature_table import FEATURES
 from app.window.main_window import MainWindow
 
 SOURCE = '''
@@ -39,7 +40,6 @@ class CounterFeature(Feature):
         self.shown.setText(f"{len(self.session.table.blocks)} blocks")
         self.session.requests.panelWanted.emit("counter")
 '''
-ROW = "outside_counter.feature:CounterFeature"
 
 
 @pytest.fixture
@@ -50,13 +50,16 @@ def outside(tmp_path, monkeypatch):
     (folder / "__init__.py").write_text("")
     (folder / "feature.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield ROW
+    module = importlib.import_module("outside_counter.feature")
+    FEATURES.register("counter", module.CounterFeature)
+    yield
+    FEATURES.remove("counter")
     for name in [n for n in sys.modules if n.startswith("outside_counter")]:
         del sys.modules[name]
 
 
 def test_one_folder_and_one_row_add_a_panel_and_an_action(outside, qtbot, trained):
-    window = MainWindow(rows=(*FEATURES, outside))
+    window = MainWindow()
     qtbot.addWidget(window)
     window.show()
     action = window.actions_table.by_id["count"]
@@ -79,10 +82,10 @@ def test_one_folder_and_one_row_add_a_panel_and_an_action(outside, qtbot, traine
 
 
 def test_every_row_is_a_feature_named_by_its_folder():
-    kinds = feature_classes()
-    assert [kind.__module__ for kind in kinds] == [f"app.{kind.name}.feature" for kind in kinds]
-    with pytest.raises(TypeError, match=r"app\.files\.documents:PROJECT is no feature"):
-        feature_classes(("app.files.documents:PROJECT",))
+    for name, kind in FEATURES.items():
+        assert (kind.name, kind.__module__) == (name, f"app.{name}.feature")
+    with pytest.raises(TypeError, match="is QLabel, no Feature"):
+        FEATURES.register("label", QLabel)
 
 
 def test_a_feature_finds_those_above_it_and_no_others(window):
