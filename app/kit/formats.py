@@ -65,6 +65,11 @@ def count(value: float) -> str:
     return f"{value:.0f}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, as in “1 layer”, “3 layers”."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def size(value: float) -> str:
     """Write a number of bytes: 6.2 MB."""
     for unit_size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):

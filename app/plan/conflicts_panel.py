@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
-from app.kit import theme
+from app.kit import formats, theme
 from app.kit.table_model import ROW_ROLE, Column, Index, TableModel
 from app.kit.widgets import OnScreen, label, table_view
+from app.plan.conflict_finder import KINDS, ConflictFinder
 from app.state import plan_edits
 
 if TYPE_CHECKING:
-    from core.plan.resolve import Blocked, Resolution
+    from core.plan.resolve import Blocked
     from core.plan.schema import Plan
     from core.plan.why.conflicts import Conflict
 
 TITLE = "Conflicts"
-SETTLE_MS = 200
 SHOWN_REFUSALS = 3
-KINDS = {
-    "input": "its inputs do not match",
-    "normalisation": "its BatchNorm is too wide",
-    "depthwise": "it must match its input",
-    "shortcut": "the two sides of an add differ",
-    "stored width": "fixed size in code",
-}
 INTRO = {
     "none": "Select something to prune; this panel then lists what breaks without Secateur.",
     "refused": "Nothing is removed yet.",
@@ -40,10 +32,9 @@ INTRO = {
 class ConflictsPanel(OnScreen, QWidget):
     """Refusals with a way out, then the naive conflicts in the order they would come."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, finder: ConflictFinder) -> None:
         super().__init__()
-        self._session = context.session
-        self._background = context.background
+        self._session, self._finder = context.session, finder
         self._refusals = QVBoxLayout()
         self._refusals.setSpacing(4)
         self.intro = label(INTRO["none"], "muted")
@@ -58,20 +49,11 @@ class ConflictsPanel(OnScreen, QWidget):
         layout.addLayout(self._refusals)
         layout.addWidget(self.intro)
         layout.addWidget(self.view, 1)
-        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
-        self._settle.timeout.connect(self._work_out)
-        self._shown_for: Resolution | None = None
-        self._session.predictionChanged.connect(self._prediction_changed)
+        finder.changed.connect(self._show)
 
     def catch_up(self) -> None:
-        """Work out what was not while nobody could see it."""
-        self._prediction_changed()
-
-    def _prediction_changed(self) -> None:
-        """Count what would break, even unseen: the tab says how much of it Secateur resolves."""
-        self._settle.start()
-        if self.shown:
-            self._show_refusals()
+        """Show what changed while nobody could see it."""
+        self._show()
 
     # ---- refusals -----------------------------------------------------------------------------
 
@@ -140,50 +122,33 @@ class ConflictsPanel(OnScreen, QWidget):
 
     # ---- naive conflicts ----------------------------------------------------------------------
 
-    def _work_out(self) -> None:
-        model, prediction = self._session.model, self._session.prediction
-        if model is None or prediction is None or not prediction.changes:
-            self._background.drop("conflicts")
-            self.model.set_rows([])
+    def _show(self) -> None:
+        """Count, also unseen, what would break: the tab says how much of it Secateur resolves."""
+        finder, prediction = self._finder, self._session.prediction
+        if self.shown:
+            self._show_refusals()
+        nothing = prediction is None or not prediction.changes
+        if finder.searching:
+            self.intro.setText(INTRO["busy"])
+            return
+        if nothing:
             refused = prediction is not None and (
                 prediction.resolution.blocked or prediction.refusal
             )
             self.intro.setText(INTRO["refused" if refused else "none"])
-            self._shown_for = None
-            self._say_counts(0)
-            return
-        if self._shown_for is prediction.resolution:
-            return
-        table, resolution = model.table, prediction.resolution
-        self.intro.setText(INTRO["busy"])
-
-        def work() -> Sequence[Conflict]:
-            from core.plan.why.conflicts import naive_conflicts
-
-            return naive_conflicts(table, resolution)
-
-        def done(conflicts: Sequence[Conflict]) -> None:
-            self._shown_for = resolution
-            self.show_conflicts(conflicts)
-
-        self._background.run("conflicts", work, done)
-
-    def show_conflicts(self, conflicts: Sequence[Conflict]) -> None:
-        """Fill the table."""
-        self.model.set_rows(list(enumerate(conflicts, 1)))
-        count = len(conflicts)
-        self._say_counts(count)
-        self.intro.setText(
-            f"If only the selected layers were cut, {count} "
-            f"{'layer' if count == 1 else 'layers'} would fail, in this order. Secateur "
-            "adjusts all of them."
-            if count
-            else INTRO["clean"]
-        )
+        elif finder.conflicts:
+            layers = formats.counted(len(finder.conflicts), "layer")
+            self.intro.setText(
+                f"If only the selected layers were cut, {layers} would fail, in this order. "
+                "Secateur adjusts all of them."
+            )
+        else:
+            self.intro.setText(INTRO["clean"])
+        self.model.set_rows(list(enumerate(finder.conflicts, 1)))
+        self._say_counts(len(finder.conflicts))
 
     def _say_counts(self, resolved: int) -> None:
-        prediction = self._session.prediction
-        blocked = 0 if prediction is None else len(prediction.resolution.blocked)
+        blocked = len(self._finder.blocked)
         counts = f": {resolved} resolved, {blocked} blocked" if resolved or blocked else ""
         self.setWindowTitle(f"{TITLE}{counts}")
 

@@ -8,8 +8,9 @@ from functools import partial
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
-from app.feature import Action, Feature, Panel, has_model, has_selection
+from app.feature import Action, Feature, Features, Panel, has_model, has_selection
 from app.kit.dialogs import show_dialog
+from app.plan.conflict_finder import ConflictFinder
 from app.plan.overlays import OVERLAYS
 from app.state import plan_edits, removal
 from app.state.session import Overlay
@@ -27,6 +28,10 @@ class PlanFeature(Feature):
     """Edits of the plan by hand, and all that shows what they do."""
 
     name = "plan"
+
+    def __init__(self, context: Context, window: QWidget, features: Features) -> None:
+        super().__init__(context, window, features)
+        self._finder = ConflictFinder(context, self)
 
     def panels(self) -> Sequence[Panel]:
         """The model, the plan, the inspector and the tables."""
@@ -94,7 +99,7 @@ class PlanFeature(Feature):
     def _inspector_panel(self) -> QWidget:
         from app.plan.inspector_panel import InspectorPanel
 
-        panel = InspectorPanel(self.context)
+        panel = InspectorPanel(self.context, self._finder)
         panel.rankRequested.connect(self.session.requests.rankWanted)
         return panel
 
@@ -106,7 +111,7 @@ class PlanFeature(Feature):
     def _conflicts_panel(self) -> QWidget:
         from app.plan.conflicts_panel import ConflictsPanel
 
-        return ConflictsPanel(self.context)
+        return ConflictsPanel(self.context, self._finder)
 
     def _flow_panel(self) -> QWidget:
         from app.plan.flow_panel import FlowPanel

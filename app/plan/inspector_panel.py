@@ -1,4 +1,4 @@
-"""One block in detail: facts, layers, and the ranking of a layer's channels."""
+"""One block in detail: facts, layers, the ranking of a layer's channels; and what follows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from app.context import Context
 from app.kit import formats
 from app.kit.table_model import ROW_ROLE, TableModel
 from app.kit.widgets import KeptStrip, OnScreen, column, label, table_view
+from app.plan.cascade_part import CascadePart
+from app.plan.conflict_finder import ConflictFinder
 from app.plan.tables import LAYER_COLUMNS, LayerRow, layer_rows
 from app.state import plan_edits, removal
 from core.plan import criteria
@@ -34,9 +36,9 @@ class InspectorPanel(OnScreen, QScrollArea):
 
     rankRequested = Signal()
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, finder: ConflictFinder) -> None:
         super().__init__()
-        self._context = context
+        self._context, self._finder = context, finder
         self._session = context.session
         self._chart: RankingChart | None = None
         self._title = label("", "heading")
@@ -57,7 +59,9 @@ class InspectorPanel(OnScreen, QScrollArea):
         body.setStretch(0, 1)
         self._body.setLayout(body)
         inner = QWidget()
-        layout = column(self._title, self._about, self._body, margins=10)
+        self.cascade = CascadePart(context, finder)
+        layout = column(self._title, self._about, self._body, self.cascade, margins=10)
+        layout.setStretchFactor(self.cascade, 1)
         layout.addStretch(0)
         inner.setLayout(layout)
         self.setWidget(inner)
@@ -73,6 +77,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         for signal in (session.modelChanged, session.selectionChanged):
             signal.connect(self._show_block)
         session.predictionChanged.connect(self._update)
+        self._finder.changed.connect(self._show_cascade)
         session.scoresChanged.connect(self._show_ranking)
         session.measured.dataChanged.connect(self._show_ranking)
         self.view.selectionModel().currentRowChanged.connect(self._choose_layer)
@@ -92,6 +97,7 @@ class InspectorPanel(OnScreen, QScrollArea):
 
     def _show_block(self) -> None:
         block = self._block()
+        self._show_cascade()
         self._title.setVisible(block is not None)
         self._body.setVisible(block is not None)
         if block is None:
@@ -101,6 +107,10 @@ class InspectorPanel(OnScreen, QScrollArea):
         self.model.set_rows([])
         self._update()
         self._mark_layer()
+
+    def _show_cascade(self) -> None:
+        if self.shown:
+            self.cascade.show_cascade()
 
     def _update(self) -> None:
         block = self._block()

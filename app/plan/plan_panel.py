@@ -300,7 +300,7 @@ def plan_lines(session: Session) -> list[PlanLine]:
         name = entry.label.capitalize() if entry.block is not None else entry.label
         lines.append(PlanLine(name, scope, found.text, found.tip, (entry,)))
     for block, entries in sorted(layers.items()):
-        count = f"{len(entries)} {'layer' if len(entries) == 1 else 'layers'}"
+        count = formats.counted(len(entries), "layer")
         found = removal.of_block(session, block)
         lines.append(PlanLine(f"Block {block}", count, found.text, found.tip, tuple(entries)))
     return lines
