@@ -46,6 +46,7 @@ class HistoryController(QObject):
         self._project: Path | None = None
         self._expected: tuple[str, str | None] = "", None
         self._session.modelChanged.connect(self.look)
+        self._session.requests.historyWritten.connect(self.look)
         self._session.modelChanged.connect(self._check_opened)
         self._session.titleChanged.connect(self._look_at_project)
         self._lineage.nodesTaken.connect(self._write_nodes)

@@ -26,10 +26,16 @@ class Requests(QObject):
         This path is being opened; empty when that is over.
     panelWanted(str)
         Bring the panel with this id to the front.
+    modeWanted(str)
+        Change to the mode with this id.
     modeChanged(str)
         The person works in another mode.
     tourWanted, demoWanted
         Show the way around; open the demo.
+    tourRuns(bool), demoRuns(bool)
+        It began, or it is over.
+    historyWritten
+        Another process may have added to the history of the open network.
     rankWanted
         Rank the channels by images, as the plan asks.
     suggestWanted(frozenset of int)
@@ -58,9 +64,13 @@ class Requests(QObject):
     openWanted = Signal(str)
     opening = Signal(str)
     panelWanted = Signal(str)
+    modeWanted = Signal(str)
     modeChanged = Signal(str)
     tourWanted = Signal()
     demoWanted = Signal()
+    tourRuns = Signal(bool)
+    demoRuns = Signal(bool)
+    historyWritten = Signal()
     rankWanted = Signal()
     suggestWanted = Signal(object)
     layerTimesWanted = Signal(dict)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
 from app.welcome.demo_dialog import DemoDialog
+from app.welcome.follow import DemoFollower
 from core.system.paths import data_folder
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ class DemoController(QObject):
         self.dialog: DemoDialog | None = None
         self._number, self._folder = 0, ""
         self._waiting: Mapping[str, Any] | None = None
+        self._touring = False
+        self.follower = DemoFollower(context, documents, self)
         self._session.modelChanged.connect(self._look)
+        self._session.requests.tourRuns.connect(self._tour_runs)
         self._engine.changed.connect(self._progress)
 
     # ---- by hand ------------------------------------------------------------------------------
@@ -71,14 +75,22 @@ class DemoController(QObject):
             cancelled=lambda: self._session.requests.opening.emit(""),
         )
 
+    def _tour_runs(self, runs: bool) -> None:
+        """Leave the word to the tour; what it kept from being said is said when it is over."""
+        self._touring = runs
+        if not runs:
+            self._look()
+
     def _look(self) -> None:
-        """Describe the demo when it opens."""
+        """Describe the demo when it opens, unless it runs or a tour of it does."""
         from core.demo.place import is_ready
 
         path = self._session.project_path
         if self._waiting is not None and path == Path(self._waiting["project"]):
             self._take_results(self._waiting)
             self._waiting = None
+        elif self._touring or self._engine.running("demo"):
+            return
         elif path is not None and not self._session.lineage.results and is_ready(path.parent):
             actions = (
                 ("Run it all", self.run_all),
@@ -105,6 +117,8 @@ class DemoController(QObject):
         if self._engine.running("demo"):
             self._show_dialog()
             return
+        from core.demo.place import Place
+
         self._end_dialog()
         self._folder = str(self._place())
         self.dialog = DemoDialog(self._window)
@@ -112,6 +126,8 @@ class DemoController(QObject):
         self.dialog.lookRequested.connect(self._open_result)
         self.dialog.finished.connect(self._forget)
         self._jobs.ends_with_window = self._folder
+        self.follower.begin(Place(Path(self._folder)).project)
+        self._session.requests.demoRuns.emit(True)
         self._number = self._engine.submit(
             "demo",
             "Demo",
@@ -119,7 +135,7 @@ class DemoController(QObject):
             done=self._done,
             failed=self._failed,
             cancelled=self._cancelled,
-            partial=self.dialog.step_done,
+            partial=self._step_done,
         )
         self._show_dialog()
 
@@ -134,8 +150,12 @@ class DemoController(QObject):
 
     def _show_dialog(self) -> None:
         if self.dialog is not None:
-            self.dialog.open()
-            self.dialog.raise_()
+            self.dialog.show_beside(self._window)
+
+    def _step_done(self, data: Mapping[str, Any]) -> None:
+        if self.dialog is not None:
+            self.dialog.step_done(data)
+        self.follower.step_done(data)
 
     def _forget(self) -> None:
         if self.dialog is not None:
@@ -148,7 +168,7 @@ class DemoController(QObject):
             self.dialog.set_progress(record.fraction, record.text)
 
     def _done(self, result: dict[str, Any]) -> None:
-        self._jobs.ends_with_window = ""
+        self._over(saved=True)
         self._waiting = result
         if self.dialog is not None:
             self.dialog.finish(result)
@@ -164,10 +184,12 @@ class DemoController(QObject):
             self._session.requests.panelWanted.emit("compare")
 
     def _failed(self, failure: Failure) -> None:
+        self._over()
         self._end_dialog()
         self._engine.failed.emit(failure)
 
     def _cancelled(self) -> None:
+        self._over()
         self._end_dialog()
         self._session.say(
             "The demo was stopped.",
@@ -176,8 +198,12 @@ class DemoController(QObject):
             key="demo",
         )
 
-    def _end_dialog(self) -> None:
+    def _over(self, saved: bool = False) -> None:
         self._jobs.ends_with_window = ""
+        self.follower.end(saved)
+        self._session.requests.demoRuns.emit(False)
+
+    def _end_dialog(self) -> None:
         if self.dialog is not None:
             self.dialog.end()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QRect, Qt, QUrl, Signal
+from PySide6.QtCore import QPoint, QRect, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QDialog,
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from app.kit import theme
 from app.kit.widgets import Elided, label
 
-WIDTH = 860
+WIDTH, RUNNING, MARGIN = 860, 460, 16
 PICTURE = 820
 SHARE = 368 / 992
 """Height of the picture's first row, with its heading, by its width (core.demo.pictures)."""
@@ -45,12 +45,14 @@ class DemoDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("The demo")
-        self.setMinimumWidth(WIDTH)
+        self.setWindowFlag(Qt.WindowType.Tool)  # above the window, which shows what is done
+        self.setMinimumWidth(RUNNING)
         self.over = False
         self._result: Mapping[str, Any] = {}
         self.title = label("From a trained network to a smaller one", "heading")
         self.words = label(
-            "These are the steps that you would do by hand. It takes a few minutes.", "muted"
+            "The window shows every step where you would do it by hand. It takes a few minutes.",
+            "muted",
         )
         self.steps = _Steps()
         self.bar = QProgressBar()
@@ -76,6 +78,17 @@ class DemoDialog(QDialog):
         for part in (self.title, self.words, self.steps, self.outcome, self.now, self.bar):
             layout.addWidget(part)
         layout.addLayout(self.buttons)
+
+    def show_beside(self, window: QWidget) -> None:
+        """Show it in the lower left corner of the window while it runs, else in the middle."""
+        if not self.isVisible():
+            self.adjustSize()
+            area = QRect(window.mapToGlobal(QPoint(0, 0)), window.size())
+            inside = area.adjusted(MARGIN, MARGIN, -MARGIN, -5 * MARGIN)
+            corner = inside.bottomLeft() - QPoint(0, self.height())
+            self.move(inside.center() - self.rect().center() if self.over else corner)
+        self.show()
+        self.raise_()
 
     # ---- while it runs ------------------------------------------------------------------------
 
@@ -130,6 +143,8 @@ class DemoDialog(QDialog):
             part.hide()
         self._fill_outcome(result)
         self._change_buttons()
+        self.hide()
+        self.setMinimumWidth(WIDTH)
         self.adjustSize()
 
     def _fill_outcome(self, result: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from app.context import Context
 from app.feature import Action
@@ -40,6 +40,8 @@ class Actions(QObject):
     ----------
     context : Context
     rows : iterable of Action
+    window : QWidget
+        Owns the actions and their menus.
 
     Raises
     ------
@@ -47,9 +49,9 @@ class Actions(QObject):
         For an id, a shortcut or a place in the menus that cannot be.
     """
 
-    def __init__(self, context: Context, rows: Iterable[Action]) -> None:
-        super().__init__()
-        self._context, session = context, context.session
+    def __init__(self, context: Context, rows: Iterable[Action], window: QWidget) -> None:
+        super().__init__(window)
+        self._context, session, self._window = context, context.session, window
         self._rows = _in_order(rows)
         self.by_id: dict[str, QAction] = {}
         self._groups: dict[str, QActionGroup] = {}
@@ -90,7 +92,7 @@ class Actions(QObject):
         return action
 
     def _submenu(self, choices: Callable[[], Sequence[tuple[str, Callable[[], object]]]]) -> QMenu:
-        menu = QMenu()
+        menu = QMenu(self._window)
         self._menus.append(menu)
 
         def fill() -> None:

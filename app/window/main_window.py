@@ -77,10 +77,12 @@ class MainWindow(QMainWindow):
                 *(row for feature in self.features for row in feature.actions()),
                 *self.frame.actions(),
             ],
+            self,
         )
         self._make_bars()
         self.session.titleChanged.connect(self._show_title)
         self.session.requests.panelWanted.connect(self.workspace.go_to)
+        self.session.requests.modeWanted.connect(self.workspace.set_mode)
         self.host.menuRequested.connect(self._show_menu)
         self.host.aloneRequested.connect(self.frame.toggle_graph_alone)
         self.drop_overlay = DropOverlay(

@@ -103,6 +103,7 @@ class Tour(QObject):
         self._session.modelChanged.connect(self._model_changed)
         self._session.requests.opening.connect(self.wait_for)
         self._session.requests.tourWanted.connect(self.start)
+        self._session.requests.demoRuns.connect(lambda runs: self.end() if runs else None)
         # The window's parts find their places over a few events.
         self._settle = QTimer(self, singleShot=True, interval=0)
         self._settle.timeout.connect(self._put)
@@ -131,6 +132,7 @@ class Tour(QObject):
             ):
                 signal.connect(act)
             self._window.installEventFilter(self)
+            self._session.requests.tourRuns.emit(True)
         self._go_to(0)
 
     def next(self) -> None:
@@ -154,6 +156,8 @@ class Tour(QObject):
 
     def end(self) -> None:
         """Leave it."""
+        if self.card is None:
+            return
         self._window.removeEventFilter(self)
         for part in (self.card, self._frame):
             if part is not None:
@@ -163,6 +167,7 @@ class Tour(QObject):
         self.place = -1
         if self._session.model is not None:
             self._parts.host.view.setFocus()
+        self._session.requests.tourRuns.emit(False)
 
     # ---- inside -------------------------------------------------------------------------------
 

@@ -28,7 +28,8 @@ def run_demo(
     settings : DemoSettings, optional
     progress : Progress
         Told all the way, and handed every step that is done: ``step``, ``title``, ``text`` (what
-        resulted from it) and ``seconds``. May cancel; the files of steps done stay.
+        resulted from it) and ``seconds``, with the ``plan`` once there is one and the
+        ``comparison`` after comparing. May cancel; the files of steps done stay.
 
     Returns
     -------
@@ -55,7 +56,8 @@ def run_demo(
         at += step.share
         seconds = round(time.monotonic() - started, 2)
         done.append({"step": step.name, "title": step.title, "text": text, "seconds": seconds})
-        publish(progress, done[-1])
+        publish(progress, {**done[-1], **walk.news})
+        walk.news = {}
     result = {**_result(walk), "steps": done, "seconds": round(time.monotonic() - began, 1)}
     write_json(walk.place.folder / "summary.json", result)
     progress(1.0, "Done")

@@ -39,6 +39,7 @@ def _suggest(walk: Walk, progress: Progress) -> str:
     found = suggest(walk.models["original"], plan, data, progress)
     walk.plan = found.plan
     write_json(walk.place.folder / "plan.json", found.plan.to_json())
+    walk.news["plan"] = found.plan.to_json()
     gone = 1 - found.after.macs / found.before.macs
     return f"by {found.plan.criterion}, removing {gone:.1%} of the GFLOPs"
 
@@ -132,6 +133,7 @@ def _compare(walk: Walk, progress: Progress) -> str:
     remember_compared(walk.history, few, str(walk.place.data), places.IMAGE_SIZE)
     picture = walk.place.folder / "pictures" / "compared.png"
     draw_comparison(walk.compared, picture)
+    walk.news["comparison"] = few
     walk.pictures.append(picture)
     figures = [model["figures"]["map50_95"] for model in walk.compared["models"]]
     return "mAP50-95 " + " → ".join(f"{value:.3f}" for value in figures)

@@ -69,6 +69,7 @@ class Walk:
     missing: list[dict[str, str]] = field(default_factory=list)
     report: Path | None = None
     pictures: list[Path] = field(default_factory=list)
+    news: dict[str, Any] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[Path, Path, Path]:

@@ -90,6 +90,8 @@ class Workspace(QSplitter):
         self.main_tabs, self.side = _tabs("Panels of the mode"), _tabs("Inspector")
         self.main.addWidget(graph)
         self.main.addWidget(self.main_tabs)
+        self._away = QWidget(self.main)  # owns the panels of other modes
+        self._away.hide()
         self.drawer = Drawer()
         self._left = QSplitter(Qt.Orientation.Vertical)
         self._left.addWidget(self.main)
@@ -107,6 +109,7 @@ class Workspace(QSplitter):
         for panel in panels:
             holder = self._holders[panel.id]
             holder.windowTitleChanged.connect(lambda _, one=holder: self._retitle(one))
+            holder.setParent(self._away)
             if mode_of(panel.id, self.mode) is None:
                 self.drawer.add(holder, panel.title)
         self.drawer.opened.connect(self._make_room)
@@ -183,12 +186,20 @@ class Workspace(QSplitter):
     def _place(self) -> None:
         """Put the panels of the mode into the inspector and in the place of the graph."""
         for tabs, names in ((self.side, self.mode.side), (self.main_tabs, self.mode.main)):
-            _empty(tabs)
+            self._empty(tabs)
             for name in names:
                 holder = self._holders.get(name)
                 if holder is not None:
                     tabs.addTab(holder, holder.windowTitle())
             tabs.tabBar().setVisible(tabs.count() > 1)
+
+    def _empty(self, tabs: QTabWidget) -> None:
+        """Take the panels out; they live on, hidden."""
+        while tabs.count():
+            holder = tabs.widget(0)
+            tabs.removeTab(0)
+            if holder is not None:
+                holder.setParent(self._away)
 
     def _show(self) -> None:
         """Show what there is to work with: without a model, the start page alone."""
@@ -228,12 +239,3 @@ def _tabs(name: str) -> QTabWidget:
     tabs.setMinimumWidth(240)
     tabs.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
     return tabs
-
-
-def _empty(tabs: QTabWidget) -> None:
-    """Take the panels out; they live on, hidden."""
-    while tabs.count():
-        holder = tabs.widget(0)
-        tabs.removeTab(0)
-        if holder is not None:
-            holder.setParent(None)

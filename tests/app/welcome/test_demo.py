@@ -53,16 +53,34 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     assert session.measured.goal.macs < 1
     (row,) = [r for r in window.pane.messages.rows if r.message.key == "demo"]
     assert [b.text() for b in row.buttons] == ["Run it all", "Take the tour"]
-    window.features[WelcomeFeature].demo.settings = TINY
-    with qtbot.waitSignal(window.session.requests.panelWanted, timeout=3 * ENGINE_MS):
-        qtbot.mouseClick(row.buttons[0], LEFT)
+    demo, seen = window.features[WelcomeFeature].demo, []
+    demo.settings = TINY
     walked = place / "all"
+    session.requests.modeChanged.connect(
+        lambda mode: seen.append((mode, session.project_path, session.plan.selection))
+    )
+    session.requests.demoRuns.connect(lambda runs: seen.append(runs))
+    qtbot.mouseClick(row.buttons[0], LEFT)
+    qtbot.waitUntil(lambda: False in seen, timeout=3 * ENGINE_MS)
+    followed = seen[1 : seen.index(False)]
+    assert [mode for mode, _, _ in followed] == [
+        "plan",
+        "prune",
+        "tune",
+        "compare",
+        "ship",
+        "compare",
+    ]
+    assert {path for _, path, _ in followed[1:]} == {walked / "demo.secateur"}
+    assert all(plan for _, _, plan in followed[1:])  # the plan is there once it is found
+    qtbot.waitUntil(lambda: demo._waiting is None, timeout=ENGINE_MS)
+    qtbot.waitUntil(lambda: bool(session.lineage.results), timeout=ENGINE_MS)
     assert session.project_path == walked / "demo.secateur"
     assert [r.output for r in session.lineage.results] == [str(walked / "pruned.pt")]
     assert len(session.measured.comparison["models"]) == 3
     assert session.prediction.changes
     assert not session.dirty
-    dialog = window.features[WelcomeFeature].demo.dialog
+    dialog = demo.dialog
     assert dialog.isVisible()
     assert all(rows(dialog))
     qtbot.mouseClick(button(dialog, "Open in window"), LEFT)

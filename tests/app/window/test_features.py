@@ -106,7 +106,7 @@ def test_actions_that_cannot_stand_together_are_refused(window, twin, words):
     rows = list(window.features[FilesFeature].actions())
     own = {"id": "own", "text": "Own", "run": lambda: None, "menu": "&File:open", **twin}
     with pytest.raises(ValueError, match=words):
-        Actions(window.context, [*rows, *window.frame.actions(), Action(**own)])
+        Actions(window.context, [*rows, *window.frame.actions(), Action(**own)], window)
 
 
 def test_every_section_of_a_menu_has_an_action(window):
