@@ -59,6 +59,7 @@ bench: setup
 
 screenshots: setup
 	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python scripts/moving_picture.py
 	$(BIN)/secateur demo -o demo-output
 	QT_QPA_PLATFORM=offscreen $(BIN)/python scripts/demo_pictures.py demo-output --docs
 

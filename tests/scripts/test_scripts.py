@@ -56,6 +56,7 @@ RUNS = {
         " --criterion l2 --repair bn",
         r"\| unpruned \| 1\.000 .*\| target GFLOPs until ms are 0\.7, `round_to` 8 \| 0\.\d+ ",
     ),
+    "scripts/moving_picture.py": Run("-o FOLDER/m.gif", files=("m.gif",)),
     "scripts/repair_table.py": Run(
         "MODEL DATA --images 4 --size 64 --less 0.3 --threads 1 --minutes 0.02 --cpu-minutes",
         r"\| -30\.0% \| 0\.\d+ .*distill .* → ",
