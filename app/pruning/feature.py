@@ -63,6 +63,12 @@ class PruningFeature(Feature):
         """Show what a pruning did."""
         from app.pruning.result_dialog import ResultDialog
 
-        model, open_path = self.session.model, self.session.requests.openWanted.emit
+        model, requests = self.session.model, self.session.requests
         before, note = (model.file_size, model.precision_note) if model else (None, "")
-        show_dialog(ResultDialog(result, before, open_path, self.window, note))
+        dialog = ResultDialog(result, before, self.window, note)
+        dialog.openWanted.connect(requests.openWanted)
+        dialog.tuneWanted.connect(requests.tuneWanted)
+        if model is not None:
+            original = model.path
+            dialog.compareWanted.connect(lambda made: requests.compareWanted.emit([original, made]))
+        show_dialog(dialog)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QDialog,
@@ -25,8 +25,8 @@ from app.kit.widgets import label, table_view
 from app.pruning import repair_words
 
 NEXT = (
-    "Fine-tune the network to recover accuracy, in the panel Fine-tune: train() of "
-    "Ultralytics would rebuild the full network."
+    "Fine-tune the network to recover accuracy. Do it here: train() of Ultralytics would "
+    "rebuild the full network."
 )
 
 REPAIRED = (
@@ -45,17 +45,23 @@ class ResultDialog(QDialog):
         What the ``prune`` job gave.
     file_before : int or None
         Bytes of the original file.
-    open_path : callable
-        Opens the pruned file.
     note : str
         Said of the two files' sizes.
+
+    Signals
+    -------
+    openWanted(str), tuneWanted(str), compareWanted(str)
+        What to do with the pruned file next.
     """
+
+    openWanted = Signal(str)
+    tuneWanted = Signal(str)
+    compareWanted = Signal(str)
 
     def __init__(
         self,
         result: Mapping[str, Any],
         file_before: int | None,
-        open_path: Callable[[str], None],
         parent: QWidget | None = None,
         note: str = "",
     ) -> None:
@@ -74,7 +80,7 @@ class ResultDialog(QDialog):
         layout.addWidget(label("Changed layers", "heading"))
         layout.addWidget(self._layers(result), 1)
         layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))
-        layout.addLayout(self._buttons(open_path))
+        layout.addLayout(self._buttons())
 
     def _head(self, result: Mapping[str, Any]) -> QHBoxLayout:
         proof = result["verification"]
@@ -114,11 +120,21 @@ class ResultDialog(QDialog):
         view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         return view
 
-    def _buttons(self, open_path: Callable[[str], None]) -> QHBoxLayout:
-        opener = QPushButton("Open pruned model")
-        opener.setProperty("primary", "true")
-        opener.clicked.connect(self.accept)
-        opener.clicked.connect(lambda: open_path(self._output))
+    def _buttons(self) -> QHBoxLayout:
+        """Return what can be done next; the last is the usual step."""
+        steps: list[QPushButton] = []
+        for text, signal, tip in (
+            ("&Open pruned model", self.openWanted, "Show the pruned network in the window"),
+            ("&Compare…", self.compareWanted, "Compare it with the original on the same images"),
+            ("&Fine-tune…", self.tuneWanted, "Train it in its new shape"),
+        ):
+            step = QPushButton(text)
+            step.setToolTip(tip)
+            step.clicked.connect(self.accept)
+            step.clicked.connect(lambda _=False, one=signal: one.emit(self._output))
+            steps.append(step)
+        steps[-1].setProperty("primary", "true")
+        steps[-1].setDefault(True)
         folder = QPushButton("Show in folder")
         place = QUrl.fromLocalFile(str(Path(self._output).absolute().parent))
         folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
@@ -128,7 +144,8 @@ class ResultDialog(QDialog):
         row.addWidget(folder)
         row.addStretch(1)
         row.addWidget(close)
-        row.addWidget(opener)
+        for step in steps:
+            row.addWidget(step)
         return row
 
 

@@ -48,6 +48,8 @@ class Requests(QObject):
         Prune by the plan.
     compareWanted(list of str)
         Compare these files.
+    tuneWanted(str)
+        Choose how to fine-tune this network.
     jobWanted(str)
         Show the long job in this folder.
     pruned(dict)
@@ -77,6 +79,7 @@ class Requests(QObject):
     evaluateWanted = Signal()
     pruneWanted = Signal()
     compareWanted = Signal(list)
+    tuneWanted = Signal(str)
     jobWanted = Signal(str)
     pruned = Signal(dict)
     tuningStarts = Signal()

@@ -14,7 +14,7 @@ from app.tune.results import TunedResults
 
 
 class TuneFeature(Feature):
-    """Answers ``jobWanted``."""
+    """Answers ``jobWanted`` and ``tuneWanted``."""
 
     name = "tune"
 
@@ -24,6 +24,7 @@ class TuneFeature(Feature):
         self.arguments = ArgumentsController(context, window)
         self.results = TunedResults(context, window)
         self.session.requests.jobWanted.connect(self.show_job)
+        self.session.requests.tuneWanted.connect(self.show_form)
 
     def panels(self) -> Sequence[Panel]:
         """The form, and a running tuning."""
@@ -32,7 +33,7 @@ class TuneFeature(Feature):
     def _panel(self) -> QWidget:
         from app.tune.panel import TuningPanel
 
-        panel = TuningPanel(self.context)
+        panel = self._made = TuningPanel(self.context)
         panel.startRequested.connect(self.controller.start)
         panel.checkRequested.connect(self.controller.check)
         panel.argumentsRequested.connect(self.arguments.ask)
@@ -45,6 +46,12 @@ class TuneFeature(Feature):
         self.context.jobs.watch(folder)
         if self.session.model is not None:
             self.session.requests.panelWanted.emit("tuning")
+
+    def show_form(self, network: str) -> None:
+        """Show the form with a network chosen."""
+        self.context.jobs.watch("")
+        self.session.requests.panelWanted.emit("tuning")
+        self._made.form.choose_network(network)
 
     def may_close(self) -> bool:
         """Ask about what runs."""

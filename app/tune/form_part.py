@@ -213,6 +213,11 @@ class TuningForm(QWidget):
         self._fill(self.teacher, teachers, usual if came else kept)
         self._tips()
 
+    def choose_network(self, path: str) -> None:
+        """Choose the network to be tuned, offered or not."""
+        self._fill(self.network, self._offered.get(self.network.accessibleName(), ()), path)
+        self._tips()
+
     def _fill(self, box: QComboBox, offered: Iterable[tuple[str, str]], wanted: str) -> None:
         """Offer files, keeping one that the user has picked next to them."""
         items = dict(offered)

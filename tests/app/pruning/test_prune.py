@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 
 from app.pruning.feature import PruningFeature
 from app.pruning.prune_dialog import PruneDialog
@@ -48,12 +49,32 @@ def test_the_result_opens_and_can_be_pruned_again(opened, qtbot, tmp_path, answe
         opener = [
             b
             for b in dialog.findChildren(type(opened.workspace["plan"].widget().prune))
-            if b.text().startswith("Open")
+            if b.text().replace("&", "").startswith("Open")
         ]
         qtbot.mouseClick(opener[0], Qt.MouseButton.LeftButton)
     assert Path(opened.session.model.path).name == "once.pt"
     assert opened.session.table.blocks[5].out_channels == 64
     assert len(opened.session.model.facts.history) == 1
+
+
+@pytest.mark.parametrize(("step", "mode"), [("Fine-tune", "tune"), ("Compare", "compare")])
+def test_the_next_step_is_offered_with_the_result(
+    opened, qtbot, tmp_path, answers, choose, step, mode
+):
+    choose(opened, 5)
+    output = tmp_path / "once.pt"
+    dialog = prune(opened, qtbot, answers, output)
+    (button,) = [b for b in dialog.findChildren(QPushButton) if step in b.text().replace("&", "")]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert not dialog.isVisible()
+    assert opened.workspace.mode.id == mode
+    if mode == "tune":
+        assert opened.workspace["tuning"].widget().form.network_path == str(output)
+    else:
+        running = opened.engine.running("compare")
+        assert running
+        opened.engine.cancel(running[0].number)
+        qtbot.waitUntil(lambda: not opened.engine.running("compare"), timeout=ENGINE_MS)
 
 
 def dialog_discard():
