@@ -18,7 +18,7 @@ from core.data.labels import Object
 TITLE = 22
 """Pixels for the title of a view."""
 Marks = Sequence[Object]
-OUTCOME_WORDS = {"found": "found", "missed": "missed", "wrong": "wrong", "label": "labelled"}
+OUTCOME_WORDS = {**{outcome: outcome for outcome in OUTCOMES}, "label": "labelled"}
 
 
 @dataclass(frozen=True, slots=True)
