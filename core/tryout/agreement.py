@@ -9,15 +9,15 @@ to labels. Of an image that is classified, only the likeliest class counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import median, quantiles
 
-import numpy as np
-
-from core.compare.images import match
 from core.data.labels import Object
 from core.tryout.result import OVERLAP, STEPS, Milliseconds, TriedImage, Tryout
+
+FEW = 5
+"""Images below which times have no spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,41 @@ def outcome(image: TriedImage, network: int, confidence: float) -> Outcome:
     own = counted(image["objects"][network], confidence)
     if not network:
         return Outcome(kept=tuple(own))
-    place_before = {number: place for place, number in enumerate(before)}
-    place_own = {number: place for place, number in enumerate(own)}
-    overlaps = np.zeros((len(before), len(own)))
-    for one, other, overlap in image["overlaps"][network]:
-        if one in place_before and other in place_own:
-            overlaps[place_before[one], place_own[other]] = overlap
-    _, label = match(overlaps, np.array([OVERLAP]))
-    matched = label.tolist()
+    found = matched(image["overlaps"][network], set(before), own)
+    lost = set(before) - set(found.values())
     return Outcome(
-        tuple(number for number, found in zip(own, matched, strict=True) if found >= 0),
-        tuple(number for number, found in zip(own, matched, strict=True) if found < 0),
-        tuple(number for place, number in enumerate(before) if place not in matched),
+        tuple(number for number in own if number in found),
+        tuple(number for number in own if number not in found),
+        tuple(sorted(lost)),
     )
+
+
+def matched(
+    overlaps: Sequence[tuple[int, int, float]], before: Set[int], own: Sequence[int]
+) -> dict[int, int]:
+    """Return the baseline's object by the number of the one that found it.
+
+    The same as `core.compare.images.match` at the overlap 0.5, for the few pairs that overlap.
+
+    Parameters
+    ----------
+    overlaps : sequence of (int, int, float)
+        Of `TriedImage`.
+    before : set of int
+        The baseline's objects that count.
+    own : sequence of int
+        Those of the other network, by falling confidence.
+    """
+    near: dict[int, list[tuple[float, int]]] = {}
+    for one, other, overlap in overlaps:
+        if one in before and overlap >= OVERLAP:
+            near.setdefault(other, []).append((-overlap, one))
+    found: dict[int, int] = {}
+    for number in own:
+        free = [pair for pair in near.get(number, ()) if pair[1] not in found.values()]
+        if free:
+            found[number] = min(free)[1]
+    return found
 
 
 def marks(image: TriedImage, network: int, confidence: float) -> list[Object]:
@@ -142,6 +164,15 @@ def class_counts(result: Tryout, confidence: float) -> dict[str, list[int]]:
 def whole(times: Milliseconds) -> float:
     """Return how long an image took from the picture to the objects, in milliseconds."""
     return times["preprocess"] + times["inference"] + times["postprocess"]
+
+
+def spread(result: Tryout, network: int) -> float | None:
+    """Return half the interquartile range of a network's times in milliseconds; None for few."""
+    times = [whole(image["milliseconds"][network]) for image in result["images"]]
+    if len(times) < FEW:
+        return None
+    low, _, high = quantiles(times, n=4)
+    return (high - low) / 2
 
 
 def typical(result: Tryout, network: int) -> Milliseconds:

@@ -11,9 +11,9 @@ from core.tryout.result import TriedImage, Tryout
 
 
 def names_of(result: Tryout) -> list[str]:
-    """Return the names of the networks; files of one name with their folder."""
+    """Return the names of the networks; those of one name with their folder."""
     paths = [Path(one["path"]) for one in result["networks"]]
-    names = [path.name for path in paths]
+    names = [path.stem for path in paths]
     return [
         name if names.count(name) == 1 else f"{path.parent.name}/{name}"
         for path, name in zip(paths, names, strict=True)

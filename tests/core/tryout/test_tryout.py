@@ -18,12 +18,13 @@ from PIL import Image
 
 import core
 from core.cli.main import main
+from core.compare.images import match
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError
 from core.progress import silent
 from core.tryout import sources
-from core.tryout.agreement import class_counts, count, marks, total
+from core.tryout.agreement import class_counts, count, marks, matched, total
 from core.tryout.frames import Shots
 from core.tryout.networks import Network, _mask_overlap, objects_of, overlaps_of, times_of
 from core.tryout.run import try_networks
@@ -168,6 +169,19 @@ def test_counts_add_up_at_every_confidence(tried, confidence):
         ]  # fmt: skip
     sums = [sum(counts) for counts in zip(*class_counts(tried, confidence).values(), strict=True)]
     assert sums in ([], [total(tried, n, confidence).found for n in range(3)])
+
+
+@given(st.data())
+def test_objects_are_matched_as_in_a_comparison(data):
+    rows, columns = data.draw(st.integers(0, 6)), data.draw(st.integers(0, 6))
+    overlap = st.sampled_from([0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9])
+    table = np.array(
+        [[data.draw(overlap) for _ in range(columns)] for _ in range(rows)], float
+    ).reshape(rows, columns)
+    _, want = match(table, np.array([0.5]))
+    pairs = [(one, other, value) for (one, other), value in np.ndenumerate(table) if value >= 0.5]
+    found = matched(pairs, set(range(rows)), range(columns))
+    assert [found.get(n, -1) for n in range(columns)] == want.tolist()
 
 
 def test_the_pruned_network_keeps_some_and_loses_some(tried):
