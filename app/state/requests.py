@@ -42,6 +42,9 @@ class Requests(QObject):
         Prune by the plan.
     compareWanted(list of str)
         Compare these files.
+    tryWanted(list of str, list of str)
+        Try networks on these images, folders and videos; next to these networks, if any. Without
+        images, show where to choose them.
     jobWanted(str)
         Show the long job in this folder.
     pruned(dict)
@@ -67,6 +70,7 @@ class Requests(QObject):
     evaluateWanted = Signal()
     pruneWanted = Signal()
     compareWanted = Signal(list)
+    tryWanted = Signal(list, list)
     jobWanted = Signal(str)
     pruned = Signal(dict)
     tuningStarts = Signal()

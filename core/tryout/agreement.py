@@ -175,6 +175,24 @@ def spread(result: Tryout, network: int) -> float | None:
     return (high - low) / 2
 
 
+def ratio(result: Tryout, network: int) -> tuple[float, float, float] | None:
+    """Return the quartiles of a network's time over the baseline's, image by image.
+
+    Both ran on an image one after the other, so that a busy machine was as busy for both.
+
+    Returns
+    -------
+    (float, float, float) or None
+        Lower quartile, median, upper quartile; None for few images.
+    """
+    rows = [image["milliseconds"] for image in result["images"]]
+    found = [whole(row[network]) / whole(row[0]) for row in rows if whole(row[0]) > 0]
+    if len(found) < FEW:
+        return None
+    low, middle, high = quantiles(found, n=4)
+    return low, middle, high
+
+
 def typical(result: Tryout, network: int) -> Milliseconds:
     """Return the median of each step of a network over all images, in milliseconds."""
     rows = [image["milliseconds"][network] for image in result["images"]]

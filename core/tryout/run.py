@@ -89,7 +89,7 @@ def try_networks(
         for shot in shots:
             done = len(result["images"])
             progress(_share(result, shots), f"Image {done + 1} of {max(shots.expected, done + 1)}")
-            result["images"].append(_tried(networks, shot))
+            result["images"].append(_tried(networks, shot, first=done % len(networks)))
     result["skipped"], result["left_out"] = shots.skipped, shots.left_out
     if not result["images"]:
         raise _none_read(shots.skipped)
@@ -109,10 +109,13 @@ def _share(result: Tryout, shots: Shots) -> float:
     return min(read / max(shots.expected, 1), 0.99)
 
 
-def _tried(networks: Sequence[Network], shot: Shot) -> TriedImage:
+def _tried(networks: Sequence[Network], shot: Shot, first: int) -> TriedImage:
+    """Run all networks on an image; another one is the first each time, as it may be slower."""
     from core.tryout.networks import objects_of, overlaps_of, times_of
 
-    results = [network(shot.pixels) for network in networks]
+    order = [*range(first, len(networks)), *range(first)]
+    made = {number: networks[number](shot.pixels) for number in order}
+    results = [made[number] for number in range(len(networks))]
     objects = [objects_of(one) for one in results]
     overlaps = [
         overlaps_of(results[0], one, (objects[0], mine)) if number else []

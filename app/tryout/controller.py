@@ -1,0 +1,212 @@
+"""Networks on images without labels: what is tried, the run, and its result."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.context import Context
+from app.engine.preconditions import is_free
+from core.tryout.sources import IMAGES, VIDEOS, describe
+
+if TYPE_CHECKING:
+    from app.engine.protocol import Failure
+    from core.compare.pictures import Sheet
+    from core.tryout.result import Tryout
+
+PATTERNS = " ".join(f"*.{ending}" for ending in sorted(IMAGES | VIDEOS))
+KINDS = f"Images and videos ({PATTERNS});;All files (*)"
+MODELS = "YOLO models (*.pt *.yaml *.yml);;All files (*)"
+PICTURES = "PNG image (*.png);;JPEG image (*.jpg)"
+SIDE = 1600
+"""Longest side of each image in a picture that is saved, in pixels."""
+
+
+class TryController(QObject):
+    """The window's side of the engine task ``try``.
+
+    Attributes
+    ----------
+    sources : tuple of str
+        Images, folders and videos.
+    extra : tuple of str
+        Networks that were chosen as files, or dropped with the images.
+    result : Tryout or None
+
+    Signals
+    -------
+    changed
+        Another of these.
+    wanted
+        The networks are to be tried now.
+    """
+
+    changed = Signal()
+    wanted = Signal()
+
+    def __init__(self, context: Context, window: QWidget) -> None:
+        super().__init__(window)
+        self._context, self._window = context, window
+        self._session, self._engine = context.session, context.engine
+        self.sources: tuple[str, ...] = ()
+        self.extra: tuple[str, ...] = ()
+        self.result: Tryout | None = None
+        self._waits = False
+        self._model = ""
+        self._frames: list[tempfile.TemporaryDirectory[str]] = []
+        self._session.requests.tryWanted.connect(self.ask)
+        self._session.modelChanged.connect(self._follow)
+
+    # ---- what is tried ------------------------------------------------------------------------
+
+    def ask(self, sources: Sequence[str] = (), networks: Sequence[str] = ()) -> None:
+        """Try networks on images; without images, show where to choose them.
+
+        Parameters
+        ----------
+        sources : sequence of str
+            Images, folders and videos.
+        networks : sequence of str
+            Next to those of the open project; the first one is opened if none is open.
+        """
+        session = self._session
+        if sources:
+            self.sources = tuple(sources)
+        self.extra = tuple(dict.fromkeys([*self.extra, *networks]))
+        if session.model is not None:
+            session.requests.panelWanted.emit("tryout")
+            self.changed.emit()
+            if sources:
+                self.wanted.emit()
+            return
+        self._waits = bool(self.sources)
+        if networks:
+            session.requests.openWanted.emit(networks[0])
+        else:
+            session.say(
+                f"Open a model to try it on {describe(self.sources)}.",
+                "The images are tried as soon as it is open.",
+                actions=(
+                    ("Open…", session.requests.openDialogWanted.emit),
+                    ("Try the demo", session.requests.demoWanted.emit),
+                ),
+                key="try",
+            )
+
+    def choose_images(self) -> None:
+        """Ask for images or videos, and try the networks on them."""
+        settings = self._context.settings
+        paths, _ = QFileDialog.getOpenFileNames(
+            self._window, "Try on images or videos", settings.folder(), KINDS
+        )
+        if paths:
+            settings.set_folder(str(Path(paths[0]).parent))
+            self.ask(paths)
+
+    def choose_folder(self) -> None:
+        """Ask for a folder of images, and try the networks on it."""
+        settings = self._context.settings
+        path = QFileDialog.getExistingDirectory(
+            self._window, "Try on a folder of images", settings.folder()
+        )
+        if path:
+            settings.set_folder(path)
+            self.ask([path])
+
+    def add_network(self) -> None:
+        """Ask for a network to put next to the others."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, "Add a network", self._context.settings.folder(), MODELS
+        )
+        if path:
+            self.ask(networks=[path])
+
+    def _follow(self) -> None:
+        """Results are of the model that was open; images that wait are tried on the new one."""
+        model = self._session.model_path()
+        if model == self._model:
+            return
+        self._model, self.result = model, None
+        self._session.unsay("try")
+        self.changed.emit()
+        if model and self._waits:
+            self._waits = False
+            self._session.requests.panelWanted.emit("tryout")
+            self.wanted.emit()
+
+    # ---- the run ------------------------------------------------------------------------------
+
+    def run(self, networks: Sequence[str]) -> None:
+        """Try networks on the images."""
+        if not networks or not self.sources:
+            return
+        if not is_free(self._session, self._engine, "try", where="Try an image"):
+            return
+        frames = tempfile.TemporaryDirectory(prefix="secateur-try-")
+        self._frames.append(frames)
+        model = self._model
+
+        def done(result: Tryout) -> None:
+            if model != self._model:
+                self._forget(frames)
+                return
+            self._forget(*(one for one in self._frames if one is not frames))
+            self.result = result
+            self.changed.emit()
+
+        def failed(failure: Failure) -> None:
+            self._forget(frames)
+            self._engine.failed.emit(failure)
+
+        count = len(networks)
+        self._engine.submit(
+            "try",
+            f"Try {count} network{'s' * (count != 1)} on {describe(self.sources)}",
+            {"paths": list(networks), "sources": list(self.sources), "keep": frames.name},
+            done=done,
+            failed=failed,
+            cancelled=lambda: self._forget(frames),
+        )
+
+    def _forget(self, *folders: tempfile.TemporaryDirectory[str]) -> None:
+        """Remove frames of videos that are not shown any more."""
+        for folder in folders:
+            self._frames.remove(folder)
+            with contextlib.suppress(OSError):
+                folder.cleanup()
+
+    def close(self) -> None:
+        """Leave no frames behind."""
+        self._forget(*self._frames)
+
+    # ---- saving -------------------------------------------------------------------------------
+
+    def save_picture(self, sheet: Sheet) -> None:
+        """Ask where to save an image with what the networks find on it."""
+        from core.compare.pictures import write_sheet
+        from core.errors import UserError
+
+        session, settings = self._session, self._context.settings
+        start = str(Path(settings.folder()) / f"{sheet.name}-tried.png")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save picture", start, PICTURES)
+        if not name:
+            return
+        path = Path(name) if Path(name).suffix else Path(name).with_suffix(".png")
+
+        def failed(error: Exception) -> None:
+            if not isinstance(error, UserError):
+                raise error
+            session.say(error.message, error.hint, "error", key="picture")
+
+        self._context.background.run(
+            "try picture",
+            lambda: write_sheet(sheet, path, SIDE),
+            lambda _: session.say(f"Saved {path.name}.", str(path), "success", key="picture"),
+            failed,
+        )
