@@ -45,10 +45,13 @@ class TryController(QObject):
         Another of these.
     wanted
         The networks are to be tried now.
+    tried(str)
+        A run has ended well; what it was.
     """
 
     changed = Signal()
     wanted = Signal()
+    tried = Signal(str)
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -150,7 +153,8 @@ class TryController(QObject):
             return
         frames = tempfile.TemporaryDirectory(prefix="secateur-try-")
         self._frames.append(frames)
-        model = self._model
+        model, count = self._model, len(networks)
+        title = f"Try {count} network{'s' * (count != 1)} on {describe(self.sources)}"
 
         def done(result: Tryout) -> None:
             if model != self._model:
@@ -159,15 +163,15 @@ class TryController(QObject):
             self._forget(*(one for one in self._frames if one is not frames))
             self.result = result
             self.changed.emit()
+            self.tried.emit(title)
 
         def failed(failure: Failure) -> None:
             self._forget(frames)
             self._engine.failed.emit(failure)
 
-        count = len(networks)
         self._engine.submit(
             "try",
-            f"Try {count} network{'s' * (count != 1)} on {describe(self.sources)}",
+            title,
             {"paths": list(networks), "sources": list(self.sources), "keep": frames.name},
             done=done,
             failed=failed,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from app.context import Context
 from app.engine.task_line import TaskLine
@@ -48,6 +50,9 @@ class TryPanel(OnScreen, QWidget):
         self.run = _button("&Try", "Run the ticked networks on the images")
         self.run.setProperty("primary", "true")
         self.status = label("", "muted")
+        self.how = label(HOW, "muted")
+        self.how.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.how.setMargin(48)
         self.view = ResultView(context)
         self.stack = QStackedWidget()
         self._lay_out()
@@ -61,14 +66,7 @@ class TryPanel(OnScreen, QWidget):
         choose = row(self.images, self.folder)
         parts = (self.models, self.add, self.source, choose, self.progress, self.run, self.status)
         side.setLayout(column(*parts, margins=0, spacing=5))
-        empty, inside = QWidget(), label(HOW, "muted")
-        inside.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        inside.setMaximumWidth(440)
-        around = QVBoxLayout(empty)
-        around.addStretch(1)
-        around.addWidget(inside, 0, Qt.AlignmentFlag.AlignCenter)
-        around.addStretch(1)
-        self.stack.addWidget(empty)
+        self.stack.addWidget(self.how)
         self.stack.addWidget(self.view)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
@@ -85,6 +83,7 @@ class TryPanel(OnScreen, QWidget):
         context.engine.changed.connect(self._enable)
         controller.changed.connect(self._follow)
         controller.wanted.connect(self._run)
+        controller.tried.connect(self._announce)
         self.add.clicked.connect(controller.add_network)
         self.images.clicked.connect(controller.choose_images)
         self.folder.clicked.connect(controller.choose_folder)
@@ -113,12 +112,20 @@ class TryPanel(OnScreen, QWidget):
 
     def _enable(self) -> None:
         running, sources = self.progress.running, self._controller.sources
+        self.how.setText(f"The networks run on {describe(sources)}." if running else HOW)
         self.run.setVisible(not running)
         self.run.setEnabled(bool(self.models.chosen) and bool(sources))
         self.source.setText(f"On {describe(sources)}" if sources else "No image chosen")
         self.source.setToolTip("\n".join(sources[:20]))
 
     # ---- the result ---------------------------------------------------------------------------
+
+    def _announce(self, title: str) -> None:
+        """Say that a result is there, to a person who is elsewhere meanwhile."""
+        if not self.shown:
+            show = partial(self._session.requests.panelWanted.emit, "tryout")
+            actions = (("Show", show),)
+            self._session.say(f"Done: {title}.", kind="success", actions=actions, key="try")
 
     def catch_up(self) -> None:
         """Show the result as it is now."""

@@ -328,6 +328,17 @@ def test_it_can_be_cancelled_and_nothing_is_left(opened, fake, panel, photos, dr
     assert not keep.exists()
 
 
+def test_who_is_elsewhere_is_told_and_led_there(opened, fake, panel, photos, drop):
+    drop(opened, *photos)
+    opened.workspace.set_mode("plan")
+    fake.done("try", tried(*photos))
+    message = opened.said[-1]
+    assert message.text == "Done: Try 1 network on 3 images."
+    ((_, show),) = message.actions
+    show()
+    assert panel.isVisible() and panel.view.heading.whole == "one.png"
+
+
 def test_only_one_runs_at_a_time(opened, fake, panel, photos, drop, heard):
     drop(opened, photos[0])
     drop(opened, photos[1])
@@ -351,7 +362,7 @@ def test_compare_leads_to_it(opened, panel, qtbot):
     compare = opened.workspace["compare"].widget()
     qtbot.mouseClick(compare.own, LEFT)
     assert panel.isVisible() and not panel.run.isEnabled()
-    assert "Drop an image" in panel.stack.currentWidget().findChildren(type(panel.status))[0].text()
+    assert panel.how.isVisible() and panel.how.text().startswith("Drop an image")
 
 
 # ---- in words --------------------------------------------------------------------------------
