@@ -132,7 +132,8 @@ class TryController(QObject):
 
     def _follow(self) -> None:
         """Results are of the model that was open; images that wait are tried on the new one."""
-        model = self._session.model_path()
+        opened = self._session.model
+        model = "" if opened is None else f"{opened.path} {opened.facts.sha256}"
         if model == self._model:
             return
         self._model, self.result = model, None

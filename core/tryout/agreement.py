@@ -109,10 +109,12 @@ def matched(
         if one in before and overlap >= OVERLAP:
             near.setdefault(other, []).append((-overlap, one))
     found: dict[int, int] = {}
+    taken: set[int] = set()
     for number in own:
-        free = [pair for pair in near.get(number, ()) if pair[1] not in found.values()]
+        free = [pair for pair in near.get(number, ()) if pair[1] not in taken]
         if free:
             found[number] = min(free)[1]
+            taken.add(found[number])
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.compare.images import GUESSES
-from core.data.labels import POINTS, Object, box, outlined
+from core.data.labels import Object, box, outlined
 from core.errors import UserError
 from core.tryout.frames import Pixels
 from core.tryout.result import OVERLAP, Milliseconds
@@ -28,6 +28,8 @@ PREDICTORS: Mapping[str, tuple[str, str]] = {
     "rtdetr": ("ultralytics.models.rtdetr", "RTDETRPredictor"),
 }
 """Predictors by kind of network: the task, but RT-DETR wants squashed images and no NMS."""
+_POINTS = 80
+"""Corners of an outline to hand on: of hundreds of images, they are kept in memory."""
 _GRID = 64
 """Cells along each side of the place in which two masks are compared."""
 
@@ -136,7 +138,7 @@ def _upright(result: Any, number: int, name: str) -> Object:
     thing = box(name, (left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
     if result.masks is not None:
         outline = result.masks.xyn[number]
-        step = max(1, -(-len(outline) // POINTS))
+        step = max(1, -(-len(outline) // _POINTS))
         thing["points"] = [[round(float(v), 5) for v in point] for point in outline[::step]]
     if result.keypoints is not None:
         points = result.keypoints

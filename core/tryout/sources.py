@@ -89,7 +89,7 @@ def can_try(path: str | Path) -> bool:
     if not path.is_dir():
         return ending(path) in IMAGES | VIDEOS
     seen = False
-    for name, is_folder in _entries(path, _GLANCE):
+    for name, is_folder in _glance(path):
         kind = ending(name)
         if (is_folder and name == "train") or (not is_folder and kind in ("yaml", "yml")):
             return False
@@ -105,7 +105,7 @@ def describe(paths: Sequence[str | Path]) -> str:
     for path in map(Path, paths):
         names = [str(path)]
         if path.is_dir():
-            entries = list(_entries(path, _GLANCE))
+            entries = _glance(path)
             more = more or len(entries) == _GLANCE
             names = [name for name, is_folder in entries if not is_folder]
         images += sum(ending(name) in IMAGES for name in names)
@@ -170,6 +170,14 @@ def _files(path: Path) -> list[Path]:
             "Choose an image such as .jpg or .png, a folder of images, or a video such as .mp4.",
         )
     return [path]
+
+
+def _glance(folder: Path) -> list[tuple[str, bool]]:
+    """Return the first entries of a folder; none of one that cannot be read."""
+    try:
+        return _entries(folder, _GLANCE)
+    except OSError:
+        return []
 
 
 def _entries(folder: Path, most: int) -> list[tuple[str, bool]]:

@@ -242,6 +242,17 @@ def test_a_folder_of_images_is_no_dataset(tmp_path, images):
     assert not can_try(tmp_path)
 
 
+def test_a_folder_that_cannot_be_read_is_no_folder_of_images(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    photo(tmp_path / "a.png")
+    monkeypatch.setattr(sources.os, "scandir", refuse)
+    assert not can_try(tmp_path) and sources.describe([tmp_path]) == "no images"
+    with pytest.raises(UserError, match=r"Could not read the folder .*: permission denied"):
+        find_sources([tmp_path])
+
+
 def test_of_many_images_some_are_taken_and_that_is_said(tmp_path):
     for number in range(MOST_IMAGES + 30):
         (tmp_path / f"{number:04d}.png").touch()
