@@ -24,6 +24,7 @@ PATTERNS = " ".join(f"*.{ending}" for ending in sorted(IMAGES | VIDEOS))
 KINDS = f"Images and videos ({PATTERNS});;All files (*)"
 MODELS = "YOLO models (*.pt *.yaml *.yml);;All files (*)"
 PICTURES = "PNG image (*.png);;JPEG image (*.jpg)"
+CANCELLED = "Cancelled: the other images were not tried."
 SIDE = 1600
 """Longest side of each image in a picture that is saved, in pixels."""
 
@@ -38,6 +39,9 @@ class TryController(QObject):
     extra : tuple of str
         Networks that were chosen as files, or dropped with the images.
     result : Tryout or None
+        It grows while a run goes through the images.
+    number : int
+        Of the run that it is from.
 
     Signals
     -------
@@ -60,9 +64,11 @@ class TryController(QObject):
         self.sources: tuple[str, ...] = ()
         self.extra: tuple[str, ...] = ()
         self.result: Tryout | None = None
+        self.number = 0
         self._waits = False
         self._model = ""
-        self._frames: list[tempfile.TemporaryDirectory[str]] = []
+        self._runs = 0
+        self._frames: dict[int, tempfile.TemporaryDirectory[str]] = {}
         self._session.requests.tryWanted.connect(self.ask)
         self._session.modelChanged.connect(self._follow)
 
@@ -138,6 +144,8 @@ class TryController(QObject):
             return
         self._model, self.result = model, None
         self._session.unsay("try")
+        for record in self._engine.running("try"):
+            self._engine.cancel(record.number)
         self.changed.emit()
         if model and self._waits:
             self._waits = False
@@ -152,23 +160,31 @@ class TryController(QObject):
             return
         if not is_free(self._session, self._engine, "try", where="Try an image"):
             return
-        frames = tempfile.TemporaryDirectory(prefix="secateur-try-")
-        self._frames.append(frames)
-        model, count = self._model, len(networks)
+        self._runs += 1
+        number, model, count = self._runs, self._model, len(networks)
+        frames = self._frames[number] = tempfile.TemporaryDirectory(prefix="secateur-try-")
         title = f"Try {count} network{'s' * (count != 1)} on {describe(self.sources)}"
 
+        def partial(found: Tryout) -> None:
+            if model == self._model:
+                before = self.result["images"] if self.result and self.number == number else []
+                self._take(number, {**found, "images": [*before, *found["images"]]})
+
         def done(result: Tryout) -> None:
-            if model != self._model:
-                self._forget(frames)
-                return
-            self._forget(*(one for one in self._frames if one is not frames))
-            self.result = result
-            self.changed.emit()
-            self.tried.emit(title)
+            if model == self._model:
+                self._take(number, result)
+                self.tried.emit(title)
+            self._tidy()
 
         def failed(failure: Failure) -> None:
-            self._forget(frames)
+            self._tidy()
             self._engine.failed.emit(failure)
+
+        def cancelled() -> None:
+            if self.result is not None and self.number == number:
+                notes = [*self.result["left_out"], CANCELLED]
+                self._take(number, {**self.result, "left_out": notes})
+            self._tidy()
 
         self._engine.submit(
             "try",
@@ -176,19 +192,26 @@ class TryController(QObject):
             {"paths": list(networks), "sources": list(self.sources), "keep": frames.name},
             done=done,
             failed=failed,
-            cancelled=lambda: self._forget(frames),
+            cancelled=cancelled,
+            partial=partial,
         )
 
-    def _forget(self, *folders: tempfile.TemporaryDirectory[str]) -> None:
+    def _take(self, number: int, result: Tryout) -> None:
+        """Show what a run has found so far."""
+        self.number, self.result = number, result
+        self.changed.emit()
+
+    def _tidy(self) -> None:
         """Remove frames of videos that are not shown any more."""
-        for folder in folders:
-            self._frames.remove(folder)
+        shown = self.number if self.result is not None else 0
+        for number in [number for number in self._frames if number != shown]:
             with contextlib.suppress(OSError):
-                folder.cleanup()
+                self._frames.pop(number).cleanup()
 
     def close(self) -> None:
         """Leave no frames behind."""
-        self._forget(*self._frames)
+        self.result = None
+        self._tidy()
 
     # ---- saving -------------------------------------------------------------------------------
 

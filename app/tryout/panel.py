@@ -40,6 +40,7 @@ class TryPanel(OnScreen, QWidget):
         super().__init__()
         self._session, self._controller = context.session, controller
         self._shown: Tryout | None = None
+        self._number = 0
         self._extra: tuple[str, ...] = ()
         self.models = TickList("Networks to try")
         self.add = _button("&Add network…", "Add a network file that is not in the list")
@@ -138,8 +139,9 @@ class TryPanel(OnScreen, QWidget):
         reasons = [f"{one['file']}: {one['reason']}" for one in result["skipped"]] if result else []
         self.status.setToolTip("\n".join(reasons[:20]))
         if result is not None and self.shown and result is not self._shown:
-            self._shown = result
-            self.view.show_result(result)
+            grown = self._number == self._controller.number
+            self._shown, self._number = result, self._controller.number
+            (self.view.update_result if grown else self.view.show_result)(result)
 
 
 def summary(result: Tryout) -> str:

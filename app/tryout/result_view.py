@@ -177,14 +177,23 @@ class ResultView(QWidget):
         """Show another result, from its first image on."""
         if self.dialog is not None:
             self.dialog.close()
-        self._result, self.number = result, 0
+        self.number = 0
+        self._fit_to(result)
+        self._make_class_table(result)
+        self._show(keep_view=False)
+
+    def update_result(self, result: Tryout) -> None:
+        """Show the same result with further images; the one that shows stays."""
+        self._fit_to(result)
+        self._show()
+
+    def _fit_to(self, result: Tryout) -> None:
+        self._result = result
         several = len(result["images"]) > 1
         for widget in (self.place, self.previous, self.next):
             widget.setVisible(several)
         self.different.setVisible(several and len(result["networks"]) > 1)
         self.tabs.setTabVisible(TABS.index("All images"), several)
-        self._make_class_table(result)
-        self._show(keep_view=False)
 
     def go(self, number: int) -> None:
         """Show an image by its place; nothing happens beyond the ends."""

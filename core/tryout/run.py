@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
-from core.progress import Progress, silent
+from core.progress import Progress, publish, silent
 from core.tryout.result import FLOOR, TriedImage, TriedNetwork, Tryout, Unread
 from core.tryout.sources import find_sources
 
@@ -46,7 +46,8 @@ def try_networks(
     keep : Path, optional
         A folder for the frames of videos; without one they are not kept, and cannot be shown.
     progress : Progress
-        Told before every image; may cancel.
+        Told before every image; may cancel. Every image is a partial result: a `Tryout` with it
+        alone.
 
     Returns
     -------
@@ -89,7 +90,10 @@ def try_networks(
         for shot in shots:
             done = len(result["images"])
             progress(_share(result, shots), f"Image {done + 1} of {max(shots.expected, done + 1)}")
-            result["images"].append(_tried(networks, shot, first=done % len(networks)))
+            image = _tried(networks, shot, first=done % len(networks))
+            result["images"].append(image)
+            so_far = {"skipped": [*shots.skipped], "left_out": [*shots.left_out]}
+            publish(progress, {**result, **so_far, "images": [image]})
     result["skipped"], result["left_out"] = shots.skipped, shots.left_out
     if not result["images"]:
         raise _none_read(shots.skipped)

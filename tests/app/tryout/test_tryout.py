@@ -96,10 +96,10 @@ def test_a_dropped_folder_is_tried_and_shown(opened, panel, scenes, qtbot):
     drag.enter()
     assert opened.drop_overlay.texts[0] == "Try trained.pt on 4 images"
     controller = opened.features[TryoutFeature].controller
-    drag.drop()
-    assert opened.workspace.mode.id == "compare" and panel.isVisible()
-    assert panel.progress.running and not panel.run.isVisible()
-    qtbot.waitUntil(lambda: controller.result is not None, timeout=ENGINE_MS)
+    with qtbot.waitSignal(controller.tried, timeout=ENGINE_MS):
+        drag.drop()
+        assert opened.workspace.mode.id == "compare" and panel.isVisible()
+        assert panel.progress.running and not panel.run.isVisible()
     assert not panel.progress.running and panel.run.isEnabled()
     assert panel.view.isVisible() and panel.view.heading.whole == "scene-0000.jpg"
     (view,) = (one for one in panel.view.panes.views if one.isVisible())
@@ -118,8 +118,8 @@ def test_an_image_waits_for_a_model(window, scenes, trained, qtbot, heard):
     drag.drop()
     assert heard()[-1].startswith(f"Open a model to try it on {image.name}.")
     controller = window.features[TryoutFeature].controller
-    window.open_paths([str(trained)])
-    qtbot.waitUntil(lambda: controller.result is not None, timeout=ENGINE_MS)
+    with qtbot.waitSignal(controller.tried, timeout=ENGINE_MS):
+        window.open_paths([str(trained)])
     assert controller.result["networks"][0]["path"] == str(trained)
     assert window.workspace.mode.id == "compare"
 
@@ -131,9 +131,9 @@ def test_a_model_and_images_that_are_dropped_together(window, scenes, trained, t
     drag = Drag(window, window.pane, trained, other, *images)
     drag.enter()
     assert window.drop_overlay.texts[0] == "Open trained.pt and try it on 2 images"
-    drag.drop()
     controller = window.features[TryoutFeature].controller
-    qtbot.waitUntil(lambda: controller.result is not None, timeout=ENGINE_MS)
+    with qtbot.waitSignal(controller.tried, timeout=ENGINE_MS):
+        drag.drop()
     assert [one["path"] for one in controller.result["networks"]] == [str(trained), str(other)]
     assert window.session.model.path == str(trained)
 
@@ -155,8 +155,8 @@ def test_frames_of_a_video_are_shown_and_removed(opened, panel, tmp_path, qtbot,
     frames = [Image.new("RGB", (64, 48), (40 * n, 90, 0)) for n in range(4)]
     frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
     controller = opened.features[TryoutFeature].controller
-    drop(opened, tmp_path / "clip.gif")
-    qtbot.waitUntil(lambda: controller.result is not None, timeout=ENGINE_MS)
+    with qtbot.waitSignal(controller.tried, timeout=ENGINE_MS):
+        drop(opened, tmp_path / "clip.gif")
     assert panel.view.heading.whole.startswith("clip.gif, frame 1")
     view = panel.view.panes.views[0]
     qtbot.waitUntil(lambda: view.picture is not None, timeout=QUICK_MS)
@@ -326,6 +326,38 @@ def test_it_can_be_cancelled_and_nothing_is_left(opened, fake, panel, photos, dr
     keep = Path(fake.last("try").args["keep"])
     fake.failed("try", Failure("No.", "Do."))
     assert not keep.exists()
+
+
+def test_images_appear_as_they_are_done_and_stay_when_it_is_cancelled(
+    opened, fake, panel, photos, drop, qtbot
+):
+    controller = opened.features[TryoutFeature].controller
+    drop(opened, photos[0].parent)
+    keep, whole = Path(fake.last("try").args["keep"]), tried(*photos)
+    parts = [{**whole, "images": [image]} for image in whole["images"]]
+    fake.partial("try", parts[0])
+    assert panel.view.heading.whole == "one.png" and not panel.view.next.isVisible()
+    panel.view.panes.viewpoint.look(2.0, panel.view.panes.viewpoint.centre)
+    fake.partial("try", parts[1])
+    assert panel.view.panes.viewpoint.zoom == 2.0
+    assert panel.view.place.text() == "1 of 2" and panel.progress.running
+    qtbot.keyClick(panel.view.panes.views[0], KEYS.Key_Right)
+    fake.partial("try", parts[2])
+    assert panel.view.place.text() == "2 of 3"
+    qtbot.mouseClick(panel.progress.cancel, LEFT)
+    assert panel.view.place.text() == "2 of 3" and "Cancelled" in panel.status.text()
+    assert keep.exists()  # frames that show
+    qtbot.mouseClick(panel.run, LEFT)
+    fake.done("try", whole)
+    assert panel.view.place.text() == "1 of 3" and "Cancelled" not in panel.status.text()
+    assert not keep.exists() and len(controller._frames) == 1
+
+
+def test_closing_the_model_ends_it(opened, fake, panel, photos, drop):
+    drop(opened, photos[0])
+    keep = Path(fake.last("try").args["keep"])
+    opened.actions_table.by_id["close"].trigger()
+    assert fake.cancels and not keep.exists()
 
 
 def test_who_is_elsewhere_is_told_and_led_there(opened, fake, panel, photos, drop):

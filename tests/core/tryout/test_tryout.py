@@ -22,7 +22,6 @@ from core.compare.images import match
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError
-from core.progress import silent
 from core.tryout import sources
 from core.tryout.agreement import class_counts, count, marks, matched, total
 from core.tryout.frames import Shots
@@ -410,7 +409,18 @@ def test_it_can_be_cancelled_at_any_image(trained, images, tmp_path, capsys):
 
 def test_the_engine_task_answers_with_plain_data(trained, pruned, images):
     args = {"paths": [str(trained), str(pruned)], "sources": [str(images)]}
-    result = find_task("try")(ModelStore(), args, silent)
+    seen = []
+
+    class Hears:
+        def __call__(self, share, text):
+            assert 0.0 <= share <= 1.0 and text
+
+        def partial(self, data):
+            seen.append(data)
+
+    result = find_task("try")(ModelStore(), args, Hears())
+    assert [one for data in seen for one in data["images"]] == result["images"]
+    assert all(data["networks"] == result["networks"] for data in seen)
     again = json.loads(json.dumps(result, allow_nan=False))
     assert len(again["images"]) == 16 and len(again["networks"]) == 2
     assert total(again, 1, 0.25) == total(result, 1, 0.25)
