@@ -183,6 +183,18 @@ def test_objects_are_matched_as_in_a_comparison(data):
     assert [found.get(n, -1) for n in range(columns)] == want.tolist()
 
 
+def test_an_object_of_another_class_is_not_kept(trained, images):
+    loaded = core.load(str(trained))
+    pixels = cv2.imread(str(sorted(images.iterdir())[0]))
+    first = Network(loaded, 160, 0.25, "cpu")(pixels)
+    loaded.model.names = {number: f"other {name}" for number, name in loaded.model.names.items()}
+    second = Network(loaded, 160, 0.25, "cpu")(pixels)
+    objects = objects_of(first), objects_of(second)
+    assert objects[0] and len(objects[0]) == len(objects[1])
+    assert overlaps_of(first, second, objects) == []
+    assert len(overlaps_of(first, first, (objects[0], objects[0]))) >= len(objects[0])
+
+
 def test_the_pruned_network_keeps_some_and_loses_some(tried):
     other = total(tried, 2, 0.25)
     assert other.kept and other.lost
@@ -359,6 +371,16 @@ def test_a_video_is_sampled_evenly_and_that_is_said(trained, tmp_path):
 def test_a_short_video_is_read_whole(tmp_path):
     shots = Shots(find_sources([video(tmp_path / "clip.avi", 7)]))
     assert len(list(shots)) == 7 and not shots.left_out and not shots.skipped
+
+
+def test_a_video_that_is_searched_can_be_cancelled(tmp_path):
+    def stop():
+        raise CancelledError
+
+    shots = Shots(find_sources([video(tmp_path / "clip.avi", 60)]), check=stop)
+    with pytest.raises(CancelledError):
+        list(shots)
+    (tmp_path / "clip.avi").unlink()
 
 
 def test_an_animated_gif_is_a_video(tmp_path):
