@@ -22,7 +22,7 @@ from app.engine.task_line import TaskLine
 from app.kit.controls import add_items, choose, combo
 from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, column, label
-from app.state.files import at_hand
+from app.state.files import at_hand, offered
 from core.compare.result import Comparison
 
 NOTHING = "Tick two or more models. The first one is the baseline."
@@ -52,6 +52,9 @@ class ComparePanel(OnScreen, QWidget):
         self.run = QPushButton("&Compare")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(lambda: self.compareRequested.emit(self.chosen))
+        self.own = QPushButton("&Try an image…")
+        self.own.setToolTip("Run the models on your own images, without labels")
+        self.own.clicked.connect(lambda: context.session.requests.tryWanted.emit([], []))
         self.status = label(NOTHING, "muted")
         self.progress = TaskLine(context.engine, "compare", tall=True)
         self.tabs = QTabBar()
@@ -81,7 +84,7 @@ class ComparePanel(OnScreen, QWidget):
     def _lay_out(self) -> None:
         side = QWidget()
         side.setFixedWidth(SIDE)
-        parts = (self.models, self.progress, self.run, self.status)
+        parts = (self.models, self.progress, self.run, self.own, self.status)
         side.setLayout(column(*parts, margins=0, spacing=5))
         top = QHBoxLayout()
         top.addWidget(self.tabs)
@@ -114,13 +117,8 @@ class ComparePanel(OnScreen, QWidget):
 
     def offer(self) -> None:
         """Offer the open model, pruned files, tuned ones, and others of its history; ticks stay."""
-        near, known = at_hand(self._session), self._session.lineage.networks()
         # In the order of the history: the first one ticked is the baseline.
-        tree = {path: number for number, path in enumerate(known)}
-        offered = list(dict.fromkeys([*near, *self._asked, *known]))
-        if near and near[0] in tree:
-            offered.sort(key=lambda path: tree.get(path, len(tree)))
-        self.models.offer(offered, near)
+        self.models.offer(offered(self._session, self._asked), at_hand(self._session))
         self._enable()
 
     def ask(self, paths: Sequence[str]) -> None:

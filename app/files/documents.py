@@ -14,20 +14,31 @@ from app.context import Context
 from app.files.cached_model import Known, find_known, from_engine
 from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
+from app.files.stock import is_stock
 from app.state import plan_edits
 from app.state.project_state import to_project
 from core.errors import UserError
 from core.plan.criteria import by_images
+from core.tryout.sources import can_try
 
 if TYPE_CHECKING:
     from app.engine.protocol import Failure
-    from core.plan.schema import Plan
     from core.project import Project
 
 OPENABLE = "YOLO models and Secateur projects (*.pt *.yaml *.yml *.secateur);;All files (*)"
 PROJECTS = "Secateur projects (*.secateur)"
 PLANS = "Plans (*.json);;All files (*)"
-BUSY = ("prune", "verify", "suggest", "sensitivity", "one_by_one", "evaluate", "compare", "demo")
+BUSY = (
+    "prune",
+    "verify",
+    "suggest",
+    "sensitivity",
+    "one_by_one",
+    "evaluate",
+    "compare",
+    "try",
+    "demo",
+)
 Buttons = QMessageBox.StandardButton
 
 
@@ -72,6 +83,8 @@ class Documents(QObject):
         others = dropped.compared_with(model.path) if model is not None else ()
         if compare and others:
             self._compare(others)
+        elif dropped.for_trying:
+            self._session.requests.tryWanted.emit(list(dropped.images), list(dropped.models))
         elif dropped.pair is not None:
             path, self._data = dropped.pair
             self.open_path(path)
@@ -99,7 +112,10 @@ class Documents(QObject):
         )
 
     def open_path(self, path: str) -> None:
-        """Open a model, a project or a plan."""
+        """Open a model, a project or a plan; try the open model on an image."""
+        if can_try(path):
+            self._session.requests.tryWanted.emit([path], [])
+            return
         running = self._engine.running(*BUSY)
         if running:
             self._session.say(
@@ -148,7 +164,7 @@ class Documents(QObject):
             self._data = ""
             return
         # A description that ships with Ultralytics is named without being a file here.
-        stock = project.model.path if project.model and _is_stock(project.model.path) else ""
+        stock = project.model.path if project.model and is_stock(project.model.path) else ""
         if not model.exists() and not stock:
             self._session.say(
                 f"The model of {Path(path).name} is not at {model}.",
@@ -219,7 +235,7 @@ class Documents(QObject):
         if not self.may_leave():
             return
         if project is not None:
-            project = project.model_copy(update={"plan": unbound(project.plan)})
+            project = project.model_copy(update={"plan": plan_edits.unbound(project.plan)})
         session.set_model(
             path, known.facts, known.table, known.file_size, project=project, project_path=place
         )
@@ -269,18 +285,16 @@ class Documents(QObject):
 
     def locate(self) -> None:
         """Ask where the open model's file is now."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, "Locate the model", self._settings.folder(), OPENABLE
-        )
-        if path:
+        if path := self._ask_where():
             self.watcher.moved_to(path)
 
     def _locate_for(self, project: Project, place: Path | None) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, "Locate the model", self._settings.folder(), OPENABLE
-        )
-        if path:
+        if path := self._ask_where():
             self.open_model(path, project, place)
+
+    def _ask_where(self) -> str:
+        title, folder = "Locate the model", self._settings.folder()
+        return QFileDialog.getOpenFileName(self._window, title, folder, OPENABLE)[0]
 
     # ---- saving -------------------------------------------------------------------------------
 
@@ -361,7 +375,7 @@ class Documents(QObject):
                 "The plan was made for another model file. Check its effect on this one.",
                 kind="warning",
             )
-        session.edit(plan_edits.replace_plan(unbound(plan), f"Import {Path(path).name}"))
+        session.edit(plan_edits.replace_plan(plan_edits.unbound(plan), f"Import {Path(path).name}"))
 
     def export_plan(self) -> None:
         """Save the plan as JSON, bound to the open model, to be replayed anywhere."""
@@ -383,16 +397,3 @@ class Documents(QObject):
 
     def _say(self, error: UserError, *actions: tuple[str, Callable[[], object]]) -> None:
         self._session.say(error.message, error.hint, "error", actions=tuple(actions))
-
-
-def unbound(plan: Plan) -> Plan:
-    """Return a plan that is of the open model, whatever file it was made for.
-
-    Whether that was another one is said when it is taken over; a hash that stayed in it would have
-    it refused for good, with nothing in the window to fix that by.
-    """
-    return plan.model_copy(update={"model_sha256": None})
-
-
-def _is_stock(name: str) -> bool:
-    return Path(name).suffix.lower() in (".yaml", ".yml") and Path(name).name == name

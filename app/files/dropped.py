@@ -20,23 +20,31 @@ class Dropped:
     models : tuple of str
         Checkpoints and descriptions of networks, and whatever has no name of its own kind.
     projects, datasets, plans : tuple of str
+    images : tuple of str
+        Images, videos, and folders of them.
     """
 
     models: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """All of them."""
-        return (*self.projects, *self.models, *self.plans, *self.datasets)
+        return (*self.projects, *self.models, *self.plans, *self.datasets, *self.images)
+
+    @property
+    def for_trying(self) -> bool:
+        """Whether networks are to be tried on images: there is nothing else but models."""
+        return bool(self.images) and len(self.images) + len(self.models) == len(self.paths)
 
     @property
     def pair(self) -> tuple[str, str] | None:
         """What is opened and the dataset that it is opened with, where these two were dropped."""
         opened = (*self.projects, *self.models)
-        fits = len(opened) == len(self.datasets) == 1 and not self.plans
+        fits = len(opened) == len(self.datasets) == 1 and not self.plans and not self.images
         return (opened[0], self.datasets[0]) if fits else None
 
     def compared_with(self, model: str) -> tuple[str, ...]:
@@ -51,9 +59,10 @@ def sort_dropped(paths: Sequence[str]) -> Dropped:
     Parameters
     ----------
     paths : sequence of str
-        Files and folders; a folder is taken for a dataset.
+        Files and folders; a folder is taken for a dataset unless it holds images alone.
     """
-    found: dict[str, list[str]] = {"models": [], "projects": [], "datasets": [], "plans": []}
+    kinds = ("models", "projects", "datasets", "plans", "images")
+    found: dict[str, list[str]] = {kind: [] for kind in kinds}
     for path in paths:
         found[_kind(path)].append(path)
     return Dropped(**{name: tuple(kind) for name, kind in found.items()})
@@ -61,7 +70,10 @@ def sort_dropped(paths: Sequence[str]) -> Dropped:
 
 def _kind(path: str) -> str:
     from core.data.source import is_description
+    from core.tryout.sources import can_try
 
+    if can_try(path):
+        return "images"
     ending = Path(path).suffix.lower()
     if Path(path).is_dir() or (ending in DESCRIPTIONS and is_description(path)):
         return "datasets"
@@ -90,6 +102,8 @@ def announce(dropped: Dropped, model: str, compare: bool) -> tuple[str, str]:
     if dropped.pair is not None:
         first, data = dropped.pair
         return f"Open {Path(first).name} with the dataset {Path(data).name}", ""
+    if dropped.for_trying:
+        return _announce_trying(dropped, model)
     if len(dropped.paths) > 1:
         more = f"Hold Shift to compare them with {opened}" if others else ""
         return f"Choose which of {len(dropped.paths)} files to open", more
@@ -102,6 +116,20 @@ def announce(dropped: Dropped, model: str, compare: bool) -> tuple[str, str]:
         return f"Use the plan {name}", f"for {opened}"
     more = f"Hold Shift to compare it with {opened}" if others else ""
     return f"Open {name}", more
+
+
+def _announce_trying(dropped: Dropped, model: str) -> tuple[str, str]:
+    from core.tryout.sources import describe
+
+    images, opened = describe(dropped.images), Path(model).name
+    others = tuple(path for path in dropped.models if Path(path) != Path(model))
+    if not opened and not others:
+        return f"Open a model to try it on {images}", "Drop them together, or the images first"
+    if not opened:
+        return f"Open {Path(others[0]).name} and try it on {images}", ""
+    if others:
+        return f"Try {opened} and {_named(others)} on {images}", ""
+    return f"Try {opened} on {images}", "next to what was pruned or fine-tuned from it"
 
 
 def _named(paths: Sequence[str]) -> str:

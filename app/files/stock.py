@@ -29,6 +29,11 @@ def stock_models() -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_stock(name: str) -> bool:
+    """Whether a path may be such a name and no file."""
+    return Path(name).suffix.lower() in (".yaml", ".yml") and Path(name).name == name
+
+
 def _order(folder: Path) -> tuple[int, str]:
     digits = re.sub(r"\D", "", folder.name)
     return (-int(digits) if digits else 0, folder.name)

@@ -48,7 +48,7 @@ class PictureDialog(QDialog):
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.setModal(False)
         self.resize(1100, 760)
-        self.pages: tuple[Page, ...] = ()
+        self.pages: Sequence[Page] = ()
         self.number = 0
         self._pictures = pictures
         self.panes = Panes(pictures, pens)
@@ -106,9 +106,14 @@ class PictureDialog(QDialog):
 
     def set_pages(self, pages: Sequence[Page], number: int = 0) -> None:
         """Show other pictures, beginning with one of them."""
-        self.pages = tuple(pages)
+        self.pages = pages
         self.number = -1
         self.go(number)
+
+    def update_pages(self, pages: Sequence[Page]) -> None:
+        """Show the same pictures with other marks; the view stays where it is."""
+        self.pages = pages
+        self.panes.set_page(pages[self.number], keep_view=True)
 
     def go(self, number: int) -> None:
         """Show a picture by its place; nothing happens beyond the ends."""

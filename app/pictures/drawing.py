@@ -13,8 +13,11 @@ SPREAD = 0.618034
 """Of the hue circle between one class and the next: neighbours differ, and none repeats soon."""
 OUTCOMES = {
     "found": ("#3ddc84", Qt.PenStyle.SolidLine),
+    "kept": ("#3ddc84", Qt.PenStyle.SolidLine),
     "missed": ("#ff6a60", Qt.PenStyle.DashLine),
+    "lost": ("#ff6a60", Qt.PenStyle.DashLine),
     "wrong": ("#ffb627", Qt.PenStyle.DotLine),
+    "new": ("#ffb627", Qt.PenStyle.DotLine),
     "label": ("#ffffff", Qt.PenStyle.DashDotLine),
 }
 """Colours and lines of what became of an object. They cover photographs, not over the theme, and
@@ -53,7 +56,7 @@ def caption(mark: Object) -> str:
     words = [str(mark["class"])]
     if mark.get("confidence") is not None:
         words.append(f"{float(mark['confidence']):.2f}")
-    if mark.get("outcome") in ("missed", "wrong"):
+    if mark.get("outcome") in ("missed", "lost", "wrong", "new"):
         words.append(str(mark["outcome"]))
     return " ".join(words)
 

@@ -18,7 +18,7 @@ from core.data.labels import Object
 TITLE = 22
 """Pixels for the title of a view."""
 Marks = Sequence[Object]
-OUTCOME_WORDS = {"found": "found", "missed": "missed", "wrong": "wrong", "label": "labelled"}
+OUTCOME_WORDS = {**{outcome: outcome for outcome in OUTCOMES}, "label": "labelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,18 @@ class Panes(QWidget):
         for view in self.views:
             view.set_names(names)
 
-    def set_page(self, page: Page | None) -> None:
-        """Show another picture, whole; or none."""
+    def set_page(self, page: Page | None, keep_view: bool = False) -> None:
+        """Show another picture, whole; or none.
+
+        Parameters
+        ----------
+        page : Page or None
+        keep_view : bool
+            Whether it is the same picture with other marks, which stays where it is.
+        """
         self.page = page
-        self.viewpoint.fit()
+        if not keep_view:
+            self.viewpoint.fit()
         self._make_views(len(page.panes) if page is not None else 0)
         self._show()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,19 @@ def at_hand(session: Session) -> tuple[str, ...]:
     """Return the networks that are there: the open model, those pruned from it, those tuned."""
     own = [session.model.path] if session.model is not None else []
     return tuple(path for path in dict.fromkeys([*own, *made(session)]) if Path(path).is_file())
+
+
+def offered(session: Session, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return the networks to choose from: at hand, asked for, and others of the history.
+
+    The original comes first, the others in the order of the history.
+    """
+    near, known = at_hand(session), session.lineage.networks()
+    tree = {path: number for number, path in enumerate(known)}
+    found = list(dict.fromkeys([*near, *asked, *known]))
+    if near and near[0] in tree:
+        found.sort(key=lambda path: tree.get(path, len(tree)))
+    return tuple(found)
 
 
 def made(session: Session) -> list[str]:

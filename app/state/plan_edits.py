@@ -300,6 +300,15 @@ def replace_plan(plan: Plan, text: str) -> Edit:
     return Edit(text, plan)
 
 
+def unbound(plan: Plan) -> Plan:
+    """Return a plan that is of the open model, whatever file it was made for.
+
+    Whether that was another one is said when it is taken over; a hash that stayed in it would have
+    it refused for good, with nothing in the window to fix that by.
+    """
+    return plan.model_copy(update={"model_sha256": None})
+
+
 def offending(plan: Plan, blocked: Blocked, block: int | None) -> Entry | None:
     """Find the line of the plan that was refused."""
     by_label = [e for e in plan.selection if blocked.layer in (e.label, f"{e.layer}")]

@@ -50,6 +50,9 @@ class Requests(QObject):
         Compare these files.
     tuneWanted(str)
         Choose how to fine-tune this network.
+    tryWanted(list of str, list of str)
+        Try networks on these images, folders and videos; next to these networks, if any. Without
+        images, show where to choose them.
     jobWanted(str)
         Show the long job in this folder.
     pruned(dict)
@@ -80,6 +83,7 @@ class Requests(QObject):
     pruneWanted = Signal()
     compareWanted = Signal(list)
     tuneWanted = Signal(str)
+    tryWanted = Signal(list, list)
     jobWanted = Signal(str)
     pruned = Signal(dict)
     tuningStarts = Signal()

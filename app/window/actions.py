@@ -13,7 +13,7 @@ from app.feature import Action
 from app.kit import theme
 
 MENUS: Mapping[str, tuple[str, ...]] = {
-    "&File": ("open", "save", "exchange", "close", "quit"),
+    "&File": ("open", "save", "exchange", "try", "close", "quit"),
     "&Edit": ("undo", "select", "find"),
     "&Plan": ("prune", "ratio", "why"),
     "&View": (

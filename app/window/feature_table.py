@@ -37,6 +37,7 @@ FEATURES: Registry[type[Feature]] = _Features(
         "export": "app.export.feature:ExportFeature",
         "report": "app.report.feature:ReportFeature",
         "jobs": "app.jobs.feature:JobsFeature",
+        "tryout": "app.tryout.feature:TryoutFeature",
         "help": "app.help.feature:HelpFeature",
     },
 )

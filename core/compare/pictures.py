@@ -1,11 +1,13 @@
-"""Pictures of a comparison as files: every model's objects side by side, the labels before them."""
+"""Pictures as files: what every model finds on an image, side by side."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +15,51 @@ from core.compare.result import ComparedImage, Comparison
 from core.data.labels import Object
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
+from core.system.files import write_bytes
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 SIDE = 640
 """Longest side of a picture's panels, in pixels."""
+LEAST = 320
+"""Longest side that smaller images are enlarged towards, in whole factors."""
 HEAD = 22
 QUALITY = 88
-COLOURS = {"found": "#3ddc84", "missed": "#ff6a60", "wrong": "#ffb627", "label": "#ffffff"}
+COLOURS = {
+    "found": "#3ddc84",
+    "kept": "#3ddc84",
+    "missed": "#ff6a60",
+    "lost": "#ff6a60",
+    "wrong": "#ffb627",
+    "new": "#ffb627",
+    "label": "#ffffff",
+}
 """The same as in the window (`app.pictures.drawing`)."""
+NO_OUTCOME = "#c8d0da"
+GONE = ("missed", "lost")
+"""Outcomes of objects that a model does not find; drawn with a thin line."""
+SAID = (*GONE, "wrong", "new")
+"""Outcomes that are written next to an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One model's view of an image: a title, and what to draw."""
+
+    title: str
+    marks: Sequence[Object]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """An image with panels side by side; ``name`` is that of its file, without the ending."""
+
+    image: str
+    name: str
+    panels: Sequence[Panel]
 
 
 def check_free(folder: Path) -> Path:
@@ -65,17 +101,50 @@ def write_pictures(result: Comparison, folder: Path, progress: Progress = silent
     UserError
         When the folder cannot be written.
     """
+    names = [Path(model["path"]).name for model in result["models"]]
+    sheets = [_compared(row, number, names) for number, row in enumerate(result["images"], 1)]
+    return write_sheets(sheets, folder, progress)
+
+
+def _compared(row: ComparedImage, number: int, names: Sequence[str]) -> Sheet:
+    panels = [Panel("labels", panel_marks(row, -1))]
+    for model, name in enumerate(names):
+        panels.append(Panel(f"{name}  {row['scores'][model]:.2f}", panel_marks(row, model)))
+    return Sheet(
+        row["image"], f"{number:03d}{row['change']:+.2f}-{Path(row['image']).stem}", panels
+    )
+
+
+def write_sheets(sheets: Sequence[Sheet], folder: Path, progress: Progress = silent) -> list[Path]:
+    """Write sheets to a folder.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+    folder : Path
+        New or empty; it appears only when all pictures are in it.
+
+    Returns
+    -------
+    list of Path
+        An image that cannot be read any more has none.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written.
+    """
     check_free(folder)
-    titles = ["labels", *(Path(model["path"]).name for model in result["models"])]
-    rows, names = result["images"], []
+    names = []
     try:
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
         try:
-            for number, row in enumerate(rows, 1):
-                progress(number / (len(rows) + 1), f"Drawing image {number} of {len(rows)}")
-                name = f"{number:03d}{row['change']:+.2f}-{Path(row['image']).stem}.jpg"
-                if _write(row, titles, part / name):
-                    names.append(name)
+            for number, sheet in enumerate(sheets, 1):
+                progress(number / (len(sheets) + 1), f"Drawing image {number} of {len(sheets)}")
+                drawn = draw_sheet(sheet)
+                if drawn is not None:
+                    drawn.save(part / f"{sheet.name}.jpg", quality=QUALITY)
+                    names.append(f"{sheet.name}.jpg")
             with contextlib.suppress(FileNotFoundError):
                 folder.rmdir()
             part.chmod(0o755)
@@ -88,28 +157,70 @@ def write_pictures(result: Comparison, folder: Path, progress: Progress = silent
     return [folder / name for name in names]
 
 
-def _write(row: ComparedImage, titles: Sequence[str], path: Path) -> bool:
+def write_sheet(sheet: Sheet, path: Path, side: int = SIDE) -> None:
+    """Write one sheet as a file; its ending, .png or .jpg, names the format.
+
+    Raises
+    ------
+    UserError
+        When the image cannot be read any more, or the file cannot be written.
+    """
+    drawn = draw_sheet(sheet, side)
+    if drawn is None:
+        raise UserError(f"{sheet.image} cannot be read any more.", "Try the image again.")
+    data = io.BytesIO()
+    if path.suffix.lower() == ".png":
+        drawn.save(data, "PNG")
+    else:
+        drawn.save(data, "JPEG", quality=QUALITY)
+    write_bytes(path, data.getvalue())
+
+
+def draw_sheet(sheet: Sheet, side: int = SIDE) -> Image | None:
+    """Draw a sheet; None if its image cannot be read.
+
+    Parameters
+    ----------
+    sheet : Sheet
+    side : int
+        Longest side of a panel, in pixels.
+    """
     from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(str(row["image"])) as opened:
+        with Image.open(sheet.image) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
-        return False
-    image.thumbnail((SIDE, SIDE))
+        return None
+    image = ImageOps.contain(image, (side, side)) if max(image.size) > side else _enlarged(image)
     font = ImageFont.load_default(13)
     gap = 6
     width = image.width + gap
-    sheet = Image.new("RGB", (width * len(titles) - gap, image.height + HEAD), "#16191e")
-    draw = ImageDraw.Draw(sheet)
-    for place, title in enumerate(titles):
+    whole = (width * len(sheet.panels) - gap, image.height + HEAD)
+    drawn = Image.new("RGB", whole, "#16191e")
+    draw = ImageDraw.Draw(drawn)
+    for place, panel in enumerate(sheet.panels):
         left = place * width
-        sheet.paste(image, (left, HEAD))
-        told = f"{title}  {row['scores'][place - 1]:.2f}" if place else title
-        draw.text((left + 2, 3), told, fill="#eef1f5", font=font)
-        _draw(draw, panel_marks(row, place - 1), (left, HEAD, image.width, image.height), font)
-    sheet.save(path, quality=QUALITY)
-    return True
+        title = _fitting(draw, panel.title, image.width - 4, font)
+        draw.text((left + 2, 3), title, fill="#eef1f5", font=font)
+        drawn.paste(image, (left, HEAD))
+        _draw(draw, panel.marks, (left, HEAD, image.width, image.height), font)
+    return drawn
+
+
+def _enlarged(image: Image) -> Image:
+    """Return a small image large enough for names on it."""
+    times = LEAST // max(image.size)
+    return image.resize((image.width * times, image.height * times)) if times > 1 else image
+
+
+def _fitting(draw: ImageDraw, text: str, width: float, font: FreeTypeFont | ImageFont) -> str:
+    """Return as much of a text as fits."""
+    if draw.textlength(text, font=font) <= width:
+        return text
+    while text and draw.textlength(f"{text}…", font=font) > width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def panel_marks(row: ComparedImage, model: int) -> list[Object]:
@@ -137,10 +248,11 @@ def _draw(
     left, top, *_ = frame
     lines = 0
     for mark in marks:
-        colour = COLOURS[str(mark["outcome"])]
+        outcome = str(mark.get("outcome"))
+        colour = COLOURS.get(outcome, NO_OUTCOME)
         words = [str(mark["class"])]
         words += [f"{mark['confidence']:.2f}"] if "confidence" in mark else []
-        words += [str(mark["outcome"])] if mark["outcome"] in ("missed", "wrong") else []
+        words += [outcome] if outcome in SAID else []
         if "x" not in mark:
             corner = (left + 4.0, top + 4.0 + 17 * lines)
             lines += 1
@@ -165,7 +277,7 @@ def _shape(
     w, h = float(mark["width"]) / 2, float(mark["height"]) / 2
     corners = [at(x - w, y - h), at(x + w, y - h), at(x + w, y + h), at(x - w, y + h)]
     line = [at(*point) for point in mark["points"]] if mark.get("points") else corners
-    thick = 1 if mark["outcome"] == "missed" else 2
+    thick = 1 if mark.get("outcome") in GONE else 2
     draw.line([*line, line[0]], fill=colour, width=thick)
     for px, py, seen in mark.get("keypoints") or ():
         if seen >= 0.5:

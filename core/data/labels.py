@@ -26,7 +26,8 @@ Object = TypedDict(
 """An object of an image: the name of its ``class``; centre and size of its upright box, as
 fractions of the image (none where it is the class of the whole image); where the task has them,
 ``points`` (corners of its outline or of its turned box) and ``keypoints`` [[x, y, visible]]; in a
-comparison, a model's ``confidence`` and the ``outcome``: found, wrong, missed or label."""
+comparison, a model's ``confidence`` and the ``outcome``: found, wrong, missed or label; without
+labels, kept, lost or new."""
 POINTS = 200
 """Corners of an outline to hand on; finer ones are thinned out evenly."""
 OUTLINED = ("segment", "obb")

@@ -83,12 +83,23 @@ class DataSettings:
         UserError
             When a GPU was chosen and there is none: the processor is no answer to that.
         """
-        import torch
+        return pick_device(self.device)
 
-        found = torch.cuda.is_available()
-        if self.device.startswith("cuda") and not found:
-            raise no_gpu(self.device)
-        return self.device or ("cuda" if found else "cpu")
+
+def pick_device(device: str = "") -> str:
+    """Return the device to run on: the one chosen, or a GPU if there is one.
+
+    Raises
+    ------
+    UserError
+        When a GPU was chosen and there is none: the processor is no answer to that.
+    """
+    import torch
+
+    found = torch.cuda.is_available()
+    if device.startswith("cuda") and not found:
+        raise no_gpu(device)
+    return device or ("cuda" if found else "cpu")
 
 
 def no_gpu(device: str) -> UserError:

@@ -52,6 +52,7 @@ SHORTER = {
     "finetune": "--epochs 1 --image-size 64 --batch 4",
     "iterate": "--epochs 1 --image-size 64 --batch 4 --images 4",
     "compare": "--image-size 64",
+    "try": "--image-size 64",
     "evaluate": "--image-size 64",
     "sensitivity": "--images 4 --image-size 64 --blocks 5 --ratios 0.5",
     "latency": "--image-size 64 --repeats 2",

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.demo import set_up
 
@@ -145,6 +147,20 @@ def test_commands_stay_in_their_folders(tmp_path, program_files):
     }  # fmt: skip
 
 
+def test_trying_images_installs_nothing_and_leaves_no_frames(tmp_path, program_files):
+    home = Home(tmp_path)
+    place = set_up(home.work / "demo", train=1, val=2)
+    photos = home.work / "photos"
+    shutil.copytree(place.folder / "scenes" / "images" / "val", photos)
+    (photos / "bad.heic").write_bytes(b"no image")  # Ultralytics would install a decoder for it
+    frames = [Image.new("RGB", (64, 64), (n * 60, 0, 0)) for n in range(3)]
+    frames[0].save(photos / "clip.gif", save_all=True, append_images=frames[1:])
+    done = home.run("-m", "app", "try", str(place.model), "photos", "-o", "tried")
+    assert "5 images at" in done.stdout and "5 pictures in tried" in done.stdout
+    assert "HEIF images need the package pi-heif." in done.stdout
+    home.check("demo", "photos", "tried")
+
+
 def test_the_engine_and_its_libraries_stay_in_theirs(tmp_path, program_files):
     home = Home(tmp_path)
     place = set_up(home.work / "demo", train=4, val=3)
@@ -160,7 +176,7 @@ def test_the_engine_and_its_libraries_stay_in_theirs(tmp_path, program_files):
     )
     assert engine.stdin is not None
     assert engine.stdout is not None
-    print(json.dumps({"id": 1, "job": "evaluate", "args": args}), file=engine.stdin, flush=True)
+    print(json.dumps({"id": 1, "task": "evaluate", "args": args}), file=engine.stdin, flush=True)
     for line in engine.stdout:
         event = json.loads(line)
         if event["event"] in ("done", "failed", "broken"):

@@ -65,8 +65,8 @@ MODES: tuple[Mode, ...] = (
     Mode(
         "compare",
         "Compare",
-        "Measure networks on the same images",
-        main=("compare",),
+        "Measure networks on the same images, or try them on your own",
+        main=("compare", "tryout"),
         actions=("mode_ship",),
     ),
     Mode(

@@ -48,6 +48,7 @@ GROUPS: Groups[Command] = Groups(
         "latency": "core.cli.commands.latency",
         "report": "core.cli.commands.report",
         "support": "core.cli.commands.support",
+        "tryout": "core.cli.commands.tryout",
     },
 )
 """The groups; the entry of a package is its module."""

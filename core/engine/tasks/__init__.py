@@ -44,6 +44,7 @@ GROUPS: Groups[Task] = Groups(
         "latency": "core.engine.tasks.latency",
         "report": "core.engine.tasks.report",
         "tuning": "core.engine.tasks.tuning",
+        "tryout": "core.engine.tasks.tryout",
     },
 )
 """The groups; the entry of a package is its module."""

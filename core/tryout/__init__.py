@@ -1,0 +1,1 @@
+"""Networks tried on images without labels: what each finds, and how long it takes."""

@@ -1,0 +1,87 @@
+"""What networks find on images without labels, as plain data. Needs no torch."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from core.data.labels import Object
+
+STEPS = ("preprocess", "inference", "postprocess")
+FLOOR = 0.05
+"""Confidence from which on objects are handed on: one can choose any above it afterwards."""
+OVERLAP = 0.5
+"""From which overlap on two networks found the same object."""
+
+
+class Milliseconds(TypedDict):
+    """How long an image took, as Ultralytics reports it."""
+
+    preprocess: float
+    inference: float
+    postprocess: float
+
+
+class TriedNetwork(TypedDict):
+    """One network; the first is the baseline."""
+
+    path: str
+    family: str
+    parameters: int
+
+
+class TriedImage(TypedDict):
+    """One image, and what every network found on it.
+
+    Attributes
+    ----------
+    image : str
+        The file that shows it; empty for a frame that was not kept.
+    title : str
+        Its name; of a frame, with its number and time.
+    objects : list
+        Of every network, by falling confidence.
+    milliseconds : list of Milliseconds
+        Of every network.
+    overlaps : list
+        Of every network, what it has in common with the baseline: [number of the baseline's
+        object, number of its own, overlap], where the classes are the same.
+    """
+
+    image: str
+    title: str
+    objects: list[list[Object]]
+    milliseconds: list[Milliseconds]
+    overlaps: list[list[tuple[int, int, float]]]
+
+
+class Unread(TypedDict):
+    """A file that cannot be read, and why."""
+
+    file: str
+    reason: str
+
+
+class Tryout(TypedDict):
+    """Networks tried on images.
+
+    Attributes
+    ----------
+    task : str
+    image_size : int
+        That all networks ran at.
+    device : str
+    confidence : float
+        From which on objects are in it.
+    skipped : list of Unread
+    left_out : list of str
+        What was not read because there is too much of it, a sentence each.
+    """
+
+    task: str
+    image_size: int
+    device: str
+    confidence: float
+    networks: list[TriedNetwork]
+    images: list[TriedImage]
+    skipped: list[Unread]
+    left_out: list[str]

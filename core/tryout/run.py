@@ -1,0 +1,166 @@
+"""Networks tried on images without labels, in turns, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import UserError
+from core.progress import Progress, publish, silent
+from core.tryout.result import FLOOR, TriedImage, TriedNetwork, Tryout, Unread
+from core.tryout.sources import find_sources
+
+if TYPE_CHECKING:
+    from core.checkpoint import Loaded
+    from core.tryout.frames import Shot, Shots
+    from core.tryout.networks import Network
+
+MOST_NETWORKS = 6
+
+
+def try_networks(
+    paths: Sequence[str | Path],
+    sources: Sequence[str | Path],
+    *,
+    confidence: float = FLOOR,
+    image_size: int | None = None,
+    device: str = "",
+    keep: Path | None = None,
+    progress: Progress = silent,
+) -> Tryout:
+    """Run networks on the same images, and report what each finds and how long it takes.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Of networks of one task; the first is the baseline.
+    sources : sequence of path
+        Images, folders of images, and videos.
+    confidence : float
+        From which on objects are handed on, 0 to 1.
+    image_size : int, optional
+        The baseline's unless given.
+    device : str
+        Empty picks a GPU if there is one.
+    keep : Path, optional
+        A folder for the frames of videos; without one they are not kept, and cannot be shown.
+    progress : Progress
+        Told before every image; may cancel. Every image is a partial result: a `Tryout` with it
+        alone.
+
+    Returns
+    -------
+    Tryout
+        Images that cannot be read are in ``skipped``.
+
+    Raises
+    ------
+    UserError
+        For files that cannot be opened, networks of different tasks, or if no image can be read.
+    """
+    from core.data.stream import pick_device
+    from core.pipeline import load
+    from core.ship.export.exporter import sealed
+    from core.tryout.frames import Shots
+    from core.tryout.networks import Network
+
+    _check(paths, confidence)
+    device = pick_device(device)
+    found = find_sources(sources)
+    opened: list[Loaded] = []
+    for path in paths:
+        progress(0.0, f"Opening {Path(path).name}")
+        opened.append(load(path))
+    _check_tasks(opened)
+    size = image_size or opened[0].facts.image_size
+    result: Tryout = {
+        "task": opened[0].facts.task,
+        "image_size": size,
+        "device": device,
+        "confidence": confidence,
+        "networks": [_described(loaded) for loaded in opened],
+        "images": [],
+        "skipped": [],
+        "left_out": [],
+    }
+    with sealed():
+        networks = [Network(loaded, size, confidence, device) for loaded in opened]
+        shots = Shots(found, keep, lambda: progress(_share(result, shots), "Reading the video"))
+        for shot in shots:
+            done = len(result["images"])
+            progress(_share(result, shots), f"Image {done + 1} of {max(shots.expected, done + 1)}")
+            image = _tried(networks, shot, first=done % len(networks))
+            result["images"].append(image)
+            so_far = {"skipped": [*shots.skipped], "left_out": [*shots.left_out]}
+            publish(progress, {**result, **so_far, "images": [image]})
+    result["skipped"], result["left_out"] = shots.skipped, shots.left_out
+    if not result["images"]:
+        raise _none_read(shots.skipped)
+    progress(1.0, "Done")
+    return result
+
+
+def _none_read(skipped: Sequence[Unread]) -> UserError:
+    first, more = skipped[0], len(skipped) - 1
+    text = f"{first['file']} cannot be used. {first['reason']}"
+    text += f" The other {more} files cannot be used either." if more else ""
+    return UserError(text, "Choose other images.")
+
+
+def _share(result: Tryout, shots: Shots) -> float:
+    read = len(result["images"]) + len(shots.skipped)
+    return min(read / max(shots.expected, 1), 0.99)
+
+
+def _tried(networks: Sequence[Network], shot: Shot, first: int) -> TriedImage:
+    """Run all networks on an image; another one is the first each time, as it may be slower."""
+    from core.tryout.networks import objects_of, overlaps_of, times_of
+
+    order = [*range(first, len(networks)), *range(first)]
+    made = {number: networks[number](shot.pixels) for number in order}
+    results = [made[number] for number in range(len(networks))]
+    objects = [objects_of(one) for one in results]
+    overlaps = [
+        overlaps_of(results[0], one, (objects[0], mine)) if number else []
+        for number, (one, mine) in enumerate(zip(results, objects, strict=True))
+    ]
+    return {
+        "image": shot.image,
+        "title": shot.title,
+        "objects": objects,
+        "milliseconds": [times_of(one) for one in results],
+        "overlaps": overlaps,
+    }
+
+
+def _check(paths: Sequence[str | Path], confidence: float) -> None:
+    if not paths:
+        raise UserError("No network was given.", "Pass one or more.")
+    if len(paths) > MOST_NETWORKS:
+        raise UserError(
+            f"{len(paths)} networks were given; at most {MOST_NETWORKS} are shown side by side.",
+            "Choose fewer.",
+        )
+    if not 0.0 < confidence < 1.0:
+        raise UserError(
+            f"The confidence {confidence:g} is not between 0 and 1.", "Pass one such as 0.25."
+        )
+
+
+def _check_tasks(opened: Sequence[Loaded]) -> None:
+    first = opened[0].facts
+    for loaded in opened[1:]:
+        facts = loaded.facts
+        if facts.task != first.task:
+            raise UserError(
+                f"{Path(first.path).name} is for the task “{first.task}”, "
+                f"{Path(facts.path).name} for “{facts.task}”.",
+                "Choose networks of one task.",
+            )
+
+
+def _described(loaded: Loaded) -> TriedNetwork:
+    parameters = sum(one.numel() for one in loaded.model.parameters())
+    facts = loaded.facts
+    return {"path": facts.path, "family": facts.family, "parameters": parameters}
