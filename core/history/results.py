@@ -46,21 +46,24 @@ def tuned_node(
     output: str | Path,
     source: str | Path,
     job: str | Path,
-    before: Mapping[str, float],
-    after: Mapping[str, float],
+    before: Mapping[str, float] | None,
+    after: Mapping[str, float] | None,
     *,
     parameters: int | None = None,
     epochs: int | None = None,
     date: str = "",
 ) -> Node:
-    """Return the step of a file that was tuned from ``source`` by the job in a folder."""
+    """Return the step of a file that was tuned from ``source`` by the job in a folder.
+
+    Figures that were not measured, before or after, are None.
+    """
     node = new_node(
         "tune",
         output,
-        figures=after,
+        figures=after or {},
         details={
             "job": str(job),
-            "before": dict(before),
+            "before": dict(before or {}),
             "epochs": epochs,
             "parameters": parameters,
             "source": str(source),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.errors import UserError, first_wrong
 from core.registry import Registry
+from core.system.logs import append_fault
 
 Emit = Callable[[dict[str, Any]], None]
 Run = Callable[[Mapping[str, Any], Path, Emit, Callable[[], None]], dict[str, Any]]
@@ -112,6 +113,10 @@ def spared(emit: Emit) -> Iterator[None]:
         yield
     except UserError as error:
         emit({"event": "warning", "message": error.message, "hint": error.hint})
+    except Exception as error:  # a bug there must not cost what took hours
+        append_fault(error)
+        text = f"The history could not be written ({type(error).__name__}: {error})."
+        emit({"event": "warning", "message": text, "hint": "Please report it; the log has more."})
 
 
 def figures_text(figures: Mapping[str, float] | None) -> str:

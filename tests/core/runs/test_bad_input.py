@@ -12,6 +12,7 @@ import pytest
 
 import core
 from core.checkpoint import save
+from core.history.tree import read_history, walk
 from core.runs.folder import create_job, read_events, read_job, status_of
 from core.runs.run import TERMINAL, run_job
 from core.tune.settings import Settings
@@ -222,3 +223,36 @@ def test_a_gpu_that_is_not_there(
     assert "“cuda:0” was selected, but torch finds no GPU" in failure(folder)
     told = {event["event"] for event in read_events(folder)[0]}
     assert not told & {"started", "batch", "baseline", "pruning"}
+
+
+def test_without_figures_from_before_it_is_done_and_in_the_history(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Nothing was measured before: the step has no such figures, and is one all the same."""
+    history = tmp_path / "history"
+    folder = make(settings, tmp_path / "job", baseline=False, history=str(history), epochs=1)
+    run_job(folder)
+    job = read_job(folder)
+    assert status_of(job) == "done", job.message
+    assert job.result is not None and job.result["node"]
+    (node,) = [b.node for _, b in walk(read_history(history).branches) if b.node.kind == "tune"]
+    assert node.id == job.result["node"]
+    assert node.details["before"] == {}
+    assert node.figures["map50_95"] == job.result["after"]["map50_95"]
+
+
+def test_a_bug_of_the_history_does_not_cost_what_was_trained(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError("not what it should be")
+
+    monkeypatch.setattr("core.history.remember.remember_tuned", fail)
+    output = tmp_path / "tuned.pt"
+    history = str(tmp_path / "history")
+    folder = make(settings, tmp_path / "job", history=history, epochs=1, output=str(output))
+    run_job(folder)
+    assert status_of(read_job(folder)) == "done"
+    assert core.load(output).model is not None
+    (warning,) = [e for e in read_events(folder)[0] if e["event"] == "warning"]
+    assert "TypeError: not what it should be" in warning["message"]
