@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -90,6 +91,15 @@ class RunEntry:
     def title(self) -> str:
         """The name of the file it works on."""
         return Path(str(self.arguments.get("model") or self.folder)).name
+
+    @property
+    def name(self) -> str:
+        """The file it works on, and when it was created."""
+        try:
+            made = datetime.datetime.fromisoformat(self.created).astimezone()
+        except ValueError:
+            return self.title
+        return f"{self.title}, {made:%d %b %H:%M}"
 
     @property
     def noun(self) -> str:
