@@ -14,6 +14,7 @@ from app.jobs.log_dialog import JobLogDialog
 from app.kit import formats, theme
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import Elided, table_view
+from core.progress import about
 from core.runs.listing import figures_of
 from core.runs.tail import RunEntry
 
@@ -57,11 +58,17 @@ def took_of(entry: RunEntry) -> str:
     return formats.duration(float(seconds)) if seconds is not None else ""
 
 
+def left_of(entry: RunEntry) -> str:
+    """Write an estimate of the time left, while it runs."""
+    return about(entry.seconds_left) if entry.seconds_left is not None else ""
+
+
 COLUMNS: list[Column[RunEntry]] = [
     Column("Network", lambda e: e.title, tip="The input file"),
     Column("How", lambda e: e.how, tip="Preset, or iterative pruning"),
     Column("State", lambda e: e.word, colour=lambda e: "" if e.place else COLOURS.get(e.state, "")),
     Column("Figures, progress", told_of, tip="Main figure before → after, or progress"),
+    Column("Time left", left_of, tip="An estimate, while it runs"),
     Column("Created", began_of, tip="When the job was created"),
     Column("Duration", took_of, tip="Training time", right=True),
 ]

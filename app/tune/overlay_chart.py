@@ -89,7 +89,9 @@ class OverlayChart(QWidget):
             value = f"{y[-1]:.4g}" if y else "no figures yet"
             colour = getattr(theme.colours(), ROLES[number % len(ROLES)])
             sample = SAMPLES[number % len(SAMPLES)]
-            whole = escape(f"{sample} {name}: {value}").replace(" ", "&nbsp;").replace("-", "&#8209;")
+            whole = (
+                escape(f"{sample} {name}: {value}").replace(" ", "&nbsp;").replace("-", "&#8209;")
+            )
             parts.append(f'<span style="color:{colour}">{whole}</span>')
             plain.append(f"{name}: {value}")
         self.words.setText(" &nbsp; ".join(parts))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, 
 from app.kit import formats
 from app.kit.tick_list import TickList
 from app.kit.widgets import label
+from core.progress import about
 from core.runs.tail import RunEntry, Snapshot
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def facts_of(snapshot: Snapshot) -> dict[str, str]:
     if snapshot.images_per_second is not None:
         facts["Images/s"] = f"{snapshot.images_per_second:.1f}"
     if snapshot.seconds_left is not None and snapshot.entry.active:
-        facts["Time left"] = f"about {formats.duration(snapshot.seconds_left)}"
+        facts["Time left"] = about(snapshot.seconds_left)
     names = {"process": "", "gpu": " on the GPU"}
     memory = [formats.size(v) + names.get(k, "") for k, v in snapshot.memory.items()]
     if memory:

@@ -53,6 +53,8 @@ class RunEntry:
         The name of the file that the job it waits for works on; empty where that is unknown.
     progress : str
         How far it is, while it runs.
+    seconds_left : float or None
+        An estimate of the time left, while it runs.
     """
 
     folder: str
@@ -71,6 +73,7 @@ class RunEntry:
     waits_for: str = ""
     progress: str = ""
     next_batch: int = 0
+    seconds_left: float | None = None
 
     @property
     def active(self) -> bool:
