@@ -261,8 +261,8 @@ def prune(
     cut = Span(progress, 0.0, 0.85 if repair is None else 0.1)  # a repair takes far longer
     cut(0.0, "Analysing the network")
     analysis = analyse(loaded, cache=cache)
-    ranked = Span(cut, 0.2, 0.4)
-    plan, resolution = resolve(loaded, analysis, plan, data, ranked, cache=cache)
+    cut(0.2, "Ranking channels")
+    plan, resolution = resolve(loaded, analysis, plan, data, Span(cut, 0.2, 0.4), cache=cache)
     prediction = _predict(analysis, resolution, cache)
     if not resolution.removed.any():
         raise _nothing(prediction)

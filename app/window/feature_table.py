@@ -25,6 +25,7 @@ FEATURES: tuple[str, ...] = (
     "app.export.feature:ExportFeature",
     "app.report.feature:ReportFeature",
     "app.jobs.feature:JobsFeature",
+    "app.notify.feature:NotifyFeature",
     "app.help.feature:HelpFeature",
 )
 """``module:class`` of each."""

@@ -136,6 +136,13 @@ def figures_of(entry: RunEntry) -> str:
     return ""
 
 
+def lost_accuracy(entry: RunEntry) -> bool:
+    """Whether a job's file is less accurate than what it began with, by the main figure."""
+    before, after = measured_of(entry)
+    key = next((key for key in MAIN if key in before and key in after), "")
+    return bool(key) and after[key] < before[key]
+
+
 def _written(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
