@@ -41,12 +41,17 @@ class TaskLine(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setVerticalSpacing(3)
-        layout.addWidget(self.words, 0, 0, 1, 3 if tall else 1)
-        layout.addWidget(self.left, 2 if tall else 0, 0 if tall else 1, 1, 3 if tall else 1)
-        layout.addWidget(self.bar, int(tall), 1 if tall else 2)
-        layout.addWidget(self.cancel, int(tall), 2 if tall else 3)
-        layout.setColumnStretch(0, 0 if tall else 3)
-        layout.setColumnStretch(1 if tall else 2, 2)
+        if tall:
+            layout.addWidget(self.words, 0, 0, 1, 2)
+            layout.addWidget(self.bar, 1, 0)
+            layout.addWidget(self.cancel, 1, 1)
+            layout.addWidget(self.left, 2, 0, 1, 2)
+            layout.setColumnStretch(0, 1)
+        else:
+            for number, part in enumerate((self.words, self.left, self.bar, self.cancel)):
+                layout.addWidget(part, 0, number)
+            layout.setColumnStretch(0, 3)
+            layout.setColumnStretch(2, 2)
         engine.changed.connect(self._show)
         self._show()
 

@@ -22,7 +22,7 @@ from app.kit.widgets import label, table_view
 
 COLOURS = {"failed": "blocked", "done": "success", "cancelled": "muted"}
 COLUMNS: list[Column[TaskRecord]] = [
-    Column("Job", lambda r: r.title),
+    Column("Task", lambda r: r.title),
     Column("State", lambda r: r.state, colour=lambda r: COLOURS.get(r.state, "")),
     Column("Time", lambda r: f"{r.seconds:.1f} s" if r.seconds else "", right=True),
     Column("Time left", lambda r: r.left.removesuffix(" left"), tip="An estimate"),
