@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QProgressBar, QToolButton, QWidget
 
 from app.engine.client import EngineClient
 from app.kit import theme
+from app.kit.controls import row
 from app.kit.widgets import Elided, label
 
 
@@ -42,10 +43,9 @@ class TaskLine(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setVerticalSpacing(3)
         if tall:
-            layout.addWidget(self.words, 0, 0, 1, 2)
+            layout.addWidget(row(self.words, self.left, stretch=0), 0, 0, 1, 2)
             layout.addWidget(self.bar, 1, 0)
             layout.addWidget(self.cancel, 1, 1)
-            layout.addWidget(self.left, 2, 0, 1, 2)
             layout.setColumnStretch(0, 1)
         else:
             for number, part in enumerate((self.words, self.left, self.bar, self.cancel)):

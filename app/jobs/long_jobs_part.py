@@ -14,7 +14,7 @@ from app.jobs.log_dialog import JobLogDialog
 from app.kit import formats, theme
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import Elided, table_view
-from core.progress import about
+from core.progress import left_text, with_left
 from core.runs.listing import figures_of
 from core.runs.tail import RunEntry
 
@@ -30,13 +30,13 @@ NONE = "No jobs yet. Start one in Fine-tune; several wait for each other here."
 
 
 def told_of(entry: RunEntry) -> str:
-    """Describe its progress, its results, or what it waits for."""
+    """Describe its progress and the time left, its results, or what it waits for."""
     if entry.place:
         after = f"after {entry.waits_for}" if entry.waits_for else ""
         return "the queue is paused" if entry.held else after
     if entry.state == "failed":
         return entry.message
-    return entry.progress or figures_of(entry)
+    return with_left(entry.progress, left_text(entry.seconds_left)) or figures_of(entry)
 
 
 def _when(stamp: str) -> datetime.datetime | None:
@@ -58,17 +58,11 @@ def took_of(entry: RunEntry) -> str:
     return formats.duration(float(seconds)) if seconds is not None else ""
 
 
-def left_of(entry: RunEntry) -> str:
-    """Write an estimate of the time left, while it runs."""
-    return about(entry.seconds_left) if entry.seconds_left is not None else ""
-
-
 COLUMNS: list[Column[RunEntry]] = [
     Column("Network", lambda e: e.title, tip="The input file"),
     Column("How", lambda e: e.how, tip="Preset, or iterative pruning"),
     Column("State", lambda e: e.word, colour=lambda e: "" if e.place else COLOURS.get(e.state, "")),
     Column("Figures, progress", told_of, tip="Main figure before → after, or progress"),
-    Column("Time left", left_of, tip="An estimate, while it runs"),
     Column("Created", began_of, tip="When the job was created"),
     Column("Duration", took_of, tip="Training time", right=True),
 ]

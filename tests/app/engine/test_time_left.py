@@ -67,11 +67,11 @@ def test_a_job_shows_what_its_events_say_while_it_runs(window, qtbot):
     view = window.workspace["jobs"].widget().long_jobs.view
 
     def shows(text):
-        qtbot.waitUntil(lambda: column(view, "Time left") == [text], timeout=QUICK_MS)
+        qtbot.waitUntil(lambda: column(view, "Figures, progress") == [text], timeout=QUICK_MS)
 
-    shows("")
+    shows("epoch 1 of 9, batch 2 of 8")
     run.emit({**event, "batch": 3, "seconds_left": 180.0})
-    shows("about 3 min")
+    shows("epoch 1 of 9, batch 3 of 8, about 3 min left")
     run.set("done")
     shows("")
     window.context.jobs.entries = ()
