@@ -234,12 +234,12 @@ def prune_one_by_one(
     with Journal(folder / LOG, "steps") as journal:
         run = _run(loaded, plan, data, folder, after_step, after_name, cache)
 
-        def entries(run: Run) -> Any:
+        def entries(run: Run, progress: Progress) -> Any:
             if plan.selection or plan.target is None:
                 return entries_given(plan)
             table = run.resolver.table
-            scores = run.rank(loaded.model, table, Span(progress, 0.0, 0.05))
-            part = Span(progress, 0.0, 0.05, "Measuring each block: ")
+            scores = run.rank(loaded.model, table, Span(progress, 0.05, 0.1))
+            part = Span(progress, 0.1, 0.4, "Measuring each block: ")
             return entries_for_target(run, plan.target, journal, scores, part)
 
         last = run.go(journal, entries, progress, from_step)

@@ -253,17 +253,17 @@ def prune(
         from core.repair import check_request
 
         check_request(repair, data)
-    progress(0.0, "Analysing the network")
+    cut = Span(progress, 0.0, 0.85 if repair is None else 0.1)  # a repair takes far longer
+    cut(0.0, "Analysing the network")
     analysis = analyse(loaded, cache=cache)
-    progress(0.2, "Ranking channels")
-    ranking = Span(progress, 0.2, 0.35)
-    plan, resolution = resolve(loaded, analysis, plan, data, ranking, cache=cache)
+    cut(0.2, "Ranking channels")
+    plan, resolution = resolve(loaded, analysis, plan, data, Span(cut, 0.2, 0.4), cache=cache)
     prediction = _predict(analysis, resolution, cache)
     if not resolution.removed.any():
         raise _nothing(prediction)
     removed, table = resolution.removed, analysis.table
-    progress(0.35, "Removing channels")
-    model, verification = _cut(loaded.model, table, removed, prediction, progress)
+    cut(0.4, "Removing channels")
+    model, verification = _cut(loaded.model, table, removed, prediction, cut)
     repaired = None
     if repair is not None and data is not None:
         from core.repair import repair as repair_network
@@ -277,12 +277,12 @@ def prune(
             repair,
             classes=loaded.facts.classes,
             task=loaded.facts.task,
-            progress=Span(progress, 0.6, 0.85),
+            progress=Span(progress, 0.1, 0.95),
         )
         model = repaired.model
     written = None if output is None else Path(output)
     if written is not None:
-        progress(0.85, "Saving and verifying the file")
+        progress(0.85 if repaired is None else 0.95, "Saving and verifying the file")
         steps = None if repaired is None else repaired.to_json()
         save_pruned(loaded, model, written, record(loaded, plan, prediction, verification, steps))
     progress(1.0, "Done")
@@ -303,7 +303,7 @@ def _cut(
     with rules_blamed(original.modules()):
         model = cut_network(original, table, removed)
         try_training(model)
-        progress(0.55, "Comparing with the masked original")
+        progress(0.65, "Comparing with the masked original")
         verification = verify_networks(original, model, table, removed)
         check_proof(verification, model, prediction.after.parameters)
     return model, verification

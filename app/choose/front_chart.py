@@ -10,7 +10,10 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from app.kit import theme
-from app.kit.chart_style import SIDES, calm, dress
+from app.kit.charts.chart import Chart
+from app.kit.charts.data import ChartData
+from app.kit.charts.picture import LegendEntry
+from app.kit.charts.style import dress
 from app.state.measurements import Alternative
 
 TIP = (
@@ -19,7 +22,7 @@ TIP = (
 )
 
 
-class FrontChart(pg.PlotWidget):
+class FrontChart(Chart):
     """Points to choose from.
 
     Signals
@@ -31,7 +34,7 @@ class FrontChart(pg.PlotWidget):
     picked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Alternatives", TIP, parent)
         self._front: Sequence[Alternative] = ()
         self._chosen: int | None = None
         self._line = pg.PlotDataItem()
@@ -40,8 +43,6 @@ class FrontChart(pg.PlotWidget):
         self._now = pg.InfiniteLine(angle=90, movable=False)
         for item in (self._now, self._line, self._points):
             self.addItem(item)
-        calm(self, "Alternatives", TIP)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(146)
         self.getAxis("bottom").setLabel("GFLOPs kept, %")
         self.getAxis("left").setLabel("predicted cost")
@@ -52,15 +53,34 @@ class FrontChart(pg.PlotWidget):
         """As high as a glance needs."""
         return QSize(200, 150)
 
+    def data(self) -> ChartData:
+        """Return the alternatives, in the order of the line."""
+        columns = (
+            "GFLOPs kept (%)",
+            "parameters kept (%)",
+            "predicted cost (comparable within this table only)",
+            "in the plan",
+        )
+        rows = [
+            (100 * one.macs, 100 * one.params, one.score, int(number == self._chosen))
+            for number, one in enumerate(self._front)
+        ]
+        return ChartData(columns, rows)
+
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Return what the points and the dashed line are."""
+        return (
+            LegendEntry("alternative", "accent", sign="○"),
+            LegendEntry("in the plan", "accent", sign="●"),
+            LegendEntry("GFLOPs of the plan", "cascade", Qt.PenStyle.DashLine),
+        )
+
     def restyle(self) -> None:
         """Take on the colours of the theme."""
         dress(self, 24)
         self._line.setPen(pg.mkPen(theme.colour("muted"), width=1.5))
         self._now.setPen(pg.mkPen(theme.colour("cascade"), width=1, style=Qt.PenStyle.DashLine))
         self._points.setData(hoverBrush=theme.colour("accent"))
-        for side in SIDES:
-            axis = self.getAxis(side)
-            axis.setLabel(axis.labelText, color=theme.colours().muted)
         self._paint()
 
     def set_front(self, front: Sequence[Alternative], chosen: int | None, now: float) -> None:

@@ -73,7 +73,7 @@ class ChoosePanel(QWidget):
         self._show()
 
     def _foot(self, context: Context) -> QWidget:
-        self.progress = TaskLine(context.engine, *TASKS)
+        self.progress = TaskLine(context.engine, *TASKS, tall=True)
         self.suggest = QPushButton("Suggest")
         self.suggest.setProperty("primary", "true")
         self.suggest.clicked.connect(lambda: self.suggestRequested.emit(self.goal.blocks()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -12,30 +12,32 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from app.compare.models_chart import SYMBOLS, colour_of
+from app.compare.tables import SIGNS
 from app.kit import theme
-from app.kit.chart_style import calm, dress
+from app.kit.charts.chart import Chart
+from app.kit.charts.data import ChartData
+from app.kit.charts.picture import LegendEntry
+from app.kit.charts.style import dress
 
 ROW = 17
 """Pixels that a class needs."""
 NAMES = 92
 """Pixels for the names of classes."""
+TIP = "Each line leads from the old figure to the new one; the wheel scrolls"
 FOOT = 40
 """Pixels for the axis at the foot."""
 
 
-class ClassesChart(pg.PlotWidget):
+class ClassesChart(Chart):
     """Shows as many classes as there is room for; the wheel, or a table next to it, moves on."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Classes", TIP, parent)
         self._names: tuple[str, ...] = ()
         self._values: tuple[tuple[float | None, ...], ...] = ()
-        self._models: tuple[int, ...] = ()
+        self._models: dict[int, str] = {}
         self._first, self._current = 0, -1
         self._band = pg.LinearRegionItem(orientation="horizontal", movable=False)
-        calm(
-            self, "Classes", "Each line leads from the old figure to the new one; the wheel scrolls"
-        )
         self.setMinimumSize(200, 90)
         self.getPlotItem().invertY(True)
         self.showGrid(x=True, alpha=0.12)
@@ -49,7 +51,7 @@ class ClassesChart(pg.PlotWidget):
         self,
         names: Sequence[str],
         values: Sequence[Sequence[float | None]],
-        models: Sequence[int],
+        models: Mapping[int, str],
         figure: str,
     ) -> None:
         """Show classes.
@@ -59,12 +61,12 @@ class ClassesChart(pg.PlotWidget):
         names : sequence of str
         values : sequence of sequence
             Of every class, the figure in every model that is shown.
-        models : sequence of int
-            The models' places in the comparison; they have these places' marks.
+        models : mapping of int to str
+            The models' places in the comparison, whose marks they have, and their names.
         figure : str
             What the values are.
         """
-        self._names, self._models = tuple(names), tuple(models)
+        self._names, self._models = tuple(names), dict(models)
         self._values = tuple(tuple(row) for row in values)
         self._first, self._current = 0, -1
         self.getAxis("bottom").setLabel(figure)
@@ -99,11 +101,23 @@ class ClassesChart(pg.PlotWidget):
         self._band.setVisible(self._current >= 0)
         self._band.setRegion((self._current - 0.5, self._current + 0.5))
 
+    def data(self) -> ChartData:
+        """Return the figure of every class in every model, those out of sight included."""
+        figure = self.getAxis("bottom").labelText
+        columns = ("class", *(f"{figure}: {name}" for name in self._models.values()))
+        pairs = zip(self._names, self._values, strict=True)
+        return ChartData(columns, [(name, *values) for name, values in pairs])
+
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """Return the marks of the models."""
+        return tuple(
+            LegendEntry(name, colour_of(place), sign=SIGNS[place % len(SIGNS)])
+            for place, name in self._models.items()
+        )
+
     def restyle(self) -> None:
         """Draw it in the colours of the theme."""
         dress(self, NAMES)
-        axis = self.getAxis("bottom")
-        axis.setLabel(axis.labelText, color=theme.colours().muted)
         self.getAxis("left").setTextPen(theme.colour("text"))
         plot = self.getPlotItem()
         plot.clear()

@@ -11,7 +11,9 @@ from PySide6.QtWidgets import QWidget
 
 from app.compare.point_labels import place_names
 from app.kit import theme
-from app.kit.chart_style import SIDES, calm, dress
+from app.kit.charts.chart import Chart
+from app.kit.charts.data import ChartData
+from app.kit.charts.style import dress
 
 SYMBOLS = ("o", "s", "t1", "d", "p", "h")
 MARGIN = 1
@@ -24,14 +26,14 @@ def colour_of(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
-class ComparedChart(pg.PlotWidget):
+class ComparedChart(Chart):
     """A point for every model: to the left is cheaper, higher is better."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        tip = "Further left is cheaper, higher is better"
+        super().__init__("Accuracy against cost", tip, parent)
         self._models: tuple[tuple[str, float, float], ...] = ()
         self.names: list[pg.TextItem] = []
-        calm(self, "Accuracy against cost", "Further left is cheaper, higher is better")
         self.setMinimumSize(120, 90)
         self.showGrid(x=True, y=True, alpha=0.12)
         self.restyle()
@@ -51,12 +53,14 @@ class ComparedChart(pg.PlotWidget):
         told = ", ".join(f"{name}: {y:.4f} at {x:.2f}" for name, x, y in self._models)
         self.setAccessibleDescription(f"{figure} against {cost}; {told}")
 
+    def data(self) -> ChartData:
+        """Return the cost and the accuracy of every model."""
+        figure, cost = (self.getAxis(side).labelText for side in ("left", "bottom"))
+        return ChartData(("model", cost, figure), self._models)
+
     def restyle(self) -> None:
         """Draw it in the colours of the theme."""
         dress(self, 44)
-        for side in SIDES:
-            axis = self.getAxis(side)
-            axis.setLabel(axis.labelText, color=theme.colours().muted)
         self.getPlotItem().clear()
         self.names = []
         if not self._models:

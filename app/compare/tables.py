@@ -25,6 +25,8 @@ COSTS = {
     "parameters": ("Parameters", "parameters, M", 1e6),
     "milliseconds": ("Latency", "ms per image", 1.0),
 }
+SIGNS = ("●", "■", "▲", "◆", "⬟", "⬢")
+"""The marks of models in charts, as text."""
 Pair = tuple[int, int]
 Row = tuple[Any, ...]
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from app.compare import tables
 from app.compare.graph_overlay import NAMES, OVERLAYS, is_kin
-from app.compare.tables import COSTS, Pair, Row, Table
+from app.compare.tables import COSTS, SIGNS, Pair, Row, Table
 from app.kit.controls import add_items, choose, combo, row
 from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
 from app.kit.widgets import Elided, KeptStrip, TableView, column, table_view
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from app.compare.models_chart import ComparedChart
     from app.state.session import Session
 
-SIGNS = ("●", "■", "▲", "◆", "⬟", "⬢")
 SHARES = (560, 260)
 PLAN = "none"
 
@@ -197,7 +196,9 @@ class ClassesView(View):
         rows, shown = self.rows, self._shown
         values = [[cells[1 + n] for n in shown] for cells in rows]
         figure = figure_name(tables.main_figure(self._result))
-        self.chart.set_classes([str(cells[0]) for cells in rows], values, shown, figure)
+        told = tables.names(self._result)
+        models = {n: told[n] for n in shown}
+        self.chart.set_classes([str(cells[0]) for cells in rows], values, models, figure)
 
     def picked(self, number: int) -> None:
         """Show the class in the chart."""

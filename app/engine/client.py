@@ -5,20 +5,23 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, QThread, Signal
+from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal
 
 from app.engine.protocol import EngineState, Failure, Request
 from app.engine.worker import EngineWorker
+from core.progress import TimeLeft, with_left
 
 Done = Callable[[Any], object]
 """Takes what a task answers: JSON, whose shape the task documents and the caller declares."""
 Failed = Callable[[Failure], object]
 Nothing = Callable[[], object]
 Partial = Callable[[Any], object]
+TICK_MS = 1000
+"""Between two looks at the time left of what runs."""
 
 
 @dataclass
@@ -33,6 +36,17 @@ class TaskRecord:
     text: str = ""
     started: float = 0.0
     seconds: float = 0.0
+    estimate: TimeLeft = field(default_factory=TimeLeft)
+
+    @property
+    def left(self) -> str:
+        """The time left in words; empty while it is unknown, and once it is over."""
+        return self.estimate.words if self.state == "running" else ""
+
+    @property
+    def words(self) -> str:
+        """What it is doing, and the time left."""
+        return with_left(self.text, self.left)
 
     @property
     def over(self) -> bool:
@@ -72,6 +86,8 @@ class EngineClient(QObject):
         self._thread.setObjectName("engine")
         self._worker = EngineWorker(log)
         self._worker.moveToThread(self._thread)
+        self._tick = QTimer(self, interval=TICK_MS)
+        self._tick.timeout.connect(self._on_tick)
         self._connect()
         self._thread.start()
 
@@ -155,14 +171,25 @@ class EngineClient(QObject):
         record = self.record(number)
         if record is not None:
             record.state, record.started = "running", time.monotonic()
+            self._tick.start()
             self.changed.emit(number)
 
     def _on_progress(self, number: int, fraction: float, text: str) -> None:
         record = self.record(number)
         if record is not None:
             record.fraction, record.text = fraction, text
+            record.estimate.step(fraction)
             record.seconds = time.monotonic() - record.started
             self.changed.emit(number)
+
+    def _on_tick(self) -> None:
+        """Let the time left count down while no step is reported."""
+        running = [record for record in self.records if record.state == "running"]
+        for record in running:
+            record.seconds = time.monotonic() - record.started
+            self.changed.emit(record.number)
+        if not running:
+            self._tick.stop()
 
     def _on_partial(self, number: int, data: dict[str, Any]) -> None:
         if number in self._partials:

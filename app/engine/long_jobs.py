@@ -24,7 +24,9 @@ class LongJobs(QObject):
     listChanged
         Jobs were added, removed or changed; see ``entries``.
     followed
-        The watched job sent an event; see ``snapshot``.
+        The watched job sent an event, or another one is watched; see ``snapshot``.
+    overlayChanged
+        A job that is shown over the watched one sent an event, or others are; see ``overlaid``.
     started(str), waits(str)
         What was asked to start does, or waits for its device: the job's folder.
     failed(str, str)
@@ -33,11 +35,12 @@ class LongJobs(QObject):
 
     listChanged = Signal()
     followed = Signal()
+    overlayChanged = Signal()
     started = Signal(str)
     waits = Signal(str)
     failed = Signal(str, str)
     _look_in = Signal(object)
-    _watch = Signal(str)
+    _watch = Signal(object)
     _start = Signal(object)
     _resume = Signal(str, int)
     _leave = Signal(str)
@@ -50,8 +53,9 @@ class LongJobs(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.entries: tuple[RunEntry, ...] = ()
-        self.snapshot: Snapshot | None = None
         self.watched = ""
+        self._over: tuple[str, ...] = ()
+        self._snapshots: dict[str, Snapshot] = {}
         self.places: tuple[str, ...] = ()
         self.ends_with_window = ""  # the folder whose jobs nobody is asked about
         self._thread = QThread(self)
@@ -91,9 +95,33 @@ class LongJobs(QObject):
     def watch(self, folder: str) -> None:
         """Follow what one job tells; none when empty."""
         if folder != self.watched:
-            self.watched, self.snapshot = folder, None
-            self._watch.emit(folder)
+            self.watched = folder
+            self._follow()
             self.followed.emit()
+
+    def overlay(self, folders: Iterable[str]) -> None:
+        """Follow other jobs too, whose curves are shown over those of the watched one."""
+        wanted = tuple(folder for folder in folders if folder != self.watched)
+        if wanted != self._over:
+            self._over = wanted
+            self._follow()
+            self.overlayChanged.emit()
+
+    def _follow(self) -> None:
+        wanted = tuple(dict.fromkeys(filter(None, (self.watched, *self._over))))
+        self._snapshots = {f: s for f, s in self._snapshots.items() if f in wanted}
+        self._watch.emit(wanted)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What is known of the watched job."""
+        return self._snapshots.get(self.watched)
+
+    @property
+    def overlaid(self) -> tuple[Snapshot, ...]:
+        """What is known of the jobs shown over the watched one, in the order that was asked."""
+        known = (self._snapshots.get(folder) for folder in self._over)
+        return tuple(snapshot for snapshot in known if snapshot is not None)
 
     def start(
         self, kind: str, arguments: dict[str, Any], inputs: dict[str, str | None], parent: str
@@ -165,9 +193,13 @@ class LongJobs(QObject):
         self.listChanged.emit()
 
     def _on_followed(self, snapshot: Snapshot) -> None:
-        if snapshot.entry.folder == self.watched:
-            self.snapshot = snapshot
+        folder = snapshot.entry.folder
+        if folder == self.watched or folder in self._over:
+            self._snapshots[folder] = snapshot
+        if folder == self.watched:
             self.followed.emit()
+        if folder in self._over:
+            self.overlayChanged.emit()
 
     def _on_started(self, folder: str) -> None:
         self.started.emit(folder)

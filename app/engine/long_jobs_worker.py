@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from app.engine.follower import Follower
 from core.errors import UserError, reason_of
-from core.runs.tail import Digest, RunEntry
+from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
     from core.runs.folder import Word
 
 FOLLOW_MS = 250
-"""Between two looks at the events of the watched job: as often as its figures are worth reading."""
+"""Between two looks at the events of the jobs followed: as often as figures are worth reading."""
 LIST_MS = 1500
-SLICE = 256 * 1024
-"""Bytes of events read at a time; more than that waits its turn, so that a long log that is opened
-again leaves room for the window's own thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class LongJobsWorker(QObject):
     listed(tuple of RunEntry)
         The jobs there are, newest first; only when something about them changed.
     followed(Snapshot)
-        The events of the watched job; not more often than ``FOLLOW_MS``.
+        The events of a job that is followed; not more often than ``FOLLOW_MS``.
     started(str), waits(str)
         What was asked to start does, or waits for its device: the job's folder.
     failed(str, str)
@@ -71,10 +69,7 @@ class LongJobsWorker(QObject):
         self._known: tuple[RunEntry, ...] = ()
         self._over: dict[str, tuple[int, RunEntry]] = {}
         self._fault = ""
-        self._folder = ""
-        self._offset = 0
-        self._digest = Digest()
-        self._shown: RunEntry | None = None
+        self._followers: dict[str, Follower] = {}
         self._timers: dict[str, QTimer] = {}
 
     @Slot()
@@ -128,35 +123,21 @@ class LongJobsWorker(QObject):
             self._sorry(fault)
         self._fault = fault.message if fault is not None else ""
 
-    @Slot(str)
-    def watch(self, folder: str) -> None:
-        """Follow a job from its first event; none when empty."""
-        self._folder, self._offset = folder, 0
-        self._digest, self._shown = Digest(), None
+    @Slot(object)
+    def watch(self, folders: Iterable[str]) -> None:
+        """Follow these jobs and no others, new ones from their first event."""
+        self._followers = {f: self._followers.get(f) or Follower(f) for f in folders}
         self.follow()
 
     @Slot()
     def follow(self) -> None:
-        """Read on, and hand over what is known now if that is more than before."""
-        if not self._folder:
-            return
-        from core.runs.folder import read_events
-        from core.runs.listing import entry_of
-
-        entry = entry_of(self._folder)
-        events, offset = read_events(self._folder, self._offset, SLICE)
-        if entry is None or (entry == self._shown and not events):
-            return
-        for event in events:
-            self._digest.take(event)
-        more = offset - self._offset >= SLICE // 2
-        self._offset = offset
-        if more:
-            self._shown = None  # not handed over yet, even if nothing more should come
+        """Read on, and hand over what is known now of each job if that is more than before."""
+        for follower in self._followers.values():
+            snapshot = follower.read()
+            if snapshot is not None:
+                self.followed.emit(snapshot)
+        if any(follower.more for follower in self._followers.values()):
             QTimer.singleShot(0, self.follow)
-        else:
-            self._shown = entry
-            self.followed.emit(self._digest.snapshot(entry))
 
     # ---- doing --------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QGridLayout, QProgressBar, QToolButton, QWidget
 
 from app.engine.client import EngineClient
 from app.kit import theme
-from app.kit.widgets import Elided
+from app.kit.controls import row
+from app.kit.widgets import Elided, label
 
 
 class TaskLine(QWidget):
@@ -26,6 +27,7 @@ class TaskLine(QWidget):
         super().__init__()
         self._engine, self._kinds = engine, kinds
         self.words = Elided("muted")
+        self.left = label("", "muted", wrap=False)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -40,11 +42,16 @@ class TaskLine(QWidget):
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setVerticalSpacing(3)
-        layout.addWidget(self.words, 0, 0, 1, 3 if tall else 1)
-        layout.addWidget(self.bar, int(tall), 1)
-        layout.addWidget(self.cancel, int(tall), 2)
-        layout.setColumnStretch(0, 0 if tall else 3)
-        layout.setColumnStretch(1, 2)
+        if tall:
+            layout.addWidget(row(self.words, self.left, stretch=0), 0, 0, 1, 2)
+            layout.addWidget(self.bar, 1, 0)
+            layout.addWidget(self.cancel, 1, 1)
+            layout.setColumnStretch(0, 1)
+        else:
+            for number, part in enumerate((self.words, self.left, self.bar, self.cancel)):
+                layout.addWidget(part, 0, number)
+            layout.setColumnStretch(0, 3)
+            layout.setColumnStretch(2, 2)
         engine.changed.connect(self._show)
         self._show()
 
@@ -58,7 +65,9 @@ class TaskLine(QWidget):
         self.setVisible(bool(running))
         if running:
             text = running[0].text or "Waiting"
-            self.words.set_whole(text, f"{running[0].title}: {text}")
+            self.words.set_whole(text, f"{running[0].title}: {running[0].words or text}")
+            self.left.setText(running[0].left)
+            self.left.setVisible(bool(running[0].left))
             self.bar.setValue(round(1000 * running[0].fraction))
 
     def _cancel(self) -> None:

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QPushButton,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.history.controller import plan_of
 from app.kit import formats, theme
-from app.kit.widgets import Elided, OnScreen
+from app.kit.widgets import Elided, OnScreen, TreeTable
 from app.state.history import first_cost
 from core.data.figures import FIGURES
 
@@ -65,7 +64,7 @@ class HistoryPanel(OnScreen, QWidget):
         super().__init__()
         self._session, self._lineage = context.session, context.session.lineage
         self.intro = Elided("muted")
-        self.tree = QTreeWidget()
+        self.tree = TreeTable()
         self.open = _button("&Open", "Open its network; what you do next starts a branch (Enter)")
         self.compare = _button(
             "&Compare", "Measure the selected steps side by side; select two or more"

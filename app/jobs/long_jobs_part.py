@@ -14,6 +14,7 @@ from app.jobs.log_dialog import JobLogDialog
 from app.kit import formats, theme
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import Elided, table_view
+from core.progress import left_text, with_left
 from core.runs.listing import figures_of
 from core.runs.tail import RunEntry
 
@@ -29,13 +30,13 @@ NONE = "No jobs yet. Start one in Fine-tune; several wait for each other here."
 
 
 def told_of(entry: RunEntry) -> str:
-    """Describe its progress, its results, or what it waits for."""
+    """Describe its progress and the time left, its results, or what it waits for."""
     if entry.place:
         after = f"after {entry.waits_for}" if entry.waits_for else ""
         return "the queue is paused" if entry.held else after
     if entry.state == "failed":
         return entry.message
-    return entry.progress or figures_of(entry)
+    return with_left(entry.progress, left_text(entry.seconds_left)) or figures_of(entry)
 
 
 def _when(stamp: str) -> datetime.datetime | None:

@@ -22,9 +22,10 @@ from app.kit.widgets import label, table_view
 
 COLOURS = {"failed": "blocked", "done": "success", "cancelled": "muted"}
 COLUMNS: list[Column[TaskRecord]] = [
-    Column("Job", lambda r: r.title),
+    Column("Task", lambda r: r.title),
     Column("State", lambda r: r.state, colour=lambda r: COLOURS.get(r.state, "")),
     Column("Time", lambda r: f"{r.seconds:.1f} s" if r.seconds else "", right=True),
+    Column("Time left", lambda r: r.left.removesuffix(" left"), tip="An estimate"),
     Column("Message", lambda r: r.text),
 ]
 
@@ -84,7 +85,7 @@ class EnginePart(QWidget):
         )
         self.model: TableModel[TaskRecord] = TableModel(COLUMNS, self)
         self.view = table_view(self.model, "Tasks so far")
-        for number, width in enumerate((260, 90, 70)):
+        for number, width in enumerate((260, 90, 70, 110)):
             self.view.setColumnWidth(number, width)
         top = QHBoxLayout()
         top.addWidget(self._text, 1)
@@ -104,7 +105,7 @@ class EnginePart(QWidget):
         self.bar.setVisible(bool(running))
         if running:
             self.bar.setValue(round(1000 * running[0].fraction))
-            self._text.setText(f"{running[0].title}: {running[0].text or 'waiting'}")
+            self._text.setText(f"{running[0].title}: {running[0].words or 'waiting'}")
         else:
             self._text.setText("No running task.")
         self.model.set_rows(list(reversed(self._engine.records)))

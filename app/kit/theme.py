@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -145,6 +147,17 @@ _current = LIGHT
 def colours() -> Colours:
     """Return the colours that show now."""
     return _current
+
+
+@contextmanager
+def shown(other: Colours) -> Iterator[None]:
+    """Have other colours show, for what is drawn meanwhile: a picture on paper."""
+    global _current
+    before, _current = _current, other
+    try:
+        yield
+    finally:
+        _current = before
 
 
 def colour(name: str) -> QColor:

@@ -40,6 +40,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.kit import theme
+from app.kit.table_copy import offer_copy
 from app.kit.table_model import Index, SortedProxy
 
 _ALL = QKeySequence.StandardKey.SelectAll
@@ -198,6 +199,10 @@ class TableView(QTableView):
 
     height_hint = 120
 
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        offer_copy(self)
+
     def event(self, event: QEvent) -> bool:
         """Keep Ctrl+A for the rows, where several can be selected."""
         several = self.selectionMode() == QAbstractItemView.SelectionMode.ExtendedSelection
@@ -210,6 +215,14 @@ class TableView(QTableView):
     def sizeHint(self) -> QSize:
         """Small; layouts give it what they have."""
         return QSize(200, self.height_hint)
+
+
+class TreeTable(QTreeWidget):
+    """A tree with columns."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        offer_copy(self)
 
 
 def table_view(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
 from app.kit import theme
+from app.kit.table_copy import COPY_TABLE, copy_rows
 from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
 from app.kit.widgets import OnScreen, table_view
 from app.plan.tables import FLOW_COLUMNS, FlowRow, flow_rows
@@ -32,10 +29,10 @@ class FlowPanel(OnScreen, QWidget):
         self.filter.setClearButtonEnabled(True)
         self.filter.setProperty("field", "true")
         self.filter.textChanged.connect(self.proxy.setFilterFixedString)
-        copy = QPushButton("Copy as CSV")
+        copy = QPushButton(COPY_TABLE)
         theme.set_icon(copy, "copy")
-        copy.setToolTip("Copy the shown rows, for a spreadsheet")
-        copy.clicked.connect(self.copy_csv)
+        copy.setToolTip("Copy the shown rows, for a spreadsheet (Ctrl+Shift+C in the table)")
+        copy.clicked.connect(lambda: copy_rows(self.view))
         top = QHBoxLayout()
         top.addWidget(self.filter, 1)
         top.addWidget(copy)
@@ -61,17 +58,3 @@ class FlowPanel(OnScreen, QWidget):
 
     def _go(self, row: FlowRow) -> None:
         self._session.select({row.target})
-
-    def csv(self) -> str:
-        """Return the rows shown as CSV."""
-        out = io.StringIO()
-        writer = csv.writer(out)
-        writer.writerow(["from", "to", "channels_before", "channels_after", "joined"])
-        for number in range(self.proxy.rowCount()):
-            row: FlowRow = self.proxy.index(number, 0).data(ROW_ROLE)
-            writer.writerow([row.source_name, row.target_name, row.before, row.after, row.joined])
-        return out.getvalue()
-
-    def copy_csv(self) -> None:
-        """Copy the rows shown to the clipboard."""
-        QGuiApplication.clipboard().setText(self.csv())

@@ -53,7 +53,7 @@ class ModelPanel(QScrollArea):
         self.evaluate = QPushButton("Measure accuracy")
         self.evaluate.setToolTip("Measure mAP on the val split of the dataset")
         self.evaluate.clicked.connect(self.evaluateRequested)
-        self.progress = TaskLine(context.engine, "evaluate")
+        self.progress = TaskLine(context.engine, "evaluate", tall=True)
         self._engine = context.engine
         self._ask = row(self.evaluate, None)
         self._measuring = QWidget()

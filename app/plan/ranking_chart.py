@@ -9,12 +9,15 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.kit import theme
-from app.kit.chart_style import calm, dress
+from app.kit.charts.chart import Chart
+from app.kit.charts.data import ChartData
+from app.kit.charts.style import dress
 
 BINS = 32
+TIP = "Channels by importance. Drag the line; channels to its left are removed"
 
 
-class RankingChart(pg.PlotWidget):
+class RankingChart(Chart):
     """Histogram of the scores of a layer's channels, with a threshold to drag.
 
     Signals
@@ -30,7 +33,7 @@ class RankingChart(pg.PlotWidget):
     let_go = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Ranking of channels", TIP, parent)
         self._sorted: NDArray[np.float64] = np.zeros(0)
         self._bars = pg.BarGraphItem(x=[0], height=[0], width=1)
         self._line = pg.InfiniteLine(angle=90, movable=True)
@@ -40,13 +43,20 @@ class RankingChart(pg.PlotWidget):
         self.addItem(self._bars)
         self.addItem(self._line)
         self.setMinimumHeight(96)
-        tip = "Channels by importance. Drag the line; channels to its left are removed"
-        calm(self, "Ranking of channels", tip)
         self.restyle()
 
     def sizeHint(self) -> QSize:
         """As high as a glance needs."""
         return QSize(200, 118)
+
+    def data(self) -> ChartData:
+        """Return the score of every channel, the lowest first, and whether the line removes it."""
+        line = float(self._line.value())
+        rows = [
+            (number, score, int(score < line))
+            for number, score in enumerate(self._sorted.tolist(), 1)
+        ]
+        return ChartData(("rank", "score", "removed"), rows)
 
     def restyle(self) -> None:
         """Take on the colours of the theme."""

@@ -12,7 +12,9 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.kit import theme
-from app.kit.chart_style import SIDES, calm, dress
+from app.kit.charts.chart import Chart
+from app.kit.charts.data import ChartData
+from app.kit.charts.style import dress
 from app.state.measurements import Point
 
 NEAR = 12.0
@@ -29,7 +31,7 @@ class SceneClick(Protocol):
         """Where it was, in the scene."""
 
 
-class CurvesChart(pg.PlotWidget):
+class CurvesChart(Chart):
     """Curves to compare and to click.
 
     Signals
@@ -41,7 +43,7 @@ class CurvesChart(pg.PlotWidget):
     picked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Sensitivity of every block", TIP, parent)
         self._curves: dict[int, tuple[Point, ...]] = {}
         self._items: dict[int, pg.PlotDataItem] = {}
         self._names: dict[int, pg.TextItem] = {}
@@ -53,7 +55,6 @@ class CurvesChart(pg.PlotWidget):
         for item in (self._dot, self._note):
             self.addItem(item, ignoreBounds=True)
             item.hide()
-        calm(self, "Sensitivity of every block", TIP)
         self.setMinimumHeight(110)
         self.getAxis("bottom").setLabel("channels of the block removed, %")
         self.getAxis("left").setLabel("accuracy kept, %")
@@ -66,12 +67,19 @@ class CurvesChart(pg.PlotWidget):
         """Wide enough to tell the curves apart."""
         return QSize(420, 150)
 
+    def data(self) -> ChartData:
+        """Return every measured point."""
+        columns = ("block", "channels removed (%)", "accuracy kept (%)", "mAP50-95")
+        rows = [
+            (block, 100 * point.ratio, 100 * point.share, point.accuracy)
+            for block, points in sorted(self._curves.items())
+            for point in points
+        ]
+        return ChartData(columns, rows)
+
     def restyle(self) -> None:
         """Take on the colours of the theme."""
         dress(self, 44)
-        for side in SIDES:
-            axis = self.getAxis(side)
-            axis.setLabel(axis.labelText, color=theme.colours().muted)
         self._note.fill = pg.mkBrush(theme.colour("raised"))
         self._note.border = pg.mkPen(theme.colour("border"))
         self._dot.setBrush(theme.colour("accent"))

@@ -72,6 +72,14 @@ class Settings:
         """Remember that the tour was shown."""
         self._store.setValue("tour", "seen")
 
+    def notifications(self) -> bool:
+        """Whether the desktop says that something long has ended."""
+        return str(self._store.value("notifications", "on")) != "off"
+
+    def set_notifications(self, on: bool) -> None:
+        """Remember whether the desktop says that something long has ended."""
+        self._store.setValue("notifications", "on" if on else "off")
+
     def device(self) -> str:
         """Return the device that a new dataset is looked at on; empty for the fastest."""
         return str(self._store.value("device", ""))

@@ -13,8 +13,7 @@ from app.context import Context
 from app.data.check import submit_check
 from app.engine.preconditions import has_data
 from app.state.files import job_places
-from core.data.figures import MAIN
-from core.runs.listing import figures_of, measured_of
+from core.runs.listing import figures_of, lost_accuracy
 from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
@@ -273,13 +272,6 @@ class TuneController(QObject):
             for entry in active:
                 self._jobs.tell(entry.folder, "cancel")
         return answer in (Buttons.Yes, Buttons.No)
-
-
-def lost_accuracy(entry: RunEntry) -> bool:
-    """Whether a job's file is less accurate than what it began with, by the main figure."""
-    before, after = measured_of(entry)
-    key = next((key for key in MAIN if key in before and key in after), "")
-    return bool(key) and after[key] < before[key]
 
 
 def free_name(network: Path, taken: set[str], word: str = "tuned") -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
@@ -51,6 +49,7 @@ class TuningPanel(OnScreen, QWidget):
         self.form.dataRequested.connect(self.dataRequested)
         self.form.argumentsRequested.connect(self.argumentsRequested)
         self.watch = WatchPart()
+        self.watch.overlayRequested.connect(self._jobs.overlay)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.form)
         self.pages.addWidget(self.watch)
@@ -69,6 +68,7 @@ class TuningPanel(OnScreen, QWidget):
         self.setAccessibleName("Fine-tune")
         self._jobs.listChanged.connect(self._show_list)
         self._jobs.followed.connect(self._show_run)
+        self._jobs.overlayChanged.connect(self._show_together)
         context.theme.changed.connect(self._restyle)
         self._show_run()
 
@@ -114,7 +114,14 @@ class TuningPanel(OnScreen, QWidget):
             for folder, words in told:
                 self.which.addItem(words, folder)
         self._told = told
+        self._offer_others()
         self._show_choice()
+
+    def _offer_others(self) -> None:
+        """Offer the jobs that began, without the one that shows."""
+        watched = self._jobs.watched
+        began = (e for e in self._jobs.entries if e.state != "ready")
+        self.watch.offer([e for e in began if watched and e.folder != watched])
 
     def _show_choice(self) -> None:
         place = self.which.findData(self._jobs.watched)
@@ -127,7 +134,15 @@ class TuningPanel(OnScreen, QWidget):
         self.pages.setCurrentIndex(1 if watched else 0)
         if self.shown and watched:
             self.watch.show_snapshot(self._jobs.snapshot)
+        self._offer_others()
+        self._show_together()
         self._show_choice()
+
+    def _show_together(self) -> None:
+        snapshot = self._jobs.snapshot
+        if self.shown and self._jobs.watched:
+            shots = () if snapshot is None else (snapshot, *self._jobs.overlaid)
+            self.watch.show_together(shots)
 
     def _show_buttons(self) -> None:
         entry = self.entry if self._jobs.watched else None
@@ -168,12 +183,7 @@ class TuningPanel(OnScreen, QWidget):
 
 def entry_text(entry: RunEntry) -> str:
     """Name a job: its network, creation time and state."""
-    try:
-        made = datetime.datetime.fromisoformat(entry.created).astimezone()
-        when = f", {made:%d %b %H:%M}"
-    except ValueError:
-        when = ""
-    return f"{entry.title}{when}: {entry.word}"
+    return f"{entry.name}: {entry.word}"
 
 
 def status_text(entry: RunEntry) -> str:

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QStackedWidget, QWidget
 
 from app.kit import formats
+from app.kit.tick_list import TickList
 from app.kit.widgets import label
-from core.runs.tail import Snapshot
+from core.progress import about
+from core.runs.tail import RunEntry, Snapshot
 
 if TYPE_CHECKING:
+    from app.tune.overlay_chart import OverlayChart
     from app.tune.training_chart import TrainingCharts
 
 FACTS = ("Epoch", "Accuracy", "Images/s", "Time left", "Memory", "Device", "Parameters")
 SIDE = 264
+OTHERS = 5
+"""Jobs that can be shown together with the watched one: as many as a chart has colours for."""
+TOGETHER = "Tick other fine-tunings to show their curves in one chart with this one"
 
 
 class WatchPart(QWidget):
-    """Figures at the left, charts at the right."""
+    """Figures at the left, charts at the right.
+
+    Signals
+    -------
+    overlayRequested(list of str)
+        Folders of the jobs to show together with the watched one.
+    """
+
+    overlayRequested = Signal(list)
 
     def __init__(self) -> None:
         super().__init__()
         self._charts: TrainingCharts | None = None
+        self._overlay: OverlayChart | None = None
         self.values: dict[str, QLabel] = {}
         side = QWidget()
         side.setFixedWidth(SIDE)
@@ -40,12 +56,42 @@ class WatchPart(QWidget):
             grid.addWidget(self.values[name], number, 1)
         self.notes = label("", "muted")
         grid.addWidget(self.notes, len(FACTS), 0, 1, 2)
-        grid.setRowStretch(len(FACTS) + 1, 1)
-        self._place = QHBoxLayout(self)
-        self._place.setContentsMargins(0, 0, 0, 0)
-        self._place.setSpacing(12)
-        self._place.addWidget(side)
-        self._place.addStretch(1)
+        self.together = label("Show together with", "muted", wrap=False)
+        self.others = TickList("Fine-tunings to show together with this one", most=OTHERS)
+        self.others.setToolTip(TOGETHER)
+        self.others.setMinimumHeight(48)
+        self.others.ticked.connect(lambda: self.overlayRequested.emit(self.others.chosen))
+        grid.addWidget(self.together, len(FACTS) + 1, 0, 1, 2)
+        grid.addWidget(self.others, len(FACTS) + 2, 0, 1, 2)
+        grid.setRowStretch(len(FACTS) + 2, 1)
+        grid.setRowStretch(len(FACTS) + 3, 1)
+        self._pages = QStackedWidget()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(12)
+        layout.addWidget(side)
+        layout.addWidget(self._pages, 1)
+        self.offer(())
+
+    def offer(self, entries: Sequence[RunEntry]) -> None:
+        """Offer jobs to show together with the watched one."""
+        names = {entry.folder: f"{entry.name}: {entry.word}" for entry in entries}
+        self.others.offer(list(names), (), names)
+        for part in (self.together, self.others):
+            part.setVisible(bool(names))
+
+    def show_together(self, shots: Sequence[Snapshot]) -> None:
+        """Show several jobs in one chart; the charts of one where there is no other."""
+        if len(shots) > 1:
+            if self._overlay is None:
+                from app.tune.overlay_chart import OverlayChart
+
+                self._overlay = OverlayChart()
+                self._pages.addWidget(self._overlay)
+            self._pages.setCurrentWidget(self._overlay)
+            self._overlay.show_snapshots(shots)
+        elif self._charts is not None:
+            self._pages.setCurrentWidget(self._charts)
 
     def show_snapshot(self, snapshot: Snapshot | None) -> None:
         """Show how far a job is; nothing of the last one stays."""
@@ -62,8 +108,7 @@ class WatchPart(QWidget):
             from app.tune.training_chart import TrainingCharts
 
             self._charts = TrainingCharts()
-            self._place.takeAt(1)
-            self._place.addWidget(self._charts, 1)
+            self._pages.insertWidget(0, self._charts)
         self._charts.show_snapshot(snapshot)
 
     @property
@@ -71,10 +116,16 @@ class WatchPart(QWidget):
         """The charts, once one was shown."""
         return self._charts
 
+    @property
+    def overlay(self) -> OverlayChart | None:
+        """The chart of several jobs, once it was shown."""
+        return self._overlay
+
     def restyle(self) -> None:
         """Take on the colours of the theme."""
-        if self._charts is not None:
-            self._charts.restyle()
+        for chart in (self._charts, self._overlay):
+            if chart is not None:
+                chart.restyle()
 
 
 def facts_of(snapshot: Snapshot) -> dict[str, str]:
@@ -92,7 +143,7 @@ def facts_of(snapshot: Snapshot) -> dict[str, str]:
     if snapshot.images_per_second is not None:
         facts["Images/s"] = f"{snapshot.images_per_second:.1f}"
     if snapshot.seconds_left is not None and snapshot.entry.active:
-        facts["Time left"] = f"about {formats.duration(snapshot.seconds_left)}"
+        facts["Time left"] = about(snapshot.seconds_left)
     names = {"process": "", "gpu": " on the GPU"}
     memory = [formats.size(v) + names.get(k, "") for k, v in snapshot.memory.items()]
     if memory:

@@ -38,6 +38,7 @@ FEATURES: Registry[type[Feature]] = _Features(
         "report": "app.report.feature:ReportFeature",
         "jobs": "app.jobs.feature:JobsFeature",
         "tryout": "app.tryout.feature:TryoutFeature",
+        "notify": "app.notify.feature:NotifyFeature",
         "help": "app.help.feature:HelpFeature",
     },
 )

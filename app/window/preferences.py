@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -25,7 +26,7 @@ APPEARANCES = {
 
 
 class Preferences(QDialog):
-    """Appearance, folder and device; what is changed holds at once.
+    """Appearance, folder, device and notifications; what is changed holds at once.
 
     Parameters
     ----------
@@ -50,6 +51,10 @@ class Preferences(QDialog):
         self.device.activated.connect(
             lambda _: self._settings.set_device(str(self.device.currentData()))
         )
+        self.notify = QCheckBox("&Notify when something long has ended")
+        self.notify.setToolTip("On the desktop, while no window of Secateur is in front")
+        self.notify.setChecked(self._settings.notifications())
+        self.notify.toggled.connect(self._settings.set_notifications)
         forget = QPushButton("Clear recent files")
         forget.clicked.connect(lambda: self._settings.forget_recent())
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -58,6 +63,7 @@ class Preferences(QDialog):
         form.addRow("&Appearance", self.appearance)
         form.addRow("&Folder for files", row(self.folder, browse, stretch=0))
         form.addRow("&Device", self.device)
+        form.addRow("", self.notify)
         form.addRow("", forget)
         form.addRow(close)
         self.resize(480, self.sizeHint().height())

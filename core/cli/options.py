@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from core.progress import Progress, silent
+from core.progress import Progress, TimeLeft, silent, with_left
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
@@ -105,10 +105,12 @@ class _Events:
     """Progress and partial results as JSON lines."""
 
     def __init__(self, output: TextIO) -> None:
-        self._output = output
+        self._output, self._left = output, TimeLeft()
 
     def __call__(self, fraction: float, text: str) -> None:
-        self._print({"event": "progress", "fraction": round(fraction, 4), "text": text})
+        self._left.step(fraction)
+        event = {"event": "progress", "fraction": round(fraction, 4), "text": text}
+        self._print({**event, "seconds_left": self._left.shown})
 
     def partial(self, data: dict[str, Any]) -> None:
         self._print({"event": "partial", "data": data})
@@ -117,16 +119,25 @@ class _Events:
         print(json.dumps(event), file=self._output, flush=True)
 
 
+class _Line:
+    """Progress as one line of a terminal, with the time left."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output, self._left = output, TimeLeft()
+
+    def __call__(self, fraction: float, text: str) -> None:
+        self._left.step(fraction)
+        over = fraction >= 1
+        words = text if over else with_left(text, self._left.words)
+        end = "\n" if over else ""
+        print(f"\r\x1b[K{fraction:4.0%} {words}", end=end, file=self._output, flush=True)
+
+
 def shown_progress(options: argparse.Namespace) -> Progress:
     """Show progress as JSON lines, as a line on a terminal, or not at all."""
     output = sys.__stdout__
     if getattr(options, "events", False) and output is not None:
         return _Events(output)
     if sys.stderr.isatty() and not options.json:
-
-        def line(fraction: float, text: str) -> None:
-            end = "\n" if fraction >= 1 else ""
-            print(f"\r\x1b[K{fraction:4.0%} {text}", end=end, file=sys.stderr, flush=True)
-
-        return line
+        return _Line(sys.stderr)
     return silent

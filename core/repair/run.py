@@ -13,7 +13,7 @@ from core.data.stream import DataSettings
 from core.errors import UserError, no_dataset
 from core.graph.table import ChannelTable
 from core.plan.widths import Mask
-from core.progress import Progress, Span, publish, silent
+from core.progress import Forward, Progress, Span, publish, silent
 from core.repair.context import Context, RepairSettings
 from core.repair.images import open_pool
 from core.repair.judge import Judge, Measure
@@ -62,6 +62,33 @@ class Limited:
         if self._clock() >= self._ends:
             raise OutOfTimeError
         self._whole(fraction, text)
+
+    def partial(self, data: dict[str, Any]) -> None:
+        """Hand a partial result on."""
+        publish(self._whole, data)
+
+
+class Elapsing:
+    """Progress that grows with the time that the repair may take, where that grows faster.
+
+    Parameters
+    ----------
+    whole : Progress
+    start, seconds : float
+        When the repair began, on the clock, and its limit.
+    clock : callable
+        Seconds.
+    """
+
+    def __init__(
+        self, whole: Progress, start: float, seconds: float, clock: Callable[[], float]
+    ) -> None:
+        self._whole, self._start, self._seconds, self._clock = whole, start, seconds, clock
+
+    def __call__(self, fraction: float, text: str) -> None:
+        """Report the work done, or the time spent."""
+        spent = (self._clock() - self._start) / max(self._seconds, 1e-9)
+        self._whole(min(max(fraction, spent), 1.0), text)
 
     def partial(self, data: dict[str, Any]) -> None:
         """Hand a partial result on."""
@@ -212,6 +239,7 @@ def repair(
     settings = settings or RepairSettings()
     start = clock()
     device = data.pick_device()
+    progress = Forward(Elapsing(progress, start, 60 * settings.minutes, clock))
     progress(0.0, "Reading images")
     teacher = _resting(original, device)
     pool = open_pool(data, Span(progress, 0.0, 0.05))

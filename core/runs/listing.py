@@ -27,6 +27,7 @@ def entry_of(folder: str | Path) -> RunEntry | None:
     except UserError:
         return None
     status = status_of(job)
+    far, left = progress_of(folder) if status in ("running", "paused") else ("", None)
     return RunEntry(
         folder=str(folder),
         kind=job.kind,
@@ -40,7 +41,8 @@ def entry_of(folder: str | Path) -> RunEntry | None:
         hint=job.hint,
         next_batch=job.next_batch,
         result=job.result,
-        progress=progress_of(folder) if status in ("running", "paused") else "",
+        progress=far,
+        seconds_left=left if status == "running" else None,
     )
 
 
@@ -91,28 +93,31 @@ def _in_line(entry: RunEntry, name: str, queue: Queue) -> RunEntry:
     return replace(entry, place=place, waits_for=title, held=queue.held)
 
 
-def progress_of(folder: str | Path) -> str:
-    """Describe how far a job is, by the last event that tells; empty while none did."""
+def progress_of(folder: str | Path) -> tuple[str, float | None]:
+    """Describe how far a job is, by the last event that reports it, and the seconds left.
+
+    Empty and None while no event did.
+    """
     try:
         with (Path(folder) / EVENTS).open("rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL))
             lines = stream.read().splitlines()
     except OSError:
-        return ""
+        return "", None
     for line in reversed(lines):
         try:
             event = json.loads(line)
-            kind = event.get("event")
+            kind, left = event.get("event"), event.get("seconds_left")
             step = f"step {event['step']} of {event['steps']}, " if "steps" in event else ""
             if kind in ("batch", "epoch"):
                 within = f", batch {event['batch']} of {event['batches']}"
                 at = f"{step}epoch {event['epoch']} of {event['epochs']}"
-                return at + (within if kind == "batch" else "")
+                return at + (within if kind == "batch" else ""), left
             if kind == "progress" and event.get("text"):
-                return f"{step}{event['text']}"
+                return f"{step}{event['text']}", left
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
-    return ""
+    return "", None
 
 
 def measured_of(entry: RunEntry) -> tuple[dict[str, float], dict[str, float]]:
@@ -129,6 +134,13 @@ def figures_of(entry: RunEntry) -> str:
             was = f"{before[key]:.4f} → " if key in before else ""
             return f"{figure_name(key)} {was}{after[key]:.4f}"
     return ""
+
+
+def lost_accuracy(entry: RunEntry) -> bool:
+    """Whether a job's file is less accurate than what it began with, by the main figure."""
+    before, after = measured_of(entry)
+    key = next((key for key in MAIN if key in before and key in after), "")
+    return bool(key) and after[key] < before[key]
 
 
 def _written(path: Path) -> int:

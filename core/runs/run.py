@@ -27,6 +27,7 @@ from core.runs.folder import (
     write_job,
 )
 from core.runs.kinds import KINDS, Emit
+from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
 
 Event = dict[str, Any]
@@ -142,7 +143,8 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
             write_job(folder, job.model_copy(update={"state": state}))
 
     try:
-        event = _outcome(job, folder, emit, Control(folder, emit, on_state))
+        timed = TimedEvents(emit, KINDS[job.kind].training is not None)
+        event = _outcome(job, folder, timed, Control(folder, timed, on_state))
         with contextlib.suppress(UserError):  # a full disk; the event reports what it says
             write_job(folder, _ended(job, event))
         emit(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -52,6 +53,8 @@ class RunEntry:
         The name of the file that the job it waits for works on; empty where that is unknown.
     progress : str
         How far it is, while it runs.
+    seconds_left : float or None
+        An estimate of the time left, while it runs.
     """
 
     folder: str
@@ -70,6 +73,7 @@ class RunEntry:
     waits_for: str = ""
     progress: str = ""
     next_batch: int = 0
+    seconds_left: float | None = None
 
     @property
     def active(self) -> bool:
@@ -90,6 +94,15 @@ class RunEntry:
     def title(self) -> str:
         """The name of the file it works on."""
         return Path(str(self.arguments.get("model") or self.folder)).name
+
+    @property
+    def name(self) -> str:
+        """The file it works on, and when it was created."""
+        try:
+            made = datetime.datetime.fromisoformat(self.created).astimezone()
+        except ValueError:
+            return self.title
+        return f"{self.title}, {made:%d %b %H:%M}"
 
     @property
     def noun(self) -> str:

@@ -16,7 +16,7 @@ from core.data.validation import Accuracy, Validation
 from core.errors import CancelledError
 from core.graph.table import ChannelTable
 from core.plan.widths import Mask
-from core.progress import Progress, Span, silent
+from core.progress import Forward, Progress, Span, silent
 from core.sensitivity.trunk import State, Tail, Trunk, first_change
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class CutEvaluator:
         known.sort(key=lambda cut: cut.first)
         pool = ThreadPoolExecutor(self._workers, "cut", self._set_threads)
         running: dict[Future[Accuracy], Cut] = {}
-        done = 0
+        done, progress = 0, Forward(progress)  # the network runs up to cuts that are counted later
         self._stop.clear()
         try:
             for first, group in itertools.groupby(known, lambda cut: cut.first):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from operator import length_hint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from core.plan.resolve import Resolution, Resolver, Scores
 from core.plan.schema import Entry, Plan
 from core.plan.shrink import shrink_table
 from core.plan.widths import Mask
-from core.progress import Progress, Span, publish, silent
+from core.progress import Forward, Progress, Span, publish, silent
 from core.pruning.record import record, save_pruned
 from core.pruning.surgery import cut_network
 from core.pruning.verify import Verification, verify_networks
@@ -116,7 +117,7 @@ class Run:
     def go(
         self,
         journal: Journal,
-        entries: Callable[[Run], Iterable[Entry]],
+        entries: Callable[[Run, Progress], Iterable[Entry]],
         progress: Progress = silent,
         from_step: int | None = None,
     ) -> Standing:
@@ -127,7 +128,8 @@ class Run:
         journal : Journal
             Steps it holds of this very run are not measured again.
         entries : callable
-            Given the run, yields what to try; its ``standing`` reports how far it has come.
+            Given the run and its progress, yields what to try; the run's ``standing`` reports how
+            far it has come.
         progress : Progress
             Handed every step tried; may cancel, and the steps are kept.
         from_step : int, optional
@@ -138,13 +140,19 @@ class Run:
         Standing
             The last network accepted.
         """
+        progress = Forward(progress)
         progress(0.0, "Evaluating the unpruned network")
         self.base = self._baseline(journal, Span(progress, 0.0, 0.05))
         self.standing, first = self._start(journal, from_step)
-        for item, entry in enumerate(entries(self)):
+        tried = entries(self, progress)
+        # Where entries are found on the way, all blocks may be; each takes its part of the rest.
+        count, begin = length_hint(tried, len(self.resolver.table.blocks)), 0.05
+        for item, entry in enumerate(tried):
             if item >= first:
-                part = Span(progress, 0.05, 0.95, f"{entry.label}: ")
-                self._try(journal, item, entry, part)
+                begin = max(begin, progress.share)
+                end = begin + (0.95 - begin) / (count - item if count > item else 2)
+                self._try(journal, item, entry, Span(progress, begin, end, f"{entry.label}: "))
+                begin = end
         return self.standing
 
     def _baseline(self, journal: Journal, progress: Progress) -> dict[str, Any]:

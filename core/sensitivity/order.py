@@ -81,6 +81,6 @@ def _share(resolver: Resolver, removed: Mask, target: Target) -> float:
     return now.parameters / whole.parameters
 
 
-def entries_given(plan: Plan) -> Iterator[Entry]:
-    """Yield the plan's own lines."""
-    yield from plan.selection
+def entries_given(plan: Plan) -> Sequence[Entry]:
+    """Return the plan's own lines."""
+    return plan.selection

@@ -29,7 +29,6 @@ class Reporter:
         self._process = psutil.Process()
         self._epoch_began = self._last = time.monotonic()
         self._batch = self._images = 0
-        self._seconds_an_epoch = 0.0
 
     def watch(self, trainer: Any) -> None:
         """Listen to a trainer."""
@@ -64,7 +63,7 @@ class Reporter:
                 "learning_rate": trainer.optimizer.param_groups[0]["lr"],
                 "images_per_second": round(self._images / max(spent, 1e-9), 2),
                 "memory": self._memory(),
-                "seconds_left": self._left(trainer, self._batch / batches, spent),
+                "fraction": self._fraction(trainer, self._batch / batches),
             }
         )
 
@@ -76,7 +75,6 @@ class Reporter:
 
     def _epoch_done(self, trainer: Any) -> None:
         spent = time.monotonic() - self._epoch_began
-        self._seconds_an_epoch = spent
         measured = trainer._measured == trainer.epoch
         self._emit(
             {
@@ -90,7 +88,7 @@ class Reporter:
                 "images_per_second": self._speed,
                 "memory": self._memory(),
                 "seconds": round(spent, 2),
-                "seconds_left": self._left(trainer, 1.0, spent),
+                "fraction": self._fraction(trainer, 1.0),
                 "parameters": trainer.run.parameters,
             }
         )
@@ -99,15 +97,13 @@ class Reporter:
     def _place(trainer: Any) -> dict[str, int]:
         return {"epoch": int(trainer.epoch) + 1, "epochs": int(trainer.epochs)}
 
-    def _left(self, trainer: Any, share: float, spent: float) -> float:
-        """Seconds to the end, from the last epoch's or, in the first, from its part done."""
-        an_epoch = self._seconds_an_epoch or spent / max(share, 1e-9)
-        here = 0.0 if share >= 1 else max(an_epoch - spent, 0.0)
-        left = (trainer.epochs - trainer.epoch - 1) * an_epoch + here
+    @staticmethod
+    def _fraction(trainer: Any, share: float) -> float:
+        """Return how much of the training is done, with this share of the epoch; or of its time."""
+        done = (trainer.epoch + share) / trainer.epochs
         if trainer.args.time:
-            limit = trainer.args.time * 3600 - (time.time() - trainer.train_time_start)
-            left = min(left, max(limit, 0.0)) if self._seconds_an_epoch else max(limit, 0.0)
-        return float(round(left, 1))
+            done = (time.time() - trainer.train_time_start) / (trainer.args.time * 3600)
+        return round(min(float(done), 1.0), 6)
 
     def _memory(self) -> dict[str, int]:
         """Bytes held by the process, and of the GPU where one is used."""

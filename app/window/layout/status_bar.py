@@ -46,7 +46,7 @@ class StatusBar(QStatusBar):
         self._job.setVisible(bool(running))
         self._bar.setVisible(bool(running))
         if running:
-            words = running[0].text or running[0].title
+            words = running[0].words or running[0].title
             self._job.set_whole(words, f"{running[0].title}: {words}")
             self._bar.setValue(round(1000 * running[0].fraction))
 

@@ -14,6 +14,7 @@ from core.cli.commands import Add, Command
 from core.cli.options import add_history, positive
 from core.errors import UserError
 from core.history.remember import OWN
+from core.progress import left_text, with_left
 from core.tune.presets import DISTILL, PRESETS
 
 if TYPE_CHECKING:
@@ -243,7 +244,8 @@ def event_text(event: Mapping[str, Any]) -> str:
         losses = ", ".join(f"{name} {value:.3g}" for name, value in event["losses"].items())
         at = f"Epoch {event['epoch']} of {event['epochs']}"
         if kind == "batch":
-            return f"{at}, batch {event['batch']} of {event['batches']}: {losses}"
+            left = left_text(event.get("seconds_left"))
+            return with_left(f"{at}, batch {event['batch']} of {event['batches']}: {losses}", left)
         measured = "" if event["fitness"] is None else f", fitness {event['fitness']:.4f}"
         star = " (best so far)" if event["best"] else ""
         return f"{at}: {losses}{measured}{star}"

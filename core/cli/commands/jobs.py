@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli.commands import Add, Command
 from core.cli.options import positive
 from core.errors import UserError, reason_of
+from core.progress import left_text, with_left
 
 if TYPE_CHECKING:
     from core.runs.tail import RunEntry
@@ -156,7 +157,10 @@ def _list(named: str | None) -> Answer:
     places = _places(named)
     listed = sorted(entries(places), key=lambda entry: (entry.place, entry.created))
     known = {entry.folder for entry in listed}
-    found = [{**summary(Path(entry.folder)), "progress": entry.progress} for entry in listed]
+    found = [
+        {**summary(Path(e.folder)), "progress": e.progress, "seconds_left": e.seconds_left}
+        for e in listed
+    ]
     lines = [line_of(entry) for entry in listed]
     for place in places:
         for folder in map(str, list_jobs(place) if Path(place).is_dir() else ()):
@@ -179,7 +183,8 @@ def line_of(entry: RunEntry) -> str:
         when = f"{made:%d %b %H:%M}"
     except ValueError:
         when = ""
-    told = entry.progress or figures_of(entry) or entry.message
+    told = with_left(entry.progress, left_text(entry.seconds_left))
+    told = told or figures_of(entry) or entry.message
     if entry.waits_for:
         told = f"after {entry.waits_for}"
     return f"{entry.word:<19} {when:<12} {entry.title:<24} {told}\n{'':<19} {entry.folder}"

@@ -34,7 +34,7 @@ def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, 
     from core.pipeline import analyse, score
     from core.plan.schema import parse_plan
 
-    progress(0.1, "Ranking channels")
+    progress(0.0, "Ranking channels")
     loaded = models.get(str(args["path"]), args.get("sha256"))
     chosen = {key: args[key] for key in ("criterion", "seed", "representative") if args.get(key)}
     plan = parse_plan({"version": 1, **chosen})

@@ -144,8 +144,8 @@ def build_latency(
     with tempfile.TemporaryDirectory(prefix="secateur-latency-") as folder:
         store = LayerStore(about, None if cache else Path(folder) / "layers.json")
         progress(0.0, "Measuring steps")
-        bare = _layers(model, table, settings, store, about, Span(progress, 0.02, 0.7))
-        latency = _calibrate(model, table, bare, settings, Span(progress, 0.7, 1.0))
+        bare = _layers(model, table, settings, store, about, Span(progress, 0.15, 0.45))
+        latency = _calibrate(model, table, bare, settings, Span(progress, 0.45, 1.0))
     latency.about["sha256"] = sha256
     if cache:
         with contextlib.suppress(UserError):

@@ -1,6 +1,7 @@
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton
 
 from app.kit.table_model import ROW_ROLE
 from app.state import plan_edits
@@ -175,9 +176,11 @@ def test_the_channel_flow_filters_and_copies(opened):
     panel = opened.workspace["flow"].widget()
     panel.filter.setText("Concat 14")
     assert panel.proxy.rowCount() == 2
-    panel.copy_csv()
+    (copy,) = (b for b in panel.findChildren(QPushButton) if b.text() == "Copy table")
+    copy.click()
     lines = QGuiApplication.clipboard().text().splitlines()
     assert len(lines) == 3
+    assert lines[0] == "From\tTo\tChannels\tPosition"
     assert "channels 128–191 of Concat 14" in lines[2] or "of Concat 14" in lines[1]
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from app.tune.epoch_chart import round_range
 from app.tune.trace import APART, DASHES, pieces, thinned
-from app.tune.training_chart import TrainingCharts, round_range
+from app.tune.training_chart import TrainingCharts
 from core.runs.tail import Digest, RunEntry
 from tests.app.conftest import QUICK_MS, growth_of
 
@@ -49,17 +50,17 @@ def test_charts_take_turns_and_end_with_the_newest_figures(charts, qtbot, qapp):
     digest = Digest()
     told(digest, 0, 60)
     charts.show_snapshot(shot(digest))
-    assert [bool(chart._curves) for chart in charts._charts] == [True, False, False]
+    assert [bool(chart.plot.curves) for chart in charts._charts] == [True, False, False]
     qtbot.waitUntil(lambda: all(described(charts)), timeout=QUICK_MS)
     qtbot.waitUntil(lambda: charts._rest.isActive(), timeout=QUICK_MS)
-    before = [chart._curves for chart in charts._charts]
+    before = [chart.plot.curves for chart in charts._charts]
     for turn in range(5):  # told far more often than drawn
         told(digest, 60 + 20 * turn, 20)
         charts.show_snapshot(shot(digest))
-    assert [chart._curves for chart in charts._charts] == before
+    assert [chart.plot.curves for chart in charts._charts] == before
     newest = shot(digest)
     curves = [newest.losses, newest.metrics, newest.rates]
-    qtbot.waitUntil(lambda: [c._curves for c in charts._charts] == curves, timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: [c.plot.curves for c in charts._charts] == curves, timeout=QUICK_MS)
 
 
 def test_the_same_curves_again_draw_nothing(charts, qtbot):
@@ -80,9 +81,9 @@ def test_another_job_shows_at_once(charts, qtbot):
     charts.show_snapshot(shot(digest))
     qtbot.waitUntil(lambda: charts._rest.isActive(), timeout=QUICK_MS)
     charts.show_snapshot(shot(other, "g"))
-    assert charts.losses._curves == shot(other, "g").losses
+    assert charts.losses.plot.curves == shot(other, "g").losses
     charts.show_snapshot(None)
-    qtbot.waitUntil(lambda: not any(c._curves for c in charts._charts), timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: not any(c.plot.curves for c in charts._charts), timeout=QUICK_MS)
 
 
 def test_memory_is_flat_over_ten_thousand_events(charts, qapp):
@@ -101,7 +102,7 @@ def test_memory_is_flat_over_ten_thousand_events(charts, qapp):
     assert shot(digest).events == 30_000
     assert growth < 256 * 1024
     for curves in (charts.losses, charts.metrics, charts.rates):
-        for item in curves._items.values():
+        for item in curves.plot._items.values():
             assert len(item._x) <= 802
 
 

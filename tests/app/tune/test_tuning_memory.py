@@ -35,7 +35,7 @@ def test_the_reader_keeps_no_more_of_thirty_thousand_events_than_of_ten(
     run = fake_run(trained)
     worker, heard = LongJobsWorker(), []
     worker.followed.connect(lambda snapshot: heard.__setitem__(slice(None), [snapshot]))
-    worker.watch(str(run.folder))
+    worker.watch((str(run.folder),))
 
     def told(first):
         with (run.folder / EVENTS).open("a") as stream:

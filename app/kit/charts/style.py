@@ -1,11 +1,10 @@
-"""Charts; the only package that imports pyqtgraph, and imported only when a chart is shown."""
+"""How charts look: the colours of the theme."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import pyqtgraph as pg
-from PySide6.QtWidgets import QFrame
 
 from app.kit import theme
 
@@ -28,14 +27,5 @@ def dress(plot: pg.PlotWidget, left: int = 34) -> None:
         axis.setTextPen(theme.colour("muted"))
         axis.setSIPrefixEnableRanges(())  # switched off, it still scales what is below 1
         axis.enableAutoSIPrefix(False)
+        axis.setLabel(axis.labelText or None, color=theme.colours().muted)
     plot.getAxis("left").setWidth(left)
-
-
-def calm(plot: pg.PlotWidget, name: str, tip: str) -> None:
-    """Take away what only confuses here: menus, buttons, moving the axes with the mouse."""
-    plot.setMenuEnabled(False)
-    plot.hideButtons()
-    plot.setMouseEnabled(False, False)
-    plot.setFrameShape(QFrame.Shape.NoFrame)
-    plot.setAccessibleName(name)
-    plot.setToolTip(tip)

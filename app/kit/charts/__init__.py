@@ -1,0 +1,1 @@
+"""Charts: what every one of them is, looks like and can do."""

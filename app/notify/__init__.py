@@ -1,0 +1,1 @@
+"""Notifications of the desktop when something long ends behind other windows."""
