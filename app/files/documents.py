@@ -14,6 +14,7 @@ from app.context import Context
 from app.files.cached_model import Known, find_known, from_engine
 from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
+from app.kit.dialogs import ask
 from app.state import plan_edits
 from app.state.project_state import to_project
 from core.errors import UserError
@@ -327,8 +328,7 @@ class Documents(QObject):
         box.setInformativeText("Save them to a project?")
         box.setStandardButtons(Buttons.Save | Buttons.Discard | Buttons.Cancel)
         box.setDefaultButton(Buttons.Save)
-        answer = box.exec()
-        box.deleteLater()
+        answer = ask(box)
         if answer == Buttons.Save:
             return self.save()
         return answer == Buttons.Discard

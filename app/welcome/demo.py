@@ -11,6 +11,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
+from app.kit.dialogs import ask, place
 from app.welcome.demo_dialog import DemoDialog
 from core.system.paths import data_folder
 
@@ -134,6 +135,7 @@ class DemoController(QObject):
 
     def _show_dialog(self) -> None:
         if self.dialog is not None:
+            place(self.dialog)
             self.dialog.open()
             self.dialog.raise_()
 
@@ -195,6 +197,5 @@ class DemoController(QObject):
         box.setStandardButtons(Buttons.Yes | Buttons.Cancel)
         box.button(Buttons.Yes).setText("&Stop")
         box.setDefaultButton(Buttons.Cancel)
-        answer = box.exec()
-        box.deleteLater()
+        answer = ask(box)
         return answer == Buttons.Yes

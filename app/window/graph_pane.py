@@ -20,7 +20,7 @@ from app.welcome.start_page import StartPage
 from app.window.graph_binding import GraphHost
 from app.window.message_bar import MessageBar
 
-LEAST = QSize(400, 240)
+LEAST = QSize(400, 130)
 """Room for the graph, in pixels: at 200% scale, a window may have no more than 800 × 500."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -199,6 +199,12 @@ class Scorecard(QFrame):
     def resizeEvent(self, event: object) -> None:
         """What there is room for changes."""
         self._make_room()
+
+    def event(self, event: QEvent) -> bool:
+        """Buttons and figures have their widths only once they are laid out."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._make_room()
+        return super().event(event)
 
     def minimumSizeHint(self) -> QSize:
         """Figures give way, so the window may be narrow."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QMenu,
+    QScrollArea,
     QSizePolicy,
     QSplitter,
     QStackedWidget,
@@ -18,12 +19,15 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.feature import Panel
+from app.kit.layouts import Upright
 from app.kit.widgets import OnScreen
 from app.window.layout.drawer import Drawer
 from app.window.layout.modes import MODES, Mode, mode_of
 
 SIDE_WIDTH = 350
 DIGITS = 9
+LEAST_DRAWER = 215
+"""Pixels that the drawer opens with, even in a low window."""
 
 
 class PanelHolder(QWidget):
@@ -41,7 +45,8 @@ class PanelHolder(QWidget):
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._panel)
+        scrolls = isinstance(self._panel, QScrollArea)
+        layout.addWidget(self._panel if scrolls else Upright(self._panel))
 
     def widget(self) -> QWidget:
         """Return the panel."""
@@ -106,6 +111,7 @@ class Workspace(QSplitter):
         self._left.setHandleWidth(1)
         for panel in panels:
             holder = self._holders[panel.id]
+            self._put_away(holder)
             holder.windowTitleChanged.connect(lambda _, one=holder: self._retitle(one))
             if mode_of(panel.id, self.mode) is None:
                 self.drawer.add(holder, panel.title)
@@ -183,12 +189,25 @@ class Workspace(QSplitter):
     def _place(self) -> None:
         """Put the panels of the mode into the inspector and in the place of the graph."""
         for tabs, names in ((self.side, self.mode.side), (self.main_tabs, self.mode.main)):
-            _empty(tabs)
+            self._empty(tabs)
             for name in names:
                 holder = self._holders.get(name)
                 if holder is not None:
                     tabs.addTab(holder, holder.windowTitle())
             tabs.tabBar().setVisible(tabs.count() > 1)
+
+    def _empty(self, tabs: QTabWidget) -> None:
+        """Take the panels out; they live on, hidden."""
+        while tabs.count():
+            holder = tabs.widget(0)
+            tabs.removeTab(0)
+            if isinstance(holder, PanelHolder):
+                self._put_away(holder)
+
+    def _put_away(self, holder: PanelHolder) -> None:
+        """Keep a panel that the mode does not show; without a parent it would outlive the window."""
+        holder.setParent(self.main)
+        holder.hide()
 
     def _show(self) -> None:
         """Show what there is to work with: without a model, the start page alone."""
@@ -215,10 +234,11 @@ class Workspace(QSplitter):
                 tabs.setTabText(place, holder.windowTitle())
 
     def _make_room(self, is_open: bool) -> None:
+        height = self._left.height()
+        wanted = self.drawer.sizeHint().height()
         if is_open:
-            height = self._left.height()
-            wanted = min(self.drawer.sizeHint().height(), height // 2)
-            self._left.setSizes([height - wanted, wanted])
+            wanted = min(wanted, max(height // 2, LEAST_DRAWER))
+        self._left.setSizes([height - wanted, wanted])
 
 
 def _tabs(name: str) -> QTabWidget:
@@ -228,12 +248,3 @@ def _tabs(name: str) -> QTabWidget:
     tabs.setMinimumWidth(240)
     tabs.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
     return tabs
-
-
-def _empty(tabs: QTabWidget) -> None:
-    """Take the panels out; they live on, hidden."""
-    while tabs.count():
-        holder = tabs.widget(0)
-        tabs.removeTab(0)
-        if holder is not None:
-            holder.setParent(None)
