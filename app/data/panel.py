@@ -20,7 +20,7 @@ from app.data.classes_part import ClassTable
 from app.data.samples_part import Samples
 from app.engine.task_line import TaskLine
 from app.kit import theme
-from app.kit.layouts import flow
+from app.kit.layouts import Flow
 from app.kit.widgets import Elided, OnScreen, WrappedTree, column, label
 from app.pictures.panes import Page
 
@@ -92,7 +92,7 @@ class DataPanel(OnScreen, QWidget):
 
     def _lay_out(self) -> None:
         side = QWidget()
-        buttons = flow(self.pick, self.folder, self.check)
+        buttons = Flow(self.pick, self.folder, self.check)
         parts = (self.name, buttons, self.progress, self.summary, self.problems)
         layout = column(*parts, margins=0, spacing=4)
         layout.setStretch(len(parts) - 1, 1)

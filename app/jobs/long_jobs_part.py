@@ -97,7 +97,7 @@ class LongJobsPart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
-        layout.addLayout(Flow(*self.buttons, self.status, self.held))
+        layout.addWidget(Flow(*self.buttons, self.status, self.held))
         layout.addWidget(self.view)
         self._jobs.listChanged.connect(self.show_list)
         self.show_list()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QLayout, QLayoutItem, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 LEAST_WORDS = 150
 """Pixels below which a text that gives way gets a line of its own."""
@@ -12,141 +12,114 @@ LEAST_HEIGHT = 60
 GIVES_WAY = (QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
 
 
-class Flow(QLayout):
-    """Puts widgets side by side, in as many lines as they need.
+class Flow(QWidget):
+    """Widgets side by side, in as many lines as they need.
 
-    A widget whose width is ``Ignored`` or ``Expanding`` takes what its line leaves.
+    One whose width is ``Ignored`` or ``Expanding`` takes what its line leaves.
 
     Parameters
     ----------
     *parts : QWidget
+    spacing : int
+        Pixels between them.
     """
 
-    def __init__(self, *parts: QWidget) -> None:
+    def __init__(self, *parts: QWidget, spacing: int = 6) -> None:
         super().__init__()
-        self._items: list[QLayoutItem] = []
-        self.setContentsMargins(0, 0, 0, 0)
-        self.setSpacing(6)
+        self._parts, self._spacing = parts, spacing
         for part in parts:
-            self.addWidget(part)
-
-    def addItem(self, item: QLayoutItem) -> None:
-        """Add an item at the end."""
-        self._items.append(item)
-
-    def count(self) -> int:
-        """Return the number of items."""
-        return len(self._items)
-
-    def itemAt(self, index: int) -> QLayoutItem | None:
-        """Return an item, or None beyond the last."""
-        return self._items[index] if 0 <= index < len(self._items) else None
-
-    def takeAt(self, index: int) -> QLayoutItem | None:
-        """Take an item out, or None beyond the last."""
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
-
-    def expandingDirections(self) -> Qt.Orientation:
-        """As high as it needs to be."""
-        return Qt.Orientation.Horizontal
-
-    def hasHeightForWidth(self) -> bool:
-        """The narrower, the more lines."""
-        return True
+            part.setParent(self)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
 
     def heightForWidth(self, width: int) -> int:
         """Return the height of all lines."""
         lines = self._lines(width)
-        gaps = self.spacing() * max(0, len(lines) - 1)
+        gaps = self._spacing * max(0, len(lines) - 1)
         return sum(self._height(line, width) for line in lines) + gaps
-
-    def minimumHeightForWidth(self, width: int) -> int:
-        """Return the same: a line cannot be lower."""
-        return self.heightForWidth(width)
 
     def sizeHint(self) -> QSize:
         """Return the size of all in one line."""
         shown = self._shown()
-        width = sum(_least(item) for item in shown) + self.spacing() * max(0, len(shown) - 1)
+        width = sum(map(_least, shown)) + self._spacing * max(0, len(shown) - 1)
         return QSize(width, self._height(shown, width))
 
-    def minimumSize(self) -> QSize:
-        """Return room for the widest widget."""
+    def minimumSizeHint(self) -> QSize:
+        """Return room for the widest of them."""
         shown = self._shown()
-        width = max((_least(item) for item in shown), default=0)
-        return QSize(width, max((_height(item, width) for item in shown), default=0))
+        width = max(map(_least, shown), default=0)
+        return QSize(width, max((_height(part, width) for part in shown), default=0))
 
-    def setGeometry(self, rect: QRect) -> None:
-        """Place the items."""
-        super().setGeometry(rect)
-        top = rect.top()
-        for line in self._lines(rect.width()):
-            height, left = self._height(line, rect.width()), rect.left()
-            for item, width in zip(line, self._widths(line, rect.width()), strict=True):
-                own = min(height, _height(item, width)) if _is_line(item) else height
-                place = QPoint(left, top + (height - own) // 2)
-                item.setGeometry(QRect(place, QSize(width, own)))
-                left += width + self.spacing()
-            top += height + self.spacing()
+    def event(self, event: QEvent) -> bool:
+        """Place them again when one comes, goes or changes."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+            self._arrange()
+        return super().event(event)
 
-    def _widths(self, line: list[QLayoutItem], room: int) -> list[int]:
-        """Return the widths of a line's items: what is left goes to those that take it."""
-        spare = room - sum(_least(item) for item in line) - self.spacing() * (len(line) - 1)
-        growing = sum(_grows(item) for item in line)
-        more = max(0, spare) // growing if growing else 0
-        return [min(_least(item) + (more if _grows(item) else 0), room) for item in line]
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Place them in other lines."""
+        super().resizeEvent(event)
+        self._arrange()
 
-    def _height(self, line: list[QLayoutItem], room: int) -> int:
-        widths = self._widths(line, room)
-        return max((_height(i, w) for i, w in zip(line, widths, strict=True)), default=0)
+    def showEvent(self, event: QShowEvent) -> None:
+        """Place what changed while it was hidden."""
+        super().showEvent(event)
+        self._arrange()
 
-    def _shown(self) -> list[QLayoutItem]:
-        return [item for item in self._items if not item.isEmpty()]
+    def _arrange(self) -> None:
+        top = 0
+        for line in self._lines(self.width()):
+            height, left = self._height(line, self.width()), 0
+            for part, width in zip(line, self._widths(line, self.width()), strict=True):
+                own = min(height, _height(part, width)) if part.layout() is None else height
+                part.setGeometry(left, top + (height - own) // 2, width, own)
+                left += width + self._spacing
+            top += height + self._spacing
 
-    def _lines(self, width: int) -> list[list[QLayoutItem]]:
-        lines: list[list[QLayoutItem]] = []
+    def _shown(self) -> list[QWidget]:
+        return [part for part in self._parts if not part.isHidden()]
+
+    def _lines(self, width: int) -> list[list[QWidget]]:
+        lines: list[list[QWidget]] = []
         used = 0
-        for item in self._shown():
-            needed = _least(item)
-            if lines and used + self.spacing() + needed <= width:
-                lines[-1].append(item)
-                used += self.spacing() + needed
+        for part in self._shown():
+            needed = _least(part)
+            if lines and used + self._spacing + needed <= width:
+                lines[-1].append(part)
+                used += self._spacing + needed
             else:
-                lines.append([item])
+                lines.append([part])
                 used = needed
         return lines
 
+    def _widths(self, line: list[QWidget], room: int) -> list[int]:
+        """Return the widths of a line: what is left goes to those that take it."""
+        spare = room - sum(map(_least, line)) - self._spacing * (len(line) - 1)
+        growing = sum(map(_grows, line))
+        more = max(0, spare) // growing if growing else 0
+        return [min(_least(part) + (more if _grows(part) else 0), room) for part in line]
 
-def _grows(item: QLayoutItem) -> bool:
-    widget = item.widget()
-    return widget is not None and widget.sizePolicy().horizontalPolicy() in GIVES_WAY
-
-
-def _least(item: QLayoutItem) -> int:
-    """Return the width that an item needs; a text that gives way needs some, too."""
-    least = item.minimumSize().width()
-    if _grows(item):
-        return max(least, LEAST_WORDS)
-    return max(least, item.sizeHint().width())
+    def _height(self, line: list[QWidget], room: int) -> int:
+        widths = self._widths(line, room)
+        return max((_height(p, w) for p, w in zip(line, widths, strict=True)), default=0)
 
 
-def _is_line(item: QLayoutItem) -> bool:
-    """Whether an item is one control, and not several below each other."""
-    widget = item.widget()
-    return widget is None or widget.layout() is None
+def _grows(part: QWidget) -> bool:
+    return part.sizePolicy().horizontalPolicy() in GIVES_WAY
 
 
-def _height(item: QLayoutItem, width: int) -> int:
-    if item.hasHeightForWidth():
-        return item.heightForWidth(width)
-    return max(item.sizeHint().height(), item.minimumSize().height())
+def _least(part: QWidget) -> int:
+    """Return the width that a widget needs; a text that gives way needs some, too."""
+    least = max(part.minimumWidth(), part.minimumSizeHint().width())
+    return max(least, LEAST_WORDS if _grows(part) else part.sizeHint().width())
 
 
-def flow(*parts: QWidget) -> QWidget:
-    """Put widgets side by side, in as many lines as they need."""
-    result = QWidget()
-    result.setLayout(Flow(*parts))
-    return result
+def _height(part: QWidget, width: int) -> int:
+    if part.hasHeightForWidth():
+        return part.heightForWidth(width)
+    return max(part.sizeHint().height(), part.minimumSizeHint().height())
 
 
 class Upright(QScrollArea):

@@ -50,7 +50,7 @@ class StepsPanel(QWidget):
         top = Flow(self.intro, self.progress, self.run, self.open, self.go_on)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
-        layout.addLayout(top)
+        layout.addWidget(top)
         layout.addWidget(self.view, 1)
         self.setAccessibleName("Steps")
         self._connect(context)

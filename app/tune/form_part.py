@@ -152,11 +152,9 @@ class TuningForm(QWidget):
                 ("Device", self.device),
             )
         )
-        parts = Flow(what, how, self.data)
-        parts.setSpacing(16)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(parts)
+        layout.addWidget(Flow(what, how, self.data, spacing=16))
         layout.addStretch(1)
 
     def _fields(self, lines: Iterable[tuple[str, QWidget]]) -> QWidget:

@@ -234,8 +234,14 @@ class GraphScene(QGraphicsScene):
         """Describe in words what a screen reader should read out."""
         if self.looks is None:
             return "No model is open."
-        focus = self.marks.focus
-        return self.looks.summary(focus, None if focus is None else self.blocks[focus].look)
+        if self.marks.focus is not None:
+            return self.words(self.marks.focus)
+        return f"{len(self.blocks)} blocks. Use the arrow keys to move between them."
+
+    def words(self, block: int) -> str:
+        """Describe a block: what it is, its channels, its part in the plan."""
+        look = self.blocks[block].look if block in self.blocks else None
+        return "" if self.looks is None or look is None else self.looks.words(block, look)
 
     # ---- the coupling path ---------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from app.kit.layouts import Upright
 from app.kit.widgets import OnScreen
 from app.window.layout.drawer import Drawer
 from app.window.layout.modes import MODES, Mode, mode_of
+from app.window.layout.tab_order import order_parts
 
 SIDE_WIDTH = 350
 DIGITS = 9
@@ -148,9 +149,7 @@ class Workspace(QSplitter):
             self.set_mode(mode.id)
             tabs = self.side if panel in mode.side else self.main_tabs
             tabs.setCurrentWidget(holder)
-        widget = holder.widget()
-        inside = widget.nextInFocusChain() if widget.focusProxy() is None else widget
-        (inside or widget).setFocus(Qt.FocusReason.ShortcutFocusReason)
+        give_keyboard(holder)
 
     def set_graph_alone(self, alone: bool) -> None:
         """Hide everything but the graph, or show it again."""
@@ -195,6 +194,10 @@ class Workspace(QSplitter):
                 if holder is not None:
                     tabs.addTab(holder, holder.windowTitle())
             tabs.tabBar().setVisible(tabs.count() > 1)
+            # Tab must not stop at a bar that is not there.
+            policy = Qt.FocusPolicy.TabFocus if tabs.count() > 1 else Qt.FocusPolicy.NoFocus
+            tabs.setFocusPolicy(policy)
+        order_parts(self, (self.main, self.drawer, self.side))
 
     def _empty(self, tabs: QTabWidget) -> None:
         """Take the panels out; they live on, hidden."""
@@ -205,7 +208,7 @@ class Workspace(QSplitter):
                 self._put_away(holder)
 
     def _put_away(self, holder: PanelHolder) -> None:
-        """Keep a panel that the mode does not show; without a parent it would outlive the window."""
+        """Keep a panel that the mode does not show, until the window goes."""
         holder.setParent(self.main)
         holder.hide()
 
@@ -239,6 +242,14 @@ class Workspace(QSplitter):
         if is_open:
             wanted = min(wanted, max(height // 2, LEAST_DRAWER))
         self._left.setSizes([height - wanted, wanted])
+
+
+def give_keyboard(part: QWidget) -> None:
+    """Give the keyboard to the first control in a part of the window."""
+    for one in part.findChildren(QWidget):
+        if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisible() and one.isEnabled():
+            one.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
 
 
 def _tabs(name: str) -> QTabWidget:
