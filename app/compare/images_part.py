@@ -13,6 +13,7 @@ from app.compare.tables import Pair, Row
 from app.compare.views import View
 from app.context import Context
 from app.kit.controls import row
+from app.kit.dialogs import place
 from app.pictures.dialog import PictureDialog
 from app.pictures.drawing import Pens
 from app.pictures.panes import Page, Pane, Panes, outcome_key
@@ -90,6 +91,7 @@ class ImagesView(View):
             return
         if self.dialog is None:
             self.dialog = PictureDialog(self._pictures, TITLE, Pens(), self.window(), OUTCOMES)
+            place(self.dialog)
             self.dialog.went.connect(self._follow)
         self.dialog.set_pages([self.page(cells) for cells in self.rows], number)
         self.dialog.show()

@@ -20,7 +20,7 @@ from app.data.classes_part import ClassTable
 from app.data.samples_part import Samples
 from app.engine.task_line import TaskLine
 from app.kit import theme
-from app.kit.controls import row
+from app.kit.layouts import Flow
 from app.kit.widgets import Elided, OnScreen, WrappedTree, column, label
 from app.pictures.panes import Page
 
@@ -33,6 +33,8 @@ NONE = "No dataset. Drop its YAML or folder on the window, or choose it."
 UNCHECKED = "Not checked."
 SIGNS = {"error": ("error", "blocked"), "warning": ("warning", "warning"), "none": ("success",) * 2}
 WIDTHS = [290, 320, 430]
+LEAST = (252, 220, 220)
+"""Widths of its three parts, in pixels."""
 IMAGE = Qt.ItemDataRole.UserRole
 SEVERITY = Qt.ItemDataRole.UserRole + 1
 
@@ -90,15 +92,17 @@ class DataPanel(OnScreen, QWidget):
 
     def _lay_out(self) -> None:
         side = QWidget()
-        buttons = row(self.pick, self.folder, self.check, None)
+        buttons = Flow(self.pick, self.folder, self.check)
         parts = (self.name, buttons, self.progress, self.summary, self.problems)
         layout = column(*parts, margins=0, spacing=4)
         layout.setStretch(len(parts) - 1, 1)
         side.setLayout(layout)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
-        for part in (side, self.classes, self.samples):
-            part.setMinimumWidth(220)
+        split.setHandleWidth(9)
+        split.setProperty("gap", "true")
+        for part, least in zip((side, self.classes, self.samples), LEAST, strict=True):
+            part.setMinimumWidth(least)
             split.addWidget(part)
         split.setSizes(WIDTHS)
         whole = QHBoxLayout(self)

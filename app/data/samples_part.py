@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from app.context import Context
 from app.kit import theme
 from app.kit.controls import add_items, choose, combo
+from app.kit.dialogs import place
 from app.kit.widgets import label
 from app.pictures.dialog import PictureDialog
 from app.pictures.drawing import Pens
@@ -157,6 +158,7 @@ class Samples(QWidget):
         """Show pictures at full size in a separate window."""
         if self._dialog is None:
             self._dialog = PictureDialog(self._pictures, title, self._pens, self.window())
+            place(self._dialog)
         self._dialog.set_pens(self._pens)
         self._dialog.setWindowTitle(title)
         self._dialog.set_pages(pages, number)

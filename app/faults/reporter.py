@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.engine.protocol import Failure
+from app.kit.dialogs import place
 from app.kit.widgets import label
 from app.state.session import Session
 from core.system.logs import append, fault_log
@@ -131,6 +132,7 @@ class ErrorReporter(QObject):
         self._dialog = BugDialog(message, details, self._window)
         self._dialog.reportWanted.connect(self.reportWanted)
         self._dialog.finished.connect(self._closed)
+        place(self._dialog)
         self._dialog.open()
 
     def _closed(self) -> None:

@@ -15,6 +15,7 @@ from app.files.cached_model import Known, find_known, from_engine
 from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
 from app.files.stock import is_stock
+from app.kit.dialogs import ask
 from app.state import plan_edits
 from app.state.project_state import to_project
 from core.errors import UserError
@@ -341,8 +342,7 @@ class Documents(QObject):
         box.setInformativeText("Save them to a project?")
         box.setStandardButtons(Buttons.Save | Buttons.Discard | Buttons.Cancel)
         box.setDefaultButton(Buttons.Save)
-        answer = box.exec()
-        box.deleteLater()
+        answer = ask(box)
         if answer == Buttons.Save:
             return self.save()
         return answer == Buttons.Discard

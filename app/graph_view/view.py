@@ -10,8 +10,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleEvent,
     QContextMenuEvent,
     QFocusEvent,
     QHelpEvent,
@@ -25,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGestureEvent, QGraphicsView, QWidget
 
+from app.graph_view.accessible import announce
 from app.graph_view.controls.camera import Camera
 from app.graph_view.controls.input import Keyboard, SelectionInput
 from app.graph_view.controls.legend import HEIGHT
@@ -247,8 +246,7 @@ class GraphView(QGraphicsView):
             return False
         self._scene.set_marks(replace(self._scene.marks, focus=block, ring=True))
         self.setAccessibleDescription(self._scene.summary())
-        event = QAccessibleEvent(self, QAccessible.Event.DescriptionChanged)
-        QAccessible.updateAccessibility(event)
+        announce(self)
         return True
 
     # ---- search and neighbours -----------------------------------------------------------------

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.feature import Action, Feature, Features
+from app.kit.dialogs import place
 
 if TYPE_CHECKING:
     from app.help.window import HelpWindow
@@ -36,6 +37,7 @@ class HelpFeature(Feature):
             from app.help.window import HelpWindow
 
             self.page = HelpWindow(self.context.theme, self.window)
+            place(self.page)
         self.page.show()
         self.page.raise_()
         self.page.activateWindow()

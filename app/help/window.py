@@ -40,7 +40,7 @@ class HelpWindow(QWidget):
         self.resize(*SIZE)
         self.list = QListWidget()
         self.list.setAccessibleName("Sections")
-        self.list.setFixedWidth(250)
+        self.list.setFixedWidth(170)
         self.list.setWordWrap(True)
         self.list.setSpacing(3)
         for anchor, title in sections():
@@ -80,7 +80,7 @@ class HelpWindow(QWidget):
             f"p, td {{ line-height: 135%; }} td {{ border-bottom: 1px solid {colours['border']}; }}"
             f"code {{ color: {colours['accent']}; }}"
         )
-        document.setDocumentMargin(18)
+        document.setDocumentMargin(10)
         self.browser.setHtml(page(colours))
         bar.setValue(place)
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.context import Context
 from app.jobs.log_dialog import JobLogDialog
 from app.kit import formats, theme
+from app.kit.dialogs import show_dialog
+from app.kit.layouts import Flow
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import Elided, table_view
 from core.progress import left_text, with_left
@@ -93,15 +95,10 @@ class LongJobsPart(QWidget):
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.view.doubleClicked.connect(lambda _: self._show())
         self._make_buttons()
-        top = QHBoxLayout()
-        for button in self.buttons:
-            top.addWidget(button)
-        top.addWidget(self.status, 1)
-        top.addWidget(self.held)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
-        layout.addLayout(top)
+        layout.addWidget(Flow(*self.buttons, self.status, self.held))
         layout.addWidget(self.view)
         self._jobs.listChanged.connect(self.show_list)
         self.show_list()
@@ -231,9 +228,7 @@ class LongJobsPart(QWidget):
 
     def _log(self) -> None:
         if self.chosen is not None:
-            dialog = JobLogDialog(self.chosen, self.window())
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.open()
+            show_dialog(JobLogDialog(self.chosen, self.window()))
 
     def _hold(self) -> None:
         self._jobs.hold(not any(entry.held for entry in self._jobs.waiting))

@@ -18,7 +18,7 @@ from app.engine.client import TaskRecord
 from app.jobs.long_jobs_part import LongJobsPart
 from app.kit import theme
 from app.kit.table_model import Column, TableModel
-from app.kit.widgets import label, table_view
+from app.kit.widgets import label, set_widths, table_view
 
 COLOURS = {"failed": "blocked", "done": "success", "cancelled": "muted"}
 COLUMNS: list[Column[TaskRecord]] = [
@@ -85,8 +85,7 @@ class EnginePart(QWidget):
         )
         self.model: TableModel[TaskRecord] = TableModel(COLUMNS, self)
         self.view = table_view(self.model, "Tasks so far")
-        for number, width in enumerate((260, 90, 70, 110)):
-            self.view.setColumnWidth(number, width)
+        set_widths(self.view, (260, 90, 70, 110))
         top = QHBoxLayout()
         top.addWidget(self._text, 1)
         top.addWidget(self.bar, 1)

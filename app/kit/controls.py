@@ -5,27 +5,62 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QHelpEvent, QPaintEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
-from app.kit.widgets import label
+from app.kit.widgets import Elided
 
 TIP = Qt.ItemDataRole.ToolTipRole
 Value = TypeVar("Value", bound=Hashable)
 """What a box hands back when its item is chosen."""
 
 
+class Choice(QComboBox):
+    """A box to choose from; where its text has no room, it ends in … and the tip has all of it."""
+
+    elides = True
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw as much of the text as there is room for."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        option.currentText = self._elided(option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def event(self, event: QEvent) -> bool:
+        """Show the whole text above the tip, where it is not to be seen."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            option = QStyleOptionComboBox()
+            self.initStyleOption(option)
+            whole = self.currentText()
+            if self._elided(option) != whole and whole not in self.toolTip():
+                words = f"{whole}\n{self.toolTip()}".strip()
+                QToolTip.showText(event.globalPos(), words, self)
+                return True
+        return super().event(event)
+
+    def _elided(self, option: QStyleOptionComboBox) -> str:
+        part = QStyle.SubControl.SC_ComboBoxEditField
+        kind = QStyle.ComplexControl.CC_ComboBox
+        room = self.style().subControlRect(kind, option, part, self).width()
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, room)
+
+
 def combo(items: Mapping[Value, tuple[str, str]], name: str) -> QComboBox:
     """Make a box to choose from, of values with a title and a tip."""
-    result = QComboBox()
+    result = Choice()
     result.setAccessibleName(name)
     result.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     result.setMinimumContentsLength(10)
@@ -108,10 +143,8 @@ class Fold(QWidget):
         self.head.setIconSize(QSize(10, 10))
         self.head.setToolTip(f"Show or hide “{title}”")
         self.head.clicked.connect(self.toggle)
-        self.summary = label("", "muted", wrap=False)
+        self.summary = Elided("muted")
         self.summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.summary.setMinimumWidth(0)
-        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.addWidget(self.head)
@@ -138,4 +171,4 @@ class Fold(QWidget):
         self.head.setArrowType(arrow)
         self.head.setAccessibleDescription("shown" if self.unfolded else "hidden")
         self.body.setVisible(self.unfolded)
-        self.summary.setText("" if self.unfolded else self._words)
+        self.summary.set_whole("" if self.unfolded else self._words)

@@ -68,7 +68,6 @@ class SaveDialog(QDialog):
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.go = QPushButton(action)
         self.go.setProperty("primary", "true")
-        self.go.setDefault(True)
         self.buttons.addButton(self.go, QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
@@ -78,6 +77,8 @@ class SaveDialog(QDialog):
         layout.addLayout(self.form)
         layout.addWidget(label(about, "muted"))
         layout.addWidget(self.buttons)
+        # Once it is in the dialog: else Enter in the field would cancel after Tab has been there.
+        self.go.setDefault(True)
 
     def file(self, suffix: str) -> Path:
         """Return the file that is named, with a suffix where it has none."""

@@ -97,7 +97,8 @@ class TableModel(QAbstractTableModel, Generic[Row]):
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
             return None
         column = self.columns[section]
-        answers = {Role.DisplayRole: column.title, Role.ToolTipRole: column.tip or column.title}
+        tip = f"{column.title}\n{column.tip}".strip()
+        answers = {Role.DisplayRole: column.title, Role.ToolTipRole: tip}
         if role == Role.TextAlignmentRole:
             return _side(column)
         return answers.get(Role(role)) if role in answers else None

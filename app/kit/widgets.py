@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
-    QObject,
     QRectF,
     QSize,
     Qt,
@@ -28,8 +27,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHeaderView,
     QLabel,
-    QLayout,
-    QScrollArea,
     QSizePolicy,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -88,42 +85,6 @@ class Elided(QLabel):
     def _fit(self) -> None:
         end = Qt.TextElideMode.ElideRight
         self.setText(self.fontMetrics().elidedText(self._whole, end, max(self.width(), 0)))
-
-
-class Sideways(QScrollArea):
-    """Fields as high as they are, that can be scrolled where they are wider than the window.
-
-    Parameters
-    ----------
-    layout : QLayout
-        The fields.
-    """
-
-    WIDTH = 260
-
-    def __init__(self, layout: QLayout) -> None:
-        super().__init__()
-        self._body = QWidget()
-        self._body.setLayout(layout)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setWidget(self._body)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-
-    def minimumSizeHint(self) -> QSize:
-        """As narrow as the window wants it."""
-        least = self._body.minimumSizeHint()
-        return QSize(min(least.width(), self.WIDTH), least.height())
-
-    def sizeHint(self) -> QSize:
-        """Room for every field."""
-        return self._body.sizeHint()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take more height, or less, when fields come and go."""
-        if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
-        return super().eventFilter(watched, event)
 
 
 class WrappedTree(QTreeWidget):
@@ -246,6 +207,7 @@ def table_view(
     header = view.horizontalHeader()
     header.setStretchLastSection(True)
     header.setHighlightSections(False)
+    header.setTextElideMode(Qt.TextElideMode.ElideRight)  # the tip has all of it
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
     if stretch is not None:
         header.setStretchLastSection(False)
@@ -264,6 +226,13 @@ def fit_columns(view: QTableView) -> None:
     header = view.horizontalHeader()
     for number in range(header.count()):
         header.resizeSection(number, header.sectionSize(number) + COLUMN_GAP)
+
+
+def set_widths(view: QTableView, widths: Sequence[int]) -> None:
+    """Make the first columns this wide, or as wide as their titles need."""
+    header = view.horizontalHeader()
+    for number, width in enumerate(widths):
+        header.resizeSection(number, max(width, header.sectionSizeHint(number)))
 
 
 class OnScreen:

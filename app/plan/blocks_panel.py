@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
-from app.kit.widgets import OnScreen, column, table_view
+from app.kit.widgets import OnScreen, column, set_widths, table_view
 from app.plan.tables import block_columns
 from core.graph.table import Block
 
@@ -23,8 +23,7 @@ class BlocksPanel(OnScreen, QWidget):
         self.model: TableModel[Block] = TableModel(block_columns(context.session), self)
         self.proxy = SortedProxy(self.model, self)
         self.view = table_view(self.proxy, "Blocks of the model", multiple=True)
-        for number, width in enumerate(WIDTHS):
-            self.view.setColumnWidth(number, width)
+        set_widths(self.view, WIDTHS)
         self.setLayout(column(self.view, margins=4))
         self.setFocusProxy(self.view)
         session = context.session

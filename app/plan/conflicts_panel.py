@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from app.context import Context
 from app.kit import formats, theme
 from app.kit.table_model import ROW_ROLE, Column, Index, TableModel
-from app.kit.widgets import OnScreen, label, table_view
+from app.kit.widgets import OnScreen, label, set_widths, table_view
 from app.plan.conflict_finder import KINDS, ConflictFinder
 from app.state import plan_edits
 
@@ -40,8 +40,7 @@ class ConflictsPanel(OnScreen, QWidget):
         self.intro = label(INTRO["none"], "muted")
         self.model = TableModel(_COLUMNS, self)
         self.view = table_view(self.model, "What would break without Secateur")
-        for number, width in enumerate((36, 180, 250, 400)):
-            self.view.setColumnWidth(number, width)
+        set_widths(self.view, (36, 180, 250, 400, 200))
         self.view.activated.connect(self._go)
         self.view.clicked.connect(self._go)
         layout = QVBoxLayout(self)

@@ -16,8 +16,13 @@ class EditsPanel(QUndoView):
         super().__init__()
         self.setStack(context.session.undo_stack)
         self.setEmptyLabel("As opened")
-        self.setCleanIcon(theme.icon("save", "muted"))
+        self.setProperty("roomy", "true")
+        context.theme.changed.connect(self._restyle)
+        self._restyle()
         self.setIconSize(QSize(14, 14))
         self.setUniformItemSizes(True)
         self.setAccessibleName("Edits of the plan")
         self.setToolTip("Click a line to go back to that state; later edits can be redone")
+
+    def _restyle(self) -> None:
+        self.setCleanIcon(theme.icon("save", "muted"))

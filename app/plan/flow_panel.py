@@ -8,7 +8,7 @@ from app.context import Context
 from app.kit import theme
 from app.kit.table_copy import COPY_TABLE, copy_rows
 from app.kit.table_model import ROW_ROLE, SortedProxy, TableModel
-from app.kit.widgets import OnScreen, table_view
+from app.kit.widgets import OnScreen, set_widths, table_view
 from app.plan.tables import FLOW_COLUMNS, FlowRow, flow_rows
 
 
@@ -21,8 +21,7 @@ class FlowPanel(OnScreen, QWidget):
         self.model: TableModel[FlowRow] = TableModel(FLOW_COLUMNS, self)
         self.proxy = SortedProxy(self.model, self)
         self.view = table_view(self.proxy, "Channel flow")
-        for number, width in enumerate((160, 160, 110)):
-            self.view.setColumnWidth(number, width)
+        set_widths(self.view, (160, 160, 110))
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter: a block, a type, Concat…")
         self.filter.setAccessibleName("Filter the channel flow")

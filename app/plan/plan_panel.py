@@ -68,6 +68,7 @@ class PlanPanel(QScrollArea):
         )
         self.setWidget(self._inner)
         self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it has the keyboard
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Plan")
@@ -79,6 +80,9 @@ class PlanPanel(QScrollArea):
 
     def _make_widgets(self) -> None:
         self._selected = label("", "muted")
+        self._selected.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        # Room for the longest words: the slider below must not jump with every selection.
+        self._selected.setMinimumHeight(2 * self._selected.fontMetrics().lineSpacing() + 2)
         self.slider = RatioSlider()
         self.spin = RatioBox()
         names = plan_edits.SCOPE_NAMES

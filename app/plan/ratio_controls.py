@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSlider
+from PySide6.QtGui import (
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QDoubleSpinBox,
+    QSlider,
+    QStyle,
+    QStyleOptionSlider,
+)
 
+from app.kit import theme
 from core.plan.ratio import OFFERED
 
 MOST = round(100 * OFFERED)
 """Percent."""
+TICK = 4
+"""Pixels."""
 _KEYS = Qt.Key
 KEY_STEPS = {
     _KEYS.Key_Left: -1,
@@ -43,6 +59,22 @@ class RatioSlider(QSlider):
         self.setTickInterval(25)
         self.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.setAccessibleName("Ratio of channels to prune, in percent")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the ticks again: those of the style cannot be seen on the dark."""
+        super().paintEvent(event)
+        option, style = QStyleOptionSlider(), self.style()
+        self.initStyleOption(option)
+        handle = style.subControlRect(
+            QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self
+        )
+        painter = QPainter(self)
+        painter.setPen(theme.colour("muted"))
+        low, high, top = self.minimum(), self.maximum(), handle.bottom() + 1
+        for value in range(low, high + 1, self.tickInterval()):
+            room = self.width() - handle.width()
+            place = QStyle.sliderPositionFromValue(low, high, value, room) + handle.width() // 2
+            painter.drawLine(place, top, place, top + TICK)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Step what is asked."""

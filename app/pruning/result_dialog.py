@@ -20,6 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.kit import formats, theme
+from app.kit.controls import row
+from app.kit.layouts import Upright
 from app.kit.table_model import Column, SortedProxy, TableModel
 from app.kit.widgets import label, table_view
 from app.pruning import repair_words
@@ -69,8 +71,9 @@ class ResultDialog(QDialog):
         self._output = str(result["output"])
         self.setWindowTitle("Pruned")
         self.resize(820 if result.get("repair") else 720, 640)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(18, 16, 18, 14)
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(18, 16, 18, 0)
         layout.setSpacing(10)
         layout.addLayout(self._head(result))
         layout.addWidget(_figures(result, file_before, note))
@@ -80,7 +83,10 @@ class ResultDialog(QDialog):
         layout.addWidget(label("Changed layers", "heading"))
         layout.addWidget(self._layers(result), 1)
         layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))
-        layout.addLayout(self._buttons())
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(Upright(body), 1)
+        whole.addWidget(self._buttons())
 
     def _head(self, result: Mapping[str, Any]) -> QHBoxLayout:
         proof = result["verification"]
@@ -98,11 +104,11 @@ class ResultDialog(QDialog):
             "muted",
         )
         words.addWidget(self.proof)
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(words, 1)
-        return row
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        head.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        head.addLayout(words, 1)
+        return head
 
     def _repair(self, steps: list[dict[str, Any]]) -> QWidget:
         self.repairs = TableModel(_REPAIR_COLUMNS, self)
@@ -120,7 +126,7 @@ class ResultDialog(QDialog):
         view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         return view
 
-    def _buttons(self) -> QHBoxLayout:
+    def _buttons(self) -> QWidget:
         """Return what can be done next; the last is the usual step."""
         steps: list[QPushButton] = []
         for text, signal, tip in (
@@ -140,13 +146,9 @@ class ResultDialog(QDialog):
         folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
         close = QPushButton("Close")
         close.clicked.connect(self.accept)
-        row = QHBoxLayout()
-        row.addWidget(folder)
-        row.addStretch(1)
-        row.addWidget(close)
-        for step in steps:
-            row.addWidget(step)
-        return row
+        buttons = row(folder, None, close, *steps)
+        buttons.setContentsMargins(18, 4, 18, 14)
+        return buttons
 
 
 def _figures(result: Mapping[str, Any], file_before: int | None, note: str) -> QWidget:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, SignalInstance
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.context import Context
 from app.engine.task_line import TaskLine
+from app.kit.layouts import Flow
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import label, table_view
 from app.state.measurements import Step
@@ -44,14 +45,12 @@ class StepsPanel(QWidget):
         self.go_on = _button(
             "Continue from step…", "Continue from the selected step with the current plan"
         )
-        top = QHBoxLayout()
-        top.addWidget(self.intro, 3)
-        top.addWidget(self.progress, 2)
-        for button in (self.run, self.open, self.go_on):
-            top.addWidget(button)
+        for words in (self.intro, self.progress):
+            words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        top = Flow(self.intro, self.progress, self.run, self.open, self.go_on)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
-        layout.addLayout(top)
+        layout.addWidget(top)
         layout.addWidget(self.view, 1)
         self.setAccessibleName("Steps")
         self._connect(context)

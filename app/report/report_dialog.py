@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QCheckBox, QWidget
 
 from app.kit.save_dialog import SaveDialog
@@ -89,12 +88,11 @@ class ReportDialog(SaveDialog):
         self.path.textChanged.connect(self._enable)
         self._enable()
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Be as high as the words need at this width."""
-        super().showEvent(event)
-        layout = self.layout()
-        if layout is not None:
-            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+    def sizeHint(self) -> QSize:
+        """As high as the words need at the least width."""
+        layout, width = self.layout(), self.minimumWidth()
+        height = layout.totalHeightForWidth(width) if layout is not None else 0
+        return QSize(width, height)
 
     def _enable(self) -> None:
         path = Path(self.path.text().strip() or ".")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
+from app.kit.dialogs import show_dialog
 
 if TYPE_CHECKING:
     from core.tune.arguments import Argument
@@ -53,9 +54,8 @@ class ArgumentsController(QObject):
         from app.tune.arguments_dialog import ArgumentsDialog
 
         dialog = ArgumentsDialog(self._table, preset, chosen, self._check, self._window)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: taken(dialog.options))
-        dialog.open()
+        show_dialog(dialog)
 
     def _check(self, options: Mapping[str, Any], told: Callable[[Mapping[str, str]], None]) -> None:
         self._engine.submit(

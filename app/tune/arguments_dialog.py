@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.kit.qt_guard import guarded, guarded_or
 from app.kit.table_model import Column, SortedProxy, TableModel
-from app.kit.widgets import label, table_view
+from app.kit.widgets import label, set_widths, table_view
 from core.errors import UserError
 from core.tune.arguments import Argument, usual_of, write_value
 from core.tune.presets import PRESETS
@@ -183,8 +183,7 @@ class ArgumentsDialog(QDialog):
             triggers.DoubleClicked | triggers.EditKeyPressed | triggers.AnyKeyPressed
         )
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)
-        for number, width in enumerate(WIDTHS):
-            self.view.setColumnWidth(number, width)
+        set_widths(self.view, WIDTHS)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search: name, type, meaning")
         self.search.setClearButtonEnabled(True)

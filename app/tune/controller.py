@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from app.context import Context
 from app.data.check import submit_check
 from app.engine.preconditions import has_data
+from app.kit.dialogs import ask
 from app.state.files import job_places
 from core.runs.listing import figures_of, lost_accuracy
 from core.runs.tail import RunEntry
@@ -264,8 +265,7 @@ class TuneController(QObject):
         for button, words in ((Buttons.Yes, "&Keep running"), (Buttons.No, "&Stop")):
             box.button(button).setText(words)
         box.setDefaultButton(Buttons.Yes)
-        answer = box.exec()
-        box.deleteLater()
+        answer = ask(box)
         if answer == Buttons.No:
             if waiting:
                 self._jobs.hold(True)

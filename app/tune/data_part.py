@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from app.context import Context
 from app.engine.task_line import TaskLine
 from app.kit import theme
-from app.kit.widgets import column, label
+from app.kit.widgets import Elided, column, label
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NONE = "No dataset. Drop a dataset YAML on the window, or choose one."
 UNCHECKED = "Not checked; it is checked before training starts."
 COLOURS = {"error": "blocked", "warning": "warning"}
+WIDTH = 300
+"""Pixels, at least."""
 CLASSES = 6
 """How many classes are named; the rest are counted."""
 
@@ -38,7 +40,7 @@ class DataCheck(QWidget):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._measured, self._engine = context.session.measured, context.engine
-        self.name = label("", "heading", wrap=False)
+        self.name = Elided("heading")
         self.pick = QPushButton("Ch&oose…")
         self.pick.setToolTip("Choose a dataset YAML (or drop it on the window)")
         self.pick.clicked.connect(self.dataRequested)
@@ -51,18 +53,15 @@ class DataCheck(QWidget):
         self.found.setTextFormat(Qt.TextFormat.RichText)
         self.found.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.found.setAccessibleName("Results of the check")
-        scroll = QScrollArea()
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(self.found)
-        scroll.setAccessibleName("Results of the check")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(WIDTH)
         top = QHBoxLayout()
         top.addWidget(self.name, 1)
         top.addWidget(self.check)
         top.addWidget(self.pick)
-        layout = column(TaskLine(context.engine, "check_data"), margins=0, spacing=4)
+        layout = column(TaskLine(context.engine, "check_data"), self.found, margins=0, spacing=4)
         layout.insertLayout(0, top)
-        layout.addWidget(scroll, 1)
+        layout.addStretch(1)
         self.setLayout(layout)
         for signal in (self._measured.dataChanged, self._measured.dataChecked):
             signal.connect(self.show_data)
@@ -72,8 +71,8 @@ class DataCheck(QWidget):
     def show_data(self) -> None:
         """Show the dataset and what is known of it."""
         data, check = self._measured.data, self._measured.check
-        self.name.setText("Data" if data is None else Path(data.path).name)
-        self.name.setToolTip("" if data is None else data.path)
+        name, path = ("Data", "") if data is None else (Path(data.path).name, data.path)
+        self.name.set_whole(name, path)
         if data is None:
             self.found.setText(NONE)
         elif check is None:

@@ -13,16 +13,18 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
-    QHBoxLayout,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 
 from app.context import Context
 from app.data.source_part import DEVICES, SIZES
 from app.kit.controls import add_items, choose, combo, row
-from app.kit.widgets import Sideways, label
+from app.kit.layouts import Flow
+from app.kit.widgets import label
 from app.tune.data_part import DataCheck
 from app.tune.turns_part import TurnsPart
 
@@ -128,35 +130,49 @@ class TuningForm(QWidget):
         self.set_options({})
 
     def _lay_out(self) -> None:
-        grid = QGridLayout()
+        target, way = self.turns.widgets
+        self._turns_row: list[QWidget] = [target, way]
+        what = self._fields(
+            (
+                ("Job", self.turns.kind),
+                ("Keep", target),
+                ("Network", self.network),
+                ("Teacher", self.teacher),
+                ("Preset", self.preset),
+                ("Distill", self.way),
+            )
+        )
+        how = self._fields(
+            (
+                ("Experts", self.more),
+                ("In", way),
+                ("Duration", row(self.length, self.amount)),
+                ("Batch size", row(self.batch, self.smaller)),
+                ("Image size", self.image_size),
+                ("Device", self.device),
+            )
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(Flow(what, how, self.data, spacing=16))
+        layout.addStretch(1)
+
+    def _fields(self, lines: Iterable[tuple[str, QWidget]]) -> QWidget:
+        """Make one column of the form; it takes the width that there is."""
+        result = QWidget()
+        result.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        grid = QGridLayout(result)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
-        target, way = self.turns.widgets
-        self._turns_row: list[QWidget] = [target, way]
-        cells: tuple[tuple[tuple[str, QWidget], ...], ...] = (
-            (("Job", self.turns.kind), ("Experts", self.more)),
-            (("Keep", target), ("In", way)),
-            (("Network", self.network), ("Duration", row(self.length, self.amount))),
-            (("Teacher", self.teacher), ("Batch size", row(self.batch, self.smaller))),
-            (("Preset", self.preset), ("Image size", self.image_size)),
-            (("Distill", self.way), ("Device", self.device)),
-        )
-        for number, line in enumerate(cells):
-            for place, (name, widget) in enumerate(line):
-                caption = label(name, "muted", wrap=False)
-                if widget in (target, way):
-                    self._turns_row.append(caption)
-                grid.addWidget(caption, number, 2 * place)
-                grid.addWidget(widget, number, 2 * place + 1)
+        for number, (name, widget) in enumerate(lines):
+            caption = label(name, "muted", wrap=False)
+            if widget in self._turns_row:
+                self._turns_row.append(caption)
+            grid.addWidget(caption, number, 0)
+            grid.addWidget(widget, number, 1)
         grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
-        grid.setRowStretch(len(cells), 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(16)
-        layout.addWidget(Sideways(grid), 5)
-        layout.addWidget(self.data, 2)
+        return result
 
     def _kind_changed(self) -> None:
         """In turns, it is the open model that is pruned, and that teaches."""

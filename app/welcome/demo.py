@@ -11,6 +11,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.context import Context
+from app.kit.dialogs import ask
 from app.welcome.demo_dialog import DemoDialog
 from app.welcome.follow import DemoFollower
 from core.system.paths import data_folder
@@ -221,6 +222,5 @@ class DemoController(QObject):
         box.setStandardButtons(Buttons.Yes | Buttons.Cancel)
         box.button(Buttons.Yes).setText("&Stop")
         box.setDefaultButton(Buttons.Cancel)
-        answer = box.exec()
-        box.deleteLater()
+        answer = ask(box)
         return answer == Buttons.Yes

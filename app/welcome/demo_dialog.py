@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QPoint, QRect, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent, QPixmap
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -16,15 +16,19 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.kit import theme
-from app.kit.widgets import Elided, label
+from app.kit.dialogs import place
+from app.kit.layouts import Upright
+from app.kit.widgets import Elided, column, label
 
-WIDTH, RUNNING, MARGIN = 860, 460, 16
-PICTURE = 820
+WIDTH, LEAST_WIDTH, RUNNING = 860, 640, 460
+"""Pixels: of the results where there is room, and at least; and of the steps."""
+MARGIN = 16
 SHARE = 368 / 992
 """Height of the picture's first row, with its heading, by its width (core.demo.pictures)."""
 
@@ -75,18 +79,24 @@ class DemoDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(10)
-        for part in (self.title, self.words, self.steps, self.outcome, self.now, self.bar):
+        body = QWidget()
+        body.setLayout(column(self.steps, self.outcome, margins=0, spacing=0))
+        self._scroll = Upright(body)
+        for part in (self.title, self.words, self._scroll, self.now, self.bar):
             layout.addWidget(part)
+        layout.setStretch(2, 1)
         layout.addLayout(self.buttons)
+        self.resize(RUNNING, self.sizeHint().height())
 
     def show_beside(self, window: QWidget) -> None:
         """Show it in the lower left corner of the window while it runs, else in the middle."""
-        if not self.isVisible():
-            self.adjustSize()
+        if self.over:
+            place(self)
+        elif not self.isVisible():
             area = QRect(window.mapToGlobal(QPoint(0, 0)), window.size())
             inside = area.adjusted(MARGIN, MARGIN, -MARGIN, -5 * MARGIN)
-            corner = inside.bottomLeft() - QPoint(0, self.height())
-            self.move(inside.center() - self.rect().center() if self.over else corner)
+            self.resize(RUNNING, min(self.sizeHint().height(), inside.height()))
+            self.move(inside.bottomLeft() - QPoint(0, self.height()))
         self.show()
         self.raise_()
 
@@ -143,9 +153,11 @@ class DemoDialog(QDialog):
             part.hide()
         self._fill_outcome(result)
         self._change_buttons()
-        self.hide()
-        self.setMinimumWidth(WIDTH)
-        self.adjustSize()
+        self.setMinimumWidth(LEAST_WIDTH)
+        self._scroll.updateGeometry()
+        self.resize(WIDTH, self.sizeHint().height())
+        if self.isVisible():
+            place(self)
 
     def _fill_outcome(self, result: Mapping[str, Any]) -> None:
         layout = QVBoxLayout(self.outcome)
@@ -155,9 +167,9 @@ class DemoDialog(QDialog):
         for missing in result["missing"]:
             layout.addWidget(label(f"Not available: {missing['message']}", "muted"))
         for path in result["pictures"][:1]:
-            picture = _first_row(path, self.devicePixelRatioF())
-            if picture is not None:
-                layout.addWidget(picture)
+            whole = QPixmap(path)
+            if not whole.isNull():
+                layout.addWidget(_FirstRow(whole))
         layout.addWidget(
             label(
                 "Where the pruned network lost most: the detections of all three networks.", "muted"
@@ -206,8 +218,8 @@ class _Steps(QFrame):
             time.setProperty("role", "muted")
             time.setAlignment(Qt.AlignmentFlag.AlignRight)
             mark.setFixedSize(16, 16)
-            for column, part in enumerate((mark, title, text, time)):
-                grid.addWidget(part, line, column)
+            for number, part in enumerate((mark, title, text, time)):
+                grid.addWidget(part, line, number)
             self._marks.append(mark)
             self.texts.append(text)
             self._times.append(time)
@@ -216,19 +228,19 @@ class _Steps(QFrame):
 
     def done(self, name: str, text: str, seconds: float) -> None:
         """Tick a step off."""
-        place = self._names.index(name)
-        self.texts[place].set_whole(text)
-        self._times[place].setText(f"{seconds:.0f} s")
-        self._ready = place + 1
+        line = self._names.index(name)
+        self.texts[line].set_whole(text)
+        self._times[line].setText(f"{seconds:.0f} s")
+        self._ready = line + 1
         self._mark()
 
     def _mark(self) -> None:
-        for place, mark in enumerate(self._marks):
+        for line, mark in enumerate(self._marks):
             name, colour, word = (
                 ("success", "success", "done")
-                if place < self._ready
+                if line < self._ready
                 else ("next", "accent", "running")
-                if place == self._ready
+                if line == self._ready
                 else ("", "", "waiting")
             )
             mark.setAccessibleName(word)
@@ -245,28 +257,40 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> QWidget:
     grid = QGridLayout(card)
     grid.setContentsMargins(14, 10, 14, 10)
     grid.setHorizontalSpacing(20)
-    for column, title in enumerate(head):
-        grid.addWidget(label(title, "muted", wrap=False), 0, column)
+    for number, title in enumerate(head):
+        grid.addWidget(label(title, "muted", wrap=False), 0, number)
     for line, row in enumerate(rows, 1):
-        for column, text in enumerate(row):
-            role = "heading" if column == 0 or (line > 1 and column < len(row) - 1) else ""
-            grid.addWidget(label(text, role, wrap=False), line, column)
+        for number, text in enumerate(row):
+            role = "heading" if number == 0 or (line > 1 and number < len(row) - 1) else ""
+            grid.addWidget(label(text, role, wrap=False), line, number)
     grid.setColumnStretch(len(head) - 1, 1)
     return card
 
 
-def _first_row(path: str, ratio: float) -> QLabel | None:
-    whole = QPixmap(path)
-    if whole.isNull():
-        return None
-    part = whole.copy(QRect(0, 0, whole.width(), round(SHARE * whole.width())))
-    smooth = Qt.TransformationMode.SmoothTransformation
-    part = part.scaledToWidth(round(PICTURE * ratio), smooth)
-    part.setDevicePixelRatio(ratio)
-    picture = QLabel()
-    picture.setPixmap(part)
-    picture.setAccessibleName("Detections of the original, the pruned and the fine-tuned network")
-    return picture
+class _FirstRow(QWidget):
+    """The first row of a picture, as wide as there is room."""
+
+    def __init__(self, whole: QPixmap) -> None:
+        super().__init__()
+        self._part = whole.copy(QRect(0, 0, whole.width(), round(SHARE * whole.width())))
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setAccessibleName("Detections of the original, the pruned and the fine-tuned network")
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height at which it is not distorted."""
+        return round(SHARE * width)
+
+    def sizeHint(self) -> QSize:
+        """Return the size at the usual width."""
+        return QSize(WIDTH, self.heightForWidth(WIDTH))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw it."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawPixmap(self.rect(), self._part)
 
 
 def _open(path: str) -> None:

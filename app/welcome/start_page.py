@@ -15,6 +15,7 @@ from app.kit.controls import row
 from app.kit.widgets import label
 
 SHOWN = 5
+WIDTH = 560
 TITLE = "Drop a YOLO model here"
 
 
@@ -27,7 +28,7 @@ class StartPage(QWidget):
         self._requests.opening.connect(self.set_opening)
         self.zone = QFrame()
         self.zone.setObjectName("dropZone")
-        self.zone.setFixedWidth(560)
+        self.zone.setFixedWidth(WIDTH)
         inside = QVBoxLayout(self.zone)
         inside.setContentsMargins(36, 32, 36, 32)
         inside.setSpacing(12)
@@ -58,12 +59,12 @@ class StartPage(QWidget):
         self._recent.setSpacing(2)
         layout = QVBoxLayout(self)
         layout.addStretch(2)
-        layout.addWidget(self.zone, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(row(None, self.zone, None))
         layout.addSpacing(16)
         holder = QWidget()
-        holder.setFixedWidth(560)
+        holder.setFixedWidth(WIDTH)
         holder.setLayout(self._recent)
-        layout.addWidget(holder, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(row(None, holder, None))
         layout.addStretch(3)
         context.theme.changed.connect(self._restyle)
         self._restyle()
@@ -92,7 +93,10 @@ class StartPage(QWidget):
         for path in recent:
             folder = str(Path(path).parent)
             shown = folder.replace(str(Path.home()), "~", 1)
-            button = QPushButton(f"{Path(path).name}   {shown}" if folder != "." else path)
+            words = f"{Path(path).name}   {shown}" if folder != "." else path
+            button = QPushButton()
+            middle = Qt.TextElideMode.ElideMiddle  # the tip has all of it
+            button.setText(button.fontMetrics().elidedText(words, middle, WIDTH - 60))
             button.setFlat(True)
             button.setStyleSheet("text-align: left; padding: 4px;")
             button.setIcon(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QAction, QKeyEvent, QStandardItem, QStandardItemModel
+from PySide6.QtCore import QEvent, QObject, QSize, QSortFilterProxyModel, Qt
+from PySide6.QtGui import QAction, QIcon, QKeyEvent, QPixmap, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QDialog, QLineEdit, QListView, QVBoxLayout, QWidget
 
 from app.kit.table_model import Index
 
 ACTION_ROLE = Qt.ItemDataRole.UserRole
+ICON = 16
+"""Pixels."""
 
 
 class _Words(QSortFilterProxyModel):
@@ -47,6 +49,8 @@ class CommandPalette(QDialog):
         self.list.setAccessibleName("Commands")
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.list.setUniformItemSizes(True)
+        self.list.setIconSize(QSize(ICON, ICON))
+        self.list.setProperty("roomy", "true")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(self.field)
@@ -84,7 +88,12 @@ class CommandPalette(QDialog):
 def _item(action: QAction) -> QStandardItem:
     keys = action.shortcut().toString()
     text = action.text().replace("&", "").removesuffix("…")
-    item = QStandardItem(action.icon(), f"{text}    {keys}" if keys else text)
+    icon = action.icon()
+    if icon.isNull():  # texts begin below each other
+        space = QPixmap(ICON, ICON)
+        space.fill(Qt.GlobalColor.transparent)
+        icon = QIcon(space)
+    item = QStandardItem(icon, f"{text}    {keys}" if keys else text)
     item.setData(action, ACTION_ROLE)
     item.setToolTip(action.toolTip())
     return item

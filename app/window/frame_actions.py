@@ -24,6 +24,8 @@ from core.system.program import licences
 PICTURES = "Pictures (*.svg *.png)"
 OVERLAYS = "&View/Colour blocks by"
 LOOKS = "&View/Appearance"
+ABOUT_WIDTH = 360
+"""Pixels of the text in *About Secateur*."""
 MODE_MENU = "&View/Mode"
 
 
@@ -296,4 +298,5 @@ class FrameActions(QObject):
             lines += ["", f"Licences of all components: {parts}"]
             box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         box.setInformativeText("\n".join(lines))
+        box.setStyleSheet(f"QLabel#qt_msgbox_informativelabel {{ min-width: {ABOUT_WIDTH}px; }}")
         show_dialog(box)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
@@ -20,7 +22,7 @@ from app.welcome.start_page import StartPage
 from app.window.graph_binding import GraphHost
 from app.window.message_bar import MessageBar
 
-LEAST = QSize(400, 240)
+LEAST = QSize(400, 130)
 """Room for the graph, in pixels: at 200% scale, a window may have no more than 800 × 500."""
 
 
@@ -110,4 +112,8 @@ class GraphPane(QWidget):
         view = self._host.view
         if self.stack.indexOf(view) < 0:
             self.stack.addWidget(view)
+            zoom = view.zoom_control
+            order = (self.search.field, view, zoom.out, zoom.percent, zoom.enlarge, zoom.whole)
+            for before, after in pairwise(order):
+                QWidget.setTabOrder(before, after)
         self.stack.setCurrentWidget(view)

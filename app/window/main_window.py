@@ -20,6 +20,7 @@ from app.engine.thread import Background
 from app.feature import Features
 from app.files.feature import FilesFeature
 from app.kit import theme
+from app.kit.focus_frame import FocusFrame
 from app.pictures.loader import Pictures
 from app.state.session import Session
 from app.state.settings import Settings
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
         self.drop_overlay = DropOverlay(
             self, self.features[FilesFeature].documents, self.session.model_path
         )
+        self.focus_frame = FocusFrame(self)
         self.setWindowIcon(QIcon(theme.render("secateur", 64, "#000000")))
         self.resize(1440, 900)
         self._restore_layout()

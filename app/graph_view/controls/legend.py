@@ -19,14 +19,8 @@ from app.graph_view.drawing.signs import (
     draw_tick,
     hatch_lines,
 )
-from app.graph_view.drawing.state import GraphState
+from app.graph_view.drawing.state import ROLE_WORDS, GraphState
 
-ROLE_WORDS = (
-    ("selected", "in the plan"),
-    ("cascade", "adjusted automatically"),
-    ("coupled", "coupled partner"),
-    ("blocked", "blocked"),
-)
 STAGE_WORDS = (("backbone", "backbone"), ("neck", "neck"), ("head", "head"))
 WORDS = {
     **dict(ROLE_WORDS),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.graph_view.drawing.colours import Palette, ramp_colour
 from app.graph_view.drawing.scales import Scales
-from app.graph_view.drawing.state import GraphState
+from app.graph_view.drawing.state import ROLE_WORDS, GraphState
 from core.drawing.places import EdgePlace, InsidePlace
 from core.drawing.shapes import entering, pill_text, width_of
 from core.graph.table import ChannelTable
@@ -321,13 +321,14 @@ class Looks:
         lines += [note for note in (state.notes.get(index),) if note]
         return "\n".join(lines)
 
-    def summary(self, focus: int | None, look: BlockLook | None) -> str:
-        """Describe the focused block, or the number of blocks, for a screen reader."""
-        if focus is None:
-            return f"{len(self.table.blocks)} blocks. Use the arrow keys to move between them."
-        block = self.table.blocks[focus]
-        words = [f"Block {focus}, {block.type}, {block.stage}, stride {block.stride}"]
-        if look is not None:
-            words.append(look.widths.replace("→", "to") + " channels")
-            words += [w for w in (look.role, "selected" if look.selected else "") if w]
-        return ", ".join(dict.fromkeys(words)) + "."
+    def words(self, index: int, look: BlockLook) -> str:
+        """Describe a block for a screen reader: what it is, its channels, its part in the plan."""
+        block = self.table.blocks[index]
+        words = [f"Block {index}, {block.type}, {block.stage}, stride {block.stride}"]
+        words.append(look.widths.replace("→", "to") + " channels")
+        role = dict(ROLE_WORDS).get(look.role, "")
+        words += [f"{role} {look.tag}".strip()] if role else []
+        words += ["locked"] * look.locked
+        words += ["cannot be pruned"] * (look.fixed and not look.locked)
+        words += ["selected"] * look.selected
+        return ", ".join(words) + "."

@@ -234,8 +234,14 @@ class GraphScene(QGraphicsScene):
         """Describe in words what a screen reader should read out."""
         if self.looks is None:
             return "No model is open."
-        focus = self.marks.focus
-        return self.looks.summary(focus, None if focus is None else self.blocks[focus].look)
+        if self.marks.focus is not None:
+            return self.words(self.marks.focus)
+        return f"{len(self.blocks)} blocks. Use the arrow keys to move between them."
+
+    def words(self, block: int) -> str:
+        """Describe a block: what it is, its channels, its part in the plan."""
+        look = self.blocks[block].look if block in self.blocks else None
+        return "" if self.looks is None or look is None else self.looks.words(block, look)
 
     # ---- the coupling path ---------------------------------------------------------------------
 
@@ -315,10 +321,8 @@ class GraphScene(QGraphicsScene):
         pixels = text_size("heading", zoom)
         painter.setFont(ink.font("heading", pixels))
         painter.setPen(ink.pen(palette.heading))
-        if pixels * 1.1 <= LANE_TOP:
-            for lane in self.layout.lanes:
-                where = QRectF(lane.x - 60, 0, lane.width + 120, LANE_TOP - 2)
-                painter.drawText(where, Qt.AlignmentFlag.AlignCenter, lane.title)
+        for where, title in self.lane_titles(zoom):
+            painter.drawText(where, Qt.AlignmentFlag.AlignCenter, title)
         for row in self.layout.rows:
             painter.setFont(ink.font("heading", pixels))
             painter.setPen(ink.pen(palette.text))
@@ -326,6 +330,29 @@ class GraphScene(QGraphicsScene):
                 left = 18.0 if pixels < 2 * SIZES["heading"] else 10.0
                 painter.drawText(QPointF(left, row.y + 6 + pixels), row.name)
             self._draw_stride(painter, row, 10 + 1.25 * pixels, zoom)
+
+    def lane_titles(self, zoom: float) -> list[tuple[QRectF, str]]:
+        """Return what stands above the lanes, and where: none reaches into the next one's room.
+
+        Parameters
+        ----------
+        zoom : float
+            Screen pixels per scene pixel.
+        """
+        pixels = text_size("heading", zoom)
+        if self.layout is None or pixels * 1.1 > LANE_TOP:
+            return []
+        lanes = self.layout.lanes
+        middles = [lane.x + lane.width / 2 for lane in lanes]
+        gaps = [after - before for before, after in pairwise(middles)]
+        found = []
+        for number, lane in enumerate(lanes):
+            room = min([*gaps[max(0, number - 1) : number + 1], lane.width + 120]) - pixels / 2
+            where = QRectF(middles[number] - room / 2, 0, room, LANE_TOP - 2)
+            titles = (lane.title, lane.title.rpartition(" · ")[2])
+            fits = [t for t in titles if self.ink.width("heading", pixels, t) <= room]
+            found.append((where, fits[0] if fits else ""))
+        return found
 
     def _draw_stride(self, painter: QPainter, row: RowPlace, down: float, zoom: float) -> None:
         """Write stride and size of the maps of a row, where there is room."""

@@ -8,6 +8,15 @@ ROLES = ("", "selected", "cascade", "coupled", "blocked")
 """What a plan means for a block: nothing, asked for, follows, shares its channels, refused."""
 
 
+ROLE_WORDS = (
+    ("selected", "in the plan"),
+    ("cascade", "adjusted automatically"),
+    ("coupled", "coupled partner"),
+    ("blocked", "blocked"),
+)
+"""What the roles of blocks are called."""
+
+
 @dataclass(frozen=True, slots=True)
 class GraphState:
     """Everything the graph draws that a plan or the user can change.

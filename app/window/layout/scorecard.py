@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -64,18 +64,24 @@ class Metric(QWidget):
         self.title = label(title, "muted", wrap=False)
         self.value = QLabel()
         self.value.setTextFormat(Qt.TextFormat.RichText)
-        self.value.linkActivated.connect(lambda _: self.wanted.emit())
-        self.value.setTextInteractionFlags(
-            Qt.TextInteractionFlag.LinksAccessibleByMouse
-            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
-        )
+        self.ask = QPushButton("measure")
+        self.ask.setProperty("link", "true")
+        self.ask.setAccessibleName(f"Measure {title}")
+        self.ask.clicked.connect(self.wanted)
+        self.ask.hide()
+        figure = QHBoxLayout()
+        figure.setSpacing(4)
+        for part in (self.value, self.ask):
+            figure.addWidget(part)
+        figure.addStretch(1)
         self.bar = Bar()
         self.setToolTip(tip)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(1)
-        for part in (self.title, self.value, self.bar):
-            layout.addWidget(part)
+        layout.addWidget(self.title)
+        layout.addLayout(figure)
+        layout.addWidget(self.bar)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def set_change(
@@ -83,21 +89,26 @@ class Metric(QWidget):
     ) -> None:
         """Show a figure before and after; ``note`` stands in the place of the percentage."""
         if before == after:
-            self.value.setText(f"<b>{show(before)}</b>")
+            self.set_known(f"<b>{show(before)}</b>")
         else:
             colour = theme.colours().success if after < before else theme.colours().warning
             change = note or formats.percent(after / before)
-            self.value.setText(
+            self.set_known(
                 f"{show(before)} → <b>{show(after)}</b> "
                 f"<span style='color:{colour}'>{change}</span>"
             )
         self.bar.set_share(after / before if before else 1.0)
         self.setAccessibleName(f"{self.title.text()}: {show(before)} → {show(after)}")
 
+    def set_known(self, text: str) -> None:
+        """Show a text that asks for nothing."""
+        self.value.setText(text)
+        self.ask.hide()
+
     def set_missing(self, known: str = "") -> None:
         """Offer to measure; ``known`` is what was measured of the network before."""
-        link = f"<a href='measure' style='color:{theme.colours().accent}'>measure</a>"
-        self.value.setText(f"{known} → {link}" if known else link)
+        self.value.setText(f"{known} →" if known else "")
+        self.ask.show()
         self.bar.set_share(1.0)
         self.setAccessibleName(f"{self.title.text()}: {known or 'not measured'}")
 
@@ -150,8 +161,12 @@ class Scorecard(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
+        before: QWidget = self.metrics()[-1].ask
         for number, action in enumerate(actions, 1):
-            self._buttons.addWidget(ActionButton(action, primary=number == len(actions)))
+            button = ActionButton(action, primary=number == len(actions))
+            self._buttons.addWidget(button)
+            QWidget.setTabOrder(before, button)
+            before = button
         self._make_room()
 
     def _show(self, *_: object) -> None:
@@ -191,7 +206,7 @@ class Scorecard(QFrame):
             return
         known = f"{accuracy.map50_95:.3f}"
         changed = prediction is not None and prediction.changes
-        self.accuracy.value.setText(f"{known} → ?" if changed else f"<b>{known}</b>")
+        self.accuracy.set_known(f"{known} → ?" if changed else f"<b>{known}</b>")
         self.accuracy.setAccessibleName(f"mAP50-95: {known}")
         note = "; of the pruned network it is known once that is measured" if changed else ""
         self.accuracy.setToolTip(f"Measured on {accuracy.images} images of the val split{note}")
@@ -199,6 +214,12 @@ class Scorecard(QFrame):
     def resizeEvent(self, event: object) -> None:
         """What there is room for changes."""
         self._make_room()
+
+    def event(self, event: QEvent) -> bool:
+        """Buttons and figures have their widths only once they are laid out."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._make_room()
+        return super().event(event)
 
     def minimumSizeHint(self) -> QSize:
         """Figures give way, so the window may be narrow."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QMenu,
+    QScrollArea,
     QSizePolicy,
     QSplitter,
     QStackedWidget,
@@ -18,12 +19,16 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.feature import Panel
+from app.kit.layouts import Upright
 from app.kit.widgets import OnScreen
 from app.window.layout.drawer import Drawer
 from app.window.layout.modes import MODES, Mode, mode_of
+from app.window.layout.tab_order import order_parts
 
 SIDE_WIDTH = 350
 DIGITS = 9
+LEAST_DRAWER = 215
+"""Pixels that the drawer opens with, even in a low window."""
 
 
 class PanelHolder(QWidget):
@@ -41,7 +46,8 @@ class PanelHolder(QWidget):
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._panel)
+        scrolls = isinstance(self._panel, QScrollArea)
+        layout.addWidget(self._panel if scrolls else Upright(self._panel))
 
     def widget(self) -> QWidget:
         """Return the panel."""
@@ -90,8 +96,6 @@ class Workspace(QSplitter):
         self.main_tabs, self.side = _tabs("Panels of the mode"), _tabs("Inspector")
         self.main.addWidget(graph)
         self.main.addWidget(self.main_tabs)
-        self._away = QWidget(self.main)  # owns the panels of other modes
-        self._away.hide()
         self.drawer = Drawer()
         self._left = QSplitter(Qt.Orientation.Vertical)
         self._left.addWidget(self.main)
@@ -108,8 +112,8 @@ class Workspace(QSplitter):
         self._left.setHandleWidth(1)
         for panel in panels:
             holder = self._holders[panel.id]
+            self._put_away(holder)
             holder.windowTitleChanged.connect(lambda _, one=holder: self._retitle(one))
-            holder.setParent(self._away)
             if mode_of(panel.id, self.mode) is None:
                 self.drawer.add(holder, panel.title)
         self.drawer.opened.connect(self._make_room)
@@ -145,9 +149,7 @@ class Workspace(QSplitter):
             self.set_mode(mode.id)
             tabs = self.side if panel in mode.side else self.main_tabs
             tabs.setCurrentWidget(holder)
-        widget = holder.widget()
-        inside = widget.nextInFocusChain() if widget.focusProxy() is None else widget
-        (inside or widget).setFocus(Qt.FocusReason.ShortcutFocusReason)
+        give_keyboard(holder)
 
     def set_graph_alone(self, alone: bool) -> None:
         """Hide everything but the graph, or show it again."""
@@ -192,14 +194,23 @@ class Workspace(QSplitter):
                 if holder is not None:
                     tabs.addTab(holder, holder.windowTitle())
             tabs.tabBar().setVisible(tabs.count() > 1)
+            # Tab must not stop at a bar that is not there.
+            policy = Qt.FocusPolicy.TabFocus if tabs.count() > 1 else Qt.FocusPolicy.NoFocus
+            tabs.setFocusPolicy(policy)
+        order_parts(self, (self.main, self.drawer, self.side))
 
     def _empty(self, tabs: QTabWidget) -> None:
         """Take the panels out; they live on, hidden."""
         while tabs.count():
             holder = tabs.widget(0)
             tabs.removeTab(0)
-            if holder is not None:
-                holder.setParent(self._away)
+            if isinstance(holder, PanelHolder):
+                self._put_away(holder)
+
+    def _put_away(self, holder: PanelHolder) -> None:
+        """Keep a panel that the mode does not show, until the window goes."""
+        holder.setParent(self.main)
+        holder.hide()
 
     def _show(self) -> None:
         """Show what there is to work with: without a model, the start page alone."""
@@ -226,10 +237,19 @@ class Workspace(QSplitter):
                 tabs.setTabText(place, holder.windowTitle())
 
     def _make_room(self, is_open: bool) -> None:
+        height = self._left.height()
+        wanted = self.drawer.sizeHint().height()
         if is_open:
-            height = self._left.height()
-            wanted = min(self.drawer.sizeHint().height(), height // 2)
-            self._left.setSizes([height - wanted, wanted])
+            wanted = min(wanted, max(height // 2, LEAST_DRAWER))
+        self._left.setSizes([height - wanted, wanted])
+
+
+def give_keyboard(part: QWidget) -> None:
+    """Give the keyboard to the first control in a part of the window."""
+    for one in part.findChildren(QWidget):
+        if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisible() and one.isEnabled():
+            one.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
 
 
 def _tabs(name: str) -> QTabWidget:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
 from app.graph_view.drawing.colours import PALETTES, contrast, mix, ramp_colour, rgb
+from app.graph_view.drawing.ink import Ink, text_size
 from app.graph_view.drawing.looks import Looks, Marks, percent, widths_text
 from app.graph_view.drawing.scales import Scales
+from app.graph_view.drawing.scene import GraphScene
 from app.graph_view.drawing.state import GraphState
 from app.graph_view.search import find_blocks
 from core.drawing.layout import layout_blocks
@@ -219,3 +221,17 @@ def test_qt_keeps_count_of_none():
         "assert abs(sys.getrefcount(None) - before) < 1000\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_titles_of_lanes_never_overlap(tables, qapp, name):
+    scene = GraphScene(Ink("light"))
+    scene.set_table(tables(name))
+    whole = [lane.title for lane in scene.layout.lanes]
+    assert [title for _, title in scene.lane_titles(1.0)] == whole
+    for zoom in (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.0, 2.0):
+        titles = scene.lane_titles(zoom)
+        pixels = text_size("heading", zoom)
+        for (where, title), (after, _) in pairwise(titles):
+            assert where.right() <= after.left() + 1
+            assert scene.ink.width("heading", pixels, title) <= where.width()
