@@ -130,6 +130,7 @@ class ResultDialog(QDialog):
         folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
         close = QPushButton("Close")
         close.clicked.connect(self.accept)
+        close.setFocus()  # Enter closes; nothing else is done by a stray key
         buttons = row(folder, None, close, opener)
         buttons.setContentsMargins(18, 4, 18, 14)
         return buttons
