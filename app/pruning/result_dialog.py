@@ -140,12 +140,12 @@ class ResultDialog(QDialog):
             step.clicked.connect(lambda _=False, one=signal: one.emit(self._output))
             steps.append(step)
         steps[-1].setProperty("primary", "true")
-        steps[-1].setDefault(True)
         folder = QPushButton("Show in folder")
         place = QUrl.fromLocalFile(str(Path(self._output).absolute().parent))
         folder.clicked.connect(lambda: QDesktopServices.openUrl(place))
         close = QPushButton("Close")
         close.clicked.connect(self.accept)
+        close.setFocus()  # Enter closes; nothing else is done by a stray key
         buttons = row(folder, None, close, *steps)
         buttons.setContentsMargins(18, 4, 18, 14)
         return buttons

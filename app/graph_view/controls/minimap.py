@@ -62,9 +62,10 @@ class Minimap(QWidget):
         return SIZE
 
     def _follow(self) -> None:
-        """Show the overview only where something is outside the view."""
-        layout = self._scene.layout
-        useful = self._shown and layout is not None and not self._sees_all(layout.bounds)
+        """Show the overview where something is outside the view, and there is room for both."""
+        layout, area = self._scene.layout, self._view.viewport().size()
+        room = area.width() > 2 * SIZE.width() and area.height() > 2 * SIZE.height()
+        useful = self._shown and room and layout is not None and not self._sees_all(layout.bounds)
         if useful != self.isVisibleTo(self._view):
             self.setVisible(useful)
             self.shownChanged.emit()

@@ -103,11 +103,13 @@ class Metric(QWidget):
     def set_known(self, text: str) -> None:
         """Show a text that asks for nothing."""
         self.value.setText(text)
+        self.value.show()
         self.ask.hide()
 
     def set_missing(self, known: str = "") -> None:
         """Offer to measure; ``known`` is what was measured of the network before."""
         self.value.setText(f"{known} →" if known else "")
+        self.value.setVisible(bool(known))
         self.ask.show()
         self.bar.set_share(1.0)
         self.setAccessibleName(f"{self.title.text()}: {known or 'not measured'}")

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QTabWidget, QWidget
+from PySide6.QtWidgets import QTabWidget, QWidget
 
 BY_TAB = Qt.FocusPolicy.TabFocus
 
 
 def order_parts(whole: QWidget, parts: Sequence[QWidget]) -> None:
-    """Let Tab go through one part after the other; within a part, the order stays.
+    """Let Tab go through one part after the other; within a part, as they were made.
 
     Parameters
     ----------
@@ -30,11 +30,9 @@ def order_parts(whole: QWidget, parts: Sequence[QWidget]) -> None:
 
 
 def _stops(whole: QWidget) -> Iterator[QWidget]:
-    """Go through what takes the keyboard by Tab, in the order of now."""
-    widget = whole.nextInFocusChain()
-    while widget is not None and widget is not whole:
-        inner = isinstance(widget.parent(), (QAbstractSpinBox, QComboBox))
-        whose = whole.isAncestorOf(widget) and not inner and not isinstance(widget, QTabWidget)
-        if whose and widget.focusPolicy() & BY_TAB:
+    """Go through what takes the keyboard by Tab, in the order in which it was made."""
+    for widget in whole.findChildren(QWidget):
+        inner = widget.objectName().startswith("qt_spinbox")
+        inner |= widget.window() is not whole.window()  # a list that drops down
+        if widget.focusPolicy() & BY_TAB and not inner and not isinstance(widget, QTabWidget):
             yield widget
-        widget = widget.nextInFocusChain()
