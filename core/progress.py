@@ -110,10 +110,16 @@ class TimeLeft:
     ----------
     clock : callable
         Returns seconds; must not go backwards.
+
+    Attributes
+    ----------
+    after : float
+        Seconds that follow once all shares are done.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.after = 0.0
         self._share, self._at = 0.0, math.nan
         self._steps = 0
         self._work = self._spent = self._usual = 0.0
@@ -150,7 +156,7 @@ class TimeLeft:
         if self._end is None:
             return None
         waited = min(self._clock() - self._at, OVERDUE * self._usual)
-        return max(0.0, self._end - self._at - waited)
+        return max(0.0, self._end - self._at - waited) + self.after
 
     @property
     def shown(self) -> float | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.progress import TimeLeft
 
+MEASURED = 2
+"""How often a network is measured after its training, as long each time as before it."""
 Event = dict[str, Any]
 
 
@@ -18,17 +21,30 @@ class TimedEvents:
     emit : callable
         Takes the events.
     trains : bool
-        Whether the job trains: what is measured before and after is no part of the estimate then.
+        Whether the job trains: then only that counts as steps.
+    clock : callable
+        Returns seconds.
     """
 
-    def __init__(self, emit: Callable[[Event], None], trains: bool) -> None:
-        self._emit, self._trains = emit, trains
-        self._left = TimeLeft()
+    def __init__(
+        self,
+        emit: Callable[[Event], None],
+        trains: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._emit, self._trains, self._clock = emit, trains, clock
+        self._left = TimeLeft(clock)
+        self._began = clock()
 
     def __call__(self, event: Event) -> None:
         """Pass one event on."""
-        if event.get("event") == "continued":
+        kind = event.get("event")
+        if kind == "continued":
             self._left.rest()
+        elif kind == "started":
+            self._began = self._clock()
+        elif kind == "baseline" and self._trains:
+            self._left.after = MEASURED * (self._clock() - self._began)
         share = share_of(event, self._trains)
         if share is not None:
             self._left.step(share)

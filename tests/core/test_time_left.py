@@ -155,11 +155,10 @@ def test_unknown_time_is_left_out():
     assert with_left("Scanning", "about 3 min left") == "Scanning, about 3 min left"
 
 
-def test_a_job_adds_it_to_the_events_that_report_how_far_it_is(monkeypatch):
+def test_a_job_adds_it_to_the_events_that_report_how_far_it_is():
     """Training counts, measuring before and after it does not; a pause takes no part in it."""
     clock, told = Clock(), []
-    monkeypatch.setattr("core.runs.time_left.TimeLeft", lambda: TimeLeft(clock))
-    emit = TimedEvents(told.append, trains=True)
+    emit = TimedEvents(told.append, True, clock)
     for share in (0.3, 0.6, 0.9):
         emit({"event": "progress", "fraction": share, "text": "Validating"})
         clock.now += 50.0
@@ -174,6 +173,19 @@ def test_a_job_adds_it_to_the_events_that_report_how_far_it_is(monkeypatch):
     clock.now += 20.0
     emit({"event": "epoch", "fraction": 0.5, "epoch": 5, "epochs": 10})
     assert told[-1]["seconds_left"] == 60  # the pause took no part in it
+
+
+def test_what_was_measured_before_a_training_is_measured_after_it():
+    clock, told = Clock(), []
+    emit = TimedEvents(told.append, True, clock)
+    emit({"event": "started"})
+    clock.now += 300.0
+    emit({"event": "baseline", "metrics": {}})
+    for number in range(11):
+        emit({"event": "batch", "fraction": number / 10})
+        clock.now += 60.0
+    assert told[4]["seconds_left"] == 480 + 600
+    assert told[-1]["seconds_left"] == 600
 
 
 @pytest.mark.parametrize(
