@@ -16,9 +16,10 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from app.kit import theme
+from app.kit.widgets import WrappedTree
 
 OWN = (QAbstractItemView, QPlainTextEdit, QTextEdit)
-"""They show where the keyboard is by a row or a cursor."""
+"""They show where the keyboard is by a row or a cursor, but for a tree of texts."""
 
 
 class FocusFrame(QObject):
@@ -71,7 +72,8 @@ class FocusFrame(QObject):
 def _wants_frame(control: QWidget) -> bool:
     by_key = control.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
     whole = isinstance(control.parentWidget(), (QSplitter, QStackedWidget))
-    own = isinstance(control, OWN) or control.objectName() == "graphView"
+    own = isinstance(control, OWN) and not isinstance(control, WrappedTree)
+    own = own or control.objectName() == "graphView"
     return by_key and not own and not whole
 
 

@@ -47,7 +47,7 @@ def show_result(window) -> None:
         "before": {"parameters": 3_010_000, "macs": 255e6},
         "after": {"parameters": 2_860_000, "macs": 240e6}, "repair": [step] * 4,
     }  # fmt: skip
-    show_dialog(ResultDialog(result, 6_200_000, print, window, "16 → 32-bit weights"))
+    show_dialog(ResultDialog(result, 6_200_000, window, "16 → 32-bit weights"))
 
 
 def show_demo(window) -> None:
@@ -115,6 +115,7 @@ def files(monkeypatch, tmp_path):
     """Nobody chooses a file; a question is shown as a dialog is, and gets no answer."""
     for name in ("getOpenFileName", "getSaveFileName"):
         monkeypatch.setattr(QFileDialog, name, lambda *a, **k: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *a, **k: ([], ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: "")
 
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeySequence, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QStyle, QStyleOptionSlider
 
+from app.plan.conflict_finder import ConflictFinder
 from app.plan.inspector_panel import InspectorPanel
 from app.plan.plan_panel import PlanPanel
 from app.state import plan_edits
@@ -88,7 +89,7 @@ def send(widget, kind, at, button=LEFT):
 
 
 def test_one_slow_drag_of_the_ranking_line_is_one_undo(opened, qtbot, choose, slow):
-    made = InspectorPanel(opened.context)
+    made = InspectorPanel(opened.context, ConflictFinder(opened.context, opened))
     made.set_shown(True)
     qtbot.addWidget(made)
     made.resize(400, 700)

@@ -82,7 +82,7 @@ def test_messages_about_one_model_go_when_another_opens(opened, qtbot, trained, 
 def test_verify_of_a_repaired_file_says_what_is_true(fake):
     from app.pruning.feature import PruningFeature
 
-    window = fake.jobs.parent()
+    window = fake.engine.parent()
     controller = window.features[PruningFeature].controller
     proof = {
         "relative_error": 1e-7,
