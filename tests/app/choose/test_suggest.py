@@ -338,7 +338,7 @@ def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, m
     with qtbot.waitSignal(session.measured.clockChanged, timeout=QUICK_MS):
         fake.done("latency_table", {"table": "anywhere"})
     before = 0.01 * session.table.atom_count
-    assert f"takes {before:.1f} ms" in panel.time.text()
+    assert f"Time per image on this machine: {before:.1f} ms" in panel.time.text()
     choose(opened, 5)
     assert f"{before:.1f} → {before - 0.64:.1f} ms" in panel.time.text()
     panel.millis.setValue(7.5)
