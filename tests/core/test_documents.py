@@ -30,7 +30,7 @@ PYTHON_ELSEWHERE = ("docs/export.md", "docs/latency.md", "docs/report.md")
 
 APART = {
     r"make (setup|run)\b": "installs; tests/scripts runs what it starts",
-    r"make (test|lint|quick)\b": "is what runs this very test",
+    r"make (test|test-scripts|lint|quick|measure)\b": "is what runs this very test",
     r"make (bench|screenshots)\b": "minutes; measures the machine, or draws what is checked by eye",
     r"make bundle": "minutes; tests/package/test_bundle.py",
     r"(app|id|rights)=|find \"\$app|codesign |ditto |xcrun ": "needs macOS and its tools",

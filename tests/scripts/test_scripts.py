@@ -93,7 +93,7 @@ RUNS = {
     ),
     "-m tests.benchmarks.latency": Run(
         "MODEL --runtime onnx --threads 1 --image-size 64 --plans 2 --repeats 2",
-        "time: median .* of 2 within 10 %",
+        "time: median .* of 2 within 10%",
     ),
     "-m tests.benchmarks.live": Run(
         "--model MODEL --data DATA --size 64 --seconds 1 --rounds 1 --events 100 --threads 1",
