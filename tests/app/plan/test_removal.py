@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 
+from app.plan.conflict_finder import ConflictFinder
 from app.plan.inspector_panel import InspectorPanel
 from app.plan.plan_panel import PlanPanel
 from app.state import plan_edits, removal
@@ -45,7 +46,7 @@ def test_everything_tells_what_will_really_go(opened, panel, qtbot, choose):
         assert tip == "112 of 128 channels stay: −12.5% (asked: 10%)"
     cell = panel.model.index(0, 2)
     assert cell.data(Qt.ItemDataRole.ToolTipRole) == row.tip
-    inspector = InspectorPanel(opened.context)
+    inspector = InspectorPanel(opened.context, ConflictFinder(opened.context, opened))
     inspector.set_shown(True)
     qtbot.addWidget(inspector)
     inspector._show_block()
