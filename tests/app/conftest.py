@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tracemalloc
@@ -20,6 +21,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from resources.scenes import CLASSES
 
+gc.disable()
+"""Objects of Qt may go on their own thread only, and Python would collect on any: see below."""
 ROOT = Path(__file__).resolve().parents[2]
 OFFSCREEN = "This plugin does not support"
 """What the offscreen platform says about raising windows; nothing is wrong."""
@@ -38,8 +41,10 @@ def growth_of(take: Callable[[int], None]) -> int:
     tracemalloc.start()
     try:
         take(10_000)
+        gc.collect()
         before, _ = tracemalloc.get_traced_memory()
         take(20_000)
+        gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -86,6 +91,7 @@ def no_leaks(qapp):
     yield
     qapp.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
     qapp.processEvents()
+    gc.collect()
     after = [w for w in QApplication.topLevelWidgets() if w not in before and w.isVisible()]
     assert not after, after
 
