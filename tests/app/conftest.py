@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 import tracemalloc
 import warnings
 from collections.abc import Callable
@@ -85,13 +86,25 @@ def no_qt_warnings(qtlog):
     assert not bad, bad
 
 
+_frozen: set[bool] = set()
+
+
+def collect() -> None:
+    """Collect what a test left; what libraries hold for good is looked through once."""
+    gc.collect()
+    with_torch = "torch" in sys.modules
+    if with_torch not in _frozen:
+        _frozen.add(with_torch)
+        gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(qapp):
     before = set(QApplication.topLevelWidgets())
     yield
     qapp.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
     qapp.processEvents()
-    gc.collect()
+    collect()
     after = [w for w in QApplication.topLevelWidgets() if w not in before and w.isVisible()]
     assert not after, after
 
