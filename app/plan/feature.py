@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.feature import Action, Feature, Features, Panel, has_model, has_selection
 from app.kit.dialogs import show_dialog
-from app.plan.conflict_finder import ConflictFinder
+from app.plan.conflicts.finder import ConflictFinder
 from app.plan.overlays import OVERLAYS
 from app.state import plan_edits, removal
 from app.state.session import Overlay
@@ -109,7 +109,7 @@ class PlanFeature(Feature):
         return BlocksPanel(self.context)
 
     def _conflicts_panel(self) -> QWidget:
-        from app.plan.conflicts_panel import ConflictsPanel
+        from app.plan.conflicts.panel import ConflictsPanel
 
         return ConflictsPanel(self.context, self._finder)
 

@@ -12,8 +12,8 @@ from app.context import Context
 from app.kit import formats
 from app.kit.table_model import ROW_ROLE, TableModel
 from app.kit.widgets import KeptStrip, OnScreen, column, label, table_view
-from app.plan.cascade_part import CascadePart
-from app.plan.conflict_finder import ConflictFinder
+from app.plan.conflicts.cascade_part import CascadePart
+from app.plan.conflicts.finder import ConflictFinder
 from app.plan.tables import LAYER_COLUMNS, LayerRow, layer_rows
 from app.state import plan_edits, removal
 from core.plan import criteria

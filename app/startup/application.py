@@ -53,7 +53,7 @@ def run(paths: Sequence[str]) -> int:
     if hand_over(paths):
         return 0
     from app.faults.feature import FaultsFeature
-    from app.kit.collector import Collector
+    from app.startup.collector import Collector
     from app.window.main_window import MainWindow
 
     Collector(application)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 
-from app.plan.conflict_finder import ConflictFinder
+from app.plan.conflicts.finder import ConflictFinder
 from app.plan.inspector_panel import InspectorPanel
 from app.plan.plan_panel import PlanPanel
 from app.state import plan_edits, removal

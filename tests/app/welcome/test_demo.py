@@ -41,6 +41,18 @@ def button(dialog, text):
     return found
 
 
+def follow(window, qtbot, start):
+    """Start a walk, and return the modes it went through, each with the open project and plan."""
+    session, seen = window.session, []
+    session.requests.modeChanged.connect(
+        lambda mode: seen.append((mode, session.project_path, session.plan.selection))
+    )
+    session.requests.demoRuns.connect(lambda runs: seen.append(runs))
+    qtbot.mouseClick(start, LEFT)
+    qtbot.waitUntil(lambda: False in seen, timeout=3 * ENGINE_MS)
+    return seen[1 : seen.index(False)]
+
+
 def test_it_is_laid_out_opened_and_walked(window, qtbot):
     qtbot.mouseClick(window.pane.start_page.demo_button, LEFT)
     assert not window.pane.start_page.demo_button.isEnabled()
@@ -53,24 +65,12 @@ def test_it_is_laid_out_opened_and_walked(window, qtbot):
     assert session.measured.goal.macs < 1
     (row,) = [r for r in window.pane.messages.rows if r.message.key == "demo"]
     assert [b.text() for b in row.buttons] == ["Run it all", "Take the tour"]
-    demo, seen = window.features[WelcomeFeature].demo, []
+    demo = window.features[WelcomeFeature].demo
     demo.settings = TINY
     walked = place / "all"
-    session.requests.modeChanged.connect(
-        lambda mode: seen.append((mode, session.project_path, session.plan.selection))
-    )
-    session.requests.demoRuns.connect(lambda runs: seen.append(runs))
-    qtbot.mouseClick(row.buttons[0], LEFT)
-    qtbot.waitUntil(lambda: False in seen, timeout=3 * ENGINE_MS)
-    followed = seen[1 : seen.index(False)]
-    assert [mode for mode, _, _ in followed] == [
-        "plan",
-        "prune",
-        "tune",
-        "compare",
-        "ship",
-        "compare",
-    ]
+    followed = follow(window, qtbot, row.buttons[0])
+    modes = ["plan", "prune", "tune", "compare", "ship", "compare"]
+    assert [mode for mode, _, _ in followed] == modes
     assert {path for _, path, _ in followed[1:]} == {walked / "demo.secateur"}
     assert all(plan for _, _, plan in followed[1:])  # the plan is there once it is found
     qtbot.waitUntil(lambda: demo._waiting is None, timeout=ENGINE_MS)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeySequence, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QStyle, QStyleOptionSlider
 
-from app.plan.conflict_finder import ConflictFinder
+from app.plan.conflicts.finder import ConflictFinder
 from app.plan.inspector_panel import InspectorPanel
 from app.plan.plan_panel import PlanPanel
 from app.state import plan_edits

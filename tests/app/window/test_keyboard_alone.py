@@ -77,9 +77,9 @@ def select_block(person, number: int) -> None:
     assert person.window.session.selection == {number}
 
 
-def test_from_an_open_model_to_a_fine_tuning(demo, person, qtbot, tmp_path, answers, heard):
-    window, session = demo, demo.session
-    # Select a block, and set how much of it goes.
+def plan_a_block(person, qtbot) -> None:
+    """Select a block, set how much of it goes, and see what would break."""
+    window, session = person.window, person.window.session
     select_block(person, 5)
     person.press(Key.Key_2, Mod.ControlModifier | Mod.AltModifier)
     assert window.workspace.mode.id == "plan"
@@ -92,7 +92,6 @@ def test_from_an_open_model_to_a_fine_tuning(demo, person, qtbot, tmp_path, answ
         for _ in range(10):
             person.press(Key.Key_PageUp)
     assert slider.value() >= 50
-    # See what would break.
     person.find("go to conflicts")
     panel = window.workspace["conflicts"].widget()
     assert panel.isVisible()
@@ -100,7 +99,11 @@ def test_from_an_open_model_to_a_fine_tuning(demo, person, qtbot, tmp_path, answ
     person.tab_to(lambda widget: widget is panel.view)
     person.press(Key.Key_Down)
     assert panel.view.currentIndex().isValid()
-    # Prune: the dialog is answered by keys, too.
+
+
+def prune_it(person, qtbot, output) -> None:
+    """Prune: the dialog is answered by keys, too."""
+    window, session = person.window, person.window.session
     person.press(Key.Key_3, Mod.ControlModifier | Mod.AltModifier)
     assert window.workspace.mode.id == "prune"
     person.press(Key.Key_P, Mod.ControlModifier)
@@ -108,7 +111,7 @@ def test_from_an_open_model_to_a_fine_tuning(demo, person, qtbot, tmp_path, answ
     assert dialog.isVisible()
     assert person.at is dialog.path
     person.press(Key.Key_A, Mod.ControlModifier)
-    person.type(str(tmp_path / "small.pt"))
+    person.type(str(output))
     person.tab_to(lambda widget: widget is dialog.way)
     person.press(Key.Key_Home)  # no repair
     assert dialog.repair() is None
@@ -116,20 +119,18 @@ def test_from_an_open_model_to_a_fine_tuning(demo, person, qtbot, tmp_path, answ
     with qtbot.waitSignal(session.requests.pruned, timeout=ENGINE_MS):
         person.press(Key.Key_Return)
     assert window.findChild(ResultDialog).isVisible()
-    assert (tmp_path / "small.pt").is_file()
+    assert output.is_file()
     person.tab_to(text_is("Close"))
     person.press(Key.Key_Return)
     qtbot.waitUntil(lambda: not window.findChildren(ResultDialog), timeout=QUICK_MS)
-    # Verify what was saved.
-    answers["open"].append(str(tmp_path / "small.pt"))
-    with qtbot.waitSignal(session.messageRaised, timeout=ENGINE_MS):
-        person.press(Key.Key_V, Mod.ControlModifier | Mod.ShiftModifier)
-    assert "equals the masked original" in heard()[-1]
-    # Start a fine-tuning: the form can be filled, and its button pressed.
+
+
+def fill_the_form(person, output) -> dict:
+    """Fill the form of a fine-tuning and press its button; return what it asks for."""
     person.press(Key.Key_4, Mod.ControlModifier | Mod.AltModifier)
-    form = window.workspace["tuning"].widget().form
+    form = person.window.workspace["tuning"].widget().form
     assert form.isVisible()
-    assert form.network_path == str(tmp_path / "small.pt")
+    assert form.network_path == str(output)
     person.find("go to fine-tune")
     person.tab_to(lambda widget: widget is form.length)
     person.press(Key.Key_Down)
@@ -142,8 +143,19 @@ def test_from_an_open_model_to_a_fine_tuning(demo, person, qtbot, tmp_path, answ
     form.startRequested.connect(started.append)
     person.tab_to(lambda widget: widget is form.begin, Key.Key_Backtab)
     person.press(Key.Key_Return)
-    assert started[0]["epochs"] == 1
-    assert started[0]["model"] == str(tmp_path / "small.pt")
+    return started[0]
+
+
+def test_from_an_open_model_to_a_fine_tuning(demo, person, qtbot, tmp_path, answers, heard):
+    output = tmp_path / "small.pt"
+    plan_a_block(person, qtbot)
+    prune_it(person, qtbot, output)
+    answers["open"].append(str(output))
+    with qtbot.waitSignal(demo.session.messageRaised, timeout=ENGINE_MS):
+        person.press(Key.Key_V, Mod.ControlModifier | Mod.ShiftModifier)
+    assert "equals the masked original" in heard()[-1]
+    asked = fill_the_form(person, output)
+    assert (asked["epochs"], asked["model"]) == (1, str(output))
 
 
 def test_from_the_graph_to_every_mode_and_panel(demo, person):

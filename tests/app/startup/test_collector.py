@@ -5,7 +5,7 @@ import threading
 
 from PySide6.QtCore import QObject
 
-from app.kit.collector import Collector
+from app.startup.collector import Collector
 
 
 class Ring:

@@ -11,7 +11,7 @@ from app.context import Context
 from app.kit import formats, theme
 from app.kit.table_model import ROW_ROLE, Column, Index, TableModel
 from app.kit.widgets import OnScreen, label, set_widths, table_view
-from app.plan.conflict_finder import KINDS, ConflictFinder
+from app.plan.conflicts.finder import KINDS, ConflictFinder
 from app.state import plan_edits
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
 from app.context import Context
 from app.kit import formats, theme
 from app.kit.widgets import WrappedTree, column, label
-from app.plan.conflict_finder import KINDS, ConflictFinder
+from app.plan.conflicts.finder import KINDS, ConflictFinder
 
 if TYPE_CHECKING:
     from core.plan.why.conflicts import Conflict

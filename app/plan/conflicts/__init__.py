@@ -1,0 +1,1 @@
+"""What would break without Secateur: searched, counted, and listed."""
