@@ -94,7 +94,7 @@ def test_objects_are_those_that_stock_ultralytics_finds(trained, images, tried):
 def test_every_task_has_objects_that_the_same_network_keeps(family):
     loaded = copy.deepcopy(untrained(family))
     if loaded.facts.task == "segment":  # untrained masks are empty
-        torch.manual_seed(0)
+        torch.manual_seed(5)  # masks that are not empty, which Ultralytics leaves out
         for head in loaded.model.model[-1].cv4:
             head[-1].bias.data.uniform_(-0.2, 1.0)
     network = Network(loaded, 64, 1e-7, "cpu")
