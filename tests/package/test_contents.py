@@ -30,8 +30,8 @@ def test_all_hidden_imports_can_be_found(hidden) -> None:
 
 
 def test_everything_named_in_a_table_is_collected(hidden) -> None:
-    """Commands, panels, criteria and repair steps are imported by name."""
-    from app.window.panel_table import PANELS
+    """Commands, features, criteria and repair steps are imported by name."""
+    from app.window.feature_table import FEATURES
     from core.cli.commands import GROUPS
     from core.engine.tasks import GROUPS as TASKS
     from core.plan.criteria import CRITERIA
@@ -40,7 +40,7 @@ def test_everything_named_in_a_table_is_collected(hidden) -> None:
     named = {module.__name__ for module in (*GROUPS.values(), *TASKS.values())}
     named |= set(STEPS.values())
     named |= {str(criterion.score).partition(":")[0] for criterion in CRITERIA.values()}
-    named |= {panel.home.partition(":")[0] for panel in PANELS}
+    named |= {feature.__module__ for feature in FEATURES.values()}
     assert named <= set(hidden), named - set(hidden)
 
 
