@@ -136,19 +136,23 @@ class PictureDialog(QDialog):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Go from picture to picture."""
         key = Qt.Key(event.key())
-        last = len(self.pages) - 1
-        wanted = {
-            Qt.Key.Key_Right: self.number + 1,
-            Qt.Key.Key_Left: self.number - 1,
-            Qt.Key.Key_PageDown: min(self.number + 10, last),
-            Qt.Key.Key_PageUp: max(self.number - 10, 0),
-            Qt.Key.Key_Home: 0,
-            Qt.Key.Key_End: last,
-        }
-        if key in wanted:
-            self.go(wanted[key])
+        wanted = page_wanted(key, self.number, len(self.pages) - 1)
+        if wanted is not None:
+            self.go(wanted)
         else:
             super().keyPressEvent(event)
+
+
+def page_wanted(key: Qt.Key, number: int, last: int) -> int | None:
+    """Return the page that a key goes to from another one; None for other keys."""
+    return {
+        Qt.Key.Key_Right: number + 1,
+        Qt.Key.Key_Left: number - 1,
+        Qt.Key.Key_PageDown: min(number + 10, last),
+        Qt.Key.Key_PageUp: max(number - 10, 0),
+        Qt.Key.Key_Home: 0,
+        Qt.Key.Key_End: last,
+    }.get(key)
 
 
 def _button(text: str, tip: str) -> QPushButton:

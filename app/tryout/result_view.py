@@ -22,7 +22,7 @@ from app.context import Context
 from app.kit.controls import row
 from app.kit.table_model import SortedProxy, TableModel
 from app.kit.widgets import Elided, TableView, column, label, table_view
-from app.pictures.dialog import PictureDialog
+from app.pictures.dialog import PictureDialog, page_wanted
 from app.pictures.drawing import Pens
 from app.pictures.panes import Page, Pane, Panes, outcome_key
 from app.tryout import tables
@@ -282,16 +282,9 @@ class ResultView(QWidget):
         """Go from image to image, open one, find a difference."""
         key = Qt.Key(event.key())
         last = 0 if self._pages is None else len(self._pages) - 1
-        places = {
-            Qt.Key.Key_Right: self.number + 1,
-            Qt.Key.Key_Left: self.number - 1,
-            Qt.Key.Key_PageDown: min(self.number + 10, last),
-            Qt.Key.Key_PageUp: max(self.number - 10, 0),
-            Qt.Key.Key_Home: 0,
-            Qt.Key.Key_End: last,
-        }
-        if key in places:
-            self.go(places[key])
+        wanted = page_wanted(key, self.number, last)
+        if wanted is not None:
+            self.go(wanted)
         elif key == Qt.Key.Key_D:
             self.go_to_difference()
         elif (
