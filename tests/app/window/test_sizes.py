@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QTabWidget, QWidget
 
 from app.window.layout.modes import MODES
@@ -26,6 +27,8 @@ def settle(window: QWidget, size: tuple[int, int]) -> None:
     for _ in range(3):
         QApplication.sendPostedEvents()
         QApplication.processEvents()
+    for _ in range(3):  # what the engine said in the last round has its layout still to come
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
 
 
 def photograph(widget: QWidget, *words: object) -> None:
