@@ -175,25 +175,14 @@ class HistoryController(QObject):
         self._add(lambda folder: remember_measured(folder, path, figures, looked_at, cost))
 
     def _recall(self) -> None:
-        """Show the accuracy of the open model where any comparison or evaluation measured it."""
+        """Show the accuracy of the open model where anything measured it."""
         model, data = self._session.model, self._measured.data
         if model is None or data is None or self._measured.accuracy is not None:
             return
-        wanted = {"map50_95", "map50"}
-        found = [
-            branch.node
-            for _, branch in self._lineage.steps()
-            if branch.node.kind == "evaluate"
-            and branch.node.sha256 == model.facts.sha256
-            and branch.node.details.get("data") == data.path
-            and branch.node.details.get("images")
-            and wanted <= branch.node.figures.keys()
-        ]
-        if found:
-            latest = max(found, key=lambda node: node.date)
-            figures, images = latest.figures, int(latest.details["images"])
+        known = self._lineage.accuracy_of(model.facts.sha256, data.path)
+        if known is not None:
             self._measured.set_accuracy(
-                Evaluation(figures["map50_95"], figures["map50"], images, 0, recalled=True)
+                Evaluation(known.map50_95, known.map50, known.images, 0, recalled=True)
             )
 
     def _cost(self) -> dict[str, float]:

@@ -15,9 +15,11 @@ from PySide6.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
     from app.state.open_model import OpenModel
+    from core.history.accuracy import KnownAccuracy
     from core.history.measurements import Measurement
     from core.history.nodes import Node
     from core.history.tree import Branch, History
+    from core.plan.schema import Plan
     from core.project import Project, Result, Tuned
 
 
@@ -134,6 +136,24 @@ class Lineage(QObject):
         from core.history.measurements import fitting
 
         return fitting((*self.known.measurements, *self.fresh), name, original)
+
+    def accuracy_of(self, sha256: str, data: str) -> KnownAccuracy | None:
+        """Return the latest accuracy of a file on the val split of a dataset."""
+        from core.history.accuracy import accuracy_of
+
+        return accuracy_of(self._nodes(), sha256, data)
+
+    def accuracy_by_plan(self, sha256: str, plan: Plan, data: str) -> KnownAccuracy | None:
+        """Return the latest accuracy of what a plan made of a file, if that was measured."""
+        from core.history.accuracy import accuracy_by_plan
+
+        nodes = self._nodes()
+        if not any(node.kind == "prune" for node in nodes):  # at every tick of the slider
+            return None
+        return accuracy_by_plan(nodes, sha256, plan.to_json(), data)
+
+    def _nodes(self) -> list[Node]:
+        return [branch.node for _, branch in self.steps()]
 
     def name_of(self, sha256: str) -> str:
         """Return the file name of a network by what is in it; empty where no step made it."""

@@ -90,5 +90,6 @@ def step_of(entry: RunEntry) -> Node:
         after,
         parameters=steps[-1]["parameters"] if steps else result.get("parameters"),
         epochs=result.get("epochs"),
+        measured_on=result.get("measured_on"),
         date=entry.changed,
     )

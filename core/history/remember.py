@@ -73,6 +73,7 @@ def remember_tuned(history: str, model: str | Path, result: Mapping[str, Any], j
         result["after"],
         parameters=result.get("parameters"),
         epochs=result.get("epochs"),
+        measured_on=result.get("measured_on"),
     )
     return attach(_own(history, model), node, model)
 
@@ -104,6 +105,7 @@ def remember_iteration(
         last = step["accepted"] and number == result["accepted"]
         current = result["output"] if last else step["file"]
         told |= {"before": step["before"], "accepted": step["accepted"]}
+        told |= step.get("measured_on") or {}  # version 0.1 kept none
         nodes.append(record(folder, "tune", current, pruned, figures=step["after"], details=told))
         current = step["file"]
     return nodes

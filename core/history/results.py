@@ -51,11 +51,13 @@ def tuned_node(
     *,
     parameters: int | None = None,
     epochs: int | None = None,
+    measured_on: Mapping[str, Any] | None = None,
     date: str = "",
 ) -> Node:
     """Return the step of a file that was tuned from ``source`` by the job in a folder.
 
-    Figures that were not measured, before or after, are None.
+    Figures that were not measured, before or after, are None. ``measured_on`` is what
+    `core.tune.run.finetune` reports; nothing in files of version 0.1.
     """
     node = new_node(
         "tune",
@@ -67,6 +69,7 @@ def tuned_node(
             "epochs": epochs,
             "parameters": parameters,
             "source": str(source),
+            **(measured_on or {}),
         },
         date=date,
     )

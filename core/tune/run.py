@@ -18,6 +18,7 @@ from core.checkpoint import Loaded, load, record_head, save
 from core.data.evaluate import evaluate
 from core.data.figures import main_figure
 from core.data.stream import ALL, DataSettings
+from core.data.validation import Accuracy
 from core.errors import CancelledError, UserError
 from core.system.files import remove_parts, sha256_of
 from core.system.program import is_packaged
@@ -63,7 +64,8 @@ def finetune(
     dict
         ``best``, ``last`` (paths), ``parameters``, ``epochs``, ``seconds``, and the figures on
         the validation images ``before``, ``after`` (of the best) and ``final`` (of the last), and
-        ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the best, or None.
+        ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the best, or None;
+        ``measured_on``: ``data``, ``split``, ``images`` (a count) and ``image_size`` in pixels.
 
     Raises
     ------
@@ -243,15 +245,13 @@ def _before(settings: Settings, run: Run, options: Mapping[str, Any]) -> dict[st
     if run.state is not None and known.is_file():
         stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
         return stored
-    figures = _measure(settings, run, run.student, options)
+    figures = _measure(settings, run, run.student, options).figures
     write_json(known, figures)
-    return figures
+    return dict(figures)
 
 
-def _measure(
-    settings: Settings, run: Run, loaded: Loaded, options: Mapping[str, Any]
-) -> dict[str, float]:
-    """Return the accuracy on the validation images."""
+def _measure(settings: Settings, run: Run, loaded: Loaded, options: Mapping[str, Any]) -> Accuracy:
+    """Return the accuracy on the validation images, with rounded figures."""
     facts, numbers = loaded.facts, gpus(options["device"])
     data = DataSettings(
         Path(settings.data),
@@ -271,7 +271,8 @@ def _measure(
     while True:
         try:
             accuracy = evaluate(loaded.model, data, facts.classes, facts.task, progress=progress)
-            return {name: round(value, 5) for name, value in accuracy.figures.items()}
+            rounded = {name: round(value, 5) for name, value in accuracy.figures.items()}
+            return replace(accuracy, figures=rounded)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -324,6 +325,7 @@ def _finish(
 ) -> dict[str, Any]:
     """Read both files back, count and measure."""
     emitted: dict[str, Any] = {"averaged": None}
+    images = 0
     state = read_state(run.last)
     networks = {"after": load(run.best), "final": load(run.last)}
     for name, loaded in networks.items():
@@ -331,7 +333,8 @@ def _finish(
             raise RuntimeError(
                 f"{loaded.facts.path} has {found} parameters instead of {run.parameters}."
             )
-        emitted[name] = _measure(settings, run, loaded, options)
+        accuracy = _measure(settings, run, loaded, options)
+        emitted[name], images = dict(accuracy.figures), accuracy.images
     if settings.average:
         mean, figures = _halfway(settings, run, networks["final"], options)
         records = networks["after"].facts.history[-1:]
@@ -356,6 +359,12 @@ def _finish(
         "seconds": round(seconds, 2),
         "before": before,
         **emitted,
+        "measured_on": {
+            "data": str(settings.data),
+            "split": "val",
+            "images": images,
+            "image_size": int(options["imgsz"]),
+        },
         "sha256": sha256_of(output),
     }
 
@@ -370,7 +379,7 @@ def _halfway(
         model=mean_network(run.student.model, last.model),
         facts=replace(last.facts, history=(*last.facts.history[:-1], record)),
     )
-    return mean, _measure(settings, run, mean, options)
+    return mean, dict(_measure(settings, run, mean, options).figures)
 
 
 def _copy(loaded: Loaded, output: Path, settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
@@ -20,6 +21,9 @@ from app.context import Context
 from app.kit import formats, theme
 from app.kit.widgets import label
 from core.plan.live import file_size
+
+if TYPE_CHECKING:
+    from core.history.accuracy import KnownAccuracy
 
 FLOPS_A_MAC = 2
 """GFLOPs, as Ultralytics prints them, count a multiply-add as two operations."""
@@ -85,13 +89,19 @@ class Metric(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def set_change(
-        self, before: float, after: float, show: Callable[[float], str], note: str = ""
+        self,
+        before: float,
+        after: float,
+        show: Callable[[float], str],
+        note: str = "",
+        better: Callable[[float, float], float] = min,
     ) -> None:
         """Show a figure before and after; ``note`` stands in the place of the percentage."""
         if before == after:
             self.set_known(f"<b>{show(before)}</b>")
         else:
-            colour = theme.colours().success if after < before else theme.colours().warning
+            improved = better(before, after) == after
+            colour = theme.colours().success if improved else theme.colours().warning
             change = note or formats.percent(after / before)
             self.set_known(
                 f"{show(before)} → <b>{show(after)}</b> "
@@ -147,6 +157,7 @@ class Scorecard(QFrame):
             self._session.predictionChanged,
             measured.clockChanged,
             measured.accuracyChanged,
+            self._session.lineage.changed,
             context.theme.changed,
         ):
             signal.connect(self._show)
@@ -206,12 +217,27 @@ class Scorecard(QFrame):
             self.accuracy.set_missing()
             self.accuracy.setToolTip("Accuracy on the val split: not measured yet")
             return
-        known = f"{accuracy.map50_95:.3f}"
         changed = prediction is not None and prediction.changes
-        self.accuracy.set_known(f"{known} → ?" if changed else f"<b>{known}</b>")
-        self.accuracy.setAccessibleName(f"mAP50-95: {known}")
-        note = "; of the pruned network it is known once that is measured" if changed else ""
-        self.accuracy.setToolTip(f"Measured on {accuracy.images} images of the val split{note}")
+        after = self._accuracy_after() if changed else None
+        known = f"{accuracy.map50_95:.3f}"
+        note = f"Measured on {accuracy.images} images of the val split"
+        if after is not None:
+            self.accuracy.set_change(accuracy.map50_95, after.map50_95, _share, better=max)
+            note += f"; what this plan made of it, on {after.images}"
+        else:
+            self.accuracy.set_known(f"{known} → ?" if changed else f"<b>{known}</b>")
+            self.accuracy.bar.set_share(1.0)
+            self.accuracy.setAccessibleName(f"mAP50-95: {known}")
+            note += "; of the pruned network it is known once that is measured" if changed else ""
+        self.accuracy.setToolTip(note)
+
+    def _accuracy_after(self) -> KnownAccuracy | None:
+        """Return what was measured of a file that this plan made."""
+        model, data = self._session.model, self._session.measured.data
+        if model is None or data is None:
+            return None
+        lineage, sha256 = self._session.lineage, model.facts.sha256
+        return lineage.accuracy_by_plan(sha256, self._session.plan, data.path)
 
     def resizeEvent(self, event: object) -> None:
         """What there is room for changes."""
@@ -255,3 +281,7 @@ class ActionButton(QPushButton):
 
 def _giga(operations: float) -> str:
     return f"{operations / 1e9:.2f}" if operations < 1e10 else f"{operations / 1e9:.1f}"
+
+
+def _share(accuracy: float) -> str:
+    return f"{accuracy:.3f}"

@@ -239,6 +239,7 @@ def _step(
         "macs": _cost(load(pruned), original, "macs"),
         "before": tuned["before"],
         "after": tuned["after"],
+        "measured_on": tuned["measured_on"],
         "file": tuned["best"],
     }
 

@@ -13,10 +13,12 @@ from app.files.feature import FilesFeature
 from app.history.feature import HistoryFeature
 from app.pruning.feature import PruningFeature
 from app.pruning.result_dialog import ResultDialog
+from app.state import plan_edits
 from app.state.measurements import Evaluation
 from app.tune.feature import TuneFeature
 from core.history.measurements import read_measurements
 from core.history.nodes import home_of, read_nodes, record
+from core.history.remember import remember_measured
 from core.history.results import pruned_node
 from core.plan.schema import Plan
 from core.system.files import sha256_of
@@ -165,6 +167,30 @@ def test_what_a_comparison_measured_is_the_accuracy_of_the_open_model(
     assert [depth for depth, _ in steps(lineage)] == [0, 1, 2, 1]  # it is no second measurement
     measured.set_data(None)
     assert measured.accuracy is None
+
+
+def test_the_scorecard_knows_what_was_measured_of_the_file_that_the_plan_made(
+    opened, panel, lineage, own, dataset, fake_jobs, qtbot
+):
+    session, small = opened.session, made(own.parent / "small.pt")
+    card = opened.scorecard.accuracy
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    session.edit(plan_edits.set_ratio(session.plan, {4}, 0.5))
+    session.flush()
+    session.measured.set_accuracy(Evaluation(0.4, 0.5, 32, 0))
+    assert "0.400 → ?" in card.value.text()
+    told = {**report(small), "plan": session.plan.to_json()}
+    with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
+        session.take([pruned_node(told)])
+    assert "0.400 → ?" in card.value.text()
+    looked_at = {"data": str(dataset), "split": "val", "images": 16}
+    remember_measured(lineage.folder, small, {"map50_95": 0.3, "map50": 0.4}, looked_at)
+    with qtbot.waitSignal(lineage.changed, timeout=QUICK_MS):
+        session.requests.historyWritten.emit()
+    assert "0.400 → <b>0.300</b>" in card.value.text() and "16" in card.toolTip()
+    session.edit(plan_edits.set_ratio(session.plan, {4}, 0.25))
+    session.flush()
+    assert "0.400 → ?" in card.value.text() and card.bar._share == 1.0
 
 
 def test_a_tuning_adds_itself(opened, panel, lineage, own, dataset, qtbot, monkeypatch):

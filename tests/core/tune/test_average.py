@@ -12,6 +12,7 @@ from torch import nn
 
 import core
 from core.cli.main import main
+from core.data.validation import Accuracy
 from core.runs.folder import read_events
 from core.runs.tail import Digest
 from core.tune import run
@@ -63,7 +64,11 @@ def test_it_is_the_best_only_where_it_is_better(
     output = tmp_path / "tuned.pt"
     (folder := tmp_path / "job").mkdir()
     figures = iter([0.3, 0.4, figure])  # of the best, of the last, of the mean
-    monkeypatch.setattr(run, "_measure", lambda *rest: {"map50_95": next(figures)})
+
+    def measure(*rest: object) -> Accuracy:
+        return Accuracy(0.0, 0.0, 32, 0, {"map50_95": next(figures)})
+
+    monkeypatch.setattr(run, "_measure", measure)
     change = {"epochs": 1, "baseline": False, "output": str(output)}
     wanted = settings.model_copy(update=change)
     result = finetune(wanted, folder, emit=events.append)
@@ -71,6 +76,12 @@ def test_it_is_the_best_only_where_it_is_better(
         "share": 0.5,
         "figures": {"map50_95": figure},
         "kept": taken,
+    }
+    assert result["measured_on"] == {
+        "data": str(wanted.data),
+        "split": "val",
+        "images": 32,
+        "image_size": 64,
     }
     assert result["after"]["map50_95"] == (figure if taken else 0.3)
     assert [e["kept"] for e in events if e["event"] == "averaged"] == [taken]
