@@ -104,6 +104,7 @@ class Tour(QObject):
         self._session.requests.opening.connect(self.wait_for)
         self._session.requests.tourWanted.connect(self.start)
         self._session.requests.demoRuns.connect(lambda runs: self.end() if runs else None)
+        self._session.requests.panelWanted.connect(self._gone_elsewhere)
         # The window's parts find their places over a few events.
         self._settle = QTimer(self, singleShot=True, interval=0)
         self._settle.timeout.connect(self._put)
@@ -187,6 +188,11 @@ class Tour(QObject):
             self._go_to(0)
         elif self.place == 0:
             self._go_to(1)
+
+    def _gone_elsewhere(self, panel: str) -> None:
+        """End where the person asked for something that the step is not about."""
+        if self.card is not None and panel not in STOPS[self.place].panels:
+            self.end()
 
     def _act(self) -> None:
         """Prune two blocks for show, as an edit like any other."""

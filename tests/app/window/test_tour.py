@@ -44,6 +44,18 @@ def test_while_a_model_is_being_opened_it_offers_no_demo(window):
     window.session.requests.opening.emit("")
 
 
+def test_it_ends_where_something_else_is_asked_for(opened):
+    """Such as images that were dropped together with the model: they are what should show."""
+    for panel in ("tryout", "compare"):
+        opened.tour.start()
+        opened.tour.next()
+        opened.session.requests.panelWanted.emit("plan")
+        assert opened.tour.running
+        opened.session.requests.panelWanted.emit(panel)
+        assert not opened.tour.running
+        assert opened.workspace[panel].isVisible()
+
+
 def test_the_keyboard_goes_all_the_way(opened, qtbot):
     opened.activateWindow()
     opened.tour.start()
