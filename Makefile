@@ -35,7 +35,7 @@ test: setup lint
 
 # Lint and all tests that are not slow, two at a time.
 quick: setup
-	@$(MAKE) --jobs 2 --keep-going $(APART) lint quick-engine quick-window
+	@$(MAKE) --jobs 2 --keep-going $(APART) quick-engine quick-window lint
 
 quick-engine: setup
 	$(PYTEST) -q -m 'not slow' $(ENGINE) tests/package

@@ -6,8 +6,11 @@ that it runs whole.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,8 +19,13 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 SLOW = Path(__file__).with_name("slow.txt")
-LONGEST = 1.0
-"""Seconds that a test may take, with the fixtures it sets up, before it is slow."""
+LONGEST, LONGEST_WINDOW = 0.3, 0.8
+"""Seconds that a test may take, with the fixtures it sets up, before it is slow; one of the window
+opens a window first."""
+LONGEST_SHARED = 3.0
+"""Seconds that a fixture of several tests may take, before they are slow whichever is first."""
+FIXTURE = "fixture "
+"""What lines of such fixtures begin with."""
 
 
 def read_slow() -> dict[str, float]:
@@ -27,8 +35,14 @@ def read_slow() -> dict[str, float]:
     return {name: float(seconds) for seconds, name in pairs}
 
 
+def file_of(name: str) -> str:
+    """Return the file of a test or of a shared fixture."""
+    return name.removeprefix(FIXTURE).partition("::")[0]
+
+
 def write_slow(slow: dict[str, float]) -> None:
-    head = f"# Tests that take more than {LONGEST:g} s. Written by `make measure`."
+    limits = f"{LONGEST:g} s, of the window {LONGEST_WINDOW:g} s"
+    head = f"# Tests that take more than {limits}. Written by `make measure`."
     lines = [f"{seconds:.1f} {name}" for name, seconds in sorted(slow.items())]
     SLOW.write_text("\n".join([head, *lines, ""]), encoding="utf-8")
 
@@ -46,8 +60,32 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = read_slow()
     for item in items:
-        if item.nodeid in slow:
+        if item.nodeid in slow or shared_names(item) & slow.keys():
             item.add_marker(pytest.mark.slow)
+
+
+def shared_name(definition: pytest.FixtureDef[Any]) -> str:
+    """Return what the list calls a fixture that several tests share; empty for other ones."""
+    shared = definition.scope != "function"
+    return f"{FIXTURE}{definition.baseid}::{definition.argname}" if shared else ""
+
+
+def shared_names(item: pytest.Item) -> set[str]:
+    """Return what the list calls the shared fixtures that a test needs."""
+    known: Mapping[str, Sequence[pytest.FixtureDef[Any]]] = item._fixtureinfo.name2fixturedefs
+    return {shared_name(definitions[-1]) for definitions in known.values()} - {""}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Let the report of the test that sets up a shared fixture say how long that took."""
+    began = time.monotonic()
+    value = yield
+    if name := shared_name(fixturedef):
+        request._pyfuncitem.user_properties.append((name, time.monotonic() - began))
+    return value
 
 
 class Measured:
@@ -62,15 +100,28 @@ class Measured:
     def __init__(self, whole: bool) -> None:
         self.whole = whole
         self.seconds: dict[str, float] = defaultdict(float)
+        self.skipped: set[str] = set()
+        self.shared: dict[str, float] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration
+        if report.when == "teardown":
+            self.shared |= {n: s for n, s in report.user_properties if n.startswith(FIXTURE)}
+        if report.skipped:  # what it takes is known from a run that did not skip it
+            self.skipped.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        files = {name.partition("::")[0] for name in self.seconds} if self.whole else set()
-        slow = {n: s for n, s in read_slow().items() if n.partition("::")[0] not in files}
-        for name, seconds in self.seconds.items():
+        files = {file_of(name) for name in self.seconds} if self.whole else set()
+        known = read_slow()
+        slow = {n: s for n, s in known.items() if file_of(n) not in files}
+        slow |= {n: s for n, s in known.items() if n in self.skipped}
+        for name in self.seconds.keys() - self.skipped:
             slow.pop(name, None)
-            if seconds > LONGEST:
+            seconds = self.seconds[name]
+            if seconds > (LONGEST_WINDOW if name.startswith("tests/app/") else LONGEST):
+                slow[name] = seconds
+        for name, seconds in self.shared.items():
+            slow.pop(name, None)
+            if seconds > LONGEST_SHARED:
                 slow[name] = seconds
         write_slow(slow)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests import conftest
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = set(conftest.read_slow())
+FIXTURES = {name for name in SLOW if name.startswith(conftest.FIXTURE)}
 PARTS = sorted(
     {
         folder.relative_to(ROOT).as_posix()
@@ -22,17 +25,24 @@ PARTS = sorted(
 )
 
 
-def functions(path: Path) -> Iterator[str]:
+def functions(path: Path, start: str = "test_") -> Iterator[str]:
     """Return the names of a module's tests."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith(start):
             yield f"{path.relative_to(ROOT).as_posix()}::{node.name}"
 
 
 def test_every_line_names_a_test_that_is_there() -> None:
     known = {name for path in (ROOT / "tests").rglob("test_*.py") for name in functions(path)}
     assert len(known) > 500
-    assert {name.partition("[")[0] for name in SLOW} <= known
+    assert {name.partition("[")[0] for name in SLOW - FIXTURES} <= known
+
+
+def test_every_shared_fixture_is_there() -> None:
+    for line in FIXTURES:
+        place, _, name = line.removeprefix(conftest.FIXTURE).partition("::")
+        path = ROOT / place if place.endswith(".py") else ROOT / place / "conftest.py"
+        assert name in {one.rpartition("::")[2] for one in functions(path, "")}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -53,3 +63,55 @@ def test_what_a_run_measures_is_written(whole, tmp_path, monkeypatch) -> None:
     measured.pytest_sessionfinish()
     left = {} if whole else {"a.py::test_other": 9.0}
     assert conftest.read_slow() == left | {"a.py::test_new": 4.5, "b.py::test_x[1 2]": 3.0}
+
+
+def test_a_skipped_test_stays_as_slow_as_it_was(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(conftest, "SLOW", tmp_path / "slow.txt")
+    conftest.write_slow({"a.py::test_program": 300.0})
+    measured = conftest.Measured(whole=True)
+    measured.seconds["a.py::test_program"] = 0.01
+    measured.skipped.add("a.py::test_program")
+    measured.pytest_sessionfinish()
+    assert conftest.read_slow() == {"a.py::test_program": 300.0}
+
+
+MODULE = """
+import time
+import pytest
+
+@pytest.fixture(scope="module")
+def network():
+    time.sleep(0.2)
+
+@pytest.mark.parametrize("number", range(3))
+def test_needs_it(network, number):
+    pass
+
+def test_needs_nothing():
+    pass
+"""
+
+
+def test_all_that_need_a_slow_fixture_are_slow(tmp_path, monkeypatch) -> None:
+    """Else the next test pays for it, once the first one is left out."""
+    own = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    own = own.replace("LONGEST_SHARED = 3.0", "LONGEST_SHARED = 0.1").replace(
+        "LONGEST_WINDOW = 0.3,", "LONGEST_WINDOW = 0.1,"
+    )
+    (tmp_path / "conftest.py").write_text(own)
+    (tmp_path / "slow.txt").touch()
+    (tmp_path / "test_it.py").write_text(MODULE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    pytest_of = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:pytest-qt",
+        "-p",
+        "no:cacheprovider",
+    ]
+    for more, says in (("--measure", "4 passed"), ("-mnot slow", "1 passed, 3 deselected")):
+        done = subprocess.run([*pytest_of, more], cwd=tmp_path, capture_output=True, text=True)
+        assert says in done.stdout, done.stdout + done.stderr
