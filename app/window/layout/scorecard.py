@@ -110,6 +110,12 @@ class Metric(QWidget):
         self.bar.set_share(after / before if before else 1.0)
         self.setAccessibleName(f"{self.title.text()}: {show(before)} → {show(after)}")
 
+    def settle(self) -> None:
+        """Let the hints be those of the text, whose layout may still be to come."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+
     def set_known(self, text: str) -> None:
         """Show a text that asks for nothing."""
         self.value.setText(text)
@@ -257,6 +263,7 @@ class Scorecard(QFrame):
         """Leave figures out that have no room, the last first."""
         room = self.width() - self._buttons.sizeHint().width() - 60
         for metric in self.metrics():
+            metric.settle()
             room -= metric.sizeHint().width() + self._layout.spacing()
             metric.setVisible(room >= 0 or metric is self.parameters)
 
