@@ -19,7 +19,7 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 SLOW = Path(__file__).with_name("slow.txt")
-LONGEST, LONGEST_WINDOW = 0.3, 0.8
+LONGEST, LONGEST_WINDOW = 0.2, 0.8
 """Seconds that a test may take, with the fixtures it sets up, before it is slow; one of the window
 opens a window first."""
 LONGEST_SHARED = 3.0

@@ -87,6 +87,8 @@ ROLE_NAMES = {
 }
 ICON_NAME, ICON_ROLE = "secateurIcon", "secateurIconRole"
 """Properties of buttons by which a change of theme finds their icons again."""
+FUSION = "secateurFusion"
+"""Property of the application once it has the style; under a style sheet, that has no name."""
 ICON_SIZES = (16, 20, 24, 32, 48)
 
 
@@ -127,10 +129,13 @@ class Theme(QObject):
         colours = KINDS[self.kind]
         global _current
         _current = colours
-        if application.style().name() != "fusion":
-            application.setStyle(QStyleFactory.create("Fusion"))
-        application.setPalette(palette(colours))
-        application.setStyleSheet(style_sheet(colours))
+        sheet = style_sheet(colours)
+        if application.styleSheet() != sheet:  # setting it polishes every widget again
+            if not application.property(FUSION):
+                application.setStyle(QStyleFactory.create("Fusion"))
+                application.setProperty(FUSION, True)
+            application.setPalette(palette(colours))
+            application.setStyleSheet(sheet)
         for widget in application.allWidgets():
             if isinstance(widget, QAbstractButton) and widget.property(ICON_NAME):
                 widget.setIcon(icon(widget.property(ICON_NAME), widget.property(ICON_ROLE)))

@@ -96,7 +96,7 @@ def test_all_that_need_a_slow_fixture_are_slow(tmp_path, monkeypatch) -> None:
     """Else the next test pays for it, once the first one is left out."""
     own = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
     own = own.replace("LONGEST_SHARED = 3.0", "LONGEST_SHARED = 0.1").replace(
-        "LONGEST_WINDOW = 0.3,", "LONGEST_WINDOW = 0.1,"
+        "LONGEST_WINDOW = 0.2,", "LONGEST_WINDOW = 0.1,"
     )
     (tmp_path / "conftest.py").write_text(own)
     (tmp_path / "slow.txt").touch()
