@@ -169,10 +169,8 @@ def test_enter_in_the_field_prunes_instead_of_browsing(opened, tmp_path, qtbot):
     dialog.deleteLater()
 
 
-def test_the_name_offered_is_free(opened, trained, tmp_path, choose, monkeypatch):
+def test_the_name_offered_is_that_of_the_model(opened, trained, choose, monkeypatch):
     from PySide6.QtWidgets import QFileDialog
-
-    from app.pruning.controller import free_name
 
     offered = []
     monkeypatch.setattr(
@@ -181,6 +179,11 @@ def test_the_name_offered_is_free(opened, trained, tmp_path, choose, monkeypatch
     choose(opened, 5)
     opened.features[PruningFeature].controller.prune()
     assert offered == [str(trained.with_name(f"{trained.stem}-pruned.pt"))]
+
+
+def test_the_name_offered_is_free(tmp_path):
+    from app.pruning.controller import free_name
+
     path = tmp_path / "a-pruned.pt"
     for name in ("a-pruned.pt", "a-pruned-2.pt", "a-pruned-3.pt"):
         assert free_name(path).name == name
