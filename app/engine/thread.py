@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 Result = TypeVar("Result")
 Failed = Callable[[Exception], object]
+UNPAINTED_MS, PAINTED_MS = 100, 10
+"""After an edit there is nothing to paint, and after it was painted no more."""
+LONGEST_WAIT = 0.05
+"""Seconds that work gives way at a time: it must end while a drag goes on and on."""
 
 
 class Background(QObject):
     """Runs callables on a thread and hands their results back on this one.
 
     Results of work that was replaced by newer work under the same key are dropped.
+
+    Python runs one thread at a time. Long work calls `give_way` every few milliseconds, so that
+    an edit need not wait for it at every call of Qt, up to 5 ms each.
     """
 
     _finished = Signal(str, int, object, object)
@@ -28,6 +36,24 @@ class Background(QObject):
         self._tickets = itertools.count()
         self._newest: dict[str, tuple[int, Callable[[Any], object], Failed | None]] = {}
         self._finished.connect(self._receive)
+        self._idle = threading.Event()
+        self._idle.set()
+        self._unpainted = QTimer(self, singleShot=True)
+        self._unpainted.timeout.connect(self._idle.set)
+
+    def hold(self) -> None:
+        """Have long work wait until the window has painted what just happened."""
+        self._idle.clear()
+        self._unpainted.start(UNPAINTED_MS)
+
+    def painted(self) -> None:
+        """Let long work continue, unless the window paints again at once."""
+        if self._unpainted.isActive():
+            self._unpainted.start(PAINTED_MS)
+
+    def give_way(self) -> None:
+        """Wait, on the thread of the work, while the window is busy; not for ever."""
+        self._idle.wait(LONGEST_WAIT)
 
     def run(
         self,
@@ -50,6 +76,8 @@ class Background(QObject):
     def shutdown(self) -> None:
         """Wait for what runs; nothing is handed back any more."""
         self._over = True
+        self._unpainted.stop()
+        self._idle.set()
         self._newest.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
 

@@ -42,8 +42,8 @@ class Session(QObject):
 
     Signals
     -------
-    modelChanged
-        Another model is open, or none.
+    modelComing, modelChanged
+        Another model will be open, or none; then it is.
     planChanged, predictionChanged
         The plan, and a moment later everything that follows from it.
     selectionChanged
@@ -58,6 +58,7 @@ class Session(QObject):
     messageRaised(Message), messageWithdrawn(str), titleChanged, resultsChanged
     """
 
+    modelComing = Signal()
     modelChanged = Signal()
     planChanged = Signal()
     predictionChanged = Signal()
@@ -173,6 +174,7 @@ class Session(QObject):
         self._begin(None)
 
     def _begin(self, model: OpenModel | None, project: Project | None = None) -> None:
+        self.modelComing.emit()
         self.unsay("")
         self.model = model
         self._plan = None if project is None else project.plan.model_copy(update={"target": None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QPoint, Qt
+from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt
 from PySide6.QtGui import (
     QCloseEvent,
     QIcon,
@@ -173,6 +173,13 @@ class MainWindow(QMainWindow):
             self.features[FilesFeature].documents.open_paths(list(paths))
         self.raise_()
         self.activateWindow()
+
+    def event(self, event: QEvent) -> bool:
+        """Let work in the background go on once everything is painted."""
+        handled = super().event(event)
+        if event.type() == QEvent.Type.UpdateRequest:
+            self.context.background.painted()
+        return handled
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter presses the button that has the keyboard, as it does in dialogs."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+os.environ["QT_QPA_UPDATE_IDLE_TIME"] = "0"  # else what one tick changed is painted in a later one
 
 START = """
 import os, sys, time

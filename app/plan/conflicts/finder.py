@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -11,8 +12,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.context import Context
 
 if TYPE_CHECKING:
+    from core.graph.table import ChannelTable
     from core.plan.resolve import Blocked, Resolution
     from core.plan.why.conflicts import Conflict
+    from core.plan.why.reasons import Explainer
 
 KINDS = {
     "input": "its inputs do not match",
@@ -50,8 +53,10 @@ class ConflictFinder(QObject):
         self.conflicts: tuple[Conflict, ...] = ()
         self.searching = False
         self._found_for: Resolution | None = None
+        self._explains: Explainer | None = None
         self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(self._search)
+        self._session.planChanged.connect(self._background.hold)
         self._session.predictionChanged.connect(self._prediction_changed)
 
     @property
@@ -76,12 +81,16 @@ class ConflictFinder(QObject):
         if not self.searching or model is None or prediction is None:
             return
         table, resolution = model.table, prediction.resolution
+        give_way = self._background.give_way
 
         def work() -> tuple[Sequence[Conflict], float]:
             from core.plan.why.conflicts import naive_conflicts
 
+            give_way()
             began = time.perf_counter()
-            return naive_conflicts(table, resolution), time.perf_counter() - began
+            reason = partial(self._explainer(table).reason, resolution)
+            found = naive_conflicts(table, resolution, reason=reason, check=give_way)
+            return found, time.perf_counter() - began
 
         def done(found: tuple[Sequence[Conflict], float]) -> None:
             conflicts, seconds = found
@@ -92,3 +101,11 @@ class ConflictFinder(QObject):
             self.changed.emit()
 
         self._background.run("conflicts", work, done)
+
+    def _explainer(self, table: ChannelTable) -> Explainer:
+        """Return what explains a network; made once, on the thread of the work."""
+        if self._explains is None or self._explains.table is not table:
+            from core.plan.why.reasons import Explainer
+
+            self._explains = Explainer(table)
+        return self._explains

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShowEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QMenu,
     QScrollArea,
@@ -32,42 +32,56 @@ LEAST_DRAWER = 215
 
 
 class PanelHolder(QWidget):
-    """Holds a panel, and tells it whether it can be seen."""
+    """Holds a panel, makes it when it is needed, and tells it whether it can be seen."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__()
         self.setObjectName(panel.id)
         self.setWindowTitle(panel.title)
-        self._panel = panel.make()
-        self._panel.setAccessibleName(self._panel.accessibleName() or panel.title)
-        # A panel may add to its title what is worth seeing while it is not shown.
-        self._panel.windowTitleChanged.connect(
-            lambda text: self.setWindowTitle(text or panel.title)
-        )
+        self._row = panel
+        self._panel: QWidget | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        scrolls = isinstance(self._panel, QScrollArea)
-        layout.addWidget(self._panel if scrolls else Upright(self._panel))
+
+    @property
+    def made(self) -> bool:
+        """Whether the panel is there."""
+        return self._panel is not None
 
     def widget(self) -> QWidget:
         """Return the panel."""
+        if self._panel is None:
+            title = self._row.title
+            self._panel = panel = self._row.make()
+            panel.setAccessibleName(panel.accessibleName() or title)
+            # A panel may add to its title what is worth seeing while it is not shown.
+            panel.windowTitleChanged.connect(lambda text: self.setWindowTitle(text or title))
+            layout = self.layout()
+            assert layout is not None
+            layout.addWidget(panel if isinstance(panel, QScrollArea) else Upright(panel))
         return self._panel
 
     def showEvent(self, event: QShowEvent) -> None:
         """Let the panel catch up."""
         super().showEvent(event)
-        if isinstance(self._panel, OnScreen):
-            self._panel.set_shown(True)
+        self._tell(self.widget(), True)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Let the panel rest."""
         super().hideEvent(event)
-        if isinstance(self._panel, OnScreen):
-            self._panel.set_shown(False)
+        if self._panel is not None:
+            self._tell(self._panel, False)
+
+    def _tell(self, panel: QWidget, shown: bool) -> None:
+        if isinstance(panel, OnScreen):
+            panel.set_shown(shown)
 
 
 class Workspace(QSplitter):
     """The middle of the window.
+
+    Panels are made one after the other once the window is painted, and all of them before a model
+    opens, so that each sees everything that happens to it.
 
     Parameters
     ----------
@@ -118,7 +132,10 @@ class Workspace(QSplitter):
                 self.drawer.add(holder, panel.title)
         self.drawer.opened.connect(self._make_room)
         self.actions_to_panels = [self._action(panel, n) for n, panel in enumerate(panels, 1)]
+        self._session.modelComing.connect(self._make_panels)
         self._session.modelChanged.connect(self._show)
+        self._later = QTimer(self, interval=0)
+        self._later.timeout.connect(self._make_next)
         self._place()
         self.reset()
         self._show()
@@ -126,6 +143,26 @@ class Workspace(QSplitter):
     def __getitem__(self, panel: str) -> PanelHolder:
         """Return the holder of a panel."""
         return self._holders[panel]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Once there is something to see, make the panels."""
+        super().paintEvent(event)
+        if not all(holder.made for holder in self._holders.values()):
+            self._later.start()
+
+    def _make_next(self) -> None:
+        holder = next((one for one in self._holders.values() if not one.made), None)
+        if holder is None:
+            self._later.stop()
+            self._order()
+        else:
+            holder.widget()
+
+    def _make_panels(self) -> None:
+        """Make what is not there yet."""
+        while not all(holder.made for holder in self._holders.values()):
+            self._make_next()
+        self._order()
 
     # ---- going somewhere ----------------------------------------------------------------------
 
@@ -197,6 +234,10 @@ class Workspace(QSplitter):
             # Tab must not stop at a bar that is not there.
             policy = Qt.FocusPolicy.TabFocus if tabs.count() > 1 else Qt.FocusPolicy.NoFocus
             tabs.setFocusPolicy(policy)
+        self._order()
+
+    def _order(self) -> None:
+        """Let Tab go from part to part."""
         order_parts(self, (self.main, self.drawer, self.side))
 
     def _empty(self, tabs: QTabWidget) -> None:

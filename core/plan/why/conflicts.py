@@ -7,7 +7,9 @@ order, are the conflicts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -60,14 +62,33 @@ class _Failure:
     arriving: Ints | None
 
 
-def naive_conflicts(table: ChannelTable, resolution: Resolution) -> tuple[Conflict, ...]:
-    """List the naive conflicts of a resolved plan, in the order the failures would come."""
+def naive_conflicts(
+    table: ChannelTable,
+    resolution: Resolution,
+    *,
+    reason: Callable[[int, str], str] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[Conflict, ...]:
+    """List the naive conflicts of a resolved plan, in the order the failures would come.
+
+    Parameters
+    ----------
+    table : ChannelTable
+    resolution : Resolution
+    reason : callable, optional
+        Says why a layer, or a module where that is -1, is affected, in the place of
+        `core.plan.why.reasons.Explainer`, which takes most of the time.
+    check : callable
+        Called every one or two milliseconds; it may wait or raise.
+    """
     if not resolution.removed.any():
         return ()
     replay = _Replay(table, resolution)
-    explainer = Explainer(table)
+    check()
+    reason = reason or partial(Explainer(table).reason, resolution)
     found: dict[str, Conflict] = {}
     for _ in range(8 * len(table.steps) + 8):
+        check()
         failure = replay.run()
         if failure is None:
             break
@@ -80,7 +101,7 @@ def naive_conflicts(table: ChannelTable, resolution: Resolution) -> tuple[Confli
                 failure.expected,
                 failure.got,
                 failure.error,
-                explainer.reason(resolution, failure.layer, failure.owner),
+                reason(failure.layer, failure.owner),
             )
     return tuple(found.values())
 
@@ -113,6 +134,14 @@ class _Replay:
             for n, step in enumerate(table.steps)
             if step.op == "heads"
         }
+        self.first_step: dict[int | str, int] = {}
+        for number, step in enumerate(table.steps):
+            if step.layer >= 0:
+                self.first_step.setdefault(step.layer, number)
+            if step.op in ("heads", "split", "chunk"):
+                self.first_step.setdefault(step.owner, number)
+        self.tensors: dict[int, Ints] = {}
+        self.start = 0
         for number in resolution.selected:
             self.cut(number)
 
@@ -144,9 +173,10 @@ class _Replay:
             self.ins[norm] = self.outs[norm] = atoms
 
     def run(self) -> _Failure | None:
-        """Run the pass; return the first failure, or None."""
-        tensors: dict[int, Ints] = {}
-        for number, step in enumerate(self.table.steps):
+        """Run the pass, or what follows the last repair; return the first failure, or None."""
+        tensors = self.tensors
+        for number in range(self.start, len(self.table.steps)):
+            step = self.table.steps[number]
             arriving = [tensors.get(t, self.table.tensors[t]) for t in step.inputs]
             failure = self._execute(number, step, arriving, tensors)
             if failure is not None:
@@ -274,6 +304,7 @@ class _Replay:
 
     def repair(self, failure: _Failure) -> None:
         """Repair the layer that failed, as far as this failure goes."""
+        self.start = self.first_step[failure.layer if failure.layer >= 0 else failure.owner]
         if failure.layer < 0:
             self._repair_module(failure.owner, failure.got)
         elif failure.arriving is None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.graph.table import ChannelTable, Step
+from core.graph.table import ChannelTable, Ints, Step
 from core.plan.resolve import Resolution
 
 ORDINALS = ("first", "second", "third", "fourth")
@@ -92,6 +93,11 @@ class Explainer:
         self._members = [set(t[t >= 0].tolist()) for t in table.tensors]
         self._outs = [set(table.outputs(n).tolist()) - {-1} for n in range(len(table.layers))]
         self._ins = [set(table.inputs(n).tolist()) - {-1} for n in range(len(table.layers))]
+        self._own = [
+            np.array(sorted(ins | outs), dtype=np.int64)
+            for ins, outs in zip(self._ins, self._outs, strict=True)
+        ]
+        self._makers_of: tuple[Resolution, dict[int, list[int]]] | None = None
         self._links: dict[int, list[tuple[int, Step]]] = {}
         self._made: dict[int, int] = {}
         self._read: dict[int, list[int]] = {}
@@ -140,7 +146,7 @@ class Explainer:
         if steps is None:
             steps = []
         side = table.inputs(target) if relation == "reads" else table.outputs(target)
-        places = np.flatnonzero(np.isin(side, list(reached)))
+        places = self._places(side, reached)
         return Path(
             table.layers[source].name,
             table.layers[target].name,
@@ -183,7 +189,7 @@ class Explainer:
             where = next(end for end in ends if end in step.outputs)
         else:
             where = step.outputs[0]
-        places = np.flatnonzero(np.isin(self.table.tensors[where], list(atoms)))
+        places = self._places(self.table.tensors[where], atoms)
         if not len(places):
             return None
         span = (int(places[0]), int(places[-1]))
@@ -201,16 +207,32 @@ class Explainer:
             )
         return Hop("add", step.block, step.owner, span, f"the add in {step.owner}")
 
+    def _makers(self, resolution: Resolution) -> dict[int, list[int]]:
+        """Return the selected layers that put out each removed atom; kept for the next question."""
+        if self._makers_of is None or self._makers_of[0] is not resolution:
+            makers: dict[int, list[int]] = {}
+            for source in resolution.selected:
+                outs = self.table.outputs(source)
+                for atom in outs[(outs >= 0) & resolution.removed[outs]].tolist():
+                    makers.setdefault(atom, []).append(source)
+            self._makers_of = resolution, makers
+        return self._makers_of[1]
+
+    def _places(self, side: Ints, atoms: set[int]) -> NDArray[np.int64]:
+        """Return where a layer's side or a tensor holds any of the atoms."""
+        wanted = np.zeros(self.table.atom_count + 1, dtype=bool)  # NO_ATOM is the last
+        wanted[list(atoms)] = True
+        return np.flatnonzero(wanted[side])
+
     def reason(self, resolution: Resolution, layer: int, owner: str) -> str:
         """Describe in one line why a layer (or a module, by name) is affected by a plan."""
         if layer < 0:
             return f"{owner} has a fixed size in code"
-        gone = set(np.flatnonzero(resolution.removed).tolist())
-        touched = (self._ins[layer] | self._outs[layer]) & gone
+        own = self._own[layer]
+        touched = set(own[resolution.removed[own]].tolist())
         best: Path | None = None
-        for source in resolution.selected:
-            if self._outs[source].isdisjoint(touched):
-                continue
+        makers = self._makers(resolution)
+        for source in sorted({one for atom in touched for one in makers.get(atom, ())}):
             path = self.path(source, layer, touched)
             if path is not None and (best is None or len(path.hops) < len(best.hops)):
                 best = path
