@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,10 @@ class GraphHost(QObject):
             self._view = GraphView()
             self._connect(self._view)
         return self._view
+
+    def prepare(self) -> None:
+        """Import what the graph takes, while nobody waits for it."""
+        importlib.import_module("app.graph_view.view")
 
     def _connect(self, view: GraphView) -> None:
         session = self._session

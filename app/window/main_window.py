@@ -84,6 +84,7 @@ class MainWindow(QMainWindow):
         self.session.titleChanged.connect(self._show_title)
         self.session.requests.panelWanted.connect(self.workspace.go_to)
         self.session.requests.modeWanted.connect(self.workspace.set_mode)
+        self.workspace.panelsMade.connect(self.host.prepare)
         self.host.menuRequested.connect(self._show_menu)
         self.host.aloneRequested.connect(self.frame.toggle_graph_alone)
         self.drop_overlay = DropOverlay(

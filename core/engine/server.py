@@ -134,6 +134,8 @@ class Engine:
             where = append_fault(error)
             self._channel.send({"event": "broken", "message": str(error), "log": str(where)})
             return
+        if self._queue.empty():  # the first task would need the same, and somebody waits for it
+            _trace_one()
         while (request := self._queue.get()) is not None:
             self._run(request)
 
@@ -203,6 +205,13 @@ def _libraries() -> dict[str, Any]:
         "device": torch.cuda.get_device_name(0) if cuda else "CPU",
         "threads": torch.get_num_threads(),
     }
+
+
+def _trace_one() -> None:
+    """Trace a small network: the first trace of a process takes PyTorch more than a second."""
+    from core.graph.analysis import analyse, load
+
+    analyse(load("yolov8n.yaml"), cache=False)
 
 
 def _own_channel() -> Channel:

@@ -262,7 +262,14 @@ class ChannelTable:
 
     def layers_of(self, block: int) -> list[int]:
         """Indices of the layers inside a block, in order of execution."""
-        return [n for n, layer in enumerate(self.layers) if layer.block == block]
+        return self._by_block.get(block, [])
+
+    @cached_property
+    def _by_block(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for number, layer in enumerate(self.layers):
+            found.setdefault(layer.block, []).append(number)
+        return found
 
     def resolve_layer(self, name: str) -> int | None:
         """Find a layer by its dotted name or by that of the block right around it.

@@ -93,8 +93,11 @@ class Workspace(QSplitter):
     Signals
     -------
     modeChanged(str), aloneChanged(bool)
+    panelsMade
+        All panels are there.
     """
 
+    panelsMade = Signal()
     modeChanged = Signal(str)
     aloneChanged = Signal(bool)
 
@@ -152,17 +155,20 @@ class Workspace(QSplitter):
 
     def _make_next(self) -> None:
         holder = next((one for one in self._holders.values() if not one.made), None)
-        if holder is None:
+        if holder is not None:
+            holder.widget()
+        else:
             self._later.stop()
             self._order()
-        else:
-            holder.widget()
+            self.panelsMade.emit()
 
     def _make_panels(self) -> None:
         """Make what is not there yet."""
-        while not all(holder.made for holder in self._holders.values()):
-            self._make_next()
-        self._order()
+        if all(holder.made for holder in self._holders.values()):
+            return
+        for holder in self._holders.values():
+            holder.widget()
+        self._make_next()
 
     # ---- going somewhere ----------------------------------------------------------------------
 
