@@ -22,6 +22,7 @@ class DataFeature(Feature):
         requests = self.session.requests
         requests.dataWanted.connect(self.controller.choose_data)
         requests.dataFound.connect(self.controller.drop)
+        requests.dataBrought.connect(self.controller.look)
         self.controller.shown.connect(lambda: requests.panelWanted.emit("data"))
 
     def panels(self) -> Sequence[Panel]:

@@ -250,7 +250,7 @@ class Documents(QObject):
         if unsaved:
             session.mark_unsaved()
         if data:
-            session.requests.dataFound.emit(data)
+            session.requests.dataBrought.emit(data)
         expected = project.model.sha256 if project and project.model else None
         if expected and expected != known.facts.sha256:
             session.say(

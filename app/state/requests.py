@@ -18,6 +18,8 @@ class Requests(QObject):
         Something needs a dataset, and none is set: choose one.
     dataFound(str)
         A dataset YAML, or a folder, was dropped or opened.
+    dataBrought(str)
+        The same, together with the model that is open now: the model is what should show.
     openDialogWanted
         Choose a file to open.
     openWanted(str)
@@ -65,6 +67,7 @@ class Requests(QObject):
 
     dataWanted = Signal()
     dataFound = Signal(str)
+    dataBrought = Signal(str)
     openDialogWanted = Signal()
     openWanted = Signal(str)
     opening = Signal(str)

@@ -136,6 +136,7 @@ def test_a_model_and_a_dataset_open_together(window, qtbot, trained, dataset):
     assert window.session.model.path == str(trained)
     qtbot.waitUntil(lambda: window.session.measured.data is not None, timeout=QUICK_MS)
     assert window.session.measured.data.path == str(dataset)
+    assert window.workspace.mode.id == "explore"  # the model is what was opened
 
 
 def test_shift_compares_with_the_open_model(opened, tmp_path, trained):
