@@ -11,6 +11,16 @@ from app.kit.controls import row
 from app.kit.widgets import Elided, label
 
 
+def cancel_button() -> QToolButton:
+    """Return a button that cancels a task."""
+    button = QToolButton()
+    button.setText("Cancel")
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    theme.set_icon(button, "stop")
+    button.setToolTip("Cancel the task; no incomplete files are left")
+    return button
+
+
 class TaskLine(QWidget):
     """How far a task of some kinds is, and a button to cancel it; hidden while none runs.
 
@@ -33,11 +43,7 @@ class TaskLine(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setMinimumWidth(60)
         self.bar.setAccessibleName("Progress")
-        self.cancel = QToolButton()
-        self.cancel.setText("Cancel")
-        self.cancel.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        theme.set_icon(self.cancel, "stop")
-        self.cancel.setToolTip("Cancel the task; no incomplete files are left")
+        self.cancel = cancel_button()
         self.cancel.clicked.connect(self._cancel)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

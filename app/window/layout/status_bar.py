@@ -1,4 +1,4 @@
-"""The status bar: what runs, the device, and the state of the engine."""
+"""The status bar: what runs and how to cancel it, the device, and the state of the engine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from app.context import Context
 from app.engine.protocol import EngineState
+from app.engine.task_line import cancel_button
 from app.kit.widgets import Elided
 
 PHASES = {
@@ -16,6 +17,7 @@ PHASES = {
     "ready": "engine ready",
     "broken": "engine not available",
 }
+EDGE = 4
 DEVICE_TIP = "Device for pruning and measuring"
 
 
@@ -33,9 +35,14 @@ class StatusBar(QStatusBar):
         self._bar.setRange(0, 1000)
         self._bar.setFixedWidth(140)
         self._bar.setTextVisible(False)
+        self.cancel = cancel_button()
+        self.cancel.clicked.connect(self._cancel)
         self.engine = QLabel()
-        for widget in (self._job, self._bar, self.engine):
+        for widget in (self._job, self._bar, self.cancel, self.engine):
             self.addPermanentWidget(widget, int(widget is self._job))
+        self.cancel.ensurePolished()
+        # The graph must not move when the button comes and goes.
+        self.setMinimumHeight(self.cancel.sizeHint().height() + 2 * EDGE)
         self._engine.changed.connect(self._show_job)
         self._engine.engine_changed.connect(self._show_engine)
         self._show_job()
@@ -43,12 +50,16 @@ class StatusBar(QStatusBar):
 
     def _show_job(self) -> None:
         running = self._engine.running()
-        self._job.setVisible(bool(running))
-        self._bar.setVisible(bool(running))
+        for widget in (self._job, self._bar, self.cancel):
+            widget.setVisible(bool(running))
         if running:
             words = running[0].words or running[0].title
             self._job.set_whole(words, f"{running[0].title}: {words}")
             self._bar.setValue(round(1000 * running[0].fraction))
+
+    def _cancel(self) -> None:
+        for record in self._engine.running()[:1]:
+            self._engine.cancel(record.number)
 
     def _show_engine(self, state: EngineState) -> None:
         words = PHASES[state.phase]

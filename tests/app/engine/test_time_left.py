@@ -1,6 +1,6 @@
 """The time left of tasks and jobs, wherever the window shows how far they are."""
 
-from PySide6.QtWidgets import QTableView
+from PySide6.QtWidgets import QApplication, QTableView
 
 from app.engine.client import TaskRecord
 from app.engine.task_line import TaskLine
@@ -57,6 +57,21 @@ def test_it_shows_from_the_second_step_in_every_place(fake, qtbot):
     assert column(part.view, "Time left")[0] == ""
     client._on_tick()
     assert not client._tick.isActive()
+
+
+def test_the_status_bar_cancels_what_it_shows(fake):
+    window, client = fake.engine.parent(), fake.engine
+    bar = window.statusBar()
+    assert not bar.cancel.isVisible()
+    height = bar.height()
+    number = client.submit("prune", "Prune", {})
+    QApplication.processEvents()
+    assert bar.height() == height  # or the graph would move
+    assert bar.cancel.isVisible() and bar.cancel.isEnabled()
+    bar.cancel.click()
+    assert fake.cancels == [number]
+    client._on_cancelled(number)
+    assert not bar.cancel.isVisible()
 
 
 def test_a_job_shows_what_its_events_say_while_it_runs(window, qtbot):
