@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 Failed = Callable[[Exception], object]
 UNPAINTED_MS, PAINTED_MS = 100, 10
 """After an edit there is nothing to paint, and after it was painted no more."""
-LONGEST_WAIT = 0.05
+LONGEST_WAIT = 0.01
 """Seconds that work gives way at a time: it must end while a drag goes on and on."""
 
 
