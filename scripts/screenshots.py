@@ -166,6 +166,7 @@ def shoot_tuning(camera: Camera, options: argparse.Namespace) -> None:
     window = camera.window
     runs, panel = window.context.jobs, window.workspace["tuning"].widget()
     camera.show("tuning")
+    window.workspace.drawer.set_open(False)
     form = panel.form
     choose(form.length, "epochs")
     form.amount.setValue(options.epochs)
@@ -187,6 +188,7 @@ def shoot_shipping(camera: Camera, options: argparse.Namespace) -> None:
 
     window = camera.window
     camera.show("latency")
+    window.workspace.drawer.set_open(False)
     latency = window.workspace["latency"].widget()
     camera.wait(lambda: bool(latency.runtimes))
     latency.image_size.setCurrentIndex(latency.image_size.findData(options.time_size))
