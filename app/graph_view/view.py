@@ -76,6 +76,7 @@ class GraphView(QGraphicsView):
         self.viewport().grabGesture(Qt.GestureType.PinchGesture)
         self._overlays = Overlays(self, self._scene, self._camera, self.viewChanged)
         self._overlays.connect_zoom(self)
+        self.viewChanged.connect(self._scene.zoom_changed)
         self.minimap, self.legend = self._overlays.minimap, self._overlays.legend
         self.zoom_control = self._overlays.zoom
 

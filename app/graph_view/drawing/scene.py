@@ -45,13 +45,21 @@ class Callout(QGraphicsItem):
         self.setVisible(bool(text))
         if not text:
             return
-        self.rect = self.size_of(text)
-        x = min(max(at.x(), limits.left()), limits.right() - self.rect.width())
-        y = min(max(at.y(), limits.top()), limits.bottom() - self.rect.height())
+        self.rect, area = self._own_size(text), self.size_of(text)
+        x = min(max(at.x(), limits.left()), limits.right() - area.width())
+        y = min(max(at.y(), limits.top()), limits.bottom() - area.height())
         self.setPos(x, y)
 
+    def set_zoom(self, zoom: float) -> None:
+        """Let the text be large enough on the screen, however small the drawing is."""
+        self.setScale(text_size("plain", zoom) / SIZES["plain"])
+
     def size_of(self, text: str) -> QRectF:
-        """Return the bubble a text needs, its corner at zero."""
+        """Return the bubble a text needs in the drawing, its corner at zero."""
+        own = self._own_size(text)
+        return QRectF(0, 0, own.width() * self.scale(), own.height() * self.scale())
+
+    def _own_size(self, text: str) -> QRectF:
         metrics = QFontMetricsF(self.ink.plain)
         size = metrics.boundingRect(QRectF(0, 0, CALLOUT_WIDTH, 4000), int(WRAP), text)
         return QRectF(0, 0, size.width() + 24, size.height() + 18)
@@ -270,7 +278,14 @@ class GraphScene(QGraphicsScene):
         box = self.layout.by_index.get(self.state.path[-1][1])
         if box is None:
             return
+        if self.views():
+            self.callout.set_zoom(self.views()[0].transform().m11())
         self.callout.show_text(text, self._free_place(box, text), QRectF(*self.layout.bounds))
+
+    def zoom_changed(self) -> None:
+        """Keep what is written beside a path readable."""
+        if self.callout.isVisible():
+            self._place_callout()
 
     def _free_place(self, box: BoxPlace, text: str) -> QPointF:
         """Find the place around a box where a bubble hides the fewest other boxes."""

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QContextMenuEvent,
     QGuiApplication,
@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from app.graph_view.drawing.ink import LEAST_TEXT, SIZES
 from app.graph_view.drawing.state import GraphState
 from app.graph_view.view import GraphView
 from core.errors import UserError
@@ -465,7 +466,13 @@ def test_a_path_is_lit_and_says_why(view):
     view.set_state(GraphState(path=((4, 15),), path_text="model.15.cv1 reads model.4.cv2"))
     lit = {(e.place.source, e.place.target) for e in view.scene().lines if e.look.path}
     assert lit == {(4, 14), (14, 15)}
-    assert view.scene().callout.isVisible()
+    callout = view.scene().callout
+    assert callout.isVisible()
+    for factor in (0.4, 0.7, 3.0):
+        view.zoom_at(QPoint(100, 100), factor)
+        shown = view.transform().m11() * callout.scale() * SIZES["plain"]
+        assert shown >= LEAST_TEXT - 1e-6  # large enough at every zoom
+        assert QRectF(*view.scene().layout.bounds).contains(callout.pos())
     view.set_state(GraphState())
     assert not view.scene().callout.isVisible()
     assert not any(e.look.path for e in view.scene().lines)
