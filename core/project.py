@@ -243,7 +243,7 @@ def reference(model: str | Path, project: Path) -> str:
 
 def place(stored: str, project: Path) -> Path:
     """Return where a name that ``reference`` made leads, for a project file at ``project``."""
-    return Path(os.path.normpath(Path(project).parent / stored))
+    return Path(os.path.normpath(Path(project).absolute().parent / stored))
 
 
 def with_references(project: Project, path: Path) -> Project:

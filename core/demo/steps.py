@@ -200,13 +200,14 @@ def _last_project(walk: Walk) -> Project:
     """Return the project with the results, as the history tells it."""
     from core.history.nodes import find_by_file
     from core.history.results import result_of, tuned_of
-    from core.project import with_references
+    from core.project import with_places, with_references
 
     place = walk.place
     made = [find_by_file(walk.history, path) for path in (place.pruned, place.tuned)]
     pruned, tuned = (node for node in made if node is not None)
     update = {"plan": walk.plan, "results": (result_of(pruned),), "tuned": (tuned_of(tuned),)}
-    return with_references(places.first_project(place).model_copy(update=update), place.project)
+    first = with_places(places.first_project(place), place.project)
+    return with_references(first.model_copy(update=update), place.project)
 
 
 @dataclass(frozen=True, slots=True)

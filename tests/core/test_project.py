@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +169,12 @@ def test_models_beneath_the_project_are_named_relatively(tmp_path):
     named = Project(model=ModelReference(path="models/n.pt"))
     assert named.model_path(project) == inside
     assert Project().model_path(project) is None
+
+
+def test_names_lead_to_the_same_files_however_the_project_is_named(tmp_path, monkeypatch):
+    """Of a project that is named relative to the current folder, too."""
+    monkeypatch.chdir(tmp_path)
+    own = Path("work") / "own.secateur"
+    for name in ("model.pt", "data/own.yaml"):
+        assert place(name, own) == tmp_path / "work" / name
+        assert reference(place(name, own), own) == name

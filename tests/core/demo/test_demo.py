@@ -19,7 +19,7 @@ from core.errors import CancelledError, UserError
 from core.history.measurements import ACCURACY, read_measurements
 from core.history.nodes import read_nodes
 from core.pipeline import load
-from core.project import read_project
+from core.project import read_project, with_places
 from core.report import build_report
 from core.runs.folder import list_jobs, read_job
 from resources import scenes
@@ -136,6 +136,8 @@ def test_the_project_opens_with_its_results(walked):
     assert is_ready(place.folder)
     project = read_project(place.project)
     assert project.model_path(place.project) == place.model
+    assert project.data.path == "scenes/data.yaml"  # beside it, wherever the demo was started
+    assert with_places(project, place.project).data.path == str(place.data)
     assert [one.output for one in project.results] == ["pruned.pt"]
     (tuned,) = project.tuned
     assert (tuned.output, tuned.source) == ("tuned.pt", "pruned.pt")
