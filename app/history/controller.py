@@ -179,7 +179,7 @@ class HistoryController(QObject):
         model, data = self._session.model, self._measured.data
         if model is None or data is None or self._measured.accuracy is not None:
             return
-        known = self._lineage.accuracy_of(model.facts.sha256, data.path)
+        known = self._lineage.accuracy_of(model.facts.sha256, data)
         if known is not None:
             self._measured.set_accuracy(
                 Evaluation(known.map50_95, known.map50, known.images, 0, recalled=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.history.nodes import Node
     from core.history.tree import Branch, History
     from core.plan.schema import Plan
-    from core.project import Project, Result, Tuned
+    from core.project import DataSetting, Project, Result, Tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +137,20 @@ class Lineage(QObject):
 
         return fitting((*self.known.measurements, *self.fresh), name, original)
 
-    def accuracy_of(self, sha256: str, data: str) -> KnownAccuracy | None:
+    def accuracy_of(self, sha256: str, data: DataSetting) -> KnownAccuracy | None:
         """Return the latest accuracy of a file on the val split of a dataset."""
         from core.history.accuracy import accuracy_of
 
-        return accuracy_of(self._nodes(), sha256, data)
+        return accuracy_of(self._nodes(), sha256, data.path, data.image_size)
 
-    def accuracy_by_plan(self, sha256: str, plan: Plan, data: str) -> KnownAccuracy | None:
+    def accuracy_by_plan(self, sha256: str, plan: Plan, data: DataSetting) -> KnownAccuracy | None:
         """Return the latest accuracy of what a plan made of a file, if that was measured."""
         from core.history.accuracy import accuracy_by_plan
 
         nodes = self._nodes()
         if not any(node.kind == "prune" for node in nodes):  # at every tick of the slider
             return None
-        return accuracy_by_plan(nodes, sha256, plan.to_json(), data)
+        return accuracy_by_plan(nodes, sha256, plan.to_json(), data.path, data.image_size)
 
     def _nodes(self) -> list[Node]:
         return [branch.node for _, branch in self.steps()]

@@ -31,7 +31,9 @@ class KnownAccuracy:
     date: str
 
 
-def accuracy_of(nodes: Sequence[Node], sha256: str, data: str) -> KnownAccuracy | None:
+def accuracy_of(
+    nodes: Sequence[Node], sha256: str, data: str, image_size: int | None = None
+) -> KnownAccuracy | None:
     """Return the latest accuracy of a file on the val split of a dataset.
 
     Parameters
@@ -42,19 +44,27 @@ def accuracy_of(nodes: Sequence[Node], sha256: str, data: str) -> KnownAccuracy 
         Of the file.
     data : str
         The dataset, as the measurements name it.
+    image_size : int, optional
+        Only what was measured at this size, in pixels: others do not compare.
     """
     shas = {node.id: node.sha256 for node in nodes}
     found = [
         KnownAccuracy(figures["map50_95"], figures["map50"], node.details["images"], node.date)
         for node in nodes
         for of, figures in _measured(node, shas)
-        if of == sha256 and all(key in figures for key in WANTED) and _fits(node.details, data)
+        if of == sha256
+        and all(key in figures for key in WANTED)
+        and _fits(node.details, data, image_size)
     ]
     return max(found, key=lambda one: one.date, default=None)
 
 
 def accuracy_by_plan(
-    nodes: Sequence[Node], sha256: str, plan: Mapping[str, Any], data: str
+    nodes: Sequence[Node],
+    sha256: str,
+    plan: Mapping[str, Any],
+    data: str,
+    image_size: int | None = None,
 ) -> KnownAccuracy | None:
     """Return the latest accuracy of what a plan made of a file, or None if it was not measured.
 
@@ -62,7 +72,7 @@ def accuracy_by_plan(
 
     Parameters
     ----------
-    nodes, data
+    nodes, data, image_size
         As for `accuracy_of`.
     sha256 : str
         Of the file that was pruned.
@@ -72,7 +82,7 @@ def accuracy_by_plan(
     origins = {node.id for node in nodes if node.sha256 == sha256}
     wanted = _chosen(plan)
     pruned = [
-        accuracy_of(nodes, node.sha256, data)
+        accuracy_of(nodes, node.sha256, data, image_size)
         for node in nodes
         if node.kind == "prune"
         and node.sha256 is not None
@@ -98,7 +108,9 @@ def _chosen(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**plan, "selection": entries, "model_sha256": None}
 
 
-def _fits(details: Mapping[str, Any], data: str) -> bool:
+def _fits(details: Mapping[str, Any], data: str, image_size: int | None) -> bool:
     images = details.get("images")
     on_val = details.get("split", "val") == "val" and details.get("data") == data
+    if image_size is not None and details.get("image_size", image_size) != image_size:
+        return False
     return on_val and isinstance(images, int) and images > 0

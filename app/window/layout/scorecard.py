@@ -243,7 +243,7 @@ class Scorecard(QFrame):
         if model is None or data is None:
             return None
         lineage, sha256 = self._session.lineage, model.facts.sha256
-        return lineage.accuracy_by_plan(sha256, self._session.plan, data.path)
+        return lineage.accuracy_by_plan(sha256, self._session.plan, data)
 
     def resizeEvent(self, event: object) -> None:
         """What there is room for changes."""

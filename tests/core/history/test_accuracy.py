@@ -107,3 +107,12 @@ def test_a_plan_that_was_carried_out_is_found_by_what_it_chooses(history, files)
     assert by({**PLAN, "criterion": "l1"}) is None
     assert by(PLAN, data="other.yaml") is None
     assert by(PLAN, of=sha256_of(files["pruned"])) is None
+
+
+def test_another_image_size_does_not_compare(history, files):
+    """A tuning measures at its own size."""
+    prune(history, files)
+    tune(history, files)
+    nodes, sha256 = read_nodes(history), sha256_of(files["tuned"])
+    assert accuracy_of(nodes, sha256, "own.yaml", 320).map50_95 == 0.4
+    assert accuracy_of(nodes, sha256, "own.yaml", 640) is None
