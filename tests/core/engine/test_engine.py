@@ -103,3 +103,15 @@ def test_it_ends_with_its_window(line):
 def test_the_module_costs_no_torch():
     code = "import sys, core.engine, core.project; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_tracing_ahead_may_fail(monkeypatch):
+    """Nobody asked for it: it is logged, and the thread of the tasks lives on."""
+    from core.engine import server
+    from core.graph import analysis
+
+    logged = []
+    monkeypatch.setattr(server, "append_fault", logged.append)
+    monkeypatch.setattr(analysis, "load", lambda name: 1 / 0)
+    server._trace_one()
+    assert [type(error) for error in logged] == [ZeroDivisionError]
