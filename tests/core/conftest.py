@@ -40,6 +40,14 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
+def stock() -> Iterator[Warm]:
+    """A ``python`` that has stock Ultralytics loaded already, and nothing of this project."""
+    process = Warm(stock=True)
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the demo's network, a trained YOLOv8n that ships with the program."""
     path = tmp_path_factory.mktemp("trained") / "trained.pt"

@@ -13,21 +13,21 @@ import pytest
 import core
 from core.checkpoint import Loaded
 from tests.core.networks import FAMILIES, parameters, untrained
+from tests.core.warm import OFFLINE, Warm
 
 SCRIPT = Path(__file__).with_name("stock_check.py")
 
 
-def stock_report(path: Path, side: int) -> dict:
+def stock_report(path: Path, side: int, python: Path) -> dict:
     """Let stock Ultralytics use the file, away from this project and from any network."""
     environment = {
         **os.environ,
-        "YOLO_OFFLINE": "true",
-        "YOLO_AUTOINSTALL": "false",
+        **OFFLINE,
         "YOLO_CONFIG_DIR": str(path.parent / "settings"),
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
-        [sys.executable, "-P", str(SCRIPT), str(path), str(side)],
+        [str(python), "-P", str(SCRIPT), str(path), str(side)],
         cwd=path.parent,
         env=environment,
         capture_output=True,
@@ -39,7 +39,7 @@ def stock_report(path: Path, side: int) -> dict:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def check(original: Loaded, ratio: float, folder: Path, side: int) -> None:
+def check(original: Loaded, ratio: float, folder: Path, side: int, python: Path) -> None:
     blocks = len(original.model.model)
     plan = core.parse_plan(
         {
@@ -50,7 +50,7 @@ def check(original: Loaded, ratio: float, folder: Path, side: int) -> None:
     )
     path = folder / "pruned.pt"
     result = core.prune(original, plan, path, cache=False)
-    report = stock_report(path, side)
+    report = stock_report(path, side, python)
     assert report["before"] == report["after"] == result.prediction.after.parameters
     assert report["after"] < parameters(original.model)
     assert report["task"] == original.facts.task
@@ -63,10 +63,12 @@ def check(original: Loaded, ratio: float, folder: Path, side: int) -> None:
 
 @pytest.mark.parametrize("ratio", [0.3, 0.5])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_family(family: str, ratio: float, tmp_path: Path) -> None:
-    check(untrained(family), ratio, tmp_path, 64 if family.endswith("-cls") else 160)
+def test_family(family: str, ratio: float, stock: Warm, tmp_path: Path) -> None:
+    side = 64 if family.endswith("-cls") else 160
+    check(untrained(family), ratio, tmp_path, side, stock.folder / "python")
 
 
 @pytest.mark.parametrize("ratio", [0.3, 0.5])
 def test_trained_network(trained: Path, ratio: float, tmp_path: Path) -> None:
-    check(core.load(trained), ratio, tmp_path, 160)
+    """In a process that starts from nothing."""
+    check(core.load(trained), ratio, tmp_path, 160, Path(sys.executable))

@@ -46,3 +46,11 @@ def test_no_command_knows_of_another(warm, tmp_path: Path) -> None:
     shell("python -c 'import core; core.left = 1'", tmp_path, warm)
     done = shell("python -c 'import core; print(hasattr(core, \"left\"))'", tmp_path, warm)
     assert done.stdout == "False\n"
+
+
+def test_stock_knows_nothing_of_this_project(stock, tmp_path: Path) -> None:
+    code = "import sys; print(sorted(n for n in sys.modules if n.split('.')[0] in {names}))"
+    ours = code.format(names=("core", "app", "resources", "tests"))
+    done = shell(f'python -c "{ours}"; python -c "import tests"', tmp_path, stock)
+    assert done.stdout == "[]\n"
+    assert "No module named 'tests'" in done.stderr

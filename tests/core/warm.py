@@ -1,5 +1,7 @@
 """A ``secateur`` and a ``python`` whose libraries are loaded already, for the documents' lines.
 
+And a ``python`` with nothing but stock Ultralytics and the runtimes it exports to.
+
 Each line starts a process of its own, and importing torch takes most of the time a short command
 needs. Here one process imports it once, and forks for each of them: what is run, and the
 environment, folder and streams it runs with, are those of the line. Only the start is not tested;
@@ -23,6 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
+OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
 _DIED = 70
 _CLIENT = """#!{python} -SIE
 import json, os, socket, sys
@@ -41,9 +44,14 @@ class Warm:
     ----------
     folder : Path
         Holds the two programs; to be put first in PATH.
+
+    Parameters
+    ----------
+    stock : bool
+        Load stock Ultralytics alone: what is run does not find this clone, and is offline.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, stock: bool = False) -> None:
         self._place = tempfile.TemporaryDirectory(prefix="warm-")
         self.folder = Path(self._place.name)
         address = str(self.folder / "link")
@@ -51,9 +59,13 @@ class Warm:
             text = _CLIENT.format(python=sys.executable, address=address, name=name, died=_DIED)
             (self.folder / name).write_text(text, encoding="utf-8")
             (self.folder / name).chmod(0o755)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        self._added = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "tests.core.warm", address]
-        self._process = subprocess.Popen(command, env=environment, cwd=ROOT)
+        if stock:
+            self._added |= {"PYTHONPATH": "", "YOLO_CONFIG_DIR": str(self.folder), **OFFLINE}
+            command = [sys.executable, "-P", __file__, address, "stock"]
+        environment = {**os.environ, **self._added}
+        self._process = subprocess.Popen(command, env=environment, cwd=self.folder)
         until = time.monotonic() + START_S
         while not Path(address).exists():
             if self._process.poll() is not None or time.monotonic() > until:
@@ -63,8 +75,8 @@ class Warm:
     def environment(self) -> dict[str, str]:
         """Return the environment in which a shell finds the two programs; windows are unseen."""
         paths = os.pathsep.join([str(self.folder), os.environ["PATH"]])
-        added = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
-        return {**os.environ, "PATH": paths, **added}
+        added = {"PATH": paths, "QT_QPA_PLATFORM": "offscreen"}
+        return {**os.environ, **self._added, **added}
 
     def close(self) -> None:
         """End the process."""
@@ -73,8 +85,8 @@ class Warm:
         self._place.cleanup()
 
 
-def serve(address: str) -> None:
-    """Import the libraries, then fork for whatever is asked for, until ended."""
+def load_secateur() -> None:
+    """Import all that a command needs."""
     from core.system.program import prepare
 
     prepare()  # as the program does, before anything else is imported
@@ -87,6 +99,23 @@ def serve(address: str) -> None:
     torch.set_num_threads(1)
     build_parser()  # imports every command
     pipeline.analyse("yolov8n.yaml", cache=False)  # imports what the first trace does
+
+
+def load_stock() -> None:
+    """Import Ultralytics and what it exports with, and nothing of this project."""
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
+    import onnxslim  # noqa: F401
+    import torch
+    from ultralytics import YOLO
+    from ultralytics.engine import exporter  # noqa: F401
+
+    torch.set_num_threads(1)
+    YOLO("yolov8n.yaml")
+
+
+def serve(address: str) -> None:
+    """Fork for whatever is asked for, until ended."""
     signal.signal(signal.SIGCHLD, _reap)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(f"{address}.new")
@@ -150,7 +179,7 @@ def _secateur(words: list[str]) -> int:
 
 
 def _python(words: list[str]) -> None:
-    """Run ``-c CODE``, ``-m MODULE`` or a file, as Python does."""
+    """Run ``-c CODE``, ``-m MODULE``, or a file (after ``-P``, away from its folder)."""
     import runpy
 
     if words[:1] == ["-c"]:
@@ -160,6 +189,9 @@ def _python(words: list[str]) -> None:
     elif words[:1] == ["-m"]:
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    elif words[:1] == ["-P"]:
+        sys.argv = words[1:]
+        runpy.run_path(words[1], run_name="__main__")
     else:
         sys.argv = words
         sys.path.insert(0, str(Path(words[0]).resolve().parent))
@@ -167,4 +199,5 @@ def _python(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    (load_stock if sys.argv[2:] == ["stock"] else load_secateur)()
     serve(sys.argv[1])
