@@ -159,7 +159,7 @@ def test_it_runs_to_its_end(program: str, data: Path, tmp_path: Path) -> None:
 
 def named(text: str) -> set[str]:
     """Return the programs of this project that a text names, as `RUNS` has them."""
-    found = set(re.findall(r"\bscripts/[\w-]+\.(?:py|sh)", text))
+    found = set(re.findall(r"(?<![\w/])scripts/[\w-]+\.(?:py|sh)", text))
     modules = re.findall(r"-m ((?:tests\.benchmarks|scripts)(?:\.\w+)*)", text)
     return found | {f"-m {name}" for name in modules}
 
