@@ -28,13 +28,21 @@ class Known:
 def find_known(path: str, criterion: str, seed: int) -> Known | None:
     """Look a model up by what is in its file; None when it was never open. Runs off the window."""
     from core.choose.score_cache import score_path
-    from core.pipeline import cached_analysis
+    from core.graph.analysis import cached_analysis
 
     analysis = cached_analysis(path)
     if analysis is None:
         return None
     scores = _scores(score_path(analysis.facts.sha256, criterion, seed), analysis.table)
     return Known(analysis.facts, analysis.table, scores, Path(path).stat().st_size, criterion)
+
+
+def told_of(path: str) -> dict[str, Any]:
+    """Return a file's hash for the engine, where the look-up took it: hashing twice takes time."""
+    from core.system.files import known_hash
+
+    told = known_hash(Path(path))
+    return {} if told is None else {"hash": told}
 
 
 def _scores(file: Path | None, table: ChannelTable) -> NDArray[np.float64] | None:

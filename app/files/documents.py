@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.context import Context
-from app.files.cached_model import Known, find_known, from_engine
+from app.files.cached_model import Known, find_known, from_engine, told_of
 from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
 from app.files.stock import is_stock
@@ -206,7 +206,7 @@ class Documents(QObject):
             self._engine.submit(
                 "open",
                 f"Open {Path(path).name}",
-                {"path": path, "criterion": criterion, "seed": seed},
+                {"path": path, "criterion": criterion, "seed": seed, **told_of(path)},
                 done=lambda result: show(from_engine(result)),
                 failed=self._open_failed,
                 cancelled=self._end_opening,

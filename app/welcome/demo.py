@@ -29,6 +29,12 @@ HINT = (
 Buttons = QMessageBox.StandardButton
 
 
+def _is_demo(folder: Path) -> bool:
+    from core.demo.place import is_ready  # takes a while to import, and few projects are the demo's
+
+    return is_ready(folder)
+
+
 def demo_folder() -> Path:
     """Return the folder of the demo in the window."""
     return data_folder() / "demo"
@@ -84,15 +90,13 @@ class DemoController(QObject):
 
     def _look(self) -> None:
         """Describe the demo when it opens, unless it runs or a tour of it does."""
-        from core.demo.place import is_ready
-
         path = self._session.project_path
         if self._waiting is not None and path == Path(self._waiting["project"]):
             self._take_results(self._waiting)
             self._waiting = None
         elif self._touring or self._engine.running("demo"):
             return
-        elif path is not None and not self._session.lineage.results and is_ready(path.parent):
+        elif path is not None and not self._session.lineage.results and _is_demo(path.parent):
             actions = (
                 ("Run it all", self.run_all),
                 ("Take the tour", self._session.requests.tourWanted.emit),
@@ -142,10 +146,8 @@ class DemoController(QObject):
 
     def _place(self) -> Path:
         """Return the folder for the walk: within the demo that is open, else within our own."""
-        from core.demo.place import is_ready
-
         path = self._session.project_path
-        if path is None or not is_ready(path.parent):
+        if path is None or not _is_demo(path.parent):
             return demo_folder() / ALL
         return path.parent if path.parent.name == ALL else path.parent / ALL
 

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from app.state.session import Session
 
 STEP = 0.05
+FIRST_NEEDED = (
+    "app.graph_view.view",
+    "core.choose.score_cache",
+    "core.graph.analysis",
+    "core.plan.latency.cost",
+    "core.plan.latency.files",
+    "core.plan.live",
+    "core.plan.predict",
+    "core.plan.resolve",
+)
+"""Modules that a model takes until it is drawn."""
 
 
 class GraphHost(QObject):
@@ -50,8 +61,9 @@ class GraphHost(QObject):
         return self._view
 
     def prepare(self) -> None:
-        """Import what the graph takes, while nobody waits for it."""
-        importlib.import_module("app.graph_view.view")
+        """Import what a model takes until it is drawn, while nobody waits for it."""
+        for name in FIRST_NEEDED:
+            importlib.import_module(name)
 
     def _connect(self, view: GraphView) -> None:
         session = self._session

@@ -190,7 +190,10 @@ def _libraries() -> dict[str, Any]:
     # What every task needs is imported now, while nobody waits for it.
     for name in (
         "core.checkpoint.unpickle",
+        "core.choose.ranking",
         "core.graph.builder",
+        "core.graph.cache",
+        "core.pipeline",
         "core.pruning.surgery",
         "core.pruning.verify",
     ):

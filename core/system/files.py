@@ -14,7 +14,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,14 +28,47 @@ def sha256_of(path: Path) -> str:
 
     A file is read once for as long as its inode, size and time of change stay the same.
     """
+    facts = _facts_of(path)
+    if _hashes.get(str(path), ("", ()))[1] != facts:
+        with path.open("rb") as stream:
+            _remember(path, hashlib.file_digest(stream, "sha256").hexdigest(), facts)
+    return _hashes[str(path)][0]
+
+
+def known_hash(path: Path) -> dict[str, Any] | None:
+    """Return a file's hash with what it holds for, for another process to `believe`.
+
+    None where the file was not hashed, or has changed since.
+    """
+    try:
+        facts = _facts_of(path)
+    except OSError:
+        return None
+    digest, known = _hashes.get(str(path), ("", ()))
+    return {"sha256": digest, "facts": list(facts)} if known == facts else None
+
+
+def believe(path: Path, told: dict[str, Any]) -> None:
+    """Take a file's hash from another process of this program, where the file is unchanged."""
+    facts = _facts_of(path)
+    if list(facts) == told["facts"]:
+        _remember(path, str(told["sha256"]), facts)
+
+
+_hashes: dict[str, tuple[str, tuple[int, ...]]] = {}
+_MOST_HASHES = 16
+
+
+def _facts_of(path: Path) -> tuple[int, ...]:
     facts = path.stat()
-    return _sha256(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
-@lru_cache(maxsize=16)
-def _sha256(path: Path, *_unchanged: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _remember(path: Path, digest: str, facts: tuple[int, ...]) -> None:
+    _hashes.pop(str(path), None)
+    _hashes[str(path)] = digest, facts
+    while len(_hashes) > _MOST_HASHES:
+        del _hashes[next(iter(_hashes))]
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:

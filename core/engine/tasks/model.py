@@ -9,6 +9,7 @@ from typing import Any
 
 from core.engine.tasks import Args, Models, Task, choosing, data_of, delivered, network_of
 from core.progress import Progress
+from core.system.files import believe
 
 
 def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
@@ -19,6 +20,8 @@ def open_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]
 
     path = str(args["path"])
     progress(0.05, "Opening the file")
+    if "hash" in args:
+        believe(Path(path), args["hash"])
     analysis = cached_analysis(path)
     if analysis is None:
         loaded = models.get(path)

@@ -51,6 +51,17 @@ def test_a_known_model_needs_no_engine(opened):
     assert known.scores is not None
 
 
+def test_a_model_that_was_never_open_imports_nothing_that_it_does_not_take(tmp_path):
+    """All of it would be waited for by whoever dropped the model."""
+    (tmp_path / "model.pt").write_bytes(b"never open")
+    code = (
+        "import sys; from app.files.cached_model import find_known; "
+        f"assert find_known({str(tmp_path / 'model.pt')!r}, 'l2', 0) is None; "
+        "sys.exit(bool({'core.pipeline', 'core.demo', 'PIL', 'torch'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_a_description_opens_through_the_engine(window, qtbot):
     with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
         window.open_paths(["yolov8n.yaml"])

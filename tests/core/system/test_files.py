@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -11,6 +12,7 @@ from typing import BinaryIO
 import pytest
 
 from core.errors import UserError
+from core.system import files
 from core.system.files import remove_parts, write_atomically, write_json, write_text
 
 
@@ -59,3 +61,29 @@ def test_text_and_json_are_written_whole_too(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == text and list(tmp_path.iterdir()) == [path]
     with pytest.raises(UserError, match="no such file"):
         write_json(tmp_path / "missing" / "file", data)
+
+
+def test_a_hash_taken_elsewhere_is_believed_until_the_file_changes(tmp_path, monkeypatch):
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"one")
+    assert files.known_hash(path) is None and files.known_hash(tmp_path / "none") is None
+    digest = files.sha256_of(path)
+    told = json.loads(json.dumps(files.known_hash(path)))
+    monkeypatch.setattr(files, "_hashes", {})  # as in another process
+    monkeypatch.setattr(files.hashlib, "file_digest", None)
+    files.believe(path, told)
+    assert files.sha256_of(path) == digest
+    monkeypatch.undo()
+    path.write_bytes(b"other")
+    files.believe(path, told)
+    assert files.known_hash(path) is None
+    assert files.sha256_of(path) == hashlib.sha256(b"other").hexdigest()
+
+
+def test_few_hashes_are_kept(tmp_path):
+    for number in range(40):
+        path = tmp_path / str(number)
+        path.write_bytes(b"x")
+        files.sha256_of(path)
+    assert len(files._hashes) <= files._MOST_HASHES
+    assert files.known_hash(path) is not None
