@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.checkpoint import Loaded
 from core.errors import UserError, no_dataset
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
-from core.graph.modules import rules_blamed
-from core.plan.latency.clock import LatencyTable
+from core.plan.latency.clock import Clock
 from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.latency.files import known_latency
 from core.plan.predict import Prediction, predict_plan
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
     from core.choose.ranking import Ranking
     from core.choose.suggest import Chooser, Suggestion
     from core.data.stream import DataSettings
-    from core.graph.table import ChannelTable
-    from core.plan.widths import Mask
     from core.pruning.verify import Verification
     from core.repair import Repaired, RepairSettings
+    from core.structure.stage import Stage
 
 __all__ = [
     "Analysis",
@@ -111,7 +111,12 @@ def resolve(
     UserError
         For a plan made for another file, or one that does not fit the network.
     """
-    plan, resolution = _chooser(loaded, analysis, plan, data, cache, progress).resolve(progress)
+    chooser = _chooser(_whole(loaded, analysis, plan), data, cache, progress)
+    return _resolved(chooser, progress)
+
+
+def _resolved(chooser: Chooser, progress: Progress) -> tuple[Plan, Resolution]:
+    plan, resolution = chooser.resolve(progress)
     refused = {blocked.constraint for blocked in resolution.blocked}
     if not resolution.removed.any() and refused == {"locked"}:
         raise UserError(
@@ -152,35 +157,34 @@ def suggest(
     progress(0.0, "Analysing the network")
     analysis = analyse(loaded, cache=cache)
     show = Span(progress, 0.02, 1.0)
-    return _chooser(loaded, analysis, plan, data, cache, show).suggest(show)
+    return _chooser(_whole(loaded, analysis, plan), data, cache, show).suggest(show)
 
 
-def _chooser(
-    loaded: Loaded,
-    analysis: Analysis,
-    plan: Plan,
-    data: DataSettings | None,
-    cache: bool,
-    progress: Progress,
-) -> Chooser:
+def _whole(loaded: Loaded, analysis: Analysis, plan: Plan) -> Stage:
+    """Return a network with all of its structure, to prune channels in."""
+    from core.structure.stage import Stage
+    from core.structure.working import Cuts
+
+    check_made_for(plan, analysis.facts.sha256)
+    return Stage(loaded, analysis, loaded, analysis, Cuts(), plan)
+
+
+def _chooser(stage: Stage, data: DataSettings | None, cache: bool, progress: Progress) -> Chooser:
     from core.choose.ranking import Ranker
     from core.choose.suggest import Chooser
 
-    _check_plan(analysis, plan)
-    latency = latency_for(loaded.model, analysis.table, analysis.facts, plan, cache, progress)
-    plan = rounded(plan, latency)
-    cost = None if latency is None else Milliseconds(analysis.table, latency)
-    ranker = Ranker(loaded, plan, data, cache=cache)
-    return Chooser(ranker, analysis.table, plan, cost)
+    _check_strategy(stage.plan)
+    whole, table = stage.before, stage.analysis.table
+    latency = stage.timed(
+        latency_for(stage.original.model, whole.table, whole.facts, stage.plan, cache, progress)
+    )
+    plan = rounded(stage.plan, latency)
+    cost = None if latency is None else Milliseconds(table, latency)
+    ranker = Ranker(stage.loaded, plan, data, cache=cache)
+    return Chooser(ranker, table, plan, cost)
 
 
-def _latency_of(analysis: Analysis) -> LatencyTable | None:
-    facts = analysis.facts
-    return known_latency(facts.sha256, facts.image_size, analysis.table)
-
-
-def _check_plan(analysis: Analysis, plan: Plan) -> None:
-    check_made_for(plan, analysis.facts.sha256)
+def _check_strategy(plan: Plan) -> None:
     if plan.strategy == "one_by_one":
         raise no_dataset(
             "The strategy one_by_one",
@@ -206,14 +210,31 @@ def predict(
     UserError
         For a plan that does not fit the network.
     """
-    analysis = analyse(loaded, cache=cache)
-    resolution = resolve(loaded, analysis, plan, data, progress, cache=cache)[1]
-    return _predict(analysis, resolution, cache)
+    from core.structure.stage import stage_of
+
+    stage = stage_of(loaded, plan, cache=cache)
+    return _predict(stage, _resolve_stage(stage, data, progress, cache)[1], cache)
 
 
-def _predict(analysis: Analysis, resolution: Resolution, cache: bool) -> Prediction:
-    latency = _latency_of(analysis) if cache else None
-    return predict_plan(analysis.table, resolution, latency)
+def _resolve_stage(
+    stage: Stage, data: DataSettings | None, progress: Progress, cache: bool
+) -> tuple[Plan, Resolution]:
+    """Resolve what is asked of the channels that are left; nothing may be."""
+    if not stage.is_whole and stage.asks_nothing:
+        _check_strategy(stage.plan)
+        return stage.plan, Resolution(np.zeros(stage.analysis.table.atom_count, bool), (), ())
+    return _resolved(_chooser(stage, data, cache, progress), progress)
+
+
+def _predict(stage: Stage, resolution: Resolution, cache: bool) -> Prediction:
+    whole = stage.before
+    facts, table = whole.facts, whole.table
+    latency = known_latency(facts.sha256, facts.image_size, table) if cache else None
+    prediction = predict_plan(stage.analysis.table, resolution, stage.timed(latency))
+    if latency is not None and prediction.latency_ms is not None:
+        before = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
+        prediction = replace(prediction, latency_ms=(before, prediction.latency_ms[1]))
+    return stage.of_the_original(prediction)
 
 
 def prune(
@@ -248,6 +269,9 @@ def prune(
         For a plan that removes nothing or does not fit, or a file that cannot be written.
     """
     from core.pruning.record import record, save_pruned
+    from core.structure.compact import compact
+    from core.structure.cutting import cut_stage
+    from core.structure.stage import stage_of
 
     if repair is not None:
         from core.repair import check_request
@@ -255,58 +279,42 @@ def prune(
         check_request(repair, data)
     cut = Span(progress, 0.0, 0.85 if repair is None else 0.1)  # a repair takes far longer
     cut(0.0, "Analysing the network")
-    analysis = analyse(loaded, cache=cache)
+    stage = stage_of(loaded, plan, cache=cache)
     cut(0.2, "Ranking channels")
-    plan, resolution = resolve(loaded, analysis, plan, data, Span(cut, 0.2, 0.4), cache=cache)
-    prediction = _predict(analysis, resolution, cache)
-    if not resolution.removed.any():
+    found, resolution = _resolve_stage(stage, data, Span(cut, 0.2, 0.4), cache)
+    plan = found if stage.is_whole else stage.replayed(found, plan)
+    prediction = _predict(stage, resolution, cache)
+    if stage.is_whole and not resolution.removed.any():
         raise _nothing(prediction)
-    removed, table = resolution.removed, analysis.table
+    removed, table = resolution.removed, stage.analysis.table
     cut(0.4, "Removing channels")
-    model, verification = _cut(loaded.model, table, removed, prediction, cut)
+    model, verification = cut_stage(stage, removed, prediction, cut)
     repaired = None
     if repair is not None and data is not None:
         from core.repair import repair as repair_network
 
         repaired = repair_network(
-            loaded.model,
+            stage.teacher(),
             model,
             table,
             removed,
             data,
             repair,
-            classes=loaded.facts.classes,
+            classes=stage.loaded.facts.classes,
             task=loaded.facts.task,
+            since=stage.since,
             progress=Span(progress, 0.1, 0.95),
         )
         model = repaired.model
+    renamed = {} if stage.is_whole else compact(model)
     written = None if output is None else Path(output)
     if written is not None:
         progress(0.85 if repaired is None else 0.95, "Saving and verifying the file")
         steps = None if repaired is None else repaired.to_json()
-        save_pruned(loaded, model, written, record(loaded, plan, prediction, verification, steps))
+        made = record(loaded, plan, prediction, verification, steps, renamed)
+        save_pruned(loaded, model, written, made)
     progress(1.0, "Done")
     return Pruned(model, plan, prediction, verification, written, repaired)
-
-
-def _cut(
-    original: nn.Module,
-    table: ChannelTable,
-    removed: Mask,
-    prediction: Prediction,
-    progress: Progress,
-) -> tuple[nn.Module, Verification]:
-    """Return a smaller copy of a network, verified to equal the masked original."""
-    from core.pruning.surgery import cut_network
-    from core.pruning.verify import check_proof, try_training, verify_networks
-
-    with rules_blamed(original.modules()):
-        model = cut_network(original, table, removed)
-        try_training(model)
-        progress(0.65, "Comparing with the masked original")
-        verification = verify_networks(original, model, table, removed)
-        check_proof(verification, model, prediction.after.parameters)
-    return model, verification
 
 
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:
@@ -326,30 +334,24 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
     UserError
         If the pruned file is not the result of this plan.
     """
-    from core.pruning.record import repaired_proof, stored_removal
-    from core.pruning.verify import verify_networks
+    from core.pruning.record import repaired_proof, stored_plan, stored_removal
+    from core.structure.cutting import check_widths, proof_of
+    from core.structure.stage import stage_of
 
-    analysis = analyse(original)
+    given = plan or stored_plan(pruned.facts, original.facts.sha256)
+    stage = stage_of(original, given)
     removed = (
-        stored_removal(analysis.table, analysis.facts.sha256, pruned.facts)
+        stored_removal(
+            stage.analysis.table, original.facts.sha256, pruned.facts, stage.cuts.outputs
+        )
         if plan is None
-        else resolve(original, analysis, plan)[1].removed
+        else _resolve_stage(stage, None, silent, True)[1].removed
     )
-    changes = predict_plan(analysis.table, Resolution(removed, (), ())).layers
-    shapes = {name: p.shape for name, p in pruned.model.named_parameters()}
-    for change in changes:
-        shape = shapes.get(f"{change.name}.weight", shapes.get(change.name))
-        if shape is None or change.outputs_after not in shape:
-            raise UserError(
-                f"The pruned file does not match the plan: {change.name} should have "
-                f"{change.outputs_after} outputs.",
-                "Use the plan and the original model that it was pruned with.",
-                (change.name,),
-            )
+    check_widths(stage, pruned, removed)
     stored = repaired_proof(pruned.facts)
     if stored is not None:
         return stored
-    return verify_networks(original.model, pruned.model, analysis.table, removed)
+    return proof_of(stage, pruned.model, removed)
 
 
 def _nothing(prediction: Prediction) -> UserError:

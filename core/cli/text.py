@@ -138,7 +138,9 @@ def change_text(name: str, before: int, after: int, write: Callable[[int], str] 
 
 
 def _widths(before: int, after: int) -> str:
-    return str(before) if before == after else f"{before} → {after}"
+    if before == after:
+        return str(before)
+    return f"{before} → {after}" if after else f"{before}, gone"
 
 
 def skipped_text(skipped: int) -> list[str]:

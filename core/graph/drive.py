@@ -99,7 +99,8 @@ def real_side(model: nn.Module, image_size: int) -> int:
     return max(1, -(-image_size // stride)) * stride
 
 
-def _sources(block: nn.Module, index: int) -> tuple[int, ...]:
+def block_sources(block: nn.Module, index: int) -> tuple[int, ...]:
+    """Return the indices of the blocks that one reads; -1 for the image."""
     own: Any = getattr(block, "f", -1)
     listed = [own] if isinstance(own, int) else list(own)
     return tuple(index + source if source < 0 else source for source in listed)
@@ -140,7 +141,7 @@ class Driver:
             x = self.input_of(index)
             output, failure = self._run(index, x)
             self.outputs.append(output)
-            sources = _sources(block, index)
+            sources = block_sources(block, index)
             runs.append(BlockRun(index, sources, tensors_in(x), output, self.side, failure))
         self._fix_outputs()
         return runs
@@ -151,7 +152,7 @@ class Driver:
         self.trace.record_steps = False
         changed: set[int] = set()
         for index, block in enumerate(self.blocks):
-            if _reads_mode(block) or changed & set(_sources(block, index)):
+            if _reads_mode(block) or changed & set(block_sources(block, index)):
                 changed.add(index)
                 self.outputs[index] = self._run(index, self.input_of(index))[0]
         if changed:
@@ -167,7 +168,8 @@ class Driver:
         """What a block reads: a tensor, or a list of them."""
         listed = getattr(self.blocks[index], "f", -1)
         picked = [
-            self.image if s < 0 else self.outputs[s] for s in _sources(self.blocks[index], index)
+            self.image if s < 0 else self.outputs[s]
+            for s in block_sources(self.blocks[index], index)
         ]
         return picked[0] if isinstance(listed, int) else picked
 
@@ -305,7 +307,7 @@ def _count_whole_network(driver: Driver, counter: ShapePass) -> dict[str, int]:
     x: Any = torch.empty(driver.image.shape[:2] + driver.real_sides, device=META)
     image, outputs = x, list[Any]()
     for index, block in enumerate(driver.blocks):
-        picked = [image if s < 0 else outputs[s] for s in _sources(block, index)]
+        picked = [image if s < 0 else outputs[s] for s in block_sources(block, index)]
         x = picked[0] if isinstance(getattr(block, "f", -1), int) else picked
         outputs.append(_count_block(counter, block, x, index))
     return counter.positions

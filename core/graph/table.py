@@ -173,6 +173,9 @@ class ChannelTable:
         Modules with weights that no forward pass reached; they stay as they are.
     ports : tuple of Port
         Of the modules that store how many channels they take or return.
+    whole : tuple of int, or None
+        Parameters and multiply-adds of the network that this is a part of, which shares are of;
+        None where it is the whole.
     """
 
     layers: tuple[Layer, ...]
@@ -190,6 +193,7 @@ class ChannelTable:
     other_parameters: int
     unfollowed: tuple[str, ...] = field(default=())
     ports: tuple[Port, ...] = field(default=())
+    whole: tuple[int, int] | None = None
 
     @property
     def atom_count(self) -> int:

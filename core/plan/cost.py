@@ -65,7 +65,7 @@ class CostModel(ABC):
         return float(parts.sum()) + self.constant
 
     def whole(self) -> float:
-        """Return the cost with nothing removed."""
+        """Return the cost with nothing removed, which shares are of."""
         return self.cost(np.zeros(self.table.atom_count, bool))
 
 
@@ -73,6 +73,13 @@ class _Bilinear(CostModel):
     """A cost per pair of channels and per output, exact in double precision."""
 
     rows: slice
+    place: int
+    """In what a table says of the whole network."""
+
+    def whole(self) -> float:
+        """Return the cost with nothing removed, structure that went before included."""
+        told = self.table.whole
+        return super().whole() if told is None else float(told[self.place])
 
     def of_layers(self, layers: NDArray[np.int64], inputs: Floats, outputs: Floats) -> Floats:
         pair, each = self.table.coefficients[self.rows]
@@ -86,6 +93,7 @@ class MultiplyAdds(_Bilinear):
     key = "macs"
     label = "GFLOPs"
     rows = slice(2, 4)
+    place = 1
 
 
 class Parameters(_Bilinear):
@@ -94,6 +102,7 @@ class Parameters(_Bilinear):
     key = "params"
     label = "parameters"
     rows = slice(0, 2)
+    place = 0
 
     def __init__(self, table: ChannelTable) -> None:
         super().__init__(table)

@@ -78,5 +78,5 @@ def check_made_for(plan: Plan, sha256: str | None) -> None:
             "The plan was made for another model file (its SHA-256 differs).",
             "Open that model, or remove model_sha256 from the plan to use it with this one.",
         )
-    if not plan.selection and plan.target is None:
+    if not plan.selection and plan.target is None and not plan.restructures:
         raise UserError("The plan is empty.", "Add at least one block or layer with a ratio.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,8 @@ Strategy = Literal["structural", "independent", "all_at_once", "one_by_one"]
 Allocation = Literal["auto", "ratios", "uniform", "global", "isomorphic", "cost"]
 Representative = Literal["medoid", "weight", "gamma"]
 
+STRUCTURAL = {"units", "branch", "scale"}
+"""What an entry of a selection has that takes structure away."""
 USUAL_ROUNDING = 8
 """Multiples that suit most hardware."""
 
@@ -61,6 +64,47 @@ class Entry(_Strict):
         return data
 
 
+class Removal(_Strict):
+    """One line of a selection that takes structure away: units, a branch or a scale.
+
+    Attributes
+    ----------
+    block : int or None
+        The block whose units go.
+    units : tuple of int or None
+        Their places in the block, in the order in which they run.
+    branch : str or None
+        A layer or module, by its dotted name, whose input and output fit once it is gone.
+    scale : int or None
+        Stride of the detection scale that goes, in pixels of the image.
+    """
+
+    block: int | None = Field(default=None, ge=0)
+    units: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    branch: str | None = None
+    scale: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Removal:
+        if sum(v is not None for v in (self.units, self.branch, self.scale)) != 1:
+            raise ValueError("use one of units, branch or scale, each in an entry of its own")
+        if (self.block is None) != (self.units is None):
+            raise ValueError("units need the block that they are in, and nothing else does")
+        return self
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        if self.units is not None:
+            places = ", ".join(map(str, self.units))
+            return f"unit{'s' if len(self.units) > 1 else ''} {places} of block {self.block}"
+        return str(self.branch) if self.branch is not None else f"the scale of stride {self.scale}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry unchanged in a plan file."""
+        return self.model_dump(exclude_none=True, mode="json")
+
+
 class Target(_Strict):
     """A wish for the whole network instead of ratios: exactly one of the three."""
 
@@ -93,6 +137,12 @@ class Plan(_Strict):
         Which of several similar channels a criterion such as ``separability`` keeps.
     max_loss : float or None
         Share of the unpruned network's mAP50-95 that the strategy one by one may lose in all.
+    selection : tuple of Entry
+        Channels that go.
+    structure : tuple of Removal
+        Units, branches and scales that go; in a file, they are entries of the selection.
+    classes : tuple of int or None
+        Indices of the classes that stay, in their new order; None for all.
     locked : tuple
         Blocks (by index) or layers (by name) whose own widths must not change.
     model_sha256 : str or None
@@ -110,8 +160,30 @@ class Plan(_Strict):
     max_loss: Ratio | None = None
     seed: int = 0
     selection: tuple[Entry, ...] = ()
+    structure: tuple[Removal, ...] = ()
+    classes: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     locked: tuple[int | str, ...] = ()
     model_sha256: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, data: Any) -> Any:
+        """Part the entries of a file's selection by what they take away."""
+        listed = data.get("selection") if isinstance(data, Mapping) else None
+        if not isinstance(listed, (list, tuple)) or "structure" in data:
+            return data
+        own = [e for e in listed if isinstance(e, Mapping) and STRUCTURAL & e.keys()]
+        return {**data, "selection": [e for e in listed if e not in own], "structure": own}
+
+    @field_validator("classes")
+    @classmethod
+    def _once(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value == ():
+            raise ValueError("at least one class must stay")
+        twice = [n for n in value or () if (value or ()).count(n) > 1]
+        if twice:
+            raise ValueError(f"class {twice[0]} is listed twice")
+        return value
 
     @field_validator("version", mode="before")
     @classmethod
@@ -129,9 +201,21 @@ class Plan(_Strict):
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data, unchanged in a file and in a checkpoint."""
-        data = self.model_dump(exclude={"selection"}, mode="json")
-        data["selection"] = [entry.to_json() for entry in self.selection]
+        data = self.model_dump(exclude={"selection", "structure", "classes"}, mode="json")
+        structure = [entry.to_json() for entry in self.structure]
+        data["selection"] = [*structure, *(entry.to_json() for entry in self.selection)]
+        if self.classes is not None:
+            data["classes"] = list(self.classes)
         return data
+
+    @property
+    def restructures(self) -> bool:
+        """Whether it takes away more than channels."""
+        return bool(self.structure) or self.classes is not None
+
+    def channels_only(self) -> Plan:
+        """Return what it asks of the channels, without the file that it was made for."""
+        return self.model_copy(update={"structure": (), "classes": None, "model_sha256": None})
 
 
 def parse_plan(data: Any) -> Plan:

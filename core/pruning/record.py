@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from core.checkpoint import Facts, Loaded, record_head, save
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.predict import LayerChange, Prediction
-from core.plan.schema import Plan
+from core.plan.schema import Plan, parse_plan
 from core.plan.widths import Mask
 from core.pruning.verify import TOLERANCE, Verification
 
@@ -26,8 +26,12 @@ def record(
     prediction: Prediction,
     verification: Verification,
     repair: list[dict[str, Any]] | None = None,
+    renamed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What goes into the checkpoint: plan, source, the original channels that survive, repair."""
+    """What goes into the checkpoint: plan, source, the original channels that survive, repair.
+
+    ``renamed`` has the new names of modules that have another than in the original.
+    """
     earlier = loaded.facts.history[-1]["original"] if loaded.facts.history else {}
     return {
         **record_head(loaded.facts),
@@ -44,7 +48,7 @@ def record(
             }
             for change in prediction.layers
         },
-        "original": _original_indices(prediction.layers, earlier),
+        "original": _original_indices(prediction.layers, earlier, renamed or {}),
     }
 
 
@@ -66,7 +70,7 @@ def save_pruned(loaded: Loaded, model: nn.Module, path: Path, made: Mapping[str,
 
 
 def _original_indices(
-    layers: tuple[LayerChange, ...], earlier: Mapping[str, Any]
+    layers: tuple[LayerChange, ...], earlier: Mapping[str, Any], renamed: Mapping[str, str]
 ) -> dict[str, dict[str, list[int]]]:
     """Kept channels as indices of the very first network, through every earlier pruning."""
     result = {name: dict(sides) for name, sides in earlier.items()}
@@ -77,11 +81,12 @@ def _original_indices(
             side: [before[side][n] for n in kept] if before else list(kept)
             for side, kept in sides.items()
         }
-    return result
+    gone = {change.name for change in layers if not change.outputs_after}
+    return {renamed.get(name, name): own for name, own in result.items() if name not in gone}
 
 
-def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
-    """Return what a pruned file says was removed from the network with this table and hash.
+def stored_plan(facts: Facts, sha256: str) -> Plan:
+    """Return the plan by which a file says that it was pruned from the file with this hash.
 
     Raises
     ------
@@ -104,11 +109,41 @@ def stored_removal(table: ChannelTable, sha256: str, facts: Facts) -> Mask:
             f"{facts.path} was pruned from another file ({last['source']['name']}).",
             "Use that file as the original.",
         )
+    return parse_plan(last["plan"])
+
+
+def stored_removal(
+    table: ChannelTable,
+    sha256: str,
+    facts: Facts,
+    classes: Mapping[str, Sequence[int]] | None = None,
+) -> Mask:
+    """Return which channels a pruned file says were removed from the file with this hash.
+
+    Parameters
+    ----------
+    table : ChannelTable
+        Of what the plan's structure leaves of the original.
+    sha256 : str
+    facts : Facts
+        Of the pruned file.
+    classes : mapping of str to sequence of int, optional
+        Layers that lost outputs with the structure, and the original's indices that they keep.
+
+    Raises
+    ------
+    UserError
+        When it says nothing, was pruned from another file, or names a layer that there is not.
+    """
+    stored_plan(facts, sha256)
     removed = np.zeros(table.atom_count, bool)
-    for name, sides in last["kept"].items():
+    for name, sides in facts.history[-1]["kept"].items():
         number = table.index.get(name)
-        if number is None:
+        if number is None and sides["outputs"]:
             raise UserError(f"The original has no layer {name}.", "Use the correct original.")
+        # One without outputs went as a whole; one of the head's lost classes, and no channels.
+        if number is None or not sides["outputs"] or name in (classes or ()):
+            continue
         atoms = table.outputs(number)
         gone = np.ones(len(atoms), bool)
         gone[sides["outputs"]] = False

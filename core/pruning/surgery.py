@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,38 @@ def cut_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Modu
         _update_sizes(module, *keep)
     _update_stored(model, smaller, table, kept)
     return smaller
+
+
+def shorten_layer(module: nn.Module, ins: Tensor | None, outs: Tensor | None) -> None:
+    """Keep some inputs and outputs of one convolution or linear layer, in place.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Of one group.
+    ins, outs : int64 tensor, shape (kept,), or None
+        Indices in their new order; None for all.
+    """
+    transposed = isinstance(module, nn.modules.conv._ConvTransposeNd)
+    for name, tensor in [*module.named_parameters(recurse=False)]:
+        values = tensor.detach()
+        axis = 1 if transposed and name == "weight" else 0
+        if outs is not None:
+            values = values.index_select(axis, outs)
+        if ins is not None and name == "weight":
+            values = values.index_select(1 - axis, ins)
+        setattr(module, name, _like(tensor, values))
+    weight: Tensor = module.weight  # type: ignore[assignment]
+    rows, columns = (weight.shape[1], weight.shape[0]) if transposed else weight.shape[:2]
+    _update_sizes(module, torch.arange(columns), torch.arange(rows))
+
+
+def zero_inputs(module: nn.Module, kept: Collection[int]) -> None:
+    """Zero the weights by which a layer reads all but some of its inputs, in place."""
+    weight: Tensor = module.weight  # type: ignore[assignment]
+    axis = 0 if isinstance(module, nn.modules.conv._ConvTransposeNd) else 1
+    gone = [n for n in range(weight.shape[axis]) if n not in set(kept)]
+    weight.data.index_fill_(axis, torch.tensor(gone, dtype=torch.long), 0.0)
 
 
 def _indices(kept: Mask) -> Tensor:

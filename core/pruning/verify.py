@@ -102,11 +102,10 @@ def verify_networks(
     Verification
     """
     masked = mask_network(original, table, removed).float().eval()
-    sides = comparison_sides(original)
-    images = _images(original, sides, seed)
+    images = comparison_images(original, seed)
     with torch.no_grad(), untouched(pruned):
         pruned.eval()
-        worst = max(_difference(_raw(masked, image), _raw(pruned, image)) for image in images)
+        worst = max(difference(_raw(masked, image), _raw(pruned, image)) for image in images)
         if not worst <= TOLERANCE:
             # A head that picks its best queries turns rounding noise into another choice. Then
             # the features it reads must agree in FP32, and its outputs in double precision.
@@ -116,9 +115,9 @@ def verify_networks(
                 exact = copy.deepcopy(pruned).double()
                 masked = masked.double()
                 doubles = [image.double() for image in images]
-                gaps = [_difference(_raw(masked, image), _raw(exact, image)) for image in doubles]
+                gaps = [difference(_raw(masked, image), _raw(exact, image)) for image in doubles]
                 worst = max(worst, *gaps)
-    return Verification(worst, TOLERANCE, worst <= TOLERANCE, len(sides))
+    return Verification(worst, TOLERANCE, worst <= TOLERANCE, len(images))
 
 
 def check_proof(proof: Verification, pruned: nn.Module, parameters: int) -> None:
@@ -140,7 +139,9 @@ def check_proof(proof: Verification, pruned: nn.Module, parameters: int) -> None
         )
 
 
-def _images(model: nn.Module, sides: tuple[tuple[int, int], ...], seed: int) -> list[Tensor]:
+def comparison_images(model: nn.Module, seed: int = 0) -> list[Tensor]:
+    """Return an image of each size that networks are compared at."""
+    sides = comparison_sides(model)
     generator = torch.Generator().manual_seed(seed)
     channels = image_channels(model)
     return [torch.rand(1, channels, *side, generator=generator) for side in sides]
@@ -156,7 +157,7 @@ def _feature_difference(
     for source, tensor in zip(table.blocks[-1].sources, with_all, strict=True):
         places = np.flatnonzero(np.append(kept, True)[table.blocks[source].out_atoms])
         chosen.append(tensor.index_select(1, torch.from_numpy(places)))
-    return _difference(chosen, with_kept)
+    return difference(chosen, with_kept)
 
 
 def _features(model: nn.Module, image: Tensor) -> list[Tensor]:
@@ -204,9 +205,10 @@ def _raw(model: nn.Module, image: Tensor) -> list[Tensor]:
     return [t for t in tensors_in(output) if t.is_floating_point()]
 
 
-def _difference(first: list[Tensor], second: list[Tensor]) -> float:
-    worst = 0.0
-    for one, other in zip(first, second, strict=True):
+def difference(first: list[Tensor], second: list[Tensor]) -> float:
+    """Return the largest difference, relative to the largest value of each tensor of the first."""
+    worst = 0.0 if len(first) == len(second) else float("inf")
+    for one, other in zip(first, second, strict=False):
         if one.shape != other.shape:
             return float("inf")
         scale = float(one.abs().max())

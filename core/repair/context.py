@@ -72,6 +72,8 @@ class Context:
         May cancel.
     judge : Judge or None
         Measures a candidate on the held-out images.
+    since : int or None
+        The first block in which the student lacks more than channels.
     """
 
     teacher: nn.Module
@@ -84,6 +86,7 @@ class Context:
     clock: Callable[[], float] = time.monotonic
     progress: Progress = field(default=silent)
     judge: Judge | None = None
+    since: int | None = None
 
     def with_progress(self, progress: Progress, judge: Judge) -> Context:
         """Return the same for one step, which reports and may measure."""

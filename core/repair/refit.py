@@ -62,7 +62,7 @@ def refit(context: Context, student: nn.Module, options: RefitSettings | None = 
     block, feeds = -1, []
     for number, layer in enumerate(layers):
         context.progress(0.4 + 0.6 * number / len(layers), f"fitting {layer.name}")
-        touched = touched or bool(len(layer.lost))
+        touched = touched or bool(len(layer.lost)) or layer.block == context.since
         if not touched or layer.name not in goals:
             continue
         if layer.block != block:  # later layers of a block need no pass through the whole network

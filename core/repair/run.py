@@ -207,6 +207,7 @@ def repair(
     *,
     classes: Mapping[int, str] | None = None,
     task: str = "detect",
+    since: int | None = None,
     progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
 ) -> Repaired:
@@ -217,15 +218,17 @@ def repair(
     original, pruned : nn.Module
         Left as they are.
     table : ChannelTable
-        Of the original.
+        Of the original, or of the part of it that was pruned, under the same names.
     removed : bool array, shape (atoms,)
-        What the pruned network lacks.
+        What the pruned network lacks of that.
     data : DataSettings
         A part of these images is held out; where it has labels, mAP is measured as well.
     settings : RepairSettings
     classes : mapping
         The model's.
     task : str
+    since : int, optional
+        The first block in which the pruned network lacks more than channels.
     progress : Progress
         May cancel; nothing is changed then. Told every step's report as a partial result.
     clock : callable
@@ -245,9 +248,8 @@ def repair(
     pool = open_pool(data, Span(progress, 0.0, 0.05))
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
-    context = Context(
-        teacher, table, removed, pool, settings, device, start + 60 * settings.minutes, clock
-    )
+    ends = start + 60 * settings.minutes
+    context = Context(teacher, table, removed, pool, settings, device, ends, clock, since=since)
     reports: list[StepReport] = []
     judging = clock()
     best = judge(student)

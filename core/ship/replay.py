@@ -59,8 +59,11 @@ def replay_plan(table: ChannelTable, sha256: str, pruned: Facts) -> Plan:
     from core.plan.allocate import explicit_plan
     from core.plan.resolve import Resolver
     from core.plan.schema import Plan
-    from core.pruning.record import stored_removal
+    from core.pruning.record import stored_plan, stored_removal
 
+    asked = stored_plan(pruned, sha256)
+    if asked.restructures:
+        return _with_structure(table, sha256, pruned, asked)
     removed = stored_removal(table, sha256, pruned)
     resolver = Resolver(table)
     plan = explicit_plan(resolver, Plan(model_sha256=sha256), removed)
@@ -71,3 +74,24 @@ def replay_plan(table: ChannelTable, sha256: str, pruned: Facts) -> Plan:
             "Replay it with the plan that it was pruned with.",
         )
     return plan
+
+
+def _with_structure(table: ChannelTable, sha256: str, pruned: Facts, asked: Plan) -> Plan:
+    """Return a plan of exact channels, layer by layer, in what the same structure leaves."""
+    from core.plan.schema import Entry, Plan
+
+    entries = []
+    for name, sides in pruned.history[-1]["kept"].items():
+        number, kept = table.index.get(name), set(sides["outputs"])
+        if number is None or not kept or not table.layers[number].mixes:
+            continue
+        atoms = table.outputs(number)
+        lost = tuple(n for n in range(len(atoms)) if n not in kept)
+        if lost and (table.fixed[atoms[list(lost)]] < 0).all():  # those of classes are fixed
+            entries.append(Entry(layer=name, channels=lost))
+    return Plan(
+        model_sha256=sha256,
+        structure=asked.structure,
+        classes=asked.classes,
+        selection=tuple(entries),
+    )

@@ -1,0 +1,107 @@
+"""Classes: which layers put them out, and what a network says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from core.checkpoint import Loaded
+from core.errors import UserError
+from core.plan.schema import Plan
+from core.structure.units import LEAVES
+
+BRANCHES = ("cv3", "one2one_cv3")
+"""Lists of a detection head, a part for every scale, that end in a layer with an output a class."""
+ALSO = ("proto.semseg",)
+"""Other parts of such a head that do; they run only in training."""
+BY_WORDS = {"WorldDetect", "YOLOEDetect"}
+"""Heads that compare with words: their classes are no outputs of a layer."""
+
+
+def chosen_classes(loaded: Loaded, plan: Plan) -> tuple[int, ...] | None:
+    """Return the classes that a plan keeps, in their new order; None for all as they are.
+
+    Raises
+    ------
+    UserError
+        For a class that there is not, or a head that cannot lose any.
+    """
+    if plan.classes is None:
+        return None
+    known = loaded.facts.classes
+    wrong = [n for n in plan.classes if n not in known]
+    if wrong:
+        raise UserError(
+            f"The network has no class {wrong[0]}.",
+            f"It has classes 0 to {len(known) - 1}: {_some(known)}.",
+        )
+    class_layers(loaded.model)
+    return None if plan.classes == tuple(sorted(known)) else plan.classes
+
+
+def _some(names: dict[int, str]) -> str:
+    first = ", ".join(f"{n} {name}" for n, name in sorted(names.items())[:5])
+    return first + (", …" if len(names) > 5 else "")
+
+
+def class_layers(model: nn.Module) -> tuple[str, ...]:
+    """Return the layers that have an output for every class.
+
+    Raises
+    ------
+    UserError
+        For a head whose classes cannot be told apart so.
+    """
+    head: Any = model.model[-1]  # type: ignore[index]
+    prefix = f"model.{len(model.model) - 1}"  # type: ignore[arg-type]
+    kinds = {kind.__name__ for kind in type(head).__mro__}
+    if "Classify" in kinds:
+        return (f"{prefix}.linear",)
+    if "Detect" not in kinds or kinds & BY_WORDS:
+        raise UserError(
+            f"The classes of this network cannot be reduced: its head ({type(head).__name__}) "
+            "does not have an output for each.",
+            "Remove classes from the plan.",
+        )
+    parts = [f"{name}.{n}" for name in BRANCHES for n, _ in _parts(head, name)]
+    parts += [name for name in ALSO if _has(head, name)]
+    return tuple(f"{prefix}.{name}.{_last_leaf(head.get_submodule(name))}" for name in parts)
+
+
+def _parts(head: nn.Module, name: str) -> list[tuple[str, nn.Module]]:
+    found = getattr(head, name, None)
+    return [] if found is None else list(found.named_children())
+
+
+def _has(head: nn.Module, name: str) -> bool:
+    try:
+        return isinstance(head.get_submodule(name), nn.Sequential)
+    except AttributeError:
+        return False
+
+
+def _last_leaf(part: nn.Module) -> str:
+    names = [name for name, module in part.named_modules() if isinstance(module, LEAVES)]
+    return str(names[-1])
+
+
+def tell(model: Any, kept: tuple[int, ...]) -> None:
+    """Let a network say that it has these classes alone.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place; its layers must have lost the other outputs.
+    kept : tuple of int
+        Indices of before, in their new order.
+    """
+    head = model.model[-1]
+    names = dict(model.names)
+    model.names = {new: names[old] for new, old in enumerate(kept)}
+    if hasattr(head, "no"):
+        head.no -= head.nc - len(kept)
+    for owner in (head, model):
+        if hasattr(owner, "nc"):
+            owner.nc = len(kept)
+    model.yaml = {**model.yaml, "nc": len(kept)}

@@ -1,0 +1,81 @@
+"""The surgery of a plan in what its structure leaves, and the proof of both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import nn
+
+from core.checkpoint import Loaded
+from core.errors import UserError
+from core.graph.modules import rules_blamed
+from core.plan.predict import Prediction, predict_plan
+from core.plan.resolve import Resolution
+from core.plan.widths import Mask
+from core.progress import Progress
+from core.pruning.surgery import cut_network
+from core.pruning.verify import Verification, check_proof, try_training, verify_networks
+from core.structure.proof import prove
+from core.structure.stage import Stage
+
+
+def cut_stage(
+    stage: Stage, removed: Mask, prediction: Prediction, progress: Progress
+) -> tuple[nn.Module, Verification]:
+    """Return a smaller copy of a network, verified to equal the masked original.
+
+    Parameters
+    ----------
+    stage : Stage
+    removed : bool array, shape (atoms,)
+        Of what is left of the network.
+    prediction : Prediction
+        What is to come of it.
+    progress : Progress
+
+    Raises
+    ------
+    RuntimeError
+        When the result is not what was predicted, which is a bug.
+    """
+    left = stage.loaded.model
+    with rules_blamed(left.modules()):
+        model = cut_network(left, stage.analysis.table, removed)
+        try_training(model)
+        progress(0.65, "Comparing with the masked original")
+        verification = proof_of(stage, model, removed)
+        check_proof(verification, model, prediction.after.parameters)
+    return model, verification
+
+
+def proof_of(stage: Stage, pruned: nn.Module, removed: Mask) -> Verification:
+    """Compare a pruned network with what is left of the original, and that with the original."""
+    proof = verify_networks(stage.loaded.model, pruned, stage.analysis.table, removed)
+    if stage.is_whole:
+        return proof
+    first = prove(stage.original.model, stage.loaded.model, stage.cuts)
+    worst = max(first.relative_error, proof.relative_error)
+    return replace(proof, relative_error=worst, passed=first.passed and proof.passed)
+
+
+def check_widths(stage: Stage, pruned: Loaded, removed: Mask) -> None:
+    """Raise ``UserError`` where a layer of a pruned file has another width than planned."""
+    table = stage.analysis.table
+    changes = predict_plan(table, Resolution(removed, (), ())).layers
+    names = stage.names_in(pruned.model)
+    if not stage.is_whole and set(names.values()) != {n for n, _ in pruned.model.named_modules()}:
+        raise UserError(
+            "The pruned file does not match the plan: it has other parts.",
+            "Use the plan and the original model that it was pruned with.",
+        )
+    shapes = {name: p.shape for name, p in pruned.model.named_parameters()}
+    for change in changes:
+        name = names.get(change.name, change.name)
+        shape = shapes.get(f"{name}.weight", shapes.get(name))
+        if shape is None or change.outputs_after not in shape:
+            raise UserError(
+                f"The pruned file does not match the plan: {name} should have "
+                f"{change.outputs_after} outputs.",
+                "Use the plan and the original model that it was pruned with.",
+                (name,),
+            )
