@@ -51,6 +51,6 @@ def test_no_command_knows_of_another(warm, tmp_path: Path) -> None:
 def test_stock_knows_nothing_of_this_project(stock, tmp_path: Path) -> None:
     code = "import sys; print(sorted(n for n in sys.modules if n.split('.')[0] in {names}))"
     ours = code.format(names=("core", "app", "resources", "tests"))
-    done = shell(f'python -c "{ours}"; python -c "import tests"', tmp_path, stock)
+    done = shell(f'python -c "{ours}"; python -c "import tests.core"', tmp_path, stock)
     assert done.stdout == "[]\n"
-    assert "No module named 'tests'" in done.stderr
+    assert "No module named 'tests" in done.stderr
