@@ -30,7 +30,7 @@ ALL = {
     "classes": [3, 0],
 }
 STOCK = """
-import json, sys
+import json, os, sys
 import numpy as np, onnxruntime, torch
 from ultralytics import YOLO
 path, data = sys.argv[1:]
@@ -42,7 +42,7 @@ found = model.predict(np.full((160, 160, 3), 99, np.uint8), imgsz=160, verbose=F
 exported = YOLO(path).export(format="onnx", imgsz=160, verbose=False)
 session = onnxruntime.InferenceSession(exported)
 got = session.run(None, {session.get_inputs()[0].name: image.numpy()})[0]
-matrix = YOLO(path).val(data=data, imgsz=160, plots=False, verbose=False)
+matrix = YOLO(path).val(data=data, imgsz=160, plots=False, verbose=False, project=os.getcwd())
 print(json.dumps({
     "parameters": sum(p.numel() for p in model.model.parameters()), "names": model.names,
     "shape": list(expected.shape),
