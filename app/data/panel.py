@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.errors import UserError
 
 NONE = "No dataset. Drop its YAML or folder on the window, or choose it."
-UNCHECKED = "Not checked."
+UNCHECKED = "Not checked. Check it to see its classes, its images, and what is wrong with them."
 SIGNS = {"error": ("error", "blocked"), "warning": ("warning", "warning"), "none": ("success",) * 2}
 WIDTHS = [290, 320, 430]
 LEAST = (252, 220, 220)
@@ -96,6 +96,7 @@ class DataPanel(OnScreen, QWidget):
         parts = (self.name, buttons, self.progress, self.summary, self.problems)
         layout = column(*parts, margins=0, spacing=4)
         layout.setStretch(len(parts) - 1, 1)
+        layout.addStretch(0)  # keeps the rest at the top while there are no results
         side.setLayout(layout)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
@@ -125,6 +126,8 @@ class DataPanel(OnScreen, QWidget):
         self.name.set_whole(Path(path).name if path else "No dataset", path or NONE)
         self.summary.setText(summary(check, bool(path), refused=measured.refused is not None))
         self._enable()
+        for part in (self.problems, self.classes, self.samples):
+            part.setVisible(check is not None)
         if not self.shown or check is self._shown_check:
             return
         self._shown_check = check
@@ -134,7 +137,6 @@ class DataPanel(OnScreen, QWidget):
 
     def _fill_problems(self, check: DatasetCheck | None) -> None:
         self.problems.clear()
-        self.problems.setVisible(check is not None)
         self.problems.setRootIsDecorated(False)
         for problem in sorted_problems(check):
             text = f"{problem['message']} {problem['hint']}".strip()
