@@ -15,7 +15,7 @@ from core.pipeline import Pruned, analyse, score
 from core.plan.latency.cost import rounded
 from core.plan.latency.files import known_latency
 from core.plan.ratio import LEAST, SCANNED, WHOLE
-from core.plan.refusals import check_made_for
+from core.plan.refusals import check_channels_only, check_made_for
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan
 from core.plan.widths import compute_widths
@@ -255,6 +255,7 @@ def prune_one_by_one(
 
 def _check_one_by_one(loaded: Loaded, plan: Plan, output: Path) -> None:
     check_made_for(plan, loaded.facts.sha256)
+    check_channels_only(plan, "The strategy one_by_one")
     if plan.target is not None and plan.target.latency_ms is not None:
         raise UserError(
             "The strategy one_by_one does not support a target in milliseconds.",

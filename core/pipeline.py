@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.checkpoint import Loaded
+from core.checkpoint.facts import kept_dtype
 from core.errors import UserError, no_dataset
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.plan.latency.clock import Clock
 from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.latency.files import known_latency
 from core.plan.predict import Prediction, predict_plan
-from core.plan.refusals import check_made_for
+from core.plan.refusals import check_channels_only, check_made_for
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
@@ -50,7 +51,7 @@ __all__ = [
 class Pruned:
     """A pruned network, verified to equal the masked original, then repaired if requested.
 
-    ``output`` is the file written, or None.
+    ``output`` is the file written, or None; ``dtype`` the type of the weights in it.
     """
 
     model: nn.Module
@@ -59,6 +60,7 @@ class Pruned:
     verification: Verification
     output: Path | None
     repaired: Repaired | None = None
+    dtype: str = "float32"
 
     def to_json(self) -> dict[str, Any]:
         """Return the report of the pruning as plain data, as ``prune --json`` prints it."""
@@ -69,6 +71,7 @@ class Pruned:
             "verification": self.verification.to_json(),
             "repair": None if self.repaired is None else self.repaired.to_json(),
             "output": None if self.output is None else str(self.output),
+            "dtype": self.dtype,
             "plan": self.plan.to_json(),
             "weights_sha256": weights_sha256(self.model),
         }
@@ -154,18 +157,39 @@ def suggest(
         For a plan that does not fit or removes nothing, a target that cannot be reached (the
         message names the nearest), or a dataset that cannot be used.
     """
+    from core.structure.stage import stage_of
+
     progress(0.0, "Analysing the network")
-    analysis = analyse(loaded, cache=cache)
+    stage = stage_of(loaded, plan, cache=cache)
     show = Span(progress, 0.02, 1.0)
-    return _chooser(_whole(loaded, analysis, plan), data, cache, show).suggest(show)
+    if not stage.is_whole and stage.asks_nothing:
+        raise UserError(
+            "What the plan removes meets its target already."
+            if plan.target is not None
+            else "The plan asks for no channels to be chosen.",
+            "Prune with it as it is, or set a lower target.",
+        )
+    found = _chooser(stage, data, cache, show).suggest(show)
+    if stage.is_whole:
+        return found
+    before = stage.of_the_original(predict_plan(stage.analysis.table, _nothing_of(stage))).before
+    front = tuple(replace(one, plan=stage.replayed(one.plan, plan)) for one in found.front)
+    return replace(found, plan=stage.replayed(found.plan, plan), before=before, front=front)
 
 
 def _whole(loaded: Loaded, analysis: Analysis, plan: Plan) -> Stage:
-    """Return a network with all of its structure, to prune channels in."""
+    """Return a network with all of its structure, to prune channels in.
+
+    Raises
+    ------
+    UserError
+        For a plan that takes structure away.
+    """
     from core.structure.stage import Stage
     from core.structure.working import Cuts
 
     check_made_for(plan, analysis.facts.sha256)
+    check_channels_only(plan, "This step")
     return Stage(loaded, analysis, loaded, analysis, Cuts(), plan)
 
 
@@ -222,8 +246,12 @@ def _resolve_stage(
     """Resolve what is asked of the channels that are left; nothing may be."""
     if not stage.is_whole and stage.asks_nothing:
         _check_strategy(stage.plan)
-        return stage.plan, Resolution(np.zeros(stage.analysis.table.atom_count, bool), (), ())
+        return stage.plan, _nothing_of(stage)
     return _resolved(_chooser(stage, data, cache, progress), progress)
+
+
+def _nothing_of(stage: Stage) -> Resolution:
+    return Resolution(np.zeros(stage.analysis.table.atom_count, bool), (), ())
 
 
 def _predict(stage: Stage, resolution: Resolution, cache: bool) -> Prediction:
@@ -245,6 +273,7 @@ def prune(
     cache: bool = True,
     data: DataSettings | None = None,
     repair: RepairSettings | None = None,
+    fp32: bool = False,
     progress: Progress = silent,
 ) -> Pruned:
     """Prune a copy of a model, verify it, repair it if requested, and save it.
@@ -260,6 +289,8 @@ def prune(
         Images for a criterion that needs them, and for repair.
     repair : RepairSettings, optional
         How to repair the remaining weights after verification; each step is kept only if it helps.
+    fp32 : bool
+        Save FP32 even if the model came in FP16. The proof is of the weights as they are saved.
     progress : Progress
         Called at every step; may cancel.
 
@@ -270,7 +301,7 @@ def prune(
     """
     from core.pruning.record import record, save_pruned
     from core.structure.compact import compact
-    from core.structure.cutting import cut_stage
+    from core.structure.cutting import as_stored, cut_stage
     from core.structure.stage import stage_of
 
     if repair is not None:
@@ -288,7 +319,8 @@ def prune(
         raise _nothing(prediction)
     removed, table = resolution.removed, stage.analysis.table
     cut(0.4, "Removing channels")
-    model, verification = cut_stage(stage, removed, prediction, cut)
+    dtype = kept_dtype(loaded.facts, full=fp32)
+    model, verification = cut_stage(stage, removed, prediction, cut, dtype)
     repaired = None
     if repair is not None and data is not None:
         from core.repair import repair as repair_network
@@ -305,16 +337,16 @@ def prune(
             since=stage.since,
             progress=Span(progress, 0.1, 0.95),
         )
-        model = repaired.model
+        model = as_stored(repaired.model, dtype)
     renamed = {} if stage.is_whole else compact(model)
     written = None if output is None else Path(output)
     if written is not None:
         progress(0.85 if repaired is None else 0.95, "Saving and verifying the file")
         steps = None if repaired is None else repaired.to_json()
         made = record(loaded, plan, prediction, verification, steps, renamed)
-        save_pruned(loaded, model, written, made)
+        save_pruned(loaded, model, written, made, dtype)
     progress(1.0, "Done")
-    return Pruned(model, plan, prediction, verification, written, repaired)
+    return Pruned(model, plan, prediction, verification, written, repaired, dtype)
 
 
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:

@@ -151,14 +151,14 @@ class Documents(QObject):
         from core.project import read_project, with_places
 
         try:
-            project = read_project(path)
+            project = with_places(read_project(path), Path(path))
+            plan_edits.presentable(project.plan)
         except UserError as error:
             self._say(error)
             self._settings.forget_recent(path)
             self._data = ""
             return
         model = project.model_path(Path(path))
-        project = with_places(project, Path(path))
         place = None if recovered else Path(path)
         if model is None:
             self._session.say(f"{Path(path).name} does not contain a model.", kind="error")
@@ -366,7 +366,7 @@ class Documents(QObject):
             session.say("Open a model before you import a plan for it.", kind="warning")
             return
         try:
-            plan = read_plan(path)
+            plan = plan_edits.presentable(read_plan(path))
         except UserError as error:
             self._say(error)
             return

@@ -59,11 +59,13 @@ class PruneController(QObject):
 
     def _ask(self, suggested: Path) -> None:
         """Ask for file and repair at once: there are images to repair with."""
-        dialog = PruneDialog(suggested, self._window)
+        model = self._session.model
+        half = model is not None and model.facts.dtype == "float16"
+        dialog = PruneDialog(suggested, self._window, half=half)
         dialog.chosen.connect(self.start)
         show_dialog(dialog)
 
-    def start(self, output: Path, repair: dict[str, Any] | None = None) -> None:
+    def start(self, output: Path, repair: dict[str, Any] | None = None, fp32: bool = False) -> None:
         """Prune into a file, and repair before it is saved where that is asked for."""
         session = self._session
         session.flush()
@@ -80,6 +82,7 @@ class PruneController(QObject):
                 "sha256": model.facts.sha256,
                 "data": data_arguments(session.measured.data),
                 "repair": repair,
+                "fp32": fp32,
             },
             done=self.take,
             cancelled=lambda: session.say("Pruning was cancelled; no file was written."),

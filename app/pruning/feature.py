@@ -64,7 +64,9 @@ class PruningFeature(Feature):
         from app.pruning.result_dialog import ResultDialog
 
         model, requests = self.session.model, self.session.requests
-        before, note = (model.file_size, model.precision_note) if model else (None, "")
+        before, note = (model.file_size, "") if model else (None, "")
+        if model is not None and model.facts.dtype != result.get("dtype", model.facts.dtype):
+            note = "16 → 32-bit weights"
         dialog = ResultDialog(result, before, self.window, note)
         dialog.openWanted.connect(requests.openWanted)
         dialog.tuneWanted.connect(requests.tuneWanted)

@@ -30,13 +30,23 @@ class PruneDialog(SaveDialog):
 
     Signals
     -------
-    chosen(Path, object)
-        The file, and the repair as the engine takes it (None for none).
+    chosen(Path, object, bool)
+        The file, the repair as the engine takes it (None for none), and whether FP32 is to be
+        saved of a model that came in FP16.
+
+    Parameters
+    ----------
+    suggested : Path
+    parent : QWidget, optional
+    half : bool
+        Whether the model came in FP16.
     """
 
-    chosen = Signal(object, object)
+    chosen = Signal(object, object, bool)
 
-    def __init__(self, suggested: Path, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, suggested: Path, parent: QWidget | None = None, *, half: bool = False
+    ) -> None:
         super().__init__(
             "Prune", "the pruned model", suggested, CHECKPOINTS, "Prune", ABOUT, parent
         )
@@ -50,7 +60,10 @@ class PruneDialog(SaveDialog):
         self.minutes.setValue(repair_words.MINUTES)
         self.minutes.setSuffix(" minutes at most")
         self.minutes.setAccessibleName("Time limit of the repair in minutes")
+        self.fp32 = QCheckBox("Save FP32 weights (twice the size)")
+        self.fp32.setToolTip("The model came in FP16, and is saved so unless this is on")
         self._lay_out()
+        self.form.setRowVisible(self.fp32, half)
         self.way.currentIndexChanged.connect(self._show)
         self.path.textChanged.connect(self._show)
         for box in self.steps.values():
@@ -67,6 +80,7 @@ class PruneDialog(SaveDialog):
         self.form.addRow("Repair", self.way)
         self.form.addRow("", self._marks)
         self.form.addRow("Time limit", self.minutes)
+        self.form.addRow("Precision", self.fp32)
 
     def _show(self) -> None:
         way = self.way.currentData()
@@ -87,5 +101,5 @@ class PruneDialog(SaveDialog):
 
     def accept(self) -> None:
         """Emit the choice, and close."""
-        self.chosen.emit(self.file(".pt"), self.repair())
+        self.chosen.emit(self.file(".pt"), self.repair(), self.fp32.isChecked())
         super().accept()

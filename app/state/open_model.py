@@ -56,11 +56,6 @@ class OpenModel:
     file_size: int | None
     _touched: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def precision_note(self) -> str:
-        """Why the sizes of the file and of a pruned one do not compare; empty where they do."""
-        return "16 → 32-bit weights" if self.facts.dtype == "float16" else ""
-
     def touched_by(self, block: int) -> frozenset[int]:
         """Blocks that change when a block's outputs are pruned."""
         if block not in self._touched:

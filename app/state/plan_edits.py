@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QUndoCommand
 
+from core.errors import UserError
 from core.plan import criteria, words
 from core.plan.ratio import OFFERED, set_by_hand
 
@@ -293,6 +294,23 @@ def wish(goal: Target) -> str:
 def clear(plan: Plan) -> Edit:
     """Take everything out of the plan; locks stay."""
     return Edit("Clear the plan", _changed(plan, selection=()))
+
+
+def presentable(plan: Plan) -> Plan:
+    """Return a plan that the window can show.
+
+    Raises
+    ------
+    UserError
+        For any other: it would show the channels alone, and prune more than it shows.
+    """
+    if plan.restructures:
+        raise UserError(
+            "This plan also removes units, branches, scales or classes, which the window does not "
+            "show yet.",
+            "Use it on the command line: secateur prune MODEL --plan PLAN -o OUT.pt.",
+        )
+    return plan
 
 
 def replace_plan(plan: Plan, text: str) -> Edit:

@@ -74,6 +74,24 @@ class Facts:
         return cls(**values)
 
 
+def kept_dtype(facts: Facts, *, full: bool = False) -> str:
+    """Return the type in which what is made of a file is saved: that which it came in.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the file.
+    full : bool
+        Whether to save FP32 in any case.
+
+    Returns
+    -------
+    str
+        ``float16`` or ``float32``.
+    """
+    return "float16" if facts.dtype == "float16" and not full else "float32"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Loaded:
     """A network and what is known about it.

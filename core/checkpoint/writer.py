@@ -29,13 +29,14 @@ def save(
     history: Sequence[Mapping[str, Any]] = (),
     forbidden: Iterable[str | Path] = (),
     training: Mapping[str, Any] | None = None,
+    dtype: str = "float32",
 ) -> None:
     """Write a network as an Ultralytics checkpoint; the file is whole and readable, or absent.
 
     Parameters
     ----------
     model : torch.nn.Module
-        The network; a copy in FP32 is written, with its ``requires_grad`` flags as they are.
+        The network; a copy is written, with its ``requires_grad`` flags as they are.
     path : str or Path
         A ``.pt`` file. An existing one is replaced.
     train_args : mapping
@@ -47,6 +48,9 @@ def save(
     training : mapping, optional
         The state of an unfinished training, under the names that Ultralytics uses, to resume;
         tensors and plain data only.
+    dtype : str
+        ``float32``, or ``float16`` as Ultralytics stores finished trainings; a network with
+        weights beyond what FP16 holds is written in FP32.
 
     Raises
     ------
@@ -59,10 +63,29 @@ def save(
     target = Path(path)
     _check_target(target, forbidden)
     records = [as_plain(record) for record in history]
-    contents = {**_contents(model, plain_items(train_args), records), **(training or {})}
+    network = stored_as(model, dtype)
+    contents = {**_contents(network, plain_items(train_args), records), **(training or {})}
     buffer = _serialise(contents, target)
     _verify(model, buffer, target)
     write_bytes(target, buffer.getbuffer())
+
+
+def stored_as(model: nn.Module, dtype: str) -> nn.Module:
+    """Return a copy of a network in the type that it is stored in.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    dtype : str
+        ``float32``, or ``float16`` where that holds all weights; FP32 otherwise.
+    """
+    copied = copy.deepcopy(model).float()
+    if dtype == "float16":
+        small = copy.deepcopy(copied).half()
+        tensors = (t for t in small.state_dict().values() if t.is_floating_point())
+        if all(bool(torch.isfinite(t).all()) for t in tensors):
+            return small
+    return copied
 
 
 def _check_target(target: Path, forbidden: Iterable[str | Path]) -> None:
@@ -83,8 +106,8 @@ def _check_target(target: Path, forbidden: Iterable[str | Path]) -> None:
             )
 
 
-def _contents(model: nn.Module, train_args: dict[str, Any], history: list[Any]) -> dict[str, Any]:
-    network: Any = copy.deepcopy(model).float().to(memory_format=torch.contiguous_format)
+def _contents(copied: nn.Module, train_args: dict[str, Any], history: list[Any]) -> dict[str, Any]:
+    network: Any = copied.to(memory_format=torch.contiguous_format)
     network.criterion = None
     # The folder a file was opened from is nobody else's business; Ultralytics sets it on opening.
     vars(network).pop("pt_path", None)

@@ -84,6 +84,21 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
     return "\n".join([*lines, laid_out([head, *rows], "rlllllr"), *([""] if why else []), *why])
 
 
+def structure_text(found: Mapping[str, Any]) -> str:
+    """List what a plan can remove besides channels."""
+    rows = [[str(u["block"]), str(u["place"]), u["name"], u["type"]] for u in found["units"]]
+    rows += [[str(b["block"]), "", b["name"], b["type"]] for b in found["branches"]]
+    lines = ["Can be removed, by block and place (units) or by name (branches):"]
+    lines.append(laid_out([["block", "place", "name", "type"], *rows], "rrll"))
+    if found["scales"]:
+        lines.append(
+            f"Detection scales that can be removed: {', '.join(map(str, found['scales']))}."
+        )
+    if found["classes"]:
+        lines.append('Classes can be reduced to those in "classes".')
+    return "\n".join(lines)
+
+
 def latency_text(prediction: Prediction) -> list[str]:
     """Return one line on predicted milliseconds, or none."""
     if prediction.latency_ms is None:

@@ -234,6 +234,6 @@ class Predictor:
         return None if number is None else self.table.layers[number].block
 
 
-def file_size(parameters: int) -> int:
-    """Estimate the size of a saved file in bytes; Secateur saves 32-bit weights."""
-    return 4 * parameters + FILE_OVERHEAD
+def file_size(parameters: int, dtype: str = "float32") -> int:
+    """Estimate the size in bytes of a file that is saved in a type of weights."""
+    return (2 if dtype == "float16" else 4) * parameters + FILE_OVERHEAD

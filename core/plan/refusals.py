@@ -64,6 +64,23 @@ def check_names(table: ChannelTable, plan: Plan) -> None:
             check_block(table, name)
 
 
+def check_channels_only(plan: Plan, what: str) -> None:
+    """Raise ``UserError`` when a plan takes structure away where only channels can be pruned.
+
+    Parameters
+    ----------
+    plan : Plan
+    what : str
+        What prunes channels only, as the subject of a sentence.
+    """
+    if plan.restructures:
+        raise UserError(
+            f"{what} prunes channels only, and this plan also removes units, branches, scales or "
+            "classes.",
+            "Remove them first with `secateur prune`, then use the pruned file.",
+        )
+
+
 def check_made_for(plan: Plan, sha256: str | None) -> None:
     """Raise ``UserError`` when a plan names another file, or asks for nothing.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.checkpoint import Facts, Loaded, record_head, save
+from core.checkpoint.facts import kept_dtype
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.predict import LayerChange, Prediction
@@ -52,8 +53,16 @@ def record(
     }
 
 
-def save_pruned(loaded: Loaded, model: nn.Module, path: Path, made: Mapping[str, Any]) -> None:
+def save_pruned(
+    loaded: Loaded,
+    model: nn.Module,
+    path: Path,
+    made: Mapping[str, Any],
+    dtype: str | None = None,
+) -> None:
     """Write what became of a network, with the record of how added to its history.
+
+    It is written in ``dtype``, by default in the precision that the network came in.
 
     Raises
     ------
@@ -66,6 +75,7 @@ def save_pruned(loaded: Loaded, model: nn.Module, path: Path, made: Mapping[str,
         train_args=loaded.train_args,
         history=[*loaded.facts.history, made],
         forbidden=[loaded.facts.path],
+        dtype=dtype or kept_dtype(loaded.facts),
     )
 
 

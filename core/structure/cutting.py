@@ -7,6 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from core.checkpoint import Loaded
+from core.checkpoint.writer import stored_as
 from core.errors import UserError
 from core.graph.modules import rules_blamed
 from core.plan.predict import Prediction, predict_plan
@@ -20,7 +21,7 @@ from core.structure.stage import Stage
 
 
 def cut_stage(
-    stage: Stage, removed: Mask, prediction: Prediction, progress: Progress
+    stage: Stage, removed: Mask, prediction: Prediction, progress: Progress, dtype: str
 ) -> tuple[nn.Module, Verification]:
     """Return a smaller copy of a network, verified to equal the masked original.
 
@@ -32,6 +33,8 @@ def cut_stage(
     prediction : Prediction
         What is to come of it.
     progress : Progress
+    dtype : str
+        That it is stored in.
 
     Raises
     ------
@@ -40,12 +43,17 @@ def cut_stage(
     """
     left = stage.loaded.model
     with rules_blamed(left.modules()):
-        model = cut_network(left, stage.analysis.table, removed)
+        model = as_stored(cut_network(left, stage.analysis.table, removed), dtype)
         try_training(model)
         progress(0.65, "Comparing with the masked original")
         verification = proof_of(stage, model, removed)
         check_proof(verification, model, prediction.after.parameters)
     return model, verification
+
+
+def as_stored(model: nn.Module, dtype: str) -> nn.Module:
+    """Return a network in FP32 with the weights that it has once it is stored in a type."""
+    return model if dtype == "float32" else stored_as(model, dtype).float()
 
 
 def proof_of(stage: Stage, pruned: nn.Module, removed: Mask) -> Verification:

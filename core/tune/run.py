@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from core.checkpoint import Loaded, load, record_head, save
+from core.checkpoint.facts import kept_dtype
 from core.data.evaluate import evaluate
 from core.data.figures import main_figure
 from core.data.stream import ALL, DataSettings
@@ -349,7 +350,7 @@ def _finish(
     output = run.best
     if settings.output is not None:
         output = Path(settings.output)
-        _copy(networks["after"], output, settings)
+        _copy(networks["after"], output, settings, kept_dtype(run.student.facts))
     return {
         "output": str(output),
         "best": str(run.best),
@@ -382,7 +383,7 @@ def _halfway(
     return mean, dict(_measure(settings, run, mean, options).figures)
 
 
-def _copy(loaded: Loaded, output: Path, settings: Settings) -> None:
+def _copy(loaded: Loaded, output: Path, settings: Settings, dtype: str = "float32") -> None:
     inputs = [settings.model, *([settings.teacher] if settings.teacher else [])]
     save(
         copy.deepcopy(loaded.model),
@@ -390,4 +391,5 @@ def _copy(loaded: Loaded, output: Path, settings: Settings) -> None:
         train_args=loaded.train_args,
         history=loaded.facts.history,
         forbidden=inputs,
+        dtype=dtype,
     )

@@ -93,16 +93,15 @@ class Metric(QWidget):
         before: float,
         after: float,
         show: Callable[[float], str],
-        note: str = "",
         better: Callable[[float, float], float] = min,
     ) -> None:
-        """Show a figure before and after; ``note`` stands in the place of the percentage."""
+        """Show a figure before and after."""
         if before == after:
             self.set_known(f"<b>{show(before)}</b>")
         else:
             improved = better(before, after) == after
             colour = theme.colours().success if improved else theme.colours().warning
-            change = note or formats.percent(after / before)
+            change = formats.percent(after / before)
             self.set_known(
                 f"{show(before)} → <b>{show(after)}</b> "
                 f"<span style='color:{colour}'>{change}</span>"
@@ -198,9 +197,10 @@ class Scorecard(QFrame):
         self.macs.set_change(before.macs * FLOPS_A_MAC, after.macs * FLOPS_A_MAC, _giga)
         exact = f"{formats.count(before.macs)} → {formats.count(after.macs)}"
         self.macs.setToolTip(f"Twice the multiply-adds for one image: {exact}; exact")
-        was = model.file_size or file_size(before.parameters)
-        now = file_size(after.parameters) if prediction.changes else was
-        self.file.set_change(was, now, formats.size, model.precision_note)
+        dtype = model.facts.dtype
+        was = model.file_size or file_size(before.parameters, dtype)
+        now = file_size(after.parameters, dtype) if prediction.changes else was
+        self.file.set_change(was, now, formats.size)
         self._show_time()
         self._show_accuracy()
         self._make_room()

@@ -20,7 +20,12 @@ from core.pipeline import Analysis
 
 def add_parsers(add: Add) -> None:
     """Add inspect, predict, why, prune and verify."""
-    add("inspect", "List a model's blocks, sources, widths, parameters and GFLOPs.")
+    inspect = add("inspect", "List a model's blocks, sources, widths, parameters and GFLOPs.")
+    inspect.add_argument(
+        "--structure",
+        action="store_true",
+        help="also list the units, branches, scales and classes that a plan can remove",
+    )
     predict = add("predict", "Show exactly what a plan changes, without pruning.")
     predict.add_argument("--plan", required=True, metavar="PLAN", help="a plan (JSON)")
     why = add("why", "Show whether pruning one block or layer changes another, and by which path.")
@@ -31,6 +36,9 @@ def add_parsers(add: Add) -> None:
     prune.add_argument("-o", "--output", required=True, metavar="OUT.pt")
     prune.add_argument("--events", action="store_true", help="print progress as JSON lines")
     steps.add_options(prune)
+    prune.add_argument(
+        "--fp32", action="store_true", help="save FP32 weights even if the model came in FP16"
+    )
     add_data(predict, "for ranking on its training images")
     add_data(prune, "for ranking on its training images, and for repair")
     add_repair(prune)
@@ -45,7 +53,15 @@ def _inspect(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.pipeline import analyse
 
     analysis = analyse(options.model, cache=not options.no_cache)
-    return inspect_json(analysis), inspect_text(analysis, locked_blocks(analysis))
+    told, text = inspect_json(analysis), inspect_text(analysis, locked_blocks(analysis))
+    if not options.structure:
+        return told, text
+    from core.cli.text import structure_text
+    from core.pipeline import load
+    from core.structure.listing import listing
+
+    found = listing(load(options.model))
+    return {**told, "structure": found}, f"{text}\n\n{structure_text(found)}"
 
 
 def locked_blocks(analysis: Analysis) -> dict[int, str]:
@@ -157,6 +173,7 @@ def _prune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         cache=not options.no_cache,
         data=data_settings(options, plan.seed),
         repair=repair_settings(options, plan.seed),
+        fp32=options.fp32,
         progress=show,
     )
     report = steps.remembered(options, loaded, result.to_json())

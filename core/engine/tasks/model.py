@@ -61,7 +61,15 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
         steps = tuple(str(name) for name in wish.get("steps") or ("auto",))
         repair = RepairSettings(steps, float(wish.get("minutes", 10.0)), seed=plan.seed)
     output = str(args["output"])
-    result = prune(loaded, plan, output, data=data, repair=repair, progress=progress)
+    result = prune(
+        loaded,
+        plan,
+        output,
+        data=data,
+        repair=repair,
+        fp32=bool(args.get("fp32")),
+        progress=progress,
+    )
     return delivered(result.to_json(), started)
 
 

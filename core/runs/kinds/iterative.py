@@ -115,10 +115,12 @@ def iterate(
         For a plan without a target, or what pruning and tuning refuse.
     """
     from core.pipeline import load
+    from core.plan.refusals import check_channels_only
     from core.plan.schema import parse_plan
 
     job = parse_iteration(arguments)
     plan = parse_plan(job.plan)
+    check_channels_only(plan, "Pruning and tuning in turn")
     if plan.target is None or plan.target.latency_ms is not None:
         raise UserError("The plan has no target.", 'Add one, such as "target": {"macs": 0.5}.')
     emit({"event": "progress", "fraction": 0.0, "text": "Measuring the unpruned network"})

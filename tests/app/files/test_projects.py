@@ -177,3 +177,22 @@ def test_results_move_with_their_project(tmp_path):
     assert isinstance(found, Project)
     outputs = [one.output for one in found.results]
     assert outputs == [str(tmp_path / "b" / "small.pt"), "/elsewhere/small.pt"]
+
+
+STRUCTURAL = {"version": 1, "selection": [{"scale": 32}, {"block": 5, "ratio": 0.5}]}
+
+
+def test_what_the_window_cannot_show_it_does_not_take(opened, qtbot, tmp_path, answers, drop):
+    """It would show the channels alone, and then prune a scale as well."""
+    before = opened.session.plan
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(STRUCTURAL), "utf-8")
+    save(opened, answers, tmp_path / "mine.secateur")
+    project = json.loads((tmp_path / "mine.secateur").read_text("utf-8"))
+    (tmp_path / "other.secateur").write_text(json.dumps({**project, "plan": STRUCTURAL}), "utf-8")
+    for path in (plan, tmp_path / "other.secateur"):
+        with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS) as raised:
+            drop(opened, path)
+        assert "does not show yet" in raised.args[0].text
+        assert "secateur prune" in raised.args[0].hint
+        assert opened.session.plan == before
