@@ -317,26 +317,16 @@ def prune(
     prediction = _predict(stage, resolution, cache)
     if stage.is_whole and not resolution.removed.any():
         raise _nothing(prediction)
-    removed, table = resolution.removed, stage.analysis.table
+    removed = resolution.removed
     cut(0.4, "Removing channels")
     dtype = kept_dtype(loaded.facts, full=fp32)
     model, verification = cut_stage(stage, removed, prediction, cut, dtype)
     repaired = None
     if repair is not None and data is not None:
-        from core.repair import repair as repair_network
+        from core.repair import repair_stage
 
-        repaired = repair_network(
-            stage.teacher(),
-            model,
-            table,
-            removed,
-            data,
-            repair,
-            classes=stage.loaded.facts.classes,
-            task=loaded.facts.task,
-            since=stage.since,
-            progress=Span(progress, 0.1, 0.95),
-        )
+        show = Span(progress, 0.1, 0.95)
+        repaired = repair_stage(stage, model, removed, data, repair, show)
         model = as_stored(repaired.model, dtype)
     renamed = {} if stage.is_whole else compact(model)
     written = None if output is None else Path(output)

@@ -15,6 +15,7 @@ from core.repair.run import (
     check_request,
     parse_steps,
     repair,
+    repair_stage,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "check_request",
     "parse_steps",
     "repair",
+    "repair_stage",
 ]

@@ -21,6 +21,8 @@ from core.repair.judge import Judge, Measure
 if TYPE_CHECKING:
     from torch import nn
 
+    from core.structure.stage import Stage
+
 STEPS: Mapping[str, str] = {
     "fold": "core.repair.fold",
     "refit": "core.repair.refit",
@@ -269,6 +271,41 @@ def repair(
     result.load_state_dict(student.state_dict())
     return Repaired(
         result, tuple(reports), judge.original, len(pool.fit), len(pool.held), pool.skipped
+    )
+
+
+def repair_stage(
+    stage: Stage,
+    pruned: nn.Module,
+    removed: Mask,
+    data: DataSettings,
+    settings: RepairSettings,
+    progress: Progress = silent,
+) -> Repaired:
+    """Repair what was pruned of a network without some of its structure, as `repair` does.
+
+    Parameters
+    ----------
+    stage : Stage
+        The network that channels were pruned in, with the original.
+    pruned : nn.Module
+    removed : bool array, shape (atoms,)
+        Of what the structure leaves.
+    data : DataSettings
+    settings : RepairSettings
+    progress : Progress
+    """
+    return repair(
+        stage.teacher(),
+        pruned,
+        stage.analysis.table,
+        removed,
+        data,
+        settings,
+        classes=stage.loaded.facts.classes,
+        task=stage.original.facts.task,
+        since=stage.since,
+        progress=progress,
     )
 
 
