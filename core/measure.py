@@ -256,9 +256,9 @@ def prune_one_by_one(
 def _check_one_by_one(loaded: Loaded, plan: Plan, output: Path) -> None:
     check_made_for(plan, loaded.facts.sha256)
     check_channels_only(plan, "The strategy one_by_one")
-    if plan.target is not None and plan.target.latency_ms is not None:
+    if plan.target is not None and not plan.target.by_count:
         raise UserError(
-            "The strategy one_by_one does not support a target in milliseconds.",
+            "The strategy one_by_one does not support a target in milliseconds or bytes.",
             'Use a target in "macs" or "params".',
         )
     if output.suffix.lower() != ".pt":

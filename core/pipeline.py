@@ -13,7 +13,7 @@ from core.checkpoint.facts import kept_dtype
 from core.errors import UserError, no_dataset
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.plan.latency.clock import Clock
-from core.plan.latency.cost import Milliseconds, rounded
+from core.plan.latency.cost import Milliseconds
 from core.plan.latency.files import known_latency
 from core.plan.predict import Prediction, predict_plan
 from core.plan.refusals import check_channels_only, check_made_for
@@ -199,10 +199,9 @@ def _chooser(stage: Stage, data: DataSettings | None, cache: bool, progress: Pro
 
     _check_strategy(stage.plan)
     whole, table = stage.before, stage.analysis.table
-    latency = stage.timed(
-        latency_for(stage.original.model, whole.table, whole.facts, stage.plan, cache, progress)
-    )
-    plan = rounded(stage.plan, latency)
+    model = stage.original.model
+    latency = latency_for(model, whole.table, whole.facts, stage.plan, cache, progress)
+    plan, latency = stage.settled(latency), stage.timed(latency)
     cost = None if latency is None else Milliseconds(table, latency)
     ranker = Ranker(stage.loaded, plan, data, cache=cache)
     return Chooser(ranker, table, plan, cost)

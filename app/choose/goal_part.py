@@ -212,4 +212,4 @@ def _parts(goal: Target) -> tuple[str, float]:
 def _target(kind: str, value: float) -> Target:
     from core.plan.schema import Target
 
-    return Target(**{kind: value if kind == "latency_ms" else round(value / 100, 4)})
+    return Target.model_validate({kind: value if kind == "latency_ms" else round(value / 100, 4)})

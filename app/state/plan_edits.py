@@ -310,6 +310,11 @@ def presentable(plan: Plan) -> Plan:
             "show yet.",
             "Use it on the command line: secateur prune MODEL --plan PLAN -o OUT.pt.",
         )
+    if plan.target is not None and not (plan.target.by_count or plan.target.latency_ms):
+        raise UserError(
+            "The window does not show a target in bytes or as a share of the time.",
+            'Use "macs", "params" or "latency_ms", or use the plan on the command line.',
+        )
     return plan
 
 

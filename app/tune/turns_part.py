@@ -104,7 +104,9 @@ class TurnsPart:
         from app.state.plan_edits import asked_plan
         from core.plan.schema import Target
 
-        goal = Target(**{self.counts.currentData(): round(self.share.value() / 100, 4)})
+        goal = Target.model_validate(
+            {self.counts.currentData(): round(self.share.value() / 100, 4)}
+        )
         plan = asked_plan(self._session.plan, goal).to_json()
         data = self._measured.data
         return {

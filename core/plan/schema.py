@@ -106,17 +106,39 @@ class Removal(_Strict):
 
 
 class Target(_Strict):
-    """A wish for the whole network instead of ratios: exactly one of the three."""
+    """A wish for the whole network instead of ratios: exactly one of these.
+
+    Attributes
+    ----------
+    macs, params, latency : float or None
+        Shares of the unpruned network: multiply-adds, parameters, time per image.
+    latency_ms : float or None
+        Milliseconds per image.
+    file_bytes : int or None
+        Size of the saved file.
+    """
 
     macs: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     params: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     latency_ms: Annotated[float, Field(gt=0.0)] | None = None
+    latency: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    file_bytes: Annotated[int, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Target:
-        if sum(v is not None for v in (self.macs, self.params, self.latency_ms)) != 1:
-            raise ValueError("a target has exactly one of macs, params or latency_ms")
+        if sum(value is not None for _, value in self) != 1:
+            raise ValueError(f"a target has exactly one of {', '.join(type(self).model_fields)}")
         return self
+
+    @property
+    def by_time(self) -> bool:
+        """Whether it needs the times of the layers."""
+        return self.latency_ms is not None or self.latency is not None
+
+    @property
+    def by_count(self) -> bool:
+        """Whether it is a share of what the network's widths tell."""
+        return self.macs is not None or self.params is not None
 
 
 class Plan(_Strict):

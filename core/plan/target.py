@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from core.errors import UserError
+from core.graph.table import ChannelTable
 from core.plan.allocate import FLOOR, ORDERS, Allocator, check_reached, explicit_plan
-from core.plan.cost import TOLERANCE, CostModel, Goal
+from core.plan.cost import TOLERANCE, CostModel, Goal, Parameters
+from core.plan.live import file_size
 from core.plan.ratio import WHOLE, within
 from core.plan.resolve import Resolver, Scores
-from core.plan.schema import Entry, Plan
+from core.plan.schema import Entry, Plan, Target
 from core.plan.widths import Mask
 
-__all__ = ["TOLERANCE", "meet_target", "scaled"]
+__all__ = ["TOLERANCE", "meet_target", "scaled", "settled"]
 
 
 def meet_target(
@@ -42,6 +47,44 @@ def meet_target(
         check_reached(resolver.table, removed, goal)
         return explicit_plan(resolver, plan, removed)
     return _by_ratio(resolver, plan, scores, goal)
+
+
+def settled(target: Target, table: ChannelTable, dtype: str, ms: float | None) -> Target | None:
+    """Return a target as a share of the parameters or multiply-adds, or in milliseconds.
+
+    Parameters
+    ----------
+    target : Target
+    table : ChannelTable
+    dtype : str
+        That the file is saved in.
+    ms : float or None
+        Of the unpruned network, where it was timed.
+
+    Returns
+    -------
+    Target or None
+        None where a file of that size is no smaller than the network's.
+
+    Raises
+    ------
+    UserError
+        For a file that could not hold any weights.
+    """
+    if target.latency is not None and ms is not None:
+        return Target(latency_ms=target.latency * ms)
+    if target.file_bytes is None:
+        return target
+    whole = Parameters(table).whole()
+    overhead, each = file_size(0, dtype), file_size(1, dtype) - file_size(0, dtype)
+    share = (target.file_bytes - overhead) / each / whole
+    if share <= 0:
+        raise UserError(
+            f"No network fits into {target.file_bytes:,} bytes.",
+            f"A file without weights takes about {overhead:,} bytes: set a larger target.",
+        )
+    now = Parameters(table).cost(np.zeros(table.atom_count, bool))
+    return Target(params=share) if share < now / whole else None
 
 
 def scaled(plan: Plan, factor: float) -> Plan:

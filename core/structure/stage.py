@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.checkpoint import Loaded
+from core.checkpoint.facts import kept_dtype
 from core.graph.analysis import Analysis, analyse
 from core.graph.table import Block, ChannelTable
-from core.plan.latency.clock import LatencyTable
+from core.plan.latency.clock import Clock, LatencyTable
+from core.plan.latency.cost import rounded
 from core.plan.predict import LayerChange, Prediction
 from core.plan.refusals import check_made_for
 from core.plan.schema import Plan, Target
+from core.plan.target import settled
 from core.plan.why.conflicts import Conflict
 from core.plan.widths import Widths, compute_widths
 from core.structure.scales import strides_of
@@ -96,6 +99,24 @@ class Stage:
         own = [n for n, m in self.loaded.model.named_modules() if not isinstance(m, Gone)]
         theirs = [name for name, _ in model.named_modules()]
         return dict(zip(own, theirs, strict=True)) if len(own) == len(theirs) else {}
+
+    def settled(self, latency: LatencyTable | None) -> Plan:
+        """Return the plan with its rounding and its target settled.
+
+        Parameters
+        ----------
+        latency : LatencyTable or None
+            Of the original.
+        """
+        plan = rounded(self.plan, latency)
+        if plan.target is None:
+            return plan
+        table, ms = self.before.table, None
+        if latency is not None:
+            ms = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
+        dtype = kept_dtype(self.original.facts)
+        target = settled(plan.target, self.analysis.table, dtype, ms)
+        return plan.model_copy(update={"target": target})
 
     def of_the_original(self, prediction: Prediction) -> Prediction:
         """Return what is predicted of the network that is left, told of the original."""
@@ -227,7 +248,7 @@ def _as_the_original(
 
 def _rest_of(target: Target | None, left: ChannelTable) -> Target | None:
     """Return what is left of a target; None where the structure that goes meets it alone."""
-    if target is None or target.latency_ms is not None:
+    if target is None or not target.by_count:
         return target
     now = compute_widths(left, np.zeros(left.atom_count, bool))
     parameters, macs = left.whole or (now.parameters, now.macs)

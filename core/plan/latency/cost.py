@@ -92,6 +92,6 @@ def rounded(plan: Plan, latency: LatencyTable | None) -> Plan:
         return plan.model_copy(update={"round_to": plan.multiple})
     if plan.round_to == "auto":
         return plan.model_copy(update={"round_to": latency.step})
-    if plan.target is not None and plan.target.latency_ms is not None:
+    if plan.target is not None and plan.target.by_time:
         return plan.model_copy(update={"round_to": lcm(plan.multiple, latency.step)})
     return plan

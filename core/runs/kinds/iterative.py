@@ -121,7 +121,7 @@ def iterate(
     job = parse_iteration(arguments)
     plan = parse_plan(job.plan)
     check_channels_only(plan, "Pruning and tuning in turn")
-    if plan.target is None or plan.target.latency_ms is not None:
+    if plan.target is None or not plan.target.by_count:
         raise UserError("The plan has no target.", 'Add one, such as "target": {"macs": 0.5}.')
     emit({"event": "progress", "fraction": 0.0, "text": "Measuring the unpruned network"})
     baseline = _baseline(job, load(job.model), folder)

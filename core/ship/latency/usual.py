@@ -33,7 +33,7 @@ def latency_for(
     UserError
         When a table must be made and ONNX Runtime is not installed.
     """
-    by_time = plan.target is not None and plan.target.latency_ms is not None
+    by_time = plan.target is not None and plan.target.by_time
     if not by_time and plan.round_to != "auto":
         return None
     known = known_latency(facts.sha256, facts.image_size, table) if cache else None
