@@ -138,14 +138,20 @@ def stored_removal(
     facts : Facts
         Of the pruned file.
     classes : mapping of str to sequence of int, optional
-        Layers that lost outputs with the structure, and the original's indices that they keep.
+        Layers that lost outputs with the structure, and the original's indices that they keep;
+        None where the table is of the whole original.
 
     Raises
     ------
     UserError
-        When it says nothing, was pruned from another file, or names a layer that there is not.
+        When it says nothing, was pruned from another file, names a layer that there is not, or
+        lost more than channels where only those are looked at.
     """
-    stored_plan(facts, sha256)
+    if stored_plan(facts, sha256).restructures and classes is None:
+        raise UserError(
+            f"{facts.path} lost more than channels (units, branches, scales or classes).",
+            "Use `secateur predict` with its plan on the original to see what it lost.",
+        )
     removed = np.zeros(table.atom_count, bool)
     for name, sides in facts.history[-1]["kept"].items():
         number = table.index.get(name)

@@ -50,15 +50,22 @@ def _close_blocks(model: Any) -> None:
         return
     place = {blocks.index(block): n for n, block in enumerate(left)}
     place[-1] = -1
-    sources = [block_sources(block, blocks.index(block)) for block in left]
+    sources = [
+        list(zip(_listed(block.f), block_sources(block, blocks.index(block)), strict=True))
+        for block in left
+    ]
     model.model._modules.clear()
     for new, (block, own) in enumerate(zip(left, sources, strict=True)):
-        moved = [-1 if place[s] == new - 1 else place[s] for s in own]
+        # Ultralytics reads a head's sources as indices: -1 stays where it was, and comes nowhere.
+        moved = [-1 if told == -1 and place[s] == new - 1 else place[s] for told, s in own]
         block.i, block.f = new, moved if isinstance(block.f, list) else moved[0]
         model.model._modules[str(new)] = block
-    listed = (block.f if isinstance(block.f, list) else [block.f] for block in left)
-    model.save = sorted({source for own in listed for source in own if source != -1})
+    model.save = sorted({source for block in left for source in _listed(block.f)} - {-1})
     model.yaml = _described(model.yaml, {place[n]: n for n in place if n >= 0}, left)
+
+
+def _listed(sources: int | list[int]) -> list[int]:
+    return sources if isinstance(sources, list) else [sources]
 
 
 def _tell_head(model: Any, count: int) -> None:

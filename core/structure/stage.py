@@ -78,9 +78,12 @@ class Stage:
         """The first block that lacks a unit; None where none does."""
         return min((unit.block for unit in self.cuts.units), default=None)
 
-    def teacher(self) -> nn.Module:
-        """Return the original with all its units, and the scales and classes that are left."""
-        if not self.cuts.units:
+    def teacher(self, *, fresh: bool = False) -> nn.Module:
+        """Return the original with all its units, and the scales and classes that are left.
+
+        A copy where ``fresh``, or where units went.
+        """
+        if not self.cuts.units and not fresh:
             return self.loaded.model
         model = copy.deepcopy(self.original.model)
         apply(model, replace(self.cuts, units=(), inputs={}))

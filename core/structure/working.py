@@ -23,6 +23,9 @@ from core.structure import classes, scales
 from core.structure.refusals import chosen_units
 from core.structure.units import Unit
 
+VERSION = 1
+"""Of what this package makes of a plan; what was cached of another version is not used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
@@ -121,9 +124,8 @@ def restructure(loaded: Loaded, plan: Plan) -> tuple[Loaded, Cuts]:
     names = dict(loaded.facts.classes)
     if cuts.kept_classes is not None:
         names = {new: names[old] for new, old in enumerate(cuts.kept_classes)}
-    asked = json.dumps(
-        [[e.to_json() for e in plan.structure], plan.classes], sort_keys=True
-    ).encode()
+    told = [VERSION, [e.to_json() for e in plan.structure], plan.classes]
+    asked = json.dumps(told, sort_keys=True).encode()
     digest = hashlib.sha256(loaded.facts.sha256.encode() + asked).hexdigest()
     return Loaded(
         model, replace(loaded.facts, sha256=digest, classes=names), loaded.train_args

@@ -33,6 +33,7 @@ from core.tune.report import INTERVAL, Reporter
 from core.tune.settings import Settings
 from core.tune.several import Together
 from core.tune.state import STATE_KEY, read_state
+from core.tune.teacher import fitted
 from core.tune.trainer import make_trainer
 from core.tune.training import Emit, Run, count
 from core.tune.trouble import explain, is_out_of_memory, memory_short
@@ -127,6 +128,7 @@ def set_up(
         way = "outputs" if preset is None else preset.distill  # type: ignore[assignment]
     teacher = load(settings.teacher) if settings.teacher and way != "none" else None
     if teacher is not None:
+        teacher = fitted(teacher, student)
         check_teacher(student, teacher)
     options = _options(settings, student, name, folder)
     usual = preset.weight if preset is not None and way == preset.distill else None

@@ -129,3 +129,49 @@ def test_repair_makes_up_for_a_unit(trained: Path, scenes: Path) -> None:
     (step,) = result.repaired.steps
     assert step.kept and step.after.gap < 0.9 * step.before.gap
     assert parameters(result.model) == result.prediction.after.parameters
+
+
+def test_the_original_teaches_what_lost_scales_and_classes(trained: Path, tmp_path: Path) -> None:
+    from core.tune.distill import check_teacher
+    from core.tune.teacher import fitted
+
+    original = core.load(trained)
+    data = {**ALL, "selection": [{"scale": 32}, {"block": 6, "units": [1]}], "classes": [2, 0, 1]}
+    core.prune(original, parse_plan(data), tmp_path / "small.pt")
+    small = core.load(tmp_path / "small.pt")
+    with pytest.raises(UserError):
+        check_teacher(small, original)
+    teacher = fitted(original, small)
+    check_teacher(small, teacher)
+    assert teacher.facts.classes == small.facts.classes
+    assert len(teacher.model.model) == len(small.model.model)
+    assert parameters(teacher.model) > parameters(small.model)  # it has the unit still
+    assert fitted(original, original) is original
+
+
+def test_tuned_with_its_original_for_teacher(trained: Path, scenes: Path, tmp_path: Path) -> None:
+    from core.tune.run import finetune
+    from core.tune.settings import parse_settings
+
+    data = {**ALL, "selection": [{"scale": 32}, {"block": 6, "units": [1]}]}
+    data.pop("classes")
+    small = tmp_path / "small.pt"
+    core.prune(core.load(trained), parse_plan(data), small)
+    events: list[dict] = []
+    (tmp_path / "job").mkdir()
+    done = finetune(
+        parse_settings(
+            {
+                "model": str(small), "data": str(scenes), "teacher": str(trained), "epochs": 1,
+                "image_size": 64, "batch": 4, "device": "cpu", "average": False,
+                "output": str(tmp_path / "tuned.pt"),
+            }
+        ),
+        tmp_path / "job",
+        emit=events.append,
+    )  # fmt: skip
+    tuned = core.load(tmp_path / "tuned.pt")
+    assert done["parameters"] == parameters(core.load(small).model) == parameters(tuned.model)
+    assert tuned.facts.dtype == "float16"
+    losses = [event["losses"] for event in events if "losses" in event]
+    assert losses and all(any(name.startswith("dis") for name in told) for told in losses)
