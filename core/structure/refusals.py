@@ -86,6 +86,20 @@ def _by_name(model: nn.Module, units: Iterable[Unit], entry: Removal) -> list[Un
     )
 
 
+def check_locks(model: nn.Module, gone: Iterable[int], plan: Plan) -> None:
+    """Raise ``UserError`` where a block that goes with a scale is locked, or something in it."""
+    names = [name for name in plan.locked if isinstance(name, str)]
+    for block in sorted(gone):
+        inside = [name for name in names if name.startswith(f"model.{block}.")]
+        if block in plan.locked or inside:
+            what = inside[0] if inside else f"block {block}"
+            raise UserError(
+                f"The scale cannot be removed: {what} feeds it alone and is locked.",
+                "Unlock it, or remove another scale.",
+                (what,),
+            )
+
+
 def _check_lock(unit: Unit, units: Iterable[Unit], plan: Plan) -> None:
     locked = [
         name

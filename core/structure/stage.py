@@ -16,7 +16,7 @@ from core.graph.table import Block, ChannelTable
 from core.plan.latency.clock import Clock, LatencyTable
 from core.plan.latency.cost import rounded
 from core.plan.predict import LayerChange, Prediction
-from core.plan.refusals import check_made_for
+from core.plan.refusals import check_made_for, check_names
 from core.plan.schema import Plan, Target
 from core.plan.target import settled
 from core.plan.why.conflicts import Conflict
@@ -189,7 +189,8 @@ class Stage:
         if self.cuts.kept_classes is not None:
             count, left = len(self.original.facts.classes), len(self.cuts.kept_classes)
             error = f"the head divides its outputs by {count} classes"
-            found.append(Conflict(head, "classes", count, left, error, f"{left} classes stay"))
+            stay = "1 class stays" if left == 1 else f"{left} classes stay"
+            found.append(Conflict(head, "classes", count, left, error, stay))
         return found
 
 
@@ -224,7 +225,8 @@ def stage_of(loaded: Loaded, plan: Plan, *, cache: bool = True) -> Stage:
     traced = analyse(left, cache=cache)
     table = _as_the_original(traced.table, before.table, cuts.gone_blocks)
     target = _rest_of(plan.target, table)
-    asked = plan.channels_only().model_copy(update={"target": target})
+    check_names(before.table, plan)
+    asked = _still_there(plan, table, cuts.gone_blocks).model_copy(update={"target": target})
     return Stage(loaded, before, left, Analysis(left.facts, table), cuts, asked)
 
 
@@ -247,6 +249,19 @@ def _as_the_original(
         blocks=tuple(told(block, own) for block, own in pairs),
         whole=(was.parameters, was.macs),
     )
+
+
+def _still_there(plan: Plan, left: ChannelTable, gone: frozenset[int]) -> Plan:
+    """Return what a plan asks of the channels that are left: what went as a whole is done."""
+
+    def stays(layer: str | None) -> bool:
+        return layer is None or left.resolve_layer(layer) is not None
+
+    names = {
+        "selection": tuple(e for e in plan.selection if stays(e.layer) and e.block not in gone),
+        "locked": tuple(n for n in plan.locked if isinstance(n, int) or stays(n)),
+    }
+    return plan.channels_only().model_copy(update=names)
 
 
 def _rest_of(target: Target | None, left: ChannelTable) -> Target | None:

@@ -20,7 +20,7 @@ from core.checkpoint import Loaded
 from core.plan.schema import Plan
 from core.pruning.surgery import shorten_layer
 from core.structure import classes, scales
-from core.structure.refusals import chosen_units
+from core.structure.refusals import check_locks, chosen_units
 from core.structure.units import Unit
 
 VERSION = 1
@@ -73,6 +73,8 @@ def find_cuts(loaded: Loaded, plan: Plan) -> Cuts:
     units = chosen_units(loaded.model, plan) if plan.structure else ()
     levels = scales.chosen_levels(loaded.model, plan)
     kept = classes.chosen_classes(loaded, plan)
+    gone = scales.feeding_alone(loaded.model, levels)
+    check_locks(loaded.model, gone, plan)
     outputs = {} if kept is None else dict.fromkeys(classes.class_layers(loaded.model), kept)
     return Cuts(
         units,
@@ -80,7 +82,7 @@ def find_cuts(loaded: Loaded, plan: Plan) -> Cuts:
         kept,
         _columns_left(loaded.model, units),
         outputs,
-        scales.feeding_alone(loaded.model, levels),
+        gone,
     )
 
 

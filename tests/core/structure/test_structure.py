@@ -243,6 +243,9 @@ REFUSED = [
         "model.6.m.0.cv1.conv is locked",
         "Unlock",
     ),
+    ({"selection": [{"scale": 32}], "locked": [21]}, "block 21 feeds it alone", "Unlock"),
+    ({"selection": [{"scale": 32}], "locked": ["model.21.cv1"]}, "model.21.cv1 feeds", "Unlock"),
+    ({"selection": [{"scale": 32}, {"layer": "model.99", "ratio": 0.5}]}, "no layer", ""),
     ({"selection": [{"branch": "model.22.cv3.0.0"}]}, "only path", "model.22.cv3.0.1"),
     ({"selection": [{"branch": "model.22.cv3.0.2"}]}, "only path", "model.22.cv3.0.1"),
     ({"selection": [{"branch": "model.22.cv3.0.7"}]}, "no layer model.22.cv3.0.7", "cv3.0.1"),
@@ -271,6 +274,21 @@ def test_what_cannot_go_is_said_with_the_nearest_that_can(plan, message, nearest
 def test_a_plan_that_is_not_valid_is_one_line(plan: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         made(plan)
+
+
+def test_what_goes_as_a_whole_may_be_named_for_its_channels_as_well() -> None:
+    loaded = untrained("yolov8n")
+    structure = [{"scale": 32}, {"block": 6, "units": [0]}]
+    channels = [
+        {"block": 21, "ratio": 0.5},
+        {"layer": "model.21.cv1", "ratio": 0.5},
+        {"layer": "model.6.m.0.cv1", "channels": [0, 1]},
+    ]
+    both = core.predict(loaded, made({"selection": [*structure, *channels]}))
+    assert both.to_json() == core.predict(loaded, made({"selection": structure})).to_json()
+    more = {"selection": [*structure, {"block": 5, "ratio": 0.5}], "locked": ["model.6.m.0.cv1"]}
+    with pytest.raises(UserError, match="is locked"):
+        core.predict(loaded, made(more))
 
 
 def test_a_plan_stays_as_it_is() -> None:
