@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from core.errors import UserError, first_wrong, reason_of
 from core.plan.ratio import LEAST, WHOLE
@@ -129,6 +138,13 @@ class Target(_Strict):
         if sum(value is not None for _, value in self) != 1:
             raise ValueError(f"a target has exactly one of {', '.join(type(self).model_fields)}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what earlier versions do not know, where it says nothing."""
+        told: dict[str, Any] = write(self)
+        later = ("latency", "file_bytes")
+        return {key: v for key, v in told.items() if v is not None or key not in later}
 
     @property
     def by_time(self) -> bool:

@@ -46,3 +46,12 @@ def test_what_cannot_be_is_said(trained: Path) -> None:
         made({"macs": 0.5, "latency": 0.5})
     with pytest.raises(UserError, match="latency"):
         made({"latency": 1.5})
+
+
+def test_files_stay_as_earlier_versions_read_them() -> None:
+    known = {"macs": 0.7, "params": None, "latency_ms": None}
+    assert Target(macs=0.7).model_dump() == known
+    assert parse_plan({"version": 1, "target": {"macs": 0.7}}).to_json()["target"] == known
+    assert Target(file_bytes=5).model_dump()["file_bytes"] == 5
+    again = parse_plan(made({"latency": 0.5}).to_json())
+    assert again.target == Target(latency=0.5)
