@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -271,7 +272,7 @@ def parse_plan(data: Any) -> Plan:
     try:
         return Plan.model_validate(data)
     except ValidationError as error:
-        wrong = first_wrong(error, "plan")
+        wrong = re.sub(r"^structure\.\d+", "selection", first_wrong(error, "plan"))
         raise UserError(f"The plan is not valid: {wrong}.", _EXAMPLE) from error
 
 

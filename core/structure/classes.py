@@ -20,12 +20,12 @@ BY_WORDS = {"WorldDetect", "YOLOEDetect"}
 
 
 def chosen_classes(loaded: Loaded, plan: Plan) -> tuple[int, ...] | None:
-    """Return the classes that a plan keeps, in their new order; None for all as they are.
+    """Return the classes that a plan keeps, in their new order; None for all.
 
     Raises
     ------
     UserError
-        For a class that there is not, or a head that cannot lose any.
+        For a class that there is not, all as they are, or a head that cannot lose any.
     """
     if plan.classes is None:
         return None
@@ -37,7 +37,12 @@ def chosen_classes(loaded: Loaded, plan: Plan) -> tuple[int, ...] | None:
             f"It has classes 0 to {len(known) - 1}: {_some(known)}.",
         )
     class_layers(loaded.model)
-    return None if plan.classes == tuple(sorted(known)) else plan.classes
+    if plan.classes == tuple(sorted(known)):
+        raise UserError(
+            "The plan keeps all classes as they are, so it removes none.",
+            'Leave "classes" out, or keep fewer.',
+        )
+    return plan.classes
 
 
 def _some(names: dict[int, str]) -> str:

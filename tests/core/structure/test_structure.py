@@ -233,6 +233,7 @@ def test_the_network_says_what_it_is(family: str) -> None:
 REFUSED = [
     ({"selection": [{"scale": 64}]}, "no scale of stride 64", "8, 16, 32"),
     ({"selection": [{"scale": s} for s in (8, 16, 32)]}, "one scale must stay", "8, 16, 32"),
+    ({"classes": list(range(80))}, "keeps all classes", "keep fewer"),
     ({"classes": [80]}, "no class 80", "0 to 79"),
     ({"selection": [{"block": 6, "units": [2]}]}, "no unit 2", "1 \\(model.6.m.1\\)"),
     ({"selection": [{"block": 5, "units": [0]}]}, "no unit that can be removed", "4, 6"),
@@ -267,6 +268,7 @@ def test_what_cannot_go_is_said_with_the_nearest_that_can(plan, message, nearest
         ({"classes": [1, 1]}, "class 1 is listed twice"),
         ({"selection": [{"block": 6, "units": []}]}, "units"),
         ({"selection": [{"units": [1]}]}, "units need the block"),
+        ({"selection": [{"block": -1, "units": [0]}]}, "not valid: selection.block"),
         ({"selection": [{"block": 6, "units": [1], "ratio": 0.5}]}, "ratio"),
         ({"selection": [{"scale": 32, "branch": "model.7"}]}, "in an entry of its own"),
     ],
