@@ -10,24 +10,25 @@ import numpy as np
 
 from core.checkpoint import Loaded
 from core.checkpoint.facts import kept_dtype
-from core.errors import UserError, no_dataset
+from core.errors import UserError
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.plan.latency.clock import Clock
-from core.plan.latency.cost import Milliseconds
 from core.plan.latency.files import known_latency
+from core.plan.memory import PeakMemory
 from core.plan.predict import Prediction, predict_plan
 from core.plan.refusals import check_channels_only, check_made_for
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
-from core.ship.latency.usual import latency_for
+from core.settle import Settler, nothing_of, resolved
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.choose.ranking import Ranking
-    from core.choose.suggest import Chooser, Suggestion
+    from core.choose.suggest import Suggestion
     from core.data.stream import DataSettings
+    from core.plan.latency.times import Times
     from core.pruning.verify import Verification
     from core.repair import Repaired, RepairSettings
     from core.structure.stage import Stage
@@ -51,7 +52,8 @@ __all__ = [
 class Pruned:
     """A pruned network, verified to equal the masked original, then repaired if requested.
 
-    ``output`` is the file written, or None; ``dtype`` the type of the weights in it.
+    ``output`` is the file written, or None; ``dtype`` the type of the weights in it; ``times``
+    what it takes, where the plan's target was a time.
     """
 
     model: nn.Module
@@ -61,6 +63,7 @@ class Pruned:
     output: Path | None
     repaired: Repaired | None = None
     dtype: str = "float32"
+    times: Times | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report of the pruning as plain data, as ``prune --json`` prints it."""
@@ -72,6 +75,7 @@ class Pruned:
             "repair": None if self.repaired is None else self.repaired.to_json(),
             "output": None if self.output is None else str(self.output),
             "dtype": self.dtype,
+            "measured": None if self.times is None else self.times.to_json(),
             "plan": self.plan.to_json(),
             "weights_sha256": weights_sha256(self.model),
         }
@@ -114,18 +118,8 @@ def resolve(
     UserError
         For a plan made for another file, or one that does not fit the network.
     """
-    chooser = _chooser(_whole(loaded, analysis, plan), data, cache, progress)
-    return _resolved(chooser, progress)
-
-
-def _resolved(chooser: Chooser, progress: Progress) -> tuple[Plan, Resolution]:
-    plan, resolution = chooser.resolve(progress)
-    refused = {blocked.constraint for blocked in resolution.blocked}
-    if not resolution.removed.any() and refused == {"locked"}:
-        raise UserError(
-            "All selected blocks and layers are locked.", "Unlock a block, or select another."
-        )
-    return plan, resolution
+    settler = Settler(loaded, data, cache=cache)
+    return resolved(settler.chooser(_whole(loaded, analysis, plan), progress), progress)
 
 
 def suggest(
@@ -157,24 +151,23 @@ def suggest(
         For a plan that does not fit or removes nothing, a target that cannot be reached (the
         message names the nearest), or a dataset that cannot be used.
     """
-    from core.structure.stage import stage_of
-
     progress(0.0, "Analysing the network")
-    stage = stage_of(loaded, plan, cache=cache)
-    show = Span(progress, 0.02, 1.0)
-    if not stage.is_whole and stage.asks_nothing:
+    found = Settler(loaded, data, cache=cache).settle(plan, Span(progress, 0.02, 0.9))
+    stage = found.stage
+    if found.chooser is None:
         raise UserError(
             "What the plan removes meets its target already."
             if plan.target is not None
             else "The plan asks for no channels to be chosen.",
             "Prune with it as it is, or set a lower target.",
         )
-    found = _chooser(stage, data, cache, show).suggest(show)
+    made = found.chooser.suggestion(found.plan, found.resolution, Span(progress, 0.9, 1.0))
+    made = replace(made, times=found.times)
     if stage.is_whole:
-        return found
-    before = stage.of_the_original(predict_plan(stage.analysis.table, _nothing_of(stage))).before
-    front = tuple(replace(one, plan=stage.replayed(one.plan, plan)) for one in found.front)
-    return replace(found, plan=stage.replayed(found.plan, plan), before=before, front=front)
+        return made
+    before = stage.of_the_original(predict_plan(stage.analysis.table, nothing_of(stage))).before
+    front = tuple(replace(one, plan=stage.replayed(one.plan, found.plan)) for one in made.front)
+    return replace(made, plan=stage.replayed(made.plan, found.plan), before=before, front=front)
 
 
 def _whole(loaded: Loaded, analysis: Analysis, plan: Plan) -> Stage:
@@ -191,29 +184,6 @@ def _whole(loaded: Loaded, analysis: Analysis, plan: Plan) -> Stage:
     check_made_for(plan, analysis.facts.sha256)
     check_channels_only(plan, "This step")
     return Stage(loaded, analysis, loaded, analysis, Cuts(), plan)
-
-
-def _chooser(stage: Stage, data: DataSettings | None, cache: bool, progress: Progress) -> Chooser:
-    from core.choose.ranking import Ranker
-    from core.choose.suggest import Chooser
-
-    _check_strategy(stage.plan)
-    whole, table = stage.before, stage.analysis.table
-    model = stage.original.model
-    latency = latency_for(model, whole.table, whole.facts, stage.plan, cache, progress)
-    plan, latency = stage.settled(latency), stage.timed(latency)
-    cost = None if latency is None else Milliseconds(table, latency)
-    ranker = Ranker(stage.loaded, plan, data, cache=cache)
-    return Chooser(ranker, table, plan, cost)
-
-
-def _check_strategy(plan: Plan) -> None:
-    if plan.strategy == "one_by_one":
-        raise no_dataset(
-            "The strategy one_by_one",
-            "Pass a dataset YAML with --data (in Python, core.measure.prune_one_by_one), or use "
-            "the strategy structural.",
-        )
 
 
 def predict(
@@ -233,24 +203,8 @@ def predict(
     UserError
         For a plan that does not fit the network.
     """
-    from core.structure.stage import stage_of
-
-    stage = stage_of(loaded, plan, cache=cache)
-    return _predict(stage, _resolve_stage(stage, data, progress, cache)[1], cache)
-
-
-def _resolve_stage(
-    stage: Stage, data: DataSettings | None, progress: Progress, cache: bool
-) -> tuple[Plan, Resolution]:
-    """Resolve what is asked of the channels that are left; nothing may be."""
-    if not stage.is_whole and stage.asks_nothing:
-        _check_strategy(stage.plan)
-        return stage.plan, _nothing_of(stage)
-    return _resolved(_chooser(stage, data, cache, progress), progress)
-
-
-def _nothing_of(stage: Stage) -> Resolution:
-    return Resolution(np.zeros(stage.analysis.table.atom_count, bool), (), ())
+    found = Settler(loaded, data, cache=cache).settle(plan, progress)
+    return _predict(found.stage, found.resolution, cache)
 
 
 def _predict(stage: Stage, resolution: Resolution, cache: bool) -> Prediction:
@@ -261,6 +215,8 @@ def _predict(stage: Stage, resolution: Resolution, cache: bool) -> Prediction:
     if latency is not None and prediction.latency_ms is not None:
         before = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
         prediction = replace(prediction, latency_ms=(before, prediction.latency_ms[1]))
+    after = PeakMemory(stage.analysis.table).cost(resolution.removed)
+    prediction = replace(prediction, peak_memory=(int(PeakMemory(table).whole()), int(after)))
     return stage.of_the_original(prediction)
 
 
@@ -301,25 +257,25 @@ def prune(
     from core.pruning.record import record, save_pruned
     from core.structure.compact import compact
     from core.structure.cutting import as_stored, cut_stage
-    from core.structure.stage import stage_of
 
     if repair is not None:
         from core.repair import check_request
 
         check_request(repair, data)
-    cut = Span(progress, 0.0, 0.85 if repair is None else 0.1)  # a repair takes far longer
+    # Repair takes far longer than surgery, and choosing units as long as repair.
+    cut = Span(progress, 0.0, 0.85 if repair is None else 0.5 if plan.depth else 0.1)
+    ready = 0.9 if plan.depth else 0.4
     cut(0.0, "Analysing the network")
-    stage = stage_of(loaded, plan, cache=cache)
     cut(0.2, "Ranking channels")
-    found, resolution = _resolve_stage(stage, data, Span(cut, 0.2, 0.4), cache)
-    plan = found if stage.is_whole else stage.replayed(found, plan)
+    found = Settler(loaded, data, cache=cache).settle(plan, Span(cut, 0.2, ready))
+    stage, plan, resolution = found.stage, found.plan, found.resolution
     prediction = _predict(stage, resolution, cache)
     if stage.is_whole and not resolution.removed.any():
         raise _nothing(prediction)
     removed = resolution.removed
-    cut(0.4, "Removing channels")
+    cut(ready, "Removing channels")
     dtype = kept_dtype(loaded.facts, full=fp32)
-    model, verification = cut_stage(stage, removed, prediction, cut, dtype)
+    model, verification = cut_stage(stage, removed, prediction, Span(cut, ready, 1.0), dtype)
     repaired = None
     if repair is not None and data is not None:
         from core.repair import repair_stage
@@ -335,7 +291,7 @@ def prune(
         made = record(loaded, plan, prediction, verification, steps, renamed)
         save_pruned(loaded, model, written, made, dtype)
     progress(1.0, "Done")
-    return Pruned(model, plan, prediction, verification, written, repaired, dtype)
+    return Pruned(model, plan, prediction, verification, written, repaired, dtype, found.times)
 
 
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:
@@ -359,15 +315,14 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
     from core.structure.cutting import check_widths, proof_of
     from core.structure.stage import stage_of
 
-    given = plan or stored_plan(pruned.facts, original.facts.sha256)
-    stage = stage_of(original, given)
-    removed = (
-        stored_removal(
-            stage.analysis.table, original.facts.sha256, pruned.facts, stage.cuts.outputs
-        )
-        if plan is None
-        else _resolve_stage(stage, None, silent, True)[1].removed
-    )
+    if plan is not None:
+        found = Settler(original).settle(plan)
+        stage, removed = found.stage, found.resolution.removed
+    else:
+        sha256 = original.facts.sha256
+        stage = stage_of(original, stored_plan(pruned.facts, sha256))
+        table, outputs = stage.analysis.table, stage.cuts.outputs
+        removed = stored_removal(table, sha256, pruned.facts, outputs)
     check_widths(stage, pruned, removed)
     stored = repaired_proof(pruned.facts)
     if stored is not None:

@@ -14,8 +14,10 @@ from core.choose.ranking import Ranker, Ranking
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.allocate import BEST, ORDERS, Allocator, explicit_plan
-from core.plan.cost import CostModel, Goal
+from core.plan.cost import CostModel
 from core.plan.criteria import replays
+from core.plan.goal import Goal
+from core.plan.latency.times import Times
 from core.plan.resolve import Resolution, Resolver, Scores
 from core.plan.schema import Plan
 from core.plan.target import meet_target, scaled
@@ -48,6 +50,8 @@ class Suggestion:
         Images that could not be read.
     front : tuple of Alternative
         Along the descent, the least pruned first.
+    times : Times or None
+        What the networks take, where the target was a time and was measured.
     """
 
     plan: Plan
@@ -57,6 +61,7 @@ class Suggestion:
     file: Path | None
     skipped: int
     front: tuple[Alternative, ...]
+    times: Times | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -65,6 +70,7 @@ class Suggestion:
             "before": {"parameters": self.before.parameters, "macs": self.before.macs},
             "after": {"parameters": self.after.parameters, "macs": self.after.macs},
             "skipped": self.skipped,
+            "measured": None if self.times is None else self.times.to_json(),
             "front": [alternative.to_json() for alternative in self.front],
         }
 
@@ -159,18 +165,27 @@ class Chooser:
 
     # ---- the way to a suggestion ---------------------------------------------------------------
 
-    def suggest(self, progress: Progress = silent) -> Suggestion:
+    def suggestion(
+        self, found: Plan, resolution: Resolution, progress: Progress = silent
+    ) -> Suggestion:
         """Return exact channels and the front.
+
+        Parameters
+        ----------
+        found : Plan
+        resolution : Resolution
+            As `resolve` returned them.
+        progress : Progress
+            May cancel.
 
         Raises
         ------
         UserError
-            As ``resolve``, and for a plan that removes nothing.
+            For a plan that removes nothing.
         """
-        found, resolution = self.resolve(Span(progress, 0.0, 0.9))
         check_removes(resolution.removed)
-        first = self._rank_whole(Span(progress, 0.9, 0.95))
-        progress(0.95, "Comparing alternatives")
+        first = self._rank_whole(Span(progress, 0.0, 0.5))
+        progress(0.5, "Comparing alternatives")
         if not self._in_rounds() or self.plan.target is None:
             self._step_down(resolution.removed, first.scores)
         nothing = np.zeros(self.table.atom_count, bool)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.plan.cost import TOLERANCE, CostModel, Floats, Goal, cost_of
+from core.plan.cost import CostModel, Floats, cost_of
+from core.plan.goal import MODELS, TOLERANCE, Goal
 from core.plan.ratio import WHOLE
 from core.plan.resolve import Resolver, Scores
 from core.plan.savings import Savings
@@ -159,6 +160,17 @@ class Allocator:
             tolerance below it.
         """
         removed = removed.copy()
+        while goal.model.cost(removed) > goal.amount:
+            # Where the cost is the largest of several, another may be it once this one has fallen.
+            part = replace(goal, model=goal.model.binding(removed))
+            fewer = self._reduce(removed, scores, part)
+            if part.model is goal.model or (fewer == removed).all():
+                return fewer
+            removed = fewer
+        return removed
+
+    def _reduce(self, removed: Mask, scores: Scores, goal: Goal) -> Mask:
+        removed = removed.copy()
         units = self._units(removed, scores)
         count = len(units.sizes)
         if not count:
@@ -166,7 +178,8 @@ class Allocator:
         order, changes = ORDERS.get(self.plan.allocation, ORDERS[BEST])
         state = Savings(goal.model, units.label, removed, self.least)
         value = np.zeros(0) if changes else order(units, np.ones(count))
-        lowest = goal.amount * (1 - TOLERANCE)
+        limit = goal.model.is_limit
+        lowest = 0.0 if limit else goal.amount * (1 - TOLERANCE)
         gone = np.zeros(count, bool)
         while state.cost > goal.amount:
             saved = state.savings()
@@ -175,7 +188,8 @@ class Allocator:
                 break
             now = order(_pick(units, able), saved[able]) if changes else value[able]
             unit = int(able[np.argmin(now)])
-            if goal.distance(state.cost - saved[unit]) > goal.distance(state.cost):
+            farther = goal.distance(state.cost - saved[unit]) > goal.distance(state.cost)
+            if farther and not limit:
                 break
             state.remove(unit, float(saved[unit]))
             gone[unit] = True
@@ -275,6 +289,6 @@ def nearest(goal: Goal, costs: list[float]) -> float:
 
 def _in_words(model: CostModel, share: float) -> str:
     """Write a reached share as a target, rounded up so that it is reached again."""
-    if model.key in ("macs", "params"):
+    if model.key in MODELS:
         return f"{min(1.0, math.ceil(share * 1000) / 1000):g}"
     return f"{math.ceil(share * model.whole() * 100) / 100:g}"

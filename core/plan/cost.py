@@ -7,18 +7,12 @@ a removal saves. A further measure, milliseconds for one, is a further subclass.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UserError
 from core.graph.table import ChannelTable
-from core.plan.schema import Target
 from core.plan.widths import Mask, compute_widths
-
-TOLERANCE = 0.01
-"""How near a target must be met to count as met, as a share of it."""
 
 Floats = NDArray[np.float64]
 
@@ -44,11 +38,14 @@ class CostModel(ABC):
         How messages call it.
     constant : float
         Cost that no plan changes.
+    is_limit : bool
+        Whether anything below a target meets it: a cost that falls in large steps.
     """
 
     key: str
     label: str
     constant: float = 0.0
+    is_limit: bool = False
 
     def __init__(self, table: ChannelTable) -> None:
         self.table = table
@@ -63,6 +60,13 @@ class CostModel(ABC):
         numbers = np.arange(len(self.table.layers))
         parts = self.of_layers(numbers, widths.inputs.astype(float), widths.outputs.astype(float))
         return float(parts.sum()) + self.constant
+
+    def binding(self, removed: Mask) -> CostModel:
+        """Return the part of the cost that must fall for it to fall, after removing atoms.
+
+        The cost itself, where it is a sum; where it is the largest of several, that one.
+        """
+        return self
 
     def whole(self) -> float:
         """Return the cost with nothing removed, which shares are of."""
@@ -107,64 +111,6 @@ class Parameters(_Bilinear):
     def __init__(self, table: ChannelTable) -> None:
         super().__init__(table)
         self.constant = float(table.other_parameters)
-
-
-MODELS: dict[str, type[CostModel]] = {"macs": MultiplyAdds, "params": Parameters}
-"""Costs that follow from the table alone, by their key in a target."""
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """A cost to come down to: ``amount`` of a model's unit."""
-
-    model: CostModel
-    amount: float
-
-    @classmethod
-    def of(
-        cls,
-        table: ChannelTable,
-        target: Target,
-        share: float = 1.0,
-        model: CostModel | None = None,
-    ) -> Goal:
-        """Return a target of a plan as a cost; ``share`` of the way to it.
-
-        Parameters
-        ----------
-        model : CostModel, optional
-            For a target in milliseconds: what tells them.
-
-        Raises
-        ------
-        UserError
-            For a target in milliseconds without a model of them.
-        """
-        if target.latency_ms is not None:
-            if model is None:
-                raise UserError(
-                    "A target in milliseconds needs a latency table for this machine.",
-                    'Build it first, or use a target in "macs" or "params".',
-                )
-            whole = model.whole()
-            return cls(model, whole - (whole - target.latency_ms) * share)
-        key, fraction = ("macs", target.macs) if target.macs else ("params", target.params or 1.0)
-        model = MODELS[key](table)
-        return cls(model, model.whole() * (1.0 - (1.0 - float(fraction)) * share))
-
-    def as_target(self) -> Target:
-        """Return the goal as a plan states it."""
-        key, whole = self.model.key, self.model.whole()
-        amount = self.amount if key == "latency_ms" else min(1.0, self.amount / whole)
-        return Target.model_validate({key: amount})
-
-    def distance(self, cost: float) -> float:
-        """Return how far a cost is from the goal, as a share of the goal."""
-        return abs(cost - self.amount) / self.amount
-
-    def met(self, cost: float) -> bool:
-        """Whether a cost counts as the goal."""
-        return self.distance(cost) <= TOLERANCE
 
 
 def cost_of(table: ChannelTable, removed: Mask, by_macs: bool) -> int:

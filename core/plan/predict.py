@@ -57,6 +57,8 @@ class Prediction:
         Milliseconds before and after, by a latency table; None without one.
     skipped : int
         Images that could not be read, where images were ranked by.
+    peak_memory : pair of int, or None
+        Bytes of activations that live at the worst step, before and after; None where not asked.
     """
 
     before: Widths
@@ -66,6 +68,7 @@ class Prediction:
     blocked: tuple[Blocked, ...]
     latency_ms: tuple[float, float] | None = None
     skipped: int = 0
+    peak_memory: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -82,6 +85,8 @@ class Prediction:
         figures: dict[str, Any] = {"parameters": widths.parameters, "macs": widths.macs}
         if self.latency_ms is not None:
             figures["latency_ms"] = self.latency_ms[side]
+        if self.peak_memory is not None:
+            figures["peak_memory"] = self.peak_memory[side]
         return figures
 
 

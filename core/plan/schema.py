@@ -120,8 +120,9 @@ class Target(_Strict):
 
     Attributes
     ----------
-    macs, params, latency : float or None
-        Shares of the unpruned network: multiply-adds, parameters, time per image.
+    macs, params, latency, peak_memory : float or None
+        Shares of the unpruned network: multiply-adds, parameters, time per image, most bytes of
+        activations at once.
     latency_ms : float or None
         Milliseconds per image.
     file_bytes : int or None
@@ -133,6 +134,7 @@ class Target(_Strict):
     latency_ms: Annotated[float, Field(gt=0.0)] | None = None
     latency: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     file_bytes: Annotated[int, Field(gt=0)] | None = None
+    peak_memory: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Target:
@@ -144,7 +146,7 @@ class Target(_Strict):
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what earlier versions do not know, where it says nothing."""
         told: dict[str, Any] = write(self)
-        later = ("latency", "file_bytes")
+        later = ("latency", "file_bytes", "peak_memory")
         return {key: v for key, v in told.items() if v is not None or key not in later}
 
     @property
@@ -182,6 +184,8 @@ class Plan(_Strict):
         Units, branches and scales that go; in a file, they are entries of the selection.
     classes : tuple of int or None
         Indices of the classes that stay, in their new order; None for all.
+    depth : bool
+        Whether a target may take whole units as well as channels.
     locked : tuple
         Blocks (by index) or layers (by name) whose own widths must not change.
     model_sha256 : str or None
@@ -201,6 +205,7 @@ class Plan(_Strict):
     selection: tuple[Entry, ...] = ()
     structure: tuple[Removal, ...] = ()
     classes: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    depth: bool = False
     locked: tuple[int | str, ...] = ()
     model_sha256: str | None = None
 
@@ -245,6 +250,8 @@ class Plan(_Strict):
         data["selection"] = [*structure, *(entry.to_json() for entry in self.selection)]
         if self.classes is not None:
             data["classes"] = list(self.classes)
+        if not self.depth:  # earlier versions do not know it
+            data.pop("depth")
         return data
 
     @property

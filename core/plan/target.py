@@ -7,7 +7,8 @@ import numpy as np
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.allocate import FLOOR, ORDERS, Allocator, check_reached, explicit_plan
-from core.plan.cost import TOLERANCE, CostModel, Goal, Parameters
+from core.plan.cost import CostModel, Parameters
+from core.plan.goal import TOLERANCE, Goal
 from core.plan.live import file_size
 from core.plan.ratio import WHOLE, within
 from core.plan.resolve import Resolver, Scores

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,9 @@ class Context:
         Measures a candidate on the held-out images.
     since : int or None
         The first block in which the student lacks more than channels.
+    heirs : mapping of str to str
+        Layers that shall deliver what another of the teacher's layers does, which the student
+        lacks and which came after them.
     """
 
     teacher: nn.Module
@@ -87,6 +90,7 @@ class Context:
     progress: Progress = field(default=silent)
     judge: Judge | None = None
     since: int | None = None
+    heirs: Mapping[str, str] = field(default_factory=dict)
 
     def with_progress(self, progress: Progress, judge: Judge) -> Context:
         """Return the same for one step, which reports and may measure."""

@@ -85,8 +85,17 @@ class Pool:
         return self.fit[int(rng.integers(len(self.fit)))]
 
 
-def open_pool(settings: DataSettings, progress: Progress = silent) -> Pool:
+def open_pool(
+    settings: DataSettings, progress: Progress = silent, held_out: int = HELD_OUT
+) -> Pool:
     """Read the chosen images of a split; labels are not looked at.
+
+    Parameters
+    ----------
+    settings : DataSettings
+    progress : Progress
+    held_out : int
+        One image in as many is held out, at least ``LEAST``.
 
     Raises
     ------
@@ -110,7 +119,7 @@ def open_pool(settings: DataSettings, progress: Progress = silent) -> Pool:
             f"{settings.path} has {len(pictures)}.",
             "Use a dataset with more images; labels are not needed.",
         )
-    count = min(max(LEAST, len(pictures) // HELD_OUT), len(pictures) // 2)
+    count = min(max(LEAST, len(pictures) // held_out), len(pictures) // 2)
     drawn = set(rng.permutation(len(pictures))[:count].tolist())
     held = [pair for number, pair in enumerate(pictures) if number in drawn]
     return Pool(

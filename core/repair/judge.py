@@ -12,9 +12,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from core.data.evaluate import evaluate
 from core.data.source import read_source
 from core.data.stream import ALL, DataSettings
+from core.data.validation import Validation
 from core.errors import UserError
 from core.repair.images import Pool
 from core.repair.outputs import agreement, outputs_on
@@ -72,6 +72,7 @@ class Judge:
     ) -> None:
         self._pool, self._data, self._classes, self._task = pool, data, classes, task
         self._device = device
+        self._validation: Validation | None = None
         self._images: list[Tensor] = [batch.to(device) for batch in pool.plain(held=True)]
         self._targets = outputs_on(teacher, self._images)
         self.original = self._accuracy(teacher) or None
@@ -92,6 +93,15 @@ class Judge:
 
     def _accuracy(self, model: nn.Module) -> float | None:
         """Return mAP50-95 on the held-out images, or None where they have no usable labels."""
+        try:
+            if self._validation is None:
+                self._validation = self._open(model)
+            return self._validation.evaluate(model).map50_95
+        except UserError:
+            return None
+
+    def _open(self, model: nn.Module) -> Validation:
+        """Read the held-out images with their labels, once for all networks."""
         with tempfile.TemporaryDirectory(prefix="secateur-repair-") as folder:
             listing, place = Path(folder) / "held.txt", Path(folder) / "held.yaml"
             listing.write_text("\n".join(map(str, self._pool.held_files)), encoding="utf-8")
@@ -100,8 +110,4 @@ class Judge:
             text = {**source.extra, "names": dict(source.names), **files}
             place.write_text(yaml.safe_dump(text), encoding="utf-8")
             settings = replace(self._data, path=place, split="val", images=ALL, device=self._device)
-            try:
-                found = evaluate(model, settings, self._classes, self._task)
-            except UserError:
-                return None
-        return found.map50_95
+            return Validation(model, settings, self._classes, self._task)

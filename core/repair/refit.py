@@ -10,6 +10,7 @@ probabilities (the Fisher information), so that a position counts as much as it 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,6 @@ from core.repair.outputs import Outputs, outputs_of, weight_of
 
 PLACES = 128
 """Positions of every image and layer that enter the least squares."""
-IMAGES = 192
-"""Images looked at, at most; where there are fewer, their mirror images as well."""
 TOGETHER = 8
 """Images that pass at once."""
 EVEN = 0.3
@@ -34,41 +33,85 @@ EVEN = 0.3
 class RefitSettings:
     """How to refit.
 
-    ``ridge`` pulls towards the weights as they are, relative to the mean square of the inputs;
-    ``share`` goes that part of the way to the solution.
+    ``ridges`` pull towards the weights as they are, relative to the mean variance of the inputs;
+    of several, every layer takes the one that does best on images left out of the fit. ``share``
+    goes that part of the way to the solution. ``images`` are looked at, at most; where there are
+    fewer, their mirror images as well.
     """
 
-    ridge: float = 0.01
+    ridges: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
     share: float = 1.0
+    images: int = 192
+
+
+FOLDS = 3
+"""Parts of the images of which each is left out once, to choose between ridges."""
 
 
 @dataclass
 class Goal:
-    """What a layer should deliver at the drawn positions of every image."""
+    """What a layer of the teacher delivers at the drawn positions of every image, all channels."""
 
     places: Tensor
     wanted: Tensor
 
 
-def refit(context: Context, student: nn.Module, options: RefitSettings | None = None) -> nn.Module:
-    """Return a copy of the student with its layers refitted one after the other."""
+def refit(
+    context: Context,
+    student: nn.Module,
+    options: RefitSettings | None = None,
+    goals: Mapping[str, Goal] | None = None,
+) -> nn.Module:
+    """Return a copy of the student with its layers refitted one after the other.
+
+    Parameters
+    ----------
+    context : Context
+    student : nn.Module
+    options : RefitSettings, optional
+    goals : mapping of str to Goal, optional
+        What `draw_goals` returned for the same teacher and images.
+    """
     options = options or RefitSettings()
     result = copy.deepcopy(student).float().to(context.device).eval()
     layers = mendable(context.table, context.removed)
-    images = [image.to(context.device) for image in context.pool.plain(size=1)]
-    images = [*images, *(image.flip(3) for image in images)][:IMAGES]
-    goals = draw_goals(context, layers, images)
+    images, folds = images_of(context, options.images)
+    goals = draw_goals(context, layers, images) if goals is None else goals
     touched = False
     block, feeds = -1, []
     for number, layer in enumerate(layers):
         context.progress(0.4 + 0.6 * number / len(layers), f"fitting {layer.name}")
         touched = touched or bool(len(layer.lost)) or layer.block == context.since
-        if not touched or layer.name not in goals:
+        goal = goals.get(context.heirs.get(layer.name, layer.name))
+        if not touched or goal is None:
             continue
         if layer.block != block:  # later layers of a block need no pass through the whole network
             block, feeds = layer.block, block_inputs(context, result, layer.block, images)
-        fit_layer(context, result, layer, goals[layer.name], feeds, options)
+        _inherit_norm(context, result, layer)
+        fit_layer(context, result, layer, goal, feeds, folds, options)
     return result
+
+
+def images_of(context: Context, most: int) -> tuple[list[Tensor], Tensor]:
+    """Return the images to fit, mirrored ones where there are few, and the fold of each."""
+    own = [image.to(context.device) for image in context.pool.plain(size=1)]
+    images = [*own, *(image.flip(3) for image in own)][:most]
+    # A mirror image says nothing new of its original: both are in one fold.
+    return images, torch.tensor([number % len(own) % FOLDS for number in range(len(images))])
+
+
+@torch.no_grad()
+def _inherit_norm(context: Context, model: nn.Module, layer: Mendable) -> None:
+    """Give a layer that shall deliver what another did the other's BatchNorm."""
+    if layer.name not in context.heirs or layer.norm is None:
+        return
+    own = layer.norm.removeprefix(layer.name.rpartition(".")[0])
+    norm = context.heirs[layer.name].rpartition(".")[0] + own
+    kept = torch.from_numpy(layer.outputs).to(context.device)
+    theirs, mine = context.teacher.get_submodule(norm), model.get_submodule(layer.norm)
+    for name, value in theirs.state_dict().items():
+        if value.ndim:
+            mine.state_dict()[name].copy_(value.index_select(0, kept))
 
 
 @torch.no_grad()
@@ -85,40 +128,41 @@ def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
 
 
 def draw_goals(context: Context, layers: list[Mendable], images: list[Tensor]) -> dict[str, Goal]:
-    """Draw positions by importance, and remember the teacher's outputs there."""
+    """Draw positions by importance, and remember the teacher's outputs there.
+
+    Returns
+    -------
+    dict of str to Goal
+        By the teacher's layers.
+    """
     teacher = copy.deepcopy(context.teacher).requires_grad_(False)
     generator = torch.Generator().manual_seed(context.settings.seed)
     seen: dict[str, Tensor] = {}
-    for layer in layers:
+    names = list(dict.fromkeys(context.heirs.get(layer.name, layer.name) for layer in layers))
+    for name in names:
 
-        def keep(_m: nn.Module, _i: object, output: Tensor, name: str = layer.name) -> None:
+        def keep(_m: nn.Module, _i: object, output: Tensor, name: str = name) -> None:
             output.retain_grad()
             seen[name] = output
 
-        teacher.get_submodule(layer.name).register_forward_hook(keep)
-    places: dict[str, list[Tensor]] = {}
-    wanted: dict[str, list[Tensor]] = {}
+        teacher.get_submodule(name).register_forward_hook(keep)
+    goals: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
     for number, image in enumerate(images):
         context.progress(0.4 * number / len(images), "preparing")
         seen.clear()
         with gradients_pass(teacher):
-            drawn_loss(
-                outputs_of(teacher(image.clone().requires_grad_(True))), generator
-            ).backward()
-        for layer in layers:
-            output = seen.get(layer.name)
-            if output is None or output.grad is None:
+            heads = outputs_of(teacher(image.clone().requires_grad_(True)))
+            drawn_loss(heads, generator).backward()
+        for name, output in seen.items():
+            if output.grad is None:
                 continue
-            last = isinstance(teacher.get_submodule(layer.name), nn.Linear)
-            flat = _flat(output.detach(), last)[0]
+            last = isinstance(teacher.get_submodule(name), nn.Linear)
             drawn = _draw(_flat(output.grad, last)[0].square().sum(1), generator)
-            places.setdefault(layer.name, []).append(drawn)
-            kept = torch.from_numpy(layer.outputs).to(flat.device)
-            wanted.setdefault(layer.name, []).append(flat[drawn].index_select(1, kept))
+            goals[name].append((drawn, _flat(output.detach(), last)[0][drawn]))
     return {
-        name: Goal(torch.stack(drawn), torch.cat(wanted[name]))
-        for name, drawn in places.items()
-        if len(drawn) == len(images)
+        name: Goal(torch.stack([places for places, _ in own]), torch.cat([v for _, v in own]))
+        for name, own in goals.items()
+        if len(own) == len(images)
     }
 
 
@@ -171,11 +215,12 @@ def fit_layer(
     layer: Mendable,
     goal: Goal,
     feeds: list[Any],
+    folds: Tensor,
     options: RefitSettings,
 ) -> tuple[float, float]:
     """Solve one layer in place; return its mean squared error before and after.
 
-    ``feeds`` is what the layer's block reads (``block_inputs``).
+    ``feeds`` is what the layer's block reads (``block_inputs``), ``folds`` the fold of every image.
     """
     module = model.get_submodule(layer.name)
     around = model.get_submodule(f"model.{layer.block}")
@@ -188,10 +233,12 @@ def fit_layer(
     inputs = torch.cat(rows)
     weight = module.get_parameter("weight")
     start = weight.flatten(1)
-    moved, constant, errors = solve(inputs, goal.wanted, start, options.ridge)
+    kept = torch.from_numpy(layer.outputs).to(goal.wanted.device)
+    wanted = goal.wanted.index_select(1, kept)
+    moved, constant, errors = solve(inputs, wanted, start, options.ridges, folds)
     moved = start + options.share * (moved - start)
     now = inputs @ moved.T
-    constant = goal.wanted.mean(0) - now.mean(0)
+    constant = wanted.mean(0) - now.mean(0)
     weight.copy_(moved.view_as(weight))
     bias = module._parameters.get("bias")
     _set_constant(model, layer, constant, bias)
@@ -199,17 +246,25 @@ def fit_layer(
 
 
 def solve(
-    inputs: Tensor, wanted: Tensor, start: Tensor, ridge: float
+    inputs: Tensor,
+    wanted: Tensor,
+    start: Tensor,
+    ridges: Sequence[float],
+    folds: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, tuple[float, float]]:
     """Least squares with an intercept, pulled towards ``start``.
 
     Parameters
     ----------
     inputs : Tensor, shape (rows, columns)
+        The rows of each image together.
     wanted : Tensor, shape (rows, outputs)
     start : Tensor, shape (outputs, columns)
-    ridge : float
-        Relative to the mean variance of the inputs.
+    ridges : sequence of float
+        Relative to the mean variance of the inputs. Of several, the one whose fit is nearest on
+        images that it did not see.
+    folds : int64 Tensor, shape (images,), optional
+        The part of the images that each belongs to; without, the first ridge is taken.
 
     Returns
     -------
@@ -220,13 +275,46 @@ def solve(
     mean_in, mean_out = inputs.mean(0), wanted.mean(0)
     centred = (inputs - mean_in).double()
     rest = (wanted - mean_out).double() - centred @ start.double().T
-    gram = centred.T @ centred
-    gram.diagonal().add_(ridge * gram.diagonal().mean().clamp(min=1e-12))
-    step = torch.linalg.solve(gram, centred.T @ rest)
-    after = rest - centred @ step
+    parts = _normal_equations(centred, rest, folds)
+    gram, cross = (torch.stack(each).sum(0) for each in zip(*parts, strict=True))
+    ridge = ridges[0] if len(parts) < 2 else _best_ridge(gram, cross, parts, ridges)
+    step = _pulled(gram, cross, ridge)
     moved = start + step.T.to(start.dtype)
     constant = mean_out - moved @ mean_in
-    return moved, constant, (float(rest.square().mean()), float(after.square().mean()))
+    before = rest.square().sum()
+    after = before + (step * (gram @ step - 2 * cross)).sum()
+    count = rest.numel()
+    return moved, constant, (float(before / count), float(after / count))
+
+
+Equations = tuple[Tensor, Tensor]
+
+
+def _normal_equations(centred: Tensor, rest: Tensor, folds: Tensor | None) -> list[Equations]:
+    """Return the normal equations of each fold: their sum is that of all."""
+    if folds is None:
+        return [(centred.T @ centred, centred.T @ rest)]
+    own = folds.to(centred.device).repeat_interleave(len(centred) // len(folds))
+    chosen = [(centred[own == part], rest[own == part]) for part in folds.unique()]
+    return [(x.T @ x, x.T @ y) for x, y in chosen]
+
+
+def _pulled(gram: Tensor, cross: Tensor, ridge: float) -> Tensor:
+    pulled = gram.clone()
+    pulled.diagonal().add_(ridge * gram.diagonal().mean().clamp(min=1e-12))
+    return torch.cholesky_solve(cross, torch.linalg.cholesky(pulled))
+
+
+def _best_ridge(
+    gram: Tensor, cross: Tensor, parts: Sequence[Equations], ridges: Sequence[float]
+) -> float:
+    """Leave out one fold after the other, and return the ridge that is nearest on those."""
+    errors = [0.0] * len(ridges)
+    for held, own in parts:
+        for number, ridge in enumerate(ridges):
+            step = _pulled(gram - held, cross - own, ridge)
+            errors[number] += float((step * (held @ step - 2 * own)).sum())
+    return ridges[errors.index(min(errors))]
 
 
 def _set_constant(model: nn.Module, layer: Mendable, constant: Tensor, bias: Tensor | None) -> None:

@@ -210,6 +210,7 @@ def repair(
     classes: Mapping[int, str] | None = None,
     task: str = "detect",
     since: int | None = None,
+    heirs: Mapping[str, str] | None = None,
     progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
 ) -> Repaired:
@@ -231,6 +232,8 @@ def repair(
     task : str
     since : int, optional
         The first block in which the pruned network lacks more than channels.
+    heirs : mapping of str to str
+        As in `core.repair.context.Context`.
     progress : Progress
         May cancel; nothing is changed then. Told every step's report as a partial result.
     clock : callable
@@ -251,7 +254,9 @@ def repair(
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
     ends = start + 60 * settings.minutes
-    context = Context(teacher, table, removed, pool, settings, device, ends, clock, since=since)
+    context = Context(
+        teacher, table, removed, pool, settings, device, ends, clock, since=since, heirs=heirs or {}
+    )
     reports: list[StepReport] = []
     judging = clock()
     best = judge(student)
@@ -305,6 +310,7 @@ def repair_stage(
         classes=stage.loaded.facts.classes,
         task=stage.original.facts.task,
         since=stage.since,
+        heirs=stage.heirs(),
         progress=progress,
     )
 

@@ -15,12 +15,14 @@ from core.graph.analysis import Analysis, analyse
 from core.graph.table import Block, ChannelTable
 from core.plan.latency.clock import Clock, LatencyTable
 from core.plan.latency.cost import rounded
+from core.plan.memory import PeakMemory
 from core.plan.predict import LayerChange, Prediction
 from core.plan.refusals import check_made_for, check_names
 from core.plan.schema import Plan, Target
 from core.plan.target import settled
 from core.plan.why.conflicts import Conflict
-from core.plan.widths import Widths, compute_widths
+from core.plan.widths import Mask, Widths, compute_widths
+from core.structure.heirs import heirs
 from core.structure.scales import strides_of
 from core.structure.working import Cuts, Gone, apply, restructure
 
@@ -60,6 +62,11 @@ class Stage:
         """Whether no channel is to go."""
         return not self.plan.selection and self.plan.target is None
 
+    @property
+    def nothing(self) -> Mask:
+        """A removal of no channel, of shape (atoms,)."""
+        return np.zeros(self.analysis.table.atom_count, bool)
+
     def timed(self, latency: LatencyTable | None) -> LatencyTable | None:
         """Return the original's latency table for the layers that are left."""
         if latency is None or self.is_whole:
@@ -88,6 +95,10 @@ class Stage:
         model = copy.deepcopy(self.original.model)
         apply(model, replace(self.cuts, units=(), inputs={}))
         return model
+
+    def heirs(self) -> dict[str, str]:
+        """Return the layers that can deliver what a unit that went did (`core.structure.heirs`)."""
+        return heirs(self.original.model, self.cuts.units)
 
     def names_in(self, model: nn.Module) -> dict[str, str]:
         """Return the names that what is left has in a network of its own numbering.
@@ -118,7 +129,8 @@ class Stage:
         if latency is not None:
             ms = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
         dtype = kept_dtype(self.original.facts)
-        target = settled(plan.target, self.analysis.table, dtype, ms)
+        left = self.analysis.table
+        target = _peak_of(settled(plan.target, left, dtype, ms), table, left)
         return plan.model_copy(update={"target": target})
 
     def of_the_original(self, prediction: Prediction) -> Prediction:
@@ -262,6 +274,14 @@ def _still_there(plan: Plan, left: ChannelTable, gone: frozenset[int]) -> Plan:
         "locked": tuple(n for n in plan.locked if isinstance(n, int) or stays(n)),
     }
     return plan.channels_only().model_copy(update=names)
+
+
+def _peak_of(target: Target | None, table: ChannelTable, left: ChannelTable) -> Target | None:
+    """Return a share of the original's peak memory as one of what is left; None where it is met."""
+    if target is None or target.peak_memory is None or left is table:
+        return target
+    share = target.peak_memory * PeakMemory(table).whole() / PeakMemory(left).whole()
+    return Target(peak_memory=share) if share < 1.0 else None
 
 
 def _rest_of(target: Target | None, left: ChannelTable) -> Target | None:

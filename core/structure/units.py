@@ -68,7 +68,7 @@ class _Call:
     result: Tensor
 
 
-class _Recorder(TorchFunctionMode):
+class Recorder(TorchFunctionMode):
     """Runs a network, and remembers what its modules and its Concats took and made."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -106,9 +106,9 @@ class _Recorder(TorchFunctionMode):
             self.calls[name] = _Call(len(self.calls), read[0], output)
 
 
-def record(model: nn.Module) -> _Recorder:
+def record(model: nn.Module) -> Recorder:
     """Run a network once and return what its modules took and made."""
-    return _Recorder(model)
+    return Recorder(model)
 
 
 def find_units(model: nn.Module) -> tuple[Unit, ...]:
@@ -153,7 +153,7 @@ def find_units(model: nn.Module) -> tuple[Unit, ...]:
     return tuple(_numbered(inner, modules, head))
 
 
-def _fitting(name: str, container: nn.Module, seen: _Recorder) -> Iterator[tuple[int, str]]:
+def _fitting(name: str, container: nn.Module, seen: Recorder) -> Iterator[tuple[int, str]]:
     """Yield the children that ran once and keep the shape of what they read."""
     for key, child in container.named_children():
         own = f"{name}.{key}"
@@ -165,7 +165,7 @@ def _fitting(name: str, container: nn.Module, seen: _Recorder) -> Iterator[tuple
 
 
 def _of_list(
-    name: str, container: nn.Module, seen: _Recorder, readers: dict[int, list[str]]
+    name: str, container: nn.Module, seen: Recorder, readers: dict[int, list[str]]
 ) -> Iterator[tuple[int, str, tuple[Columns, ...]]]:
     sources = {id(call.source) for n, call in seen.calls.items() if n.rpartition(".")[0] == name}
     for order, own in _fitting(name, container, seen):

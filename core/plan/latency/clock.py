@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.graph.table import ChannelTable, Ints
+from core.plan.positions import positions_of
 from core.plan.widths import Mask, kept_of
 
 Floats = NDArray[np.float64]
@@ -113,7 +114,7 @@ class Moves:
     """
 
     def __init__(self, table: ChannelTable) -> None:
-        places = _positions(table)
+        places = positions_of(table)
         moved = np.zeros(table.atom_count + 1)
         for step in table.steps:
             if step.op in ("layer", "parameter", "follow"):
@@ -138,21 +139,6 @@ class Moves:
     def count(self, removed: Mask) -> float:
         """Return the elements moved without some atoms, mask of shape (atoms,)."""
         return float(self.per_atom @ ~removed) + self.always
-
-
-def _positions(table: ChannelTable) -> Floats:
-    """Spatial positions of every tensor the steps name, shape (tensors,)."""
-    places = np.zeros(len(table.tensors))
-    last = len(table.blocks) - 1
-    for step in table.steps:
-        made = max((places[t] for t in step.inputs), default=0.0)
-        if step.op == "layer" and table.layers[step.layer].positions:
-            made = float(table.layers[step.layer].positions)
-        elif step.block < last and table.blocks[step.block].stride:
-            made = (table.image_size / table.blocks[step.block].stride) ** 2
-        for tensor in step.outputs:
-            places[tensor] = places[tensor] or made
-    return places
 
 
 class Clock:

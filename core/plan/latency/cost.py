@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.graph.table import ChannelTable
 from core.plan.cost import CostModel
 from core.plan.latency.clock import Clock, Floats, Grid, LatencyTable
+from core.plan.positions import per_output
 from core.plan.schema import Plan
 from core.plan.widths import Mask
 
@@ -37,7 +38,7 @@ class Milliseconds(CostModel):
         level = replace(latency, grids=tuple(_monotone(grid) for grid in latency.grids))
         self._level = Clock(level, table)
         self.constant = latency.constant
-        self._moving = latency.per_move * _moves_per_output(table, self.clock.moves.per_atom)
+        self._moving = latency.per_move * per_output(table, self.clock.moves.per_atom)
 
     def of_layers(self, layers: NDArray[np.int64], inputs: Floats, outputs: Floats) -> Floats:
         """Return milliseconds of layers, what their outputs cost to move included."""
@@ -60,20 +61,6 @@ def _monotone(grid: Grid) -> Grid:
         falling = np.flip(np.minimum.accumulate(np.flip(ms, axis), axis=axis), axis)
         ms = (rising + falling) / 2
     return replace(grid, ms=ms)
-
-
-def _moves_per_output(table: ChannelTable, per_atom: Floats) -> Floats:
-    """Share the elements moved among the layers that make them, per output, shape (layers,)."""
-    owned = np.zeros(table.atom_count, bool)
-    shares = np.zeros(len(table.layers))
-    for number, layer in enumerate(table.layers):
-        atoms = table.outputs(number)
-        own = np.unique(atoms[atoms >= 0])
-        own = own[~owned[own]]
-        if (layer.mixes or layer.kind.startswith("Conv")) and len(own):
-            owned[own] = True
-            shares[number] = per_atom[own].sum() / len(atoms)
-    return shares
 
 
 def rounded(plan: Plan, latency: LatencyTable | None) -> Plan:

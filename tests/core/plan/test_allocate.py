@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from core.errors import UserError
 from core.plan.allocate import Allocator, Goal, check_reached, cost_of, explicit_plan
-from core.plan.cost import MODELS, CostModel
+from core.plan.cost import CostModel
+from core.plan.goal import MODELS
 from core.plan.resolve import Resolver
 from core.plan.savings import Savings
 from core.plan.schema import Entry, Plan, Target
@@ -111,7 +112,7 @@ def test_dearer_channels_go_first_at_the_same_score() -> None:
     assert removed.sum() < drawn.sum(), "fewer channels must do when each counts for its saving"
 
 
-@pytest.mark.parametrize("model", MODELS.values())
+@pytest.mark.parametrize("model", [model for model in MODELS.values() if not model.is_limit])
 @pytest.mark.parametrize("family", ["yolov8n", "yolo12n"])
 def test_savings_are_exact(family: str, model: type[CostModel]) -> None:
     """At the start, and again after each of some removals."""

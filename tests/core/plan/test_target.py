@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import UserError
-from core.plan.cost import Goal
+from core.plan.goal import Goal
 from core.plan.resolve import Resolver
 from core.plan.schema import Entry, Plan, Target
 from core.plan.structure import structure_of_atoms

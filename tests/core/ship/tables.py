@@ -9,17 +9,44 @@ from pathlib import Path
 import numpy as np
 
 from core.graph.table import ChannelTable
-from core.plan.latency.clock import LatencyTable
+from core.plan.latency.clock import Clock, LatencyTable
 from core.plan.latency.files import describe
+from core.plan.latency.times import Times
+from core.plan.widths import Mask
 from core.ship.latency.grids import measure_points, points_of
 from core.ship.latency.layers import Point
 from core.ship.latency.runtimes import fused
 from core.ship.latency.shapes import Use, layer_uses
 from core.ship.latency.store import LayerStore
 from core.ship.latency.table import assemble
+from core.structure.stage import Stage
 from tests.core.networks import image_size, network, table_of
 
 STEP = 16
+
+
+class Machine:
+    """In the place of measuring: it takes what the table says, times a factor for what is pruned.
+
+    Attributes
+    ----------
+    shares : list of float
+        What each network took of the unpruned one's time.
+    """
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+        self.shares: list[float] = []
+
+    def __call__(self, stage: Stage, removed: Mask, latency: LatencyTable, **_: object) -> Times:
+        table = stage.before.table
+        timed = stage.timed(latency)
+        assert timed is not None
+        before = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
+        after = Clock(timed, stage.analysis.table).ms(removed)
+        times = Times(before, after * self.factor)
+        self.shares.append(times.share)
+        return times
 
 
 def silent(_fraction: float, _text: str) -> None:

@@ -15,10 +15,11 @@ from core.errors import UserError
 from core.plan.latency.clock import Clock
 from core.plan.latency.files import read_latency, usual_latency
 from core.plan.schema import Plan, Target
+from core.ship.latency import check
 from core.ship.latency import table as building
 from core.system.machine import default_threads
 from tests.core.networks import network
-from tests.core.ship.tables import made_up, silent
+from tests.core.ship.tables import Machine, made_up, silent
 
 
 class Models:
@@ -37,6 +38,7 @@ def make_up_times(monkeypatch, cache):
         return 5.0 + 1e-5 * np.array(sizes)
 
     monkeypatch.setattr(building, "time_networks", time_networks)
+    monkeypatch.setattr(check, "measured_times", Machine())
 
 
 @pytest.fixture(scope="module")

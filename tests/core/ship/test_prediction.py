@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.plan.cost import Goal
+from core.plan.goal import Goal
 from core.plan.latency.clock import NO_GRID, Clock
 from core.plan.latency.cost import Milliseconds, rounded
 from core.plan.live import Predictor

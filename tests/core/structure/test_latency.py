@@ -9,10 +9,10 @@ import core
 from core import pipeline
 from core.plan.latency.clock import Clock
 from core.plan.schema import parse_plan
-from core.ship.latency import usual
+from core.ship.latency import check, usual
 from core.structure.stage import stage_of
 from tests.core.networks import table_of, untrained
-from tests.core.ship.tables import latency_of
+from tests.core.ship.tables import Machine, latency_of
 
 FAMILY = "yolov8n"
 STRUCTURE = [{"block": 6, "units": [0]}, {"branch": "model.22.cv3.0.1"}, {"scale": 32}]
@@ -38,6 +38,7 @@ def test_a_target_of_time_counts_structure(target: dict, monkeypatch) -> None:
     latency, table = latency_of(FAMILY), table_of(FAMILY)
     for module in (usual, pipeline):
         monkeypatch.setattr(module, "known_latency", lambda *_: latency)
+    monkeypatch.setattr(check, "measured_times", Machine())
     whole = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
     if "latency_ms" in target:
         target = {"latency_ms": 0.6 * whole}

@@ -1,0 +1,238 @@
+"""A plan settled: its units chosen, its target met and, for times, checked by measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.checkpoint import Loaded
+from core.checkpoint.facts import kept_dtype
+from core.errors import UserError, no_dataset
+from core.plan.cost import CostModel
+from core.plan.goal import MODELS, Goal
+from core.plan.latency.clock import Clock, LatencyTable
+from core.plan.latency.cost import Milliseconds
+from core.plan.resolve import Resolution
+from core.plan.schema import Plan, Target
+from core.plan.target import settled
+from core.progress import Progress, Span, silent
+from core.ship.latency.usual import latency_for
+
+if TYPE_CHECKING:
+    from core.choose.suggest import Chooser
+    from core.data.stream import DataSettings
+    from core.plan.latency.times import Times
+    from core.structure.stage import Stage
+
+MISS = 0.02
+"""How far a measured time may be from a target and still count as met, as a share of it."""
+CORRECTIONS = 3
+"""How often a plan is corrected by what was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a plan comes to.
+
+    Attributes
+    ----------
+    stage : Stage
+        What its structure leaves of the network.
+    plan : Plan
+        As it was carried out: structure and exact channels, without target.
+    resolution : Resolution
+        Channels of the stage that go.
+    times : Times or None
+        What the unpruned and the pruned network take, measured in turns; only for a target that
+        is a time.
+    chooser : Chooser or None
+        What chose the channels; None where none were to be chosen.
+    """
+
+    stage: Stage
+    plan: Plan
+    resolution: Resolution
+    times: Times | None = None
+    chooser: Chooser | None = None
+
+
+class Settler:
+    """Settles plans for one network.
+
+    Parameters
+    ----------
+    loaded : Loaded
+        Not changed.
+    data : DataSettings, optional
+        Images, for a criterion that uses them and for choosing units.
+    cache : bool
+        Whether to read and write the user's cache.
+    """
+
+    def __init__(
+        self, loaded: Loaded, data: DataSettings | None = None, *, cache: bool = True
+    ) -> None:
+        self.loaded, self.data, self.cache = loaded, data, cache
+
+    def settle(self, plan: Plan, progress: Progress = silent) -> Settled:
+        """Choose units where the plan asks for that, meet its target, and check a time.
+
+        Raises
+        ------
+        UserError
+            For a plan that does not fit the network, a target that cannot be reached, or data
+            that is missing or cannot be used.
+        """
+        chosen = Span(progress, 0.0, 0.7) if plan.depth else silent
+        rest = Span(progress, 0.7, 1.0) if plan.depth else progress
+        plan = self._with_units(plan, chosen)
+        by_time = plan.target is not None and plan.target.by_time
+        found = self.allocate(plan, Span(rest, 0.0, 0.6) if by_time else rest)
+        return self._as_measured(plan, found, Span(rest, 0.6, 1.0)) if by_time else found
+
+    def allocate(self, plan: Plan, progress: Progress = silent) -> Settled:
+        """Settle a plan without choosing units or measuring."""
+        from core.structure.stage import stage_of
+
+        stage = stage_of(self.loaded, plan, cache=self.cache)
+        if not stage.is_whole and stage.asks_nothing:
+            check_strategy(stage.plan)
+            return Settled(stage, stage.replayed(stage.plan, plan), nothing_of(stage))
+        chooser = self.chooser(stage, progress)
+        found, resolution = resolved(chooser, progress)
+        made = found if stage.is_whole else stage.replayed(found, plan)
+        return Settled(stage, made, resolution, chooser=chooser)
+
+    def chooser(self, stage: Stage, progress: Progress) -> Chooser:
+        """Return what turns a stage's plan into channels to remove."""
+        from core.choose.ranking import Ranker
+        from core.choose.suggest import Chooser
+
+        check_strategy(stage.plan)
+        latency = self._latency(stage, stage.plan, progress)
+        plan, latency = stage.settled(latency), stage.timed(latency)
+        cost = None if latency is None else Milliseconds(stage.analysis.table, latency)
+        ranker = Ranker(stage.loaded, plan, self.data, cache=self.cache)
+        return Chooser(ranker, stage.analysis.table, plan, cost)
+
+    def _latency(self, stage: Stage, plan: Plan, progress: Progress) -> LatencyTable | None:
+        whole = stage.before
+        return latency_for(
+            stage.original.model, whole.table, whole.facts, plan, self.cache, progress
+        )
+
+    # ---- units --------------------------------------------------------------------------------
+
+    def _with_units(self, plan: Plan, progress: Progress) -> Plan:
+        if not plan.depth:
+            return plan
+        from core.sensitivity.depth import check_depth, choose_units
+        from core.structure.stage import stage_of
+
+        target, data = check_depth(plan, self.data)
+        first = stage_of(self.loaded, plan.model_copy(update={"structure": ()}), cache=self.cache)
+        latency = self._latency(first, plan, Span(progress, 0.0, 0.05))
+        share = self._shares(first, target, latency)
+        goal = self._goal(first, target, latency)
+
+        def allocate(trial: Plan, report: Progress) -> tuple[Stage, Resolution]:
+            found = self.allocate(trial, report)
+            return found.stage, found.resolution
+
+        show = Span(progress, 0.05, 1.0)
+        return choose_units(self.loaded, plan, data, goal, share, allocate, show)
+
+    def _goal(self, stage: Stage, target: Target, latency: LatencyTable | None) -> float:
+        """Return a target as a share of the whole network's cost."""
+        table = stage.before.table
+        model = None if latency is None else Milliseconds(table, latency)
+        ms = None if model is None else model.whole()
+        wanted = settled(target, table, kept_dtype(stage.original.facts), ms)
+        if wanted is None:  # a file of that size holds the whole network
+            return 1.0
+        goal = Goal.of(table, wanted, model=model)
+        return goal.amount / goal.model.whole()
+
+    def _shares(
+        self, first: Stage, target: Target, latency: LatencyTable | None
+    ) -> Callable[[Stage], float]:
+        """Return what tells the share of the whole network's cost that a stage has."""
+        key = "params" if target.file_bytes is not None else next(k for k, v in target if v)
+
+        def model(stage: Stage) -> CostModel:
+            table = stage.analysis.table
+            timed = stage.timed(latency)
+            return MODELS[key](table) if timed is None else Milliseconds(table, timed)
+
+        whole = first.before.table
+        full = MODELS[key](whole) if latency is None else Milliseconds(whole, latency)
+        cost = full.whole()
+        return lambda stage: model(stage).cost(stage.nothing) / cost
+
+    # ---- times --------------------------------------------------------------------------------
+
+    def _as_measured(self, plan: Plan, found: Settled, progress: Progress) -> Settled:
+        """Measure what was found, and correct the target until the time is met as measured."""
+        stage = found.stage
+        latency = self._latency(stage, plan, progress)
+        if latency is None or not found.resolution.removed.any():
+            return found
+        table = stage.before.table
+        whole = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
+        target = settled(plan.target, table, "float32", whole) if plan.target else None
+        if target is None or target.latency_ms is None:
+            return found
+        goal = target.latency_ms / whole
+        tried = [self._timed(found, latency, Span(progress, 0.0, 0.25))]
+        asked = goal
+        for number in range(CORRECTIONS):
+            reached = tried[-1].times.share if tried[-1].times else goal
+            if abs(reached / goal - 1) <= MISS:
+                break
+            asked *= goal / reached
+            span = Span(progress, 0.25 * (number + 1), 0.25 * (number + 2), "Correcting: ")
+            corrected = Target(latency_ms=asked * whole)
+            try:
+                again = self.allocate(plan.model_copy(update={"target": corrected}), span)
+            except UserError:  # what was found is the nearest that can be had
+                break
+            tried.append(self._timed(again, latency, span))
+        progress(1.0, "Measured")
+        return min(tried, key=lambda one: abs((one.times.share if one.times else goal) - goal))
+
+    def _timed(self, found: Settled, latency: LatencyTable, progress: Progress) -> Settled:
+        from core.ship.latency.check import measured_times
+
+        times = measured_times(
+            found.stage, found.resolution.removed, latency, cache=self.cache, progress=progress
+        )
+        return replace(found, times=times)
+
+
+def resolved(chooser: Chooser, progress: Progress) -> tuple[Plan, Resolution]:
+    """Resolve a plan; raises ``UserError`` where all it selects is locked, or as `Chooser`."""
+    plan, resolution = chooser.resolve(progress)
+    refused = {blocked.constraint for blocked in resolution.blocked}
+    if not resolution.removed.any() and refused == {"locked"}:
+        raise UserError(
+            "All selected blocks and layers are locked.", "Unlock a block, or select another."
+        )
+    return plan, resolution
+
+
+def nothing_of(stage: Stage) -> Resolution:
+    """Return the resolution of a plan that asks for no channels."""
+    return Resolution(stage.nothing, (), ())
+
+
+def check_strategy(plan: Plan) -> None:
+    """Raise ``UserError`` for a strategy that needs labelled images."""
+    if plan.strategy == "one_by_one":
+        raise no_dataset(
+            "The strategy one_by_one",
+            "Pass a dataset YAML with --data (in Python, core.measure.prune_one_by_one), or use "
+            "the strategy structural.",
+        )
