@@ -1,4 +1,4 @@
-"""What a suggestion aims at, and its alternatives: parts of the panel “Choose”."""
+"""What a suggestion aims at: a part of the panel “Choose”."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -23,7 +22,6 @@ from app.state import plan_edits
 from core.plan import words
 
 if TYPE_CHECKING:
-    from app.choose.front_chart import FrontChart
     from core.plan.schema import Target
 
 GOALS = {
@@ -147,47 +145,6 @@ class GoalPart(QWidget):
     def _spread_asked(self) -> None:
         session = self._session
         session.edit(plan_edits.set_allocation(session.plan, self.spread.currentData()))
-
-
-class FrontPart(QWidget):
-    """Alternatives of the last suggestion.
-
-    Signals
-    -------
-    picked(int)
-    """
-
-    picked = Signal(int)
-
-    def __init__(self, context: Context) -> None:
-        super().__init__()
-        self._session = context.session
-        self._chart: FrontChart | None = None
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        context.session.measured.frontChanged.connect(self.show_front)
-        for signal in (context.session.planChanged, context.session.predictionChanged):
-            signal.connect(self.show_front)
-        context.theme.changed.connect(self._restyle)
-
-    def show_front(self) -> None:
-        """Show the alternatives, and the position of the plan among them."""
-        session = self._session
-        front, prediction = session.measured.front, session.prediction
-        if self._chart is None:
-            if not front:
-                return
-            from app.choose.front_chart import FrontChart
-
-            self._chart = FrontChart()
-            self._chart.picked.connect(self.picked)
-            self._layout.addWidget(self._chart)
-        now = prediction.after.macs / max(1, prediction.before.macs) if prediction else 1.0
-        self._chart.set_front(front, session.measured.alternative_of(session.plan), now)
-
-    def _restyle(self) -> None:
-        if self._chart is not None:
-            self._chart.restyle()
 
 
 def _amount(low: float, high: float, decimals: int, suffix: str) -> QDoubleSpinBox:

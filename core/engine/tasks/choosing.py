@@ -80,32 +80,38 @@ def suggest_plan(models: Models, args: Args, progress: Progress) -> dict[str, An
     result = {**found.to_json(), "scores": str(stored_scores(found.file, found.scores))}
     if args.get("val"):
         plans = [alternative.plan for alternative in found.front]
-        result["measured"] = _known(loaded, plans, args["val"])
+        result["measured"] = _known(loaded, plans, args)
     return result
 
 
-def _known(loaded: Loaded, plans: list[Plan], val: Mapping[str, Any]) -> dict[str, Any] | None:
+def _known(loaded: Loaded, plans: list[Plan], args: Args) -> dict[str, Any] | None:
     """Return what was measured of alternatives; None where the images have no usable labels."""
     from core.compare.front import known_front
     from core.data.stream import DataSettings
 
     with contextlib.suppress(UserError):
-        return known_front(loaded, plans, DataSettings.from_json(val, split="val")).to_json()
+        data = DataSettings.from_json(args["val"], split="val")
+        return known_front(loaded, plans, data, _repair(args)).to_json()
     return None
+
+
+def _repair(args: Args) -> RepairSettings | None:
+    """Return the repair of a request by its steps: the usual one if it names none, or no repair."""
+    from core.compare.front import QUICK
+
+    steps = args.get("repair", QUICK.steps)
+    return replace(QUICK, steps=tuple(steps)) if steps else None
 
 
 def _front(models: Models, args: Args, progress: Progress) -> Request:
     """Return the network, the plans, the images and the repair that a request names."""
-    from core.compare.front import QUICK
     from core.plan.schema import parse_plan
 
     loaded = network_of(models, args, progress)
     data = data_of(args, split="val")
     if data is None:
         raise no_dataset("Measuring alternatives")
-    steps = args.get("repair", QUICK.steps)
-    repair = replace(QUICK, steps=tuple(steps)) if steps else None
-    return loaded, [parse_plan(plan) for plan in args["plans"]], data, repair
+    return loaded, [parse_plan(plan) for plan in args["plans"]], data, _repair(args)
 
 
 def measure_alternatives(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
