@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -32,7 +33,9 @@ MEASURED_TIP = (
 )
 UNPRUNED = -1
 """Stands for the unpruned network among the points."""
-HEIGHT, MEASURED_HEIGHT = 146, 210
+HEIGHT, MEASURED_HEIGHT = 146, 230
+ROOM = (0.14, 0.11)
+"""Shares of the chart within which there is one name at most."""
 
 
 class FrontChart(Chart):
@@ -103,7 +106,7 @@ class FrontChart(Chart):
 
     def restyle(self) -> None:
         """Take on the colours of the theme."""
-        dress(self, 34 if self.measured else 24)
+        dress(self, 50 if self.measured else 24)
         self._line.setPen(pg.mkPen(theme.colour("muted"), width=1.5))
         self._bars.setPen(pg.mkPen(theme.colour("muted"), width=1.5))
         self._now.setPen(pg.mkPen(theme.colour("cascade"), width=1, style=Qt.PenStyle.DashLine))
@@ -177,6 +180,7 @@ class FrontChart(Chart):
             bottom.setLabel("GFLOPs kept, %")
             left.setLabel("predicted cost")
             self.setToolTip(TIP)
+        left.resizeEvent()  # a label keeps the middle of the text before
 
     def _place(self, number: int) -> tuple[float, float]:
         one = self._front[number]
@@ -201,14 +205,26 @@ class FrontChart(Chart):
             low, high = self._percent(point.low), self._percent(point.high)
             x += [place[0], place[0], point.latency_low, point.latency_high]
             y += [low, high, place[1], place[1]]
-            self._add_name(f"{self._front[number].macs:.0%}", place)
         self._bars.setData(x, y)
         if places and self._unpruned is not None:
             place = self._unpruned.latency_ms, self._percent(self._unpruned.accuracy)
             pen, brush = pg.mkPen(theme.colour("text"), width=1.5), pg.mkBrush(theme.colour("base"))
+            span = np.ptp([*x, place[0]]) * ROOM[0], np.ptp([*y, place[1]]) * ROOM[1]
+            self._show_names(places, span)
             self._whole.setData(
                 x=[place[0]], y=[place[1]], data=[UNPRUNED], pen=[pen], brush=[brush], size=[10]
             )
+
+    def _show_names(
+        self, places: dict[int, tuple[float, float]], span: tuple[float, float]
+    ) -> None:
+        """Name points by their GFLOPs where there is room, that of the plan first."""
+        named: list[tuple[float, float]] = []
+        for number in sorted(places, key=lambda number: number != self._chosen):
+            x, y = places[number]
+            if all(abs(x - a) > span[0] or abs(y - b) > span[1] for a, b in named):
+                named.append((x, y))
+                self._add_name(f"{self._front[number].macs:.0%}", (x, y))
 
     def _add_name(self, text: str, place: tuple[float, float]) -> None:
         name = pg.TextItem(text, theme.colour("muted"), anchor=(-0.1, 1.0))

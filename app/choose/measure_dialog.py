@@ -14,15 +14,15 @@ from app.kit.widgets import column, label
 from core.progress import about
 
 Steps = tuple[str, ...]
-REPAIRS: Mapping[Steps, tuple[str, str]] = {
-    ("bn", "refit"): (
+REPAIRS: Mapping[str, tuple[str, str]] = {
+    "bn,refit": (
         "BatchNorm statistics and refit",
         "Closest to what a network can reach without training",
     ),
-    ("bn",): ("BatchNorm statistics", "Faster, and recovers less"),
-    (): ("None", "The network as it is pruned"),
+    "bn": ("BatchNorm statistics", "Faster, and recovers less"),
+    "": ("None", "The network as it is pruned"),
 }
-"""By the steps of the engine."""
+"""By the steps of the engine, with commas between them."""
 ABOUT = (
     "Prunes a copy for each network, repairs it on images of the train split, evaluates it on up "
     "to {images} of the val split and times it in turns with the unpruned network. None of your "
@@ -58,7 +58,7 @@ class MeasureDialog(QDialog):
         self.setWindowTitle("Measure alternatives")
         self.setMinimumWidth(440)
         self.repair: QComboBox = combo(REPAIRS, "Repair before the evaluation")
-        choose(self.repair, repair)
+        choose(self.repair, ",".join(repair))
         self.estimate = label(ESTIMATING)
         self.estimate.setAccessibleName("Estimated time")
         form = QFormLayout()
@@ -80,16 +80,18 @@ class MeasureDialog(QDialog):
     @property
     def steps(self) -> Steps:
         """The steps of repair that are chosen."""
-        return tuple(self.repair.currentData())
+        return tuple(filter(None, str(self.repair.currentData()).split(",")))
 
     def ask(self) -> None:
         """Ask for the estimate of what is chosen."""
         self.estimate.setText(ESTIMATING)
+        self.go.setEnabled(True)
         self.estimateWanted.emit(self.steps)
 
     def show_estimate(self, found: Mapping[str, Any]) -> None:
         """Show what the engine estimated, as its task ``estimate_front`` returns it."""
         self.estimate.setText(estimate_words(found))
+        self.go.setEnabled(bool(found["networks"]))
 
     def accept(self) -> None:
         """Emit the choice, and close."""

@@ -58,12 +58,16 @@ def test_an_estimate_is_shown_before_anything_is_measured(suggested, fake, qtbot
     assert len(asked["plans"]) == 3
     assert asked["data"]["split"] == "val"
     assert dialog.estimate.text() == "Estimating…"
+    assert dialog.repair.currentText() == "BatchNorm statistics and refit"
     fake.done("estimate_front", {"seconds": 190.0, "networks": 2, "known": 1, "images": 32})
     told = dialog.estimate.text()
     assert told == "2 networks on 32 images: about 3 min. 1 is measured already."
     dialog.repair.setCurrentIndex(2)
     assert fake.last("estimate_front").args["repair"] == []
     assert dialog.estimate.text() == "Estimating…"
+    fake.done("estimate_front", {"seconds": 0.0, "networks": 0, "known": 3, "images": 32})
+    assert dialog.estimate.text() == "All 3 networks are measured already on 32 images."
+    assert not dialog.go.isEnabled()
     dialog.reject()
     assert not suggested.engine.running()
     assert not [r for r in fake.requests if r.task == "measure_front"]
