@@ -14,6 +14,7 @@ from app.state.measurements import Alternative, data_arguments
 from core.plan import criteria
 
 if TYPE_CHECKING:
+    from app.choose.front_controller import FrontController
     from app.state.rankings import Ranking
     from app.state.session import Session
     from core.plan.schema import Plan, Target
@@ -30,8 +31,9 @@ class ChooseController(QObject):
 
     suggested = Signal()
 
-    def __init__(self, context: Context, window: QWidget) -> None:
+    def __init__(self, context: Context, window: QWidget, front: FrontController) -> None:
         super().__init__(window)
+        self._front = front
         self._session, self._engine = context.session, context.engine
         self._measured = context.session.measured
 
@@ -93,6 +95,8 @@ class ChooseController(QObject):
                 "sha256": sha256,
                 "plan": wanted.to_json(),
                 "data": data_arguments(data),
+                "val": data_arguments(data, "val"),
+                "repair": list(self._front.repair),
             },
             done=done,
             cancelled=lambda: session.say("The suggestion was cancelled; the plan is unchanged."),
@@ -113,9 +117,9 @@ class ChooseController(QObject):
             )
             for item in result.get("front") or ()
         ]
-        front.sort(key=lambda a: (a.macs, a.score))
         session.edit(plan_edits.suggest(plan, goal, wanted.criterion))
-        self._measured.set_front(front)
+        self._measured.set_front(sorted(front, key=lambda a: (a.macs, a.score)))
+        self._front.take_known([one.plan for one in front], result.get("measured"))
         self._say_skipped(result)
         self.suggested.emit()
 

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from app.choose.controller import ChooseController
+from app.choose.front_controller import FrontController
 from app.context import Context
 from app.data.feature import DataFeature
 from app.feature import Feature, Features, Panel
@@ -20,7 +21,8 @@ class ChooseFeature(Feature):
 
     def __init__(self, context: Context, window: QWidget, features: Features) -> None:
         super().__init__(context, window, features)
-        self.controller = ChooseController(context, window)
+        self.front = FrontController(context, window)
+        self.controller = ChooseController(context, window, self.front)
         self._data = features[DataFeature].controller
         self.session.requests.rankWanted.connect(self.controller.rank)
         self.session.requests.suggestWanted.connect(self.controller.suggest)
@@ -39,6 +41,7 @@ class ChooseFeature(Feature):
         panel.rankRequested.connect(self.controller.rank)
         panel.suggestRequested.connect(self.controller.suggest)
         panel.alternativePicked.connect(self.controller.take_alternative)
+        panel.measureRequested.connect(self.front.ask)
         panel.timeRequested.connect(lambda: self.session.requests.layerTimesWanted.emit({}))
         return panel
 

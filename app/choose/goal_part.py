@@ -1,8 +1,6 @@
-"""What a suggestion aims at, and its alternatives: parts of the panel “Choose”."""
+"""What a suggestion aims at: a part of the panel “Choose”."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
@@ -11,7 +9,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -21,17 +18,13 @@ from app.kit.controls import choose, combo, row
 from app.kit.widgets import label
 from app.state import plan_edits
 from core.plan import words
+from core.plan.live import file_size
 
-if TYPE_CHECKING:
-    from app.choose.front_chart import FrontChart
-    from core.plan.schema import Target
-
-GOALS = {
-    "macs": ("GFLOPs", "Floating-point operations for one image, twice the multiply-adds"),
-    "params": ("parameters", "The number of weights, which determines the file size"),
-    "latency_ms": ("time per image", "Milliseconds, measured on this machine"),
-}
-USUAL = {"macs": 70.0, "params": 70.0, "latency_ms": 10.0}
+USUAL = 70.0
+"""Percent that is asked for first."""
+USUAL_MS = 10.0
+RANGES = {"%": (5.0, 100.0, 0), " ms": (0.01, 100_000.0, 2), " MB": (0.1, 100_000.0, 1)}
+"""The lowest and the highest amount of a unit, and its decimals."""
 NOT_TIMED = "No latency table yet. Press Measure, or let Suggest build it."
 
 
@@ -50,15 +43,15 @@ class GoalPart(QWidget):
         super().__init__()
         self._session = context.session
         self._measured = context.session.measured
-        self.kind: QComboBox = combo(GOALS, "Quantity of the target")
-        self.percent = _amount(5.0, 100.0, 0, "%")
-        self.millis = _amount(0.01, 100_000.0, 2, " ms")
+        self.kind: QComboBox = combo(_offered(), "Quantity of the target")
+        self.amounts = {unit: _amount(*how, unit) for unit, how in RANGES.items()}
+        self.percent, self.millis = self.amounts["%"], self.amounts[" ms"]
         self.spread: QComboBox = combo(words.ALLOCATIONS, "Allocation over the network")
         self.only = QCheckBox("Prune only the selected blocks")
         self.only.setToolTip("Otherwise any block that is not locked")
         self._lay_out()
         self.kind.activated.connect(self._kind_asked)
-        for amount in (self.percent, self.millis):
+        for amount in self.amounts.values():
             amount.valueChanged.connect(self._amount_asked)
         self.spread.activated.connect(self._spread_asked)
         self._measured.goalChanged.connect(self.show_goal)
@@ -74,7 +67,7 @@ class GoalPart(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        goal = row(self.percent, self.millis, self._of, self.kind, stretch=3)
+        goal = row(*self.amounts.values(), self._of, self.kind, stretch=4)
         for name, widget, field, tip in (
             ("Keep", goal, self.percent, "The target for the pruned network"),
             ("Spread", self.spread, self.spread, "How the target is distributed over the blocks"),
@@ -99,13 +92,13 @@ class GoalPart(QWidget):
         """Show goal and spread."""
         if self._session.model is None:
             return
-        kind, value = _parts(self._measured.aim)
+        kind, value = plan_edits.goal_parts(self._measured.aim)
         choose(self.kind, kind)
-        by_time = kind == "latency_ms"
-        self.percent.setVisible(not by_time)
-        self._of.setVisible(not by_time)
-        self.millis.setVisible(by_time)
-        (self.millis if by_time else self.percent).setValue(value)
+        about = words.TARGETS[kind]
+        self._of.setVisible(about.by_share)
+        for unit, amount in self.amounts.items():
+            amount.setVisible(unit == about.unit)
+        self.amounts[about.unit].setValue(value)
         choose(self.spread, self._session.plan.allocation)
         self._show_only()
         self._show_time()
@@ -113,7 +106,7 @@ class GoalPart(QWidget):
     def _show_time(self) -> None:
         """Describe how long an image takes now and with the plan, where layers were timed."""
         clock, prediction = self._measured.clock, self._session.prediction
-        by_time = self._session.model is not None and self.kind.currentData() == "latency_ms"
+        by_time = self._session.model is not None and self._measured.aim.by_time
         self._time_row.setVisible(by_time or clock is not None)
         self.measure.setVisible(clock is None)
         self.measure.setEnabled(not self._engine.running("latency_table", "suggest"))
@@ -136,58 +129,28 @@ class GoalPart(QWidget):
 
     def _kind_asked(self) -> None:
         kind = str(self.kind.currentData())
-        self._measured.set_goal(_target(kind, USUAL[kind]))
+        self._measured.set_goal(plan_edits.goal_of(kind, self._usual(kind)))
+
+    def _usual(self, kind: str) -> float:
+        """Return the amount that is asked for first: of a file, the same share of this one."""
+        about, prediction = words.TARGETS[kind], self._session.prediction
+        if about.by_share:
+            return USUAL
+        if kind != "file_bytes" or prediction is None or self._session.model is None:
+            return USUAL_MS
+        size = file_size(prediction.before.parameters, self._session.model.facts.dtype)
+        return max(RANGES[about.unit][0], round(USUAL / 100 * size / about.one, 1))
 
     def _amount_asked(self, value: float) -> None:
         """A box changed: by hand, or because it shows the goal already."""
-        kind, shown = _parts(self._measured.aim)
-        if abs(value - shown) > (0.005 if kind == "latency_ms" else 0.5):
-            self._measured.set_goal(_target(kind, value))
+        kind, shown = plan_edits.goal_parts(self._measured.aim)
+        decimals = RANGES[words.TARGETS[kind].unit][2]
+        if abs(value - shown) > 0.5 * 10.0**-decimals:
+            self._measured.set_goal(plan_edits.goal_of(kind, value))
 
     def _spread_asked(self) -> None:
         session = self._session
         session.edit(plan_edits.set_allocation(session.plan, self.spread.currentData()))
-
-
-class FrontPart(QWidget):
-    """Alternatives of the last suggestion.
-
-    Signals
-    -------
-    picked(int)
-    """
-
-    picked = Signal(int)
-
-    def __init__(self, context: Context) -> None:
-        super().__init__()
-        self._session = context.session
-        self._chart: FrontChart | None = None
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        context.session.measured.frontChanged.connect(self.show_front)
-        for signal in (context.session.planChanged, context.session.predictionChanged):
-            signal.connect(self.show_front)
-        context.theme.changed.connect(self._restyle)
-
-    def show_front(self) -> None:
-        """Show the alternatives, and the position of the plan among them."""
-        session = self._session
-        front, prediction = session.measured.front, session.prediction
-        if self._chart is None:
-            if not front:
-                return
-            from app.choose.front_chart import FrontChart
-
-            self._chart = FrontChart()
-            self._chart.picked.connect(self.picked)
-            self._layout.addWidget(self._chart)
-        now = prediction.after.macs / max(1, prediction.before.macs) if prediction else 1.0
-        self._chart.set_front(front, session.measured.alternative_of(session.plan), now)
-
-    def _restyle(self) -> None:
-        if self._chart is not None:
-            self._chart.restyle()
 
 
 def _amount(low: float, high: float, decimals: int, suffix: str) -> QDoubleSpinBox:
@@ -201,15 +164,9 @@ def _amount(low: float, high: float, decimals: int, suffix: str) -> QDoubleSpinB
     return box
 
 
-def _parts(goal: Target) -> tuple[str, float]:
-    for kind in ("macs", "params"):
-        share = getattr(goal, kind)
-        if share is not None:
-            return kind, 100.0 * share
-    return "latency_ms", float(goal.latency_ms or 0.0)
-
-
-def _target(kind: str, value: float) -> Target:
+def _offered() -> dict[str, tuple[str, str]]:
+    """Return the quantities that a target of this version can be about, with their tips."""
     from core.plan.schema import Target
 
-    return Target.model_validate({kind: value if kind == "latency_ms" else round(value / 100, 4)})
+    known = words.TARGETS.items()
+    return {kind: (q.name, q.tip) for kind, q in known if kind in Target.model_fields}

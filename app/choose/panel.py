@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QWidget
 
-from app.choose.goal_part import FrontPart, GoalPart
+from app.choose.front_part import FrontPart, front_summary
+from app.choose.goal_part import GoalPart
 from app.choose.rules_part import RankingPart, RulesPart
 from app.context import Context
 from app.data.check import data_words
@@ -28,7 +29,7 @@ class ChoosePanel(QWidget):
     suggestRequested(frozenset of int)
         The blocks that may give channels; empty means all.
     alternativePicked(int)
-    timeRequested()
+    measureRequested(), timeRequested()
     """
 
     dataRequested = Signal()
@@ -37,6 +38,7 @@ class ChoosePanel(QWidget):
     rankRequested = Signal()
     suggestRequested = Signal(object)
     alternativePicked = Signal(int)
+    measureRequested = Signal()
     timeRequested = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -92,6 +94,7 @@ class ChoosePanel(QWidget):
         self.ranking.rankRequested.connect(self.rankRequested)
         self.goal.timeRequested.connect(self.timeRequested)
         self.front.picked.connect(self.alternativePicked)
+        self.front.measureRequested.connect(self.measureRequested)
         for signal in (session.modelChanged, session.planChanged):
             signal.connect(self._show)
         for signal in (measured.dataChanged, measured.goalChanged, measured.frontChanged):
@@ -116,7 +119,7 @@ class ChoosePanel(QWidget):
         self.folds["goal"].set_summary(plan_edits.wish(measured.aim))
         self.folds["ranking"].set_summary(self.ranking.criterion.currentText())
         self.folds["rules"].set_summary(self.rules.words())
-        self.folds["front"].set_summary(f"{len(measured.front)} networks")
+        self.folds["front"].set_summary(front_summary(measured))
         self.folds["front"].setVisible(bool(measured.front))
         aim = plan_edits.so_that(measured.aim)
         self._wish.setText(f"Find what to remove so that {aim}.")

@@ -6,13 +6,14 @@ A part of the session. Views subscribe; whatever runs the measurements writes th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
+    from core.choose.measured import MeasuredPoint
     from core.compare.result import Comparison
     from core.data.findings import DatasetCheck
     from core.graph.table import ChannelTable
@@ -37,14 +38,16 @@ class Alternative:
     macs, params : float
         Fractions that stay.
     score : float
-        Predicted cost, in a unit of its own.
+        Predicted cost, in a unit of its own; NaN for a plan made by hand.
     plan : Plan
+    measured : MeasuredPoint or None
     """
 
     macs: float
     params: float
     score: float
     plan: Plan
+    measured: MeasuredPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class Measured(QObject):
         self.data: DataSetting | None = None
         self.goal: Target | None = None
         self.front: tuple[Alternative, ...] = ()
+        self.unpruned: MeasuredPoint | None = None
         self.points: dict[tuple[int, float], Point] = {}
         self.baseline: float | None = None
         self.heat_ratio: float | None = None
@@ -193,6 +197,7 @@ class Measured(QObject):
         if other:  # a check is about all images, however many of them are used
             self.set_check(None)
         self.set_comparison(None)
+        self.set_front(replace(one, measured=None) for one in self.front)
         self.clear_scan()
         self.dataChanged.emit()
         self.kept.emit()
@@ -247,15 +252,23 @@ class Measured(QObject):
 
     # ---- suggestions --------------------------------------------------------------------------
 
-    def set_front(self, front: Iterable[Alternative]) -> None:
-        """Offer the alternatives of a suggestion, the smallest network first."""
-        self.front = tuple(front)
+    def set_front(
+        self, front: Iterable[Alternative], unpruned: MeasuredPoint | None = None
+    ) -> None:
+        """Offer the alternatives of a suggestion, the smallest network first.
+
+        ``unpruned`` is what those that were measured compare with.
+        """
+        self.front, self.unpruned = tuple(front), unpruned
         self.frontChanged.emit()
 
     def alternative_of(self, plan: Plan) -> int | None:
         """Return which alternative a plan is, if it is one."""
-        found = (n for n, a in enumerate(self.front) if a.plan.selection == plan.selection)
-        return next(found, None)
+        gone = plan.selection, plan.structure, plan.classes
+        for number, plan in enumerate(one.plan for one in self.front):
+            if (plan.selection, plan.structure, plan.classes) == gone:
+                return number
+        return None
 
     # ---- sensitivity --------------------------------------------------------------------------
 
@@ -381,13 +394,4 @@ def step_of(data: Mapping[str, Any]) -> Step:
 
 def data_arguments(data: DataSetting | None, split: str = "train") -> dict[str, Any] | None:
     """Return the dataset as the engine tasks take it."""
-    if data is None:
-        return None
-    return {
-        "path": data.path,
-        "images": data.images,
-        "image_size": data.image_size,
-        "split": split,
-        "device": data.device,
-        "seed": data.seed,
-    }
+    return None if data is None else {**data.model_dump(), "split": split}

@@ -285,10 +285,22 @@ def suggest(plan: Plan, goal: Target, criterion: str) -> Edit:
 
 def wish(goal: Target) -> str:
     """Write a goal: 70% of the GFLOPs."""
-    if goal.latency_ms is not None:
-        return f"{goal.latency_ms:g} ms"
-    share, what = (goal.macs, "GFLOPs") if goal.macs else (goal.params, "parameters")
-    return f"{100 * (share or 1.0):g}% of the {what}"
+    kind, amount = goal_parts(goal)
+    return words.TARGETS[kind].wish.format(f"{amount:g}")
+
+
+def goal_parts(goal: Target) -> tuple[str, float]:
+    """Return what a goal is about, and how much of it in the unit that people read."""
+    kind, value = next((kind, value) for kind, value in goal if value is not None)
+    return kind, round(value / words.TARGETS[kind].one, 4)
+
+
+def goal_of(kind: str, amount: float) -> Target:
+    """Return the goal of an amount, in the unit that people read."""
+    from core.plan.schema import Target
+
+    value = round(amount * words.TARGETS[kind].one, 4)
+    return Target.model_validate({kind: round(value) if kind == "file_bytes" else value})
 
 
 def clear(plan: Plan) -> Edit:
@@ -309,11 +321,6 @@ def presentable(plan: Plan) -> Plan:
             "This plan also removes units, branches, scales or classes, which the window does not "
             "show yet.",
             "Use it on the command line: secateur prune MODEL --plan PLAN -o OUT.pt.",
-        )
-    if plan.target is not None and not (plan.target.by_count or plan.target.latency_ms):
-        raise UserError(
-            "The window does not show a target in bytes or as a share of the time.",
-            'Use "macs", "params" or "latency_ms", or use the plan on the command line.',
         )
     return plan
 
@@ -342,9 +349,7 @@ def offending(plan: Plan, blocked: Blocked, block: int | None) -> Entry | None:
 
 def so_that(goal: Target) -> str:
     """Write the result of a goal: 70% of the GFLOPs are kept."""
-    if goal.latency_ms is not None:
-        return f"an image takes {wish(goal)}"
-    return f"{wish(goal)} are kept"
+    return words.TARGETS[goal_parts(goal)[0]].result.format(wish(goal))
 
 
 def apply_nearest(plan: Plan, blocked: Blocked, block: int | None) -> Edit:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from core.data.figures import key_of
+from core.data.resample import BoxImages, ByImage, ClassImages
 from core.data.source import read_source
 from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
@@ -200,6 +201,21 @@ class Validation:
         watch : callable, optional
             Called as ``watch(validator, predictions, batch)`` before a batch is counted.
         """
+        measure, milliseconds = self._measured(model, progress, watch)
+        return replace(measure.result(), milliseconds=milliseconds)
+
+    def evaluate_by_image(
+        self, model: nn.Module, progress: Progress = silent
+    ) -> tuple[Accuracy, ByImage]:
+        """Evaluate a copy of a network, and return what it found on every image as well."""
+        measure, milliseconds = self._measured(model, progress)
+        images = measure.by_image()
+        return replace(measure.result(), milliseconds=milliseconds), images
+
+    def _measured(
+        self, model: nn.Module | Path, progress: Progress, watch: Watch | None = None
+    ) -> tuple[Measure, float]:
+        """Return an evaluation of all batches, and the milliseconds that an image took."""
         seconds = 0.0
         own = model if isinstance(model, Path) else copy.deepcopy(model).float().eval()
         measure = self.measure(own)
@@ -214,8 +230,7 @@ class Validation:
                 measure.add(outputs, batch, watch)
                 done = (number + 1) / len(self)
                 progress(done, f"Evaluating batch {number + 1} of {len(self)}")
-        milliseconds = 1000 * seconds / max(len(self.dataset), 1)
-        return replace(measure.result(), milliseconds=milliseconds)
+        return measure, 1000 * seconds / max(len(self.dataset), 1)
 
     def loader(self) -> _Loader:
         """Return what a validator of Ultralytics wants for a data loader."""
@@ -281,6 +296,16 @@ class Measure:
         if watch is not None:
             watch(self._state, predictions, batch)
         self._state.update_metrics(predictions, dict(batch))
+
+    def close(self) -> None:
+        """End an evaluation whose result nobody asks for."""
+        self._folder.cleanup()
+
+    def by_image(self) -> ByImage:
+        """Return what was found on every image so far; only before ``result``."""
+        if hasattr(self._state, "pred"):
+            return ClassImages.of(self._state.pred, self._state.targets)
+        return BoxImages.of(self._state.metrics.stats)
 
     def result(self) -> Accuracy:
         """Return the figures over all that was taken in."""

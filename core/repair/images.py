@@ -85,6 +85,27 @@ class Pool:
         return self.fit[int(rng.integers(len(self.fit)))]
 
 
+def files_of(settings: DataSettings, rng: np.random.Generator | None = None) -> list[Path]:
+    """Return the files of the images that are chosen of a split, whether they can be read or not.
+
+    Parameters
+    ----------
+    settings : DataSettings
+    rng : Generator, optional
+        Draws them; one of the settings' seed by default.
+
+    Raises
+    ------
+    UserError
+        When the dataset or the split is missing.
+    """
+    rng = np.random.default_rng(settings.seed) if rng is None else rng
+    files = _listed(read_source(settings.path, settings.split).images)
+    if settings.images >= len(files):
+        return files
+    return [files[n] for n in sorted(rng.permutation(len(files))[: settings.images].tolist())]
+
+
 def open_pool(
     settings: DataSettings, progress: Progress = silent, held_out: int = HELD_OUT
 ) -> Pool:
@@ -102,11 +123,8 @@ def open_pool(
     UserError
         When fewer than two images can be read.
     """
-    source = read_source(settings.path, settings.split)
-    files = _listed(source.images)
     rng = np.random.default_rng(settings.seed)
-    if settings.images < len(files):
-        files = [files[n] for n in sorted(rng.permutation(len(files))[: settings.images].tolist())]
+    files = files_of(settings, rng)
     pictures: list[tuple[Path, Pixels]] = []
     for number, file in enumerate(files):
         progress(number / len(files), f"Reading image {number + 1} of {len(files)}")

@@ -60,6 +60,11 @@ def scan_file(project: Path | None, sha256: str) -> Path:
     return data_folder() / "sensitivity" / f"{sha256[:SHORT]}{SCAN}"
 
 
+def front_file(sha256: str) -> Path:
+    """Return where the alternatives to a plan that were measured are kept, by a model's hash."""
+    return data_folder() / "alternatives" / f"{sha256[:SHORT]}.json"
+
+
 def steps_folder(output: Path) -> Path:
     """Return where the steps of one by one towards a file are kept."""
     return output.with_name(f"{output.stem}-steps")

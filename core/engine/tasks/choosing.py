@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.engine.tasks import Args, Models, Task, data_of, network_of
+from core.errors import UserError, no_dataset
 from core.progress import Progress
 
 if TYPE_CHECKING:
+    from core.checkpoint import Loaded
+    from core.data.stream import DataSettings
     from core.pipeline import Analysis
+    from core.plan.schema import Plan
+    from core.repair import RepairSettings
+
+    Request = tuple[Loaded, list[Plan], DataSettings, RepairSettings | None]
 
 
 def scores_by_weights(models: Models, analysis: Analysis, args: Args) -> Path:
@@ -57,7 +66,10 @@ def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, 
 
 
 def suggest_plan(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Find exact channels for a plan's target or ratios, and alternatives next to them."""
+    """Find exact channels for a plan's target or ratios, and alternatives next to them.
+
+    With ``val``, the images to measure on, what is known of the alternatives is handed on.
+    """
     from core.choose.score_cache import stored_scores
     from core.pipeline import suggest
     from core.plan.schema import parse_plan
@@ -65,7 +77,60 @@ def suggest_plan(models: Models, args: Args, progress: Progress) -> dict[str, An
     plan = parse_plan(args["plan"])
     loaded = network_of(models, args, progress)
     found = suggest(loaded, plan, data_of(args, seed=plan.seed), progress)
-    return {**found.to_json(), "scores": str(stored_scores(found.file, found.scores))}
+    result = {**found.to_json(), "scores": str(stored_scores(found.file, found.scores))}
+    if args.get("val"):
+        plans = [alternative.plan for alternative in found.front]
+        result["measured"] = _known(loaded, plans, args)
+    return result
 
 
-TASKS: Mapping[str, Task] = {"scores": score_channels, "suggest": suggest_plan}
+def _known(loaded: Loaded, plans: list[Plan], args: Args) -> dict[str, Any] | None:
+    """Return what was measured of alternatives; None where the images have no usable labels."""
+    from core.compare.front import known_front
+    from core.data.stream import DataSettings
+
+    with contextlib.suppress(UserError):
+        data = DataSettings.from_json(args["val"], split="val")
+        return known_front(loaded, plans, data, _repair(args)).to_json()
+    return None
+
+
+def _repair(args: Args) -> RepairSettings | None:
+    """Return the repair of a request by its steps: the usual one if it names none, or no repair."""
+    from core.compare.front import QUICK
+
+    steps = args.get("repair", QUICK.steps)
+    return replace(QUICK, steps=tuple(steps)) if steps else None
+
+
+def _front(models: Models, args: Args, progress: Progress) -> Request:
+    """Return the network, the plans, the images and the repair that a request names."""
+    from core.plan.schema import parse_plan
+
+    loaded = network_of(models, args, progress)
+    data = data_of(args, split="val")
+    if data is None:
+        raise no_dataset("Measuring alternatives")
+    return loaded, [parse_plan(plan) for plan in args["plans"]], data, _repair(args)
+
+
+def measure_alternatives(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Measure accuracy and time of networks, by their plans; every point is a partial result."""
+    from core.compare.front import measure_front
+
+    return measure_front(*_front(models, args, progress), progress=progress).to_json()
+
+
+def estimate_alternatives(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Estimate how long measuring them takes."""
+    from core.compare.front import estimate_front
+
+    return estimate_front(*_front(models, args, progress), progress=progress)
+
+
+TASKS: Mapping[str, Task] = {
+    "scores": score_channels,
+    "suggest": suggest_plan,
+    "measure_front": measure_alternatives,
+    "estimate_front": estimate_alternatives,
+}

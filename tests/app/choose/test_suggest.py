@@ -346,3 +346,62 @@ def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, m
     opened.features[ChooseFeature].controller.suggest()
     assert fake.last("suggest").args["plan"]["target"]["latency_ms"] == 7.5
     assert plan_edits.wish(session.measured.aim) == "7.5 ms"
+
+
+# ---- other quantities --------------------------------------------------------------------------
+
+
+def test_every_target_of_the_engine_is_offered_and_phrased(opened):
+    goal = panel_of(opened).goal
+    offered = {goal.kind.itemData(number) for number in range(goal.kind.count())}
+    assert offered == set(Target.model_fields)
+    for kind in offered:
+        target = plan_edits.goal_of(kind, 12.0)
+        assert plan_edits.goal_parts(target) == (kind, 12.0)
+        assert "12" in plan_edits.wish(target)
+        assert plan_edits.wish(target) in plan_edits.so_that(target)
+
+
+def pick(goal, kind):
+    goal.kind.setCurrentIndex(goal.kind.findData(kind))
+    goal.kind.activated.emit(goal.kind.currentIndex())
+
+
+def test_a_file_size_is_a_goal(opened, fake):
+    session, panel = opened.session, panel_of(opened)
+    goal = panel.goal
+    pick(goal, "file_bytes")
+    box = goal.amounts[" MB"]
+    assert box.isVisibleTo(goal)
+    assert not goal.percent.isVisibleTo(goal)
+    assert not goal._of.isVisibleTo(goal)
+    whole = 1e-6 * session.model.file_size
+    assert 0.6 * whole < box.value() < 0.8 * whole
+    box.setValue(4.2)
+    assert session.measured.goal == Target(file_bytes=4_200_000)
+    assert "a file of 4.2 MB is enough" in panel._wish.text()
+    panel.suggestRequested.emit(frozenset())
+    assert fake.last("suggest").args["plan"]["target"]["file_bytes"] == 4_200_000
+
+
+def test_a_share_of_the_time_is_a_goal(opened, fake):
+    session, panel = opened.session, panel_of(opened)
+    goal = panel.goal
+    pick(goal, "latency")
+    assert session.measured.goal == Target(latency=0.7)
+    assert goal.percent.isVisibleTo(goal)
+    assert "No latency table yet" in goal.time.text()
+    assert goal._time_row.isVisibleTo(goal)
+    goal.percent.setValue(60)
+    assert session.measured.goal == Target(latency=0.6)
+    assert "an image takes 60% of the time per image" in panel._wish.text()
+    panel.suggestRequested.emit(frozenset())
+    assert fake.last("suggest").args["plan"]["target"]["latency"] == 0.6
+
+
+@pytest.mark.parametrize("target", [{"latency": 0.8}, {"file_bytes": 3_000_000}])
+def test_a_plan_file_with_such_a_target_sets_the_goal(opened, drop, tmp_path, target):
+    path = tmp_path / "goal.json"
+    path.write_text(json.dumps({"version": 1, "target": target}))
+    drop(opened, path)
+    assert opened.session.measured.goal == Target(**target)
