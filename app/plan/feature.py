@@ -12,8 +12,10 @@ from app.feature import Action, Feature, Features, Panel, has_model, has_selecti
 from app.kit.dialogs import show_dialog
 from app.plan.conflicts.finder import ConflictFinder
 from app.plan.overlays import OVERLAYS
+from app.plan.structure.controller import StructureController
 from app.state import plan_edits, removal
 from app.state.session import Overlay
+from app.state.structure.edits import without_blocks
 
 STEP = 0.05
 """What one key press adds to a ratio, or takes away."""
@@ -21,7 +23,8 @@ STEP = 0.05
 
 def has_entries(context: Context) -> bool:
     """While the plan removes something."""
-    return has_model(context) and bool(context.session.plan.selection)
+    plan = context.session.plan
+    return has_model(context) and (bool(plan.selection) or plan.restructures)
 
 
 class PlanFeature(Feature):
@@ -32,6 +35,7 @@ class PlanFeature(Feature):
     def __init__(self, context: Context, window: QWidget, features: Features) -> None:
         super().__init__(context, window, features)
         self._finder = ConflictFinder(context, self)
+        self._structure = StructureController(context, self)
 
     def panels(self) -> Sequence[Panel]:
         """The model, the plan, the inspector and the tables."""
@@ -142,7 +146,8 @@ class PlanFeature(Feature):
 
     def drop_selection(self) -> None:
         """Take the selected blocks out of the plan."""
-        self.session.edit(plan_edits.set_ratio(self.session.plan, self.session.selection, 0.0))
+        plan = without_blocks(self.session.plan, self.session.selection)
+        self.session.edit(plan_edits.set_ratio(plan, self.session.selection, 0.0))
 
     def clear_plan(self) -> None:
         """Take everything out of the plan."""

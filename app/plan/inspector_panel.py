@@ -163,24 +163,29 @@ class InspectorPanel(OnScreen, QScrollArea):
                 self.view.selectionModel().setCurrentIndex(index, chosen)
 
     def _layer(self) -> int | None:
-        """Return the layer whose channels are ranked: the one in focus, or the block's output."""
+        """Return the layer whose channels are ranked, as a number in what is left.
+
+        The one in focus, or the block's output.
+        """
         session, block = self._session, self._block()
-        if session.table is None or block is None:
+        if session.model is None or block is None:
             return None
+        left = session.model.left
         if session.focused_layer:
-            return session.table.index.get(session.focused_layer)
+            return left.index.get(session.focused_layer)
         free = [
             n
-            for n in session.table.layers_of(block.index)
-            if session.table.layers[n].mixes and self._atoms(n).size
+            for n in left.layers_of(block.index)
+            if left.layers[n].mixes and self._atoms(n).size
         ]
         return free[-1] if free else None
 
     def _atoms(self, layer: int) -> Ints:
-        assert self._session.table is not None
-        atoms = self._session.table.outputs(layer)
+        assert self._session.model is not None
+        left = self._session.model.left
+        atoms = left.outputs(layer)
         held = atoms[atoms >= 0]
-        return held[self._session.table.fixed[held] < 0]
+        return held[left.fixed[held] < 0]
 
     # ---- its channels -------------------------------------------------------------------------
 
@@ -195,13 +200,13 @@ class InspectorPanel(OnScreen, QScrollArea):
         parts: list[QWidget] = [self._ranking, self.strip]
         for part in parts if self._chart is None else [*parts, self._chart]:
             part.setVisible(bool(atoms.size))
-        if not atoms.size or scores is None or prediction is None or session.table is None:
+        if not atoms.size or scores is None or prediction is None or session.model is None:
             return
         assert layer is not None
         kept = np.append(~prediction.resolution.removed, True)
-        outputs = session.table.outputs(layer)
+        outputs = session.model.left.outputs(layer)
         self.strip.set_kept(kept[outputs])
-        name = session.table.layers[layer].name
+        name = session.model.left.layers[layer].name
         stay = int(kept[outputs].sum())
         self._ranking.setText(
             f"{name.removesuffix('.conv')}: {stay} of {len(outputs)} channels kept, "

@@ -293,7 +293,7 @@ def wish(goal: Target) -> str:
 
 def clear(plan: Plan) -> Edit:
     """Take everything out of the plan; locks stay."""
-    return Edit("Clear the plan", _changed(plan, selection=()))
+    return Edit("Clear the plan", _changed(plan, selection=(), structure=(), classes=None))
 
 
 def presentable(plan: Plan) -> Plan:
@@ -302,14 +302,8 @@ def presentable(plan: Plan) -> Plan:
     Raises
     ------
     UserError
-        For any other: it would show the channels alone, and prune more than it shows.
+        For one with a target that the window does not show.
     """
-    if plan.restructures:
-        raise UserError(
-            "This plan also removes units, branches, scales or classes, which the window does not "
-            "show yet.",
-            "Use it on the command line: secateur prune MODEL --plan PLAN -o OUT.pt.",
-        )
     if plan.target is not None and not (plan.target.by_count or plan.target.latency_ms):
         raise UserError(
             "The window does not show a target in bytes or as a share of the time.",
