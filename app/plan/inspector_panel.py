@@ -174,9 +174,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         if session.focused_layer:
             return left.index.get(session.focused_layer)
         free = [
-            n
-            for n in left.layers_of(block.index)
-            if left.layers[n].mixes and self._atoms(n).size
+            n for n in left.layers_of(block.index) if left.layers[n].mixes and self._atoms(n).size
         ]
         return free[-1] if free else None
 

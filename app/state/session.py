@@ -5,7 +5,7 @@ Views subscribe to the signals and ask for changes through the methods; no view 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What a plan does where it also takes structure away: predicted of what is left, told of the whole.
+"""What a plan does where it also takes structure away: predicted of what is left of a network.
 
 Numpy only: the table of what is left comes from `core.structure`.
 """
@@ -18,7 +18,7 @@ from core.plan.schema import Plan
 from core.plan.widths import Widths, compute_widths
 
 if TYPE_CHECKING:
-    from core.plan.resolve import Resolution
+    pass
 
 
 def still_there(plan: Plan, left: ChannelTable, gone: frozenset[int]) -> Plan:
@@ -116,7 +116,8 @@ class LeftPredictor(Predictor):
         roles = {
             b.index: "cascade"
             for b in self.whole.blocks
-            if (found.block_in[b.index], found.block_out[b.index]) != (b.in_channels, b.out_channels)
+            if (found.block_in[b.index], found.block_out[b.index])
+            != (b.in_channels, b.out_channels)
         }
         changed = self._rows[
             (self.before.inputs != self._whole_before.inputs[self._rows])

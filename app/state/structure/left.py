@@ -28,7 +28,7 @@ class Left:
     blocks : frozenset of int
         Blocks that went.
     modules : tuple of str
-        Units and branches that went, by their dotted names.
+        Units, branches and parts of the head that went, by their dotted names.
     scales : tuple of int
         Strides of the scales that went.
     conflicts : tuple of Conflict

@@ -159,10 +159,8 @@ def _lock(part: Part, locked: Iterable[int | str]) -> str:
         if isinstance(item, int):
             if item in blocks:
                 return f"Block {item}"
-        elif part.kind == "scale" and prefixes and item.startswith(prefixes):
-            return item
-        elif part.kind != "scale" and (
-            part.holds(item) or part.modules[0].startswith(f"{item}.")
+        elif (part.kind == "scale" and prefixes and item.startswith(prefixes)) or (
+            part.kind != "scale" and (part.holds(item) or part.modules[0].startswith(f"{item}."))
         ):
             return item
     return ""

@@ -18,7 +18,7 @@ def list_structure(models: Models, args: Args, progress: Progress) -> dict[str, 
 
     loaded = network_of(models, args, progress)
     progress(0.5, "Looking for units")
-    head = len(loaded.model.model) - 1
+    head = len(list(loaded.model.model.children())) - 1  # type: ignore[union-attr]
     return {**listing(loaded), "scale_facts": scale_facts(loaded), "head": head}
 
 
@@ -49,7 +49,7 @@ def stage_asked(models: Models, args: Args, progress: Progress) -> Stage:
 def told_of(stage: Stage) -> dict[str, Any]:
     """Return what is left as plain data and a file, and what went."""
     from core.graph.cache import cache_path, write_table
-    from core.structure.scales import strides_of
+    from core.structure.scales import modules_of, strides_of
     from core.system.cache import stored
 
     facts, table = stage.analysis.facts, stage.analysis.table
@@ -57,12 +57,14 @@ def told_of(stage: Stage) -> dict[str, Any]:
     if not path.is_file():
         path = stored(path, lambda p: write_table(p, table, {}))
     strides = strides_of(stage.original.model)
+    model, levels = stage.original.model, stage.cuts.levels
+    units = [unit.name for unit in stage.cuts.units]
     return {
         "table": str(path),
         "sha256": facts.sha256,
         "blocks": sorted(stage.cuts.gone_blocks),
-        "modules": [unit.name for unit in stage.cuts.units],
-        "scales": [strides[level] for level in stage.cuts.levels],
+        "modules": [*units, *(name for level in levels for name in modules_of(model, level))],
+        "scales": [strides[level] for level in levels],
         "conflicts": [conflict.to_json() for conflict in stage.conflicts()],
     }
 
