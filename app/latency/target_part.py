@@ -82,8 +82,7 @@ class LatencyTarget(QWidget):
     @property
     def whole(self) -> float | None:
         """Milliseconds of the unpruned network, where they are predicted."""
-        clock = self._measured.clock
-        return None if clock is None else clock.unpruned_ms
+        return self._session.unpruned_ms
 
     def show_target(self) -> None:
         """Show the goal, and what the plan as it is takes."""

@@ -14,6 +14,7 @@ from app.kit.table_model import ROW_ROLE, TableModel
 from app.kit.widgets import KeptStrip, OnScreen, column, label, table_view
 from app.plan.conflicts.cascade_part import CascadePart
 from app.plan.conflicts.finder import ConflictFinder
+from app.plan.structure.parts_list import PartsList
 from app.plan.tables import LAYER_COLUMNS, LayerRow, layer_rows
 from app.state import plan_edits, removal
 from core.plan import criteria
@@ -51,6 +52,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         self.rank = QPushButton("Rank by images")
         self.rank.setToolTip("Compute the ranking set in the plan; until then another one is shown")
         self.rank.clicked.connect(self.rankRequested)
+        self.parts = PartsList(context)
         self._place = QVBoxLayout()
         self.strip = KeptStrip()
         self._body = QWidget()
@@ -60,7 +62,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         self._body.setLayout(body)
         inner = QWidget()
         self.cascade = CascadePart(context, finder)
-        layout = column(self._title, self._about, self._body, self.cascade, margins=10)
+        layout = column(self._title, self._about, self.parts, self._body, self.cascade, margins=10)
         layout.setStretchFactor(self.cascade, 1)
         layout.addStretch(0)
         inner.setLayout(layout)
@@ -78,6 +80,8 @@ class InspectorPanel(OnScreen, QScrollArea):
         for signal in (session.modelChanged, session.selectionChanged):
             signal.connect(self._show_block)
         session.predictionChanged.connect(self._update)
+        session.planChanged.connect(self._show_parts)
+        session.structures.partsChanged.connect(self._show_parts)
         self._finder.changed.connect(self._show_cascade)
         session.scoresChanged.connect(self._show_ranking)
         session.measured.dataChanged.connect(self._show_ranking)
@@ -99,6 +103,7 @@ class InspectorPanel(OnScreen, QScrollArea):
     def _show_block(self) -> None:
         block = self._block()
         self._show_cascade()
+        self._show_parts()
         self._title.setVisible(block is not None)
         self._body.setVisible(block is not None)
         if block is None:
@@ -108,6 +113,10 @@ class InspectorPanel(OnScreen, QScrollArea):
         self.model.set_rows([])
         self._update()
         self._mark_layer()
+
+    def _show_parts(self) -> None:
+        if self.shown:
+            self.parts.show_parts()
 
     def _show_cascade(self) -> None:
         if self.shown:

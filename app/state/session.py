@@ -121,6 +121,14 @@ class Session(Viewed):
         return self.structures.clock(self.measured.clock)
 
     @property
+    def unpruned_ms(self) -> float | None:
+        """Milliseconds of the network as it is, where its layers were timed."""
+        clock, table = self.measured.clock, self.table
+        if clock is None or table is None:
+            return None
+        return clock.ms(np.zeros(table.atom_count, bool))
+
+    @property
     def ranked(self) -> bool:
         """Whether that ranking is there."""
         return self.ranking in self._rankings

@@ -272,7 +272,7 @@ class Looks:
                     value = state.overlay_values[index] * scales[source]
                     tint = ramp_colour(palette, value, state.overlay)
                 line = palette.stage_lines.get(block.stage, palette.border)
-                widths = self.scales.widths(index, source, before, after)
+                widths = self.scales.widths(index, source, before, after, state.layer_widths)
             tag = f"−{before - after} in" if after < before else ""
             title = block.type if scales else ""
             parts.append(

@@ -30,6 +30,12 @@ class StructureController(QObject):
         structures = self._session.structures
         structures.needed.connect(self._restructure)
         structures.partsNeeded.connect(self._list)
+        self._session.selectionChanged.connect(self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        """Find what can go before a menu asks for it."""
+        if self._session.focused is not None:
+            self._session.structures.want_parts()
 
     def _restructure(self, plan: Plan) -> None:
         model, key = self._session.model, key_of(plan)

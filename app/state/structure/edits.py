@@ -88,7 +88,11 @@ def keep_classes(plan: Plan, kept: Iterable[int], count: int) -> Edit:
     count : int
         How many there are.
     """
-    classes = tuple(sorted(set(kept)))
+    wanted = set(kept)
+    before = [n for n in plan.classes or () if n in wanted]  # a file may give another order
+    classes = (*before, *sorted(wanted - set(before)))
+    if plan.classes is None or list(plan.classes) == sorted(plan.classes):
+        classes = tuple(sorted(classes))
     if len(classes) == count:
         return Edit("Keep all classes", plan.model_copy(update={"classes": None}))
     text = f"Keep {len(classes)} of {count} classes"

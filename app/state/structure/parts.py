@@ -58,6 +58,11 @@ class Part:
         return f"{self.kind.capitalize()} {self.inner_name}"
 
     @property
+    def short(self) -> str:
+        """How menus of its block call it."""
+        return f"{self.kind} {self.inner_name}" if self.kind != "scale" else self.label
+
+    @property
     def label(self) -> str:
         """How edits and messages call it."""
         if self.kind == "scale":

@@ -207,13 +207,13 @@ class Scorecard(QFrame):
 
     def _show_time(self) -> None:
         clock, prediction = self._session.clock, self._session.prediction
-        whole = self._session.measured.clock
-        if clock is None or whole is None or prediction is None:
+        before = self._session.unpruned_ms
+        if clock is None or before is None or prediction is None:
             self.time.set_missing()
             self.time.setToolTip("Milliseconds for one image: not measured on this machine yet")
             return
         removed = prediction.resolution.removed
-        before, after = whole.unpruned_ms, clock.ms(removed)
+        after = clock.ms(removed)
         self.time.set_change(before, after, lambda ms: f"{ms:.1f} ms")
         how = formats.timed_how(clock.latency.about)
         self.time.setToolTip(f"One pass, predicted from layers timed on this machine: {how}")

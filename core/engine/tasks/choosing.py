@@ -47,13 +47,15 @@ def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, 
     With a ``plan`` that takes structure away, those that are left.
     """
     from core.choose.score_cache import stored_scores
-    from core.pipeline import score
+    from core.pipeline import analyse, score
     from core.plan.schema import parse_plan
     from core.structure.stage import stage_of
 
     progress(0.0, "Ranking channels")
     loaded = models.get(str(args["path"]), args.get("sha256"))
-    stage = stage_of(loaded, parse_plan(args.get("plan") or {"version": 1}))
+    asked = parse_plan(args.get("plan") or {"version": 1})
+    if asked.restructures:
+        loaded = stage_of(loaded, asked).loaded
     chosen = {key: args[key] for key in ("criterion", "seed", "representative") if args.get(key)}
     plan = parse_plan({"version": 1, **chosen})
     data = data_of(args, seed=plan.seed)
@@ -61,10 +63,10 @@ def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, 
     from core.plan.criteria import by_images
 
     if by_images(plan.criterion):
-        ranking = score(stage.loaded, plan, data, progress)
+        ranking = score(loaded, plan, data, progress)
         file, skipped = stored_scores(ranking.file, ranking.scores), ranking.skipped
     else:
-        file = scores_by_weights(models, stage.analysis, args, stage.loaded)
+        file = scores_by_weights(models, analyse(loaded), args, loaded)
     return {
         "scores": str(file),
         "criterion": plan.criterion,

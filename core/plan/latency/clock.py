@@ -11,7 +11,6 @@ constant, a cost per element moved, and a surcharge on layers of odd input width
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -228,11 +227,6 @@ class Clock:
         own, moved, odd = self.parts(removed)
         latency = self.latency
         return own + latency.constant + latency.per_move * moved + latency.per_odd * odd
-
-    @cached_property
-    def unpruned_ms(self) -> float:
-        """Milliseconds of the network as it is."""
-        return self.ms(np.zeros(self.table.atom_count, bool))
 
     def block_ms(self, removed: Mask) -> Floats:
         """Milliseconds of every block without the removed atoms, shape (blocks,).
