@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from app.graph_view.drawing.colours import Palette
 from app.graph_view.drawing.state import GraphState
 from core.drawing.places import EdgePlace, InsidePlace
-
-if TYPE_CHECKING:
-    from app.graph_view.drawing.looks import BlockLook
 
 GONE = "removed"
 """What stands for the channels of what the plan removes as a whole."""
 Places = frozenset[int]
-
-
-def gone_block(look: BlockLook, palette: Palette) -> BlockLook:
-    """Return the look of a block that the plan removes, from that of one that stays."""
-    return replace(
-        look,
-        widths=GONE,
-        share="",
-        tag="",
-        role="",
-        fill=palette.band,
-        line=palette.border,
-        dim=True,
-        kept=0.0,
-        after=look.before,
-        level=0.0,
-        locked=False,
-        fixed=False,
-        eligible=False,
-        changed_layers=frozenset(),
-        gone=True,
-    )
 
 
 def gone_inside(index: int, inside: InsidePlace | None, state: GraphState) -> tuple[Places, Places]:

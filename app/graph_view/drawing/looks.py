@@ -5,10 +5,10 @@ The items compare these values: only a block whose look changed is painted again
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.graph_view.drawing.colours import Palette, ramp_colour
-from app.graph_view.drawing.ghosts import GONE, gone_block, gone_inside, is_gone, with_gone
+from app.graph_view.drawing.ghosts import GONE, gone_inside, is_gone, with_gone
 from app.graph_view.drawing.scales import Scales
 from app.graph_view.drawing.state import ROLE_WORDS, GraphState
 from core.drawing.places import EdgePlace, InsidePlace
@@ -208,7 +208,7 @@ class Looks:
             gone_nodes=gone[0],
             gone_lines=gone[1],
         )
-        return gone_block(look, palette) if index in state.gone else look
+        return _gone(look, palette) if index in state.gone else look
 
     def _tag(self, index: int, role: str, state: GraphState) -> str:
         """Describe what goes, for a block in the plan, or what changes in one that is adjusted."""
@@ -365,3 +365,25 @@ class Looks:
         words += ["cannot be pruned"] * (look.fixed and not look.locked)
         words += ["selected"] * look.selected
         return ", ".join(words) + "."
+
+
+def _gone(look: BlockLook, palette: Palette) -> BlockLook:
+    """Return the look of a block that the plan removes, from that of one that stays."""
+    return replace(
+        look,
+        widths=GONE,
+        share="",
+        tag="",
+        role="",
+        fill=palette.band,
+        line=palette.border,
+        dim=True,
+        kept=0.0,
+        after=look.before,
+        level=0.0,
+        locked=False,
+        fixed=False,
+        eligible=False,
+        changed_layers=frozenset(),
+        gone=True,
+    )
