@@ -75,7 +75,7 @@ class InnerPicture:
         if pixels == SIZES["layer"]:
             self._paint_texts(painter, look, ink)
         elif pixels <= LARGEST_TEXT:
-            self._paint_names(painter, ink, pixels)
+            self._paint_names(painter, look, ink, pixels)
 
     def _paint_boxes(self, painter: QPainter, look: BlockLook, ink: Ink) -> None:
         palette = ink.palette
@@ -97,11 +97,12 @@ class InnerPicture:
                 painter.setBrush(ink.brush(palette.node))
             painter.drawRoundedRect(rect, 5, 5)
 
-    def _paint_names(self, painter: QPainter, ink: Ink, pixels: int) -> None:
+    def _paint_names(self, painter: QPainter, look: BlockLook, ink: Ink, pixels: int) -> None:
         """Paint the names alone, larger than the drawing has them."""
         painter.setFont(ink.font("layer", pixels))
-        painter.setPen(ink.pen(ink.palette.text))
-        for node, rect in zip(self.place.nodes, self.rects, strict=True):
+        for number, (node, rect) in enumerate(zip(self.place.nodes, self.rects, strict=True)):
+            gone = number in look.gone_nodes
+            painter.setPen(ink.pen(ink.palette.text_dim if gone else ink.palette.text))
             if ink.width("layer", pixels, node.label) <= rect.width() - 8:
                 painter.drawText(rect, CENTRE, node.label)
 

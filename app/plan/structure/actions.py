@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.feature import Choice
@@ -58,20 +58,30 @@ def toggle(session: Session, part: Part) -> None:
     session.edit(edits.toggle(session.plan, part))
 
 
-def choices(session: Session) -> Sequence[Choice]:
-    """Return a line for every part of the selected block, for a menu."""
+def choices(session: Session, keep_classes: Callable[[], object]) -> Sequence[Choice]:
+    """Return a line for every part of the selected block, for a menu.
+
+    Parameters
+    ----------
+    session : Session
+    keep_classes : callable
+        Asks which classes stay; offered with the parts of the head.
+    """
     parts = session.structures.parts
     if parts is None:
         session.structures.want_parts()
         return (Choice(LOOKING, lambda: None, reason=LOOKING),)
     own = [] if session.focused is None else parts.of_block(session.focused)
-    if not own:
+    head = session.table is not None and session.focused == len(session.table.blocks) - 1
+    classes = [Choice("Keep only some classes…", keep_classes)] if head and parts.classes else []
+    if not own and not classes:
         return (Choice(NOTHING, lambda: None, reason=NOTHING),)
-    return tuple(
+    lines = [
         Choice(
             ("Put back " if is_gone(part, session.plan) else "Remove ") + part.short,
             partial(toggle, session, part),
             "" if is_free(part, parts, session) else reason_to_stay(part, parts, session.plan),
         )
         for part in own
-    )
+    ]
+    return [*lines, *classes]

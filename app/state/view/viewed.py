@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.state.open_model import Coupling, OpenModel, selected
 from app.state.overlays import PLAIN, OverlayOf
+from core.plan.left import block_named
 
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable
@@ -72,8 +73,13 @@ class Viewed(QObject):
         self._explain_focus()
 
     def focus_layer(self, name: str) -> None:
-        """Bring one layer, and with it its block, into focus."""
-        if self.table is None or name not in self.table.index or name == self.focused_layer:
+        """Bring one layer, and with it its block, into focus; of any other module, the block."""
+        if self.table is None or name == self.focused_layer:
+            return
+        if name not in self.table.index:
+            inner = block_named(name)
+            if inner is not None:
+                self.select({inner})
             return
         block = self.table.layers[self.table.index[name]].block
         if block not in self.selection:

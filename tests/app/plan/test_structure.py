@@ -8,6 +8,8 @@ from app.state import plan_edits
 from app.state.structure import edits
 from tests.app.conftest import ENGINE_MS
 
+ABOUT = {"device": "CPU", "runtime": "onnx", "version": "1", "threads": 1, "batch": 1,
+         "image_size": 640, "precision": "fp32", "sha256": ""}  # fmt: skip
 UNIT = {"block": 6, "units": [1]}
 
 
@@ -147,3 +149,57 @@ def test_edits_keep_one_entry_for_the_units_of_a_block(opened, qtbot):
     plan = edits.put_back(plan, one).plan
     assert [entry.to_json() for entry in plan.structure] == [{"block": 6, "units": [1]}]
     assert edits.put_back(plan, two).plan == session.plan
+
+
+def test_a_suggestion_keeps_structure_and_meets_the_goal(opened, qtbot):
+    from core.plan.schema import Target
+
+    session = opened.session
+    take(qtbot, opened, structural(UNIT, classes=(0, 2)))
+    structure = session.plan.structure
+    session.measured.set_goal(Target(macs=0.7))
+    with qtbot.waitSignal(session.planChanged, timeout=ENGINE_MS):
+        session.requests.suggestWanted.emit(frozenset())
+    session.flush()
+    assert session.plan.structure == structure and session.plan.classes == (0, 2)
+    assert session.plan.selection
+    found = session.prediction
+    assert not session.structures.pending
+    assert 0.6 < found.after.macs / found.before.macs <= 0.71
+
+
+def clock_of(table):
+    """A clock by which every layer takes a microsecond for each of its weights."""
+    import numpy as np
+
+    from core.plan.latency.clock import Clock, Grid, LatencyTable
+
+    grids = []
+    for number, layer in enumerate(table.layers):
+        most = int(table.in_counts[number]) if layer.mixes else 0
+        wide = np.array([0, int(table.out_counts[number])])
+        high = np.array([0, most] if most else [0])
+        times = 1e-3 * np.outer(np.maximum(high, 0 if most else 1), wide)
+        grids.append(Grid(layer.name, high, wide, times))
+    numbers = np.arange(len(grids))
+    return Clock(LatencyTable(ABOUT, 1, tuple(grids), numbers, numbers * 0 + 1), table)
+
+
+def test_milliseconds_are_of_what_is_left(opened, qtbot):
+    session = opened.session
+    session.measured.set_clock(clock_of(session.table))
+    whole = session.unpruned_ms
+    take(qtbot, opened, structural(UNIT))
+    removed = session.prediction.resolution.removed
+    gone = [n for n in session.table.layers_of(6)
+            if session.table.layers[n].name.startswith("model.6.m.1.")]  # fmt: skip
+    least = sum(
+        1e-3 * int(session.table.in_counts[n]) * int(session.table.out_counts[n])
+        for n in gone
+        if session.table.layers[n].mixes
+    )
+    assert 0 < least < whole - session.clock.ms(removed)
+    assert opened.scorecard.time.value.text().count("→") == 1
+    session.undo_stack.undo()
+    session.flush()
+    assert session.clock.ms(session.prediction.resolution.removed) == pytest.approx(whole)
