@@ -56,6 +56,21 @@ def has_selection(context: Context) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A line of a submenu that is made when it opens.
+
+    Attributes
+    ----------
+    reason : str
+        Why it cannot be chosen; empty where it can.
+    """
+
+    text: str
+    run: Callable[[], object]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One action: in a menu, by its shortcut, on the toolbar and in the command palette.
 
@@ -69,7 +84,7 @@ class Action:
     also : tuple of str
         Further shortcuts that do the same.
     choices : callable, optional
-        Returns names and what each does: then it is a submenu, made when it opens.
+        Returns its lines: then it is a submenu, made when it opens.
     tip : str
         What it does, in a few words; its text unless given.
     needs : callable
@@ -80,6 +95,8 @@ class Action:
         Actions of one group exclude each other.
     checked : callable, optional
         Whether it holds, for an action of a group.
+    words : callable, optional
+        Returns text and tip where they follow what can be done now.
     on : str
         ``block`` or ``graph`` where it also is in that context menu.
     """
@@ -98,7 +115,8 @@ class Action:
     checked: Callable[[], bool] | None = None
     on: str = ""
     also: tuple[str, ...] = ()
-    choices: Callable[[], Sequence[tuple[str, Callable[[], object]]]] | None = None
+    choices: Callable[[], Sequence[Choice]] | None = None
+    words: Callable[[], tuple[str, str]] | None = None
 
     @property
     def shortcuts(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class Pruned:
             "repair": None if self.repaired is None else self.repaired.to_json(),
             "output": None if self.output is None else str(self.output),
             "dtype": self.dtype,
-            "measured": None if self.times is None else self.times.to_json(),
+            "times": None if self.times is None else self.times.to_json(),
             "plan": self.plan.to_json(),
             "weights_sha256": weights_sha256(self.model),
         }

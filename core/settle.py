@@ -86,8 +86,9 @@ class Settler:
             For a plan that does not fit the network, a target that cannot be reached, or data
             that is missing or cannot be used.
         """
-        chosen = Span(progress, 0.0, 0.7) if plan.depth else silent
-        rest = Span(progress, 0.7, 1.0) if plan.depth else progress
+        deep = plan.depth and plan.target is not None
+        chosen = Span(progress, 0.0, 0.7) if deep else silent
+        rest = Span(progress, 0.7, 1.0) if deep else progress
         plan = self._with_units(plan, chosen)
         by_time = plan.target is not None and plan.target.by_time
         found = self.allocate(plan, Span(rest, 0.0, 0.6) if by_time else rest)
@@ -127,12 +128,12 @@ class Settler:
     # ---- units --------------------------------------------------------------------------------
 
     def _with_units(self, plan: Plan, progress: Progress) -> Plan:
-        if not plan.depth:
+        if not plan.depth or plan.target is None:
             return plan
         from core.sensitivity.depth import check_depth, choose_units
         from core.structure.stage import stage_of
 
-        target, data = check_depth(plan, self.data)
+        data, target = check_depth(self.data), plan.target
         first = stage_of(self.loaded, plan.model_copy(update={"structure": ()}), cache=self.cache)
         latency = self._latency(first, plan, Span(progress, 0.0, 0.05))
         share = self._shares(first, target, latency)

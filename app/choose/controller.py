@@ -11,6 +11,7 @@ from app.context import Context
 from app.engine.preconditions import has_data, is_free
 from app.state import plan_edits
 from app.state.measurements import Alternative, data_arguments
+from app.state.structure.left import structure_only
 from core.plan import criteria
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class ChooseController(QObject):
                 "criterion": plan.criterion,
                 "seed": plan.seed,
                 "representative": plan.representative,
+                "plan": structure_only(plan),
                 "data": data_arguments(data),
             },
             done=done,

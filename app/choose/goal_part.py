@@ -105,16 +105,16 @@ class GoalPart(QWidget):
 
     def _show_time(self) -> None:
         """Describe how long an image takes now and with the plan, where layers were timed."""
-        clock, prediction = self._measured.clock, self._session.prediction
+        clock, prediction = self._session.clock, self._session.prediction
+        before = self._session.unpruned_ms
         by_time = self._session.model is not None and self._measured.aim.by_time
         self._time_row.setVisible(by_time or clock is not None)
         self.measure.setVisible(clock is None)
         self.measure.setEnabled(not self._engine.running("latency_table", "suggest"))
-        if clock is None or prediction is None:
+        if clock is None or before is None or prediction is None:
             self.time.setText(NOT_TIMED)
             return
-        after = prediction.resolution.removed
-        before, now = clock.ms(after & False), clock.ms(after)
+        now = clock.ms(prediction.resolution.removed)
         self.time.setText(f"Time per image on this machine: {formats.change_ms(before, now)}.")
 
     def _show_only(self) -> None:

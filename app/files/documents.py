@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
@@ -14,6 +14,7 @@ from app.context import Context
 from app.files.cached_model import Known, find_known, from_engine, told_of
 from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
+from app.files.ranker import Ranker
 from app.files.stock import is_stock
 from app.kit.dialogs import ask
 from app.state import plan_edits
@@ -53,7 +54,7 @@ class Documents(QObject):
         self._window = window
         self._data = ""
         self.watcher = ModelWatcher(context, self.open_path, self.locate, self)
-        self._session.scoresNeeded.connect(self._need_scores)
+        self._ranker = Ranker(context, self)
 
     # ---- opening ------------------------------------------------------------------------------
 
@@ -152,7 +153,6 @@ class Documents(QObject):
 
         try:
             project = with_places(read_project(path), Path(path))
-            plan_edits.presentable(project.plan)
         except UserError as error:
             self._say(error)
             self._settings.forget_recent(path)
@@ -242,9 +242,9 @@ class Documents(QObject):
         )
         plan = session.plan
         if known.scores is not None:
-            session.set_scores((known.criterion, plan.seed, "", None), known.scores)
+            session.set_scores((known.criterion, plan.seed, "", None, ""), known.scores)
         else:
-            self._need_scores(known.criterion, plan.seed)
+            self._ranker.rank(known.criterion, plan.seed)
         self._settings.add_recent(str(place or path))
         self.watcher.watch(path)
         if unsaved:
@@ -259,22 +259,6 @@ class Documents(QObject):
                 "warning",
                 key="model file",
             )
-
-    def _need_scores(self, criterion: str, seed: int) -> None:
-        session = self._session
-        if session.model is None:
-            return
-        sha256 = session.model.facts.sha256
-        args = {"path": session.model.path, "criterion": criterion, "seed": seed, "sha256": sha256}
-
-        def done(result: dict[str, Any]) -> None:
-            import numpy as np
-
-            if session.same_model(sha256):
-                scores = np.load(result["scores"], allow_pickle=False)
-                session.set_scores((criterion, seed, "", None), scores)
-
-        self._engine.submit("scores", "Rank channels", args, done=done)
 
     def close_model(self) -> None:
         """Close the model, after asking about unsaved work."""
@@ -366,7 +350,7 @@ class Documents(QObject):
             session.say("Open a model before you import a plan for it.", kind="warning")
             return
         try:
-            plan = plan_edits.presentable(read_plan(path))
+            plan = read_plan(path)
         except UserError as error:
             self._say(error)
             return

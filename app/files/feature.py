@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtWidgets import QWidget
 
 from app.context import Context
-from app.feature import Action, Feature, Features, has_model
+from app.feature import Action, Choice, Feature, Features, has_model
 from app.files.crash_recovery import CrashRecovery
 from app.files.documents import Documents
 from app.files.recent import recent_choices
@@ -49,7 +49,7 @@ class FilesFeature(Feature):
                    needs=has_model),
         )  # fmt: skip
 
-    def _recent(self) -> Sequence[tuple[str, Callable[[], object]]]:
+    def _recent(self) -> Sequence[Choice]:
         return recent_choices(self.context.settings, self.documents.open_path)
 
     def new_dialog(self) -> None:

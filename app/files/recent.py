@@ -6,21 +6,20 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from app.feature import Choice
 from app.state.settings import Settings
 
 
-def recent_choices(
-    settings: Settings, open_path: Callable[[str], object]
-) -> list[tuple[str, Callable[[], object]]]:
+def recent_choices(settings: Settings, open_path: Callable[[str], object]) -> list[Choice]:
     """Return the files opened lately, and how to forget them."""
     paths = settings.recent()
     if not paths:
-        return [("No recent files", lambda: None)]
-    found: list[tuple[str, Callable[[], object]]] = [
-        (f"&{number} {_written(path)}", partial(open_path, path))
+        return [Choice("No recent files", lambda: None)]
+    found = [
+        Choice(f"&{number} {_written(path)}", partial(open_path, path))
         for number, path in enumerate(paths, 1)
     ]
-    return [*found, ("&Clear list", lambda: settings.forget_recent())]
+    return [*found, Choice("&Clear list", lambda: settings.forget_recent())]
 
 
 def _written(path: str) -> str:

@@ -229,11 +229,6 @@ class HistoryController(QObject):
         model = self._session.model
         if plan is None or not file:
             return
-        try:
-            plan_edits.presentable(plan)
-        except UserError as error:
-            self._session.say(error.message, error.hint, "error")
-            return
         if model is not None and Path(model.path).absolute() == Path(file).absolute():
             self._session.edit(plan_edits.replace_plan(plan, "Use an earlier plan"))
         elif self._documents.may_leave():

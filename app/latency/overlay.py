@@ -10,7 +10,7 @@ from app.state.session import Overlay, Session
 
 def _milliseconds(session: Session) -> dict[int, float]:
     """Return how long each block takes under the plan; nothing without a latency table."""
-    clock, prediction = session.measured.clock, session.prediction
+    clock, prediction = session.clock, session.prediction
     if clock is None or prediction is None:
         return {}
     return dict(enumerate(clock.block_ms(prediction.resolution.removed).tolist()))
@@ -25,7 +25,7 @@ def _texts(session: Session) -> Mapping[int, str]:
 
 
 def _heading(session: Session) -> str:
-    clock, prediction = session.measured.clock, session.prediction
+    clock, prediction = session.clock, session.prediction
     if clock is None or prediction is None:
         return "Milliseconds: not measured"
     return f"Milliseconds, {clock.ms(prediction.resolution.removed):.1f} in total"

@@ -82,10 +82,7 @@ class LatencyTarget(QWidget):
     @property
     def whole(self) -> float | None:
         """Milliseconds of the unpruned network, where they are predicted."""
-        clock, prediction = self._measured.clock, self._session.prediction
-        if clock is None or prediction is None:
-            return None
-        return clock.ms(prediction.resolution.removed & False)
+        return self._session.unpruned_ms
 
     def show_target(self) -> None:
         """Show the goal, and what the plan as it is takes."""
@@ -95,10 +92,11 @@ class LatencyTarget(QWidget):
         self.time.setText("Measure &layers" if whole is None else "Measure &layers again")
         self.time.setEnabled(self._session.model is not None and not running)
         self.suggest.setEnabled(not running)
-        if whole is None or prediction is None or self._measured.clock is None:
+        clock = self._session.clock
+        if whole is None or prediction is None or clock is None:
             self.now.setText(NOT_TIMED)
             return
-        after = self._measured.clock.ms(prediction.resolution.removed)
+        after = clock.ms(prediction.resolution.removed)
         self.now.setText(
             f"Predicted for the plan: {formats.change_ms(whole, after)}{self._about()}."
         )

@@ -12,8 +12,11 @@ from app.feature import Action, Feature, Features, Panel, has_model, has_selecti
 from app.kit.dialogs import show_dialog
 from app.plan.conflicts.finder import ConflictFinder
 from app.plan.overlays import OVERLAYS
+from app.plan.structure import actions
+from app.plan.structure.controller import StructureController
 from app.state import plan_edits, removal
 from app.state.session import Overlay
+from app.state.structure.edits import without_blocks
 
 STEP = 0.05
 """What one key press adds to a ratio, or takes away."""
@@ -21,7 +24,19 @@ STEP = 0.05
 
 def has_entries(context: Context) -> bool:
     """While the plan removes something."""
-    return has_model(context) and bool(context.session.plan.selection)
+    plan = context.session.plan
+    return has_model(context) and (bool(plan.selection) or plan.restructures)
+
+
+def has_classes(context: Context) -> bool:
+    """While a model is open that has classes to choose from."""
+    model, parts = context.session.model, context.session.structures.parts
+    known = model is not None and len(model.facts.classes) > 1
+    return known and (parts is None or parts.classes)
+
+
+def _nothing() -> None:
+    """A submenu does nothing of its own."""
 
 
 class PlanFeature(Feature):
@@ -32,6 +47,7 @@ class PlanFeature(Feature):
     def __init__(self, context: Context, window: QWidget, features: Features) -> None:
         super().__init__(context, window, features)
         self._finder = ConflictFinder(context, self)
+        self._structure = StructureController(context, self)
 
     def panels(self) -> Sequence[Panel]:
         """The model, the plan, the inspector and the tables."""
@@ -70,6 +86,17 @@ class PlanFeature(Feature):
             Action("drop", "&Remove the selection from the plan", self.drop_selection,
                    "&Plan:ratio", "Del", "clear", needs=has_selection, on="block"),
             Action("clear", "&Clear the plan", self.clear_plan, "&Plan:ratio", needs=has_entries),
+            Action("toggle_part", "Remove the &unit, branch or scale", self.toggle_part,
+                   "&Plan:structure", "Shift+Del", on="block",
+                   needs=lambda context: actions.can_toggle(context.session),
+                   words=lambda: actions.toggle_words(self.session)),
+            Action("parts", "Units, branches and &scales", _nothing, "&Plan:structure", on="block",
+                   tip="Remove parts of the selected block, or put them back",
+                   needs=has_selection,
+                   choices=lambda: actions.choices(self.session, self.keep_classes)),
+            Action("keep_classes", "&Keep only some classes…", self.keep_classes,
+                   "&Plan:structure", needs=has_classes,
+                   tip="Choose the classes that the network still detects"),
             Action("why", "&Why?", self.why, "&Plan:why", "W", "why", True,
                    "Show whether and how pruning one block changes another", has_model, on="block"),
         )  # fmt: skip
@@ -101,6 +128,7 @@ class PlanFeature(Feature):
 
         panel = InspectorPanel(self.context, self._finder)
         panel.rankRequested.connect(self.session.requests.rankWanted)
+        panel.parts.classesWanted.connect(self.keep_classes)
         return panel
 
     def _blocks_panel(self) -> QWidget:
@@ -142,11 +170,25 @@ class PlanFeature(Feature):
 
     def drop_selection(self) -> None:
         """Take the selected blocks out of the plan."""
-        self.session.edit(plan_edits.set_ratio(self.session.plan, self.session.selection, 0.0))
+        plan = without_blocks(self.session.plan, self.session.selection)
+        self.session.edit(plan_edits.set_ratio(plan, self.session.selection, 0.0))
 
     def clear_plan(self) -> None:
         """Take everything out of the plan."""
         self.session.edit(plan_edits.clear(self.session.plan))
+
+    def toggle_part(self) -> None:
+        """Remove the unit, branch or scale in focus, or put it back."""
+        part = actions.part_in_focus(self.session)
+        if part is not None and actions.can_toggle(self.session):
+            actions.toggle(self.session, part)
+
+    def keep_classes(self) -> None:
+        """Ask which classes stay."""
+        from app.plan.structure.classes_dialog import ClassesDialog
+
+        if has_classes(self.context):
+            show_dialog(ClassesDialog(self.session, self.window))
 
     def why(self) -> None:
         """Ask about two blocks."""

@@ -14,6 +14,7 @@ from app.kit.table_model import ROW_ROLE, TableModel
 from app.kit.widgets import KeptStrip, OnScreen, column, label, table_view
 from app.plan.conflicts.cascade_part import CascadePart
 from app.plan.conflicts.finder import ConflictFinder
+from app.plan.structure.parts_list import PartsList
 from app.plan.tables import LAYER_COLUMNS, LayerRow, layer_rows
 from app.state import plan_edits, removal
 from core.plan import criteria
@@ -51,6 +52,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         self.rank = QPushButton("Rank by images")
         self.rank.setToolTip("Compute the ranking set in the plan; until then another one is shown")
         self.rank.clicked.connect(self.rankRequested)
+        self.parts = PartsList(context)
         self._place = QVBoxLayout()
         self.strip = KeptStrip()
         self._body = QWidget()
@@ -60,7 +62,7 @@ class InspectorPanel(OnScreen, QScrollArea):
         self._body.setLayout(body)
         inner = QWidget()
         self.cascade = CascadePart(context, finder)
-        layout = column(self._title, self._about, self._body, self.cascade, margins=10)
+        layout = column(self._title, self._about, self.parts, self._body, self.cascade, margins=10)
         layout.setStretchFactor(self.cascade, 1)
         layout.addStretch(0)
         inner.setLayout(layout)
@@ -78,6 +80,8 @@ class InspectorPanel(OnScreen, QScrollArea):
         for signal in (session.modelChanged, session.selectionChanged):
             signal.connect(self._show_block)
         session.predictionChanged.connect(self._update)
+        session.planChanged.connect(self._show_parts)
+        session.structures.partsChanged.connect(self._show_parts)
         self._finder.changed.connect(self._show_cascade)
         session.scoresChanged.connect(self._show_ranking)
         session.measured.dataChanged.connect(self._show_ranking)
@@ -99,6 +103,7 @@ class InspectorPanel(OnScreen, QScrollArea):
     def _show_block(self) -> None:
         block = self._block()
         self._show_cascade()
+        self._show_parts()
         self._title.setVisible(block is not None)
         self._body.setVisible(block is not None)
         if block is None:
@@ -108,6 +113,10 @@ class InspectorPanel(OnScreen, QScrollArea):
         self.model.set_rows([])
         self._update()
         self._mark_layer()
+
+    def _show_parts(self) -> None:
+        if self.shown:
+            self.parts.show_parts()
 
     def _show_cascade(self) -> None:
         if self.shown:
@@ -163,24 +172,27 @@ class InspectorPanel(OnScreen, QScrollArea):
                 self.view.selectionModel().setCurrentIndex(index, chosen)
 
     def _layer(self) -> int | None:
-        """Return the layer whose channels are ranked: the one in focus, or the block's output."""
+        """Return the layer whose channels are ranked, as a number in what is left.
+
+        The one in focus, or the block's output.
+        """
         session, block = self._session, self._block()
-        if session.table is None or block is None:
+        if session.model is None or block is None:
             return None
+        left = session.model.left
         if session.focused_layer:
-            return session.table.index.get(session.focused_layer)
+            return left.index.get(session.focused_layer)
         free = [
-            n
-            for n in session.table.layers_of(block.index)
-            if session.table.layers[n].mixes and self._atoms(n).size
+            n for n in left.layers_of(block.index) if left.layers[n].mixes and self._atoms(n).size
         ]
         return free[-1] if free else None
 
     def _atoms(self, layer: int) -> Ints:
-        assert self._session.table is not None
-        atoms = self._session.table.outputs(layer)
+        assert self._session.model is not None
+        left = self._session.model.left
+        atoms = left.outputs(layer)
         held = atoms[atoms >= 0]
-        return held[self._session.table.fixed[held] < 0]
+        return held[left.fixed[held] < 0]
 
     # ---- its channels -------------------------------------------------------------------------
 
@@ -195,13 +207,13 @@ class InspectorPanel(OnScreen, QScrollArea):
         parts: list[QWidget] = [self._ranking, self.strip]
         for part in parts if self._chart is None else [*parts, self._chart]:
             part.setVisible(bool(atoms.size))
-        if not atoms.size or scores is None or prediction is None or session.table is None:
+        if not atoms.size or scores is None or prediction is None or session.model is None:
             return
         assert layer is not None
         kept = np.append(~prediction.resolution.removed, True)
-        outputs = session.table.outputs(layer)
+        outputs = session.model.left.outputs(layer)
         self.strip.set_kept(kept[outputs])
-        name = session.table.layers[layer].name
+        name = session.model.left.layers[layer].name
         stay = int(kept[outputs].sum())
         self._ranking.setText(
             f"{name.removesuffix('.conv')}: {stay} of {len(outputs)} channels kept, "

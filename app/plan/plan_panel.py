@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -21,15 +20,15 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.kit import formats, theme
 from app.kit.controls import choose, combo, row
-from app.kit.table_model import ROW_ROLE, Column, TableModel
+from app.kit.table_model import ROW_ROLE, TableModel
 from app.kit.widgets import column, label, line, table_view
+from app.plan.plan_lines import ENTRY_COLUMNS, PlanLine, plan_lines
 from app.plan.ratio_controls import MOST, RatioBox, RatioSlider
 from app.state import plan_edits, removal
 from core.plan import criteria
 
 if TYPE_CHECKING:
-    from app.state.session import Session
-    from core.plan.schema import Entry, Plan, Scope
+    from core.plan.schema import Plan, Scope
 
 SCOPES = {
     "all": "Outputs and hidden channels of the block",
@@ -94,7 +93,7 @@ class PlanPanel(QScrollArea):
         self.lock.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         theme.set_icon(self.lock, "lock")
         self.lock.setToolTip("Keep the widths of the selected blocks")
-        self.model: TableModel[PlanLine] = TableModel(_ENTRY_COLUMNS, self)
+        self.model: TableModel[PlanLine] = TableModel(ENTRY_COLUMNS, self)
         self.entries = table_view(self.model, "Entries of the plan", stretch=0)
         self.entries.setMinimumHeight(84)
         self.entries.height_hint = 92
@@ -164,6 +163,7 @@ class PlanPanel(QScrollArea):
         for signal in (session.modelChanged, session.planChanged, session.selectionChanged):
             signal.connect(self._show)
         session.predictionChanged.connect(self._show_effect)
+        session.structures.pendingChanged.connect(self._show_effect)
         for figures in (session.modelChanged, session.selectionChanged, self.slider.let_go):
             figures.connect(self._show_figures)
         self.slider.taken.connect(session.begin_drag)
@@ -192,12 +192,13 @@ class PlanPanel(QScrollArea):
         choose(self.scope, entries[0].scope if entries else "all")
         self.rules.setText(_rules(plan))
         self.lock.setChecked(bool(chosen) and set(chosen) <= session.locked)
-        self._clear.setEnabled(bool(plan.selection))
-        self._remove.setEnabled(bool(plan.selection))
+        self._clear.setEnabled(bool(plan.selection) or plan.restructures)
+        self._remove.setEnabled(bool(plan.selection) or plan.restructures)
 
     def _show_effect(self) -> None:
         prediction = self._session.prediction
-        self.prune.setEnabled(prediction is not None and prediction.changes)
+        pending = self._session.structures.pending
+        self.prune.setEnabled(prediction is not None and prediction.changes and not pending)
         self._show_figures()
 
     def _show_figures(self) -> None:
@@ -258,8 +259,7 @@ class PlanPanel(QScrollArea):
         if entry is None and self.model.rows:
             entry = self.model.rows[-1]
         if entry is not None:
-            plan = self._session.plan
-            self._session.edit(plan_edits.remove_entries(plan, entry.entries, entry.name))
+            self._session.edit(entry.without(self._session.plan))
 
 
 def _rules(plan: Plan) -> str:
@@ -274,50 +274,3 @@ def _selected(blocks: list[int], mixed: bool) -> str:
     named = ", ".join(map(str, blocks[:8])) + (" …" if len(blocks) > 8 else "")
     word = "Block" if len(blocks) == 1 else f"{len(blocks)} blocks:"
     return f"{word} {named}" + (" (different ratios)" if mixed and len(blocks) > 1 else "")
-
-
-@dataclass(frozen=True, slots=True)
-class PlanLine:
-    """One line of the table: an entry of the plan, or the exact channels of a whole block."""
-
-    name: str
-    scope: str
-    amount: str
-    tip: str
-    entries: tuple[Entry, ...]
-
-
-def plan_lines(session: Session) -> list[PlanLine]:
-    """Return the plan's lines; layers, as a suggestion names them, by block."""
-    layers: dict[int, list[Entry]] = {}
-    lines = []
-    for entry in session.plan.selection:
-        block = plan_edits.layer_block(entry)
-        if block is not None:
-            layers.setdefault(block, []).append(entry)
-            continue
-        if entry.block is not None:
-            found = removal.of_block(session, entry.block)
-        else:
-            found = removal.of_layer(session, str(entry.layer), entry.ratio)
-        scope = plan_edits.SCOPE_NAMES[entry.scope]
-        name = entry.label.capitalize() if entry.block is not None else entry.label
-        lines.append(PlanLine(name, scope, found.text, found.tip, (entry,)))
-    for block, entries in sorted(layers.items()):
-        count = formats.counted(len(entries), "layer")
-        found = removal.of_block(session, block)
-        lines.append(PlanLine(f"Block {block}", count, found.text, found.tip, tuple(entries)))
-    return lines
-
-
-_ENTRY_COLUMNS: list[Column[PlanLine]] = [
-    Column("What", lambda e: e.name),
-    Column("Scope", lambda e: e.scope),
-    Column(
-        "Removed",
-        lambda e: e.amount,
-        tip="What will really be removed",
-        right=True,
-        hint=lambda e: e.tip,
-    ),
-]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from app.kit import formats, theme
 from app.kit.table_model import Column
 from app.state.session import Session
 from core.graph.table import Block
+
+if TYPE_CHECKING:
+    from core.plan.live import Prediction
 
 # ---- the blocks -------------------------------------------------------------------------------
 
@@ -132,18 +135,33 @@ def layer_rows(session: Session, block: int) -> list[LayerRow]:
         note = table.reasons[fixed[0]] if fixed and all(f >= 0 for f in fixed) else ""
         side = round(layer.kernel**0.5)
         kernel = f"{side}×{side}" if layer.kind.startswith("Conv") else ""
+        gone = layer.name not in model.left.index
+        inputs, outputs = _widths_of(prediction, number, gone)
         rows.append(
             LayerRow(
                 layer.name.removeprefix(f"model.{block}."),
                 layer.kind,
-                kernel,
-                (int(prediction.before.inputs[number]), int(prediction.after.inputs[number])),
-                (int(prediction.before.outputs[number]), int(prediction.after.outputs[number])),
+                "removed" if gone else kernel,
+                inputs,
+                outputs,
                 int(parameters[number]),
                 note,
             )
         )
     return rows
+
+
+def _widths_of(
+    prediction: Prediction, number: int, gone: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return a layer's inputs and outputs, before and after; of one that goes, nothing."""
+    if gone:
+        return (0, 0), (0, 0)
+    before, after = prediction.before, prediction.after
+    return (
+        (int(before.inputs[number]), int(after.inputs[number])),
+        (int(before.outputs[number]), int(after.outputs[number])),
+    )
 
 
 # ---- channel flow -----------------------------------------------------------------------------

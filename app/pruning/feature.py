@@ -17,7 +17,8 @@ from app.pruning.one_by_one import StepsController
 def has_changes(context: Context) -> bool:
     """While the plan changes the network."""
     prediction = context.session.prediction
-    return prediction is not None and prediction.changes
+    pending = context.session.structures.pending
+    return prediction is not None and prediction.changes and not pending
 
 
 class PruningFeature(Feature):

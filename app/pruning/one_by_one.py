@@ -17,6 +17,8 @@ from core.errors import UserError
 from core.system.paths import steps_folder
 
 LOG = "steps.jsonl"
+CHANNELS_ONLY = "One by one prunes channels only, and the plan also removes structure."
+CHANNELS_HINT = "Choose another strategy, or remove the structure from the plan."
 
 
 class StepsController(QObject):
@@ -81,6 +83,9 @@ class StepsController(QObject):
         session = self._session
         session.flush()
         if session.model is None:
+            return False
+        if session.plan.restructures:
+            session.say(CHANNELS_ONLY, CHANNELS_HINT, "warning", key="steps")
             return False
         if not is_free(session, self._engine, "one_by_one", where="Steps"):
             return False

@@ -10,6 +10,7 @@ from app.engine.task_line import TaskLine
 from app.kit.layouts import Flow
 from app.kit.table_model import ROW_ROLE, Column, TableModel
 from app.kit.widgets import label, table_view
+from app.pruning.one_by_one import CHANNELS_HINT, CHANNELS_ONLY
 from app.state.measurements import Step
 from app.state.plan_edits import SCOPE_NAMES
 
@@ -17,6 +18,8 @@ NOTHING = (
     "One by one prunes the entries of the plan in order, each on a fresh copy, and "
     "measures the accuracy. Select the strategy in Choose, then press Prune… or Run."
 )
+RUN = "Try the entries of the plan one by one"
+GO_ON = "Continue from the selected step with the current plan"
 
 
 class StepsPanel(QWidget):
@@ -40,11 +43,9 @@ class StepsPanel(QWidget):
         self.view = table_view(self.model, "Steps", stretch=6)
         self.intro = label(NOTHING, "muted")
         self.progress = TaskLine(context.engine, "one_by_one")
-        self.run = _button("Run…", "Try the entries of the plan one by one")
+        self.run = _button("Run…", RUN)
         self.open = _button("Open step", "Open the network after the selected step")
-        self.go_on = _button(
-            "Continue from step…", "Continue from the selected step with the current plan"
-        )
+        self.go_on = _button("Continue from step…", GO_ON)
         for words in (self.intro, self.progress):
             words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         top = Flow(self.intro, self.progress, self.run, self.open, self.go_on)
@@ -58,6 +59,7 @@ class StepsPanel(QWidget):
 
     def _connect(self, context: Context) -> None:
         self._measured.stepsChanged.connect(self._show)
+        self._session.planChanged.connect(self._show_buttons)
         for signal in (self._session.modelChanged, context.engine.changed):
             signal.connect(self._show_buttons)
         self.view.selectionModel().selectionChanged.connect(self._show_buttons)
@@ -81,9 +83,12 @@ class StepsPanel(QWidget):
     def _show_buttons(self) -> None:
         free = self._session.model is not None and not self.progress.running
         kept = self.step is not None and bool(self.step.checkpoint)
-        self.run.setEnabled(free)
+        channels = not self._session.plan.restructures
+        self.run.setEnabled(free and channels)
         self.open.setEnabled(free and kept)
-        self.go_on.setEnabled(free and kept)
+        self.go_on.setEnabled(free and kept and channels)
+        for button, tip in ((self.run, RUN), (self.go_on, GO_ON)):
+            button.setToolTip(tip if channels else f"{CHANNELS_ONLY} {CHANNELS_HINT}")
 
     def _ask(self, signal: SignalInstance) -> None:
         if self.step is not None and self.step.checkpoint:

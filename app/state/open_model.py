@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,15 @@ class Coupling:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A model that the window shows."""
+    """A model that the window shows.
+
+    Attributes
+    ----------
+    table : ChannelTable
+        Of the network with all its structure: what is drawn and listed.
+    predictor : Predictor
+        Of the structure that the plan leaves.
+    """
 
     path: str
     facts: Facts
@@ -56,12 +64,21 @@ class OpenModel:
     file_size: int | None
     _touched: dict[int, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def left(self) -> ChannelTable:
+        """What the plan's structure leaves: the table that scores and removed channels are of."""
+        return self.predictor.table
+
+    def without(self, predictor: Predictor) -> OpenModel:
+        """Return the model for another structure that is left."""
+        return replace(self, predictor=predictor, _touched={})
+
     def touched_by(self, block: int) -> frozenset[int]:
         """Blocks that change when a block's outputs are pruned."""
         if block not in self._touched:
             from core.plan.why.why import affected
 
-            table = self.table
+            table = self.left
             atoms = set(table.blocks[block].out_atoms.tolist()) - {-1}
             readers, sharers = affected(table, atoms, set(table.layers_of(block)))
             self._touched[block] = frozenset(table.layers[n].block for n in readers | sharers)
@@ -78,7 +95,7 @@ class OpenModel:
         """Answer “why?” for two places."""
         from core.plan.why.why import explain
 
-        return explain(self.table, source, target)
+        return explain(self.left, source, target)
 
     def coupling(self, source: int, target: int) -> Coupling:
         """Return the path from one block to another; an empty one if there is none."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QUndoCommand
 
-from core.errors import UserError
 from core.plan import criteria, words
 from core.plan.ratio import OFFERED, set_by_hand
 
@@ -305,24 +304,7 @@ def goal_of(kind: str, amount: float) -> Target:
 
 def clear(plan: Plan) -> Edit:
     """Take everything out of the plan; locks stay."""
-    return Edit("Clear the plan", _changed(plan, selection=()))
-
-
-def presentable(plan: Plan) -> Plan:
-    """Return a plan that the window can show.
-
-    Raises
-    ------
-    UserError
-        For any other: it would show the channels alone, and prune more than it shows.
-    """
-    if plan.restructures:
-        raise UserError(
-            "This plan also removes units, branches, scales or classes, which the window does not "
-            "show yet.",
-            "Use it on the command line: secateur prune MODEL --plan PLAN -o OUT.pt.",
-        )
-    return plan
+    return Edit("Clear the plan", _changed(plan, selection=(), structure=(), classes=None))
 
 
 def replace_plan(plan: Plan, text: str) -> Edit:

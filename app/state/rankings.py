@@ -15,14 +15,23 @@ if TYPE_CHECKING:
 
 Scores = NDArray[np.float64]
 Ranking = tuple[Any, ...]
-"""Names a ranking: criterion, seed, representative, and the data for criteria that need some."""
+"""Names a ranking: criterion, seed, representative, the data for criteria that need some, and last
+the structure that is left; empty for the network as it is."""
 
 
-def ranking_of(plan: Plan, data: DataSetting | None) -> Ranking:
-    """Name the ranking that a plan asks for."""
+def ranking_of(plan: Plan, data: DataSetting | None, left: str = "") -> Ranking:
+    """Name the ranking that a plan asks for.
+
+    Parameters
+    ----------
+    plan : Plan
+    data : DataSetting or None
+    left : str
+        Names the structure that is left.
+    """
     images = data if by_images(plan.criterion) else None
     chosen = plan.representative if keeps_one(plan.criterion) else ""
-    return plan.criterion, plan.seed, chosen, images
+    return plan.criterion, plan.seed, chosen, images, left
 
 
 class Rankings:
@@ -41,11 +50,16 @@ class Rankings:
         self._known[ranking] = scores
 
     def scores(self, wanted: Ranking) -> Scores | None:
-        """Return the scores of a ranking, or those known last."""
-        found = self._known.get(wanted)
-        return found if found is not None else next(reversed(self._known.values()), None)
+        """Return the scores of a ranking, or those known last of the same structure."""
+        name = self._shown(wanted)
+        return None if name is None else self._known[name]
 
     def shown(self, wanted: Ranking) -> str:
         """Return the criterion of those scores; empty where there are none."""
-        name = wanted if wanted in self._known else next(reversed(self._known), ("",))
-        return str(name[0])
+        name = self._shown(wanted)
+        return "" if name is None else str(name[0])
+
+    def _shown(self, wanted: Ranking) -> Ranking | None:
+        if wanted in self._known:
+            return wanted
+        return next((name for name in reversed(self._known) if name[-1] == wanted[-1]), None)

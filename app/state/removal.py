@@ -23,7 +23,7 @@ class Removal:
     Attributes
     ----------
     before, after : int
-        Channels of the block's own layers, or of one layer.
+        Channels of the block's own layers that are left, or of one layer.
     asked : float or None
         The ratio that the plan names; None where it names exact channels, or nothing.
     """
@@ -59,23 +59,25 @@ def of_block(session: Session, block: int) -> Removal:
     """Return what goes of a block under the predicted plan."""
     entry = plan_edits.entry_of(session.plan, block)
     asked = None if entry is None else entry.ratio
-    prediction, table = session.prediction, session.table
-    if prediction is None or table is None:
+    prediction, model = session.prediction, session.model
+    if prediction is None or model is None:
         return Removal(0, 0, asked)
-    own = [n for n in table.layers_of(block) if table.layers[n].mixes]
-    before = sum(int(prediction.before.outputs[n]) for n in own)
-    after = sum(int(prediction.after.outputs[n]) for n in own)
+    left, index = model.left, model.table.index
+    own = [n for n in left.layers_of(block) if left.layers[n].mixes]
+    before = sum(int(left.out_counts[n]) for n in own)
+    after = sum(int(prediction.after.outputs[index[left.layers[n].name]]) for n in own)
     return Removal(before, after, asked)
 
 
 def of_layer(session: Session, name: str, asked: float | None = None) -> Removal:
     """Return what goes of one layer; nothing of one that is missing."""
-    prediction, table = session.prediction, session.table
-    number = None if table is None else table.resolve_layer(name)
-    if prediction is None or number is None:
+    prediction, model = session.prediction, session.model
+    number = None if model is None else model.left.resolve_layer(name)
+    if prediction is None or model is None or number is None:
         return Removal(0, 0, asked)
-    before, after = prediction.before.outputs, prediction.after.outputs
-    return Removal(int(before[number]), int(after[number]), asked)
+    layer = model.left.layers[number].name
+    after = int(prediction.after.outputs[model.table.index[layer]])
+    return Removal(int(model.left.out_counts[number]), after, asked)
 
 
 def largest(session: Session, blocks: Iterable[int]) -> Removal | None:

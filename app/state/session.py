@@ -5,7 +5,7 @@ Views subscribe to the signals and ask for changes through the methods; no view 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,29 +16,34 @@ from PySide6.QtGui import QUndoStack
 
 from app.state.history import Lineage
 from app.state.measurements import Measured, known_clock
-from app.state.open_model import Coupling, Message, OpenModel, selected
-from app.state.overlays import PLAIN, OverlayOf
+from app.state.open_model import Message, OpenModel
+from app.state.overlays import OverlayOf
 from app.state.plan_edits import Edit, PlanCommand
 from app.state.rankings import Ranking, Rankings, Scores, ranking_of
 from app.state.requests import Requests
 from app.state.shipping import Shipped
+from app.state.structure.edits import channels_alone
+from app.state.structure.structures import Structures
+from app.state.view.viewed import Viewed
 from core.plan.criteria import by_images
 
 if TYPE_CHECKING:
+    from app.state.structure.left import Left
     from core.checkpoint.facts import Facts
     from core.graph.table import ChannelTable
     from core.history.nodes import Node
-    from core.plan.live import Prediction
+    from core.plan.latency.clock import Clock
     from core.plan.schema import Plan
     from core.project import Project
 
 
-class Session(QObject):
+class Session(Viewed):
     """State of the window.
 
-    ``measured`` holds what images say (dataset, goal, measurements), ``shipped`` what there is to
-    ship with, ``lineage`` the history of the network, all that resulted; ``requests`` is how the
-    parts of the window ask things of each other.
+    ``measured`` holds what images say (dataset, goal, measurements), ``structures`` what can go
+    besides channels and what is left, ``shipped`` what there is to ship with, ``lineage`` the
+    history of the network, all that resulted; ``requests`` is how the parts of the window ask
+    things of each other.
 
     Signals
     -------
@@ -46,10 +51,6 @@ class Session(QObject):
         Another model will be open, or none; then it is.
     planChanged, predictionChanged
         The plan, and a moment later everything that follows from it.
-    selectionChanged
-        The blocks the user selected, or the one in focus.
-    viewChanged
-        What is highlighted: overlay, hovered block, drawn path.
     scoresNeeded(criterion, seed)
         The plan asks for a ranking that is missing yet and needs no images. One that does is
         computed only when the user asks for it.
@@ -62,8 +63,6 @@ class Session(QObject):
     modelChanged = Signal()
     planChanged = Signal()
     predictionChanged = Signal()
-    selectionChanged = Signal()
-    viewChanged = Signal()
     scoresNeeded = Signal(str, int)
     scoresChanged = Signal()
     messageRaised = Signal(object)
@@ -73,20 +72,12 @@ class Session(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.model: OpenModel | None = None
-        self.prediction: Prediction | None = None
-        self.selection: frozenset[int] = frozenset()
-        self.focused: int | None = None
-        self.focused_layer: str = ""
-        self.overlays: dict[str, Overlay] = {PLAIN.id: PLAIN}
-        self.overlay = PLAIN.id
-        self.highlighted: frozenset[int] = frozenset()
-        self.coupling = Coupling()
         self.project_path: Path | None = None
         self.requests = Requests(self)
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
         self.measured.clockChanged.connect(self._timed)
+        self.structures = Structures(self._take_left, self)
         self.shipped = Shipped(self)
         self.lineage = Lineage(self)
         self.lineage.ownChanged.connect(self.resultsChanged)
@@ -115,11 +106,6 @@ class Session(QObject):
         return self.model.path if self.model else ""
 
     @property
-    def table(self) -> ChannelTable | None:
-        """The open model's channel table."""
-        return self.model.table if self.model else None
-
-    @property
     def scores(self) -> Scores | None:
         """The ranking the plan asks for, or the last one known until that is there."""
         return self._rankings.scores(self.ranking)
@@ -127,7 +113,20 @@ class Session(QObject):
     @property
     def ranking(self) -> Ranking:
         """The name of the ranking that the plan asks for."""
-        return ranking_of(self.plan, self.measured.data)
+        return ranking_of(self.plan, self.measured.data, self.structures.digest)
+
+    @property
+    def clock(self) -> Clock | None:
+        """What tells the milliseconds of the network that the plan's structure leaves."""
+        return self.structures.clock(self.measured.clock)
+
+    @property
+    def unpruned_ms(self) -> float | None:
+        """Milliseconds of the network as it is, where its layers were timed."""
+        clock, table = self.measured.clock, self.table
+        if clock is None or table is None:
+            return None
+        return clock.ms(np.zeros(table.atom_count, bool))
 
     @property
     def ranked(self) -> bool:
@@ -178,6 +177,7 @@ class Session(QObject):
         self.unsay("")
         self.model = model
         self._plan = None if project is None else project.plan.model_copy(update={"target": None})
+        self.structures.begin(None if model is None else model.predictor)
         self._rankings = Rankings()
         self._extra_unsaved = False
         self.undo_stack.clear()
@@ -187,6 +187,7 @@ class Session(QObject):
         self._reset_view(project)
         self._predict(announce=False)
         self._announce()
+        self.structures.follow(self.plan)
 
     def _announce(self) -> None:
         for signal in (self.modelChanged, self.planChanged, self.predictionChanged):
@@ -195,16 +196,6 @@ class Session(QObject):
             signal.emit()
         self.measured.announce()
         self.titleChanged.emit()
-
-    def _reset_view(self, project: Project | None) -> None:
-        known = {b.index for b in self.table.blocks} if self.table else set()
-        view = project.view if project is not None else None
-        self.selection = frozenset(view.selection) & known if view else frozenset()
-        self.focused = view.focused if view and view.focused in known else None
-        self.overlay = view.overlay if view and view.overlay in self.overlays else PLAIN.id
-        self.focused_layer = ""
-        self.highlighted = frozenset()
-        self.coupling = Coupling()
 
     def move_model(self, path: str) -> None:
         """The open model's file is elsewhere now."""
@@ -218,7 +209,10 @@ class Session(QObject):
 
     def set_scores(self, ranking: Ranking, scores: Scores) -> None:
         """Take in a ranking from the engine."""
-        if self.model is None or len(scores) != self.model.table.atom_count:
+        if self.model is None:
+            return
+        own = ranking[-1] == self.structures.digest
+        if own and len(scores) != self.model.left.atom_count:
             return
         self._rankings.add(ranking, scores)
         self.scoresChanged.emit()
@@ -252,11 +246,36 @@ class Session(QObject):
     def _set_plan(self, plan: Plan) -> None:
         self._plan = plan
         self._clear_coupling()
+        self.structures.follow(plan)
         self.planChanged.emit()
         self.titleChanged.emit()
+        self.want_scores()
+        self._tick.start()
+
+    def want_scores(self) -> None:
+        """Ask for the ranking that the plan wants, where it is missing and needs no images."""
+        plan = self.plan
         if self.model is not None and not self.ranked and not by_images(plan.criterion):
             self.scoresNeeded.emit(plan.criterion, plan.seed)
-        self._tick.start()
+
+    def _take_left(self, left: Left) -> None:
+        """Predict for another structure from now on."""
+        if self.model is not None:
+            self.model = self.model.without(left.predictor)
+            self._clear_coupling()
+            self._predict(announce=False)  # what removes channels must fit what is left
+            self._tick.start()
+
+    def refuse_structure(self, key: str) -> None:
+        """Undo the edits that led to a structure that cannot be; without any, it stays whole."""
+        while self.structures.is_wanted(key) and self.undo_stack.canUndo():
+            command = self.undo_stack.command(self.undo_stack.index() - 1)
+            command.undo()
+            command.setObsolete(True)  # the stack drops it, and does not undo it again
+            self.undo_stack.undo()
+        if self.structures.is_wanted(key):
+            self._set_plan(channels_alone(self.plan))
+            self.mark_unsaved()
 
     def _timed(self) -> None:
         """What rounding left open follows the latency table."""
@@ -275,86 +294,12 @@ class Session(QObject):
         else:
             scores = self.scores
             if scores is None:
-                scores = np.arange(self.model.table.atom_count, dtype=float)
+                scores = np.arange(self.model.left.atom_count, dtype=float)
             clock = self.measured.clock
             latency = None if clock is None else clock.latency
             self.prediction = self.model.predictor.predict(self.plan, scores, latency)
         if announce:
             self.predictionChanged.emit()
-
-    # ---- selection and view -------------------------------------------------------------------
-
-    def select(self, blocks: Iterable[int], mode: str = "replace") -> None:
-        """Select blocks: ``replace``, ``add``, ``remove`` or ``toggle``."""
-        if self.table is None:
-            return
-        asked = frozenset(blocks) & {b.index for b in self.table.blocks}
-        selection, focused = selected(self.selection, self.focused, asked, mode)
-        if (selection, focused) == (self.selection, self.focused):
-            return
-        if focused != self.focused:
-            self.focused_layer = ""
-        self.selection, self.focused = selection, focused
-        self.selectionChanged.emit()
-        self._explain_focus()
-
-    def focus_layer(self, name: str) -> None:
-        """Bring one layer, and with it its block, into focus."""
-        if self.table is None or name not in self.table.index or name == self.focused_layer:
-            return
-        block = self.table.layers[self.table.index[name]].block
-        if block not in self.selection:
-            self.selection = frozenset({block})
-        self.focused, self.focused_layer = block, name
-        self.selectionChanged.emit()
-
-    def offer_overlays(self, overlays: Iterable[Overlay]) -> None:
-        """Take in what else may colour the blocks, as the features bring it."""
-        self.overlays |= {overlay.id: overlay for overlay in overlays}
-
-    def set_overlay(self, overlay: str) -> None:
-        """Colour the blocks by something."""
-        if overlay in self.overlays and overlay != self.overlay:
-            self.overlay = overlay
-            self.viewChanged.emit()
-
-    def hover(self, block: int | None) -> None:
-        """Light the blocks that share channels with, or read, the block under the pointer."""
-        model = self.model
-        lit = frozenset() if block is None or model is None else model.touched_by(block)
-        if lit != self.highlighted:
-            self.highlighted = lit
-            self.viewChanged.emit()
-
-    def show_coupling(self, source: int, target: int) -> None:
-        """Draw the path from one block to another, if there is one."""
-        coupling = Coupling() if self.model is None else self.model.coupling(source, target)
-        if not coupling.pairs:
-            self._clear_coupling()
-            return
-        self.coupling = coupling
-        self.viewChanged.emit()
-
-    def explain_block(self, block: int) -> None:
-        """Bring an affected block into focus and draw what it follows; the selection stays."""
-        if block != self.focused:
-            self.focused, self.focused_layer = block, ""
-            self.selectionChanged.emit()
-        self._explain_focus()
-
-    def _explain_focus(self) -> None:
-        """Draw the path from a block of the plan to the affected block in focus."""
-        self._clear_coupling()
-        if self.model is None or self.prediction is None or self.focused is None:
-            return
-        source = self.model.source_of(self.focused, self.prediction.roles)
-        if source is not None:
-            self.show_coupling(source, self.focused)
-
-    def _clear_coupling(self) -> None:
-        if self.coupling.pairs:
-            self.coupling = Coupling()
-            self.viewChanged.emit()
 
     # ---- messages, results, saving ------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from app.context import Context
-from app.kit.controls import combo, row
+from app.kit.controls import TIP, choose, combo, row, set_able
 from core.plan.criteria import title
 from core.runs.kinds import KINDS
 
@@ -18,6 +18,10 @@ COUNTS = {
     "params": ("parameters", "The number of weights"),
 }
 USUAL_LOSS = 10
+NO_STRUCTURE = (
+    "Turns prune channels only, and the plan also removes structure: prune by it first, then open "
+    "the pruned file"
+)
 
 
 class TurnsPart:
@@ -36,6 +40,7 @@ class TurnsPart:
             {name: (KINDS[name].title, KINDS[name].tip) for name in (TUNE, TURNS)}, "Kind of jobs"
         )
         self.kind.activated.connect(lambda _: changed())
+        self._changed = changed
         self.share = QDoubleSpinBox()
         self.share.setRange(1, 100)
         self.share.setDecimals(0)
@@ -65,7 +70,18 @@ class TurnsPart:
         self.way = row(self.steps, self.limited, self.loss)
         self._measured.goalChanged.connect(self._follow)
         self._session.modelChanged.connect(self._follow)
+        self._session.planChanged.connect(self._follow_plan)
         self._follow()
+
+    def _follow_plan(self) -> None:
+        """Offer turns only for a plan that they can carry out."""
+        whole = not self._session.plan.restructures
+        set_able(self.kind, TURNS, whole)
+        place = self.kind.findData(TURNS)
+        self.kind.setItemData(place, KINDS[TURNS].tip if whole else NO_STRUCTURE, TIP)
+        if self.chosen and not whole:
+            choose(self.kind, TUNE)
+            self._changed()
 
     @property
     def chosen(self) -> bool:

@@ -9,13 +9,13 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from app.context import Context
-from app.feature import Action
+from app.feature import Action, Choice
 from app.kit import theme
 
 MENUS: Mapping[str, tuple[str, ...]] = {
     "&File": ("open", "save", "exchange", "try", "close", "quit"),
     "&Edit": ("undo", "select", "find"),
-    "&Plan": ("prune", "ratio", "why"),
+    "&Plan": ("prune", "ratio", "structure", "why"),
     "&View": (
         "zoom",
         "go",
@@ -65,6 +65,8 @@ class Actions(QObject):
             session.undo_stack.indexChanged,
             session.measured.compared,
             session.viewChanged,
+            session.structures.pendingChanged,
+            session.structures.partsChanged,
             context.engine.changed,
             session.requests.modeChanged,
         ):
@@ -91,14 +93,18 @@ class Actions(QObject):
             action.setIconText(row.short)
         return action
 
-    def _submenu(self, choices: Callable[[], Sequence[tuple[str, Callable[[], object]]]]) -> QMenu:
+    def _submenu(self, choices: Callable[[], Sequence[Choice]]) -> QMenu:
         menu = QMenu(self._window)
+        menu.setToolTipsVisible(True)
         self._menus.append(menu)
 
         def fill() -> None:
             menu.clear()
-            for text, run in choices():
-                menu.addAction(text, run)
+            for choice in choices():
+                action = menu.addAction(choice.text, choice.run)
+                action.setEnabled(not choice.reason)
+                action.setToolTip(choice.reason)
+                action.setStatusTip(choice.reason)
 
         menu.aboutToShow.connect(fill)
         return menu
@@ -113,6 +119,11 @@ class Actions(QObject):
         for row in self._rows:
             action = self.by_id[row.id]
             action.setEnabled(row.needs(self._context))
+            if row.words is not None:
+                text, tip = row.words()
+                action.setText(text)
+                action.setToolTip(f"{tip} ({row.shortcut})" if row.shortcut else tip)
+                action.setStatusTip(tip)
             if row.checked is not None and row.checked():
                 action.setChecked(True)
         stack = self._context.session.undo_stack

@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 
 from app.context import Context
 from app.state import removal
+from app.state.structure import gone
 
 if TYPE_CHECKING:
     from app.graph_view.drawing.state import GraphState
@@ -129,6 +130,7 @@ def graph_state(session: Session) -> GraphState:
         path=session.coupling.pairs,
         path_text=session.coupling.text,
         macs_share={n: m / total for n, m in prediction.block_macs.items()},
+        **gone.of(session),
     )
     return state if overlay.fields is None else replace(state, **overlay.fields(session))
 

@@ -70,7 +70,7 @@ class Suggestion:
             "before": {"parameters": self.before.parameters, "macs": self.before.macs},
             "after": {"parameters": self.after.parameters, "macs": self.after.macs},
             "skipped": self.skipped,
-            "measured": None if self.times is None else self.times.to_json(),
+            "times": None if self.times is None else self.times.to_json(),
             "front": [alternative.to_json() for alternative in self.front],
         }
 

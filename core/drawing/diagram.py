@@ -53,7 +53,7 @@ def _turned(inside: InsidePlace) -> InsidePlace:
     height = inside.height
     nodes = tuple(replace(n, y=height - n.y - n.height) for n in inside.nodes)
     lines = tuple(tuple((x, height - y) for x, y in line) for line in inside.lines)
-    return InsidePlace(nodes, lines, inside.width, height)
+    return InsidePlace(nodes, lines, inside.width, height, inside.ends)
 
 
 def _components(nodes: list[Node]) -> list[list[Node]]:
@@ -76,15 +76,17 @@ def _pack(parts: list[InsidePlace]) -> InsidePlace:
     x = y = shelf = width = 0.0
     nodes: list[NodePlace] = []
     lines: list[Points] = []
+    ends: list[tuple[int, int]] = []
     for part in parts:
         if x and x + part.width > limit:
             x, y, shelf = 0.0, y + shelf, 0.0
+        ends.extend((source + len(nodes), target + len(nodes)) for source, target in part.ends)
         nodes.extend(replace(node, x=node.x + x, y=node.y + y) for node in part.nodes)
         lines.extend(tuple((px + x, py + y) for px, py in line) for line in part.lines)
         x += part.width
         shelf = max(shelf, part.height)
         width = max(width, x)
-    return InsidePlace(tuple(nodes), tuple(lines), width, y + shelf)
+    return InsidePlace(tuple(nodes), tuple(lines), width, y + shelf, tuple(ends))
 
 
 class _Diagram:
@@ -187,12 +189,9 @@ class _Diagram:
         self._plan_lines()
         self._measure()
         places = tuple(self._place_node(number) for number in range(len(self.nodes)))
-        lines = tuple(
-            self._line(source, target, places)
-            for target, node in enumerate(self.nodes)
-            for source in node.sources
-        )
-        return InsidePlace(places, lines, self.width, self.height)
+        ends = tuple((s, target) for target, node in enumerate(self.nodes) for s in node.sources)
+        lines = tuple(self._line(source, target, places) for source, target in ends)
+        return InsidePlace(places, lines, self.width, self.height, ends)
 
     def _measure(self) -> None:
         ranks = max(self.rank) + 1
@@ -240,6 +239,7 @@ class _Diagram:
             self.tops[rank] + (self.heights[rank] - height) / 2,
             width,
             height,
+            node.owner,
         )
 
     def _track(self, gap: int, place: int) -> float:

@@ -22,6 +22,7 @@ class Node:
     name: str = ""
     kernel: str = ""
     sources: list[int] = field(default_factory=list)
+    owner: str = ""
 
 
 class _Reader:
@@ -76,6 +77,7 @@ class _Reader:
     def _add(self, node: Node, step: Step) -> int:
         found = [self._source(tensor) for tensor in step.inputs]
         node.sources = list(dict.fromkeys(number for number in found if number is not None))
+        node.owner = step.owner
         self.nodes.append(node)
         self.owners.append(step.owner)
         return len(self.nodes) - 1

@@ -145,6 +145,8 @@ class NodePlace:
         ``3×3``, or empty.
     layer : int
         Index into the channel table, or -1.
+    owner : str
+        Dotted name of the module that runs it; empty for a mark of an input.
     """
 
     kind: str
@@ -156,19 +158,22 @@ class NodePlace:
     y: float
     width: float
     height: float
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class InsidePlace:
     """The diagram inside an opened block: layers, operations, and lines between them.
 
-    Coordinates are relative to the block's upper left corner.
+    Coordinates are relative to the block's upper left corner. ``ends`` are the nodes that each
+    line joins, from the one that is read.
     """
 
     nodes: tuple[NodePlace, ...]
     lines: tuple[Points, ...]
     width: float
     height: float
+    ends: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)

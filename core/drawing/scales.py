@@ -18,6 +18,8 @@ class Scale:
         Block it reads.
     outputs : tuple of int
         Channels of the last layers that belong to this scale alone.
+    ends : tuple of int
+        Those layers.
     layers : tuple of (int, float)
         Layers that read it, and which part of each counts for this scale: all of it, or a half
         where two scales share it.
@@ -25,6 +27,7 @@ class Scale:
 
     source: int
     outputs: tuple[int, ...]
+    ends: tuple[int, ...]
     layers: tuple[tuple[int, float], ...]
 
 
@@ -45,9 +48,11 @@ def read_scales(table: ChannelTable, block: int) -> tuple[Scale, ...]:
         mine = [n for n, node in enumerate(nodes) if node.kind == "layer" and source in reads[n]]
         alone = {n for n in mine if len(reads[n]) == 1}
         last = [n for n in sorted(alone) if not _after(n, readers) & alone]
-        outputs = tuple(int(table.out_counts[nodes[n].layer]) for n in last)
+        ends = tuple(nodes[n].layer for n in last)
+        outputs = _once(tuple(int(table.out_counts[layer]) for layer in ends))
+        ends = ends[len(ends) - len(outputs) :]
         layers = tuple((nodes[n].layer, 1.0 / len(reads[n])) for n in mine)
-        scales.append(Scale(source, _once(outputs), layers))
+        scales.append(Scale(source, outputs, ends, layers))
     return tuple(scales)
 
 

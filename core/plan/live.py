@@ -49,6 +49,8 @@ class Prediction:
         Layers that change: inputs before, after, outputs before, after.
     refusal : UserError or None
         Why the plan as a whole cannot be resolved.
+    restructured : bool
+        Whether more than channels goes.
     """
 
     plan: Plan
@@ -63,11 +65,12 @@ class Prediction:
     roles: dict[int, str]
     layer_widths: dict[str, tuple[int, int, int, int]]
     refusal: UserError | None = field(default=None)
+    restructured: bool = False
 
     @property
     def changes(self) -> bool:
         """Whether the plan removes anything."""
-        return bool(self.resolution.removed.any())
+        return self.restructured or bool(self.resolution.removed.any())
 
 
 class Predictor:

@@ -164,18 +164,15 @@ def choose_units(
     return search.run(goal, progress)
 
 
-def check_depth(plan: Plan, data: DataSettings | None) -> tuple[Target, DataSettings]:
-    """Return the target and the images that units are chosen by; ``UserError`` without them."""
-    if plan.target is None:
-        raise UserError(
-            "Units are chosen for a target, and the plan has none.",
-            'Add one, for example "target": {"latency": 0.7}, or name the units to remove.',
-        )
+def check_depth(data: DataSettings | None) -> DataSettings:
+    """Return the images that units are chosen by; raises ``UserError`` without any."""
     if data is None:
         raise no_dataset(
-            "Choosing units", "Pass a dataset YAML (--data), or name the units to remove."
+            "Choosing units",
+            "Pass a dataset YAML (--data), or name the units to remove.",
+            labels=False,
         )
-    return plan.target, data
+    return data
 
 
 class _Search:

@@ -8,7 +8,13 @@ from core.checkpoint import Loaded
 from core.errors import UserError
 from core.plan.schema import Plan, Removal
 from core.structure.classes import class_layers
-from core.structure.scales import chosen_levels, strides_of
+from core.structure.scales import (
+    chosen_levels,
+    feeding_alone,
+    modules_of,
+    sources_of,
+    strides_of,
+)
 from core.structure.units import find_units
 
 
@@ -39,12 +45,40 @@ def listing(loaded: Loaded) -> dict[str, Any]:
     }
 
 
+def scale_facts(loaded: Loaded) -> list[dict[str, Any]]:
+    """Describe the detection scales of a network, the finest first.
+
+    Returns
+    -------
+    list of dict
+        ``stride``, the block that it reads as ``source``, the modules of the head that work for it
+        alone as ``modules``, the blocks that ``feeds`` nothing else, and the ``reason`` why it
+        cannot go; empty where it can.
+    """
+    strides = strides_of(loaded.model)
+    sources = sources_of(loaded.model)
+    return [
+        {
+            "stride": stride,
+            "source": sources[level],
+            "modules": list(modules_of(loaded.model, level)),
+            "feeds": sorted(feeding_alone(loaded.model, (level,))),
+            "reason": _reason(loaded, stride),
+        }
+        for level, stride in enumerate(strides)
+    ]
+
+
 def _goes(loaded: Loaded, stride: int) -> bool:
+    return not _reason(loaded, stride)
+
+
+def _reason(loaded: Loaded, stride: int) -> str:
     try:
         chosen_levels(loaded.model, Plan(structure=(Removal(scale=stride),)))
-    except UserError:
-        return False
-    return True
+    except UserError as error:
+        return error.message
+    return ""
 
 
 def _has_classes(loaded: Loaded) -> bool:

@@ -90,6 +90,20 @@ def _branches(head: nn.Module) -> list[str]:
     return [name for name, parts in lists if len(parts) == head.nl]
 
 
+def sources_of(model: nn.Module) -> tuple[int, ...]:
+    """Return the blocks that the detection scales of a network read, the finest first."""
+    head: Any = model.model[-1]  # type: ignore[index]
+    last = len(model.model) - 1  # type: ignore[arg-type]
+    return tuple(block_sources(head, last)[: len(strides_of(model))])
+
+
+def modules_of(model: nn.Module, level: int) -> tuple[str, ...]:
+    """Return the names of the modules of a head that work for one scale alone."""
+    head: Any = model.model[-1]  # type: ignore[index]
+    last = len(model.model) - 1  # type: ignore[arg-type]
+    return tuple(f"model.{last}.{name}.{level}" for name in _branches(head))
+
+
 def feeding_alone(model: nn.Module, levels: tuple[int, ...]) -> frozenset[int]:
     """Return the blocks that feed nothing but some scales."""
     if not levels:

@@ -15,6 +15,7 @@ from core.graph.analysis import Analysis, analyse
 from core.graph.table import Block, ChannelTable
 from core.plan.latency.clock import Clock, LatencyTable
 from core.plan.latency.cost import rounded
+from core.plan.left import latency_left, still_there
 from core.plan.memory import PeakMemory
 from core.plan.predict import LayerChange, Prediction
 from core.plan.refusals import check_made_for, check_names
@@ -71,9 +72,7 @@ class Stage:
         """Return the original's latency table for the layers that are left."""
         if latency is None or self.is_whole:
             return latency
-        index = self.before.table.index
-        rows = np.array([index[layer.name] for layer in self.analysis.table.layers], np.int64)
-        return replace(latency, layer_grid=latency.layer_grid[rows], calls=latency.calls[rows])
+        return latency_left(latency, self.before.table, self.analysis.table)
 
     def replayed(self, found: Plan, asked: Plan) -> Plan:
         """Return the plan as it was carried out: channels as found, structure as asked."""
@@ -149,7 +148,7 @@ class Stage:
             prediction.after.parameters,
             prediction.after.macs,
         )
-        conflicts = (*self._conflicts(), *prediction.naive_conflicts)
+        conflicts = (*self.conflicts(), *prediction.naive_conflicts)
         return replace(
             prediction,
             before=before,
@@ -174,7 +173,7 @@ class Stage:
         kind = table.layers[number].kind
         return LayerChange(name, kind, ins, len(kept_in), outs, len(kept_out), kept_in, kept_out)
 
-    def _conflicts(self) -> list[Conflict]:
+    def conflicts(self) -> list[Conflict]:
         """List what would break if only what goes were taken out, and nothing that reads it."""
         found = []
         for name, kept in self.cuts.inputs.items():
@@ -238,7 +237,7 @@ def stage_of(loaded: Loaded, plan: Plan, *, cache: bool = True) -> Stage:
     table = _as_the_original(traced.table, before.table, cuts.gone_blocks)
     target = _rest_of(plan.target, table)
     check_names(before.table, plan)
-    asked = _still_there(plan, table, cuts.gone_blocks).model_copy(update={"target": target})
+    asked = still_there(plan, table, cuts.gone_blocks).model_copy(update={"target": target})
     return Stage(loaded, before, left, Analysis(left.facts, table), cuts, asked)
 
 
@@ -261,19 +260,6 @@ def _as_the_original(
         blocks=tuple(told(block, own) for block, own in pairs),
         whole=(was.parameters, was.macs),
     )
-
-
-def _still_there(plan: Plan, left: ChannelTable, gone: frozenset[int]) -> Plan:
-    """Return what a plan asks of the channels that are left: what went as a whole is done."""
-
-    def stays(layer: str | None) -> bool:
-        return layer is None or left.resolve_layer(layer) is not None
-
-    names = {
-        "selection": tuple(e for e in plan.selection if stays(e.layer) and e.block not in gone),
-        "locked": tuple(n for n in plan.locked if isinstance(n, int) or stays(n)),
-    }
-    return plan.channels_only().model_copy(update=names)
 
 
 def _peak_of(target: Target | None, table: ChannelTable, left: ChannelTable) -> Target | None:

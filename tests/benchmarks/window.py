@@ -102,7 +102,7 @@ def opened_window(family: str) -> tuple[Any, Any, Any]:
     window.show()
     window.session.set_model(f"{family}.pt", facts, table, 1000)
     scores = np.random.default_rng(0).random(table.atom_count)
-    window.session.set_scores(("l2", 0, "", None), scores)
+    window.session.set_scores(("l2", 0, "", None, ""), scores)
     return window, table, facts
 
 

@@ -14,6 +14,7 @@ from app.graph_view.drawing.signs import (
     draw_badge,
     draw_box,
     draw_ghost,
+    draw_gone,
     draw_lock,
     draw_stop,
     draw_tick,
@@ -26,6 +27,7 @@ WORDS = {
     **dict(ROLE_WORDS),
     **dict(STAGE_WORDS),
     "ghost": "removed",
+    "gone": "removed as a whole",
     "ring": "selected",
     "locked": "locked",
     "eligible": "can be pruned alone",
@@ -147,6 +149,8 @@ def _lines(state: GraphState, selected: bool) -> tuple[str, ...]:
     lines = [role for role, _ in ROLE_WORDS if role in used]
     if "selected" in used:
         lines.insert(1, "ghost")
+    if state.gone or state.gone_modules or state.gone_links:
+        lines.append("gone")
     lines += ["ring"] * selected + ["locked"] * bool(state.locked)
     lines += ["eligible"] * bool(state.eligible)
     if not state.overlay_scale:
@@ -163,6 +167,8 @@ def _paint_sign(painter: QPainter, ink: Ink, line: str, area: QRectF) -> None:
     elif line == "ghost":
         hatched = hatch_lines(box) or [QLineF()]
         draw_ghost(painter, box, hatched, "selected", palette.border, ink)
+    elif line == "gone":
+        draw_gone(painter, box, 3, ink)
     elif line in palette.roles:
         smaller = box.adjusted(3, 3, -3, -3) if line == "coupled" else box
         draw_box(painter, smaller, 3, line, palette.border, palette.box, ink)

@@ -140,6 +140,8 @@ class Minimap(QWidget):
             return palette.stroke
         if look.selected:
             return palette.focus
+        if look.gone:
+            return palette.band
         role = palette.roles.get(look.role)
         return role.line if role else look.line
 

@@ -138,6 +138,7 @@ class Pointer:
             self._pan = None
             self._view.viewport().unsetCursor()
             if not self._panned and event.button() == Qt.MouseButton.RightButton:
+                self._focus_part(position)
                 self._ask_menu(self.block_at(position), event.globalPosition().toPoint())
         elif self._press is not None:
             press, self._press = self._press, None
@@ -167,6 +168,13 @@ class Pointer:
             self._target.layerClicked.emit(layer)
         else:
             self._selection.click(block, modifiers)
+
+    def _focus_part(self, position: QPoint) -> None:
+        """Let the menu be about the layer under the pointer, or the scale of a closed head."""
+        point = self._camera.to_scene(QPointF(position))
+        layer = self._scene.layer_at(point) or self._scene.scale_layer_at(point)
+        if layer:
+            self._target.layerClicked.emit(layer)
 
     def _take_band(self, band: QRect, modifiers: Mods) -> None:
         corner = self._camera.to_scene(QPointF(band.topLeft()))

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from app.graph_view.drawing.ink import SIZES, Ink, arrow_head, rounded_line, text_size
 from app.graph_view.drawing.looks import EdgeLook
+from app.graph_view.drawing.signs import GONE_DASHES
 from core.drawing.places import EdgePlace, Points
 from core.drawing.shapes import line_width
 
@@ -86,6 +87,9 @@ class EdgeItem(QGraphicsItem):
         thickness, line, head = self._shape()
         lit = look.path or look.lit
         colour = palette.edge_lit if lit else palette.edge
+        if look.gone:
+            self._paint_gone(painter, line, head, colour)
+            return
         if look.role and not lit:
             colour = palette.roles[look.role].line
         painter.setPen(self.ink.pen(colour, thickness + (1.4 if look.path else 0.0)))
@@ -97,6 +101,16 @@ class EdgeItem(QGraphicsItem):
         if lit:
             zoom = option.levelOfDetailFromTransform(painter.worldTransform())
             self._paint_label(painter, look, max(SIZES["small"], text_size("small", zoom)))
+
+    def _paint_gone(
+        self, painter: QPainter, line: QPainterPath, head: QPainterPath, colour: str
+    ) -> None:
+        """Paint a connection that the plan removes: thin, in long dashes, its head an outline."""
+        painter.setPen(self.ink.pen(colour, 1.2, GONE_DASHES))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(line)
+        painter.setPen(self.ink.pen(colour, 1.0))
+        painter.drawPath(head)
 
     def _paint_label(self, painter: QPainter, look: EdgeLook, pixels: int) -> None:
         if pixels > LARGEST_LABEL:

@@ -13,7 +13,14 @@ from PySide6.QtGui import QPainter
 from app.graph_view.drawing.colours import mix
 from app.graph_view.drawing.ink import SIZES, Ink
 from app.graph_view.drawing.looks import BlockLook, PartLook
-from app.graph_view.drawing.signs import RADIUS, draw_badge, draw_box, draw_ghost, hatch_lines
+from app.graph_view.drawing.signs import (
+    RADIUS,
+    draw_badge,
+    draw_box,
+    draw_ghost,
+    draw_gone,
+    hatch_lines,
+)
 from app.graph_view.drawing.texts import LEFT, RIGHT, Text, Words, box_texts, centred, paint_texts
 from core.drawing.layout import HEADER
 from core.drawing.places import BoxPlace, PartPlace
@@ -43,9 +50,13 @@ class Frame:
     plate: QRectF = field(default_factory=QRectF)
     texts: list[Text] = field(default_factory=list)
     badge: str = ""
+    gone: bool = False
 
     def paint(self, painter: QPainter, ink: Ink, heavy: float) -> None:
         """Paint the box without what is written on it."""
+        if self.gone:
+            draw_gone(painter, self.body, self.radius, ink, heavy)
+            return
         draw_box(painter, self.body, self.radius, self.role, self.line, self.fill, ink, heavy)
         if self.hatch:
             draw_ghost(painter, self.ghost, self.hatch, self.role, self.line, ink)
@@ -94,6 +105,14 @@ def make_frames(place: BoxPlace, look: BlockLook, index: int, least: int, ink: I
         Smallest size of a text, in the drawing's units.
     ink : Ink
     """
+    frames = _frames(place, look, index, least, ink)
+    if look.gone:
+        for frame in frames:
+            frame.gone = True
+    return frames
+
+
+def _frames(place: BoxPlace, look: BlockLook, index: int, least: int, ink: Ink) -> list[Frame]:
     if place.parts and len(place.parts) == len(look.parts):
         if place.small:
             pairs = zip(place.parts, look.parts, strict=True)
@@ -112,13 +131,16 @@ def _pill(place: BoxPlace, look: BlockLook, index: int, least: int, ink: Ink) ->
     rect = QRectF(0, 0, place.width, place.height)
     frame = Frame(rect, rect, place.height / 2, look.role, look.line, look.fill, badge="")
     choices = (look.title, f"{index}")
-    frame.texts = centred(ink, "small", least, ink.palette.text, rect, choices)
+    colour = ink.palette.text_dim if look.gone else ink.palette.text
+    frame.texts = centred(ink, "small", least, colour, rect, choices)
     return frame
 
 
 def _piece(place: PartPlace, look: PartLook, least: int, ink: Ink) -> Frame:
     """Make one piece of a Concat's bar."""
     rect = QRectF(place.x, place.y, place.width, place.height)
+    if look.gone:
+        return Frame(rect, QRectF(rect), 3.0, "", look.line, look.fill, gone=True)
     role = "cascade" if look.after < look.before else ""
     line = ink.palette.roles[role].line if role else look.line
     frame = Frame(rect, QRectF(rect), 3.0, "", line, look.fill)
@@ -139,7 +161,8 @@ def _scale(
     adjusts = any(part.tag for part in whole.parts)
     role = whole.role if whole.role != "cascade" or look.tag or not adjusts else ""
     ghost = box_width(look.before) - box_width(look.after)
-    frame = Frame(rect, QRectF(rect), RADIUS, role, look.line, look.fill)
+    role = "" if look.gone else role
+    frame = Frame(rect, QRectF(rect), RADIUS, role, look.line, look.fill, gone=look.gone)
     frame.body.setWidth(rect.width() - ghost)
     _hatch(frame, ghost)
     _gauge(frame, look.level, rect.height(), ink)
@@ -149,7 +172,11 @@ def _scale(
         title = place.name  # which scale it is says more than half of the type
     words = Words(title, place.name, look.share, look.widths)
     frame.texts = box_texts(words, frame.body, least, dim, ink)
-    if role == "cascade":
+    if look.gone:
+        frame.texts = _pale(frame.texts, ink)
+    if number == 0 and whole.role == "selected":
+        frame.badge, frame.role = whole.tag, "selected"
+    elif role == "cascade":
         frame.badge = look.tag or (whole.tag if number == 0 else "")
     elif role and number == 0:
         frame.badge = whole.tag
@@ -176,7 +203,14 @@ def _block(place: BoxPlace, look: BlockLook, index: int, least: int, ink: Ink) -
     # On a plate the name needs the gauge's room too.
     room = head.adjusted(4 - LEFT, 0, RIGHT - 4, 0) if not frame.plate.isEmpty() else head
     frame.texts = box_texts(words, room, least, dim, ink)
+    if look.gone:
+        frame.texts = _pale(frame.texts, ink)
     return frame
+
+
+def _pale(texts: list[Text], ink: Ink) -> list[Text]:
+    """Write on what goes more quietly, yet so that it can be read."""
+    return [text._replace(colour=ink.palette.text_dim) for text in texts]
 
 
 def _hatch(frame: Frame, ghost: float, height: float = 0.0) -> None:

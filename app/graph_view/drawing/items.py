@@ -11,7 +11,14 @@ from app.graph_view.drawing.frames import Frame, make_frames
 from app.graph_view.drawing.ink import FAR, SIZES, Ink, strength, text_size
 from app.graph_view.drawing.inner import InnerPicture
 from app.graph_view.drawing.looks import BlockLook
-from app.graph_view.drawing.signs import RADIUS, draw_lock, draw_ring, draw_stop, draw_tick
+from app.graph_view.drawing.signs import (
+    RADIUS,
+    draw_gone,
+    draw_lock,
+    draw_ring,
+    draw_stop,
+    draw_tick,
+)
 from app.graph_view.drawing.texts import Text
 from core.drawing.layout import HEADER
 from core.drawing.places import BoxPlace, InsidePlace
@@ -159,6 +166,9 @@ class BlockItem(QGraphicsItem):
     def _paint_far(self, painter: QPainter, named: bool) -> None:
         """Paint plain rectangles; only opened blocks are large enough for their names."""
         for frame in self._frames:
+            if frame.gone:
+                draw_gone(painter, frame.rect, 0.0, self.ink, 2.0)
+                continue
             painter.setPen(self.ink.pen(frame.line, 2.0))
             painter.setBrush(self.ink.brush(frame.fill))
             painter.drawRect(frame.rect)

@@ -5,9 +5,10 @@ The items compare these values: only a block whose look changed is painted again
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.graph_view.drawing.colours import Palette, ramp_colour
+from app.graph_view.drawing.ghosts import GONE, gone_inside, is_gone, with_gone
 from app.graph_view.drawing.scales import Scales
 from app.graph_view.drawing.state import ROLE_WORDS, GraphState
 from core.drawing.places import EdgePlace, InsidePlace
@@ -23,7 +24,7 @@ TAGGED = ("selected", "cascade", "coupled")
 class PartLook:
     """What a block shows of one source: a piece of a Concat's bar, or a scale of a head.
 
-    ``level`` is the height of its gauge, 0 to 1.
+    ``level`` is the height of its gauge, 0 to 1; ``gone`` whether the plan removes it.
     """
 
     source: int
@@ -36,6 +37,7 @@ class PartLook:
     before: int
     after: int
     level: float = 0.0
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class BlockLook:
     """Everything a block's picture depends on, apart from its place and the palette.
 
     ``before`` and ``after`` are the channels it puts out; ``level`` is the height of its gauge,
-    0 to 1; ``dim`` whether quiet text can be read on its fill.
+    0 to 1; ``dim`` whether quiet text can be read on its fill; ``gone`` whether the plan removes
+    the block; ``gone_nodes`` and ``gone_lines`` what it removes inside, by their places.
     """
 
     title: str
@@ -68,6 +71,9 @@ class BlockLook:
     parts: tuple[PartLook, ...]
     layers: tuple[str, ...]
     changed_layers: frozenset[int]
+    gone: bool = False
+    gone_nodes: frozenset[int] = frozenset()
+    gone_lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ class EdgeLook:
     lit: bool
     path: bool
     channels: int
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +174,13 @@ class Looks:
         block = self.table.blocks[index]
         role = state.roles.get(index, "")
         layers, changed = self._layers(inside, state)
+        gone = gone_inside(index, inside, state)
         before = self.outputs[index]
         after = state.widths_out.get(index) or before
         share = state.macs_share.get(index, self.shares[index])
         locked = index in state.locked
         fill = self._fill(index, state, palette, locked or self.fixed[index])
-        return BlockLook(
+        look = BlockLook(
             title=self.pills.get(index, block.type),
             widths=widths_text(
                 block.in_channels, before, state.widths_in.get(index, block.in_channels), after
@@ -195,14 +203,20 @@ class Looks:
             lit=index in state.highlighted or index == marks.hovered,
             matched=index in marks.matches,
             parts=self._parts(index, state, palette, fill, share),
-            layers=layers,
+            layers=with_gone(layers, gone[0], inside),
             changed_layers=changed,
+            gone_nodes=gone[0],
+            gone_lines=gone[1],
         )
+        return _gone(look, palette) if index in state.gone else look
 
     def _tag(self, index: int, role: str, state: GraphState) -> str:
         """Describe what goes, for a block in the plan, or what changes in one that is adjusted."""
         if role not in TAGGED:
             return ""
+        if role == "selected" and index in state.gone_texts:
+            ratio = state.ratios.get(index, 0.0)
+            return state.gone_texts[index] + (f", {minus(ratio)}" if ratio > 0 else "")
         if role == "selected":
             ratio = state.ratios.get(index, 0.0)
             gone = 1.0 - state.share_kept.get(index, 1.0 - ratio)
@@ -237,6 +251,15 @@ class Looks:
             return ()
         parts: list[PartLook] = []
         for source, before in entering(self.table, block):
+            if (source, index) in state.gone_links:
+                title = block.type if scales else ""
+                dim = palette.border
+                parts.append(
+                    PartLook(
+                        source, title, GONE, "", "", palette.band, dim, before, before, 0, True
+                    )
+                )
+                continue
             after = state.widths_out.get(source, before) if source >= 0 else before
             stage = self.table.blocks[source].stage if source >= 0 else block.stage
             widths, level, tint = f"{after}", 0.0, palette.stages.get(stage, palette.box)
@@ -249,7 +272,7 @@ class Looks:
                     value = state.overlay_values[index] * scales[source]
                     tint = ramp_colour(palette, value, state.overlay)
                 line = palette.stage_lines.get(block.stage, palette.border)
-                widths = self.scales.widths(index, source, before, after)
+                widths = self.scales.widths(index, source, before, after, state.layer_widths)
             tag = f"−{before - after} in" if after < before else ""
             title = block.type if scales else ""
             parts.append(
@@ -292,6 +315,9 @@ class Looks:
     ) -> EdgeLook:
         """Return the look of one line."""
         source = place.source
+        if is_gone(place, state):
+            lit = marks.hovered is not None and marks.hovered in (source, place.target)
+            return EdgeLook(GONE, "", lit, False, place.channels, True)
         kept = state.widths_out.get(source, place.channels) if source >= 0 else place.channels
         before = self.table.blocks[source].out_channels if source >= 0 else place.channels
         changed = kept != before
@@ -311,6 +337,10 @@ class Looks:
         block = self.table.blocks[index]
         sources = ", ".join("the image" if s < 0 else str(s) for s in block.sources)
         share = percent(state.macs_share.get(index, self.shares[index])) or "0%"
+        if index in state.gone:
+            return (
+                f"Block {index}: {block.type}, removed by the plan: only what is removed reads it"
+            )
         lines = [
             f"Block {index}: {block.type}, reads {sources}",
             f"{block.parameters:,} parameters, {gflops(block.macs)} GFLOPs "
@@ -325,10 +355,35 @@ class Looks:
         """Describe a block for a screen reader: what it is, its channels, its part in the plan."""
         block = self.table.blocks[index]
         words = [f"Block {index}, {block.type}, {block.stage}, stride {block.stride}"]
+        if look.gone:
+            return ", ".join([*words, "removed", *["selected"] * look.selected]) + "."
         words.append(look.widths.replace("→", "to") + " channels")
         role = dict(ROLE_WORDS).get(look.role, "")
         words += [f"{role} {look.tag}".strip()] if role else []
+        words += [f"{part.title} {part.source} removed".strip() for part in look.parts if part.gone]
         words += ["locked"] * look.locked
         words += ["cannot be pruned"] * (look.fixed and not look.locked)
         words += ["selected"] * look.selected
         return ", ".join(words) + "."
+
+
+def _gone(look: BlockLook, palette: Palette) -> BlockLook:
+    """Return the look of a block that the plan removes, from that of one that stays."""
+    return replace(
+        look,
+        widths=GONE,
+        share="",
+        tag="",
+        role="",
+        fill=palette.band,
+        line=palette.border,
+        dim=True,
+        kept=0.0,
+        after=look.before,
+        level=0.0,
+        locked=False,
+        fixed=False,
+        eligible=False,
+        changed_layers=frozenset(),
+        gone=True,
+    )

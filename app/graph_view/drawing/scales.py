@@ -48,11 +48,19 @@ class Scales:
             return {}
         return self._shares(block, widths) if widths else self._plain[block]
 
-    def widths(self, block: int, source: int, before: int, after: int) -> str:
+    def widths(self, block: int, source: int, before: int, after: int, widths: LayerWidths) -> str:
         """Describe what a scale reads and puts out."""
-        outputs = self._scales[block][source].outputs
+        scale = self._scales[block][source]
+        known = [widths.get(self._names[layer]) for layer in scale.ends]
+        pairs = zip(scale.outputs, known, strict=True)
+        outputs = [count if changed is None else changed[3] for count, changed in pairs]
         reads = f"{after}" if after == before else f"{after} of {before}"
         return f"{reads} → {' + '.join(map(str, outputs))}" if outputs else f"{reads} in"
+
+    def layer_of(self, block: int, source: int) -> str:
+        """Return the name of a layer that works for one scale alone; empty where there is none."""
+        scale = self._scales.get(block, {}).get(source)
+        return self._names[scale.ends[0]] if scale is not None and scale.ends else ""
 
     def _shares(self, block: int, widths: LayerWidths) -> dict[int, float]:
         costs = {

@@ -216,6 +216,18 @@ class GraphScene(QGraphicsScene):
         item = self.blocks[block]
         return item.layer_at(item.mapFromScene(point))
 
+    def scale_layer_at(self, point: QPointF) -> str:
+        """Return a layer of the scale of a closed head under a point, or an empty text."""
+        block = self.block_at(point)
+        if block is None or self.looks is None or self.layout is None:
+            return ""
+        box = self.layout.by_index[block]
+        x, y = point.x() - box.x, point.y() - box.y
+        for part in box.parts if not box.small else ():
+            if part.x <= x <= part.x + part.width and part.y <= y <= part.y + part.height:
+                return self.looks.scales.layer_of(block, part.source)
+        return ""
+
     def blocks_in(self, area: QRectF) -> frozenset[int]:
         """Return the blocks that an area of the drawing touches."""
         return frozenset(

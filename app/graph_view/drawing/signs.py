@@ -1,8 +1,8 @@
 """The signs of the drawing: one for each meaning, and none that relies on its hue alone.
 
-In the plan: a filled badge and a hatched ghost. Adjusted: a dashed outline and an outlined badge.
-Coupled: a double line. Blocked: a heavy outline and a stop sign. Locked: a padlock. Selected: a
-ring outside the box.
+In the plan: a filled badge and a hatched ghost. Removed as a whole: a pale outline in long dashes.
+Adjusted: a dashed outline and an outlined badge. Coupled: a double line. Blocked: a heavy outline
+and a stop sign. Locked: a padlock. Selected: a ring outside the box.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from app.graph_view.drawing.ink import Ink
 HATCH = 5.0
 """Distance of the lines of a hatch."""
 DASHES = (3.0, 2.0)
+GONE_DASHES = (6.0, 4.0)
 RADIUS = 8.0
 
 
@@ -131,6 +132,13 @@ def draw_ghost(
     painter.setPen(ink.pen(own.line if own else line, 1.0))
     painter.drawLines(lines)
     painter.drawRoundedRect(rect, 2.0, 2.0)
+
+
+def draw_gone(painter: QPainter, rect: QRectF, radius: float, ink: Ink, heavy: float = 1.0) -> None:
+    """Draw what the plan removes as a whole: its outline alone, pale and in long dashes."""
+    painter.setBrush(ink.brush(ink.palette.band))
+    painter.setPen(ink.pen(ink.palette.text_dim, 1.0 * heavy, GONE_DASHES))
+    painter.drawRoundedRect(rect, radius, radius)
 
 
 def draw_ring(painter: QPainter, rect: QRectF, ink: Ink, heavy: float = 1.0) -> None:

@@ -63,6 +63,14 @@ class GraphState:
         The reason, drawn next to the path.
     macs_share : dict of int to float
         Part of the (pruned) network's multiply-adds; the table's own where missing.
+    gone : frozenset of int
+        Blocks that the plan removes as a whole.
+    gone_modules : tuple of str
+        Modules inside other blocks that it removes, by their dotted names.
+    gone_links : frozenset of (int, int)
+        Source and block of the connections that end with them.
+    gone_texts : dict of int to str
+        What goes of a block besides channels: ``−1 unit``.
     """
 
     widths_in: dict[int, int] = field(default_factory=dict)
@@ -84,3 +92,7 @@ class GraphState:
     path: tuple[tuple[int, int], ...] = ()
     path_text: str = ""
     macs_share: dict[int, float] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()
+    gone_modules: tuple[str, ...] = ()
+    gone_links: frozenset[tuple[int, int]] = frozenset()
+    gone_texts: dict[int, str] = field(default_factory=dict)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from core.plan.why.conflicts import Conflict
 
 LAYER = Qt.ItemDataRole.UserRole
+COUNTED = {"scale": "scales", "classes": "classes"}
+"""What a conflict counts, where that is not channels."""
 MOST = 60
 """So many layers are listed; the rest is counted, and listed in “Conflicts”."""
 
@@ -102,7 +104,8 @@ class CascadePart(QWidget):
 
 
 def _item(conflict: Conflict) -> QTreeWidgetItem:
-    head = f"{conflict.layer}: {formats.widths(conflict.expected, conflict.got)} channels"
+    what = COUNTED.get(conflict.kind, "channels")
+    head = f"{conflict.layer}: {formats.widths(conflict.expected, conflict.got)} {what}"
     item, reason = QTreeWidgetItem([head]), QTreeWidgetItem([conflict.reason])
     item.setToolTip(0, f"Without Secateur: {KINDS.get(conflict.kind, conflict.kind)}")
     reason.setForeground(0, theme.colour("muted"))

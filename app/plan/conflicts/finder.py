@@ -23,6 +23,8 @@ KINDS = {
     "depthwise": "it must match its input",
     "shortcut": "the two sides of an add differ",
     "stored width": "fixed size in code",
+    "scale": "the head has too few feature maps",
+    "classes": "the head has too few classes",
 }
 """Why a layer would fail, in a few words."""
 GAP_MS, SHARE = 100, 0.2
@@ -80,7 +82,9 @@ class ConflictFinder(QObject):
         model, prediction = self._session.model, self._session.prediction
         if not self.searching or model is None or prediction is None:
             return
-        table, resolution = model.table, prediction.resolution
+        table, resolution = model.left, prediction.resolution
+        structural = self._session.structures.left
+        own = structural.conflicts if structural is not None else ()
         give_way = self._background.give_way
 
         def work() -> tuple[Sequence[Conflict], float]:
@@ -94,7 +98,7 @@ class ConflictFinder(QObject):
 
         def done(found: tuple[Sequence[Conflict], float]) -> None:
             conflicts, seconds = found
-            self.conflicts, self._found_for = tuple(conflicts), resolution
+            self.conflicts, self._found_for = (*own, *conflicts), resolution
             latest = self._session.prediction
             self.searching = latest is not None and latest.resolution is not resolution
             self._rest.start(max(GAP_MS, round(1000 * seconds * (1 / SHARE - 1))))

@@ -206,13 +206,14 @@ class Scorecard(QFrame):
         self._make_room()
 
     def _show_time(self) -> None:
-        clock, prediction = self._session.measured.clock, self._session.prediction
-        if clock is None or prediction is None:
+        clock, prediction = self._session.clock, self._session.prediction
+        before = self._session.unpruned_ms
+        if clock is None or before is None or prediction is None:
             self.time.set_missing()
             self.time.setToolTip("Milliseconds for one image: not measured on this machine yet")
             return
         removed = prediction.resolution.removed
-        before, after = clock.ms(removed & False), clock.ms(removed)
+        after = clock.ms(removed)
         self.time.set_change(before, after, lambda ms: f"{ms:.1f} ms")
         how = formats.timed_how(clock.latency.about)
         self.time.setToolTip(f"One pass, predicted from layers timed on this machine: {how}")

@@ -43,6 +43,7 @@ GROUPS: Groups[Task] = Groups(
         "export": "core.engine.tasks.export",
         "latency": "core.engine.tasks.latency",
         "report": "core.engine.tasks.report",
+        "structure": "core.engine.tasks.structure",
         "tuning": "core.engine.tasks.tuning",
         "tryout": "core.engine.tasks.tryout",
     },

@@ -22,8 +22,20 @@ if TYPE_CHECKING:
     Request = tuple[Loaded, list[Plan], DataSettings, RepairSettings | None]
 
 
-def scores_by_weights(models: Models, analysis: Analysis, args: Args) -> Path:
-    """Return the file of a ranking by weights only, made when it is missing."""
+def scores_by_weights(
+    models: Models, analysis: Analysis, args: Args, loaded: Loaded | None = None
+) -> Path:
+    """Return the file of a ranking by weights only, made when it is missing.
+
+    Parameters
+    ----------
+    models : Models
+    analysis : Analysis
+        Of the network that is ranked.
+    args : mapping
+    loaded : Loaded, optional
+        That network; the one at the ``path`` of the request unless given.
+    """
     from core.choose.score_cache import read_scores, score_path, stored_scores, write_scores
 
     criterion, seed = str(args.get("criterion", "l2")), int(args.get("seed", 0))
@@ -32,19 +44,26 @@ def scores_by_weights(models: Models, analysis: Analysis, args: Args) -> Path:
         return path
     from core.pruning.criteria import score_atoms
 
-    loaded = models.get(str(args["path"]))
+    loaded = loaded or models.get(str(args["path"]))
     scores = score_atoms(loaded.model, analysis.table, criterion, seed)
     return stored_scores(None, scores) if path is None else write_scores(path, scores)
 
 
 def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Rank the channels of an open model by another criterion, by images where it needs them."""
+    """Rank the channels of an open model by another criterion, by images where it needs them.
+
+    With a ``plan`` that takes structure away, those that are left.
+    """
     from core.choose.score_cache import stored_scores
     from core.pipeline import analyse, score
     from core.plan.schema import parse_plan
+    from core.structure.stage import stage_of
 
     progress(0.0, "Ranking channels")
     loaded = models.get(str(args["path"]), args.get("sha256"))
+    asked = parse_plan(args.get("plan") or {"version": 1})
+    if asked.restructures:
+        loaded = stage_of(loaded, asked).loaded
     chosen = {key: args[key] for key in ("criterion", "seed", "representative") if args.get(key)}
     plan = parse_plan({"version": 1, **chosen})
     data = data_of(args, seed=plan.seed)
@@ -55,7 +74,7 @@ def score_channels(models: Models, args: Args, progress: Progress) -> dict[str, 
         ranking = score(loaded, plan, data, progress)
         file, skipped = stored_scores(ranking.file, ranking.scores), ranking.skipped
     else:
-        file = scores_by_weights(models, analyse(loaded), args)
+        file = scores_by_weights(models, analyse(loaded), args, loaded)
     return {
         "scores": str(file),
         "criterion": plan.criterion,

@@ -1,0 +1,1 @@
+"""Units, branches, scales and classes, removed by hand."""
