@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.context import Context
 from app.engine.preconditions import has_data, is_free
+from app.kit import formats
 from app.state import plan_edits
 from app.state.measurements import Alternative, data_arguments
 from app.state.structure.left import structure_only
@@ -123,6 +124,7 @@ class ChooseController(QObject):
         self._measured.set_front(sorted(front, key=lambda a: (a.macs, a.score)))
         self._front.take_known([one.plan for one in front], result.get("measured"))
         self._say_skipped(result)
+        self._say_times(result)
         self.suggested.emit()
 
     def _kept(self, plan: Plan, wanted: Plan) -> Plan:
@@ -133,6 +135,7 @@ class ChooseController(QObject):
                 "criterion": wanted.criterion,
                 "round_to": wanted.round_to,
                 "allocation": wanted.allocation,
+                "depth": wanted.depth,
                 "model_sha256": self._session.plan.model_sha256,
             }
         )
@@ -147,6 +150,13 @@ class ChooseController(QObject):
 
     def _has_data(self) -> bool:
         session = self._session
+        if session.plan.depth and not has_data(
+            session,
+            "Choosing units",
+            "Choose a dataset, or clear “Also remove whole units”.",
+            labels=False,
+        ):
+            return False
         needs = criteria.by_images(session.plan.criterion)
         return not needs or has_data(
             session,
@@ -157,6 +167,13 @@ class ChooseController(QObject):
 
     def _busy(self) -> bool:
         return not is_free(self._session, self._engine, "suggest", "scores")
+
+    def _say_times(self, result: dict[str, Any]) -> None:
+        """Say what the suggestion took when it was measured, next to what is predicted."""
+        times = result.get("times")
+        if times:
+            change = formats.change_ms(float(times["before_ms"]), float(times["after_ms"]))
+            self._session.say(f"Measured time per image: {change}.", kind="success", key="times")
 
     def _say_skipped(self, result: dict[str, Any]) -> None:
         skipped = int(result.get("skipped") or 0)

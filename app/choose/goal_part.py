@@ -49,11 +49,17 @@ class GoalPart(QWidget):
         self.spread: QComboBox = combo(words.ALLOCATIONS, "Allocation over the network")
         self.only = QCheckBox("Prune only the selected blocks")
         self.only.setToolTip("Otherwise any block that is not locked")
+        self.units = QCheckBox("Also remove whole units")
+        self.units.setToolTip(
+            "Bottlenecks and convolutions of the head's branches: each is removed, repaired and "
+            "judged on the images of the dataset, which takes minutes"
+        )
         self._lay_out()
         self.kind.activated.connect(self._kind_asked)
         for amount in self.amounts.values():
             amount.valueChanged.connect(self._amount_asked)
         self.spread.activated.connect(self._spread_asked)
+        self.units.clicked.connect(self._depth_asked)
         self._measured.goalChanged.connect(self.show_goal)
         context.session.selectionChanged.connect(self._show_only)
         self._measured.clockChanged.connect(self._show_time)
@@ -77,6 +83,7 @@ class GoalPart(QWidget):
             shown.setBuddy(field)
             form.addRow(shown, widget)
         form.addRow(self.only)
+        form.addRow(self.units)
         self.time = label("", "muted")
         self.measure = QPushButton("Measure")
         self.measure.setToolTip(
@@ -100,6 +107,7 @@ class GoalPart(QWidget):
             amount.setVisible(unit == about.unit)
         self.amounts[about.unit].setValue(value)
         choose(self.spread, self._session.plan.allocation)
+        self.units.setChecked(self._session.plan.depth)
         self._show_only()
         self._show_time()
 
@@ -147,6 +155,10 @@ class GoalPart(QWidget):
         decimals = RANGES[words.TARGETS[kind].unit][2]
         if abs(value - shown) > 0.5 * 10.0**-decimals:
             self._measured.set_goal(plan_edits.goal_of(kind, value))
+
+    def _depth_asked(self, on: bool) -> None:
+        session = self._session
+        session.edit(plan_edits.set_depth(session.plan, on))
 
     def _spread_asked(self) -> None:
         session = self._session

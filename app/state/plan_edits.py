@@ -245,6 +245,11 @@ def set_allocation(plan: Plan, allocation: str) -> Edit:
     return Edit(f"Allocation: {name.lower()}", _changed(plan, allocation=allocation))
 
 
+def set_depth(plan: Plan, on: bool) -> Edit:
+    """Choose whether a goal may take whole units as well as channels."""
+    return Edit("Also remove units" if on else "Remove channels only", _changed(plan, depth=on))
+
+
 def set_max_loss(plan: Plan, share: float) -> Edit:
     """Choose how much accuracy the strategy one by one may lose in all."""
     text = f"Lose at most {share:.1%}"

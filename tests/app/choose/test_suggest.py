@@ -15,7 +15,7 @@ from app.engine.protocol import Failure
 from app.files.feature import FilesFeature
 from app.state import plan_edits
 from core.plan.criteria import CRITERIA
-from core.plan.schema import Entry, Plan, Target
+from core.plan.schema import Entry, Plan, Removal, Target
 from core.project import DataSetting, read_project
 from tests.app.conftest import ENGINE_MS, QUICK_MS, ROOT
 
@@ -108,7 +108,7 @@ def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot,
     choose(opened, 5)
     for criterion in ("taylor", "separability", "fisher"):
         session.edit(plan_edits.set_criterion(session.plan, criterion))
-    assert not fake.requests
+    assert "scores" not in [request.task for request in fake.requests]
     assert "Not ranked by Fisher yet: L2 norm is shown" in panel.ranking.note.text()
     inspector = opened.workspace["inspector"].widget()
     assert "not ranked by Fisher yet" in inspector._ranking.text()
@@ -405,3 +405,38 @@ def test_a_plan_file_with_such_a_target_sets_the_goal(opened, drop, tmp_path, ta
     path.write_text(json.dumps({"version": 1, "target": target}))
     drop(opened, path)
     assert opened.session.measured.goal == Target(**target)
+
+
+# ---- units ---------------------------------------------------------------------------------------
+
+
+def test_units_may_be_asked_for_and_need_images(opened, fake, dataset, heard, qtbot):
+    session, panel = opened.session, panel_of(opened)
+    opened.workspace.go_to("choose")
+    qtbot.mouseClick(panel.goal.units, LEFT)
+    assert session.plan.depth
+    panel.suggestRequested.emit(panel.goal.blocks())
+    assert "Choosing units needs images" in heard()[-1]
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    panel.suggestRequested.emit(panel.goal.blocks())
+    assert fake.last("suggest").args["plan"]["depth"] is True
+    session.undo_stack.setIndex(0)
+    assert not panel.goal.units.isChecked()
+
+
+def test_what_a_suggestion_took_when_measured_is_said(opened, fake, heard, tmp_path):
+    opened.features[ChooseFeature].controller.suggest()
+    result = answer(opened, tmp_path, exact(0, 1))
+    fake.done("suggest", {**result, "times": {"before_ms": 20.0, "after_ms": 14.0}})
+    assert "20.0 → 14.0 ms" in heard()[-1]
+
+
+def test_units_that_were_suggested_are_in_the_plan_and_the_wish_stays(opened, fake, tmp_path):
+    session = opened.session
+    session.edit(plan_edits.set_depth(session.plan, True))
+    session.measured.set_data(None)
+    plan = exact(0, 1).model_copy(update={"structure": (Removal(branch="model.22.cv3.0.1"),)})
+    controller = opened.features[ChooseFeature].controller
+    controller._take(answer(opened, tmp_path, plan), session.plan, Target(macs=0.7))
+    assert [entry.branch for entry in session.plan.structure] == ["model.22.cv3.0.1"]
+    assert session.plan.depth
