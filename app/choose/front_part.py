@@ -97,9 +97,11 @@ def measured_words(measured: Measured) -> str:
         return f"Predicted from the ranking, not measured.{hint}"
     point, count = points[0], len(measured.front)
     some = "" if len(points) == count else f"{len(points)} of {count} networks. "
+    repaired = f"repaired ({point.repair.replace(',', ', ')})" if point.repair else "not repaired"
     return (
-        f"{some}Measured on {formats.counted(point.images, 'image')} at {point.image_size} px, not "
-        "fine-tuned. Names: GFLOPs kept. Bars: 95% interval of the accuracy, quartiles of the time."
+        f"{some}Measured on {formats.counted(point.images, 'image')} at {point.image_size} px, "
+        f"{repaired}, not fine-tuned. Names: GFLOPs kept. Bars: 95% interval of the accuracy, "
+        "quartiles of the time."
     )
 
 

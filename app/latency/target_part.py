@@ -102,6 +102,8 @@ class LatencyTarget(QWidget):
         )
         goal = self._measured.goal
         asked = goal.latency_ms if goal is not None else None
+        if goal is not None and goal.latency is not None:
+            asked = goal.latency * whole
         self._show(asked if asked is not None else whole * self.slider.value() / 100, whole)
 
     def _about(self) -> str:

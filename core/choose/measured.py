@@ -38,6 +38,8 @@ class MeasuredPoint:
     runtime : str
     seconds : float
         How long the measurement took.
+    repair : str
+        Steps of repair before the evaluation, with commas between them; empty for none.
     """
 
     accuracy: float
@@ -51,6 +53,7 @@ class MeasuredPoint:
     image_size: int
     runtime: str
     seconds: float = 0.0
+    repair: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""

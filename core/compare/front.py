@@ -294,8 +294,9 @@ class Bench:
         began: float,
     ) -> MeasuredPoint:
         size, seconds = self._data.image_size, time.monotonic() - began
+        repair = "" if self._repair is None else ",".join(self._repair.steps)
         return MeasuredPoint(
-            *accuracy, *times, metric, images.images, size, self._runtime, round(seconds, 1)
+            *accuracy, *times, metric, images.images, size, self._runtime, round(seconds, 1), repair
         )
 
     def _time(self, model: nn.Module | None, progress: Progress) -> Timing:

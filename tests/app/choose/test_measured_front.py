@@ -20,7 +20,7 @@ SMALL, MIDDLE, LARGE = exact(*range(64)), exact(*range(32)), exact(0, 1)
 def point(accuracy, ms, spread=0.05):
     return MeasuredPoint(
         accuracy, accuracy - spread, accuracy + spread, ms, ms - 0.2, ms + 0.2,
-        "map50_95", 32, 320, "onnx", 40.0,
+        "map50_95", 32, 320, "onnx", 40.0, "bn,refit",
     ).to_json()  # fmt: skip
 
 
@@ -91,7 +91,9 @@ def test_the_chart_fills_in_while_points_arrive(suggested, fake, qtbot):
     assert (place.x(), place.y()) == pytest.approx((8.0, 90.0))
     x, y = chart._bars.getData()
     assert (x[0], y[0], x[1], y[1]) == pytest.approx((8.0, 77.5, 8.0, 102.5))
-    assert "1 of 3 networks. Measured on 32 images at 320 px" in front.note.text()
+    assert "1 of 3 networks. Measured on 32 images at 320 px, repaired (bn, refit)" in (
+        front.note.text()
+    )
     fake.partial("measure_front", {"plan": 1, **point(0.20, 6.0)})
     assert [session.measured.front[n].macs for n in chart.shown] == [0.5, 0.7]
     assert panel_of(suggested).folds["front"].summary.toolTip() != "3 networks"

@@ -68,6 +68,7 @@ def test_points_are_measured_kept_and_found_again(loaded, data) -> None:
         assert point.low <= point.accuracy <= point.high
         assert point.latency_low <= point.latency_ms <= point.latency_high
         assert (point.images, point.image_size, point.metric) == (16, 160, "map50_95")
+        assert point.repair == "bn"
     assert large.accuracy < small.accuracy
     assert large.high - large.low > 0
     assert heard.shares == sorted(heard.shares)

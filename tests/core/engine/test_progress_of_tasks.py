@@ -11,6 +11,7 @@ from core.errors import UserError
 from core.progress import TimeLeft
 
 PLAN = {"version": 1, "selection": [{"block": 4, "ratio": 0.5}, {"block": 6, "ratio": 0.5}]}
+BLOCK = {"version": 1, "selection": [{"block": 5, "ratio": 0.25}]}
 STEPWISE = {**PLAN, "strategy": "one_by_one"}
 TO_TARGET = {"version": 1, "strategy": "one_by_one", "target": {"macs": 0.8}, "max_loss": 0.99}
 BY_IMAGES = {"version": 1, "criterion": "taylor", "target": {"macs": 0.7}}
@@ -44,9 +45,11 @@ def data(scenes):
         ("scores", {"criterion": "taylor"}, "train"),
         ("suggest", {"plan": BY_IMAGES}, "train"),
         ("check_data", {}, "train"),
+        ("measure_front", {"plans": [PLAN, BLOCK], "repair": ["bn"]}, "val"),
+        ("estimate_front", {"plans": [PLAN, BLOCK]}, "val"),
     ],
     ids=["evaluate", "sensitivity", "one_by_one", "to_target", "prune", "repair", "scores",
-         "suggest", "check_data"],
+         "suggest", "check_data", "measure_front", "estimate_front"],
 )  # fmt: skip
 def test_shares_grow_with_the_work(task, more, split, trained, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
