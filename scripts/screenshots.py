@@ -238,6 +238,9 @@ def shoot_opening(camera: Camera, options: argparse.Namespace) -> None:
     camera.wait(lambda: window.session.model is not None and window.session.scores is not None)
     window.engine.start_engine()
     camera.wait(lambda: window.engine.state.phase == "ready")
+    structures = window.session.structures
+    structures.want_parts()  # else the pictures would show that they are looked for
+    camera.wait(lambda: structures.parts is not None)
     camera.take("model")
 
 
@@ -270,6 +273,30 @@ def shoot_plan(camera: Camera) -> None:
     dialog.target.setCurrentIndex(15)
     camera.take("why", dialog)
     dialog.accept()
+    shoot_structure(camera)
+
+
+def shoot_structure(camera: Camera) -> None:
+    """A picture of a unit, a scale and classes that a plan removes."""
+    from app.state import plan_edits
+    from core.plan.schema import parse_plan
+
+    session = camera.window.session
+    entries = [{"block": 6, "units": [1]}, {"scale": 32}, {"block": 4, "ratio": 0.5}]
+    plan = parse_plan({"version": 1, "selection": entries, "classes": [0, 1, 2]})
+    before = session.undo_stack.index()
+    session.edit(plan_edits.replace_plan(plan, "Remove structure"))
+    camera.wait(lambda: not session.structures.pending)
+    session.select({6})
+    camera.window.host.view.open_block(6)
+    camera.window.host.view.fit()
+    camera.show("plan")
+    camera.window.workspace.drawer.set_open(False)
+    camera.take("structure")
+    camera.window.workspace.drawer.set_open(True)
+    camera.window.host.view.close_all()
+    camera.window.host.view.fit()
+    session.undo_stack.setIndex(before)
 
 
 def shoot_pruning(camera: Camera) -> None:
