@@ -91,6 +91,7 @@ class StructureController(QObject):
         session.set_scores((*ranked_by, "", None, left.sha256), scores)
         session.structures.add(key, left)
         session.want_scores()
+        session.structures.want_parts()  # the engine has the network at hand
 
     def _list(self) -> None:
         session, model = self._session, self._session.model
