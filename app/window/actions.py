@@ -71,6 +71,7 @@ class Actions(QObject):
             session.requests.modeChanged,
         ):
             signal.connect(self.refresh)
+        session.structures.partsChanged.connect(self._refill)
         context.theme.changed.connect(self.restyle)
         self.refresh()
 
@@ -108,6 +109,12 @@ class Actions(QObject):
 
         menu.aboutToShow.connect(fill)
         return menu
+
+    def _refill(self) -> None:
+        """Fill the submenus that are open again: there is more to choose from."""
+        for menu in self._menus:
+            if menu.isVisible():
+                menu.aboutToShow.emit()
 
     def enabled(self) -> list[QAction]:
         """Return the actions that can be used now."""

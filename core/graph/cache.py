@@ -25,6 +25,11 @@ def cache_path(sha256: str) -> Path:
     return cache_folder("tables") / f"{sha256}-{made_by}-{FORMAT}.npz"
 
 
+def parts_path(sha256: str) -> Path:
+    """Return the file that lists what can go from a model besides channels."""
+    return cache_path(f"{sha256}-parts").with_suffix(".json")
+
+
 def write_table(path: Path, table: ChannelTable, extra: dict[str, Any]) -> None:
     """Write a table, with plain data of the caller, as one file.
 

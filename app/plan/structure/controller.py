@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from PySide6.QtCore import QObject
 
 from app.context import Context
 from app.state.structure.left import key_of, left_from, structure_only
-from app.state.structure.parts import parts_from
+from app.state.structure.parts import Parts, parts_from
 from core.errors import UserError
 from core.plan.criteria import by_images
 
@@ -33,9 +34,14 @@ class StructureController(QObject):
         self._session.selectionChanged.connect(self._look_ahead)
 
     def _look_ahead(self) -> None:
-        """Find what can go before a menu asks for it."""
-        if self._session.focused is not None:
-            self._session.structures.want_parts()
+        """Find what can go before a menu asks for it: on disk, or for a layer by the engine."""
+        session, structures = self._session, self._session.structures
+        if session.model is None or session.focused is None or structures.parts is not None:
+            return
+        if session.focused_layer:
+            structures.want_parts()
+        elif (known := known_parts(session.model.facts.sha256)) is not None:
+            structures.set_parts(known)
 
     def _restructure(self, plan: Plan) -> None:
         model, key = self._session.model, key_of(plan)
@@ -85,12 +91,17 @@ class StructureController(QObject):
         session.set_scores((*ranked_by, "", None, left.sha256), scores)
         session.structures.add(key, left)
         session.want_scores()
+        session.structures.want_parts()  # the engine has the network at hand
 
     def _list(self) -> None:
         session, model = self._session, self._session.model
         if model is None:
             return
         sha256 = model.facts.sha256
+        known = known_parts(sha256)
+        if known is not None:
+            session.structures.set_parts(known)
+            return
 
         def done(result: dict[str, Any]) -> None:
             if session.same_model(sha256):
@@ -104,3 +115,13 @@ class StructureController(QObject):
         self._engine.submit(
             "parts", "Look for units", args, done=done, failed=missed, cancelled=missed
         )
+
+
+def known_parts(sha256: str) -> Parts | None:
+    """Return what can go from a model, where the engine looked before; None where it did not."""
+    from core.graph.cache import parts_path
+
+    try:
+        return parts_from(json.loads(parts_path(sha256).read_text("utf-8")))
+    except (OSError, ValueError, LookupError, TypeError):  # missing, or of another version
+        return None

@@ -45,7 +45,10 @@ class PartsList(QWidget):
         self.classes = QPushButton()
         self.classes.setToolTip("Choose the classes that the network still detects")
         self.classes.clicked.connect(self.classesWanted)
-        self.setLayout(column(self.title, self.list, self.classes, margins=0))
+        self.look = QPushButton("Look for units")
+        self.look.setToolTip("Find what can be removed of this network besides channels")
+        self.look.clicked.connect(self._session.structures.want_parts)
+        self.setLayout(column(self.title, self.look, self.list, self.classes, margins=0))
         self.hide()
 
     def show_parts(self) -> None:
@@ -54,7 +57,14 @@ class PartsList(QWidget):
         block = session.focused
         own = parts.of_block(block) if parts is not None and block is not None else []
         head = self._is_head() and parts is not None and parts.classes
-        self.setVisible(bool(own) or head)
+        missing = parts is None and block is not None and self._may_have_parts(block)
+        self.setVisible(bool(own) or head or missing)
+        for widget, wanted in ((self.look, missing), (self.title, not missing)):
+            widget.setVisible(wanted)
+        if missing:
+            self.list.hide()
+            self.classes.hide()
+            self._told = ()
         told = (block, parts, session.plan.structure, session.plan.classes, session.plan.locked)
         if parts is None or told == self._told:
             return
@@ -65,6 +75,11 @@ class PartsList(QWidget):
         self.classes.setText(self._classes_text())
         self.list.setVisible(bool(own))
         self._fill(own, parts)
+
+    def _may_have_parts(self, block: int) -> bool:
+        """Whether a block holds more than one layer, so that it may do without some."""
+        table = self._session.table
+        return table is not None and sum(table.layers[n].mixes for n in table.layers_of(block)) > 1
 
     def _is_head(self) -> bool:
         table = self._session.table

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 def list_structure(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
     """List what can go besides channels, and why the rest cannot."""
+    from core.graph.cache import parts_path
     from core.structure.listing import listing, scale_facts
+    from core.system.cache import stored
+    from core.system.files import write_json
 
     loaded = network_of(models, args, progress)
     progress(0.5, "Looking for units")
     head = len(list(loaded.model.model.children())) - 1  # type: ignore[union-attr]
-    return {**listing(loaded), "scale_facts": scale_facts(loaded), "head": head}
+    found = {**listing(loaded), "scale_facts": scale_facts(loaded), "head": head}
+    stored(parts_path(loaded.facts.sha256), lambda path: write_json(path, found))
+    return found
 
 
 def restructure_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:

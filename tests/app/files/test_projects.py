@@ -179,20 +179,20 @@ def test_results_move_with_their_project(tmp_path):
     assert outputs == [str(tmp_path / "b" / "small.pt"), "/elsewhere/small.pt"]
 
 
-STRUCTURAL = {"version": 1, "selection": [{"scale": 32}, {"block": 5, "ratio": 0.5}]}
+IN_BYTES = {"version": 1, "target": {"file_bytes": 4_000_000}}
 
 
 def test_what_the_window_cannot_show_it_does_not_take(opened, qtbot, tmp_path, answers, drop):
-    """It would show the channels alone, and then prune a scale as well."""
+    """Its goals are shares and milliseconds: another one would be lost."""
     before = opened.session.plan
     plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps(STRUCTURAL), "utf-8")
+    plan.write_text(json.dumps(IN_BYTES), "utf-8")
     save(opened, answers, tmp_path / "mine.secateur")
     project = json.loads((tmp_path / "mine.secateur").read_text("utf-8"))
-    (tmp_path / "other.secateur").write_text(json.dumps({**project, "plan": STRUCTURAL}), "utf-8")
+    (tmp_path / "other.secateur").write_text(json.dumps({**project, "plan": IN_BYTES}), "utf-8")
     for path in (plan, tmp_path / "other.secateur"):
         with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS) as raised:
             drop(opened, path)
-        assert "does not show yet" in raised.args[0].text
-        assert "secateur prune" in raised.args[0].hint
+        assert "does not show a target in bytes" in raised.args[0].text
+        assert "command line" in raised.args[0].hint
         assert opened.session.plan == before

@@ -22,7 +22,22 @@ def known(opened, qtbot):  # noqa: F811
     """The same window, once it is known what can go."""
     with qtbot.waitSignal(opened.session.structures.partsChanged, timeout=ENGINE_MS):
         opened.session.select({6})
+        opened.session.structures.want_parts()
     return opened
+
+
+def test_parts_are_looked_for_when_they_are_wanted(opened, qtbot):  # noqa: F811
+    session = opened.session
+    session.requests.panelWanted.emit("inspector")
+    session.select({6})
+    part = opened.workspace["inspector"].widget().parts
+    if session.structures.parts is None:  # another test may have left them on disk
+        assert not opened.engine.running("parts")
+        assert part.look.isVisibleTo(part)
+        with qtbot.waitSignal(session.structures.partsChanged, timeout=ENGINE_MS):
+            part.look.click()
+    assert not part.look.isVisibleTo(part)
+    assert part.list.count() == 2
 
 
 def settle(qtbot, window):
