@@ -188,7 +188,7 @@ def test_a_suggestion_is_one_step_of_undo(opened, fake, dataset, choose, qtbot, 
     assert session.plan.target is None
     assert session.prediction.block_out[5] == 64
     assert session.ranked
-    assert not opened.engine.running()
+    assert not opened.engine.running("suggest", "scores")
     assert [r.name for r in opened.workspace["plan"].widget().model.rows] == ["Block 5"]
     session.undo_stack.undo()
     assert session.plan == before
