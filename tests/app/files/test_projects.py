@@ -182,17 +182,15 @@ def test_results_move_with_their_project(tmp_path):
 IN_BYTES = {"version": 1, "target": {"file_bytes": 4_000_000}}
 
 
-def test_what_the_window_cannot_show_it_does_not_take(opened, qtbot, tmp_path, answers, drop):
-    """Its goals are shares and milliseconds: another one would be lost."""
-    before = opened.session.plan
-    plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps(IN_BYTES), "utf-8")
+@pytest.mark.parametrize("kind", ["plan.json", "other.secateur"])
+def test_every_goal_is_taken_from_plans_and_projects(opened, qtbot, tmp_path, answers, drop, kind):
+    (tmp_path / "plan.json").write_text(json.dumps(IN_BYTES), "utf-8")
     save(opened, answers, tmp_path / "mine.secateur")
     project = json.loads((tmp_path / "mine.secateur").read_text("utf-8"))
     (tmp_path / "other.secateur").write_text(json.dumps({**project, "plan": IN_BYTES}), "utf-8")
-    for path in (plan, tmp_path / "other.secateur"):
-        with qtbot.waitSignal(opened.session.messageRaised, timeout=ENGINE_MS) as raised:
-            drop(opened, path)
-        assert "does not show a target in bytes" in raised.args[0].text
-        assert "command line" in raised.args[0].hint
-        assert opened.session.plan == before
+    session = opened.session
+    with qtbot.waitSignal(session.measured.goalChanged, timeout=ENGINE_MS):
+        drop(opened, tmp_path / kind)
+    assert session.measured.goal is not None
+    assert session.measured.goal.file_bytes == 4_000_000
+    assert session.plan.target is None
