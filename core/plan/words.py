@@ -79,7 +79,7 @@ TARGETS: dict[str, Quantity] = {
         "time per image",
         "Share of the unpruned network's time, measured on this machine",
         "{}% of the time per image",
-        "an image takes {}",
+        "{} is left",
     ),
     "latency_ms": Quantity(
         "ms per image",

@@ -394,7 +394,7 @@ def test_a_share_of_the_time_is_a_goal(opened, fake):
     assert goal._time_row.isVisibleTo(goal)
     goal.percent.setValue(60)
     assert session.measured.goal == Target(latency=0.6)
-    assert "an image takes 60% of the time per image" in panel._wish.text()
+    assert "60% of the time per image is left" in panel._wish.text()
     panel.suggestRequested.emit(frozenset())
     assert fake.last("suggest").args["plan"]["target"]["latency"] == 0.6
 
