@@ -46,10 +46,10 @@ def test_first_prune(model: str, request, warm, tmp_path: Path) -> None:
     assert (tmp_path / "small.pt").is_file()
 
 
-def test_the_plan_of_the_documentation_is_valid() -> None:
-    (example,) = blocks(COMMANDS, "json")
-    plan = parse_plan(json.loads(example))
-    assert len(plan.selection) == 4
+def test_the_plans_of_the_documentation_are_valid() -> None:
+    whole, together = (parse_plan(json.loads(plan)) for plan in blocks(COMMANDS, "json"))
+    assert len(whole.selection) == 4
+    assert together.depth and together.target is not None
 
 
 SMALLER: dict[str, str] = {
