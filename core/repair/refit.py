@@ -21,8 +21,6 @@ from core.repair.context import Context, gradients_pass
 from core.repair.layers import Mendable, add_constant, columns_of, input_of, mendable
 from core.repair.outputs import Outputs, outputs_of, weight_of
 
-PLACES = 128
-"""Positions of every image and layer that enter the least squares."""
 TOGETHER = 8
 """Images that pass at once."""
 EVEN = 0.3
@@ -36,12 +34,17 @@ class RefitSettings:
     ``ridges`` pull towards the weights as they are, relative to the mean variance of the inputs;
     of several, every layer takes the one that does best on images left out of the fit. ``share``
     goes that part of the way to the solution. ``images`` are looked at, at most; where there are
-    fewer, their mirror images as well.
+    fewer, their mirror images as well. ``places`` of every image and layer enter the least squares.
     """
 
     ridges: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
     share: float = 1.0
     images: int = 192
+    places: int = 128
+
+
+SAME = 1e-5
+"""A layer that misses its goal by less, as a share of what that varies, is left as it is."""
 
 
 FOLDS = 3
@@ -76,7 +79,7 @@ def refit(
     result = copy.deepcopy(student).float().to(context.device).eval()
     layers = mendable(context.table, context.removed)
     images, folds = images_of(context, options.images)
-    goals = draw_goals(context, layers, images) if goals is None else goals
+    goals = draw_goals(context, layers, images, options.places) if goals is None else goals
     touched = False
     block, feeds = -1, []
     for number, layer in enumerate(layers):
@@ -127,7 +130,9 @@ def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     return refit(context, student), ""
 
 
-def draw_goals(context: Context, layers: list[Mendable], images: list[Tensor]) -> dict[str, Goal]:
+def draw_goals(
+    context: Context, layers: list[Mendable], images: list[Tensor], places: int
+) -> dict[str, Goal]:
     """Draw positions by importance, and remember the teacher's outputs there.
 
     Returns
@@ -157,10 +162,10 @@ def draw_goals(context: Context, layers: list[Mendable], images: list[Tensor]) -
             if output.grad is None:
                 continue
             last = isinstance(teacher.get_submodule(name), nn.Linear)
-            drawn = _draw(_flat(output.grad, last)[0].square().sum(1), generator)
+            drawn = _draw(_flat(output.grad, last)[0].square().sum(1), places, generator)
             goals[name].append((drawn, _flat(output.detach(), last)[0][drawn]))
     return {
-        name: Goal(torch.stack([places for places, _ in own]), torch.cat([v for _, v in own]))
+        name: Goal(torch.stack([drawn for drawn, _ in own]), torch.cat([v for _, v in own]))
         for name, own in goals.items()
         if len(own) == len(images)
     }
@@ -171,13 +176,13 @@ def _flat(value: Tensor, last: bool) -> Tensor:
     return value.flatten(1, -2) if last else value.flatten(2).transpose(1, 2)
 
 
-def _draw(importance: Tensor, generator: torch.Generator) -> Tensor:
+def _draw(importance: Tensor, places: int, generator: torch.Generator) -> Tensor:
     count = len(importance)
     total = importance.sum()
     even = torch.full_like(importance, 1 / count)
     share = importance / total if total > 0 else even
     chance = EVEN * even + (1 - EVEN) * share
-    drawn = torch.multinomial(chance.cpu(), PLACES, replacement=True, generator=generator)
+    drawn = torch.multinomial(chance.cpu(), places, replacement=True, generator=generator)
     return drawn.to(importance.device)
 
 
@@ -275,7 +280,9 @@ def solve(
     mean_in, mean_out = inputs.mean(0), wanted.mean(0)
     centred = (inputs - mean_in).double()
     rest = (wanted - mean_out).double() - centred @ start.double().T
-    parts = _normal_equations(centred, rest, folds)
+    if float(rest.square().mean()) <= SAME * float(wanted.double().var(0).mean()):
+        return start, mean_out - start @ mean_in, (0.0, 0.0)
+    parts = _normal_equations(centred, rest, folds if len(ridges) > 1 else None)
     gram, cross = (torch.stack(each).sum(0) for each in zip(*parts, strict=True))
     ridge = ridges[0] if len(parts) < 2 else _best_ridge(gram, cross, parts, ridges)
     step = _pulled(gram, cross, ridge)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HELD_OUT = 2
 """One image in as many is judged on; the others are fitted to."""
-QUICK = RefitSettings(ridges=(0.2,), images=48)
+QUICK = RefitSettings(ridges=(0.2,), images=48, places=48)
 """How a variant is repaired: enough to tell variants apart."""
 
 
@@ -107,7 +107,7 @@ class Trials:
         every = mendable(table, np.zeros(table.atom_count, bool))
         present = [layer for layer in every if layer.name in own]
         plain = replace(context, heirs={})
-        self._goals = draw_goals(plain, present, images_of(context, QUICK.images)[0])
+        self._goals = draw_goals(plain, present, images_of(context, QUICK.images)[0], QUICK.places)
         return self._goals
 
     def _lost(self, model: nn.Module) -> float:

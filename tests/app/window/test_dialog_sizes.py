@@ -11,6 +11,7 @@ from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QMessageBox, QWidget
 
 import app
+from app.choose.measure_dialog import MeasureDialog
 from app.faults.reporter import BugDialog
 from app.jobs.log_dialog import JobLogDialog
 from app.kit.dialogs import FRAME, show_dialog
@@ -98,7 +99,12 @@ def show_fault(window) -> None:
     show_dialog(BugDialog("ValueError: " + "a long message " * 20, "Traceback\n" * 60, window))
 
 
+def show_measure(window) -> None:
+    show_dialog(MeasureDialog(2000, ("bn", "refit"), window))
+
+
 OTHERS = (
+    show_measure,
     show_result,
     show_demo,
     show_demo_done,

@@ -86,7 +86,7 @@ def test_no_layer_is_worse_after_refit(context_of) -> None:
     model = cut("yolov8n", removed)
     images = list(context.pool.plain(size=1))
     layers = mendable(context.table, removed)
-    goals = draw_goals(context, layers, images)
+    goals = draw_goals(context, layers, images, 128)
     errors = []
     folds = torch.arange(len(images)) % 2
     for layer in layers[::6]:
@@ -196,3 +196,33 @@ def test_distilling_depends_on_the_seed_alone(context_of) -> None:
     assert torch.equal(first, run(0))
     assert not torch.equal(first, run(1))
     assert RepairSettings().updates is None
+
+
+def noisy_fit(noise: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows of 12 images whose wanted outputs are the start's, changed a little, and noise."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(12 * 5, 40, generator=generator)
+    start = torch.randn(6, 40, generator=generator)
+    true = start + 0.1 * torch.randn(6, 40, generator=generator)
+    wanted = inputs @ true.T + noise * torch.randn(60, 6, generator=generator)
+    return inputs, wanted, start, true
+
+
+@pytest.mark.parametrize(("noise", "best"), [(0.001, 1e-3), (5.0, 10.0)])
+def test_the_ridge_is_what_does_best_on_images_left_out(noise, best) -> None:
+    inputs, wanted, start, true = noisy_fit(noise)
+    folds, ridges = torch.arange(12) % 3, (1e-3, 1.0, 10.0)
+    chosen = solve(inputs, wanted, start, ridges, folds)[0]
+    each = {ridge: solve(inputs, wanted, start, (ridge,))[0] for ridge in ridges}
+    assert torch.allclose(chosen, each[best], atol=1e-5)
+    errors = {ridge: float((weight - true).square().mean()) for ridge, weight in each.items()}
+    assert errors[best] == min(errors.values())
+
+
+def test_what_meets_its_goal_is_left_as_it_is() -> None:
+    inputs, _, start, _ = noisy_fit(0.0)
+    wanted = inputs @ start.T + 2.0
+    weight, constant, errors = solve(inputs, wanted, start, (0.01,))
+    assert torch.equal(weight, start)
+    assert torch.allclose(constant, torch.full((6,), 2.0), atol=1e-4)
+    assert errors == (0.0, 0.0)
