@@ -94,16 +94,20 @@ class PartsList(QWidget):
     def _fill(self, own: list[Part], parts: Parts) -> None:
         row = self.list.currentRow()
         self.list.blockSignals(True)
-        self.list.clear()
-        for part in own:
-            item = QListWidgetItem(f"{part.title}{self._about(part)}", self.list)
+        # A click that ticks is told of afterwards: the item under it must still be there.
+        items = [self.list.item(number) for number in range(self.list.count())]
+        if [item.data(PART) for item in items] != own:
+            self.list.clear()
+            items = [QListWidgetItem(self.list) for _ in own]
+        for item, part in zip(items, own, strict=True):
+            item.setText(f"{part.title}{self._about(part)}")
             item.setData(PART, part)
             gone = is_gone(part, self._session.plan)
             reason = "" if gone else reason_to_stay(part, parts, self._session.plan)
             tick = Qt.CheckState
             item.setCheckState(tick.Unchecked if gone else tick.Checked)
-            if reason:
-                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
+            enabled = Qt.ItemFlag.ItemIsEnabled
+            item.setFlags(item.flags() & ~enabled if reason else item.flags() | enabled)
             item.setToolTip(reason or "Clear the tick to remove it, with what it needs alone")
             item.setData(Qt.ItemDataRole.AccessibleDescriptionRole, reason)
             item.setSizeHint(QSize(0, self.fontMetrics().height() + 8))

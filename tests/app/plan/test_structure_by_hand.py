@@ -68,6 +68,22 @@ def test_a_tick_in_the_inspector_removes_a_unit_and_puts_it_back(known, qtbot):
     assert not session.plan.restructures
 
 
+def test_ticks_by_mouse(known, qtbot):
+    """A click on a tick box changes the plan while the list still tells of the click."""
+    session = known.session
+    session.requests.panelWanted.emit("inspector")
+    panel = known.workspace["inspector"].widget().parts
+    for gone in (True, False):
+        place = panel.list.visualItemRect(rows(known)["Unit m.1"])
+        box = QPoint(place.left() + 10, place.center().y())
+        qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=box)
+        settle(qtbot, known)
+        assert bool(session.plan.structure) is gone
+        assert rows(known)["Unit m.1"].checkState() is not (
+            Qt.CheckState.Checked if gone else Qt.CheckState.Unchecked
+        )
+
+
 def test_the_key_removes_the_unit_of_the_layer_in_focus(known, qtbot):
     session, key = known.session, action(known, "toggle_part")
     assert not key.isEnabled()  # block 6 has two units
