@@ -45,6 +45,7 @@ class CascadePart(QWidget):
         self.tree.itemActivated.connect(self._go)
         self.tree.itemClicked.connect(self._go)
         self.setLayout(column(self.title, self.blocked, self.tree, margins=0))
+        context.theme.changed.connect(self._restyle)
 
     def show_cascade(self) -> None:
         """Show what follows from the plan as it is."""
@@ -78,6 +79,11 @@ class CascadePart(QWidget):
         self.tree.expandAll()
         self._marked = None
         self.tree.verticalScrollBar().setValue(keep)
+
+    def _restyle(self) -> None:
+        """Take on the colours of the theme."""
+        self._fill(self._listed)
+        self._mark()
 
     def _mark(self) -> None:
         """Set the layers of the block in focus in bold, and scroll to the first."""
