@@ -7,7 +7,7 @@ and Tibshirani, An Introduction to the Bootstrap, 1993): what makes an image har
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -141,6 +141,27 @@ class ClassImages:
 
 
 ByImage = BoxImages | ClassImages
+
+
+def pooled(parts: Sequence[BoxImages]) -> BoxImages:
+    """Return what networks found on images that each of them was evaluated on, as of one.
+
+    The predictions of cross-validation: every image counts once, with the network of its fold.
+    """
+    firsts = np.cumsum([0, *(part.images for part in parts[:-1])])
+    shifted = [
+        replace(part, image=part.image + first, label_image=part.label_image + first)
+        for part, first in zip(parts, firsts, strict=True)
+    ]
+    return BoxImages(
+        np.concatenate([part.hits for part in shifted]),
+        np.concatenate([part.confidence for part in shifted]),
+        np.concatenate([part.kind for part in shifted]),
+        np.concatenate([part.image for part in shifted]),
+        np.concatenate([part.label_kind for part in shifted]),
+        np.concatenate([part.label_image for part in shifted]),
+        sum(part.images for part in parts),
+    )
 
 
 def draw(images: int, seed: int = 0, count: int = RESAMPLES) -> Numbers:

@@ -117,14 +117,31 @@ def output_loss(student: list[Outputs], teacher: list[Outputs]) -> Tensor:
     return total
 
 
-def agreement(student: nn.Module, targets: list[list[Outputs]], images: list[Tensor]) -> float:
-    """Mean output loss over held-out batches, weighted by their sizes; lower is better."""
-    total, count = 0.0, 0
+def gaps_on(
+    student: nn.Module, targets: list[list[Outputs]], images: list[Tensor]
+) -> tuple[float, ...]:
+    """Return the output loss of every held-out image on its own; lower is better.
+
+    Parameters
+    ----------
+    student : nn.Module
+    targets : list of outputs, one per batch
+        The teacher's, as `outputs_on` returns them.
+    images : list of Tensor, shape (n, 3, height, width)
+        The batches.
+    """
+    found: list[float] = []
     with torch.inference_mode():
         for batch, wanted in zip(images, targets, strict=True):
-            total += float(output_loss(outputs_of(student(batch)), wanted)) * len(batch)
-            count += len(batch)
-    return total / count
+            said = outputs_of(student(batch))
+            for n in range(len(batch)):
+                found.append(float(output_loss(_image(said, n), _image(wanted, n))))
+    return tuple(found)
+
+
+def _image(heads: list[Outputs], number: int) -> list[Outputs]:
+    one = slice(number, number + 1)
+    return [{k: v[one] if v.ndim else v for k, v in head.items()} for head in heads]
 
 
 def outputs_on(model: nn.Module, images: list[Tensor]) -> list[list[Outputs]]:

@@ -1,0 +1,109 @@
+"""Judges ways to prune on images that they have not seen: the tables of docs/accuracy.md.
+
+    python scripts/judge.py ../shared/data/yolov8n-coco.pt ../shared/data/coco128/coco128.yaml \\
+        --folds 4 --less 0.3 0.5 --ways raw bn,refit
+    python scripts/judge.py ../shared/data/yolov8n-bccd.pt ../shared/data/bccd/bccd.yaml \\
+        --less 0.5 --ways bn,refit
+
+With ``--folds`` all images of the dataset are dealt into as many parts; each part is judged with a
+network that was ranked and repaired on the others, and the predictions of all parts are evaluated
+together. Without, the train split is used and ``--split`` (val) is judged.
+
+Each row has mAP50-95 as a share of the unpruned network with its 95% interval (a paired bootstrap
+over images), the agreement with the unpruned network (mAP50-95 with its detections as labels: needs
+no labels), and the mean gap of the outputs. Every figure is kept in the folder as soon as it is
+measured: run the same command again after an interruption, and it continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
+
+from core.data.resample import BoxImages, draw, interval, pooled
+from scripts.judging.bench import Bench, Judged
+from scripts.judging.folds import split_folds, split_once
+from scripts.judging.ways import WAYS
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--folds", type=int, default=0, help="none by default")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of folds; all by default")
+    parser.add_argument("--split", default="val", help="what is judged without folds")
+    parser.add_argument("--images", type=int, help="to rank and repair; all by default")
+    parser.add_argument("--less", type=float, nargs="*", default=[0.1, 0.2, 0.3, 0.5])
+    parser.add_argument("--ways", nargs="*", default=["raw", "bn,refit"], help=", ".join(WAYS))
+    parser.add_argument("--minutes", type=float, default=10.0, help="of repair, or of tuning")
+    parser.add_argument("--size", type=int, default=320)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--folder", default="judged", help="where networks and figures are kept")
+    return parser.parse_args()
+
+
+def line(name: str, less: float, parts: list[tuple[Judged, Judged]]) -> str:
+    """Return a row of the table: one network of each fold, with the unpruned one."""
+    seconds = np.mean([mine.seconds for mine, _ in parts])
+    cells = [name, f"−{less:.0%}" if less else "0"]
+    for field in ("labelled", "agreeing"):
+        mine, base = (pooled([getattr(p[n], field) for p in parts]) for n in (0, 1))
+        cells.append(share(mine, base))
+    gaps = np.concatenate([mine.gaps for mine, _ in parts])
+    cells += [f"{gaps.mean():.2f} ± {gaps.std() / len(gaps) ** 0.5:.2f}", f"{seconds:.0f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def share(mine: BoxImages, base: BoxImages) -> str:
+    """Return mAP50-95, and its share of the unpruned network's with the 95% interval."""
+    drawn = draw(mine.images)
+    whole = np.ones((1, mine.images))
+    figure, before = float(mine.figures(whole)[0]), float(base.figures(whole)[0])
+    low, high = interval(figure, before, mine.figures(drawn), base.figures(drawn))
+    return f"{figure:.4f} ({figure / before:.1%}, {low / before:.0%} to {high / before:.0%})"
+
+
+def benches(options: argparse.Namespace) -> Iterator[Bench]:
+    folder = Path(options.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not options.folds:
+        parts = [split_once(Path(options.data), options.split, folder)]
+    else:
+        parts = split_folds(Path(options.data), options.folds, options.seed, folder)
+    for number, part in enumerate(parts):
+        if not options.only or number in options.only:
+            yield Bench(options, part)
+
+
+def main() -> None:
+    options = parsed()
+    torch.set_num_threads(options.threads)
+    began = time.monotonic()
+    every = list(benches(options))
+    images = sum(bench.judged_images for bench in every)
+    unpruned = [bench.judge_unpruned() for bench in every]
+    print(f"{images} images, none seen by the network that is judged on it; {options.size} px\n")
+    print("| way | GFLOPs | mAP50-95 on labels | on detections of the unpruned | gap | seconds |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    print(line("unpruned", 0.0, list(zip(unpruned, unpruned, strict=True))), flush=True)
+    for less in options.less:
+        for way in options.ways:
+            judged = [bench.judge(way, less) for bench in every]
+            print(line(f"`{way}`", less, list(zip(judged, unpruned, strict=True))), flush=True)
+    told = {"images": images, "minutes": round((time.monotonic() - began) / 60, 1)}
+    print(f"\n<!-- {json.dumps(told)} -->")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Networks judged on images that they have not seen: for the tables of documents."""
