@@ -73,6 +73,7 @@ class Pruned:
             **self.prediction.to_json(),
             "verification": self.verification.to_json(),
             "repair": None if self.repaired is None else self.repaired.to_json(),
+            "repair_images": None if self.repaired is None else self.repaired.images_json(),
             "output": None if self.output is None else str(self.output),
             "dtype": self.dtype,
             "times": None if self.times is None else self.times.to_json(),

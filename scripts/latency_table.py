@@ -153,7 +153,7 @@ class Bench:
     def repaired(self, model, removed: np.ndarray, steps: str):
         """Return the network after repair by the training images."""
         facts = self.loaded.facts
-        settings = RepairSettings(parse_steps(steps), minutes=60.0)
+        settings = RepairSettings(parse_steps(steps), minutes=60.0, images=self.options.images)
         return repair(self.loaded.model, model, self.table, removed, self.data, settings,
                       classes=facts.classes, task=facts.task).model  # fmt: skip
 

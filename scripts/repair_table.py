@@ -94,7 +94,9 @@ def main() -> None:
 
 def mended(loaded, pruned, table, removed, data, options) -> Repaired:
     minutes = options.minutes * (options.threads if options.cpu_minutes else 1)
-    settings = RepairSettings(parse_steps(options.steps), minutes=minutes, seed=options.seed)
+    settings = RepairSettings(
+        parse_steps(options.steps), minutes=minutes, seed=options.seed, images=options.images
+    )
     return repair(
         loaded.model,
         pruned,

@@ -106,7 +106,7 @@ class Bench:
         path = self.folder / f"secateur-{less}.pt"
         if not path.exists():
             plan = Plan(criterion="fisher", round_to=1, target=Target(macs=1 - less))
-            repair = RepairSettings(parse_steps("bn,refit"))
+            repair = RepairSettings(parse_steps("bn,refit"), images=self.options.images)
             core.prune(self.loaded, plan, path, data=self.data, repair=repair)
         macs = [self._macs(core.load(file)) for file in (path, self.options.model)]
         result = finetune(self.settings(str(path), preset), folder, emit=show, resume=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from app.kit.controls import combo
 from app.kit.save_dialog import SaveDialog
@@ -60,6 +60,15 @@ class PruneDialog(SaveDialog):
         self.minutes.setValue(repair_words.MINUTES)
         self.minutes.setSuffix(" minutes at most")
         self.minutes.setAccessibleName("Time limit of the repair in minutes")
+        self.images = QSpinBox()
+        self.images.setRange(0, 1_000_000)
+        self.images.setSpecialValueText("All images")
+        self.images.setSuffix(" images at most")
+        self.images.setAccessibleName("Images for the repair; 0 for all")
+        self.images.setToolTip(
+            "Repair reads the training images without their labels. More images repair better; "
+            "as many are read as a tenth of the time limit allows"
+        )
         self.fp32 = QCheckBox("Save FP32 weights (twice the size)")
         self.fp32.setToolTip("The model came in FP16, and is saved so unless this is on")
         self._lay_out()
@@ -80,12 +89,14 @@ class PruneDialog(SaveDialog):
         self.form.addRow("Repair", self.way)
         self.form.addRow("", self._marks)
         self.form.addRow("Time limit", self.minutes)
+        self.form.addRow("Images", self.images)
         self.form.addRow("Precision", self.fp32)
 
     def _show(self) -> None:
         way = self.way.currentData()
         self.form.setRowVisible(self._marks, way == "chosen")
-        self.form.setRowVisible(self.minutes, way != "none")
+        for field in (self.minutes, self.images):
+            self.form.setRowVisible(field, way != "none")
         self.go.setEnabled(bool(self.path.text().strip()) and self.repair() != {})
         self.adjustSize()
 
@@ -97,7 +108,11 @@ class PruneDialog(SaveDialog):
         steps = [name for name, box in self.steps.items() if box.isChecked()]
         if way == "chosen" and not steps:
             return {}
-        return {"steps": steps if way == "chosen" else ["auto"], "minutes": self.minutes.value()}
+        return {
+            "steps": steps if way == "chosen" else ["auto"],
+            "minutes": self.minutes.value(),
+            "images": self.images.value() or None,
+        }
 
     def accept(self) -> None:
         """Emit the choice, and close."""

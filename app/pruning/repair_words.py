@@ -28,6 +28,16 @@ STEPS: dict[str, tuple[str, str]] = {
 MINUTES = 10.0
 
 
+def images_used(counts: Mapping[str, Any]) -> str:
+    """Describe how many of the images repair used, and whether more would help."""
+    used = counts["fitted"] + counts["held_out"]
+    text = f"{used:,} of {counts['available']:,} images were used, {counts['held_out']:,} of them "
+    text += "only to measure."
+    if counts["available"] - used - counts["skipped"] > 0:
+        text += " More images would help: increase the time limit or the number of images."
+    return text
+
+
 def step_title(name: str) -> str:
     """Return a step's name for people."""
     return STEPS[name][0] if name in STEPS else name
@@ -62,4 +72,4 @@ def verdict(report: Mapping[str, Any]) -> str:
         return "kept"
     before, after = _figures(report, "gap")
     nearer = before is not None and after is not None and after < before
-    return "reverted: accuracy dropped" if nearer else "reverted: no improvement"
+    return "reverted: within noise" if nearer else "reverted: no improvement"

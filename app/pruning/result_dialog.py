@@ -80,6 +80,9 @@ class ResultDialog(QDialog):
         if result.get("repair"):
             layout.addWidget(label("Repair", "heading"))
             layout.addWidget(self._repair(result["repair"]))
+            if result.get("repair_images"):
+                self.images = label(repair_words.images_used(result["repair_images"]), "muted")
+                layout.addWidget(self.images)
         layout.addWidget(label("Changed layers", "heading"))
         layout.addWidget(self._layers(result), 1)
         layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))

@@ -62,7 +62,7 @@ def data_settings(
 
 
 def add_repair(parser: argparse.ArgumentParser) -> None:
-    """Add ``--repair`` and ``--repair-minutes``."""
+    """Add ``--repair``, ``--repair-minutes`` and ``--repair-images``."""
     parser.add_argument(
         "--repair",
         metavar="STEPS",
@@ -76,6 +76,12 @@ def add_repair(parser: argparse.ArgumentParser) -> None:
         metavar="MINUTES",
         help="time limit of the repair (10)",
     )
+    parser.add_argument(
+        "--repair-images",
+        type=positive,
+        metavar="N",
+        help="images for the repair at most (all that the split has, as time allows)",
+    )
 
 
 def repair_settings(options: argparse.Namespace, seed: int = 0) -> RepairSettings | None:
@@ -85,7 +91,8 @@ def repair_settings(options: argparse.Namespace, seed: int = 0) -> RepairSetting
     from core.repair import RepairSettings, parse_steps
 
     steps = parse_steps(options.repair)
-    return RepairSettings(steps=steps, minutes=options.repair_minutes, seed=seed)
+    minutes, images = options.repair_minutes, options.repair_images
+    return RepairSettings(steps=steps, minutes=minutes, seed=seed, images=images)
 
 
 def add_history(parser: argparse.ArgumentParser) -> None:

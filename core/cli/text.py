@@ -192,9 +192,13 @@ def pruned_text(result: Pruned) -> str:
 def repair_lines(repaired: Repaired) -> list[str]:
     """Describe what every step of a repair gained, on images it was not fitted to."""
     lines = [
-        f"repaired on {repaired.fitted} images, measured on {repaired.held_out} held-out "
-        "images" + (f"; {repaired.skipped} unreadable" if repaired.skipped else "")
+        f"repaired on {repaired.fitted} of {repaired.available} images, measured on "
+        f"{repaired.held_out} held-out images"
+        + (f"; {repaired.skipped} unreadable" if repaired.skipped else "")
     ]
+    unused = repaired.available - repaired.fitted - repaired.held_out - repaired.skipped
+    if unused > 0:
+        lines.append(f"  {unused} images were not used; more images repair better")
     for step in repaired.steps:
         word = "kept" if step.kept else "not kept"
         text = f"  {step.step:8} gap {step.before.gap:.3g} → {step.after.gap:.3g}"

@@ -202,6 +202,8 @@ class Bench:
             )
         progress(0.0, "Reading the dataset")
         facts = loaded.facts
+        if repair is not None and repair.images is None:
+            repair = replace(repair, images=data.images)
         self._loaded, self._plans, self._data, self._repair = loaded, plans, data, repair
         self._cache = cache
         self._train = replace(data, split="train")

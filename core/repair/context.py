@@ -38,6 +38,9 @@ class RepairSettings:
     batch : int
         Images per update.
     seed : int
+    images : int or None
+        Images of the split to use at most; all by default, as far as they can be read in a tenth
+        of the time. No labels are needed, so there is no reason for fewer.
     """
 
     steps: tuple[str, ...] = ("auto",)
@@ -45,6 +48,7 @@ class RepairSettings:
     updates: int | None = None
     batch: int = 4
     seed: int = 0
+    images: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -24,19 +24,58 @@ STORED = 1.5
 HELD_OUT = 8
 """One image in as many is held out, at least ``LEAST``: steps are measured on it, never fitted."""
 LEAST = 2
+MOST_HELD_OUT = 64
+"""Images held out at most: measuring takes as long as they are many."""
+MOST = 8192
+"""Images read at most, drawn evenly from the split."""
+KEPT_BYTES = 1 << 30
+"""Decoded images kept in memory; those beyond are decoded again when they are needed."""
 BORDER = 114
 """Grey around letterboxed images, as Ultralytics pads them."""
 
 
+class Pictures(Sequence[Pixels]):
+    """Decoded images: as many in memory as fit, the others decoded again each time.
+
+    Parameters
+    ----------
+    pairs : sequence of (Path, uint8 array of shape (height, width, 3) or None)
+        Files, and what is kept of them in memory.
+    longest : int
+        They are scaled down to this side when they are decoded.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Path, Pixels | None]], longest: int) -> None:
+        self._pairs, self._longest = tuple(pairs), longest
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @overload
+    def __getitem__(self, number: int) -> Pixels: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Pixels]: ...
+    def __getitem__(self, number: int | slice) -> Pixels | Sequence[Pixels]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        file, pixels = self._pairs[number]
+        pixels = _decode(file, self._longest) if pixels is None else pixels
+        if pixels is None:
+            raise UserError(
+                f"{file} can no longer be read.", "Leave the images in place during the repair."
+            )
+        return pixels
+
+
 @dataclass(frozen=True)
 class Pool:
-    """Images in memory, as RGB.
+    """Images as RGB.
 
     Attributes
     ----------
-    fit : tuple of uint8 arrays, shape (height, width, 3)
+    fit : sequence of uint8 arrays, shape (height, width, 3)
         Images that steps may look at.
-    held : tuple of uint8 arrays
+    held : sequence of uint8 arrays
         Images that steps are measured on.
     held_files : tuple of Path
         Their files, for a validator to read.
@@ -44,13 +83,16 @@ class Pool:
         The network's side, in pixels.
     skipped : int
         Files that could not be read.
+    available : int
+        Images that the split has.
     """
 
-    fit: tuple[Pixels, ...]
-    held: tuple[Pixels, ...]
+    fit: Sequence[Pixels]
+    held: Sequence[Pixels]
     held_files: tuple[Path, ...]
     side: int
     skipped: int
+    available: int = 0
 
     def plain(self, held: bool = False, size: int = 8) -> Iterator[Tensor]:
         """Yield letterboxed batches, float 0 to 1, shape (n, 3, side, side)."""
@@ -107,7 +149,10 @@ def files_of(settings: DataSettings, rng: np.random.Generator | None = None) -> 
 
 
 def open_pool(
-    settings: DataSettings, progress: Progress = silent, held_out: int = HELD_OUT
+    settings: DataSettings,
+    progress: Progress = silent,
+    held_out: int = HELD_OUT,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Pool:
     """Read the chosen images of a split; labels are not looked at.
 
@@ -116,7 +161,9 @@ def open_pool(
     settings : DataSettings
     progress : Progress
     held_out : int
-        One image in as many is held out, at least ``LEAST``.
+        One image in as many is held out, at least ``LEAST`` and at most ``MOST_HELD_OUT``.
+    enough : callable
+        Asked before every image; where it is true, those read so far are all there are.
 
     Raises
     ------
@@ -124,29 +171,57 @@ def open_pool(
         When fewer than two images can be read.
     """
     rng = np.random.default_rng(settings.seed)
-    files = files_of(settings, rng)
-    pictures: list[tuple[Path, Pixels]] = []
-    for number, file in enumerate(files):
-        progress(number / len(files), f"Reading image {number + 1} of {len(files)}")
-        pixels = _decode(file, int(STORED * settings.image_size))
-        if pixels is not None:
-            pictures.append((file, pixels))
+    available = len(_listed(read_source(settings.path, settings.split).images))
+    files = files_of(replace(settings, images=min(settings.images, MOST)), rng)
+    longest = int(STORED * settings.image_size)
+    pictures, skipped = _read(files, longest, settings.seed, progress, enough)
     if len(pictures) < 2:
         raise UserError(
             f"Repair needs at least two readable images; the split “{settings.split}” of "
             f"{settings.path} has {len(pictures)}.",
             "Use a dataset with more images; labels are not needed.",
         )
-    count = min(max(LEAST, len(pictures) // held_out), len(pictures) // 2)
+    count = min(max(LEAST, len(pictures) // held_out), len(pictures) // 2, MOST_HELD_OUT)
     drawn = set(rng.permutation(len(pictures))[:count].tolist())
     held = [pair for number, pair in enumerate(pictures) if number in drawn]
     return Pool(
-        tuple(p for number, (_, p) in enumerate(pictures) if number not in drawn),
-        tuple(p for _, p in held),
+        Pictures([p for number, p in enumerate(pictures) if number not in drawn], longest),
+        Pictures(held, longest),
         tuple(f for f, _ in held),
         settings.image_size,
-        len(files) - len(pictures),
+        skipped,
+        available,
     )
+
+
+def _read(
+    files: Sequence[Path],
+    longest: int,
+    seed: int,
+    progress: Progress,
+    enough: Callable[[], bool],
+) -> tuple[list[tuple[Path, Pixels | None]], int]:
+    """Decode files once, in random order so that any part of them is drawn evenly.
+
+    Returns
+    -------
+    list of (Path, uint8 array or None), int
+        Readable images in the order of ``files``, and how many could not be read.
+    """
+    found: dict[Path, Pixels | None] = {}
+    skipped, room = 0, KEPT_BYTES
+    order = np.random.default_rng([seed, 3]).permutation(len(files))
+    for number, place in enumerate(order.tolist()):
+        if len(found) > LEAST and enough():
+            break
+        progress(number / len(files), f"Reading image {number + 1} of {len(files)}")
+        pixels = _decode(files[place], longest)
+        if pixels is None:
+            skipped += 1
+            continue
+        found[files[place]] = pixels if pixels.nbytes <= room else None
+        room -= min(pixels.nbytes, room)
+    return [(file, found[file]) for file in files if file in found], skipped
 
 
 def _listed(places: Sequence[str]) -> list[Path]:

@@ -2,9 +2,7 @@
 
 Each layer of the pruned network is asked for the original's outputs on the surviving channels,
 given what the already repaired layers before it deliver (as 1707.06168, section 3.2, does channel
-pruning). Positions are not equal: plain least squares shrinks the few confident logits. They are
-drawn by the squared gradient of a loss whose labels are drawn from the teacher's own
-probabilities (the Fisher information), so that a position counts as much as it changes outputs.
+pruning), at positions that matter (``core.repair.goals``).
 """
 
 from __future__ import annotations
@@ -14,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.repair.context import Context, gradients_pass
+from core.repair.context import Context
+from core.repair.goals import Goal, draw_goals
+from core.repair.images import letterbox, to_tensor
 from core.repair.layers import Mendable, add_constant, columns_of, input_of, mendable
-from core.repair.outputs import Outputs, outputs_of, weight_of
 
 TOGETHER = 8
 """Images that pass at once."""
-EVEN = 0.3
-"""Share of the positions that are drawn evenly, so that the background is not forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +32,15 @@ class RefitSettings:
     ``ridges`` pull towards the weights as they are, relative to the mean variance of the inputs;
     of several, every layer takes the one that does best on images left out of the fit. ``share``
     goes that part of the way to the solution. ``images`` are looked at, at most; where there are
-    fewer, their mirror images as well. ``places`` of every image and layer enter the least squares.
+    fewer, their mirror images as well, and then random views (mosaics, zooms, crops, colour)
+    where ``views`` says so. ``places`` of every image and layer enter the least squares.
     """
 
     ridges: tuple[float, ...] = (0.01, 0.05, 0.2, 1.0)
     share: float = 1.0
     images: int = 192
     places: int = 128
+    views: bool = False
 
 
 SAME = 1e-5
@@ -49,14 +49,6 @@ SAME = 1e-5
 
 FOLDS = 3
 """Parts of the images of which each is left out once, to choose between ridges."""
-
-
-@dataclass
-class Goal:
-    """What a layer of the teacher delivers at the drawn positions of every image, all channels."""
-
-    places: Tensor
-    wanted: Tensor
 
 
 def refit(
@@ -78,8 +70,10 @@ def refit(
     options = options or RefitSettings()
     result = copy.deepcopy(student).float().to(context.device).eval()
     layers = mendable(context.table, context.removed)
-    images, folds = images_of(context, options.images)
-    goals = draw_goals(context, layers, images, options.places) if goals is None else goals
+    images, folds = images_of(context, options.images, options.views)
+    if goals is None:
+        goals = draw_goals(context, layers, images, options.places)
+    images, folds = _looked_at(goals, images, folds)
     touched = False
     block, feeds = -1, []
     for number, layer in enumerate(layers):
@@ -95,12 +89,33 @@ def refit(
     return result
 
 
-def images_of(context: Context, most: int) -> tuple[list[Tensor], Tensor]:
-    """Return the images to fit, mirrored ones where there are few, and the fold of each."""
-    own = [image.to(context.device) for image in context.pool.plain(size=1)]
+def images_of(context: Context, most: int, views: bool = False) -> tuple[list[Tensor], Tensor]:
+    """Return the images to fit, mirrored ones and views where there are few, and their folds."""
+    pool = context.pool
+    chosen = [round(n) for n in np.linspace(0, len(pool.fit) - 1, min(most, len(pool.fit)))]
+    own = [to_tensor([letterbox(pool.fit[n], pool.side)]).to(context.device) for n in chosen]
     images = [*own, *(image.flip(3) for image in own)][:most]
     # A mirror image says nothing new of its original: both are in one fold.
-    return images, torch.tensor([number % len(own) % FOLDS for number in range(len(images))])
+    folds = [number % len(own) % FOLDS for number in range(len(images))]
+    if views:
+        rng = np.random.default_rng([context.settings.seed, 11])
+        images += [pool.views(rng, 1).to(context.device) for _ in range(most - len(images))]
+    folds += [number % FOLDS for number in range(len(folds), len(images))]
+    return _mixed(images, folds, context.settings.seed)
+
+
+def _mixed(images: list[Tensor], folds: list[int], seed: int) -> tuple[list[Tensor], Tensor]:
+    """Shuffle images, so that a part of them has as many of each kind."""
+    order = np.random.default_rng([seed, 13]).permutation(len(images)).tolist()
+    return [images[n] for n in order], torch.tensor([folds[n] for n in order])
+
+
+def _looked_at(
+    goals: Mapping[str, Goal], images: list[Tensor], folds: Tensor
+) -> tuple[list[Tensor], Tensor]:
+    """Return the images that goals were drawn for: time may have ended before the last."""
+    count = len(next(iter(goals.values())).places) if goals else len(images)
+    return images[:count], folds[:count]
 
 
 @torch.no_grad()
@@ -127,90 +142,28 @@ def block_inputs(context: Context, model: nn.Module, block: int, images: list[Te
 
 def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     """Refit every layer behind the first cut."""
-    return refit(context, student), ""
+    options = thorough(context.pool.side)
+    own = min(len(context.pool.fit), options.images)
+    return refit(context, student, options), f"{own} images, {options.images} views of them"
 
 
-def draw_goals(
-    context: Context, layers: list[Mendable], images: list[Tensor], places: int
-) -> dict[str, Goal]:
-    """Draw positions by importance, and remember the teacher's outputs there.
+def thorough(side: int) -> RefitSettings:
+    """Return the settings of a repair: ``PASSES`` images and views, fewer where they are large.
 
-    Returns
-    -------
-    dict of str to Goal
-        By the teacher's layers.
+    Parameters
+    ----------
+    side : int
+        Of the images, in pixels.
     """
-    teacher = copy.deepcopy(context.teacher).requires_grad_(False)
-    generator = torch.Generator().manual_seed(context.settings.seed)
-    seen: dict[str, Tensor] = {}
-    names = list(dict.fromkeys(context.heirs.get(layer.name, layer.name) for layer in layers))
-    for name in names:
-
-        def keep(_m: nn.Module, _i: object, output: Tensor, name: str = name) -> None:
-            output.retain_grad()
-            seen[name] = output
-
-        teacher.get_submodule(name).register_forward_hook(keep)
-    goals: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
-    for number, image in enumerate(images):
-        context.progress(0.4 * number / len(images), "preparing")
-        seen.clear()
-        with gradients_pass(teacher):
-            heads = outputs_of(teacher(image.clone().requires_grad_(True)))
-            drawn_loss(heads, generator).backward()
-        for name, output in seen.items():
-            if output.grad is None:
-                continue
-            last = isinstance(teacher.get_submodule(name), nn.Linear)
-            drawn = _draw(_flat(output.grad, last)[0].square().sum(1), places, generator)
-            goals[name].append((drawn, _flat(output.detach(), last)[0][drawn]))
-    return {
-        name: Goal(torch.stack([drawn for drawn, _ in own]), torch.cat([v for _, v in own]))
-        for name, own in goals.items()
-        if len(own) == len(images)
-    }
+    images = int(np.clip(PASSES * (PASSES_SIDE / side) ** 2, PASSES // 2, PASSES))
+    return RefitSettings(images=images, places=POSITIONS // images, views=True)
 
 
-def _flat(value: Tensor, last: bool) -> Tensor:
-    """Bring a layer's output to shape (n, positions, channels)."""
-    return value.flatten(1, -2) if last else value.flatten(2).transpose(1, 2)
-
-
-def _draw(importance: Tensor, places: int, generator: torch.Generator) -> Tensor:
-    count = len(importance)
-    total = importance.sum()
-    even = torch.full_like(importance, 1 / count)
-    share = importance / total if total > 0 else even
-    chance = EVEN * even + (1 - EVEN) * share
-    drawn = torch.multinomial(chance.cpu(), places, replacement=True, generator=generator)
-    return drawn.to(importance.device)
-
-
-def drawn_loss(heads: list[Outputs], generator: torch.Generator) -> Tensor:
-    """A loss with labels drawn from the outputs themselves: its squared gradient is the Fisher.
-
-    Logits get a Bernoulli label each; everything else noise of its own spread, where the teacher
-    sees something.
-    """
-    total = torch.zeros(())
-    for head in heads:
-        if "logits" in head:
-            noise = torch.randn(head["logits"].shape, generator=generator)
-            chance = head["logits"].softmax(1).detach()
-            total = total + (head["logits"] * noise.to(chance) * chance.sqrt()).sum()
-            continue
-        weight = weight_of(head).detach()
-        for name, value in head.items():
-            noise = torch.randn(value.shape, generator=generator).to(value)
-            if name == "scores":
-                chance = value.sigmoid().detach()
-                total = total + (value * noise * (chance * (1 - chance)).sqrt()).sum()
-            elif value.ndim == 3 and value.shape[2] == weight.shape[1]:
-                spread = 0.3 / value.detach().std().clamp(min=1e-3)
-                total = total + (value * noise * weight[:, None].sqrt()).sum() * spread
-            else:
-                total = total + (value * noise).mean()
-    return total
+PASSES = 384
+"""Images and views that refit looks at, of ``PASSES_SIDE`` pixels."""
+PASSES_SIDE = 320
+POSITIONS = 24_576
+"""Positions of every layer that enter its least squares."""
 
 
 @torch.no_grad()

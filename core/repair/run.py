@@ -6,10 +6,10 @@ import copy
 import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.data.stream import DataSettings
+from core.data.stream import ALL, DataSettings
 from core.errors import UserError, no_dataset
 from core.graph.table import ChannelTable
 from core.plan.widths import Mask
@@ -143,6 +143,8 @@ class Repaired:
         mAP50-95 of the unpruned network on the held-out images, where they have labels.
     fitted, held_out, skipped : int
         Images the steps saw, images they were measured on, files that could not be read.
+    available : int
+        Images that the split has.
     """
 
     model: nn.Module
@@ -151,6 +153,12 @@ class Repaired:
     fitted: int
     held_out: int
     skipped: int
+    available: int = 0
+
+    def images_json(self) -> dict[str, int]:
+        """Return the counts of images as plain data."""
+        names = ("fitted", "held_out", "skipped", "available")
+        return {name: getattr(self, name) for name in names}
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the steps as plain data."""
@@ -250,7 +258,11 @@ def repair(
     progress = Forward(Elapsing(progress, start, 60 * settings.minutes, clock))
     progress(0.0, "Reading images")
     teacher = _resting(original, device)
-    pool = open_pool(data, Span(progress, 0.0, 0.05))
+    pool = open_pool(
+        replace(data, images=settings.images or ALL),
+        Span(progress, 0.0, 0.05),
+        enough=_reading_ends(settings, start, clock),
+    )
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
     ends = start + 60 * settings.minutes
@@ -274,9 +286,22 @@ def repair(
             student, best = candidate, after
     result = copy.deepcopy(pruned)
     result.load_state_dict(student.state_dict())
-    return Repaired(
-        result, tuple(reports), judge.original, len(pool.fit), len(pool.held), pool.skipped
-    )
+    counts = len(pool.fit), len(pool.held), pool.skipped, pool.available
+    return Repaired(result, tuple(reports), judge.original, *counts)
+
+
+READING = 0.1
+"""Share of the time in which images are read; then those so far must do."""
+
+
+def _reading_ends(
+    settings: RepairSettings, start: float, clock: Callable[[], float]
+) -> Callable[[], bool]:
+    """Return what tells that reading must end; never, where the result shall not depend on it."""
+    if settings.updates is not None:
+        return lambda: False
+    until = start + READING * 60 * settings.minutes
+    return lambda: clock() >= until
 
 
 def repair_stage(

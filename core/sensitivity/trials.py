@@ -13,10 +13,11 @@ from core.progress import Progress, silent
 from core.pruning.criteria.losses import resting
 from core.pruning.surgery import cut_network
 from core.repair.context import Context
+from core.repair.goals import Goal, draw_goals
 from core.repair.images import open_pool
 from core.repair.judge import Judge
 from core.repair.layers import mendable
-from core.repair.refit import Goal, RefitSettings, draw_goals, images_of, refit
+from core.repair.refit import RefitSettings, images_of, refit
 from core.repair.statistics import renew_statistics
 
 if TYPE_CHECKING:

@@ -38,7 +38,12 @@ def repaired(bench: Bench, less: float, steps: str) -> nn.Module:
         bench.analysis.table,
         removed,
         bench.data,
-        RepairSettings(parse_steps(steps), minutes=bench.options.minutes, seed=bench.options.seed),
+        RepairSettings(
+            parse_steps(steps),
+            minutes=bench.options.minutes,
+            seed=bench.options.seed,
+            images=bench.options.images,
+        ),
         classes=facts.classes,
         task=facts.task,
     ).model

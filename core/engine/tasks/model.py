@@ -59,7 +59,8 @@ def prune_model(models: Models, args: Args, progress: Progress) -> dict[str, Any
         from core.repair import RepairSettings
 
         steps = tuple(str(name) for name in wish.get("steps") or ("auto",))
-        repair = RepairSettings(steps, float(wish.get("minutes", 10.0)), seed=plan.seed)
+        minutes, images = float(wish.get("minutes", 10.0)), wish.get("images") or None
+        repair = RepairSettings(steps, minutes, seed=plan.seed, images=images)
     output = str(args["output"])
     result = prune(
         loaded,

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 
 from app.data.feature import DataFeature
 from app.files.feature import FilesFeature
+from app.pruning import repair_words
 from app.pruning.feature import PruningFeature
 from app.pruning.prune_dialog import PruneDialog
 from app.pruning.result_dialog import ResultDialog
@@ -141,7 +142,7 @@ def test_repair_is_automatic_unless_chosen(opened, fake, asking, tmp_path, datas
     asking.minutes.setValue(3)
     asking.go.click()
     asked = fake.last("prune").args
-    assert asked["repair"] == {"steps": ["auto"], "minutes": 3.0}
+    assert asked["repair"] == {"steps": ["auto"], "minutes": 3.0, "images": None}
     assert asked["output"] == str(tmp_path / "small.pt")
     assert asked["data"]["path"] == str(dataset)
 
@@ -179,7 +180,9 @@ def test_the_result_says_what_each_step_gained(opened, fake, asking, tmp_path, q
         repaired("distill", (4.9, None), (None, None), kept=False),
     ]
     with qtbot.waitSignal(opened.session.requests.pruned, timeout=QUICK_MS):
-        fake.done("prune", pruned(tmp_path / "small.pt", repair=steps))
+        result = pruned(tmp_path / "small.pt", repair=steps)
+        counts = {"fitted": 84, "held_out": 12, "skipped": 1, "available": 4000}
+        fake.done("prune", {**result, "repair_images": counts})
     dialog = opened.findChild(ResultDialog)
     rows = [[dialog.repairs.index(r, c).data() for c in range(4)] for r in range(4)]
     assert rows == [
@@ -190,10 +193,22 @@ def test_the_result_says_what_each_step_gained(opened, fake, asking, tmp_path, q
             "0.3100 → 0.3400 (+0.0300)",
             "reverted: no improvement",
         ],
-        ["Refit weights", "4.9 → 3.1", "0.3100 → 0.2800 (−0.0300)", "reverted: accuracy dropped"],
+        ["Refit weights", "4.9 → 3.1", "0.3100 → 0.2800 (−0.0300)", "reverted: within noise"],
         ["Distil", "NaN", "no labels", "reverted: no improvement"],
     ]
+    assert dialog.images.text() == (
+        "96 of 4,000 images were used, 12 of them only to measure. More images would help: "
+        "increase the time limit or the number of images."
+    )
     dialog.accept()
+
+
+def test_all_images_are_used_unless_fewer_are_asked_for(asking):
+    assert asking.images.text() == "All images" and asking.repair()["images"] is None
+    asking.images.setValue(200)
+    assert asking.images.text() == "200 images at most" and asking.repair()["images"] == 200
+    counts = {"fitted": 84, "held_out": 12, "skipped": 0, "available": 96}
+    assert "help" not in repair_words.images_used(counts)
 
 
 def test_the_steps_of_a_project_are_listed_again(
