@@ -258,11 +258,9 @@ def repair(
     progress = Forward(Elapsing(progress, start, 60 * settings.minutes, clock))
     progress(0.0, "Reading images")
     teacher = _resting(original, device)
-    pool = open_pool(
-        replace(data, images=settings.images or ALL),
-        Span(progress, 0.0, 0.05),
-        enough=_reading_ends(settings, start, clock),
-    )
+    enough = _reading_ends(settings, start, clock)
+    every = replace(data, images=settings.images or ALL)
+    pool = open_pool(every, Span(progress, 0.0, 0.05), enough=enough)
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
     ends = start + 60 * settings.minutes
