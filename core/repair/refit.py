@@ -99,7 +99,8 @@ def images_of(context: Context, most: int, views: bool = False) -> tuple[list[Te
     folds = [number % len(own) % FOLDS for number in range(len(images))]
     if views:
         rng = np.random.default_rng([context.settings.seed, 11])
-        images += [pool.views(rng, 1).to(context.device) for _ in range(most - len(images))]
+        count = min(most - len(images), VIEWS * len(own))
+        images += [pool.views(rng, 1).to(context.device) for _ in range(count)]
     folds += [number % FOLDS for number in range(len(folds), len(images))]
     return _mixed(images, folds, context.settings.seed)
 
@@ -143,8 +144,7 @@ def block_inputs(context: Context, model: nn.Module, block: int, images: list[Te
 def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     """Refit every layer behind the first cut."""
     options = thorough(context.pool.side)
-    own = min(len(context.pool.fit), options.images)
-    return refit(context, student, options), f"{own} images, {options.images} views of them"
+    return refit(context, student, options), ""
 
 
 def thorough(side: int) -> RefitSettings:
@@ -161,6 +161,8 @@ def thorough(side: int) -> RefitSettings:
 
 PASSES = 384
 """Images and views that refit looks at, of ``PASSES_SIDE`` pixels."""
+VIEWS = 3
+"""Random views of an image, at most."""
 PASSES_SIDE = 320
 POSITIONS = 24_576
 """Positions of every layer that enter its least squares."""

@@ -20,7 +20,7 @@ from core.repair import RepairSettings, images, repair
 from core.repair.goals import FEWEST, draw_goals
 from core.repair.images import open_pool
 from core.repair.layers import mendable
-from core.repair.refit import FOLDS, PASSES, POSITIONS, images_of, thorough
+from core.repair.refit import FOLDS, PASSES, POSITIONS, VIEWS, images_of, thorough
 from tests.core.images import make_dataset
 from tests.core.networks import network, table_of
 from tests.core.repair.conftest import cut, removal
@@ -101,8 +101,10 @@ def test_views_fill_up_what_images_do_not(context_of) -> None:
     own = len(context.pool.fit)
     plain, folds = images_of(context, 40)
     assert len(plain) == len(folds) == 2 * own
+    for most, count in ((10, 10), (18, 18), (40, (2 + VIEWS) * own)):
+        assert len(images_of(context, most, views=True)[0]) == count
     found, folds = images_of(context, 40, views=True)
-    assert len(found) == len(folds) == 40 and set(folds.tolist()) == set(range(FOLDS))
+    assert len(found) == len(folds) and set(folds.tolist()) == set(range(FOLDS))
     same, again = images_of(context, 40, views=True)
     assert all(map(torch.equal, found, same)) and torch.equal(folds, again)
     # An image and its mirror image are left out of a fit together.
@@ -130,7 +132,7 @@ def test_preparing_takes_its_share_of_the_time_and_no_more(context_of) -> None:
     removed = removal("yolov8n")
     context = context_of("yolov8n", removed, updates=None)
     layers = mendable(context.table, removed)
-    found, _ = images_of(context, 60, views=True)
+    found = [torch.rand(1, 3, 64, 64) for _ in range(60)]
     for seconds, count in ((math.inf, 60), (61.0, 38), (4.0, FEWEST)):
         timed = replace(context, clock=Ticking(), deadline=seconds)
         goals = draw_goals(timed, layers, found, 8)
