@@ -66,7 +66,7 @@ class PruneDialog(SaveDialog):
         self.images.setSuffix(" images at most")
         self.images.setAccessibleName("Images for the repair; 0 for all")
         self.images.setToolTip(
-            "Repair reads the training images without their labels. More images repair better; "
+            "Repair reads the training images without their labels; "
             "as many are read as a tenth of the time limit allows"
         )
         self.fp32 = QCheckBox("Save FP32 weights (twice the size)")

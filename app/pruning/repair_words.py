@@ -34,7 +34,7 @@ def images_used(counts: Mapping[str, Any]) -> str:
     text = f"{used:,} of {counts['available']:,} images were used, {counts['held_out']:,} of them "
     text += "only to measure."
     if counts["available"] - used - counts["skipped"] > 0:
-        text += " More images would help: increase the time limit or the number of images."
+        text += " More images may help: increase the time limit or the number of images."
     return text
 
 

@@ -198,7 +198,7 @@ def repair_lines(repaired: Repaired) -> list[str]:
     ]
     unused = repaired.available - repaired.fitted - repaired.held_out - repaired.skipped
     if unused > 0:
-        lines.append(f"  {unused} images were not used; more images repair better")
+        lines.append(f"  {unused} images were not used; more may help")
     for step in repaired.steps:
         word = "kept" if step.kept else "not kept"
         text = f"  {step.step:8} gap {step.before.gap:.3g} → {step.after.gap:.3g}"

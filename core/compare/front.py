@@ -20,6 +20,7 @@ from core.plan.schema import Plan
 from core.progress import Forward, Progress, Span, publish, silent
 from core.repair import RepairSettings, check_request
 from core.repair.images import files_of
+from core.repair.refit import passes
 from core.ship.latency.measure import Timing, measure
 from core.ship.latency.runtimes import runtimes
 from core.system.machine import default_threads, processor
@@ -40,8 +41,8 @@ UNPRUNED, PRUNED = "unpruned", "pruned"
 
 EVALUATED = 1.3
 """Times that a network takes for an image, with what an evaluation does next to it."""
-REPAIRED = {"fold": 3.0, "bn": 4.0, "refit": 25.0}
-"""The same for every step of repair, and every image that it reads."""
+REPAIRED = {"fold": 3.0, "bn": 4.0, "refit": 12.5}
+"""The same for every step of repair, and every image that it reads, or view that it looks at."""
 ELSEWHERE = 8.0
 """Seconds per network for what does not depend on the images: exports, and the bootstrap."""
 
@@ -327,12 +328,13 @@ class Bench:
         seconds += 2 * TURNS * each
         if self._repair is None or not repaired:
             return seconds
-        steps = [REPAIRED.get(step) for step in self._repair.steps]
         limit = 60 * self._repair.minutes
-        if None in steps:  # one that takes the time it is given
+        if not set(self._repair.steps) <= set(REPAIRED):  # one takes the time it is given
             return seconds + limit
         images = len(files_of(self._train))
-        return seconds + min(limit, each * images * sum(step or 0.0 for step in steps))
+        looks = {"refit": passes(images, self._data.image_size)}
+        times = (REPAIRED[step] * looks.get(step, images) for step in self._repair.steps)
+        return seconds + min(limit, each * sum(times))
 
     def _image_seconds(self, progress: Progress) -> float:
         if not hasattr(self, "_each"):

@@ -40,7 +40,7 @@ class RepairSettings:
     seed : int
     images : int or None
         Images of the split to use at most; all by default, as far as they can be read in a tenth
-        of the time. No labels are needed, so there is no reason for fewer.
+        of the time, and no more than ``core.repair.images.MOST``.
     """
 
     steps: tuple[str, ...] = ("auto",)

@@ -14,6 +14,9 @@ from torch import nn
 from core.repair.context import Context
 from core.repair.layers import add_constant, mendable
 
+IMAGES = 192
+"""Images that means are taken over, at most."""
+
 
 @torch.no_grad()
 def fold(context: Context, student: nn.Module) -> nn.Module:
@@ -58,10 +61,11 @@ def input_means(context: Context, names: list[str]) -> dict[str, torch.Tensor]:
         handles.append(module.register_forward_pre_hook(read))
     count = 0
     try:
-        for batch in context.pool.plain():
+        images = min(IMAGES, len(context.pool.fit))
+        for batch in context.pool.plain(most=IMAGES):
             context.teacher(batch.to(context.device))
             count += len(batch)
-            context.progress(count / len(context.pool.fit), "Measuring removed channels")
+            context.progress(count / images, "Measuring removed channels")
     finally:
         for handle in handles:
             handle.remove()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
@@ -94,11 +94,24 @@ class Pool:
     skipped: int
     available: int = 0
 
-    def plain(self, held: bool = False, size: int = 8) -> Iterator[Tensor]:
-        """Yield letterboxed batches, float 0 to 1, shape (n, 3, side, side)."""
-        chosen = self.held if held else self.fit
-        for start in range(0, len(chosen), size):
-            yield to_tensor([letterbox(p, self.side) for p in chosen[start : start + size]])
+    def plain(self, held: bool = False, size: int = 8, most: int | None = None) -> Iterator[Tensor]:
+        """Yield letterboxed batches, float 0 to 1, shape (n, 3, side, side).
+
+        Parameters
+        ----------
+        held : bool
+            Of the held-out images.
+        size : int
+            Images in a batch.
+        most : int, optional
+            No more images, spread evenly over those that there are; all by default.
+        """
+        pictures = self.held if held else self.fit
+        count = len(pictures) if most is None else min(most, len(pictures))
+        chosen = np.linspace(0, len(pictures) - 1, count).round().astype(int).tolist()
+        for start in range(0, count, size):
+            batch = [letterbox(pictures[n], self.side) for n in chosen[start : start + size]]
+            yield to_tensor(batch)
 
     def views(self, rng: np.random.Generator, size: int) -> Tensor:
         """Return one batch of random views of the fitted images: half of them mosaics.
@@ -127,25 +140,27 @@ class Pool:
         return self.fit[int(rng.integers(len(self.fit)))]
 
 
-def files_of(settings: DataSettings, rng: np.random.Generator | None = None) -> list[Path]:
+def files_of(settings: DataSettings) -> list[Path]:
     """Return the files of the images that are chosen of a split, whether they can be read or not.
 
     Parameters
     ----------
     settings : DataSettings
-    rng : Generator, optional
-        Draws them; one of the settings' seed by default.
+        Its seed draws them.
 
     Raises
     ------
     UserError
         When the dataset or the split is missing.
     """
-    rng = np.random.default_rng(settings.seed) if rng is None else rng
-    files = _listed(read_source(settings.path, settings.split).images)
-    if settings.images >= len(files):
+    rng = np.random.default_rng(settings.seed)
+    return _drawn(_listed(read_source(settings.path, settings.split).images), settings.images, rng)
+
+
+def _drawn(files: list[Path], count: int, rng: np.random.Generator) -> list[Path]:
+    if count >= len(files):
         return files
-    return [files[n] for n in sorted(rng.permutation(len(files))[: settings.images].tolist())]
+    return [files[n] for n in sorted(rng.permutation(len(files))[:count].tolist())]
 
 
 def open_pool(
@@ -171,8 +186,8 @@ def open_pool(
         When fewer than two images can be read.
     """
     rng = np.random.default_rng(settings.seed)
-    available = len(_listed(read_source(settings.path, settings.split).images))
-    files = files_of(replace(settings, images=min(settings.images, MOST)), rng)
+    every = _listed(read_source(settings.path, settings.split).images)
+    files = _drawn(every, min(settings.images, MOST), rng)
     longest = int(STORED * settings.image_size)
     pictures, skipped = _read(files, longest, settings.seed, progress, enough)
     if len(pictures) < 2:
@@ -190,7 +205,7 @@ def open_pool(
         tuple(f for f, _ in held),
         settings.image_size,
         skipped,
-        available,
+        len(every),
     )
 
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from core.repair.context import Context
 from core.repair.goals import Goal, draw_goals
-from core.repair.images import letterbox, to_tensor
 from core.repair.layers import Mendable, add_constant, columns_of, input_of, mendable
 
 TOGETHER = 8
@@ -91,16 +90,14 @@ def refit(
 
 def images_of(context: Context, most: int, views: bool = False) -> tuple[list[Tensor], Tensor]:
     """Return the images to fit, mirrored ones and views where there are few, and their folds."""
-    pool = context.pool
-    chosen = [round(n) for n in np.linspace(0, len(pool.fit) - 1, min(most, len(pool.fit)))]
-    own = [to_tensor([letterbox(pool.fit[n], pool.side)]).to(context.device) for n in chosen]
+    own = [image.to(context.device) for image in context.pool.plain(size=1, most=most)]
     images = [*own, *(image.flip(3) for image in own)][:most]
     # A mirror image says nothing new of its original: both are in one fold.
     folds = [number % len(own) % FOLDS for number in range(len(images))]
     if views:
         rng = np.random.default_rng([context.settings.seed, 11])
         count = min(most - len(images), VIEWS * len(own))
-        images += [pool.views(rng, 1).to(context.device) for _ in range(count)]
+        images += [context.pool.views(rng, 1).to(context.device) for _ in range(count)]
     folds += [number % FOLDS for number in range(len(folds), len(images))]
     return _mixed(images, folds, context.settings.seed)
 
@@ -145,6 +142,11 @@ def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     """Refit every layer behind the first cut."""
     options = thorough(context.pool.side)
     return refit(context, student, options), ""
+
+
+def passes(images: int, side: int) -> int:
+    """Return how many images and views of so many images a repair looks at."""
+    return min(thorough(side).images, (2 + VIEWS) * images)
 
 
 def thorough(side: int) -> RefitSettings:

@@ -40,6 +40,9 @@ TIMED = ("distill",)
 OUT_OF_TIME = "not finished within {:g} min"
 
 
+FEWEST_IMAGES = 2
+
+
 class OutOfTimeError(Exception):
     """A step would pass the limit of the repair; what it did is left."""
 
@@ -198,11 +201,16 @@ def check_request(settings: RepairSettings, data: DataSettings | None) -> None:
     Raises
     ------
     UserError
-        For steps that are not known, no time, or no images.
+        For steps that are not known, no time, or too few images.
     """
     known_steps(settings.steps)
     if data is None:
         raise no_dataset("Repair", "Pass a dataset YAML (--data).", labels=False)
+    if settings.images is not None and settings.images < FEWEST_IMAGES:
+        raise UserError(
+            f"Repair needs at least {FEWEST_IMAGES} images: one to fit to and one to measure on.",
+            f"Allow at least {FEWEST_IMAGES} images.",
+        )
     if not settings.minutes > 0:
         raise UserError("Repair has no time.", "Allow more than 0 minutes.")
 

@@ -36,7 +36,7 @@ def renew_statistics(context: Context, student: nn.Module, share: float = 1.0) -
     """
     result = copy.deepcopy(student).float().to(context.device).eval()
     layers = [la for la in mendable(context.table, context.removed) if la.norm is not None]
-    batch = torch.cat(list(context.pool.plain()))[:IMAGES].to(context.device)
+    batch = torch.cat(list(context.pool.plain(most=IMAGES))).to(context.device)
     wanted: dict[str, tuple[Tensor, Tensor]] = {}
 
     def read(layer: Mendable, output: Tensor) -> None:

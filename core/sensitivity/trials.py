@@ -56,7 +56,7 @@ class Trials:
     stage : Stage
         The network that they are compared with, with all its units.
     data : DataSettings
-        Half of the images are fitted to, the others judged on.
+        Half of the images, or all but 64, are fitted to, the others judged on.
     progress : Progress
         May cancel.
 

@@ -197,7 +197,7 @@ def test_the_result_says_what_each_step_gained(opened, fake, asking, tmp_path, q
         ["Distil", "NaN", "no labels", "reverted: no improvement"],
     ]
     assert dialog.images.text() == (
-        "96 of 4,000 images were used, 12 of them only to measure. More images would help: "
+        "96 of 4,000 images were used, 12 of them only to measure. More images may help: "
         "increase the time limit or the number of images."
     )
     dialog.accept()

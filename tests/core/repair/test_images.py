@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.cli.main import main
 from core.data.stream import ALL, DataSettings
 from core.errors import UserError
-from core.repair import RepairSettings, images, repair
+from core.repair import RepairSettings, check_request, fold, images, repair, statistics
 from core.repair.goals import FEWEST, draw_goals
 from core.repair.images import open_pool
 from core.repair.layers import mendable
@@ -138,3 +138,36 @@ def test_preparing_takes_its_share_of_the_time_and_no_more(context_of) -> None:
         goals = draw_goals(timed, layers, found, 8)
         assert {len(goal.places) for goal in goals.values()} == {count}
         assert {len(goal.wanted) for goal in goals.values()} == {8 * count}
+
+
+def test_statistics_and_means_do_not_hold_every_image_at_once(
+    many, context_of, monkeypatch
+) -> None:
+    """A split may have thousands of images."""
+    monkeypatch.setattr(statistics, "IMAGES", 5)
+    monkeypatch.setattr(fold, "IMAGES", 11)
+    context = replace(context_of("yolov8n", removal("yolov8n")), pool=open_pool(many))
+    seen = []
+    context.teacher.register_forward_pre_hook(lambda _m, inputs: seen.append(len(inputs[0])))
+    student = cut("yolov8n", context.removed)
+    statistics.renew_statistics(context, student)
+    assert seen == [5]
+    seen.clear()
+    fold.fold(context, student)
+    assert seen == [8, 3]
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 26, 100])
+def test_some_images_are_spread_over_all(many, most) -> None:
+    pool = open_pool(replace(many, images=ALL))
+    every, some = list(pool.plain(size=1)), list(pool.plain(size=1, most=most))
+    places = [next(n for n, image in enumerate(every) if torch.equal(image, one)) for one in some]
+    assert len(set(places)) == len(some) == min(most, len(every))
+    steps = np.diff(places)
+    assert places[0] == 0 and (most < 3 or steps.max() - steps.min() <= 1)
+
+
+@pytest.mark.parametrize("count", [1, 0, -3])
+def test_too_few_images_are_refused_before_anything_begins(many, count) -> None:
+    with pytest.raises(UserError, match="needs at least 2 images: one to fit to"):
+        check_request(RepairSettings(("bn",), images=count), many)
