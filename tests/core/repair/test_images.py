@@ -83,10 +83,13 @@ def test_an_image_that_goes_away_meanwhile_is_named(tmp_path, monkeypatch) -> No
         pool.fit[0]
 
 
-@given(st.integers(2, 400))
-def test_a_part_is_held_out_but_never_many(count) -> None:
-    held = min(max(images.LEAST, count // images.HELD_OUT), count // 2, images.MOST_HELD_OUT)
-    assert 1 <= held <= images.MOST_HELD_OUT and held <= count / 2
+@pytest.mark.parametrize(("used", "held"), [(2, 1), (3, 1), (8, 2), (24, 3), (30, 3)])
+def test_a_part_is_held_out_but_never_many(many, used, held, monkeypatch) -> None:
+    for most, count in ((64, held), (2, min(held, 2))):
+        monkeypatch.setattr(images, "MOST_HELD_OUT", most)
+        pool = open_pool(replace(many, images=used))
+        assert len(pool.held) == len(pool.held_files) == count
+        assert len(pool.fit) == used - count
 
 
 @pytest.mark.parametrize("side", [64, 320, 416, 640, 1280])
