@@ -39,7 +39,7 @@ class Judged:
     gaps : float array, shape (images,)
         Between the outputs and the unpruned network's.
     seconds : float
-        That pruning took, without ranking.
+        That it took; for the first way that uses a plan, with its ranking.
     """
 
     labelled: BoxImages
