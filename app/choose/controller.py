@@ -153,7 +153,7 @@ class ChooseController(QObject):
         if session.plan.depth and not has_data(
             session,
             "Choosing units",
-            "Choose a dataset, or clear “Also remove whole units”.",
+            "Choose a dataset, or clear “Also remove units and scales”.",
             labels=False,
         ):
             return False

@@ -49,10 +49,11 @@ class GoalPart(QWidget):
         self.spread: QComboBox = combo(words.ALLOCATIONS, "Allocation over the network")
         self.only = QCheckBox("Prune only the selected blocks")
         self.only.setToolTip("Otherwise any block that is not locked")
-        self.units = QCheckBox("Also remove whole units")
+        self.units = QCheckBox("Also remove units and scales")
         self.units.setToolTip(
-            "Bottlenecks and convolutions of the head's branches: each is removed, repaired and "
-            "judged on the images of the dataset, which takes minutes"
+            "Bottlenecks, convolutions of the head's branches and detection scales: each is removed, "
+            "repaired and judged on the images of the dataset, which takes minutes. Without the "
+            "finest scale, small objects are found less often"
         )
         self._lay_out()
         self.kind.activated.connect(self._kind_asked)

@@ -185,7 +185,7 @@ class Plan(_Strict):
     classes : tuple of int or None
         Indices of the classes that stay, in their new order; None for all.
     depth : bool
-        Whether a target may take whole units as well as channels.
+        Whether a target may take whole units and scales as well as channels.
     locked : tuple
         Blocks (by index) or layers (by name) whose own widths must not change.
     model_sha256 : str or None

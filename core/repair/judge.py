@@ -19,6 +19,7 @@ from core.data.validation import Validation
 from core.errors import UserError
 from core.repair.images import Pool
 from core.repair.outputs import gaps_on, outputs_on
+from core.structure.scales import strides_of
 
 SURE = 1.0
 """Standard errors by which the mean change of the gap must differ from none."""
@@ -79,11 +80,12 @@ class Judge:
         self._validation: Validation | None = None
         self._images: list[Tensor] = [batch.to(device) for batch in pool.plain(held=True)]
         self._targets = outputs_on(teacher, self._images)
+        self._scales = strides_of(teacher)
         self.original = self._accuracy(teacher) or None
 
     def __call__(self, model: nn.Module, *, quick: bool = False) -> Measure:
         """Measure a network; ``quick`` leaves the labels out."""
-        gaps = gaps_on(model, self._targets, self._images)
+        gaps = gaps_on(model, self._targets, self._images, self._scales, strides_of(model))
         gap = float(np.mean(gaps))
         labelled = self.original is not None and not quick and math.isfinite(gap)
         return Measure(gap, self._accuracy(model) if labelled else None, gaps)

@@ -7,7 +7,8 @@ matters where the teacher sees something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -117,8 +118,56 @@ def output_loss(student: list[Outputs], teacher: list[Outputs]) -> Tensor:
     return total
 
 
+SILENT = math.log(0.001 / 0.999)
+"""Logit of what a missing scale says everywhere: below this confidence nothing is a detection."""
+
+
+def over_all_scales(
+    said: list[Outputs],
+    wanted: list[Outputs],
+    scales: Sequence[int],
+    kept: Sequence[int],
+    shape: torch.Size,
+) -> list[Outputs]:
+    """Return a network's outputs at all positions of the teacher, of which it may lack scales.
+
+    At those of a scale that it lacks it sees nothing; its boxes there are not judged.
+
+    Parameters
+    ----------
+    said, wanted : list of Outputs
+        The student's and the teacher's.
+    scales, kept : sequence of int
+        Strides of the teacher's scales and of the student's, in the order of their positions.
+    shape : torch.Size
+        Of the images.
+    """
+    if tuple(scales) == tuple(kept):
+        return said
+    height, width = shape[-2:]
+    present = torch.cat([torch.full((height // s * (width // s),), s in kept) for s in scales]).to(
+        wanted[0]["scores"].device
+    )
+
+    def spread(name: str, own: Tensor, whole: Tensor) -> Tensor:
+        if whole.ndim != 3 or whole.shape[2] != len(present):
+            return own
+        full = torch.full_like(whole, SILENT) if name == "scores" else whole.clone()
+        full[:, :, present] = own.to(full)
+        return full
+
+    return [
+        {name: spread(name, value, whole[name]) for name, value in own.items()}
+        for own, whole in zip(said, wanted, strict=True)
+    ]
+
+
 def gaps_on(
-    student: nn.Module, targets: list[list[Outputs]], images: list[Tensor]
+    student: nn.Module,
+    targets: list[list[Outputs]],
+    images: list[Tensor],
+    scales: Sequence[int] = (),
+    kept: Sequence[int] = (),
 ) -> tuple[float, ...]:
     """Return the output loss of every held-out image on its own; lower is better.
 
@@ -129,11 +178,13 @@ def gaps_on(
         The teacher's, as `outputs_on` returns them.
     images : list of Tensor, shape (n, 3, height, width)
         The batches.
+    scales, kept : sequence of int
+        As in `over_all_scales`.
     """
     found: list[float] = []
     with torch.inference_mode():
         for batch, wanted in zip(images, targets, strict=True):
-            said = outputs_of(student(batch))
+            said = over_all_scales(outputs_of(student(batch)), wanted, scales, kept, batch.shape)
             for n in range(len(batch)):
                 found.append(float(output_loss(_image(said, n), _image(wanted, n))))
     return tuple(found)

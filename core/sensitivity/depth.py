@@ -1,16 +1,17 @@
-"""Depth: whole units chosen together with channels, by what each costs for what it saves.
+"""Depth: units and scales chosen together with channels, by what each costs for what it saves.
 
-A unit's loss after a quick repair cannot be read from weights or gradients: what follows it adapts.
-So every unit is taken out, repaired and judged alone (as PRACTISE, 2202.07861, orders blocks by
-their error after repair for the time they take), and the channels' own loss is judged at the goal
-and half way to it. The best rows of units, with as many channels as then remain to go, are judged
-as they are, and the best of them stays.
+What one loses after a quick repair cannot be read from weights or gradients: what follows it
+adapts. So every unit and every scale is taken out, repaired and judged alone (as PRACTISE,
+2202.07861, orders blocks by their error after repair for the time they take), and the channels' own
+loss is judged at the goal and half way to it. The best rows of units and scales, with as many
+channels as then remain to go, are judged as they are, and the best of them stays.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,13 @@ from core.errors import UserError, no_dataset
 from core.plan.schema import Plan, Removal, Target
 from core.progress import Progress, Span, publish, silent
 from core.sensitivity.trials import Trials
+from core.structure.scales import feeding_alone, modules_of, strides_of
 from core.structure.stage import Stage, stage_of
 from core.structure.units import Unit, find_units
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from core.checkpoint import Loaded
     from core.data.stream import DataSettings
     from core.plan.resolve import Resolution
@@ -41,11 +45,14 @@ JUDGED = 3
 
 @dataclass(frozen=True, slots=True)
 class UnitCost:
-    """What one unit costs alone.
+    """What one unit, or one detection scale, costs alone.
 
     Attributes
     ----------
     name : str
+        For people.
+    modules : tuple of str
+        That go, by their dotted names.
     removal : Removal
     saved : float
         Share of the whole network's cost.
@@ -54,6 +61,7 @@ class UnitCost:
     """
 
     name: str
+    modules: tuple[str, ...]
     removal: Removal
     saved: float
     lost: float
@@ -110,10 +118,23 @@ def rows_of(units: Sequence[UnitCost], channels: Channels) -> list[tuple[UnitCos
     list
         The best first, at most ``JUDGED``; the empty row is not among them.
     """
+    # What holds cheaper parts of itself would never get its turn behind them.
+    holders = [unit for unit in units if any(_nested(unit, one) for one in units if one != unit)]
+    found = {
+        row: total
+        for first in ((), *((unit,) for unit in holders))
+        for total, row in _grown(first, units, channels)
+    }
+    return sorted(found, key=lambda row: found[row])[:JUDGED]
+
+
+def _grown(
+    first: tuple[UnitCost, ...], units: Sequence[UnitCost], channels: Channels
+) -> Iterator[tuple[float, tuple[UnitCost, ...]]]:
+    """Add the cheapest units to a row one by one; yield every row with what it loses."""
     row: list[UnitCost] = []
-    found: list[tuple[float, tuple[UnitCost, ...]]] = []
-    for unit in sorted(units, key=lambda one: one.price):
-        if any(_nested(unit.name, other.name) for other in row):
+    for unit in (*first, *sorted(units, key=lambda one: one.price)):
+        if any(unit == other or _nested(unit, other) for other in row):
             continue
         row.append(unit)
         rest = channels.saved - sum(one.saved for one in row)
@@ -121,12 +142,12 @@ def rows_of(units: Sequence[UnitCost], channels: Channels) -> list[tuple[UnitCos
             row.pop()  # too large for what is left, a later one may fit
             continue
         total = sum(max(one.lost, LEAST_LOSS) for one in row) + channels.at(rest)
-        found.append((total, tuple(row)))
-    return [row for _, row in sorted(found, key=lambda pair: pair[0])[:JUDGED]]
+        yield total, tuple(sorted(row, key=lambda one: one.price))
 
 
-def _nested(one: str, other: str) -> bool:
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+def _nested(one: UnitCost, other: UnitCost) -> bool:
+    pairs = itertools.product(one.modules, other.modules)
+    return any(f"{a}.".startswith(f"{b}.") or f"{b}.".startswith(f"{a}.") for a, b in pairs)
 
 
 def choose_units(
@@ -212,19 +233,21 @@ class _Search:
         return self.trials(stage, found.removed, Span(progress, 0.7, 1.0)).lost
 
     def _units(self, whole: float, progress: Progress) -> list[UnitCost]:
-        """Judge every unit alone; those that are locked, or that save nothing, are left out."""
-        units = find_units(self.stage.loaded.model)
+        """Judge every unit and scale alone, but for those that are locked or save nothing."""
+        parts = candidates(self.stage.loaded.model)
         found = []
-        for number, unit in enumerate(units):
-            span = Span(progress, number / len(units), (number + 1) / len(units))
-            span(0.0, f"Trying without {unit.name} ({number + 1} of {len(units)})")
-            cost = self._unit(unit, whole, Span(span, 0.0, 1.0, f"Without {unit.name}: "))
-            if cost is not None:
-                found.append(cost)
+        for number, (name, modules, removal) in enumerate(parts):
+            span = Span(progress, number / len(parts), (number + 1) / len(parts))
+            span(0.0, f"Trying without {name} ({number + 1} of {len(parts)})")
+            told = self._unit(removal, whole, Span(span, 0.0, 1.0, f"Without {name}: "))
+            if told is not None:
+                found.append(UnitCost(name, modules, removal, *told))
         return found
 
-    def _unit(self, unit: Unit, whole: float, progress: Progress) -> UnitCost | None:
-        removal = removal_of(unit)
+    def _unit(
+        self, removal: Removal, whole: float, progress: Progress
+    ) -> tuple[float, float] | None:
+        """Return what is saved and what is lost."""
         plan = self.plan.model_copy(
             update={
                 "structure": (*self.plan.structure, removal),
@@ -234,13 +257,12 @@ class _Search:
         )
         try:
             stage = stage_of(self.loaded, plan)
-        except UserError:  # locked
+        except UserError:  # locked, or something else reads the scale
             return None
         saved = whole - self.share(stage)
         if saved <= 0:
             return None
-        nothing = stage.nothing
-        return UnitCost(unit.name, removal, saved, self.trials(stage, nothing, progress).lost)
+        return saved, self.trials(stage, stage.nothing, progress).lost
 
     def _best(self, rows: Sequence[tuple[UnitCost, ...]], alone: float, progress: Progress) -> Plan:
         best, least = self.plan, alone
@@ -260,6 +282,29 @@ class _Search:
                 "Set a higher target, unlock some blocks, or set a smaller round_to.",
             )
         return best
+
+
+def candidates(model: nn.Module) -> list[tuple[str, tuple[str, ...], Removal]]:
+    """Return what may go of a network: a name for people, the modules, and the plan's entry.
+
+    Parameters
+    ----------
+    model : nn.Module
+    """
+    units = [(unit.name, (unit.name,), removal_of(unit)) for unit in find_units(model)]
+    return [*units, *_scales(model)]
+
+
+def _scales(model: nn.Module) -> list[tuple[str, tuple[str, ...], Removal]]:
+    strides = strides_of(model)
+    if len(strides) < 2:
+        return []
+    found = []
+    for level, stride in enumerate(strides):
+        blocks = (f"model.{n}" for n in sorted(feeding_alone(model, (level,))))
+        modules = (*modules_of(model, level), *blocks)
+        found.append((f"the scale of stride {stride}", modules, Removal(scale=stride)))
+    return found
 
 
 def removal_of(unit: Unit) -> Removal:

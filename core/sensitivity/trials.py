@@ -80,7 +80,7 @@ class Trials:
         Parameters
         ----------
         stage : Stage
-            What structure leaves: units may lack, scales and classes are the same in all variants.
+            What structure leaves: units and scales may lack, classes are the same in all variants.
         removed : bool array, shape (atoms,)
             Of that.
         progress : Progress

@@ -86,15 +86,22 @@ def _by_name(model: nn.Module, units: Iterable[Unit], entry: Removal) -> list[Un
     )
 
 
-def check_locks(model: nn.Module, gone: Iterable[int], plan: Plan) -> None:
-    """Raise ``UserError`` where a block that goes with a scale is locked, or something in it."""
-    names = [name for name in plan.locked if isinstance(name, str)]
-    for block in sorted(gone):
-        inside = [name for name in names if name.startswith(f"model.{block}.")]
-        if block in plan.locked or inside:
-            what = inside[0] if inside else f"block {block}"
+def check_locks(parts: Iterable[str], plan: Plan) -> None:
+    """Raise ``UserError`` where what goes with a scale is locked, holds or is in what is locked.
+
+    Parameters
+    ----------
+    parts : iterable of str
+        Blocks and modules that go, by their dotted names.
+    plan : Plan
+    """
+    every = list(parts)
+    for lock in plan.locked:
+        name = f"model.{lock}" if isinstance(lock, int) else lock
+        if any(f"{name}.".startswith(f"{p}.") or p.startswith(f"{name}.") for p in every):
+            what = f"block {lock}" if isinstance(lock, int) else lock
             raise UserError(
-                f"The scale cannot be removed: {what} feeds it alone and is locked.",
+                f"The scale cannot be removed: {what} works for it alone and is locked.",
                 "Unlock it, or remove another scale.",
                 (what,),
             )

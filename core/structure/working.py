@@ -74,7 +74,8 @@ def find_cuts(loaded: Loaded, plan: Plan) -> Cuts:
     levels = scales.chosen_levels(loaded.model, plan)
     kept = classes.chosen_classes(loaded, plan)
     gone = scales.feeding_alone(loaded.model, levels)
-    check_locks(loaded.model, gone, plan)
+    branches = (name for n in levels for name in scales.modules_of(loaded.model, n))
+    check_locks((*(f"model.{block}" for block in sorted(gone)), *branches), plan)
     outputs = {} if kept is None else dict.fromkeys(classes.class_layers(loaded.model), kept)
     return Cuts(
         units,

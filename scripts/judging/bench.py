@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -23,7 +22,8 @@ from core.plan.schema import Plan, Target, parse_plan
 from core.plan.widths import Mask
 from core.pruning.surgery import cut_network
 from core.repair.images import letterbox, open_pool, to_tensor
-from core.repair.outputs import output_loss, outputs_of
+from core.repair.outputs import gaps_on, outputs_on
+from core.structure.scales import strides_of
 from scripts.judging.folds import Part, write_taught
 from scripts.judging.ways import WAYS
 
@@ -103,9 +103,7 @@ class Bench:
         }
         pool = open_pool(judged)
         self._images = [to_tensor([letterbox(p, options.size)]) for p in (*pool.fit, *pool.held)]
-        with torch.inference_mode():
-            resting = self.loaded.model.float().eval()
-            self._wanted = [outputs_of(resting(image)) for image in self._images]
+        self._wanted = outputs_on(self.loaded.model.float().eval(), self._images)
 
     @property
     def judged_images(self) -> int:
@@ -141,11 +139,8 @@ class Bench:
         """Judge a network."""
         found = {k: v.evaluate_by_image(model)[1] for k, v in self._validations.items()}
         trial = model.float().eval()
-        with torch.inference_mode():
-            gaps = [
-                float(output_loss(outputs_of(trial(image)), wanted))
-                for image, wanted in zip(self._images, self._wanted, strict=True)
-            ]
+        scales, kept = strides_of(self.loaded.model), strides_of(trial)
+        gaps = gaps_on(trial, self._wanted, self._images, scales, kept)
         return Judged(**found, gaps=np.array(gaps), seconds=seconds)
 
     # ---- what ways are made of ---------------------------------------------------------------

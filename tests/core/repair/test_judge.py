@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.data.resample import BoxImages, draw, pooled
 from core.repair.judge import Judge, Measure
-from core.repair.outputs import gaps_on, outputs_on
+from core.repair.outputs import gaps_on, outputs_on, over_all_scales
 from tests.core.networks import network
 
 
@@ -50,6 +50,25 @@ def test_of_two_networks_one_at_most_is_better(gaps, shift, seed) -> None:
     other = measure([gap + shift + rng.normal(0, 0.1) for gap in gaps])
     assert not Judge.better(one, one)
     assert not (Judge.better(one, other) and Judge.better(other, one))
+
+
+def test_a_missing_scale_sees_nothing_and_the_others_are_compared() -> None:
+    teacher = network("yolov8n").float().eval()
+    images = [torch.rand(2, 3, 64, 64)]
+    wanted = outputs_on(teacher, images)
+    every, fine = (8, 16, 32), 64  # positions of the finest of 84
+    said = [[{k: v[..., fine:] if v.ndim == 3 else v for k, v in wanted[0][0].items()}]]
+
+    class Coarse(torch.nn.Module):
+        def forward(self, _image):
+            return None, said[0][0]
+
+    gaps = gaps_on(Coarse(), wanted, images, every, (16, 32))
+    silent = over_all_scales(said[0], wanted[0], every, (16, 32), images[0].shape)
+    assert torch.equal(silent[0]["scores"][..., fine:], wanted[0][0]["scores"][..., fine:])
+    assert silent[0]["scores"][..., :fine].sigmoid().max() <= 0.001 + 1e-6
+    assert all(gap > 0 for gap in gaps)
+    assert gaps_on(teacher, wanted, images, every, every) == pytest.approx((0.0, 0.0), abs=1e-4)
 
 
 @pytest.mark.parametrize("family", ["yolov8n", "yolov8n-seg", "yolov8n-cls", "yolov10n"])

@@ -22,7 +22,7 @@ FAMILY = "yolov8n"
 
 
 def unit(name: str, saved: float, lost: float) -> UnitCost:
-    return UnitCost(name, Removal(branch=name), saved, lost)
+    return UnitCost(name, (name,), Removal(branch=name), saved, lost)
 
 
 def test_channels_go_through_what_was_judged() -> None:
@@ -57,6 +57,16 @@ def test_what_is_inside_a_unit_does_not_go_twice() -> None:
         assert len(row) == 1
 
 
+def test_a_scale_takes_its_branches_along() -> None:
+    modules = ("model.22.cv2.0", "model.22.cv3.0")
+    scale = UnitCost("the scale of stride 8", modules, Removal(scale=8), 0.2, 0.01)
+    inner = unit("model.22.cv3.0.1", 0.05, 0.01)
+    other = unit("model.22.cv3.1.1", 0.05, 0.02)
+    rows = rows_of([inner, scale, other], Channels.of(0.5, 0.5, 0.1))
+    assert {"the scale of stride 8", "model.22.cv3.1.1"} in [{u.name for u in row} for row in rows]
+    assert all(not {scale.name, inner.name} <= {u.name for u in row} for row in rows)
+
+
 def test_a_free_unit_beats_channels_and_a_dear_one_does_not() -> None:
     free, dear = unit("a", 0.1, 0.0), unit("b", 0.1, 0.9)
     best = rows_of([free, dear], Channels.of(0.3, 0.3, 0.1))[0]
@@ -71,10 +81,17 @@ def data(tmp_path_factory) -> DataSettings:
 
 
 @pytest.fixture
-def few_units(monkeypatch) -> list[str]:
-    """Only three units, so that trying all is quick; the losses are made up, the rest is real."""
+def few_units(monkeypatch) -> dict[int, float]:
+    """Only three units, so that trying all is quick; the losses are made up, the rest is real.
+
+    Returns
+    -------
+    dict
+        What scales lose, by their place; 0.9 for those that are not in it.
+    """
     from core.sensitivity import depth
 
+    loss_of_scale: dict[int, float] = {}
     names = ["model.22.cv3.0.1", "model.22.cv2.0.1", "model.8.m.0"]
     every = depth.find_units
     monkeypatch.setattr(
@@ -84,12 +101,13 @@ def few_units(monkeypatch) -> list[str]:
 
     def lost(_self, stage, removed, _progress=None):
         gone = [one.name for one in stage.cuts.units]
+        scales = [loss_of_scale.get(level, 0.9) for level in stage.cuts.levels]
         return trials.Trial(
-            sum(losses[n] for n in gone) + float(removed.mean()), stage.loaded.model
+            sum(losses[n] for n in gone) + sum(scales) + float(removed.mean()), stage.loaded.model
         )
 
     monkeypatch.setattr(trials.Trials, "__call__", lost)
-    return names
+    return loss_of_scale
 
 
 @pytest.mark.parametrize("target", [{"macs": 0.7}, {"params": 0.7}, {"peak_memory": 0.7}])
@@ -110,6 +128,15 @@ def test_the_plan_names_units_and_channels_and_meets_the_target(target, data, fe
         for part in (prediction.to_json()["before"], prediction.to_json()["after"])
     )
     assert after[key] / before[key] <= share * 1.01
+
+
+def test_a_scale_goes_where_little_is_lost_without_it(data, few_units) -> None:
+    few_units[0] = 0.01
+    plan = {"version": 1, "round_to": 1, "depth": True, "target": {"macs": 0.5}}
+    found = core.suggest(untrained(FAMILY), parse_plan(plan), data)
+    assert {entry.scale for entry in found.plan.structure} == {8}
+    after = core.predict(untrained(FAMILY), found.plan).to_json()
+    assert after["after"]["macs"] / after["before"]["macs"] <= 0.5 * 1.01
 
 
 def test_locked_units_stay(data, few_units) -> None:
@@ -135,10 +162,13 @@ def test_units_are_really_tried(data) -> None:
         untrained(FAMILY),
         parse_plan({"version": 1, "selection": [{"branch": "model.22.cv3.0.1"}]}),
     )
-    untouched, tried = run(whole, whole.nothing), run(less, less.nothing)
+    coarse = stage_of(untrained(FAMILY), parse_plan({"version": 1, "selection": [{"scale": 8}]}))
+    untouched = run(whole, whole.nothing)
     assert untouched.lost == pytest.approx(0.0, abs=1e-5)
-    assert math.isfinite(tried.lost)
-    assert tried.lost > untouched.lost
+    for stage in (less, coarse):
+        tried = run(stage, stage.nothing)
+        assert math.isfinite(tried.lost)
+        assert tried.lost > untouched.lost
 
 
 def test_without_images_it_says_what_is_missing() -> None:
