@@ -51,9 +51,9 @@ class GoalPart(QWidget):
         self.only.setToolTip("Otherwise any block that is not locked")
         self.units = QCheckBox("Also remove units and scales")
         self.units.setToolTip(
-            "Bottlenecks, convolutions of the head's branches and detection scales: each is removed, "
-            "repaired and judged on the images of the dataset, which takes minutes. Without the "
-            "finest scale, small objects are found less often"
+            "Bottlenecks, convolutions of the head's branches and detection scales: each is "
+            "removed, repaired and judged on the images of the dataset, which takes minutes. "
+            "Without the finest scale, small objects are found less often"
         )
         self._lay_out()
         self.kind.activated.connect(self._kind_asked)

@@ -247,7 +247,9 @@ def set_allocation(plan: Plan, allocation: str) -> Edit:
 
 def set_depth(plan: Plan, on: bool) -> Edit:
     """Choose whether a goal may take whole units and scales as well as channels."""
-    return Edit("Also remove units and scales" if on else "Remove channels only", _changed(plan, depth=on))
+    return Edit(
+        "Also remove units and scales" if on else "Remove channels only", _changed(plan, depth=on)
+    )
 
 
 def set_max_loss(plan: Plan, share: float) -> Edit:
