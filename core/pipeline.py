@@ -152,6 +152,8 @@ def suggest(
         For a plan that does not fit or removes nothing, a target that cannot be reached (the
         message names the nearest), or a dataset that cannot be used.
     """
+    from core.choose.suggest import hint_of
+
     progress(0.0, "Analysing the network")
     found = Settler(loaded, data, cache=cache).settle(plan, Span(progress, 0.02, 0.9))
     stage = found.stage
@@ -165,7 +167,7 @@ def suggest(
     made = found.chooser.suggestion(found.plan, found.resolution, Span(progress, 0.9, 1.0))
     made = replace(made, times=found.times)
     if stage.is_whole:
-        return made
+        return replace(made, hint=hint_of(plan, made.before, made.after))
     before = stage.of_the_original(predict_plan(stage.analysis.table, nothing_of(stage))).before
     front = tuple(replace(one, plan=stage.replayed(one.plan, found.plan)) for one in made.front)
     return replace(made, plan=stage.replayed(made.plan, found.plan), before=before, front=front)

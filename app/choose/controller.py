@@ -125,6 +125,7 @@ class ChooseController(QObject):
         self._front.take_known([one.plan for one in front], result.get("measured"))
         self._say_skipped(result)
         self._say_times(result)
+        self._say_hint(result)
         self.suggested.emit()
 
     def _kept(self, plan: Plan, wanted: Plan) -> Plan:
@@ -174,6 +175,15 @@ class ChooseController(QObject):
         if times:
             change = formats.change_ms(float(times["before_ms"]), float(times["after_ms"]))
             self._session.say(f"Measured time per image: {change}.", kind="success", key="times")
+
+    def _say_hint(self, result: dict[str, Any]) -> None:
+        """Say what may keep more accuracy; take it back once it was followed."""
+        hint = str(result.get("hint") or "")
+        if hint:
+            how = "Select “Also remove units and scales” and suggest again; that takes minutes."
+            self._session.say(hint, how, key="deeper")
+        else:
+            self._session.unsay("deeper")
 
     def _say_skipped(self, result: dict[str, Any]) -> None:
         skipped = int(result.get("skipped") or 0)

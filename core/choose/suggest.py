@@ -52,6 +52,8 @@ class Suggestion:
         Along the descent, the least pruned first.
     times : Times or None
         What the networks take, where the target was a time and was measured.
+    hint : str
+        What else may keep more accuracy; empty where nothing is known.
     """
 
     plan: Plan
@@ -62,6 +64,7 @@ class Suggestion:
     skipped: int
     front: tuple[Alternative, ...]
     times: Times | None = None
+    hint: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -71,8 +74,31 @@ class Suggestion:
             "after": {"parameters": self.after.parameters, "macs": self.after.macs},
             "skipped": self.skipped,
             "times": None if self.times is None else self.times.to_json(),
+            "hint": self.hint,
             "front": [alternative.to_json() for alternative in self.front],
         }
+
+
+DEEP = 0.75
+"""Share of the multiply-adds below which structure is worth a trial: docs/accuracy.md."""
+
+
+def hint_of(plan: Plan, before: Widths, after: Widths) -> str:
+    """Return what may keep more accuracy than a suggestion of channels alone.
+
+    Parameters
+    ----------
+    plan : Plan
+        As it was asked.
+    before, after : Widths
+        Of the suggestion.
+    """
+    if plan.depth or plan.structure or plan.target is None or after.macs > DEEP * before.macs:
+        return ""
+    return (
+        "At this depth, removing detection scales and units as well often keeps more accuracy "
+        "than channels alone."
+    )
 
 
 class Chooser:

@@ -102,6 +102,8 @@ def suggestion_text(
         _table(found) if measured is None else _measured_table(found, measured),
     ]
     lines += skipped_text(found.skipped)
+    if found.hint:
+        lines += ["", f'{found.hint} Set "depth": true in the plan to try.']
     if output:
         lines += ["", f"saved as {output}"]
     return "\n".join(lines)

@@ -262,6 +262,19 @@ def test_unreadable_images_are_counted(opened, fake, heard, tmp_path):
     assert "3 images could not be read" in heard()[-1]
 
 
+def test_a_deep_cut_says_what_may_keep_more_until_it_is_tried(opened, fake, heard, tmp_path):
+    withdrawn = []
+    opened.session.messageWithdrawn.connect(withdrawn.append)
+    result = answer(opened, tmp_path, exact(0))
+    opened.features[ChooseFeature].controller.suggest()
+    fake.done("suggest", {**result, "hint": "Scales may go as well."})
+    assert "Scales may go as well." in heard()[-1]
+    assert "deeper" not in withdrawn
+    opened.features[ChooseFeature].controller.suggest()
+    fake.done("suggest", {**result, "hint": ""})
+    assert "deeper" in withdrawn
+
+
 def test_a_ratio_by_hand_replaces_what_was_suggested_for_the_block(opened, fake, tmp_path, choose):
     opened.features[ChooseFeature].controller.suggest()
     fake.done("suggest", answer(opened, tmp_path, exact(*range(64))))

@@ -11,12 +11,13 @@ import pytest
 from core.choose.front import not_dominated
 from core.choose.ranking import Ranker
 from core.choose.score_cache import read_scores
+from core.cli.commands.choosing import suggestion_text
 from core.cli.main import main
 from core.cli.text import prediction_text
 from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
 from core.pipeline import analyse, load, predict, resolve, suggest
-from core.plan.schema import Entry, Plan, Target
+from core.plan.schema import Entry, Plan, Removal, Target
 from core.plan.widths import compute_widths
 from tests.core.images import make_dataset
 
@@ -78,6 +79,16 @@ def test_by_images(loaded, table, data, allocation: str) -> None:
     check_front(loaded, table, found)
     again = suggest(loaded, plan(criterion="fisher", allocation=allocation), data, cache=False)
     assert again.plan == found.plan, "the cache changes nothing"
+
+
+def test_deep_cuts_of_channels_alone_name_what_may_keep_more(loaded) -> None:
+    assert suggest(loaded, plan()).hint == ""
+    deep = suggest(loaded, plan(target=Target(macs=0.5)))
+    assert "scales" in deep.hint
+    assert '"depth": true' in suggestion_text(deep, None)
+    assert deep.to_json()["hint"] == deep.hint
+    structure = (Removal(scale=8),)
+    assert suggest(loaded, plan(target=Target(macs=0.5), structure=structure)).hint == ""
 
 
 def test_ratios_become_exact_channels(loaded, table, data) -> None:
