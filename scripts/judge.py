@@ -10,10 +10,11 @@ network that was ranked and repaired on the others, and the predictions of all p
 together. Without, the train split is used and ``--split`` (val) is judged.
 
 Rivals of pruning are ways, too. ``torch-pruning`` is Torch-Pruning in its best settings; ``narrow``
-is the network's own description with a smaller width, with the weights that match (raw it finds
-nothing); ``resolution`` is the unpruned network at a lower image size; ``int8`` (and ``fp32``) is
-the unpruned network as an exported ONNX file, and ``int8:WAY`` the network of another way. With
-``--time``, networks are timed in ONNX Runtime on one thread, in turns with the unpruned one.
+is the model YAML with a smaller width, and the weights that match (raw it finds
+nothing); ``resolution`` is the unpruned network at a lower image size; ``int8`` (``uint8`` with
+unsigned activations, ``fp32`` not quantised) is the unpruned network as an exported ONNX file, and
+``int8:WAY`` the network of another way. With ``--time``, networks are timed in ONNX Runtime on one
+thread, in turns with the unpruned one.
 
 Each row has the change in multiply-adds, mAP50-95 as a share of the unpruned network with its 95%
 interval (a paired bootstrap over images), the agreement with the unpruned network (mAP50-95 with

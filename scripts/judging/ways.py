@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from core.repair import RepairSettings, parse_steps, repair
-from scripts.judging.rivals import fp32, int8, narrow, resolution, torch_pruning
+from scripts.judging.rivals import fp32, int8, narrow, resolution, torch_pruning, uint8
 
 if TYPE_CHECKING:
     from scripts.judging.bench import Bench
@@ -63,5 +63,6 @@ RIVALS: dict[str, Way] = {
     "resolution": resolution,
     "fp32": fp32,
     "int8": int8,
+    "uint8": uint8,
 }
 WAYS.update(RIVALS)

@@ -50,7 +50,7 @@ RUNS = {
     "scripts/channel_picture.py": Run("-o FOLDER/c.svg", files=("c.svg",)),
     "scripts/judge.py": Run(
         "MODEL DATA --images 4 --size 64 --folds 2 --less 0.3 --ways raw bn torch-pruning narrow"
-        " resolution int8 --time --threads 1 --folder FOLDER/judged",
+        " resolution int8 uint8 --time --threads 1 --folder FOLDER/judged",
         r"\| unpruned \| 0 \| 0\.\d+ \(100\.0%.*\| `int8` \| 0 \| 0\.\d+ .*\| not available \|"
         r".*\| `bn` \| −30% \| 0\.\d+ \(.*% to .*%\) \| 0\..*\| `torch-pruning` \| −\d+% \| 0\."
         r".*\| `narrow` \(width .* tensors loaded\) \| −\d+% \| 0\..*\| `resolution` \(64 px\) \|"
