@@ -35,8 +35,6 @@ from core.tune.settings import Settings
 from scripts.accuracy import Results
 
 OURS, THEIRS = "Secateur", "Torch-Pruning"
-THEIR_WAY = "Taylor, multivariable, no normaliser, sum, global"
-"""The settings that kept most for Torch-Pruning: see the first table of docs/accuracy.md."""
 
 
 class Shelf:
@@ -114,10 +112,10 @@ class Bench:
 
     def theirs(self, less: float, preset: str, folder: Path) -> dict[str, Any]:
         """Let Torch-Pruning prune, and tune its network by the same trainer."""
-        from scripts.peer.accuracy import WAYS, Peer
+        from scripts.peer.accuracy import BEST, WAYS, Peer
 
         self._peer = self._peer or Peer(self.loaded, replace(self.data, device="cpu"))
-        model, macs, _ = self._peer.prune(WAYS[THEIR_WAY], 1 - less)
+        model, macs, _ = self._peer.prune(WAYS[BEST], 1 - less)
         shelf = Shelf("torch-pruning", replace(self.loaded, model=model))
         with shelf.instead_of_files():
             result = finetune(self.settings("torch-pruning", preset), folder, emit=show)

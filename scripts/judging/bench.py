@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from core.pruning.surgery import cut_network
 from core.repair.images import letterbox, open_pool, to_tensor
 from core.repair.outputs import gaps_on, outputs_on
 from core.structure.scales import strides_of
+from scripts.judging.deployed import Deployed, multiply_adds, time_in_turns, write_onnx
 from scripts.judging.folds import Part, write_taught
 from scripts.judging.ways import WAYS
 
@@ -38,34 +40,50 @@ class Judged:
         Matched with the labels, and with the unpruned network's detections.
     gaps : float array, shape (images,)
         Between the outputs and the unpruned network's.
+        NaN where they do not correspond: at another image size, or of an exported file.
     seconds : float
         That it took; for the first way that uses a plan, with its ranking.
+    macs : float
+        Multiply-adds as a share of the unpruned network's.
+    note : str
+        What else there is to say of the network.
     """
 
     labelled: BoxImages
     agreeing: BoxImages
     gaps: NDArray[np.float64]
     seconds: float
+    macs: float
+    note: str = ""
 
     def save(self, path: Path) -> None:
         arrays = {f"{k}.{f}": v for k in TOLD for f, v in asdict(getattr(self, k)).items()}
-        np.savez_compressed(path, gaps=self.gaps, seconds=self.seconds, **arrays)
+        plain = {name: getattr(self, name) for name in PLAIN}
+        np.savez_compressed(path, **plain, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Judged:
         with np.load(path) as file:
-            told = [
-                BoxImages(**{f.name: _plain(file[f"{k}.{f.name}"]) for f in fields(BoxImages)})
+            told = {
+                k: BoxImages(**{f.name: _plain(file[f"{k}.{f.name}"]) for f in fields(BoxImages)})
                 for k in TOLD
-            ]
-            return cls(*told, file["gaps"], float(file["seconds"]))
+            }
+            return cls(**told, **{name: _plain(file[name]) for name in PLAIN})
 
 
 TOLD = ("labelled", "agreeing")
+PLAIN = ("gaps", "seconds", "macs", "note")
 
 
 def _plain(value: Any) -> Any:
     return value if value.ndim else value.item()
+
+
+def reordered(found: BoxImages, files: Sequence[str], wanted: Sequence[str]) -> BoxImages:
+    """Return what was found on images in another order, so that networks can be paired by image."""
+    place = {file: number for number, file in enumerate(wanted)}
+    moved = np.array([place[file] for file in files])
+    return replace(found, image=moved[found.image], label_image=moved[found.label_image])
 
 
 class Bench:
@@ -76,6 +94,13 @@ class Bench:
     options : Namespace
         Of ``scripts/judge.py``.
     part : Part
+
+    Attributes
+    ----------
+    kept : dict
+        What ways keep for the next network.
+    note : str
+        What a way has to say of the network that it makes.
     """
 
     def __init__(self, options: argparse.Namespace, part: Part) -> None:
@@ -90,17 +115,13 @@ class Bench:
             image_size=options.size,
         )
         facts = self.loaded.facts
-        judged = DataSettings(part.path, images=ALL, image_size=options.size, split="val")
+        self.kept: dict[str, Any] = {}
+        self.note = ""
+        self._whole = multiply_adds(self.loaded.model, options.size)
         taught = write_taught(self.loaded.model, facts.classes, part, self.folder, options.size)
-        self._validations = {
-            "labelled": Validation(self.loaded.model, judged, facts.classes, facts.task),
-            "agreeing": Validation(
-                self.loaded.model,
-                DataSettings(taught, images=ALL, image_size=options.size, split="val"),
-                facts.classes,
-                facts.task,
-            ),
-        }
+        self._sources = {"labelled": part.path, "agreeing": taught}
+        self._opened: dict[tuple[int, bool], dict[str, Validation]] = {}
+        judged = DataSettings(part.path, images=ALL, image_size=options.size, split="val")
         pool = open_pool(judged)
         self._images = [to_tensor([letterbox(p, options.size)]) for p in (*pool.fit, *pool.held)]
         self._wanted = outputs_on(self.loaded.model.float().eval(), self._images)
@@ -122,26 +143,74 @@ class Bench:
 
         def make() -> tuple[nn.Module, float]:
             began = time.monotonic()
-            model = WAYS.make(way, self, less)
+            model = self.make(way, less)
             return model, time.monotonic() - began
 
         return self._known(self.place(way, less, ".npz"), make)
 
+    def make(self, way: str, less: float) -> nn.Module:
+        self.note = ""
+        return WAYS.make(way, self, less)
+
     def _known(self, place: Path, make: Any) -> Judged:
-        if place.is_file():
+        file = place.with_suffix(".onnx")
+        if place.is_file() and (file.is_file() or not self.options.time):
             return Judged.load(place)
         model, seconds = make()
+        if self.options.time:
+            write_onnx(model, self.options.size, file)
         judged = self.look(model, seconds)
         judged.save(place)
         return judged
 
+    def times(self, way: str, less: float) -> NDArray[np.float64]:
+        """Time a network that was judged, in turns with the unpruned one; see `time_in_turns`."""
+        place = self.place(f"time-{way}", less, ".npy")
+        if not place.is_file():
+            files = [self.place(*key, ".onnx") for key in (("unpruned", 0.0), (way, less))]
+            np.save(place, time_in_turns(*files))
+        return np.load(place)
+
     def look(self, model: nn.Module, seconds: float = 0.0) -> Judged:
         """Judge a network."""
-        found = {k: v.evaluate_by_image(model)[1] for k, v in self._validations.items()}
+        network, size, file = model, self.options.size, None
+        if isinstance(model, Deployed):
+            network, size, file = model.network, model.size, model.file
+        usual = self._validations(self.options.size, False)
+        found = {}
+        for name, validation in self._validations(size, file is not None).items():
+            images = validation.evaluate_by_image(file or network)[1]
+            order = (validation.dataset.im_files, usual[name].dataset.im_files)
+            found[name] = reordered(images, *order)
+        gaps = np.full(len(self._images), np.nan)
+        if network is model:
+            gaps = self._gaps(network)
+        macs = multiply_adds(network, size) / self._whole
+        return Judged(**found, gaps=gaps, seconds=seconds, macs=macs, note=self.note)
+
+    def _validations(self, size: int, single: bool) -> dict[str, Validation]:
+        """Return what judges networks at an image size, or files of single square images."""
+        if (size, single) not in self._opened:
+            facts = self.loaded.facts
+            settings = DataSettings(
+                self.part.path, ALL, image_size=size, batch=1 if single else 8, split="val"
+            )
+            self._opened[size, single] = {
+                name: Validation(
+                    self.loaded.model,
+                    replace(settings, path=path),
+                    facts.classes,
+                    facts.task,
+                    square=single,
+                )
+                for name, path in self._sources.items()
+            }
+        return self._opened[size, single]
+
+    def _gaps(self, model: nn.Module) -> NDArray[np.float64]:
         trial = model.float().eval()
         scales, kept = strides_of(self.loaded.model), strides_of(trial)
-        gaps = gaps_on(trial, self._wanted, self._images, scales, kept)
-        return Judged(**found, gaps=np.array(gaps), seconds=seconds)
+        return np.array(gaps_on(trial, self._wanted, self._images, scales, kept))
 
     # ---- what ways are made of ---------------------------------------------------------------
 

@@ -14,8 +14,10 @@ from core.data.stream import DataSettings, Stream
 from core.pruning.criteria.losses import ImageLoss, resting
 from scripts.peer.networks import head_outputs, without_chunk
 
+BEST = "Taylor, multivariable, no normaliser, sum, global"
+"""The settings that kept most: see the first table of docs/accuracy.md."""
 WAYS: dict[str, dict[str, Any]] = {
-    "Taylor, multivariable, no normaliser, sum, global": {
+    BEST: {
         "importance": lambda: tp.importance.GroupTaylorImportance(
             group_reduction="sum", normalizer=None, multivariable=True
         ),
