@@ -3,11 +3,13 @@
     python scripts/judge.py ../shared/data/yolov8n-coco.pt ../shared/data/coco128/coco128.yaml \\
         --folds 4 --less 0.3 0.5 --ways raw bn,refit
     python scripts/judge.py ../shared/data/yolov8n-bccd.pt ../shared/data/bccd/bccd.yaml \\
-        --less 0.5 --ways bn,refit
+        --less 0.5 --ways bn,refit tuned
 
 With ``--folds`` all images of the dataset are dealt into as many parts; each part is judged with a
 network that was ranked and repaired on the others, and the predictions of all parts are evaluated
-together. Without, the train split is used and ``--split`` (val) is judged.
+together. Without, the train split is used and ``--split`` (val) is judged. For
+``tuned`` (or ``tuned:PRESET``), one in eight of the images that are not judged selects the state
+that a tuning keeps.
 
 Each row has mAP50-95 as a share of the unpruned network with its 95% interval (a paired bootstrap
 over images), the agreement with the unpruned network (mAP50-95 with its detections as labels: needs
@@ -45,7 +47,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--images", type=int, help="to rank and repair; all by default")
     parser.add_argument("--less", type=float, nargs="*", default=[0.1, 0.2, 0.3, 0.5])
     parser.add_argument("--ways", nargs="*", default=["raw", "bn,refit"], help=", ".join(WAYS))
-    parser.add_argument("--minutes", type=float, default=10.0, help="of repair, or of tuning")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of repair")
+    parser.add_argument(
+        "--tune-minutes", type=float, default=15.0, help="of tuned and tuned:PRESET"
+    )
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

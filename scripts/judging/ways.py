@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from core.repair import RepairSettings, parse_steps, repair
+from scripts.judging.tuned import tuned
 
 if TYPE_CHECKING:
     from scripts.judging.bench import Bench
 
-Way = Callable[["Bench", float], nn.Module]
+Way = Callable[..., nn.Module]
 
 
 class Ways(dict[str, Way]):
-    """Ways by name; names of steps of repair need no entry."""
+    """Ways by name; names of steps of repair need no entry.
+
+    What follows a colon is passed to the way: ``tuned:recover_quickly``.
+    """
 
     def make(self, name: str, bench: Bench, less: float) -> nn.Module:
-        way = self.get(name)
-        return way(bench, less) if way is not None else repaired(bench, less, name)
+        first, _, rest = name.partition(":")
+        way = self.get(first)
+        if way is None:
+            return repaired(bench, less, name)
+        return way(bench, less, *filter(None, [rest]))
 
 
 def raw(bench: Bench, less: float) -> nn.Module:
@@ -49,4 +56,4 @@ def repaired(bench: Bench, less: float, steps: str) -> nn.Module:
     ).model
 
 
-WAYS = Ways(raw=raw)
+WAYS = Ways(raw=raw, tuned=tuned)

@@ -49,10 +49,11 @@ RUNS = {
     "scripts/architecture_picture.py": Run("-o FOLDER/a.svg", files=("a.svg",)),
     "scripts/channel_picture.py": Run("-o FOLDER/c.svg", files=("c.svg",)),
     "scripts/judge.py": Run(
-        "MODEL DATA --images 4 --size 64 --folds 2 --less 0.3 --ways raw bn --threads 1"
-        " --folder FOLDER/judged",
-        r"\| unpruned \| 0 \| 0\.\d+ \(100\.0%.*\| `bn` \| −30% \| 0\.\d+ \(.*% to .*%\) \| 0\.",
-        ("judged/fold0-0.3-bn.npz",),
+        "MODEL DATA --images 4 --size 64 --folds 2 --less 0.3 --ways raw bn tuned:recover_quickly"
+        " --tune-minutes 0.02 --threads 1 --folder FOLDER/judged",
+        r"\| unpruned \| 0 \| 0\.\d+ \(100\.0%.*\| `bn` \| −30% \| 0\.\d+ \(.*% to .*%\) \| 0\."
+        r".*\| `tuned:recover_quickly` \| −30% \| 0\.\d+ \(",
+        ("judged/fold0-0.3-bn.npz", "judged/fold0-0.3-tuned-recover_quickly.npz"),
     ),
     "scripts/kill_runs.py": Run(
         "MODEL DATA --runs 1 --epochs 2", "1 of 1 runs equal the one that was left alone"
