@@ -62,10 +62,11 @@ class Shelf:
         home = "core.tune"
         with (
             mock.patch(f"{home}.run.load", self.load),
-            mock.patch(f"{home}.run.read_state", lambda path: self._states[str(path)]),
-            mock.patch(f"{home}.run.sha256_of", lambda path: ""),
+            mock.patch(f"{home}.finish.load", self.load),
+            mock.patch(f"{home}.finish.read_state", lambda path: self._states[str(path)]),
+            mock.patch(f"{home}.finish.sha256_of", lambda path: ""),
             mock.patch(f"{home}.trainer.save", self.save),
-            mock.patch(f"{home}.run.save", self.save),
+            mock.patch(f"{home}.finish.save", self.save),
         ):
             yield
 
