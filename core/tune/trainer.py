@@ -26,6 +26,7 @@ from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count
 from core.tune.matching import matched_channels
 from core.tune.state import capture, number, restore
+from core.tune.timed import Timed
 from core.tune.training import Run, count
 from core.tune.trouble import memory_short, no_labels, not_a_number, unwritable
 
@@ -121,6 +122,8 @@ class KeepsShape:
             ("on_val_batch_end", lambda validator: run.check()),
         ):
             cast(Any, self).add_callback(event, call)
+        if self.args.time:
+            Timed(self)
 
     @property
     def _stock(self) -> Any:
@@ -147,6 +150,10 @@ class KeepsShape:
         """Resume from the run's state, if there is one; the way of Ultralytics loses the shape."""
         if self.run.state is not None:
             restore(self, self.run.state)
+
+    def _get_warmup_iterations(self, batches: int) -> int:
+        """Leave the warm-up of a training that is limited by time to `Timed`."""
+        return 0 if self.args.time else int(self._stock._get_warmup_iterations(batches))
 
     def build_dataset(self, *args: Any, **kwargs: Any) -> Any:
         """Build a dataset that only reads."""
