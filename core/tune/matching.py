@@ -103,7 +103,13 @@ def feature_loss(
     """
     parts = []
     for number, index in kept.items():
-        wanted = theirs[number].float().index_select(1, index.to(theirs[number].device))
-        scale = wanted.var(dim=(0, 2, 3), keepdim=True) + LEAST_VARIANCE
-        parts.append(((mine[number].float() - wanted).square() / scale).mean())
+        own, wanted = _positions(mine[number]), _positions(theirs[number])
+        wanted = wanted[:, index.to(wanted.device)]
+        scale = 1.0 / (wanted.float().var(0) + LEAST_VARIANCE)
+        parts.append(((own - wanted).float().square().mean(0) * scale).mean())
     return torch.stack(parts).mean()
+
+
+def _positions(maps: Tensor) -> Tensor:
+    """Bring maps to shape (positions, channels), which costs nothing in channels-last order."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,17 @@ def test_half_precision_comes_out_in_full() -> None:
             torch.testing.assert_close(tensor, (first[name] + last[name]) / 2)
 
 
+def measure_as(figures: dict[str, float]) -> Callable[[Measurer, str, Loaded], State]:
+    """Measure forty images, of which a state is right on a known share."""
+
+    def measure(self: Measurer, name: str, loaded: Loaded) -> State:
+        self.count = 40
+        right = np.arange(40) < 40 * figures[name]
+        return State(name, loaded, {"map50_95": figures[name]}, ClassImages(right))
+
+    return measure
+
+
 @pytest.mark.parametrize(("figure", "taken"), [(0.9, True), (0.1, False)], ids=["better", "worse"])
 def test_it_is_the_result_only_where_it_is_better(
     figure: float,
@@ -67,27 +79,14 @@ def test_it_is_the_result_only_where_it_is_better(
     output = tmp_path / "tuned.pt"
     (folder := tmp_path / "job").mkdir()
     figures = {"before": 0.3, "last": 0.4, "mean": figure}
-
-    def measure(self: Measurer, name: str, loaded: Loaded) -> State:
-        self.count = 40
-        right = np.arange(40) < 40 * figures[name]
-        return State(name, loaded, {"map50_95": figures[name]}, ClassImages(right))
-
-    monkeypatch.setattr(Measurer, "__call__", measure)
+    monkeypatch.setattr(Measurer, "__call__", measure_as(figures))
     change = {"epochs": 1, "baseline": False, "output": str(output)}
     wanted = settings.model_copy(update=change)
     result = finetune(wanted, folder, emit=events.append)
-    assert result["averaged"] == {
-        "share": 0.5,
-        "figures": {"map50_95": figure},
-        "kept": taken,
-    }
-    assert result["measured_on"] == {
-        "data": str(wanted.data),
-        "split": "val",
-        "images": 40,
-        "image_size": 64,
-    }
+    mean = {"share": 0.5, "figures": {"map50_95": figure}, "kept": taken}
+    assert result["averaged"] == mean
+    on = {"data": str(wanted.data), "split": "val", "images": 40, "image_size": 64}
+    assert result["measured_on"] == on
     assert result["after"]["map50_95"] == (figure if taken else 0.4)
     assert result["chosen"] == ("mean" if taken else "last")
     assert [e["kept"] for e in events if e["event"] == "averaged"] == [taken]
