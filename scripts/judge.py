@@ -4,10 +4,15 @@
         --folds 4 --less 0.3 0.5 --ways raw bn,refit
     python scripts/judge.py ../shared/data/yolov8n-bccd.pt ../shared/data/bccd/bccd.yaml \\
         --less 0.5 --ways bn,refit torch-pruning resolution int8 int8:bn,refit --time
+    python scripts/judge.py ../shared/data/yolov8n-bccd.pt ../shared/data/bccd/bccd.yaml \\
+        --less 0.5 --ways bn,refit tuned
 
 With ``--folds`` all images of the dataset are dealt into as many parts; each part is judged with a
 network that was ranked and repaired on the others, and the predictions of all parts are evaluated
-together. Without, the train split is used and ``--split`` (val) is judged.
+together. Without, the train split is used and ``--split`` (val) is judged. For ``tuned``
+(``tuned:PRESET``, or ``tuned:WAY`` for the network of another way), one in eight of the images that
+are not judged selects the state that a tuning keeps. ``depth`` lets units and scales go as well,
+``coarse`` the finest scale; ``depth:STEPS`` and ``coarse:STEPS`` name the repair.
 
 Rivals of pruning are ways, too. ``torch-pruning`` is Torch-Pruning in its best settings; ``narrow``
 is the model YAML with a smaller width, and the weights that match (raw it finds
@@ -57,7 +62,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--images", type=int, help="to rank and repair; all by default")
     parser.add_argument("--less", type=float, nargs="*", default=[0.1, 0.2, 0.3, 0.5])
     parser.add_argument("--ways", nargs="*", default=["raw", "bn,refit"], help=", ".join(WAYS))
-    parser.add_argument("--minutes", type=float, default=10.0, help="of repair, or of tuning")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of repair")
+    parser.add_argument(
+        "--tune-minutes", type=float, default=15.0, help="of tuned and tuned:PRESET"
+    )
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

@@ -10,16 +10,13 @@ it is measured: run the same command again after an interruption, and it continu
 from __future__ import annotations
 
 import argparse
-import copy
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import torch
 
@@ -33,39 +30,9 @@ from core.repair import RepairSettings, parse_steps
 from core.tune.run import finetune
 from core.tune.settings import Settings
 from scripts.accuracy import Results
+from scripts.peer.shelf import Shelf
 
 OURS, THEIRS = "Secateur", "Torch-Pruning"
-
-
-class Shelf:
-    """Networks kept in memory: Torch-Pruning's hold classes that no Ultralytics file may hold."""
-
-    def __init__(self, name: str, loaded: Loaded) -> None:
-        self._networks, self._states = {name: loaded}, dict[str, Any]()
-        self._like = loaded
-
-    def load(self, path: str | Path) -> Loaded:
-        return self._networks.get(str(path)) or core.load(path)
-
-    def save(
-        self, model: Any, path: Path, *, training: dict[str, Any] | None = None, **_rest: Any
-    ) -> None:
-        self._networks[str(path)] = replace(self._like, model=copy.deepcopy(model).float())
-        self._states[str(path)] = training or {}
-        path.touch()
-
-    @contextmanager
-    def instead_of_files(self) -> Iterator[None]:
-        """Let the trainer read and write here; nothing else about it changes."""
-        home = "core.tune"
-        with (
-            mock.patch(f"{home}.run.load", self.load),
-            mock.patch(f"{home}.run.read_state", lambda path: self._states[str(path)]),
-            mock.patch(f"{home}.run.sha256_of", lambda path: ""),
-            mock.patch(f"{home}.trainer.save", self.save),
-            mock.patch(f"{home}.run.save", self.save),
-        ):
-            yield
 
 
 class Bench:

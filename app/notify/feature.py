@@ -10,7 +10,7 @@ from app.context import Context
 from app.feature import Feature, Features
 from app.kit import formats
 from app.kit.notifier import Notifier
-from core.runs.listing import figures_of, lost_accuracy
+from core.runs.listing import figures_of, lost_accuracy, unchanged_text
 from core.runs.tail import RunEntry
 
 LONG = 10.0
@@ -60,6 +60,8 @@ class NotifyFeature(Feature):
         told = f"{entry.title}: {figures}" if figures else entry.title
         if entry.state == "done" and lost_accuracy(entry):
             self._say(f"{noun} done, but it lost accuracy", told)
+        elif entry.state == "done" and unchanged_text(entry):
+            self._say(f"{noun} done, but it did not help", told)
         elif entry.state == "done":
             self._say(f"{noun} done", told)
         elif entry.state == "failed":

@@ -14,7 +14,7 @@ from app.data.check import submit_check
 from app.engine.preconditions import has_data
 from app.kit.dialogs import ask
 from app.state.files import job_places
-from core.runs.listing import figures_of, lost_accuracy
+from core.runs.listing import figures_of, lost_accuracy, unchanged_text
 from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
@@ -198,6 +198,9 @@ class TuneController(QObject):
                 text = f"{text.removesuffix('.')}, but it lost accuracy."
                 actions = (keep, ("Open anyway", opened[1]), show)
                 self._session.say(text, figures, "warning", actions=actions, key="run")
+            elif unchanged := unchanged_text(entry):
+                text = f"The {entry.noun} of {entry.title} is finished. {unchanged}"
+                self._session.say(text, figures, "info", actions=actions, key="run")
             else:
                 self._session.say(text, figures, "success", actions=actions, key="run")
         elif entry.state == "failed":

@@ -137,10 +137,21 @@ def figures_of(entry: RunEntry) -> str:
 
 
 def lost_accuracy(entry: RunEntry) -> bool:
-    """Whether a job's file is less accurate than what it began with, by the main figure."""
+    """Whether a job's file is less accurate than what it began with, by the main figure.
+
+    A file that a paired comparison has chosen is not: see `core.tune.choose`.
+    """
+    if (entry.result or {}).get("chosen"):
+        return False
     before, after = measured_of(entry)
     key = next((key for key in MAIN if key in before and key in after), "")
     return bool(key) and after[key] < before[key]
+
+
+def unchanged_text(entry: RunEntry) -> str:
+    """Return the sentence that says that a fine-tuning did not help, or nothing if it did."""
+    result = entry.result or {}
+    return str(result.get("text") or "") if result.get("chosen") == "before" else ""
 
 
 def _written(path: Path) -> int:

@@ -237,6 +237,7 @@ class Digest:
             "epoch": self._epoch,
             "out_of_memory": lambda e: self.notes.append(str(e.get("text") or "Out of memory.")),
             "averaged": self._averaged,
+            "chosen": self._chosen,
             "failed": lambda e: self.notes.append(str(e.get("message") or "It failed.")),
             "cancelled": lambda e: self.notes.append("Stopped; its best and last state are kept."),
         }
@@ -297,6 +298,10 @@ class Digest:
         self.notes.append(
             f"The mean of the states before and after training {taken}: {name} {figure:.4f}."
         )
+
+    def _chosen(self, event: Mapping[str, Any]) -> None:
+        self.facts.update(best=main_figure(event["metrics"][event["state"]]))
+        self.notes.append(str(event["text"]))
 
     def _baseline(self, event: Mapping[str, Any]) -> None:
         if "step" in event:  # of a network that was pruned on the way

@@ -8,18 +8,23 @@ the head's final outputs of its teacher, so nothing is between the two.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (its usual name)
 from torch import Tensor, nn
 from ultralytics.nn.distill_model import DistillationModel
+from ultralytics.nn.modules.conv import Conv, DWConv
 from ultralytics.nn.modules.head import Detect
-from ultralytics.utils.torch_utils import unwrap_model
+from ultralytics.utils.torch_utils import fuse_conv_and_bn, unwrap_model
 
 from core.checkpoint import Loaded
 from core.errors import UserError
+from core.repair.context import block_outputs
+from core.tune.matching import feature_loss
 
 Preds = dict[str, Any]
 OUTPUT_WEIGHT: Any = 4.0
@@ -80,7 +85,14 @@ def plain_student(model: Any) -> Any:
     return student
 
 
-def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None) -> nn.Module:
+def join(
+    student: nn.Module,
+    teacher: nn.Module,
+    way: str,
+    weight: float | None,
+    blocks: float = 0.0,
+    kept: Mapping[int, Tensor] | None = None,
+) -> nn.Module:
     """Return a student with its teacher, for Ultralytics' trainer.
 
     Parameters
@@ -93,43 +105,105 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
     weight : float, optional
         Of the teacher against the labels; by default ``OUTPUT_WEIGHT`` for outputs, Ultralytics' 6
         for features.
+    blocks : float
+        Weight of the maps of blocks next to the outputs.
+    kept : mapping of int to Tensor, optional
+        Which channels of the teacher's blocks the student has, from `matched_channels`.
     """
     joined: nn.Module
     if way == "features":
         joined = DistillationModel(teacher_model=teacher, student_model=student)
     else:
-        joined = OutputDistillation(teacher_model=teacher, student_model=student)
+        joined = OutputDistillation(teacher_model=folded(teacher), student_model=student)
         joined.dis = OUTPUT_WEIGHT
+        joined.blocks, joined.kept = blocks, dict(kept or {})
     if weight is not None:
         joined.dis = weight
     return joined
 
 
 class OutputDistillation(DistillationModel):  # type: ignore[misc]
-    """A student that also learns its teacher's scores and boxes at every position."""
+    """A student that also learns its teacher's scores and boxes at every position.
+
+    Attributes
+    ----------
+    dis : float
+        Weight of the teacher against the labels.
+    blocks : float
+        Weight of the maps of blocks next to the outputs.
+    kept : dict of int to Tensor
+        Channels of the teacher's blocks that the student has.
+    fade : float
+        What the maps count for now, from 1 to 0: they lead at the start, the outputs at the end.
+    """
 
     def __init__(self, teacher_model: nn.Module, student_model: nn.Module) -> None:
         super().__init__(teacher_model=teacher_model, student_model=student_model)
         self.projector = nn.ModuleList()
+        self.blocks, self.fade = 0.0, 1.0
+        self.kept: dict[int, Tensor] = {}
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the student's loss with the teacher's part appended."""
         if not self.training:
             result: tuple[Tensor, dict[str, Tensor]] = super().loss(batch, preds)
             return result
-        with torch.no_grad():
-            told = self.teacher_model(batch["img"])[1]
-        said = self.student_model(batch["img"])
+        image = batch["img"].contiguous(memory_format=torch.channels_last)
+        numbers = list(self.kept) if self.blocks * self.fade else []
+        with (
+            block_outputs(self.teacher_model, numbers) as theirs,
+            block_outputs(self.student_model, numbers) as mine,
+            low_precision(image.device),
+        ):
+            with torch.no_grad():
+                told = self.teacher_model(image)[1]
+            said = _floats(self.student_model(image))
         self._teacher_feats.clear()
         self._student_feats.clear()
         regular, items = self.student_model.loss(batch, said)
         gains = self.student_model.args
-        part = torch.zeros(1, device=batch["img"].device)
-        for mine, theirs in _branches(said, told):
-            scores, boxes = output_loss(mine, theirs, self.student_model.model[-1].reg_max)
+        part = torch.zeros(1, device=image.device)
+        for one, other in _branches(said, told):
+            scores, boxes = output_loss(one, other, self.student_model.model[-1].reg_max)
             part = part + self.dis * (gains.cls * scores + gains.dfl * boxes)
+        if numbers:
+            maps = feature_loss(mine, theirs, self.kept)
+            part = part + self.dis * self.blocks * self.fade * gains.cls * maps
         items["dis_loss"] = part.detach()
-        return torch.cat([regular, part * batch["img"].shape[0]]), items
+        return torch.cat([regular, part * len(image)]), items
+
+
+def low_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Return a context of bfloat16 on a processor that has instructions for it.
+
+    On a GPU, the precision is an argument of the training.
+    """
+    if device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
+        return torch.autocast("cpu", torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def _floats(value: Any) -> Any:
+    """Return outputs in FP32: a loss needs the digits."""
+    if isinstance(value, Tensor):
+        return value.float() if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return {key: _floats(part) for key, part in value.items()}
+    return type(value)(map(_floats, value)) if isinstance(value, (list, tuple)) else value
+
+
+def folded(teacher: nn.Module) -> nn.Module:
+    """Fold the BatchNorm layers of a network in evaluation mode into its convolutions, in place.
+
+    All outputs stay; ``fuse`` of Ultralytics would drop a head that only training needs.
+    """
+    module: Any
+    for module in teacher.modules():
+        if type(module) in (Conv, DWConv) and hasattr(module, "bn"):
+            module.conv = fuse_conv_and_bn(module.conv, module.bn)
+            del module.bn
+            module.forward = module.forward_fuse
+    return teacher
 
 
 def _branches(said: Preds, told: Preds) -> list[tuple[Preds, Preds]]:

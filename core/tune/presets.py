@@ -31,6 +31,11 @@ class Preset:
         Of the teacher against the labels, when it is listened to that way.
     hold_statistics : bool
         Whether BatchNorm keeps its mean and variance instead of following the few images.
+    blocks : float
+        Weight of the maps of a teacher's blocks next to its outputs.
+    average : float
+        Share of the updates so far that the averaged weights, which are measured and saved, look
+        back on; 0 leaves the average to Ultralytics, which looks back on the last few.
     """
 
     title: str
@@ -40,6 +45,8 @@ class Preset:
     distill: str = "outputs"
     weight: float | None = None
     hold_statistics: bool = False
+    blocks: float = 0.0
+    average: float = 0.0
 
 
 #: The weights are good already, and the first steps must not undo them: a low learning rate, and a

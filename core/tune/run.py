@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import gc
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,29 +11,26 @@ from typing import Any
 
 import torch
 
-from core.checkpoint import Loaded, load, record_head, save
-from core.checkpoint.facts import kept_dtype
-from core.data.evaluate import evaluate
-from core.data.figures import main_figure
-from core.data.stream import ALL, DataSettings
-from core.data.validation import Accuracy
+from core.checkpoint import Loaded, load, record_head
 from core.errors import CancelledError, UserError
-from core.system.files import remove_parts, sha256_of
+from core.system.files import remove_parts
 from core.system.program import is_packaged
 from core.tune.arguments import check_values
-from core.tune.average import SHARE, mean_network
+from core.tune.choose import BEFORE, State
 from core.tune.device import choose_device, gpus, use_threads
 from core.tune.distill import check_teacher
 from core.tune.feed import read_feed
+from core.tune.finish import finish
+from core.tune.measure import Measurer, tell_scarce
 from core.tune.presets import PRESETS, merged_options
-from core.tune.report import INTERVAL, Reporter
+from core.tune.report import Reporter
 from core.tune.settings import Settings
 from core.tune.several import Together
 from core.tune.state import STATE_KEY, read_state
 from core.tune.teacher import fitted
 from core.tune.trainer import make_trainer
-from core.tune.training import Emit, Run, count
-from core.tune.trouble import explain, is_out_of_memory, memory_short
+from core.tune.training import Emit, Run
+from core.tune.trouble import explain
 
 
 def finetune(
@@ -65,9 +59,11 @@ def finetune(
     -------
     dict
         ``best``, ``last`` (paths), ``parameters``, ``epochs``, ``seconds``, and the figures on
-        the validation images ``before``, ``after`` (of the best) and ``final`` (of the last), and
-        ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the best, or None;
-        ``measured_on``: ``data``, ``split``, ``images`` (a count) and ``image_size`` in pixels.
+        the validation images ``before``, ``after`` (of the result) and ``final`` (of the last);
+        ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the result, or None;
+        ``chosen``: which state is the result (``before``, ``last``, ``mean``, ``best``), and
+        ``text``, which says so; ``measured_on``: ``data``, ``split``, ``images`` (a count) and
+        ``image_size`` in pixels.
 
     Raises
     ------
@@ -89,10 +85,10 @@ def finetune(
     began = time.monotonic()
     emit(_started(run, options, device))
     before = _before(settings, run, options)
-    emit({"event": "baseline", "metrics": before})
+    emit({"event": "baseline", "metrics": None if before is None else before.figures})
     if state is None or not state[STATE_KEY]["finished"]:
         _train(settings, run, options)
-    return _finish(settings, run, options, before, time.monotonic() - began)
+    return finish(settings, run, options, before, time.monotonic() - began)
 
 
 def set_up(
@@ -145,6 +141,8 @@ def set_up(
         check=check,
         validate_every=settings.validate_every,
         hold_statistics=bool(preset and preset.hold_statistics),
+        blocks=preset.blocks if preset is not None else 0.0,
+        average=preset.average if preset is not None else 0.0,
         smaller_batch=settings.smaller_batch,
     )
     return run, options, device
@@ -236,53 +234,9 @@ def _started(run: Run, options: Mapping[str, Any], device: Mapping[str, Any]) ->
     }
 
 
-def _before(settings: Settings, run: Run, options: Mapping[str, Any]) -> dict[str, float] | None:
-    """Measure the network as it came; after an interruption, it is known already."""
-    known = run.folder / "before.json"
-    if not settings.baseline:
-        return None
-    import json
-
-    from core.system.files import write_json
-
-    if run.state is not None and known.is_file():
-        stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
-        return stored
-    figures = _measure(settings, run, run.student, options).figures
-    write_json(known, figures)
-    return dict(figures)
-
-
-def _measure(settings: Settings, run: Run, loaded: Loaded, options: Mapping[str, Any]) -> Accuracy:
-    """Return the accuracy on the validation images, with rounded figures."""
-    facts, numbers = loaded.facts, gpus(options["device"])
-    data = DataSettings(
-        Path(settings.data),
-        images=ALL,
-        image_size=int(options["imgsz"]),
-        device=f"cuda:{numbers[0]}" if numbers else options["device"],
-        split="val",
-    )
-    last = [0.0]
-
-    def progress(fraction: float, text: str) -> None:
-        run.check()
-        if time.monotonic() - last[0] >= INTERVAL:
-            last[0] = time.monotonic()
-            run.emit({"event": "progress", "fraction": round(fraction, 4), "text": text})
-
-    while True:
-        try:
-            accuracy = evaluate(loaded.model, data, facts.classes, facts.task, progress=progress)
-            rounded = {name: round(value, 5) for name, value in accuracy.figures.items()}
-            return replace(accuracy, figures=rounded)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            if data.batch == 1:
-                raise memory_short(1, run.best) from error
-        _tell_scarce(run, data.batch, data.batch // 2, "in validation")
-        data = replace(data, batch=data.batch // 2)
+def _before(settings: Settings, run: Run, options: Mapping[str, Any]) -> State | None:
+    """Measure the network as it came; after an interruption, its figures are known already."""
+    return Measurer(settings, run, options)(BEFORE, run.student) if settings.baseline else None
 
 
 def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
@@ -304,94 +258,7 @@ def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
             explain(run, trainer, error, devices)
         del trainer
         options["batch"] = batch // 2 // devices * devices
-        _tell_scarce(run, batch, options["batch"], "in training")
+        tell_scarce(run, batch, options["batch"], "in training")
         state = read_state(run.last) if run.last.is_file() else None
         elapsed = float(state[STATE_KEY]["elapsed"]) if state else run.elapsed
         run = replace(run, state=state, elapsed=elapsed)
-
-
-def _tell_scarce(run: Run, batch: int, smaller: int, how: str) -> None:
-    """Report that less is tried, and give back what the failed attempt held."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    text = f"Out of memory with batch size {batch} {how}; continuing with {smaller}."
-    run.emit({"event": "out_of_memory", "batch": batch, "next_batch": smaller, "text": text})
-
-
-def _finish(
-    settings: Settings,
-    run: Run,
-    options: Mapping[str, Any],
-    before: dict[str, float] | None,
-    seconds: float,
-) -> dict[str, Any]:
-    """Read both files back, count and measure."""
-    emitted: dict[str, Any] = {"averaged": None}
-    images = 0
-    state = read_state(run.last)
-    networks = {"after": load(run.best), "final": load(run.last)}
-    for name, loaded in networks.items():
-        if (found := count(loaded.model)) != run.parameters:
-            raise RuntimeError(
-                f"{loaded.facts.path} has {found} parameters instead of {run.parameters}."
-            )
-        accuracy = _measure(settings, run, loaded, options)
-        emitted[name], images = dict(accuracy.figures), accuracy.images
-    if settings.average:
-        mean, figures = _halfway(settings, run, networks["final"], options)
-        records = networks["after"].facts.history[-1:]
-        known = any("averaged" in record for record in records)  # interrupted after that
-        kept = known or main_figure(figures) > main_figure(emitted["after"])
-        if kept and not known:
-            networks["after"], emitted["after"] = mean, figures
-            _copy(mean, run.best, settings)
-        emitted["averaged"] = {"share": SHARE, "figures": figures, "kept": kept}
-        run.emit({"event": "averaged", "share": SHARE, "metrics": figures, "kept": kept})
-    shutil.rmtree(run.folder / "work", ignore_errors=True)
-    output = run.best
-    if settings.output is not None:
-        output = Path(settings.output)
-        _copy(networks["after"], output, settings, kept_dtype(run.student.facts))
-    return {
-        "output": str(output),
-        "best": str(run.best),
-        "last": str(run.last),
-        "parameters": run.parameters,
-        "epochs": int(state["epoch"]) + 1,
-        "seconds": round(seconds, 2),
-        "before": before,
-        **emitted,
-        "measured_on": {
-            "data": str(settings.data),
-            "split": "val",
-            "images": images,
-            "image_size": int(options["imgsz"]),
-        },
-        "sha256": sha256_of(output),
-    }
-
-
-def _halfway(
-    settings: Settings, run: Run, last: Loaded, options: Mapping[str, Any]
-) -> tuple[Loaded, dict[str, float]]:
-    """Measure the mean of the first and the last state; where the best is no better, it is best."""
-    record = {**run.history[-1], "averaged": SHARE}
-    mean = replace(
-        last,
-        model=mean_network(run.student.model, last.model),
-        facts=replace(last.facts, history=(*last.facts.history[:-1], record)),
-    )
-    return mean, dict(_measure(settings, run, mean, options).figures)
-
-
-def _copy(loaded: Loaded, output: Path, settings: Settings, dtype: str = "float32") -> None:
-    inputs = [settings.model, *([settings.teacher] if settings.teacher else [])]
-    save(
-        copy.deepcopy(loaded.model),
-        output,
-        train_args=loaded.train_args,
-        history=loaded.facts.history,
-        forbidden=inputs,
-        dtype=dtype,
-    )

@@ -35,8 +35,9 @@ class Settings(BaseModel):
         ``cpu``, ``cuda``, ``cuda:1`` …; empty takes a GPU if there is one.
     threads : int or None
         Of the processor; torch's choice unless given.
-    validate_every : int
-        Epochs between two measurements; the last epoch is always measured.
+    validate_every : int or None
+        Epochs between two measurements; a tenth of them unless given. The last epoch is always
+        measured.
     smaller_batch : bool
         Whether to continue with half the batch when memory runs out.
     largest_batch : int or None
@@ -71,7 +72,7 @@ class Settings(BaseModel):
     device: str = ""
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0
-    validate_every: int = Field(default=1, ge=1)
+    validate_every: int | None = Field(default=None, ge=1)
     smaller_batch: bool = True
     largest_batch: int | None = Field(default=None, ge=1)
     baseline: bool = True

@@ -134,6 +134,8 @@ def restore(trainer: Any, state: Mapping[str, Any]) -> None:
     trainer.best_fitness = state["best_fitness"]
     vars(trainer.stopper).update(state["stopper"])
     trainer.start_epoch = state["epoch"] + 1
+    if trainer.args.time:  # as many as were estimated to fit; estimated again after the next one
+        trainer.epochs = trainer.args.epochs = max(own["epochs"], trainer.start_epoch + 2)
     student = student_of(trainer.model)
     if getattr(student.model[-1], "one2one_cv2", None) is not None:
         # Its two losses change their weights from epoch to epoch.

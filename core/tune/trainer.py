@@ -7,6 +7,7 @@ training, in every epoch, and in every file.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from collections.abc import Mapping
@@ -16,18 +17,26 @@ from unittest import mock
 
 import torch
 from torch import nn
+from ultralytics.utils.torch_utils import unwrap_model
 
 from core.checkpoint import save
 from core.data.readonly import forget_arrays, only_reading
 from core.errors import UserError
 from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count
+from core.tune.matching import matched_channels
 from core.tune.state import capture, number, restore
+from core.tune.timed import Timed
 from core.tune.training import Run, count
 from core.tune.trouble import memory_short, no_labels, not_a_number, unwritable
 
 _MOST_BAD_STEPS = 20
 """Losses that are not a number, one after the other, before mixed precision is given up on."""
+
+MEASUREMENTS = 10
+"""Validations of a training, next to that of the last epoch, unless the user says how many."""
+SAVING = 0.05
+"""Share of the time that writing the newest state may take."""
 
 
 def make_trainer(run: Run, options: Mapping[str, Any]) -> Any:
@@ -83,11 +92,13 @@ class KeepsShape:
     ema: Any
     loss: Any
     amp: bool
+    lf: Any
     epoch: int
     epochs: int
     start_epoch: int
     best_fitness: Any
     fitness: Any
+    stop: bool
     metrics: Any
     batch_size: int
     train_loader: Any
@@ -102,6 +113,8 @@ class KeepsShape:
         self._bad_steps = 0
         self._built_with = 0
         self._measured = -1
+        self._unsaved: tuple[nn.Module, dict[str, Any]] | None = None
+        self._saved = self._cost = 0.0
         for event, call in (
             ("on_train_start", KeepsShape._started),
             ("on_train_batch_end", KeepsShape._batch_done),
@@ -109,6 +122,8 @@ class KeepsShape:
             ("on_val_batch_end", lambda validator: run.check()),
         ):
             cast(Any, self).add_callback(event, call)
+        if self.args.time:
+            Timed(self)
 
     @property
     def _stock(self) -> Any:
@@ -125,13 +140,20 @@ class KeepsShape:
         self.model.args = self.args
         if self.run.teacher is not None:
             teacher = copy.deepcopy(self.run.teacher.model).float()
-            self.model = join(self.model, teacher, self.run.way, self.run.weight)
+            kept = matched_channels(self.run.student, self.run.teacher) if self.run.blocks else {}
+            self.model = join(
+                self.model, teacher, self.run.way, self.run.weight, self.run.blocks, kept
+            )
         self._check_shape()
 
     def resume_training(self, ckpt: Any) -> None:
         """Resume from the run's state, if there is one; the way of Ultralytics loses the shape."""
         if self.run.state is not None:
             restore(self, self.run.state)
+
+    def _get_warmup_iterations(self, batches: int) -> int:
+        """Leave the warm-up of a training that is limited by time to `Timed`."""
+        return 0 if self.args.time else int(self._stock._get_warmup_iterations(batches))
 
     def build_dataset(self, *args: Any, **kwargs: Any) -> Any:
         """Build a dataset that only reads."""
@@ -163,6 +185,7 @@ class KeepsShape:
 
     def _model_train(self) -> None:
         self._stock._model_train()
+        unwrap_model(self.model).fade = self.lf(self.epoch)
         if self.run.hold_statistics:
             for module in student_of(self.model).modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -171,30 +194,61 @@ class KeepsShape:
     def validate(self) -> tuple[Any, Any]:
         """Measure the averaged weights, in the epochs that are due."""
         final = self.epoch + 1 >= self.epochs
-        due = (self.epoch + 1) % self.run.validate_every == 0
+        every = self.run.validate_every or max(1, self.epochs // MEASUREMENTS)
+        due = (self.epoch + 1) % every == 0
         if not (final or due or cast(Any, self).stop):
             return getattr(self, "metrics", None), self.fitness  # the first process alone has them
         self._measured = self.epoch
         return cast("tuple[Any, Any]", self._stock.validate())
 
     def save_model(self) -> bool:
-        """Write the newest state, and the best one where it is; each file is whole or absent."""
+        """Write the best state where it is, and the newest one unless that was done just now.
+
+        Each file is whole or absent. What was not written is kept in memory, and written when the
+        training ends in whatever way; only a process that is killed repeats those epochs.
+        """
         network = plain_student(self.ema.ema)
         self._check_finite(network)
         elapsed = self.run.elapsed + time.time() - self._began
-        shared: dict[str, Any] = {
-            "train_args": public_arguments(self.args),
-            "history": self.run.history,
-            "forbidden": [self.run.student.facts.path],
-        }
         figures = {k: number(v) for k, v in {**self.metrics, "fitness": self.fitness}.items()}
         improved = self._measured == self.epoch and self.best_fitness == self.fitness
         if improved or not self.best.exists():
-            save(network, self.best, training={"train_metrics": figures}, **shared)
+            self._write(network, self.best, {"train_metrics": figures})
         # After the best: should the process end in between, this epoch is simply run again.
-        state = capture(self, elapsed)
-        save(network, self.last, training={**state, "train_metrics": figures}, **shared)
+        state = copy.deepcopy(capture(self, elapsed))
+        self._unsaved = network, {**state, "train_metrics": figures}
+        now = time.monotonic()
+        if self.stop or not self._saved or now - self._saved >= self._cost / SAVING:
+            self._keep()
+            self._saved = time.monotonic()
+            self._cost = self._saved - now
         return True
+
+    def train(self) -> None:
+        """Train to the end; what goes wrong costs no whole epoch."""
+        try:
+            self._stock.train()
+            self._keep()
+        except BaseException:
+            with contextlib.suppress(UserError, OSError):
+                self._keep()
+            raise
+
+    def _keep(self) -> None:
+        """Write the newest state, if it is not yet written."""
+        if self._unsaved is not None:
+            self._write(self._unsaved[0], self.last, self._unsaved[1])
+            self._unsaved = None
+
+    def _write(self, network: nn.Module, path: Path, training: Mapping[str, Any]) -> None:
+        save(
+            network,
+            path,
+            training=training,
+            train_args=public_arguments(self.args),
+            history=self.run.history,
+            forbidden=[self.run.student.facts.path],
+        )
 
     def save_metrics(self, metrics: Any) -> None:
         """Leave the table to the events."""
@@ -207,6 +261,10 @@ class KeepsShape:
 
     def _started(self) -> None:
         self._began = time.time()
+        if share := self.run.average:
+            self.ema.decay = lambda updates: min(
+                1 - 1 / (1 + share * updates), 1 - 1 / (1 + updates)
+            )
         self.train_time_start -= self.run.elapsed
 
     def _batch_done(self) -> None:

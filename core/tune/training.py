@@ -52,8 +52,10 @@ class Run:
     emit: Emit
     check: Callable[[], None]
     state: Mapping[str, Any] | None = None
-    validate_every: int = 1
+    validate_every: int | None = None
     hold_statistics: bool = False
+    blocks: float = 0.0
+    average: float = 0.0
     smaller_batch: bool = True
     elapsed: float = 0.0
     parameters: int = field(init=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -217,11 +218,13 @@ class Bench:
     def plan(self, less: float, **choices: Any) -> Plan:
         """Return exact channels for fewer multiply-adds, ranked once."""
         told = {"criterion": "fisher", **choices}
-        name = "rank-" + "-".join(map(str, told.values()))
+        structure = (entry.to_json() for entry in told.get("structure", ()))
+        named = {**told, "structure": json.dumps(list(structure))} if "structure" in told else told
+        name = "rank-" + "-".join(re.sub(r"\W+", "-", str(value)) for value in named.values())
         place = self.place(name, less, ".json")
         if not place.is_file():
             plan = Plan(target=Target(macs=1 - less), round_to=1, seed=self.options.seed, **told)
-            found = resolve(self.loaded, self.analysis, plan, self.data)[0]
+            found = core.suggest(self.loaded, plan, self.data).plan
             place.write_text(json.dumps(found.to_json()), encoding="utf-8")
         return parse_plan(json.loads(place.read_text(encoding="utf-8")))
 

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+import core
+from core.plan.schema import Plan, Removal
 from core.repair import RepairSettings, parse_steps, repair
+from core.structure.scales import strides_of
 from scripts.judging.rivals import fp32, int8, narrow, resolution, torch_pruning, uint8
+from scripts.judging.tuned import tuned
 
 if TYPE_CHECKING:
     from scripts.judging.bench import Bench
@@ -19,7 +23,7 @@ Way = Callable[..., nn.Module]
 class Ways(dict[str, Way]):
     """Ways by name; names of steps of repair need no entry.
 
-    What follows a colon is passed to the way: ``int8:bn,refit``.
+    What follows a colon is passed to the way: ``int8:bn,refit``, ``tuned:recover_quickly``.
     """
 
     def make(self, name: str, bench: Bench, less: float) -> nn.Module:
@@ -56,7 +60,32 @@ def repaired(bench: Bench, less: float, steps: str) -> nn.Module:
     ).model
 
 
-WAYS = Ways(raw=raw)
+STEPS = "bn,refit"
+"""Of the repair, where a way does not name others."""
+
+
+def deep(bench: Bench, less: float, steps: str = STEPS) -> nn.Module:
+    """Let units and scales go as well as channels, as trials choose them."""
+    return _by_plan(bench, bench.plan(less, depth=True), steps)
+
+
+def coarse(bench: Bench, less: float, steps: str = STEPS) -> nn.Module:
+    """Remove the finest scale, and channels for the rest."""
+    finest = min(strides_of(bench.loaded.model))
+    return _by_plan(bench, bench.plan(less, structure=(Removal(scale=finest),)), steps)
+
+
+def _by_plan(bench: Bench, plan: Plan, steps: str) -> nn.Module:
+    settings = RepairSettings(
+        parse_steps(steps),
+        minutes=bench.options.minutes,
+        seed=bench.options.seed,
+        images=bench.options.images,
+    )
+    return core.prune(bench.loaded, plan, data=bench.data, repair=settings).model
+
+
+WAYS = Ways(raw=raw, tuned=tuned, depth=deep, coarse=coarse)
 RIVALS: dict[str, Way] = {
     "torch-pruning": torch_pruning,
     "narrow": narrow,

@@ -49,13 +49,19 @@ RUNS = {
     "scripts/architecture_picture.py": Run("-o FOLDER/a.svg", files=("a.svg",)),
     "scripts/channel_picture.py": Run("-o FOLDER/c.svg", files=("c.svg",)),
     "scripts/judge.py": Run(
-        "MODEL DATA --images 4 --size 64 --folds 2 --less 0.3 --ways raw bn torch-pruning narrow"
-        " resolution int8 uint8 --time --threads 1 --folder FOLDER/judged",
+        "MODEL DATA --images 4 --size 64 --folds 2 --less 0.3 --ways raw bn coarse:bn depth:bn tuned:recover_quickly"
+        " tuned:torch-pruning tuned:narrow torch-pruning narrow resolution int8 uint8"
+        " --tune-minutes 0.02 --time --threads 1 --folder FOLDER/judged",
         r"\| unpruned \| 0 \| 0\.\d+ \(100\.0%.*\| `int8` \| 0 \| 0\.\d+ .*\| not available \|"
-        r".*\| `bn` \| −30% \| 0\.\d+ \(.*% to .*%\) \| 0\..*\| `torch-pruning` \| −\d+% \| 0\."
+        r".*\| `bn` \| −30% \| 0\.\d+ \(.*% to .*%\) \| 0\..*"
+        r"\| `tuned:recover_quickly` \| −30% \| 0\.\d+ \(.*\| `torch-pruning` \| −\d+% \| 0\."
         r".*\| `narrow` \(width .* tensors loaded\) \| −\d+% \| 0\..*\| `resolution` \(64 px\) \|"
         r".*\| \d\.\d\d \(\d\.\d\d to \d\.\d\d\), \d+\.\d ms \|",
-        ("judged/fold0-0.3-bn.npz", "judged/fold0-0-int8.onnx"),
+        (
+            "judged/fold0-0.3-bn.npz",
+            "judged/fold0-0.3-tuned-recover_quickly.npz",
+            "judged/fold0-0-int8.onnx",
+        ),
     ),
     "scripts/kill_runs.py": Run(
         "MODEL DATA --runs 1 --epochs 2", "1 of 1 runs equal the one that was left alone"

@@ -64,7 +64,10 @@ def _add_course(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--threads", type=positive, help="CPU threads")
     tune.add_argument("--seed", type=int, default=0)
     tune.add_argument(
-        "--validate-every", type=positive, default=1, metavar="N", help="epochs between validations"
+        "--validate-every",
+        type=positive,
+        metavar="N",
+        help="epochs between validations (a tenth of all)",
     )
     tune.add_argument(
         "--no-smaller-batch",

@@ -41,10 +41,11 @@ def result_text(result: Mapping[str, Any]) -> str:
     lines = [
         f"{result['output']}: {result['parameters']:,} parameters, unchanged",
         f"before: {figures_text(result['before'])}",
-        f"best:   {figures_text(result['after'])}",
+        f"result: {figures_text(result['after'])}",
         f"last:   {figures_text(result['final'])}",
         *_mean_text(result.get("averaged")),
         f"{result['epochs']} epochs in {result['seconds']:.0f} s",
+        *filter(None, [result.get("text")]),
     ]
     return "\n".join(lines)
 
@@ -53,8 +54,7 @@ def _mean_text(averaged: Mapping[str, Any] | None) -> list[str]:
     """Return the line about the mean of the first and the last state."""
     if averaged is None:
         return []
-    taken = "kept as the best" if averaged["kept"] else "not better than the best"
-    return [f"mean:   {figures_text(averaged['figures'])} (of before and last; {taken})"]
+    return [f"mean:   {figures_text(averaged['figures'])} (of before and last)"]
 
 
 KIND = JobKind(

@@ -83,6 +83,8 @@ def test_it_can_be_switched_off(fake, shown, behind, qtbot):
          "trained.pt: mAP50-95 0.2500 → 0.5000"),
         ("done", {"before": 0.25, "after": 0.125}, "Fine-tuning done, but it lost accuracy",
          "trained.pt: mAP50-95 0.2500 → 0.1250"),
+        ("done", {"before": 0.25, "after": 0.25, "chosen": "before", "text": "It did not."},
+         "Fine-tuning done, but it did not help", "trained.pt: mAP50-95 0.2500 → 0.2500"),
         ("failed", {}, "Fine-tuning failed", "trained.pt: Out of memory."),
     ],
 )  # fmt: skip
@@ -97,7 +99,7 @@ def test_a_job_that_ran_before_says_how_it_ended(
         return [entry.state for entry in window.context.jobs.entries]
 
     qtbot.waitUntil(lambda: states() == ["running"], timeout=QUICK_MS)
-    figures = {key: {"map50_95": value} for key, value in more.items()}
+    figures = {k: {"map50_95": v} if isinstance(v, float) else v for k, v in more.items()}
     run.set(
         state,
         message="Out of memory." if state == "failed" else "",

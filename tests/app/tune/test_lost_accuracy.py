@@ -8,7 +8,7 @@ from app.tune.feature import TuneFeature
 from core.runs.tail import RunEntry
 
 
-def entry(model, before, after):
+def entry(model, before, after, **more):
     figures = {"before": {"map50_95": before}, "after": {"map50_95": after}}
     return RunEntry(
         "/jobs/1",
@@ -17,7 +17,7 @@ def entry(model, before, after):
         "done",
         "run",
         {"model": str(model), "output": "/x/tuned.pt"},
-        result={"output": "/x/tuned.pt", **figures},
+        result={"output": "/x/tuned.pt", **figures, **more},
     )
 
 
@@ -40,3 +40,17 @@ def test_the_file_from_before_is_opened_again(window, trained):
     window.features[TuneFeature].controller._say_end(entry(trained, 0.34, 0.31))
     window.said[-1].actions[0][1]()
     assert wanted == [str(trained)]
+
+
+def test_a_tuning_that_did_not_help_says_so(window, trained):
+    text = "Fine-tuning did not help: the result is the network as it was."
+    ended = entry(trained, 0.34, 0.34, chosen="before", text=text)
+    window.features[TuneFeature].controller._say_end(ended)
+    said = window.said[-1]
+    assert said.kind == "info" and said.text.endswith(text)
+
+
+def test_what_a_comparison_by_image_chose_is_no_loss(window, trained):
+    ended = entry(trained, 0.34, 0.339, chosen="last", text="The result is the state after …")
+    window.features[TuneFeature].controller._say_end(ended)
+    assert window.said[-1].kind == "success"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -11,12 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 import core
+from core.checkpoint import Loaded
 from core.cli.main import main
-from core.data.validation import Accuracy
+from core.data.resample import ClassImages
 from core.runs.folder import read_events
 from core.runs.tail import Digest
-from core.tune import run
 from core.tune.average import mean_network
+from core.tune.choose import State
+from core.tune.measure import Measurer
 from core.tune.run import finetune
 from core.tune.settings import Settings
 
@@ -52,8 +56,19 @@ def test_half_precision_comes_out_in_full() -> None:
             torch.testing.assert_close(tensor, (first[name] + last[name]) / 2)
 
 
+def measure_as(figures: dict[str, float]) -> Callable[[Measurer, str, Loaded], State]:
+    """Measure forty images, of which a state is right on a known share."""
+
+    def measure(self: Measurer, name: str, loaded: Loaded) -> State:
+        self.count = 40
+        right = np.arange(40) < 40 * figures[name]
+        return State(name, loaded, {"map50_95": figures[name]}, ClassImages(right))
+
+    return measure
+
+
 @pytest.mark.parametrize(("figure", "taken"), [(0.9, True), (0.1, False)], ids=["better", "worse"])
-def test_it_is_the_best_only_where_it_is_better(
+def test_it_is_the_result_only_where_it_is_better(
     figure: float,
     taken: bool,
     settings: Settings,
@@ -63,28 +78,20 @@ def test_it_is_the_best_only_where_it_is_better(
     events: list[dict] = []
     output = tmp_path / "tuned.pt"
     (folder := tmp_path / "job").mkdir()
-    figures = iter([0.3, 0.4, figure])  # of the best, of the last, of the mean
-
-    def measure(*rest: object) -> Accuracy:
-        return Accuracy(0.0, 0.0, 32, 0, {"map50_95": next(figures)})
-
-    monkeypatch.setattr(run, "_measure", measure)
+    figures = {"before": 0.3, "last": 0.4, "mean": figure}
+    monkeypatch.setattr(Measurer, "__call__", measure_as(figures))
     change = {"epochs": 1, "baseline": False, "output": str(output)}
     wanted = settings.model_copy(update=change)
     result = finetune(wanted, folder, emit=events.append)
-    assert result["averaged"] == {
-        "share": 0.5,
-        "figures": {"map50_95": figure},
-        "kept": taken,
-    }
-    assert result["measured_on"] == {
-        "data": str(wanted.data),
-        "split": "val",
-        "images": 32,
-        "image_size": 64,
-    }
-    assert result["after"]["map50_95"] == (figure if taken else 0.3)
+    mean = {"share": 0.5, "figures": {"map50_95": figure}, "kept": taken}
+    assert result["averaged"] == mean
+    on = {"data": str(wanted.data), "split": "val", "images": 40, "image_size": 64}
+    assert result["measured_on"] == on
+    assert result["after"]["map50_95"] == (figure if taken else 0.4)
+    assert result["chosen"] == ("mean" if taken else "last")
     assert [e["kept"] for e in events if e["event"] == "averaged"] == [taken]
+    (told,) = [event for event in events if event["event"] == "chosen"]
+    assert told["metrics"] == {name: {"map50_95": value} for name, value in figures.items()}
     start, last, best, copied = (
         core.load(path).model.float().state_dict()
         for path in (wanted.model, folder / "last.pt", folder / "best.pt", output)
@@ -97,7 +104,6 @@ def test_it_is_the_best_only_where_it_is_better(
     record = core.load(output).facts.history[-1]
     assert record.get("averaged") == (0.5 if taken else None)
     # Ended by force right after: the same files again, and the mean is no epoch's state.
-    figures = iter([figure if taken else 0.3, 0.4, figure])
     again = finetune(wanted, folder, resume=True)
     assert (again["averaged"], again["after"]) == (result["averaged"], result["after"])
     for name, tensor in core.load(folder / "best.pt").model.float().state_dict().items():

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import core
-from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
-from core.tune import run, trainer
+from core.tune import trainer
+from core.tune.measure import Measurer
 from core.tune.run import finetune
 from core.tune.settings import Settings
 from tests.core.networks import parameters, untrained
@@ -61,7 +61,7 @@ def test_shape_history_and_the_persons_files_are_kept(settings: Settings, tmp_pa
         assert tuned.facts.history[0] == model.facts.history[0]
         assert tuned.facts.history[-1]["kind"] == "finetune"
         assert tuned.facts.history[-1]["original"] == model.facts.history[0]["original"]
-    changed = weights(output)
+    changed = weights(folder / "last.pt")
     assert any((changed[k] != v).any() for k, v in model.model.state_dict().items() if v.ndim == 4)
     kinds = [event["event"] for event in events if event["event"] != "progress"]
     assert kinds[:2] == ["started", "baseline"] and kinds.count("epoch") == 2
@@ -195,15 +195,15 @@ def test_out_of_memory_later_goes_on_from_the_last_epoch(
 def test_out_of_memory_while_measuring(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = run.evaluate, []
+    real, asked = Measurer.evaluate, []
 
-    def evaluate(model: object, data: DataSettings, *rest: object, **more: object) -> object:
-        asked.append(data.batch)
-        if data.batch > 2:
+    def evaluate(self: Measurer, *rest: object) -> object:
+        asked.append(self._data.batch)
+        if self._data.batch > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return real(model, data, *rest, **more)
+        return real(self, *rest)
 
-    monkeypatch.setattr(run, "evaluate", evaluate)
+    monkeypatch.setattr(Measurer, "evaluate", evaluate)
     events: list[dict] = []
     change = {"epochs": 1, "baseline": True}
     finetune(settings.model_copy(update=change), tmp_path, emit=events.append)
@@ -213,7 +213,7 @@ def test_out_of_memory_while_measuring(
         "Out of memory with batch size 8 in validation; continuing with 4.",
         "Out of memory with batch size 4 in validation; continuing with 2.",
     ]
-    monkeypatch.setattr(run, "evaluate", lambda *rest, **more: (Scarce(1)(), None))
+    monkeypatch.setattr(Measurer, "evaluate", lambda *rest: Scarce(1)())
     with pytest.raises(UserError, match="Out of memory with batch size 1; no epoch"):
         finetune(settings.model_copy(update=change), tmp_path / "other")
 
