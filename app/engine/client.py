@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +203,9 @@ class EngineClient(QObject):
 
     def _on_failed(self, number: int, failure: Failure) -> None:
         _, failed, _ = self._close(number, "failed", failure.message)
+        record = self.record(number)
+        if record is not None:
+            failure = replace(failure, task=record.task)
         if failed is not None:
             failed(failure)
         else:

@@ -35,7 +35,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a task failed; ``bug`` separates an internal error from what the user can fix."""
+    """Why a task failed; ``bug`` separates an internal error from what the user can fix.
+
+    ``task`` is the kind of task, where one failed.
+    """
 
     message: str
     hint: str = ""
@@ -43,6 +46,7 @@ class Failure:
     bug: bool = False
     log: str = ""
     trace: str = ""
+    task: str = ""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Failure:

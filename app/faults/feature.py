@@ -24,6 +24,7 @@ class FaultsFeature(Feature):
         self.reporter = ErrorReporter(self.session, window)
         self.report = ProblemReport(context, window)
         context.engine.failed.connect(self.reporter.failed)
+        context.engine.finished.connect(self._task_ended)
         context.engine.engine_died.connect(self._engine_died)
         self.reporter.reportWanted.connect(self.report.save)
 
@@ -35,6 +36,11 @@ class FaultsFeature(Feature):
             Action("log", "Show &log", lambda: open_file(logs.folder()), "&Help:problem",
                    tip="Open the folder with the log files"),
         )  # fmt: skip
+
+    def _task_ended(self, number: int, state: str) -> None:
+        record = self.context.engine.record(number)
+        if state == "done" and record is not None:
+            self.reporter.succeeded(record.task)
 
     def _engine_died(self, how: str, hopeless: bool) -> None:
         again = "It could not be restarted." if hopeless else "It was restarted."

@@ -108,7 +108,12 @@ class ErrorReporter(QObject):
         if failure.bug:
             self._show(failure.message, failure.trace or failure.message)
             return
-        self._session.say(failure.message, failure.hint, "error", layers=failure.layers)
+        more = {"key": f"failed {failure.task}"} if failure.task else {}
+        self._session.say(failure.message, failure.hint, "error", layers=failure.layers, **more)
+
+    def succeeded(self, task: str) -> None:
+        """Withdraw what was said of the last failure of this kind of task."""
+        self._session.unsay(f"failed {task}")
 
     def _on_exception(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None

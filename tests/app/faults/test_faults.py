@@ -131,6 +131,21 @@ def prune_to_other(window, qtbot, tmp_path):
     return window.findChild(ResultDialog)
 
 
+def test_what_failed_is_withdrawn_once_it_succeeds(opened, fake):
+    raised, withdrawn = [], []
+    opened.session.messageRaised.connect(raised.append)
+    opened.session.messageWithdrawn.connect(withdrawn.append)
+    fake.engine.submit("evaluate", "Evaluate", {})
+    fake.failed("evaluate", Failure("The images cannot be read.", "Check the folder."))
+    assert (raised[-1].text, raised[-1].key) == ("The images cannot be read.", "failed evaluate")
+    fake.engine.submit("scores", "Rank", {})
+    fake.done("scores", {})
+    assert "failed evaluate" not in withdrawn
+    fake.engine.submit("evaluate", "Evaluate", {})
+    fake.done("evaluate", {})
+    assert "failed evaluate" in withdrawn
+
+
 def test_a_drop_while_a_job_runs_is_put_off(
     opened, qtbot, trained, tmp_path, drop, answers, choose
 ):
