@@ -119,7 +119,7 @@ def output_loss(student: list[Outputs], teacher: list[Outputs]) -> Tensor:
 
 
 SILENT = math.log(0.001 / 0.999)
-"""Logit of what a missing scale says everywhere: below this confidence nothing is a detection."""
+"""Logit of what a missing scale says at most: below this confidence nothing is a detection."""
 
 
 def over_all_scales(
@@ -152,7 +152,7 @@ def over_all_scales(
     def spread(name: str, own: Tensor, whole: Tensor) -> Tensor:
         if whole.ndim != 3 or whole.shape[2] != len(present):
             return own
-        full = torch.full_like(whole, SILENT) if name == "scores" else whole.clone()
+        full = whole.clamp(max=SILENT) if name == "scores" else whole.clone()
         full[:, :, present] = own.to(full)
         return full
 
