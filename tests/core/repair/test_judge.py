@@ -72,10 +72,11 @@ def test_a_missing_scale_sees_nothing_and_the_others_are_compared() -> None:
         silent[0]["scores"][..., :fine][~sure], wanted[0][0]["scores"][..., :fine][~sure]
     )
     assert gaps == pytest.approx((0.0, 0.0), abs=1e-3), "it sees nothing where there is nothing"
-    wanted[0][0]["scores"][0, 3, 5] = 2.0
-    seen = gaps_on(Coarse(), wanted, images, every, (16, 32))
+    sure = wanted[0][0]["scores"].clone()
+    sure[0, 3, 5] = 2.0
+    something = [[{**wanted[0][0], "scores": sure}]]
+    seen = gaps_on(Coarse(), something, images, every, (16, 32))
     assert seen[0] > 1 and seen[1] == pytest.approx(gaps[1])
-    wanted = outputs_on(teacher, images)
     assert gaps_on(teacher, wanted, images, every, every) == pytest.approx((0.0, 0.0), abs=1e-4)
 
 
