@@ -11,8 +11,6 @@ import math
 import time
 from typing import Any
 
-from ultralytics.utils.torch_utils import unwrap_model
-
 WARM = 0.03
 """Share of the time in which the learning rate rises."""
 
@@ -65,7 +63,6 @@ class Timed:
     @staticmethod
     def _batch_started(trainer: Any) -> None:
         now = factor(share_of(trainer), trainer.args.lrf, trainer.args.cos_lr)
-        unwrap_model(trainer.model).fade = now
         for group in trainer.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * now
 
