@@ -17,8 +17,8 @@ WARM = 0.03
 
 def share_of(trainer: Any) -> float:
     """Return how much of a training's time is over, 0 to 1."""
-    spent = time.time() - trainer.train_time_start
-    return min(max(spent / (trainer.args.time * 3600), 0.0), 1.0)
+    spent = time.time() - float(trainer.train_time_start)
+    return min(max(spent / (float(trainer.args.time) * 3600), 0.0), 1.0)
 
 
 def factor(share: float, least: float, cosine: bool) -> float:
