@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,8 +22,6 @@ from ultralytics.utils.torch_utils import fuse_conv_and_bn, unwrap_model
 
 from core.checkpoint import Loaded
 from core.errors import UserError
-from core.repair.context import block_outputs
-from core.tune.matching import feature_loss
 
 Preds = dict[str, Any]
 OUTPUT_WEIGHT: Any = 4.0
@@ -85,14 +82,7 @@ def plain_student(model: Any) -> Any:
     return student
 
 
-def join(
-    student: nn.Module,
-    teacher: nn.Module,
-    way: str,
-    weight: float | None,
-    blocks: float = 0.0,
-    kept: Mapping[int, Tensor] | None = None,
-) -> nn.Module:
+def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None) -> nn.Module:
     """Return a student with its teacher, for Ultralytics' trainer.
 
     Parameters
@@ -105,10 +95,6 @@ def join(
     weight : float, optional
         Of the teacher against the labels; by default ``OUTPUT_WEIGHT`` for outputs, Ultralytics' 6
         for features.
-    blocks : float
-        Weight of the maps of blocks next to the outputs.
-    kept : mapping of int to Tensor, optional
-        Which channels of the teacher's blocks the student has, from `matched_channels`.
     """
     joined: nn.Module
     if way == "features":
@@ -116,32 +102,17 @@ def join(
     else:
         joined = OutputDistillation(teacher_model=folded(teacher), student_model=student)
         joined.dis = OUTPUT_WEIGHT
-        joined.blocks, joined.kept = blocks, dict(kept or {})
     if weight is not None:
         joined.dis = weight
     return joined
 
 
 class OutputDistillation(DistillationModel):  # type: ignore[misc]
-    """A student that also learns its teacher's scores and boxes at every position.
-
-    Attributes
-    ----------
-    dis : float
-        Weight of the teacher against the labels.
-    blocks : float
-        Weight of the maps of blocks next to the outputs.
-    kept : dict of int to Tensor
-        Channels of the teacher's blocks that the student has.
-    fade : float
-        What the maps count for now, from 1 to 0: they lead at the start, the outputs at the end.
-    """
+    """A student that also learns its teacher's scores and boxes at every position."""
 
     def __init__(self, teacher_model: nn.Module, student_model: nn.Module) -> None:
         super().__init__(teacher_model=teacher_model, student_model=student_model)
         self.projector = nn.ModuleList()
-        self.blocks, self.fade = 0.0, 1.0
-        self.kept: dict[int, Tensor] = {}
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the student's loss with the teacher's part appended."""
@@ -149,12 +120,7 @@ class OutputDistillation(DistillationModel):  # type: ignore[misc]
             result: tuple[Tensor, dict[str, Tensor]] = super().loss(batch, preds)
             return result
         image = batch["img"].contiguous(memory_format=torch.channels_last)
-        numbers = list(self.kept) if self.blocks * self.fade else []
-        with (
-            block_outputs(self.teacher_model, numbers) as theirs,
-            block_outputs(self.student_model, numbers) as mine,
-            low_precision(image.device),
-        ):
+        with low_precision(image.device):
             with torch.no_grad():
                 told = self.teacher_model(image)[1]
             said = _floats(self.student_model(image))
@@ -166,9 +132,6 @@ class OutputDistillation(DistillationModel):  # type: ignore[misc]
         for one, other in _branches(said, told):
             scores, boxes = output_loss(one, other, self.student_model.model[-1].reg_max)
             part = part + self.dis * (gains.cls * scores + gains.dfl * boxes)
-        if numbers:
-            maps = feature_loss(mine, theirs, self.kept)
-            part = part + self.dis * self.blocks * self.fade * gains.cls * maps
         items["dis_loss"] = part.detach()
         return torch.cat([regular, part * len(image)]), items
 

@@ -31,8 +31,9 @@ class Preset:
         Of the teacher against the labels, when it is listened to that way.
     hold_statistics : bool
         Whether BatchNorm keeps its mean and variance instead of following the few images.
-    blocks : float
-        Weight of the maps of a teacher's blocks next to its outputs.
+    bold : float or None
+        Learning rate instead of that in ``options`` where there are ``PER_CLASS`` images of every
+        class: they show all of the task, so that larger steps forget little.
     average : float
         Share of the updates so far that the averaged weights, which are measured and saved, look
         back on; 0 leaves the average to Ultralytics, which looks back on the last few.
@@ -45,9 +46,12 @@ class Preset:
     distill: str = "outputs"
     weight: float | None = None
     hold_statistics: bool = False
-    blocks: float = 0.0
+    bold: float | None = None
     average: float = 0.0
 
+
+PER_CLASS = 10
+"""Training images per class from which the larger learning rate of a preset is used."""
 
 #: The weights are good already, and the first steps must not undo them: a low learning rate, and a
 #: warm-up that starts at nothing. In few epochs there is no time to get used to pictures that do
@@ -78,7 +82,8 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "recover_fully": Preset(
         "Recover fully",
-        "More epochs with a larger learning rate, for a network that pruning has broken.",
+        "More epochs with a larger learning rate, for a network that pruning has broken. The rate "
+        f"is 0.001 where the dataset has {PER_CLASS} images per class or more.",
         {
             **_GENTLE,
             "optimizer": "AdamW",
@@ -92,6 +97,8 @@ PRESETS: Mapping[str, Preset] = {
         },
         weight=16.0,
         hold_statistics=True,
+        bold=0.001,
+        average=0.05,
     ),
     "as_trained": Preset(
         "As trained",
@@ -184,7 +191,10 @@ def inherited_names() -> tuple[str, ...]:
 
 
 def merged_options(
-    preset: str, trained_with: Mapping[str, Any], chosen: Mapping[str, Any]
+    preset: str,
+    trained_with: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    per_class: float = 0.0,
 ) -> dict[str, Any]:
     """Return the arguments of a training: the preset's, overridden by the user's.
 
@@ -196,6 +206,8 @@ def merged_options(
         What the network's file says of its training.
     chosen : mapping
         What the user set.
+    per_class : float
+        Training images per class.
     """
     if preset not in PRESETS:
         raise UserError(f"There is no preset “{preset}”.", f"Use one of {', '.join(PRESETS)}.")
@@ -203,4 +215,5 @@ def merged_options(
     inherited = {
         key: trained_with[key] for key in _INHERITED if known.inherits and key in trained_with
     }
-    return {**inherited, **known.options, **chosen}
+    bold = {} if known.bold is None or per_class < PER_CLASS else {"lr0": known.bold}
+    return {**inherited, **known.options, **bold, **chosen}

@@ -12,7 +12,9 @@ from typing import Any
 import torch
 
 from core.checkpoint import Loaded, load, record_head
+from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
+from core.repair.images import files_of
 from core.system.files import remove_parts
 from core.system.program import is_packaged
 from core.tune.arguments import check_values
@@ -141,7 +143,6 @@ def set_up(
         check=check,
         validate_every=settings.validate_every,
         hold_statistics=bool(preset and preset.hold_statistics),
-        blocks=preset.blocks if preset is not None else 0.0,
         average=preset.average if preset is not None else 0.0,
         smaller_batch=settings.smaller_batch,
     )
@@ -150,7 +151,9 @@ def set_up(
 
 def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> dict[str, Any]:
     """Return the arguments for Ultralytics' trainer."""
-    options = merged_options(settings.preset, student.train_args, settings.options)
+    options = merged_options(
+        settings.preset, student.train_args, settings.options, _per_class(settings, student)
+    )
     options.setdefault("batch", 16)
     options.setdefault("nbs", options["batch"])
     # The check for mixed precision downloads a network; without it, full precision.
@@ -182,6 +185,14 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
         "plots": False,
         "verbose": False,
     }
+
+
+def _per_class(settings: Settings, student: Loaded) -> float:
+    """Return how many training images there are per class; 0 where they are class folders."""
+    if student.facts.task == "classify":
+        return 0.0
+    images = files_of(DataSettings(Path(settings.data), images=ALL, split="train"))
+    return len(images) / max(len(student.facts.classes), 1)
 
 
 def _limited(batch: int, settings: Settings, device: str) -> int:

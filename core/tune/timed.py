@@ -11,16 +11,14 @@ import math
 import time
 from typing import Any
 
-from ultralytics.utils.torch_utils import unwrap_model
-
 WARM = 0.03
 """Share of the time in which the learning rate rises."""
 
 
 def share_of(trainer: Any) -> float:
     """Return how much of a training's time is over, 0 to 1."""
-    spent = time.time() - trainer.train_time_start
-    return min(max(spent / (trainer.args.time * 3600), 0.0), 1.0)
+    spent = time.time() - float(trainer.train_time_start)
+    return min(max(spent / (float(trainer.args.time) * 3600), 0.0), 1.0)
 
 
 def factor(share: float, least: float, cosine: bool) -> float:
@@ -65,7 +63,6 @@ class Timed:
     @staticmethod
     def _batch_started(trainer: Any) -> None:
         now = factor(share_of(trainer), trainer.args.lrf, trainer.args.cos_lr)
-        unwrap_model(trainer.model).fade = now
         for group in trainer.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * now
 

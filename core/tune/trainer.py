@@ -17,14 +17,12 @@ from unittest import mock
 
 import torch
 from torch import nn
-from ultralytics.utils.torch_utils import unwrap_model
 
 from core.checkpoint import save
 from core.data.readonly import forget_arrays, only_reading
 from core.errors import UserError
 from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count
-from core.tune.matching import matched_channels
 from core.tune.state import capture, number, restore
 from core.tune.timed import Timed
 from core.tune.training import Run, count
@@ -92,7 +90,6 @@ class KeepsShape:
     ema: Any
     loss: Any
     amp: bool
-    lf: Any
     epoch: int
     epochs: int
     start_epoch: int
@@ -140,10 +137,7 @@ class KeepsShape:
         self.model.args = self.args
         if self.run.teacher is not None:
             teacher = copy.deepcopy(self.run.teacher.model).float()
-            kept = matched_channels(self.run.student, self.run.teacher) if self.run.blocks else {}
-            self.model = join(
-                self.model, teacher, self.run.way, self.run.weight, self.run.blocks, kept
-            )
+            self.model = join(self.model, teacher, self.run.way, self.run.weight)
         self._check_shape()
 
     def resume_training(self, ckpt: Any) -> None:
@@ -185,7 +179,6 @@ class KeepsShape:
 
     def _model_train(self) -> None:
         self._stock._model_train()
-        unwrap_model(self.model).fade = self.lf(self.epoch)
         if self.run.hold_statistics:
             for module in student_of(self.model).modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -54,7 +54,6 @@ class Run:
     state: Mapping[str, Any] | None = None
     validate_every: int | None = None
     hold_statistics: bool = False
-    blocks: float = 0.0
     average: float = 0.0
     smaller_batch: bool = True
     elapsed: float = 0.0

@@ -241,6 +241,23 @@ def test_a_done_job_offers_its_file(opened, qtbot, trained, shown, heard, tmp_pa
     assert asked.args == [str(tmp_path / "t.pt")]
 
 
+def test_a_tuning_that_did_not_help_says_so_in_the_panel(opened, qtbot, trained, shown, fake_run):
+    text = (
+        "Fine-tuning did not help: no state is better than the network before it on the 32 "
+        "validation images, so the result is the network as it was."
+    )
+    run = fake_run(trained)
+    listed(opened, qtbot, lambda e: len(e) == 1)
+    opened.context.jobs.watch(str(run.folder))
+    figures = {name: {"map50_95": v} for name, v in (("before", 0.25), ("last", 0.2))}
+    chosen = {"event": "chosen", "state": "before", "text": text, "metrics": figures}
+    run.emit(STARTED, {"event": "baseline", "metrics": figures["before"]}, epoch(10, 0.26), chosen)
+    result = {"output": "t.pt", "before": figures["before"], "after": figures["before"]}
+    run.set("done", result={**result, "chosen": "before", "text": text})
+    qtbot.waitUntil(lambda: shown.watch.notes.text() == text, timeout=QUICK_MS)
+    assert shown.watch.values["Accuracy"].text() == "0.2500 → 0.2500 mAP50-95"
+
+
 def test_an_interrupted_job_is_offered_once_and_can_be_left(
     window, qtbot, trained, heard, fake_run
 ):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from core.tune.distill import output_loss
+import core
+from core.tune.distill import folded, output_loss
 
 CLASSES, POSITIONS = 5, 7
 
@@ -34,3 +37,17 @@ def test_a_student_that_says_the_same_has_nothing_to_learn(bins: int) -> None:
     )
     other = output_loss(heads(bins, 1), said, bins)
     assert all(float(part) > 0.01 for part in other)
+
+
+def test_folding_a_teacher_changes_no_output(teacher: Path) -> None:
+    model = core.load(teacher).model.float().eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-1, 1)
+            module.running_var.uniform_(0.5, 2)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        before, after = model(images)[1], folded(model)(images)[1]
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    for name in ("scores", "boxes"):
+        torch.testing.assert_close(before[name], after[name], atol=1e-4, rtol=1e-3)
