@@ -18,6 +18,8 @@ from core.repair.judge import Judge, Measure
 
 SURE = 1.64
 """Standard errors by which accuracy must differ before labels decide: 95%, looked at one way."""
+LEAN = 1.0
+"""Standard errors by which accuracy may be lower where the distance from the teacher decides."""
 BEFORE, LAST, MEAN, BEST = "before", "last", "mean", "best"
 WORDS = {
     LAST: "the state after the last epoch",
@@ -72,23 +74,23 @@ def better(new: State, old: State) -> bool:
     """Whether a state is better than another, image by image, than noise explains.
 
     The labels decide where the difference in accuracy is ``SURE`` standard errors or more. Where
-    it is less, the distance from the teacher decides, which needs fewer images to be sure.
+    it is less, the distance from the teacher decides, which needs fewer images to be sure, unless
+    the labels lean the other way.
     """
-    by_labels = _more_accurate(new.images, old.images)
-    if by_labels is not None:
-        return by_labels
-    if not (new.gaps and old.gaps):
-        return False
+    lean = _lean(new.images, old.images)
+    if lean >= SURE or lean <= -LEAN or not (new.gaps and old.gaps):
+        return lean >= SURE
     return Judge.better(*(Measure(float(np.mean(s.gaps)), gaps=s.gaps) for s in (new, old)))
 
 
-def _more_accurate(new: Any, old: Any) -> bool | None:
-    """Compare accuracies by a paired bootstrap over images; None where it cannot tell."""
-    drawn = draw(new.images)
-    whole = np.ones((1, new.images))
+def _lean(new: Any, old: Any) -> float:
+    """Return by how many standard errors a state is more accurate: a paired bootstrap by image."""
+    if new.images < 2:
+        return 0.0
+    drawn, whole = draw(new.images), np.ones((1, new.images))
     change = float(new.figures(whole)[0] - old.figures(whole)[0])
-    noise = float(np.nanstd(new.figures(drawn) - old.figures(drawn))) if new.images > 1 else 0.0
-    return None if new.images < 2 or not abs(change) > SURE * noise else change > 0
+    noise = float(np.nanstd(new.figures(drawn) - old.figures(drawn)))
+    return 0.0 if change == 0 else change / max(noise, 1e-9)
 
 
 def sentence(chosen: State, count: int) -> str:

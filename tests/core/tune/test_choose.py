@@ -39,7 +39,8 @@ def state(name: str, right: int, gap: float | None = None) -> State:
         ((20, 1.0), (10, 0.5), True),
         ((11, None), (10, None), False),  # one image of forty says nothing
         ((11, 0.5), (10, 1.0), True),
-        ((9, 0.5), (10, 1.0), True),
+        ((10, 0.5), (10, 1.0), True),
+        ((8, 0.5), (10, 1.0), False),  # labels lean the other way
         ((11, 1.0), (10, 0.5), False),
         ((10, 1.0), (10, 1.0), False),
         ((10, float("nan")), (10, 1.0), False),

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import core
-from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
 from core.tune import device, run, several
+from core.tune.measure import Measurer
 from core.tune.run import finetune
 from core.tune.settings import Settings
 from tests.core.networks import parameters
@@ -21,15 +21,16 @@ from tests.core.networks import parameters
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two devices, for all but the processes themselves."""
-    real = run.evaluate
+    real = Measurer.__init__
 
-    def evaluate(model: object, data: DataSettings, *rest: object, **more: object) -> object:
-        assert data.device == "cuda:0"
-        return real(model, dataclasses.replace(data, device="cpu"), *rest, **more)
+    def init(self: Measurer, *given: object) -> None:
+        real(self, *given)
+        assert self._data.device == "cuda:0"
+        self._data = dataclasses.replace(self._data, device="cpu")
 
     monkeypatch.setattr(several, "WORKER", "tests.core.tune.on_cpus")
     monkeypatch.setattr(run, "choose_device", lambda wanted: ("0,1", {"type": "cuda", "name": "2"}))
-    monkeypatch.setattr(run, "evaluate", evaluate)
+    monkeypatch.setattr(Measurer, "__init__", init)
 
 
 def test_shape_is_kept_and_a_cancelled_training_goes_on(
