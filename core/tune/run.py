@@ -188,8 +188,12 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
 
 
 def _per_class(settings: Settings, student: Loaded) -> float:
-    """Return how many training images there are per class; 0 where they are class folders."""
-    if student.facts.task == "classify":
+    """Return how many training images there are per class; 0 where they are not asked for.
+
+    Class folders are not counted.
+    """
+    preset = PRESETS.get(settings.preset)
+    if preset is None or preset.bold is None or student.facts.task == "classify":
         return 0.0
     images = files_of(DataSettings(Path(settings.data), images=ALL, split="train"))
     return len(images) / max(len(student.facts.classes), 1)

