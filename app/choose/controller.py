@@ -180,10 +180,16 @@ class ChooseController(QObject):
         """Say what may keep more accuracy; take it back once it was followed."""
         hint = str(result.get("hint") or "")
         if hint:
-            how = "Select “Also remove units and scales” and suggest again; that takes minutes."
-            self._session.say(hint, how, key="deeper")
+            how = "Each is removed, repaired and judged on the images, which takes minutes."
+            actions = (("Try it", self._suggest_deeper),)
+            self._session.say(hint, how, key="deeper", actions=actions)
         else:
             self._session.unsay("deeper")
+
+    def _suggest_deeper(self) -> None:
+        """Suggest again, with units and scales."""
+        self._session.edit(plan_edits.set_depth(self._session.plan, True))
+        self.suggest()
 
     def _say_skipped(self, result: dict[str, Any]) -> None:
         skipped = int(result.get("skipped") or 0)

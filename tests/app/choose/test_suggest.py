@@ -263,13 +263,19 @@ def test_unreadable_images_are_counted(opened, fake, heard, tmp_path):
 
 
 def test_a_deep_cut_says_what_may_keep_more_until_it_is_tried(opened, fake, heard, tmp_path):
-    withdrawn = []
+    raised, withdrawn = [], []
+    opened.session.messageRaised.connect(raised.append)
     opened.session.messageWithdrawn.connect(withdrawn.append)
     result = answer(opened, tmp_path, exact(0))
     opened.features[ChooseFeature].controller.suggest()
     fake.done("suggest", {**result, "hint": "Scales may go as well."})
     assert "Scales may go as well." in heard()[-1]
     assert "deeper" not in withdrawn
+    ((_, try_it),) = raised[-1].actions
+    try_it()
+    assert opened.session.plan.depth
+    assert "Choosing units needs images" in raised[-1].text, "there is no dataset"
+    opened.session.edit(plan_edits.set_depth(opened.session.plan, False))
     opened.features[ChooseFeature].controller.suggest()
     fake.done("suggest", {**result, "hint": ""})
     assert "deeper" in withdrawn
