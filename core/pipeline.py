@@ -153,6 +153,7 @@ def suggest(
         message names the nearest), or a dataset that cannot be used.
     """
     from core.choose.suggest import hint_of
+    from core.structure.scales import strides_of
 
     progress(0.0, "Analysing the network")
     found = Settler(loaded, data, cache=cache).settle(plan, Span(progress, 0.02, 0.9))
@@ -167,7 +168,8 @@ def suggest(
     made = found.chooser.suggestion(found.plan, found.resolution, Span(progress, 0.9, 1.0))
     made = replace(made, times=found.times)
     if stage.is_whole:
-        return replace(made, hint=hint_of(plan, made.before, made.after))
+        scales = len(strides_of(loaded.model))
+        return replace(made, hint=hint_of(plan, made.before, made.after, scales))
     before = stage.of_the_original(predict_plan(stage.analysis.table, nothing_of(stage))).before
     front = tuple(replace(one, plan=stage.replayed(one.plan, found.plan)) for one in made.front)
     return replace(made, plan=stage.replayed(made.plan, found.plan), before=before, front=front)

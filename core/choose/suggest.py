@@ -83,7 +83,7 @@ DEEP = 0.75
 """Share of the multiply-adds below which structure is worth a trial: docs/accuracy.md."""
 
 
-def hint_of(plan: Plan, before: Widths, after: Widths) -> str:
+def hint_of(plan: Plan, before: Widths, after: Widths, scales: int) -> str:
     """Return what may keep more accuracy than a suggestion of channels alone.
 
     Parameters
@@ -92,7 +92,11 @@ def hint_of(plan: Plan, before: Widths, after: Widths) -> str:
         As it was asked.
     before, after : Widths
         Of the suggestion.
+    scales : int
+        Detection scales of the network.
     """
+    if scales < 2:  # there is none to remove; what its units cost was not measured
+        return ""
     if plan.depth or plan.structure or plan.target is None or after.macs > DEEP * before.macs:
         return ""
     return (

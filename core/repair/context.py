@@ -107,12 +107,18 @@ class Context:
 
     def low_precision(self) -> contextlib.AbstractContextManager[Any]:
         """Return a context of bfloat16 where the processor has instructions for it."""
-        kind = torch.device(self.device).type
-        if kind == "cuda" and torch.cuda.is_bf16_supported():
-            return torch.autocast(kind, torch.bfloat16)
-        if kind == "cpu" and torch.cpu._is_avx512_bf16_supported():
-            return torch.autocast(kind, torch.bfloat16)
-        return contextlib.nullcontext()
+        return low_precision(torch.device(self.device))
+
+
+def low_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Return a context of bfloat16 where a device has instructions for it."""
+    supported = {
+        "cuda": torch.cuda.is_bf16_supported,
+        "cpu": torch.cpu._is_avx512_bf16_supported,
+    }
+    if device.type in supported and supported[device.type]():
+        return torch.autocast(device.type, torch.bfloat16)
+    return contextlib.nullcontext()
 
 
 @contextlib.contextmanager

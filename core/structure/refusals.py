@@ -98,10 +98,12 @@ def check_locks(parts: Iterable[str], plan: Plan) -> None:
     every = list(parts)
     for lock in plan.locked:
         name = f"model.{lock}" if isinstance(lock, int) else lock
-        if any(f"{name}.".startswith(f"{p}.") or p.startswith(f"{name}.") for p in every):
+        inside = any(f"{name}.".startswith(f"{part}.") for part in every)
+        if inside or any(part.startswith(f"{name}.") for part in every):
             what = f"block {lock}" if isinstance(lock, int) else lock
+            why = "works for it alone" if inside else "holds its branches"
             raise UserError(
-                f"The scale cannot be removed: {what} works for it alone and is locked.",
+                f"The scale cannot be removed: {what} {why} and is locked.",
                 "Unlock it, or remove another scale.",
                 (what,),
             )

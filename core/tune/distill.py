@@ -22,6 +22,7 @@ from ultralytics.utils.torch_utils import fuse_conv_and_bn, unwrap_model
 
 from core.checkpoint import Loaded
 from core.errors import UserError
+from core.repair.context import low_precision
 
 Preds = dict[str, Any]
 OUTPUT_WEIGHT: Any = 4.0
@@ -120,7 +121,7 @@ class OutputDistillation(DistillationModel):  # type: ignore[misc]
             result: tuple[Tensor, dict[str, Tensor]] = super().loss(batch, preds)
             return result
         image = batch["img"].contiguous(memory_format=torch.channels_last)
-        with low_precision(image.device):
+        with _precision(image.device):
             with torch.no_grad():
                 told = self.teacher_model(image)[1]
             said = _floats(self.student_model(image))
@@ -136,14 +137,9 @@ class OutputDistillation(DistillationModel):  # type: ignore[misc]
         return torch.cat([regular, part * len(image)]), items
 
 
-def low_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Return a context of bfloat16 on a processor that has instructions for it.
-
-    On a GPU, the precision is an argument of the training.
-    """
-    if device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
-        return torch.autocast("cpu", torch.bfloat16)
-    return contextlib.nullcontext()
+def _precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """On a GPU, the precision is an argument of the training."""
+    return low_precision(device) if device.type == "cpu" else contextlib.nullcontext()
 
 
 def _floats(value: Any) -> Any:

@@ -91,6 +91,11 @@ def test_deep_cuts_of_channels_alone_name_what_may_keep_more(loaded) -> None:
     assert suggest(loaded, plan(target=Target(macs=0.5), structure=structure)).hint == ""
 
 
+@pytest.mark.parametrize("name", ["yolov8n-cls.yaml", "rtdetr-l.yaml"])
+def test_networks_without_scales_are_not_advised_to_remove_one(name) -> None:
+    assert suggest(load(name), plan(target=Target(macs=0.6))).hint == ""
+
+
 def test_ratios_become_exact_channels(loaded, table, data) -> None:
     wish = plan(criterion="activation", target=None, selection=(Entry(block=4, ratio=0.5),))
     found = suggest(loaded, wish, data)

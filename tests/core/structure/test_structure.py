@@ -247,7 +247,7 @@ REFUSED = [
     ({"selection": [{"scale": 32}], "locked": [21]}, "block 21 works for it alone", "Unlock"),
     ({"selection": [{"scale": 8}], "locked": ["model.22.cv2.0.0.conv"]}, "is locked", "Unlock"),
     ({"selection": [{"scale": 8}], "locked": ["model.22.cv3.0"]}, "is locked", "another scale"),
-    ({"selection": [{"scale": 16}], "locked": [22]}, "block 22 works for it", "Unlock"),
+    ({"selection": [{"scale": 16}], "locked": [22]}, "block 22 holds its branches", "Unlock"),
     ({"selection": [{"scale": 32}], "locked": ["model.21.cv1"]}, "model.21.cv1 works", "Unlock"),
     ({"selection": [{"scale": 32}, {"layer": "model.99", "ratio": 0.5}]}, "no layer", ""),
     ({"selection": [{"branch": "model.22.cv3.0.0"}]}, "only path", "model.22.cv3.0.1"),
