@@ -11,7 +11,8 @@ With ``--folds`` all images of the dataset are dealt into as many parts; each pa
 network that was ranked and repaired on the others, and the predictions of all parts are evaluated
 together. Without, the train split is used and ``--split`` (val) is judged. For ``tuned``
 (``tuned:PRESET``, or ``tuned:WAY`` for the network of another way), one in eight of the images that
-are not judged selects the state that a tuning keeps. ``depth`` lets units and scales go as well,
+are not judged selects the state that a tuning keeps. ``turns`` (``turns:STEPS``) prunes, repairs
+and tunes step by step, in the same minutes of tuning. ``depth`` lets units and scales go as well,
 ``coarse`` the finest scale; ``depth:STEPS`` and ``coarse:STEPS`` name the repair.
 
 Rivals of pruning are ways, too. ``torch-pruning`` is Torch-Pruning in its best settings; ``narrow``

@@ -48,7 +48,13 @@ class TurnsPart:
         self.share.setAccessibleName("How much to keep in the end")
         self.counts = combo(COUNTS, "Quantity of the target")
         self.counts.setMinimumContentsLength(8)
-        self.target = row(self.share, self.counts)
+        self.repair = QCheckBox("&repair")
+        self.repair.setChecked(True)
+        self.repair.setToolTip(
+            "After every pruning, fit the remaining weights to the outputs before it (bn, refit), "
+            "then fine-tune"
+        )
+        self.target = row(self.share, self.counts, self.repair)
         self.steps = QSpinBox()
         self.steps.setRange(1, 50)
         self.steps.setValue(3)
@@ -119,6 +125,7 @@ class TurnsPart:
         """
         from app.state.plan_edits import asked_plan
         from core.plan.schema import Target
+        from core.runs.kinds.iterative import REPAIR
 
         goal = Target.model_validate(
             {self.counts.currentData(): round(self.share.value() / 100, 4)}
@@ -132,5 +139,6 @@ class TurnsPart:
             "steps": self.steps.value(),
             "max_loss": round(self.loss.value() / 100, 4) if self.limited.isChecked() else None,
             "images": data.images if data is not None else 96,
+            "repair": list(REPAIR) if self.repair.isChecked() else [],
             "tune": {key: value for key, value in tune.items() if key != "model"},
         }

@@ -11,7 +11,10 @@ from torch import nn
 
 import core
 from core.checkpoint import Loaded
+from core.data.stream import ALL
+from core.plan.schema import Plan, Target
 from core.repair import RepairSettings, parse_steps
+from core.runs.kinds.iterative import REPAIR, Iteration, iterate
 from core.tune.presets import PRESETS
 from core.tune.run import finetune
 from core.tune.settings import Settings
@@ -45,6 +48,33 @@ def tuned(bench: Bench, less: float, told: str = PRESET) -> nn.Module:
     shelf = Shelf("start", replace(bench.loaded, model=bench.make(told, less).float()))
     with shelf.instead_of_files():
         return _tune(bench, "start", PRESET, folder, shelf.load)
+
+
+def turns(bench: Bench, less: float, steps: str = "2") -> nn.Module:
+    """Prune a part of the way, repair, tune, and again, in as many minutes as ``tuned`` has."""
+    options = bench.options
+    folder = bench.place(f"turns:{steps}", less, "")
+    folder.mkdir(exist_ok=True)
+    plan = Plan(criterion="fisher", target=Target(macs=1 - less), round_to=1, seed=options.seed)
+    wanted = Iteration(
+        model=options.model,
+        data=str(bench.part.inner),
+        plan=plan.to_json(),
+        steps=int(steps),
+        images=options.images or ALL,
+        repair=REPAIR,
+        tune={
+            "preset": PRESET,
+            "minutes": options.tune_minutes / int(steps),
+            "image_size": options.size,
+            "device": "cpu",
+            "threads": options.threads,
+            "seed": options.seed,
+            "baseline": False,
+        },
+    )
+    result = iterate(wanted.model_dump(mode="json"), folder, _show, lambda: None)
+    return core.load(result["output"]).model
 
 
 def _tune(

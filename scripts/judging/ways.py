@@ -12,7 +12,7 @@ from core.plan.schema import Plan, Removal
 from core.repair import RepairSettings, parse_steps, repair
 from core.structure.scales import strides_of
 from scripts.judging.rivals import fp32, int8, narrow, resolution, torch_pruning, uint8
-from scripts.judging.tuned import tuned
+from scripts.judging.tuned import tuned, turns
 
 if TYPE_CHECKING:
     from scripts.judging.bench import Bench
@@ -85,7 +85,7 @@ def _by_plan(bench: Bench, plan: Plan, steps: str) -> nn.Module:
     return core.prune(bench.loaded, plan, data=bench.data, repair=settings).model
 
 
-WAYS = Ways(raw=raw, tuned=tuned, depth=deep, coarse=coarse)
+WAYS = Ways(raw=raw, tuned=tuned, turns=turns, depth=deep, coarse=coarse)
 RIVALS: dict[str, Way] = {
     "torch-pruning": torch_pruning,
     "narrow": narrow,

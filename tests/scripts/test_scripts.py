@@ -51,7 +51,7 @@ RUNS = {
     "scripts/judge.py": Run(
         "MODEL DATA --images 4 --size 64 --folds 2 --less 0.3 --ways raw bn coarse:bn"
         " tuned:recover_quickly tuned:torch-pruning tuned:narrow torch-pruning narrow resolution"
-        " int8 uint8 --tune-minutes 0.02 --time --threads 1 --folder FOLDER/judged",
+        " int8 uint8 turns --tune-minutes 0.02 --time --threads 1 --folder FOLDER/judged",
         r"\| unpruned \| 0 \| 0\.\d+ \(100\.0%.*\| `int8` \| 0 \| 0\.\d+ .*\| not available \|"
         r".*\| `bn` \| −30% \| 0\.\d+ \(.*% to .*%\) \| 0\..*"
         r"\| `tuned:recover_quickly` \| −30% \| 0\.\d+ \(.*\| `torch-pruning` \| −\d+% \| 0\."
@@ -60,6 +60,7 @@ RUNS = {
         (
             "judged/fold0-0.3-bn.npz",
             "judged/fold0-0.3-tuned-recover_quickly.npz",
+            "judged/fold0-0.3-turns.npz",
             "judged/fold0-0-int8.onnx",
         ),
     ),

@@ -31,6 +31,11 @@ def add_parsers(add: Add) -> None:
     steps.add_argument("--steps", type=positive, default=3, help="number of steps (3)")
     steps.add_argument("--max-loss", type=float, help="share of the accuracy that may be lost")
     steps.add_argument("--images", type=positive, default=96, help="images for the ranking (96)")
+    steps.add_argument(
+        "--repair",
+        metavar="STEPS",
+        help="repair after every pruning: some of fold, refit, bn and distill, or none (bn,refit)",
+    )
     _add_settings(steps)
 
 
@@ -116,9 +121,13 @@ def _finetune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.plan.schema import read_plan
+    from core.repair import parse_steps
     from core.runs.folder import create_job
-    from core.runs.kinds.iterative import Iteration
+    from core.runs.kinds.iterative import REPAIR, Iteration
 
+    steps: tuple[str, ...] = REPAIR if options.repair is None else ()
+    if options.repair not in (None, "none"):
+        steps = parse_steps(options.repair)
     settings = _settings(options)
     own = ("model", "data", "output", "version", "history")
     tune = {k: v for k, v in settings.model_dump(mode="json").items() if k not in own}
@@ -131,6 +140,7 @@ def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         steps=options.steps,
         max_loss=options.max_loss,
         images=options.images,
+        repair=steps,
         tune=tune,
         output=settings.output,
         history=settings.history,

@@ -1,4 +1,4 @@
-"""Prune a little, tune, measure, and again: until a target, or until too much accuracy is lost.
+"""Prune a little, repair, tune, measure, and again: until a target, or a loss of accuracy.
 
 Every step prunes the tuned network of the step before, and learns from the unpruned one. It is a
 kind of long job.
@@ -23,8 +23,10 @@ from core.system.files import write_json
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
 
+REPAIR = ("bn", "refit")
+"""What command line and window do after every pruning unless told otherwise; fine-tuning then
+distils anyway."""
 _STEP = "step.json"
-"""The figure that losses are measured by: the first of these that the task has."""
 
 
 class Iteration(BaseModel):
@@ -42,6 +44,8 @@ class Iteration(BaseModel):
         result.
     images : int
         How many images a criterion looks at.
+    repair : tuple of str
+        Steps of the repair after every pruning, as in ``core.repair.STEPS``; empty for none.
     tune : dict
         Settings of every tuning, as `core.tune.settings.Settings` has them; ``model``,
         ``data`` and ``output`` are set here, and the teacher is the unpruned model unless named.
@@ -60,6 +64,7 @@ class Iteration(BaseModel):
     steps: int = Field(default=3, ge=1, le=50)
     max_loss: float | None = Field(default=None, gt=0, lt=1)
     images: int = Field(default=96, ge=1)
+    repair: tuple[str, ...] = ()
     tune: dict[str, Any] = Field(default_factory=dict)
     output: str | None = None
     history: str | None = None
@@ -76,10 +81,13 @@ def parse_iteration(data: Any) -> Iteration:
 
 
 def parse(data: Any) -> Iteration:
-    """Check plain data, the settings of the tunings included."""
+    """Check plain data, the settings of repairs and tunings included."""
+    from core.repair.run import known_steps
     from core.tune.settings import parse_settings
 
     wanted = parse_iteration(data)
+    if wanted.repair:
+        known_steps(wanted.repair)
     parse_settings({**wanted.tune, "model": wanted.model, "data": wanted.data})
     return wanted
 
@@ -204,6 +212,7 @@ def _step(
     """Prune the network so far by this step's part of the whole way, and tune it."""
     from core.pipeline import load, prune
     from core.plan.schema import Target, parse_plan
+    from core.repair import RepairSettings
     from core.tune.run import finetune
     from core.tune.settings import parse_settings
 
@@ -228,7 +237,8 @@ def _step(
 
     part = plan.model_copy(update={"target": target, "model_sha256": None})
     data = _data(job, original, "train", job.images)
-    result = prune(loaded, part, pruned, data=data, progress=progress)
+    repair = RepairSettings(job.repair, seed=int(job.tune.get("seed") or 0)) if job.repair else None
+    result = prune(loaded, part, pruned, data=data, repair=repair, progress=progress)
     teacher = job.tune.get("teacher", job.model)
     settings = {**job.tune, "model": str(pruned), "data": job.data, "teacher": teacher}
     tuned = finetune(

@@ -428,6 +428,7 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     assert kind == "iterative"
     iteration = parse_iteration(arguments)
     assert (iteration.steps, iteration.max_loss) == (4, 0.05)
+    assert iteration.repair == ("bn", "refit")
     assert iteration.plan["target"]["params"] == 0.6
     assert iteration.plan["selection"] == []
     assert iteration.output == str(trained.with_name(f"{trained.stem}-turns.pt"))
@@ -436,6 +437,8 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     assert (tune.preset, tune.teacher) == ("recover_fully", str(trained))
     form.turns.limited.setChecked(False)
     assert form.settings()["max_loss"] is None
+    form.turns.repair.click()
+    assert form.settings()["repair"] == []
     choose(form.turns.kind, "finetune")
     form.turns.kind.activated.emit(0)
     assert "plan" not in form.settings()

@@ -9,7 +9,7 @@ import pytest
 import core
 from core.errors import UserError
 from core.runs.folder import create_job, read_events
-from core.runs.kinds.iterative import Iteration, iterate
+from core.runs.kinds.iterative import Iteration, iterate, parse
 from core.runs.run import run_job
 from tests.core.networks import parameters
 
@@ -71,3 +71,19 @@ def test_a_target_is_needed(teacher: Path, data: Path, tmp_path: Path) -> None:
     plan = {"version": 1, "selection": [{"block": 4, "ratio": 0.5}]}
     with pytest.raises(UserError, match="no target"):
         iterate(job(teacher, data, plan=plan), tmp_path, lambda event: None, lambda: None)
+
+
+def test_repaired_after_every_pruning(teacher: Path, data: Path, tmp_path: Path) -> None:
+    arguments = job(teacher, data, repair=("bn", "refit"))
+    result = iterate(arguments, tmp_path, lambda event: None, lambda: None)
+    assert result["reached"]
+    for step in (1, 2):
+        history = core.load(tmp_path / f"step-{step}" / "pruned.pt").facts.history
+        assert [told["step"] for told in history[-1]["repair"]] == ["bn", "refit"]
+
+
+@pytest.mark.parametrize("repair", [["bin"], ["auto", "bn"], [""]])
+def test_unknown_steps_of_repair(repair: list[str], teacher: Path, data: Path) -> None:
+    arguments = {**job(teacher, data), "repair": repair}
+    with pytest.raises(UserError, match="no repair step"):
+        parse(arguments)
