@@ -20,6 +20,9 @@ from core.errors import UserError
 #: Part of the last block's name, then task and class; the first that fits counts.
 _HEADS: dict[str, tuple[str, Any]] = {
     "rtdetr": ("detect", tasks.RTDETRDetectionModel),
+    "worlddetect": ("detect", tasks.WorldModel),
+    "yoloesegment": ("segment", tasks.YOLOESegModel),
+    "yoloedetect": ("detect", tasks.YOLOEModel),
     "classify": ("classify", tasks.ClassificationModel),
     "detect": ("detect", tasks.DetectionModel),
     "semanticsegment": ("semantic", tasks.SemanticSegmentationModel),
@@ -176,11 +179,6 @@ def _check_module(path: Path, index: int, name: str) -> None:
         raise UserError(
             f"Block {index} of {path} needs pretrained weights from the internet.",
             "Secateur never downloads anything; use a model YAML without TorchVision.",
-        )
-    if name.startswith(("World", "YOLOE", "LRPC")):
-        raise UserError(
-            f"Block {index} of {path} is the head {name}, which needs text features.",
-            "Open-vocabulary networks are not supported.",
         )
     if name.startswith("nn."):
         found, home = getattr(nn, name[3:], None), "torch.nn.modules."

@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.graph.findings import Findings
 from core.graph.handlers import HANDLERS, run_unknown
 from core.graph.modules import stand_in_of
+from core.graph.prompts import Prompts, embeddings_of
 from core.graph.shapes import META, ShapePass
 from core.graph.tensors import tensors_in
 from core.graph.trace import ChannelTrace
@@ -128,9 +129,19 @@ class Driver:
         self.trace.fix(numbers, "it is a channel of the image")
         shape = (1, channels, self.side, self.side)
         self.image = self.trace.add_tensor(self.trace.spread(numbers, shape), numbers)
+        self.prompts = Prompts(self._traced_prompts())
         real = real_side(model, image_size)
         self.real_sides = (real, real)
         self.trace.extents.start(self.image, self.real_sides)
+
+    def _traced_prompts(self) -> Tensor | None:
+        """Return channel numbers in the place of the embeddings of open-vocabulary networks."""
+        embeddings = embeddings_of(self.model)
+        if embeddings is None:
+            return None
+        numbers = self.trace.fresh(embeddings.shape[2])
+        self.trace.fix(numbers, "it is a channel of the class embeddings")
+        return self.trace.add_tensor(self.trace.spread(numbers, embeddings.shape, 2), numbers)
 
     def evaluate(self) -> list[BlockRun]:
         """Run every block in evaluation mode; its operations become the table's steps."""
@@ -176,11 +187,14 @@ class Driver:
     def _run(self, index: int, x: Any) -> tuple[Any, str]:
         block = self.blocks[index]
         self.trace.start_block(index, last=index == len(self.blocks) - 1)
+        failure = ""
         try:
             with self.trace:
-                return block(list(x) if isinstance(x, list) else x), ""
+                output = block(*self.prompts.arguments(block, x))
         except CANNOT_FOLLOW as error:
-            return _lock_block(self.watch, index, block, x, error)
+            output, failure = _lock_block(self.watch, index, block, x, error, self.prompts)
+        self.prompts.note(block, output)
+        return output, failure
 
     def _fix_outputs(self) -> None:
         """What leaves the network keeps its channels; features handed through do not count."""
@@ -225,7 +239,7 @@ def _codes(member: Any) -> Iterator[CodeType]:
 
 
 def _lock_block(
-    watch: Watch, index: int, block: nn.Module, x: Any, error: Exception
+    watch: Watch, index: int, block: nn.Module, x: Any, error: Exception, prompts: Prompts
 ) -> tuple[Any, str]:
     """Lock a block that cannot be followed whole; the rest of the network stays free."""
     trace = watch.trace
@@ -239,7 +253,7 @@ def _lock_block(
     try:
         noise = [torch.randn(tensor.shape) for tensor in tensors_in(x)]
         watch.use_own_forward(block)
-        result = block(noise if isinstance(x, list) else noise[0])
+        result = block(*prompts.arguments(block, noise if isinstance(x, list) else noise[0]))
     except Exception as second:
         raise UserError(
             f"Block {index} ({type(block).__name__}) cannot be run alone: {second}.",
@@ -298,7 +312,11 @@ def count_positions(driver: Driver) -> dict[str, int]:
             for tensor in tensors_in(x)
         ]
         _count_block(
-            counter, driver.blocks[index], shapes if isinstance(x, list) else shapes[0], index
+            counter,
+            driver.blocks[index],
+            shapes if isinstance(x, list) else shapes[0],
+            index,
+            driver.prompts,
         )
     return {**positions, **counter.positions}
 
@@ -309,21 +327,23 @@ def _count_whole_network(driver: Driver, counter: ShapePass) -> dict[str, int]:
     for index, block in enumerate(driver.blocks):
         picked = [image if s < 0 else outputs[s] for s in block_sources(block, index)]
         x = picked[0] if isinstance(getattr(block, "f", -1), int) else picked
-        outputs.append(_count_block(counter, block, x, index))
+        outputs.append(_count_block(counter, block, x, index, driver.prompts))
     return counter.positions
 
 
-def _count_block(counter: ShapePass, block: nn.Module, x: Any, index: int) -> Any:
+def _count_block(counter: ShapePass, block: nn.Module, x: Any, index: int, prompts: Prompts) -> Any:
     before = dict(counter.positions)
     try:
         with counter:
-            return block(list(x) if isinstance(x, list) else x)
+            return block(*prompts.arguments(block, x))
     except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
         counter.positions = before
-        return _count_by_running(counter, block, x, f"model.{index}")
+        return _count_by_running(counter, block, x, f"model.{index}", prompts)
 
 
-def _count_by_running(counter: ShapePass, block: nn.Module, x: Any, prefix: str) -> Any:
+def _count_by_running(
+    counter: ShapePass, block: nn.Module, x: Any, prefix: str, prompts: Prompts
+) -> Any:
     """Count a block's positions by running it on zeros, where shapes alone do not get through."""
 
     def count(name: str, transposed: bool) -> Any:
@@ -341,7 +361,7 @@ def _count_by_running(counter: ShapePass, block: nn.Module, x: Any, prefix: str)
     ]
     zeros = [torch.zeros(t.shape) for t in tensors_in(x)]
     try:
-        made = block(zeros if isinstance(x, list) else zeros[0])
+        made = block(*prompts.arguments(block, zeros if isinstance(x, list) else zeros[0]))
     finally:
         for hook in hooks:
             hook.remove()

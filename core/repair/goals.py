@@ -51,7 +51,9 @@ def draw_goals(
     for name in names:
 
         def keep(_m: nn.Module, _i: object, output: Tensor, name: str = name) -> None:
-            output.retain_grad()
+            # What embeddings of classes go through is the same for all images.
+            if output.requires_grad:
+                output.retain_grad()
             seen[name] = output
 
         teacher.get_submodule(name).register_forward_hook(keep)

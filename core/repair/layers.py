@@ -92,11 +92,14 @@ class _Reached(Exception):  # noqa: N818  (control flow, not an error)
 
 @contextlib.contextmanager
 def stop_at(model: nn.Module, name: str) -> Iterator[list[Any]]:
-    """Inside, a pass that reaches a layer ends there; its input is put into the list."""
+    """Inside, a pass that reaches a layer ends there; its input is put into the list.
+
+    Several arguments are a tuple.
+    """
     seen: list[Any] = []
 
     def take(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen.append(inputs[0])
+        seen.append(inputs if len(inputs) > 1 else inputs[0])
         raise _Reached
 
     handle = model.get_submodule(name).register_forward_pre_hook(take)
@@ -115,13 +118,16 @@ def input_of(model: nn.Module, name: str, value: Any) -> Any:
         A network, or one block of it.
     name : str
         Of the layer inside the module; empty for the module itself.
-    value : Tensor, or list of Tensor for a block with several sources
-        What the module reads.
+    value : Tensor, list of Tensor for a block with several sources, or tuple
+        What the module reads; a tuple is its arguments.
     """
     if not name:
         return value
+    arguments = value if isinstance(value, tuple) else (value,)
+    # Some heads put their own into the list of feature maps that they are given.
+    own = [list(each) if isinstance(each, list) else each for each in arguments]
     with stop_at(model, name) as seen, contextlib.suppress(_Reached):
-        model(value)
+        model(*own)
     return seen[0]
 
 

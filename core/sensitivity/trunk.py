@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from core.data.stream import Batch, _quiet
 from core.data.validation import Accuracy, Measure, Validation
+from core.graph.prompts import Prompts
 from core.graph.table import ChannelTable
 from core.graph.tensors import tensors_in
 from core.plan.widths import Mask, kept_of
@@ -63,6 +64,8 @@ class State:
         The last block's output.
     saved : dict of int to Tensor
         Outputs of blocks that a later one reads.
+    prompts : Prompts
+        What open-vocabulary networks hand on besides.
     branches : dict of str to (Tensor, Any)
         Input and output of the head's branches that were computed.
     """
@@ -71,11 +74,13 @@ class State:
     position: int
     x: Any
     saved: dict[int, Any]
+    prompts: Prompts
     branches: dict[str, tuple[Tensor, Any]] = field(default_factory=dict)
 
     def copy(self) -> State:
         """Return a copy that can be run on; branches are shared."""
-        return State(self.batch, self.position, self.x, dict(self.saved), self.branches)
+        prompts = copy.copy(self.prompts)
+        return State(self.batch, self.position, self.x, dict(self.saved), prompts, self.branches)
 
     def knows(self, tensor: Tensor) -> bool:
         """Whether a tensor is one of this state's, or a view of the whole of one."""
@@ -106,7 +111,8 @@ def run_blocks(network: Any, state: State, stop: int) -> None:
                 if isinstance(block.f, int)
                 else [state.x if j == -1 else state.saved[j % block.i] for j in block.f]
             )
-        state.x = block(state.x)
+        state.x = block(*state.prompts.arguments(block, state.x))
+        state.prompts.note(block, state.x)
         if block.i in network.save:
             state.saved[block.i] = state.x
     state.position = stop
@@ -152,7 +158,9 @@ class Trunk:
         state = self._states[number]
         if state is None or state.position > position:
             batch = self._measure.prepare(number)
-            state = State(batch, 0, batch["img"], {})
+            images = batch["img"]
+            prompts = Prompts.of(self._measure.model, images)
+            state = State(batch, 0, images, {}, prompts)
             # Figures need the images' shape, not the images.
             batch["img"] = batch["img"].new_empty(1).expand(batch["img"].shape)
         if state.position < position:

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from core.checkpoint import save
+from core.checkpoint._stock import tasks
 from core.data.readonly import forget_arrays, only_reading
 from core.errors import UserError
 from core.tune.distill import join, plain_student, student_of
@@ -176,6 +177,14 @@ class KeepsShape:
         for split, loader in (("train", self.train_loader), ("val", self.test_loader)):
             if label_count(loader.dataset) == 0:
                 raise no_labels(self.run.feed.path, split)
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Add the text embeddings of open-vocabulary networks: those of their own classes."""
+        ready: dict[str, Any] = self._stock.preprocess_batch(batch)
+        student = student_of(self.model)
+        if isinstance(student, tasks.WorldModel):
+            ready["txt_feats"] = student.txt_feats.to(ready["img"])
+        return ready
 
     def _model_train(self) -> None:
         self._stock._model_train()

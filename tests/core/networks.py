@@ -20,7 +20,11 @@ SMALL = (
 FAMILIES = (*SMALL, "yolov8s", "yolov8m", "yolov8l", "yolov8x")
 """The families the engine promises to prune."""
 
-OTHERS = ("yolo26n-seg", "yolo26n-pose", "yolov8n-ghost", "yolo11n-obb", "yolov3-tiny", "yolov9s")
+OPEN = ("yolov8s-world", "yolov8s-worldv2", "yoloe-11s-seg")
+"""Open-vocabulary networks."""
+OTHERS = (
+    "yolo26n-seg", "yolo26n-pose", "yolov8n-ghost", "yolo11n-obb", "yolov3-tiny", "yolov9s", *OPEN,
+)  # fmt: skip
 """Further ones that no rule was written for."""
 
 

@@ -144,6 +144,18 @@ def run_softmax(
     return trace.same(x)
 
 
+def _dims_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int] | None:
+    """Return the dimensions that a reduction names, or None where it is over all of them.
+
+    By the schema: a norm takes its order first, which may be an integer as well.
+    """
+    given = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | kwargs
+    dims = given.get("dim")
+    if dims is None or dims == []:
+        return None
+    return [dims] if isinstance(dims, int) else list(dims)
+
+
 @handles(
     "mean",
     "sum",
@@ -165,13 +177,9 @@ def run_reduction(
     trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Reductions over positions keep channels; over channels they need them all."""
-    x = args[0]
-    dims = next(
-        (a for a in args[1:] if isinstance(a, (list, tuple, int)) and not isinstance(a, bool)), None
-    )
-    if not trace.is_traced(x) or dims is None or isinstance(args[1], Tensor):
+    x, dims = args[0], _dims_of(func, args, kwargs)
+    if not trace.is_traced(x) or dims is None:
         return run_unknown(trace, func, args, kwargs)
-    dims = [dims] if isinstance(dims, int) else list(dims)
     if func._overloadpacket is aten.sum and dims == [0]:  # the sum of a stack is an addition
         parts = list(x.unbind(0))
         for part in parts:

@@ -172,3 +172,26 @@ def test_a_block_that_cannot_be_followed_is_locked_and_the_rest_stays_free() -> 
     assert table.blocks[6].macs == table_of("yolov8n").blocks[6].macs
     assert sum(b.parameters for b in table.blocks) == parameters(model)
     assert (table.fixed[table.outputs(table.index["model.2.cv2.conv"])] < 0).any()
+
+
+@pytest.mark.parametrize("order", [2, 1.0, 3, float("inf")])
+@pytest.mark.parametrize(("dims", "locked"), [((2, 3), False), ((3,), False), ((1,), True)])
+def test_a_norm_reduces_its_dimensions_whatever_its_order(
+    order: float, dims: tuple[int, ...], locked: bool
+) -> None:
+    """The order comes before the dimensions, and 2 is one of these as well."""
+    model = copy.deepcopy(network("yolov8n"))
+
+    class Normed(torch.nn.Module):
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+            self.f, self.i, self.type = inner.f, inner.i, inner.type
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.inner(x)
+            return y / torch.linalg.vector_norm(y, order, dims, keepdim=True).clamp(min=1e-3)
+
+    model.model[5] = Normed(model.model[5])
+    table = analyse_model(model, 640)
+    assert bool((table.fixed[table.blocks[5].out_atoms] >= 0).all()) is locked
