@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
 from core.data.labels import Object
@@ -150,6 +151,20 @@ def judge_split(name: str, read: SplitRead, found: Findings) -> None:
         )
     if split["objects"] and split["background"] > split["labelled"]:
         found.warning(f"More than half of the images of “{name}” have no labelled object.")
+
+
+def judge_places(
+    roots: Sequence[Path], places: Mapping[str, Sequence[str]], found: Findings
+) -> None:
+    """Name splits that lie outside the folder of the dataset: as a rule, the path is wrong."""
+    homes = [root.resolve() for root in roots]
+    for split, wanted in places.items():
+        away = [p for p in wanted if not any(Path(p).is_relative_to(home) for home in homes)]
+        if away:
+            found.warning(
+                f"The images of “{split}” are outside the folder of the dataset: {away[0]}.",
+                "Check that they are those that you mean.",
+            )
 
 
 def judge_classes(
