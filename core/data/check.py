@@ -49,6 +49,7 @@ def check_data(
     task: str | None = None,
     classes: Mapping[int, str] | None = None,
     keypoints: Sequence[int] | None = None,
+    same_classes: bool = False,
     samples: int = 12,
     seed: int = 0,
     index: bool = False,
@@ -67,6 +68,8 @@ def check_data(
         The model's.
     keypoints : sequence of int, optional
         The model's ``kpt_shape``.
+    same_classes : bool
+        Whether the dataset's classes are the model's, by number, whatever their names.
     samples : int
         Images of each split to hand on with their objects.
     seed : int
@@ -92,7 +95,7 @@ def check_data(
     read = _read_folders if place.is_dir() else _read_labelled
     checked = read(place, task, found, _Wish(samples, seed), progress)
     unlike = Findings()  # what does not fit the model comes first
-    _compare(checked, _Model(task, classes, keypoints), place.is_dir(), unlike)
+    _compare(checked, _Model(task, classes, keypoints, same_classes), place.is_dir(), unlike)
     found.problems[:0] = unlike.problems
     for wanted in ("train", "val"):
         if wanted not in checked.counts and not checked.refused:
@@ -128,6 +131,7 @@ class _Model:
     task: str | None
     classes: Mapping[int, str] | None
     keypoints: Sequence[int] | None
+    same_classes: bool = False
 
 
 def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -> None:
@@ -139,9 +143,9 @@ def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -
         )
     if model.classes is not None and checked.names:
         if folders:
-            compare_folders(checked.names.values(), model.classes, found)
+            compare_folders(checked.names, model.classes, found, model.same_classes)
         else:
-            compare_classes(checked.names, model.classes, found)
+            compare_classes(checked.names, model.classes, found, model.same_classes)
     points = checked.keypoints
     if model.keypoints and points and tuple(model.keypoints) != points:
         found.error(

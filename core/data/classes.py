@@ -12,6 +12,15 @@ from core.errors import UserError
 
 SAME = "--same-classes"
 """The option that takes a dataset's classes as the model's, whatever their names."""
+OTHER_NAMES = (
+    f"If they are the same classes under other names, use {SAME}; otherwise use a dataset with the "
+    "classes of the model."
+)
+RETARGET = (
+    "Use a dataset with the classes of the model, or give the model those of the dataset with "
+    "`secateur retarget`."
+)
+"""What to do about classes that differ in name, and in number."""
 
 
 class ClassesDifferError(UserError):
@@ -50,8 +59,7 @@ def check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, st
     if len(names) != len(classes):
         raise ClassesDifferError(
             f"The dataset {path} has {len(names)} classes and the model {len(classes)}.",
-            "Use a dataset with the classes of the model, or give the model those of the dataset "
-            f"with `secateur retarget MODEL --data {path.name} -o OUT.pt`.",
+            RETARGET,
             path,
             names,
             may_be_same=False,
@@ -60,8 +68,7 @@ def check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, st
     if what:
         raise ClassesDifferError(
             f"The dataset {path} {what}.",
-            f"If they are the same classes under other names, use {SAME}; otherwise use a dataset "
-            "with the classes of the model.",
+            OTHER_NAMES,
             path,
             names,
             may_be_same=True,
