@@ -51,6 +51,8 @@ class DataSetting(_Strict):
         Side in pixels of the square they are letterboxed to.
     device : str
         What computes; empty picks a GPU if there is one.
+    same_classes : bool
+        Whether its classes were said to be the model's, by number, whatever their names.
     """
 
     path: str
@@ -58,6 +60,7 @@ class DataSetting(_Strict):
     image_size: int = Field(default=320, ge=32)
     seed: int = Field(default=0, ge=0)
     device: str = ""
+    same_classes: bool = False
 
 
 class Result(_Strict):

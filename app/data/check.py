@@ -21,12 +21,17 @@ def submit_check(
     path: str,
     network: str,
     done: Found,
+    same_classes: bool = False,
 ) -> None:
-    """Check a dataset against a network, in the engine."""
+    """Check a dataset against a network, in the engine.
+
+    ``same_classes`` says whether its classes are the network's, whatever their names.
+    """
+    said = {"same_classes": True} if same_classes else {}
     engine.submit(
         TASK,
         f"Check {Path(path).name}",
-        {"path": network, "data": path},
+        {"path": network, "data": path, **said},
         done=done,
     )
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
 from app.data.check import TASK, submit_check
+from app.data.classes_controller import Actions, ClassesController, Offers
 from app.state import plan_edits
 from core.errors import UserError
 
@@ -39,6 +40,8 @@ class DataController(QObject):
         )
         self._measured = context.session.measured
         self._window = window
+        self._offers: Offers | None = None
+        self.classes = ClassesController(context, window, self)
         context.session.modelChanged.connect(self._look_for_data)
 
     def choose_data(self) -> None:
@@ -52,8 +55,12 @@ class DataController(QObject):
             self._settings.set_folder(str(Path(path).parent))
             self.look(path)
 
-    def set_data(self, path: str) -> None:
-        """Look at the images of a dataset, unless it cannot be used for this model."""
+    def set_data(self, path: str, *, same_classes: bool = False) -> None:
+        """Look at the images of a dataset, unless it cannot be used for this model.
+
+        ``same_classes`` says whether its classes are the model's, whatever their names.
+        """
+        from core.data.classes import ClassesDifferError
         from core.data.source import read_source
         from core.project import DataSetting
 
@@ -63,14 +70,21 @@ class DataController(QObject):
             return
         try:
             for split in ("train", "val"):
-                read_source(path, split, session.model.facts.classes)
+                read_source(path, split, session.model.facts.classes, same_classes=same_classes)
+        except ClassesDifferError as error:
+            self._offers = self.classes.offers(str(Path(path).absolute()), error)
+            session.say(
+                error.message, self._offers.hint, "error", actions=self._offers.actions, key="data"
+            )
+            return
         except UserError as error:
             session.say(error.message, error.hint, "error", key="data")
             return
         old = self._measured.data
         name = str(Path(path).absolute())
         new = DataSetting(path=name, device=self._settings.device())
-        data = old.model_copy(update={"path": name}) if old else new
+        update = {"path": name, "same_classes": same_classes}
+        data = (old or new).model_copy(update=update)
         self._measured.set_data(data)
         if session.plan.criterion == plan_edits.FIRST and not session.plan.selection:
             session.edit(plan_edits.set_criterion(session.plan, plan_edits.BEST_BY_IMAGES))
@@ -125,10 +139,21 @@ class DataController(QObject):
         except UserError as error:
             self._session.say(error.message, error.hint, "error", key="data")
             return False
-        self.set_data(str(place))
-        if model is not None:
-            self._check(str(place), model.path)
+        before = self._measured.data
+        known = before is not None and before.path == str(place) and before.same_classes
+        self._take_over(str(place), known)
         return model is not None
+
+    def take_as_same(self, path: str) -> None:
+        """Take a dataset over whose classes are the model's under other names."""
+        self._take_over(path, True)
+
+    def _take_over(self, path: str, same_classes: bool) -> None:
+        model = self._session.model
+        self._offers = None
+        self.set_data(path, same_classes=same_classes)
+        if model is not None:
+            self._check(path, model.path)
 
     def check(self) -> None:
         """Check the dataset in use against the open model."""
@@ -143,7 +168,9 @@ class DataController(QObject):
         def done(result: DatasetCheck) -> None:
             self._take(path, {**result, "network": network})
 
-        submit_check(self._engine, path, network, done)
+        data = self._measured.data
+        same = data is not None and data.path == path and data.same_classes
+        submit_check(self._engine, path, network, done, same)
 
     def _take(self, path: str, result: DatasetCheck) -> None:
         """Show what was found; what is not in use is shown as refused."""
@@ -158,12 +185,15 @@ class DataController(QObject):
 
     def _say(self, result: DatasetCheck) -> None:
         name, problems = Path(result["path"]).name, result["problems"]
-        show = (("Show", self.shown.emit),)
+        show: Actions = (("Show", self.shown.emit),)
         errors = [p for p in problems if p["severity"] == "error"]
         if errors:
             more = f" {len(problems) - 1} more in Data." if len(problems) > 1 else ""
             text = f"{name} cannot be used: {errors[0]['message']}"
-            self._session.say(text, errors[0]["hint"] + more, "error", actions=show, key="data")
+            hint, offers = errors[0]["hint"], self._offers
+            if offers is not None and offers.path == result["path"]:
+                hint, show = offers.hint, (*offers.actions, *show)
+            self._session.say(text, hint + more, "error", actions=show, key="data")
         elif problems:
             more = f" {len(problems) - 1} more in Data." if len(problems) > 1 else ""
             text = f"{name} can be used, with a warning: {problems[0]['message']}{more}"

@@ -75,7 +75,7 @@ class TuneController(QObject):
             elif then is not None:
                 self._refuse(result)
 
-        submit_check(self._engine, data.path, network, done)
+        submit_check(self._engine, data.path, network, done, data.same_classes)
 
     def _refuse(self, check: DatasetCheck) -> None:
         errors = [p for p in check["problems"] if p["severity"] == "error"]
@@ -124,6 +124,11 @@ class TuneController(QObject):
             "output": str(output),
             "history": self._session.lineage.folder or None,
         }
+        if data.same_classes:
+            if "tune" in wanted:
+                wanted["tune"] = {**wanted["tune"], "same_classes": True}
+            elif name == "finetune":
+                wanted["same_classes"] = True
         try:
             parsed = kind.settings({**wanted, **places})
         except UserError as error:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from core.cli.commands import GROUPS
+from core.cli.options import assumed, assumed_text
 from core.errors import CancelledError, UserError
 from core.system.logs import append_fault
 
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Libraries print to standard output as they please; there, only our own result belongs.
         with contextlib.redirect_stdout(sys.stderr):
             result, text = GROUPS.find_offered(options.command)(options)
+            if found := assumed(options):
+                result = {**result, "assumed": found}
+                text = f"{text}\n{assumed_text(found)}"
         if output := json.dumps(result, allow_nan=False) if options.json else text:
             print(output)
         sys.stdout.flush()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from core.data.findings import shortened
+from core.errors import UserError
 from core.progress import Progress, TimeLeft, silent, with_left
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ def positive(text: str) -> int:
 def add_data(
     parser: argparse.ArgumentParser, text: str, *, required: bool = False, images: int | None = 96
 ) -> None:
-    """Add ``--data``, ``--images``, ``--image-size`` and ``--device``.
+    """Add ``--data``, ``--same-classes``, ``--images``, ``--image-size`` and ``--device``.
 
     Parameters
     ----------
@@ -38,6 +42,7 @@ def add_data(
         How many are read unless the user says otherwise; None is all.
     """
     parser.add_argument("--data", required=required, metavar="DATA", help=f"a dataset YAML, {text}")
+    add_same_classes(parser)
     parser.add_argument("--images", type=positive, default=images, help="number of images to use")
     parser.add_argument("--image-size", type=positive, default=320, help="image size (320)")
     parser.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
@@ -58,7 +63,38 @@ def data_settings(
         image_size=options.image_size,
         device=options.device,
         split=split,
+        same_classes=options.same_classes,
     )
+
+
+def add_same_classes(parser: argparse.ArgumentParser) -> None:
+    """Add ``--same-classes``."""
+    parser.add_argument(
+        "--same-classes",
+        action="store_true",
+        help="take the classes of the data as the model's, by number, whatever their names",
+    )
+
+
+def assumed(options: argparse.Namespace) -> dict[str, str]:
+    """Return what ``--same-classes`` assumes: the model's class by that of the data."""
+    model = getattr(options, "model", None)
+    if model is None or not getattr(options, "same_classes", False) or not options.data:
+        return {}
+    from core.data.source import read_source
+    from core.pipeline import load
+
+    classes = load(model).facts.classes
+    for split in ("train", "val", "test"):
+        with contextlib.suppress(UserError):
+            return dict(read_source(options.data, split, classes, same_classes=True).assumed)
+    return {}
+
+
+def assumed_text(found: Mapping[str, str]) -> str:
+    """Say what was assumed, for people."""
+    pairs = [f"“{mine}” is “{theirs}”" for mine, theirs in found.items()]
+    return f"Assumed of the classes: {shortened(pairs)}."
 
 
 def add_repair(parser: argparse.ArgumentParser) -> None:

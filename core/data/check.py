@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from core.data.class_folders import splits_of
+from core.data.description import read_description
 from core.data.findings import (
     SHOWN,
     DatasetCheck,
@@ -26,17 +28,17 @@ from core.data.findings import (
     compare_classes,
     compare_folders,
     judge_classes,
+    judge_places,
     judge_split,
     many,
 )
 from core.data.index import Index, Split, write_index
 from core.data.labels import Object, box
-from core.data.source import Source, _parse, find_description, read_source
+from core.data.source import Source, find_description, read_source, roots_of
 from core.data.stream import ALL, TASKS, DataSettings, open_dataset
 from core.errors import UserError
 from core.progress import Progress, Span, silent
 
-SPLITS = ("train", "val", "test")
 DIGEST = 0.85
 """Share of the progress after which images are looked for in two splits."""
 
@@ -47,6 +49,7 @@ def check_data(
     task: str | None = None,
     classes: Mapping[int, str] | None = None,
     keypoints: Sequence[int] | None = None,
+    same_classes: bool = False,
     samples: int = 12,
     seed: int = 0,
     index: bool = False,
@@ -65,6 +68,8 @@ def check_data(
         The model's.
     keypoints : sequence of int, optional
         The model's ``kpt_shape``.
+    same_classes : bool
+        Whether the dataset's classes are the model's, by number, whatever their names.
     samples : int
         Images of each split to hand on with their objects.
     seed : int
@@ -82,7 +87,7 @@ def check_data(
     Raises
     ------
     UserError
-        If there is no dataset at all at that place.
+        If there is no dataset at that place, or its YAML cannot be used.
     """
     progress(0.0, "Reading the dataset YAML")
     place = find_description(Path(path))
@@ -90,7 +95,7 @@ def check_data(
     read = _read_folders if place.is_dir() else _read_labelled
     checked = read(place, task, found, _Wish(samples, seed), progress)
     unlike = Findings()  # what does not fit the model comes first
-    _compare(checked, _Model(task, classes, keypoints), place.is_dir(), unlike)
+    _compare(checked, _Model(task, classes, keypoints, same_classes), place.is_dir(), unlike)
     found.problems[:0] = unlike.problems
     for wanted in ("train", "val"):
         if wanted not in checked.counts and not checked.refused:
@@ -126,6 +131,7 @@ class _Model:
     task: str | None
     classes: Mapping[int, str] | None
     keypoints: Sequence[int] | None
+    same_classes: bool = False
 
 
 def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -> None:
@@ -137,9 +143,9 @@ def _compare(checked: _Checked, model: _Model, folders: bool, found: Findings) -
         )
     if model.classes is not None and checked.names:
         if folders:
-            compare_folders(checked.names.values(), model.classes, found)
+            compare_folders(checked.names, model.classes, found, model.same_classes)
         else:
-            compare_classes(checked.names, model.classes, found)
+            compare_classes(checked.names, model.classes, found, model.same_classes)
     points = checked.keypoints
     if model.keypoints and points and tuple(model.keypoints) != points:
         found.error(
@@ -167,6 +173,7 @@ class _Checked:
     keypoints: tuple[int, ...] = ()
     counts: dict[str, SplitCheck] = field(default_factory=dict)
     splits: dict[str, Split] = field(default_factory=dict)
+    places: dict[str, Sequence[str]] = field(default_factory=dict)
     refused: bool = False
     """Whether a split is there and cannot be read; it is not called missing then."""
 
@@ -174,24 +181,24 @@ class _Checked:
 def _read_labelled(
     path: Path, task: str | None, found: Findings, wish: _Wish, progress: Progress
 ) -> _Checked:
-    data = _parse(path)
+    said = read_description(path)
     labelled = task in TASKS and task != "classify"
-    kind = str(task) if labelled else ("pose" if "kpt_shape" in data else "detect")
-    if kind == "pose" and "kpt_shape" not in data:
+    kind = str(task) if labelled else ("pose" if "kpt_shape" in said.extra else "detect")
+    if kind == "pose" and "kpt_shape" not in said.extra:
         found.error(
             "The dataset YAML does not define the keypoints.",
             "Add kpt_shape, for example [17, 3].",
         )
         kind = "detect"
-    told = [name for name in SPLITS if data.get(name) or (name == "val" and data.get("validation"))]
-    return _read_splits(path, kind, told, found, wish, progress)
+    checked = _read_splits(path, kind, list(said.places), found, wish, progress)
+    judge_places(roots_of(said), checked.places, found)
+    return checked
 
 
 def _read_folders(
     path: Path, task: str | None, found: Findings, wish: _Wish, progress: Progress
 ) -> _Checked:
-    told = [name for name in SPLITS if any(p.is_dir() for p in (path / name).glob("*"))]
-    return _read_splits(path, "classify", told, found, wish, progress)
+    return _read_splits(path, "classify", splits_of(path), found, wish, progress)
 
 
 def _read_splits(
@@ -209,6 +216,7 @@ def _read_splits(
         part = Span(progress, start, end, f"{name}: ")
         try:
             source = read_source(path, name)
+            checked.places[name] = source.images
             read, checked.splits[name] = _split(source, task, wish, part)
         except UserError as error:
             found.error(error.message, error.hint)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
+from core.data.classes import OTHER_NAMES, RETARGET, SAME, difference
 from core.data.labels import Object
 
 SHOWN = 20
@@ -152,6 +154,20 @@ def judge_split(name: str, read: SplitRead, found: Findings) -> None:
         found.warning(f"More than half of the images of “{name}” have no labelled object.")
 
 
+def judge_places(
+    roots: Sequence[Path], places: Mapping[str, Sequence[str]], found: Findings
+) -> None:
+    """Name splits that lie outside the folder of the dataset: as a rule, the path is wrong."""
+    homes = [root.resolve() for root in roots]
+    for split, wanted in places.items():
+        away = [p for p in wanted if not any(Path(p).is_relative_to(home) for home in homes)]
+        if away:
+            found.warning(
+                f"The images of “{split}” are outside the folder of the dataset: {away[0]}.",
+                "Check that they are those that you mean.",
+            )
+
+
 def judge_classes(
     names: Mapping[int, str], splits: Mapping[str, SplitCheck], found: Findings
 ) -> None:
@@ -188,12 +204,17 @@ def shortened(names: Sequence[str], shown: int = 5) -> str:
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
-def compare_classes(names: Mapping[int, str], classes: Mapping[int, str], found: Findings) -> None:
+def compare_classes(
+    names: Mapping[int, str],
+    classes: Mapping[int, str],
+    found: Findings,
+    same_classes: bool = False,
+) -> None:
     """Hold the classes of a dataset against a model's; both go by number."""
     if len(names) != len(classes):
         found.error(
             f"The dataset has {len(names)} classes and the model {len(classes)}.",
-            "Use a dataset with the classes of the model.",
+            RETARGET,
         )
         return
     pairs = [(n, names.get(n), str(classes.get(n))) for n in sorted(classes)]
@@ -206,19 +227,30 @@ def compare_classes(names: Mapping[int, str], classes: Mapping[int, str], found:
         f"“{mine}”, in the"
     )
     text += f" model “{theirs}”."
-    known = {name.casefold() for *_, name in pairs}
-    if {str(name).casefold() for name in names.values()} & known:
-        found.warning(text, "Check that the order is the same.")
+    if same_classes:
+        found.warning(text, "They are taken as the model's, as you said.")
+    elif difference(names, classes):
+        found.error(text, OTHER_NAMES)
     else:
-        found.error(text, "Use a dataset with the classes of the model.")
+        found.warning(text, "Check that the order is the same.")
 
 
-def compare_folders(names: Iterable[str], classes: Mapping[int, str], found: Findings) -> None:
+def compare_folders(
+    names: Mapping[int, str],
+    classes: Mapping[int, str],
+    found: Findings,
+    same_classes: bool = False,
+) -> None:
     """Hold folders of a class each against a model's classes; both go by name."""
     known = {str(name).casefold() for name in classes.values()}
-    strange = sorted(name for name in names if name.casefold() not in known)
-    if strange:
+    strange = sorted(name for name in names.values() if name.casefold() not in known)
+    if strange and same_classes and len(names) == len(classes):
+        found.warning(
+            f"The model has other names for the classes {shortened(strange)}.",
+            "They are taken as the model's, in order, as you said.",
+        )
+    elif strange:
         found.error(
             f"The model does not have the classes {shortened(strange)}.",
-            "Name the folders like the classes of the model.",
+            f"Name the folders like the classes of the model, or use {SAME} if they are in order.",
         )

@@ -1,24 +1,23 @@
-"""A dataset description turned into image files, names and a split.
+"""Where the images of a split are, and which classes their labels have.
 
-Read without the check of Ultralytics, which downloads, runs scripts and repairs images in place.
+Resolved as Ultralytics' ``check_det_dataset`` and ``check_cls_dataset`` do, which also download,
+run scripts, split folders and repair images; here, files are only read.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+from core.data.class_folders import holds_classes, no_class_folders, read_class_folders
+from core.data.classes import assumed_classes, check_classes
+from core.data.description import EXAMPLE, Description, is_description, read_description
+from core.data.stock import datasets_folder, shipped_description
+from core.errors import UserError
 
-from core.errors import UserError, reason_of
-
-_EXAMPLE = "A dataset YAML has 'train', 'val' and 'names', as documented by Ultralytics."
-_LARGEST_FILE = 1 << 22
-LABEL_KEYS = ("kpt_shape", "channels", "flip_idx")
-"""What labels need to be read, next to the classes."""
+__all__ = ["Source", "find_description", "is_description", "read_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,9 @@ class Source:
         What else the labels need (``kpt_shape``, ``channels``).
     folders : dict of int to str
         The folder of each class, where images are in folders by class; else empty.
+    assumed : dict of str to str
+        The model's class by the dataset's, where classes of other names were taken as the model's
+        on request.
     """
 
     path: Path
@@ -46,161 +48,158 @@ class Source:
     names: Mapping[int, str]
     extra: Mapping[str, Any]
     folders: Mapping[int, str] = field(default_factory=dict)
+    assumed: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_source(path: str | Path, split: str, classes: Mapping[int, str] | None = None) -> Source:
+def read_source(
+    path: str | Path,
+    split: str,
+    classes: Mapping[int, str] | None = None,
+    *,
+    same_classes: bool = False,
+) -> Source:
     """Read one split of a dataset description.
 
     Parameters
     ----------
     path : str or Path
-        An Ultralytics dataset YAML; or, for classification, a folder whose folders ``train`` and
-        ``val`` hold one folder of images per class.
+        An Ultralytics dataset YAML, the folder that holds it, or the name of one that Ultralytics
+        ships; or, for classification, a folder whose folders ``train`` and ``val`` hold one folder
+        of images per class.
     split : str
-        ``train`` or ``val``.
+        ``train``, ``val`` or ``test``.
     classes : mapping, optional
         The model's classes; labels of other classes are refused.
+    same_classes : bool
+        Whether the dataset's classes are the model's, by number, whatever their names; the source
+        has the model's names then.
 
     Raises
     ------
     UserError
-        When the file or the split is missing, or its classes are not the model's.
+        When the file or the split is missing.
+    ClassesDifferError
+        When its classes are not the model's.
     """
-    path = Path(path)
-    if path.is_dir() and (path / split).is_dir():
-        return _read_folders(path, split, classes)
-    data = _parse(path)
-    names = _names(path, data)
+    place = find_description(Path(path))
+    if place.is_dir():
+        found = read_class_folders(place, split, classes, same_classes)
+        where = (str(found.place),)
+        return Source(place, split, where, found.names, {}, found.folders, found.assumed)
+    description = read_description(place)
+    names = description.names
+    assumed: dict[str, str] = {}
     if classes is not None:
-        _check_classes(path, names, classes)
-    places = data.get(split) or (data.get("validation") if split == "val" else None)
-    if not places:
-        raise UserError(f"The dataset {path} has no split “{split}”.", _EXAMPLE)
-    root = _root(path, data)
-    found = tuple(str((root / str(p)).resolve()) for p in _as_list(places))
-    for place in found:
-        if not Path(place).exists():
+        if same_classes and len(names) == len(classes):
+            assumed = assumed_classes(names, classes)
+            names = dict(classes)
+        else:
+            check_classes(place, names, classes)
+    images = _places_of(description, split)
+    return Source(place, split, images, names, description.extra, {}, assumed)
+
+
+def _places_of(description: Description, split: str) -> tuple[str, ...]:
+    """Return where a split is.
+
+    Raises
+    ------
+    UserError
+        When the description does not name it, or nothing is there.
+    """
+    wanted = description.places.get(split)
+    if not wanted:
+        raise UserError(f"The dataset {description.path} has no split “{split}”.", EXAMPLE)
+    missing = None
+    for root in roots_of(description):
+        try:
+            found = _resolved(root, wanted)
+            absent = next((place for place in found if not place.exists()), None)
+        except (OSError, ValueError):  # a name that no file can have
             raise UserError(
-                f"The images of the dataset {path} are missing: {place} does not exist.",
+                f"The dataset {description.path} names a place for “{split}” that cannot exist.",
                 "Correct “path” or the split in the dataset YAML.",
-            )
-    extra = {str(key): data[key] for key in LABEL_KEYS if key in data}
-    return Source(path, split, found, names, extra)
+            ) from None
+        if absent is None:
+            return tuple(map(str, found))
+        missing = missing or absent
+    raise UserError(
+        f"The images of the dataset {description.path} are missing: {missing} does not exist.",
+        "Correct “path” or the split in the dataset YAML.",
+    )
+
+
+def roots_of(description: Description) -> tuple[Path, ...]:
+    """Return what the places of a description are relative to, the first that holds them counts.
+
+    Ultralytics resolves a relative ``path`` in the current folder, then in its ``datasets_dir``.
+    So it is here, and then as if Ultralytics were started in the folder of the description: that
+    is what whoever wrote it meant, and nobody chooses the current folder of a window.
+    """
+    folder = description.path.parent
+    if not description.root:
+        return (folder,)
+    path = Path(description.root)
+    if not path.is_absolute() and not path.exists():
+        path = (datasets_folder() / path).resolve()
+    return (path, folder / description.root)
+
+
+def _resolved(root: Path, wanted: str | tuple[str, ...]) -> tuple[Path, ...]:
+    if not isinstance(wanted, str):
+        return tuple((root / place).resolve() for place in wanted)
+    found = (root / wanted).resolve()
+    if not found.exists() and wanted.startswith("../"):  # as Roboflow writes what is in the folder
+        found = (root / wanted[3:]).resolve()
+    return (found,)
 
 
 def find_description(path: Path) -> Path:
-    """Return the yaml that a path means: itself, or the one in the folder; or a class folder.
+    """Return the YAML that a path means: itself, or the one in the folder; or a class folder.
 
     Raises
     ------
     UserError
         When there is nothing, or several descriptions.
     """
+    if not path.exists():
+        return _known_by_name(path)
     if not path.is_dir():
         return path
-    if (path / "data.yaml").is_file():
-        return path / "data.yaml"
-    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    found = _descriptions(path, deep=False)
     if len(found) == 1:
         return found[0]
-    if found:
-        names = ", ".join(file.name for file in found[:4])
-        raise UserError(f"{path} contains several dataset YAMLs: {names}.", "Choose one of them.")
-    if (path / "train").is_dir() and any(item.is_dir() for item in (path / "train").iterdir()):
+    if not found and holds_classes(path):
         return path
+    found = found or _descriptions(path, deep=True)
+    if len(found) > 1:
+        names = ", ".join(file.relative_to(path).as_posix() for file in found[:4])
+        raise UserError(f"{path} contains several dataset YAMLs: {names}.", "Choose one of them.")
+    if found:
+        return found[0]
+    if (path / "train").is_dir():
+        raise no_class_folders(path / "train")
     raise UserError(
         f"{path} is not a dataset: no dataset YAML or class folders found.",
         "Choose a dataset YAML, or a folder with train/CLASS/IMAGE.",
     )
 
 
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        if path.is_dir():
-            raise UserError(
-                f"{path} is a folder, not a dataset YAML.", "Choose the YAML file in it."
-            )
-        if path.stat().st_size > _LARGEST_FILE:
-            raise UserError(f"{path} is too large for a dataset YAML.", _EXAMPLE)
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"Could not read the dataset {path}: {reason_of(error)}.", "Check the path."
-        ) from error
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{path} is not a dataset YAML.", _EXAMPLE) from error
-    if not isinstance(data, dict):
-        raise UserError(f"{path} is not a dataset YAML.", _EXAMPLE)
-    return data
+def _descriptions(folder: Path, *, deep: bool) -> list[Path]:
+    """Return the YAML files of a folder; one where its name says which is meant."""
+    look = folder.rglob if deep else folder.glob
+    found = next((files for end in ("*.yaml", "*.yml") if (files := sorted(look(end)))), [])
+    for stem in (folder.name, "data"):
+        named = [file for file in found if file.stem == stem]
+        if len(found) > 1 and len(named) == 1:
+            return named
+    return found
 
 
-def _names(path: Path, data: Mapping[str, Any]) -> dict[int, str]:
-    names = data.get("names")
-    if isinstance(names, list):
-        return {number: str(name) for number, name in enumerate(names)}
-    if isinstance(names, dict) and all(isinstance(key, int) for key in names):
-        return {key: str(name) for key, name in sorted(names.items())}
-    count = data.get("nc")
-    if names is None and isinstance(count, int):
-        return {number: f"class_{number}" for number in range(count)}
-    raise UserError(f"The dataset {path} has no class names.", _EXAMPLE)
-
-
-def _check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, str]) -> None:
-    if len(names) != len(classes):
-        raise UserError(
-            f"The dataset {path} has {len(names)} classes and the model {len(classes)}.",
-            "Use a dataset with the classes of the model.",
-        )
-    mine = {name.casefold() for name in names.values()}
-    if not mine & {str(name).casefold() for name in classes.values()}:
-        raise UserError(
-            f"The dataset {path} has none of the classes of the model.",
-            "Use a dataset with the classes of the model.",
-        )
-
-
-def _read_folders(path: Path, split: str, classes: Mapping[int, str] | None) -> Source:
-    """Read a split whose images are in folders by class; classes go by name, else in order."""
-    place = path / split
-    folders = sorted(folder.name for folder in place.iterdir() if folder.is_dir())
-    if not folders:
-        raise UserError(
-            f"The folder {place} has no class folders with images.",
-            "A classification dataset has train/CLASS/IMAGE and val/CLASS/IMAGE.",
-        )
-    names = dict(enumerate(folders))
-    if classes is not None:
-        known = {str(name).casefold(): number for number, name in classes.items()}
-        if all(folder.casefold() in known for folder in folders):
-            by_class = {known[folder.casefold()]: folder for folder in folders}
-            return Source(path, split, (str(place.resolve()),), classes, {}, by_class)
-        if not (len(folders) == len(classes) and all(map(_WORDNET.fullmatch, folders))):
-            _check_classes(path, names, classes)
-    return Source(path, split, (str(place.resolve()),), names, {}, names)
-
-
-_WORDNET = re.compile(r"n\d{8}")
-"""Folders of ImageNet: their order is that of the classes, their names are not."""
-
-
-def _root(path: Path, data: Mapping[str, Any]) -> Path:
-    root = path.resolve().parent
-    wanted = data.get("path")
-    if not wanted:
-        return root
-    beside = root / str(wanted)
-    return beside if beside.exists() else Path(str(wanted)).resolve()
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def is_description(path: str | Path) -> bool:
-    """Whether a yaml describes a dataset, and not a network: it names images to look at."""
-    try:
-        data = _parse(Path(path))
-    except UserError:
-        return False
-    return any(key in data for key in ("train", "val", "validation", "test"))
+def _known_by_name(path: Path) -> Path:
+    """Return the dataset that Ultralytics knows by that name, or the path itself."""
+    shipped = shipped_description(str(path))
+    if shipped is not None:
+        return shipped
+    kept = datasets_folder() / path
+    return kept if not path.is_absolute() and not path.suffix and kept.is_dir() else path

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from core.data.folders import FolderDataset
+from core.data.listing import image_files
 from core.data.source import Source, read_source
 from core.errors import UserError
 from core.progress import Progress, silent
@@ -40,6 +41,8 @@ class DataSettings:
     ----------
     path : Path
         A dataset YAML, or a folder of folders by class.
+    same_classes : bool
+        Whether its classes are the model's, by number, whatever their names.
     images : int
         How many, drawn by ``seed``; all when there are fewer.
     image_size : int
@@ -57,6 +60,7 @@ class DataSettings:
     batch: int = 8
     device: str = ""
     split: str = "train"
+    same_classes: bool = False
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], **defaults: Any) -> DataSettings:
@@ -74,6 +78,16 @@ class DataSettings:
         if "images" in values and values["images"] is None:
             values["images"] = ALL
         return cls(**{k: v for k, v in values.items() if v is not None})
+
+    def source(self, classes: Mapping[int, str] | None = None) -> Source:
+        """Return where the split is, held against a model's classes.
+
+        Raises
+        ------
+        UserError
+            When it is missing, or its classes are others and were not said to be the same.
+        """
+        return read_source(self.path, self.split, classes, same_classes=self.same_classes)
 
     def pick_device(self) -> str:
         """Return the device to run on.
@@ -142,7 +156,7 @@ class Stream:
                 "Use a criterion that needs no images.",
             )
         self.settings = settings
-        source = read_source(settings.path, settings.split, classes)
+        source = settings.source(classes)
         self.dataset, self.skipped = open_dataset(source, settings, task)
         self._items: dict[int, Mapping[str, Any]] = {}
         self._room = KEEP
@@ -302,7 +316,9 @@ def _dataset_class() -> Any:
             self.label_of = dict(zip(self.listed, self.label_files, strict=True))
 
         def get_img_files(self, img_path: list[str]) -> list[str]:
-            files: list[str] = sorted(set(super().get_img_files(img_path)))
+            files = sorted(set(image_files(img_path)))
+            if not files:
+                raise FileNotFoundError(f"no images found in {', '.join(img_path)}")
             count, seed = self.chosen
             if count < len(files):
                 order = np.random.default_rng(seed).permutation(len(files))[:count]

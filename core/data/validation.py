@@ -21,7 +21,6 @@ import torch
 
 from core.data.figures import key_of
 from core.data.resample import BoxImages, ByImage, ClassImages
-from core.data.source import read_source
 from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
 from core.progress import Progress, silent
@@ -123,7 +122,7 @@ class Validation:
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
         self.settings = settings
-        source = read_source(settings.path, settings.split, classes)
+        source = settings.source(classes)
         squash = kind == "rtdetr"
         self.dataset, self.skipped = open_dataset(
             source, settings, task, rect=not (squash or square), squash=squash

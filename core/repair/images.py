@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.data.source import read_source
+from core.data.listing import image_files
 from core.data.stream import DataSettings
 from core.errors import UserError
 from core.progress import Progress, silent
@@ -154,7 +154,7 @@ def files_of(settings: DataSettings) -> list[Path]:
         When the dataset or the split is missing.
     """
     rng = np.random.default_rng(settings.seed)
-    return _drawn(_listed(read_source(settings.path, settings.split).images), settings.images, rng)
+    return _drawn(_listed(settings), settings.images, rng)
 
 
 def _drawn(files: list[Path], count: int, rng: np.random.Generator) -> list[Path]:
@@ -186,7 +186,7 @@ def open_pool(
         When fewer than two images can be read.
     """
     rng = np.random.default_rng(settings.seed)
-    every = _listed(read_source(settings.path, settings.split).images)
+    every = _listed(settings)
     files = _drawn(every, min(settings.images, MOST), rng)
     longest = int(STORED * settings.image_size)
     pictures, skipped = _read(files, longest, settings.seed, progress, enough)
@@ -239,20 +239,17 @@ def _read(
     return [(file, found[file]) for file in files if file in found], skipped
 
 
-def _listed(places: Sequence[str]) -> list[Path]:
-    """Image files of folders, lists and single files, sorted, each once."""
-    from ultralytics.data.utils import IMG_FORMATS
-
-    found: set[Path] = set()
-    for place in map(Path, places):
-        if place.is_dir():
-            found.update(p for p in place.rglob("*") if p.suffix[1:].lower() in IMG_FORMATS)
-        elif place.suffix.lower() == ".txt":
-            lines = place.read_text(encoding="utf-8").splitlines()
-            found.update(place.parent / line.strip() for line in lines if line.strip())
-        else:
-            found.add(place)
-    return sorted(found)
+def _listed(settings: DataSettings) -> list[Path]:
+    """Return the image files of a split, sorted, each once."""
+    source = settings.source()
+    try:
+        files = image_files(source.images)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"The split “{settings.split}” of the dataset {settings.path} has no usable images.",
+            "Check that its image list can be read.",
+        ) from error
+    return sorted(map(Path, set(files)))
 
 
 def _decode(file: Path, longest: int) -> Pixels | None:

@@ -13,7 +13,6 @@ import numpy as np
 import yaml  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from core.data.source import read_source
 from core.data.stream import ALL, DataSettings
 from core.data.validation import Validation
 from core.errors import UserError
@@ -118,7 +117,7 @@ class Judge:
         with tempfile.TemporaryDirectory(prefix="secateur-repair-") as folder:
             listing, place = Path(folder) / "held.txt", Path(folder) / "held.yaml"
             listing.write_text("\n".join(map(str, self._pool.held_files)), encoding="utf-8")
-            source = read_source(self._data.path, self._data.split)
+            source = self._data.source()
             files = {"train": str(listing), "val": str(listing)}
             text = {**source.extra, "names": dict(source.names), **files}
             place.write_text(yaml.safe_dump(text), encoding="utf-8")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from core.data.classes import ClassesDifferError
 from core.data.stream import ALL, DataSettings
 from core.errors import UserError, no_dataset
 from core.graph.table import ChannelTable
@@ -195,6 +196,19 @@ def known_steps(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _check_names(data: DataSettings, classes: Mapping[int, str]) -> None:
+    """Refuse labels that may be of the model's classes and may not: they judge the repair.
+
+    Those of more or fewer classes are no labels of the model, and only the images are used.
+    """
+    try:
+        if classes:
+            data.source(classes)
+    except ClassesDifferError as error:
+        if error.may_be_same:
+            raise
+
+
 def check_request(settings: RepairSettings, data: DataSettings | None) -> None:
     """Refuse a repair that cannot be done before anything long begins.
 
@@ -268,6 +282,7 @@ def repair(
     teacher = _resting(original, device)
     enough = _reading_ends(settings, start, clock)
     every = replace(data, images=settings.images or ALL)
+    _check_names(data, classes or {})
     pool = open_pool(every, Span(progress, 0.0, 0.05), enough=enough)
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)

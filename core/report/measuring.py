@@ -36,6 +36,7 @@ def project_data(opened: OpenProject, split: str = "val") -> DataSettings | None
         image_size=data.image_size,
         device=data.device,
         split=split,
+        same_classes=data.same_classes,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -101,12 +102,24 @@ def tell(model: Any, kept: tuple[int, ...]) -> None:
     kept : tuple of int
         Indices of before, in their new order.
     """
-    head = model.model[-1]
     names = dict(model.names)
-    model.names = {new: names[old] for new, old in enumerate(kept)}
+    set_classes(model, {new: names[old] for new, old in enumerate(kept)})
+
+
+def set_classes(model: Any, names: Mapping[int, str]) -> None:
+    """Let a network say which classes it has.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place; its layers must have an output for each.
+    names : mapping of int to str
+    """
+    head, count = model.model[-1], len(names)
+    model.names = dict(names)
     if hasattr(head, "no"):
-        head.no -= head.nc - len(kept)
+        head.no -= head.nc - count
     for owner in (head, model):
         if hasattr(owner, "nc"):
-            owner.nc = len(kept)
-    model.yaml = {**model.yaml, "nc": len(kept)}
+            owner.nc = count
+    model.yaml = {**model.yaml, "nc": count}

@@ -16,6 +16,8 @@ from core.system.logs import make_room, output_log
 _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
 _OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "ORT_DISABLE_TELEMETRY": "1"}
 """Variables that keep Ultralytics and ONNX Runtime off the network."""
+USERS_SETTINGS = "SECATEUR_YOLO_CONFIG_DIR"
+"""Variable that keeps where the user's own Ultralytics has its settings, when that was named."""
 _TELEMETRY = ("openvino_telemetry", "MNN.tools.utils.log")
 """Modules that tell others what is done here; OpenVINO, NNCF and MNN do without. MNN's runs pip."""
 _PYTHON_OPTIONS = ("-m", "-c", "-u", "-I", "-E")
@@ -89,8 +91,11 @@ def _keep_apart() -> None:
     All of it is read once, when the library is first imported.
     """
     cache = Path(platformdirs.user_cache_dir("secateur"))
+    theirs = os.environ.get("YOLO_CONFIG_DIR")
+    if theirs and Path(theirs) != own_settings():  # where datasets are is looked up there
+        os.environ[USERS_SETTINGS] = theirs
     folders = {
-        "YOLO_CONFIG_DIR": Path(platformdirs.user_config_dir("secateur")) / "ultralytics",
+        "YOLO_CONFIG_DIR": own_settings(),
         "MPLCONFIGDIR": cache / "matplotlib",
         "TORCHINDUCTOR_CACHE_DIR": cache / "inductor",
         "TRITON_CACHE_DIR": cache / "triton",
@@ -98,6 +103,11 @@ def _keep_apart() -> None:
     os.environ.update({name: str(place) for name, place in folders.items()})
     os.environ.update(_OFFLINE)
     forget_telemetry()
+
+
+def own_settings() -> Path:
+    """Return the folder that holds the settings of Ultralytics in this program's processes."""
+    return Path(platformdirs.user_config_dir("secateur")) / "ultralytics"
 
 
 def forget_telemetry() -> None:

@@ -7,7 +7,7 @@ label caches next to the labels and repairs images in place. None of that happen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,18 @@ class Feed:
         The description or folder it came from.
     description : dict
         What Ultralytics' trainers expect: ``train``, ``val``, ``names``, ``nc``, ``channels``.
+    assumed : dict of str to str
+        As `core.data.source.Source` has it.
     """
 
     path: Path
     description: Mapping[str, Any]
+    assumed: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
+def read_feed(
+    path: str | Path, task: str, classes: Mapping[int, str], same_classes: bool = False
+) -> Feed:
     """Read a dataset and compare it with the network.
 
     Parameters
@@ -45,6 +50,8 @@ def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
         The network's task.
     classes : mapping
         The network's classes.
+    same_classes : bool
+        Whether the dataset's are these, by number, whatever their names.
 
     Raises
     ------
@@ -53,17 +60,17 @@ def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
     """
     path = Path(path)
     if task == "classify":
-        return _folders(path, classes)
+        return _folders(path, classes, same_classes)
     if task not in LABELLED:
         raise UserError(
             f"Fine-tuning does not support the task “{task}”.",
             "Train the network with Ultralytics.",
         )
-    train = read_source(path, "train", classes)
-    val = read_source(path, "val", classes)
+    train = read_source(path, "train", classes, same_classes=same_classes)
+    val = read_source(path, "val", classes, same_classes=same_classes)
     description = {
         **train.extra,
-        "path": str(path.resolve().parent),
+        "path": str(train.path.resolve().parent),
         "train": list(train.images),
         "val": list(val.images),
         "names": dict(train.names),
@@ -75,23 +82,30 @@ def read_feed(path: str | Path, task: str, classes: Mapping[int, str]) -> Feed:
             f"The dataset {path} does not define its keypoints.",
             "Add kpt_shape, for example [17, 3], to the dataset YAML.",
         )
-    return Feed(path, description)
+    return Feed(path, description, train.assumed)
 
 
-def _folders(path: Path, classes: Mapping[int, str]) -> Feed:
+def _folders(path: Path, classes: Mapping[int, str], same_classes: bool) -> Feed:
     layout = (
         "A classification dataset is a folder with train and val, each with one folder per class."
     )
-    if not path.is_dir():
-        raise UserError(f"{path} has no class folders with images.", layout)
     found: dict[str, Path] = {}
+    assumed: dict[str, str] = {}
     for split in ("train", "val"):
-        if not (path / split).is_dir():
-            raise UserError(f"The dataset {path} has no split “{split}”.", layout)
-        found[split] = Path(read_source(path, split, classes).images[0])
+        source = read_source(path, split, classes, same_classes=same_classes)
+        if not source.folders:
+            raise UserError(f"{path} has no class folders with images.", layout)
+        found[split] = Path(source.images[0])
+        assumed |= source.assumed
+    known = {str(name) for name in classes.values()}
+    if known & assumed.keys():  # training finds classes by name where it can
+        raise UserError(
+            f"Some class folders of {path} have the names of other classes of the model.",
+            "Rename the folders to the model's names for their classes.",
+        )
     names = {int(number): str(name) for number, name in classes.items()}
     facts = {"names": names, "nc": len(names), "channels": 3, "path": str(path)}
-    return Feed(path, {**found, **facts})
+    return Feed(path, {**found, **facts}, assumed)
 
 
 def label_count(dataset: Any) -> int:

@@ -53,6 +53,7 @@ class Measurer:
             image_size=int(options["imgsz"]),
             device=f"cuda:{numbers[0]}" if numbers else options["device"],
             split="val",
+            same_classes=settings.same_classes,
         )
         self._last = 0.0
         self._opened: Validation | None = None

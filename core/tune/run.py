@@ -65,7 +65,8 @@ def finetune(
         ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the result, or None;
         ``chosen``: which state is the result (``before``, ``last``, ``mean``, ``best``), and
         ``text``, which says so; ``measured_on``: ``data``, ``split``, ``images`` (a count) and
-        ``image_size`` in pixels.
+        ``image_size`` in pixels; ``assumed``: the network's class by that of the data, where
+        classes of other names were taken as the network's.
 
     Raises
     ------
@@ -90,7 +91,8 @@ def finetune(
     emit({"event": "baseline", "metrics": None if before is None else before.figures})
     if state is None or not state[STATE_KEY]["finished"]:
         _train(settings, run, options)
-    return finish(settings, run, options, before, time.monotonic() - began)
+    result = finish(settings, run, options, before, time.monotonic() - began)
+    return {**result, "assumed": dict(run.feed.assumed)} if run.feed.assumed else result
 
 
 def set_up(
@@ -119,7 +121,9 @@ def set_up(
             f"The BatchNorm layers of {settings.model} are folded into the convolutions.",
             "Fine-tune the file from before it was fused or exported.",
         )
-    feed = read_feed(settings.data, student.facts.task, student.facts.classes)
+    feed = read_feed(
+        settings.data, student.facts.task, student.facts.classes, settings.same_classes
+    )
     preset = PRESETS.get(settings.preset)
     way = settings.distill
     if way == "auto":

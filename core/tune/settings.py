@@ -18,6 +18,8 @@ class Settings(BaseModel):
         The checkpoint to tune; pruned or not, its shape is kept.
     data : str
         A dataset YAML, or for classification its folder.
+    same_classes : bool
+        Whether its classes are the model's, by number, whatever their names.
     teacher : str or None
         The network to learn from next to the labels, as a rule the one from before pruning.
     distill : str
@@ -62,6 +64,7 @@ class Settings(BaseModel):
     version: Literal[1] = 1
     model: str
     data: str
+    same_classes: bool = False
     teacher: str | None = None
     distill: Literal["auto", "outputs", "features", "none"] = "auto"
     preset: str = "recover_quickly"

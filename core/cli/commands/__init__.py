@@ -46,6 +46,7 @@ GROUPS: Groups[Command] = Groups(
         "history": "core.cli.commands.history",
         "jobs": "core.cli.commands.jobs",
         "latency": "core.cli.commands.latency",
+        "retarget": "core.cli.commands.retarget",
         "report": "core.cli.commands.report",
         "support": "core.cli.commands.support",
         "tryout": "core.cli.commands.tryout",

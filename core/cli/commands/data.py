@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import shown_progress
+from core.cli.options import add_same_classes, shown_progress
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
@@ -22,6 +22,7 @@ def add_parsers(add: Add) -> None:
     data.add_argument(
         "--model", metavar="MODEL", help="compare the classes with those of this model"
     )
+    add_same_classes(data)
     data.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
@@ -35,6 +36,7 @@ def _data(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         task=None if loaded is None else loaded.facts.task,
         classes=None if loaded is None else loaded.facts.classes,
         keypoints=None if loaded is None else keypoints_of(loaded.model),
+        same_classes=options.same_classes,
         progress=shown_progress(options),
     )
     return dict(report), check_text(report)

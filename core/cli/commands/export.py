@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import positive, shown_progress
+from core.cli.options import add_same_classes, positive, shown_progress
 from core.progress import Span
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add_parsers(add: Add) -> None:
         metavar="DATA",
         help="images for INT8 calibration, and for the comparison instead of noise",
     )
+    add_same_classes(export)
     export.add_argument(
         "--images",
         type=positive,
@@ -55,7 +56,9 @@ def _export(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     show(0.0, "Opening the model")
     data = None
     if options.data is not None:
-        data = DataSettings(Path(options.data), images=options.images)
+        data = DataSettings(
+            Path(options.data), images=options.images, same_classes=options.same_classes
+        )
     settings = ExportSettings(
         form=options.format,
         precision="fp16" if options.half else "int8" if options.int8 else "fp32",

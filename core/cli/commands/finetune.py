@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_history, positive
+from core.cli.options import add_history, add_same_classes, positive
 from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
@@ -41,6 +41,7 @@ def add_parsers(add: Add) -> None:
 
 def _add_settings(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--data", required=True, metavar="DATA", help="a dataset YAML, or a folder")
+    add_same_classes(tune)
     tune.add_argument("-o", "--output", metavar="OUT.pt", help="output file for the best state")
     tune.add_argument("--teacher", metavar="MODEL", help="the unpruned model")
     tune.add_argument("--preset", choices=list(PRESETS), default="recover_quickly")
@@ -104,9 +105,9 @@ def _add_course(tune: argparse.ArgumentParser) -> None:
 
 #: Options that are settings under the same name.
 _SETTINGS = (
-    "model", "data", "teacher", "preset", "distill", "epochs", "minutes", "batch", "image_size",
-    "device", "threads", "seed", "validate_every", "smaller_batch", "baseline", "average", "output",
-    "history",
+    "model", "data", "same_classes", "teacher", "preset", "distill", "epochs", "minutes", "batch",
+    "image_size", "device", "threads", "seed", "validate_every", "smaller_batch", "baseline",
+    "average", "output", "history",
 )  # fmt: skip
 
 

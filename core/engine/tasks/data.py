@@ -10,7 +10,10 @@ from core.progress import Progress
 
 
 def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Check ``data`` (a path), and compare it with the model at ``path`` if given."""
+    """Check ``data`` (a path), and compare it with the model at ``path`` if given.
+
+    ``same_classes`` says whether the classes are the model's by number, whatever their names.
+    """
     from core.data.check import check_data, keypoints_of
 
     facts, keypoints = None, None
@@ -22,6 +25,7 @@ def check_dataset(models: Models, args: Args, progress: Progress) -> dict[str, A
         task=None if facts is None else facts.task,
         classes=None if facts is None else facts.classes,
         keypoints=keypoints,
+        same_classes=bool(args.get("same_classes")),
         samples=int(args.get("samples", 12)),
         index=bool(args.get("index", True)),
         progress=progress,

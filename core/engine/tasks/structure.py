@@ -74,4 +74,20 @@ def told_of(stage: Stage) -> dict[str, Any]:
     }
 
 
-TASKS: Mapping[str, Task] = {"parts": list_structure, "restructure": restructure_model}
+def retarget_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Write the model at ``path`` with outputs for the classes of ``data`` to ``output``."""
+    from core.data.source import read_source
+    from core.structure.retarget import retarget, save_retargeted
+
+    names = read_source(str(args["data"]), "train").names
+    loaded = network_of(models, args, progress)
+    done = retarget(loaded, names, int(args.get("seed", 0)))
+    save_retargeted(loaded, done, str(args["output"]))
+    return {"output": str(args["output"]), "text": done.text, **done.to_json()}
+
+
+TASKS: Mapping[str, Task] = {
+    "parts": list_structure,
+    "restructure": restructure_model,
+    "retarget": retarget_model,
+}

@@ -198,7 +198,14 @@ def _data(job: Iteration, loaded: Any, split: str, images: int) -> Any:
     device, _ = choose_device(str(job.tune.get("device") or ""))
     if numbers := gpus(device):
         device = f"cuda:{numbers[0]}"
-    return DataSettings(Path(job.data), images=images, image_size=size, split=split, device=device)
+    return DataSettings(
+        Path(job.data),
+        images=images,
+        image_size=size,
+        split=split,
+        device=device,
+        same_classes=bool(job.tune.get("same_classes")),
+    )
 
 
 def _step(

@@ -192,11 +192,10 @@ def calibration_images(
     import torch
     from torch.utils.data import DataLoader
 
-    from core.data.source import read_source
     from core.data.stream import open_dataset
 
     settings = dataclasses.replace(data, image_size=image_size)
-    dataset: Any = open_dataset(read_source(data.path, data.split, classes), settings, task)[0]
+    dataset: Any = open_dataset(data.source(classes), settings, task)[0]
 
     def whole(items: list[Any]) -> dict[str, Any]:
         batch: dict[str, Any] = dataset.collate_fn(items)

@@ -169,7 +169,7 @@ def test_folders_by_order_only_where_names_cannot_tell(tmp_path: Path) -> None:
 
 
 def test_bad_folders_are_refused(folders: Path, data: Path) -> None:
-    with pytest.raises(UserError, match="folder, not a dataset YAML"):
+    with pytest.raises(UserError, match="no dataset YAML or class folders found"):
         by_folders(folders / "train")
     with pytest.raises(UserError, match="labels for the task “detect”"):
         by_folders(folders, task="detect")

@@ -1,0 +1,56 @@
+"""The image files of a split: those of folders and of image lists, as Ultralytics lists them."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.data.stock import IMG_FORMATS
+
+
+def image_files(places: Sequence[str | Path]) -> list[str]:
+    """Return the images of folders and image lists, sorted.
+
+    Parameters
+    ----------
+    places : sequence of str or Path
+        Folders, which are searched with all that is in them, and text files with one image a line:
+        ``./`` stands for the folder of the list, and what is relative is looked for in the current
+        folder, and next to the list where it is not there.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where a place does not exist.
+    UnicodeDecodeError
+        For a list that is not UTF-8.
+    """
+    found: list[str] = []
+    for place in map(Path, places):
+        if place.is_dir():
+            # Of glob, as in Ultralytics: that of pathlib finds hidden files too.
+            pattern = str(Path(glob.escape(str(place))) / "**" / "*.*")
+            found += glob.glob(pattern, recursive=True)  # noqa: PTH207
+        elif place.is_file():
+            lines = place.read_text(encoding="utf-8-sig").strip().splitlines()
+            found += [_listed(line, place.parent) for line in lines]
+        else:
+            raise FileNotFoundError(f"{place} does not exist")
+    return sorted(path.replace("/", os.sep) for path in found if _is_image(path))
+
+
+def _listed(line: str, folder: Path) -> str:
+    if line.startswith("./"):
+        return line.replace("./", str(folder) + os.sep, 1)
+    if not line or Path(line).is_absolute():
+        return line
+    beside = folder / line
+    if not Path(line).exists() and beside.exists():
+        return str(beside)
+    return str(Path(line).absolute())  # labels are found by “/images/” in the path
+
+
+def _is_image(path: str) -> bool:
+    return path.rpartition(".")[-1].lower() in IMG_FORMATS
