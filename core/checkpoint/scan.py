@@ -31,6 +31,7 @@ _KNOWN = re.compile(
     | numpy\.dtype | numpy\.(_core|core)\.multiarray\.scalar
     | pathlib\.(_local\.)?(Pure)?(Posix|Windows)?Path
     | _codecs\.encode | builtins\.(getattr|set)
+    | dill\._dill\._load_type
     """,
     re.VERBOSE,
 )
