@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from core.checkpoint import _stock
+from core.checkpoint.masks import MaskHook
 from core.checkpoint.scan import foreign_globals
 
 Entry = Callable[..., Any] | tuple[Callable[..., Any], str]
@@ -179,10 +180,16 @@ def entries_for(names: Iterable[str]) -> tuple[list[Entry], list[str]]:
     refused = foreign_globals(asked)
     # Torch also asks whether the type of an instance is allowed before it sets its state. A line
     # break cannot be in a pickle's global, so no pickle can spell these names.
-    entries: list[Entry] = [(DtypeName, "\nDtypeName"), (_method, "\nmethod")]
+    entries: list[Entry] = [
+        (DtypeName, "\nDtypeName"),
+        (MaskHook, "\nMaskHook"),
+        (_method, "\nmethod"),
+    ]
     for name in sorted(asked.difference(refused)):
         if function := _FUNCTIONS.get(name):
             entries.append((function, name))
+        elif name.startswith("torch.nn.utils.prune."):
+            entries.append((_proxy(MaskHook), name))
         elif name.startswith(("torch.nn.modules.", "ultralytics.", "torchvision.")):
             real = _class_named(name)
             if real is None:
