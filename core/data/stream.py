@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from unittest import mock
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.data.folders import FolderDataset
 from core.data.source import Source, read_source
 from core.errors import UserError
+from core.graph.drive import real_side
 from core.progress import Progress, silent
 
 Batch = dict[str, Any]
@@ -74,6 +75,18 @@ class DataSettings:
         if "images" in values and values["images"] is None:
             values["images"] = ALL
         return cls(**{k: v for k, v in values.items() if v is not None})
+
+    def fitted(self, model: nn.Module) -> DataSettings:
+        """Return the same for square images of a size that a network takes.
+
+        Parameters
+        ----------
+        model : nn.Module
+            A classifier takes any.
+        """
+        if getattr(model, "task", None) == "classify":
+            return self
+        return replace(self, image_size=real_side(model, self.image_size))
 
     def pick_device(self) -> str:
         """Return the device to run on.
@@ -202,12 +215,14 @@ def open_dataset(
     *,
     rect: bool = False,
     squash: bool = False,
+    stride: int = 32,
     progress: Progress = silent,
 ) -> tuple[Any, int]:
     """Return Ultralytics' dataset over some images of a split, and how many were unreadable.
 
-    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them. Every image
-    is decoded once, to see that it can be; ``progress`` is called meanwhile, and may cancel.
+    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them; ``stride``
+    is what the sides of batches with ``rect`` are multiples of. Every image is decoded once, to see
+    that it can be; ``progress`` is called meanwhile, and may cancel.
     """
     if (task == "classify") != bool(source.folders):
         raise UserError(
@@ -220,7 +235,8 @@ def open_dataset(
             source, settings.images, settings.seed, settings.image_size, _check_image, progress
         )
         return folders, folders.unreadable
-    dataset = _images_with_labels(source, settings, task, rect, squash, progress)
+    shape = {"rect": rect, "squash": squash, "stride": stride}
+    dataset = _images_with_labels(source, settings, task, shape, progress)
     nowhere = Path(tempfile.gettempdir()) / "secateur-no-such-folder"
     dataset.npy_files = [nowhere / "none.npy"] * len(dataset)
     return dataset, dataset.unreadable
@@ -230,8 +246,7 @@ def _images_with_labels(
     source: Source,
     settings: DataSettings,
     task: str,
-    rect: bool,
-    squash: bool,
+    shape: dict[str, Any],
     progress: Progress,
 ) -> Any:
     from ultralytics.cfg import get_cfg
@@ -251,12 +266,11 @@ def _images_with_labels(
                 imgsz=settings.image_size,
                 augment=False,
                 hyp=get_cfg(),
-                rect=rect,
+                **shape,
                 batch_size=settings.batch,
                 data=data,
                 task=task,
                 chosen=(settings.images, settings.seed),
-                squash=squash,
             )
         except (RuntimeError, FileNotFoundError, ValueError, AssertionError) as error:
             raise UserError(

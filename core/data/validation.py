@@ -24,6 +24,7 @@ from core.data.resample import BoxImages, ByImage, ClassImages
 from core.data.source import read_source
 from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
+from core.graph.drive import image_unit
 from core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -122,11 +123,18 @@ class Validation:
             raise UserError(f"Evaluation does not support the task “{task}”.")
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
+        if square:
+            settings = settings.fitted(model)
         self.settings = settings
         source = read_source(settings.path, settings.split, classes)
         squash = kind == "rtdetr"
         self.dataset, self.skipped = open_dataset(
-            source, settings, task, rect=not (squash or square), squash=squash
+            source,
+            settings,
+            task,
+            rect=not (squash or square),
+            squash=squash,
+            stride=image_unit(model),
         )
         places = list(source.images)
         self._data = {

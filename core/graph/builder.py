@@ -223,6 +223,7 @@ def _block_trace(model: nn.Module, run: BlockRun, atom_of: NDArray[np.int32]) ->
         input_shapes=tuple(run.shapes),
         output_shape=run.output_shape,
         image_side=run.image_side,
+        heights=tuple(run.heights),
         out_atoms=atom_of[run.numbers],
         parameters=sum(p.numel() for p in block.parameters()),
         reason=run.failure,

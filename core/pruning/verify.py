@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.graph.drive import image_channels, largest_stride, untouched
+from core.graph.drive import image_channels, image_unit, untouched
 from core.graph.modules import stand_in_of
 from core.graph.parameters import kernel_of, outputs_axis, own_tensors
 from core.graph.table import ChannelTable
@@ -184,8 +184,8 @@ def try_training(model: nn.Module) -> None:
 
 def comparison_sides(model: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
     """Two image sizes, one not square, both small: equality does not depend on size."""
-    stride = largest_stride(model)
-    unit = stride * max(1, 64 // stride)
+    unit = image_unit(model)
+    unit *= max(1, 64 // unit)
     return (2 * unit, 2 * unit), (2 * unit, 3 * unit)
 
 

@@ -39,12 +39,12 @@ def prepare_torch(model: nn.Module, settings: Settings, folder: Path) -> Run:
     """Return what runs a network in PyTorch."""
     import torch
 
-    from core.graph.drive import image_channels
+    from core.graph.drive import image_channels, real_side
 
     device = torch.device(settings.device)
     kind = torch.float16 if settings.half else torch.float32
     trial = fused(model).to(device, kind)
-    side = settings.image_size
+    side = real_side(model, settings.image_size)
     shape = (settings.batch, image_channels(model), side, side)
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device, kind)
 
