@@ -17,6 +17,7 @@ from core.graph.blocks import BlockTrace, describe_blocks
 from core.graph.drive import BlockRun, Driver, count_positions, slow_attention, untouched
 from core.graph.findings import Findings, LayerUse
 from core.graph.modules import described, is_inside, rule_of
+from core.graph.parameters import at_rest, is_sized
 from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Port, Split, Step
 
 
@@ -120,6 +121,8 @@ def _layers(
             use.bias,
             0 if use.name.rpartition(".")[0] in packed else positions.get(use.name, 0),
             not is_inside(use.name, unseen),
+            at_rest(use.module),
+            is_sized(use.module),
         )
         for use in uses
     )

@@ -11,7 +11,7 @@ from core.graph.modules import digest_of_added
 from core.graph.table import ChannelTable
 from core.system.cache import DAMAGED, cache_folder, read_arrays, write_arrays
 
-FORMAT = 2
+FORMAT = 3
 """Version of the file; a file of another version is not read but made again."""
 
 
