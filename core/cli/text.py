@@ -182,6 +182,8 @@ def pruned_text(result: Pruned) -> str:
     ]
     if result.repaired is not None:
         lines += repair_lines(result.repaired)
+    if result.repair_failed:
+        lines.append(f"Warning: repair failed, so the file is not repaired. {result.repair_failed}")
     lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
     lines += skipped_text(result.prediction.skipped)
     lines.append(

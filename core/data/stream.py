@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from core.data.folders import FolderDataset
 from core.data.source import Source, read_source
 from core.errors import UserError
-from core.graph.drive import real_side
+from core.graph.drive import image_channels, real_side
 from core.progress import Progress, silent
 
 Batch = dict[str, Any]
@@ -49,6 +49,8 @@ class DataSettings:
         Images held at once.
     device : str
         ``cpu``, ``cuda``, ``cuda:1`` …; empty picks a GPU if there is one.
+    channels : int or None
+        Of an image, as a network takes it (see ``fitted``); None for what the dataset says.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class DataSettings:
     batch: int = 8
     device: str = ""
     split: str = "train"
+    channels: int | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], **defaults: Any) -> DataSettings:
@@ -77,16 +80,17 @@ class DataSettings:
         return cls(**{k: v for k, v in values.items() if v is not None})
 
     def fitted(self, model: nn.Module) -> DataSettings:
-        """Return the same for square images of a size that a network takes.
+        """Return the same for square images of a size, and of channels, that a network takes.
 
         Parameters
         ----------
         model : nn.Module
-            A classifier takes any.
+            A classifier takes any size.
         """
+        fitted = replace(self, channels=image_channels(model))
         if getattr(model, "task", None) == "classify":
-            return self
-        return replace(self, image_size=real_side(model, self.image_size))
+            return fitted
+        return replace(fitted, image_size=real_side(model, self.image_size))
 
     def pick_device(self) -> str:
         """Return the device to run on.
@@ -253,7 +257,7 @@ def _images_with_labels(
 
     kind = _dataset_class()
     data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
-    data.setdefault("channels", 3)
+    data["channels"] = settings.channels or data.get("channels", 3)
     bar = partial(_Bar, progress)
     with (
         mock.patch("ultralytics.data.utils.check_image", _check_image),

@@ -123,8 +123,8 @@ class Validation:
             raise UserError(f"Evaluation does not support the task “{task}”.")
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
-        if square:
-            settings = settings.fitted(model)
+        fitted = settings.fitted(model)
+        settings = fitted if square else replace(settings, channels=fitted.channels)
         self.settings = settings
         source = read_source(settings.path, settings.split, classes)
         squash = kind == "rtdetr"
@@ -138,8 +138,8 @@ class Validation:
         )
         places = list(source.images)
         self._data = {
-            "channels": 3,
             **source.extra,
+            "channels": settings.channels,
             "names": dict(source.names),
             "nc": len(source.names),
             "train": places,

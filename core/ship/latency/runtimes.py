@@ -168,12 +168,15 @@ def prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run:
     import torch
     from ultralytics.nn.autobackend import AutoBackend
 
+    from core.graph.drive import image_channels
+
     path = export(model, "engine", settings, folder)
     with sealed():
         backend = AutoBackend(str(path), device=torch.device("cuda:0"), fp16=settings.half)
     kind = torch.float16 if settings.half else torch.float32
     side = settings.image_size
-    image = torch.rand((settings.batch, 3, side, side), device="cuda:0").to(kind)
+    shape = (settings.batch, image_channels(model), side, side)
+    image = torch.rand(shape, device="cuda:0").to(kind)
 
     def run() -> object:
         result = backend(image)
