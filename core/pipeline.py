@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from core.checkpoint import Loaded
 from core.checkpoint.facts import kept_dtype
-from core.errors import UserError
+from core.errors import CancelledError, UserError
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.plan.latency.clock import Clock
 from core.plan.latency.files import known_latency
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from core.choose.suggest import Suggestion
     from core.data.stream import DataSettings
     from core.plan.latency.times import Times
+    from core.plan.widths import Mask
     from core.pruning.verify import Verification
     from core.repair import Repaired, RepairSettings
     from core.structure.stage import Stage
@@ -53,7 +55,8 @@ class Pruned:
     """A pruned network, verified to equal the masked original, then repaired if requested.
 
     ``output`` is the file written, or None; ``dtype`` the type of the weights in it; ``times``
-    what it takes, where the plan's target was a time.
+    what it takes, where the plan's target was a time; ``repair_failed`` why there was no repair
+    though it was requested, empty otherwise.
     """
 
     model: nn.Module
@@ -64,6 +67,7 @@ class Pruned:
     repaired: Repaired | None = None
     dtype: str = "float32"
     times: Times | None = None
+    repair_failed: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report of the pruning as plain data, as ``prune --json`` prints it."""
@@ -73,6 +77,7 @@ class Pruned:
             **self.prediction.to_json(),
             "verification": self.verification.to_json(),
             "repair": None if self.repaired is None else self.repaired.to_json(),
+            "repair_failed": self.repair_failed or None,
             "repair_images": None if self.repaired is None else self.repaired.images_json(),
             "output": None if self.output is None else str(self.output),
             "dtype": self.dtype,
@@ -281,13 +286,12 @@ def prune(
     cut(ready, "Removing channels")
     dtype = kept_dtype(loaded.facts, full=fp32)
     model, verification = cut_stage(stage, removed, prediction, Span(cut, ready, 1.0), dtype)
-    repaired = None
+    repaired, failed = None, ""
     if repair is not None and data is not None:
-        from core.repair import repair_stage
-
         show = Span(progress, 0.1, 0.95)
-        repaired = repair_stage(stage, model, removed, data, repair, show)
-        model = as_stored(repaired.model, dtype)
+        repaired, failed = _repaired(stage, model, removed, data, repair, show)
+        if repaired is not None:
+            model = as_stored(repaired.model, dtype)
     renamed = {} if stage.is_whole else compact(model)
     written = None if output is None else Path(output)
     if written is not None:
@@ -296,7 +300,31 @@ def prune(
         made = record(loaded, plan, prediction, verification, steps, renamed)
         save_pruned(loaded, model, written, made, dtype)
     progress(1.0, "Done")
-    return Pruned(model, plan, prediction, verification, written, repaired, dtype, found.times)
+    done = model, plan, prediction, verification, written
+    return Pruned(*done, repaired, dtype, found.times, failed)
+
+
+def _repaired(
+    stage: Stage,
+    model: nn.Module,
+    removed: Mask,
+    data: DataSettings,
+    settings: RepairSettings,
+    progress: Progress,
+) -> tuple[Repaired | None, str]:
+    """Repair a pruned network; where that fails, return the reason, since pruning did not."""
+    from core.repair import repair_stage
+
+    try:
+        return repair_stage(stage, model, removed, data, settings, progress), ""
+    except CancelledError:
+        raise
+    except UserError as error:
+        return None, f"{error.message} {error.hint}".strip()
+    except Exception as error:  # whatever went wrong, the pruned network is sound
+        logging.getLogger(__name__).exception("Repair failed")
+        said = " ".join(str(error).split())[:200]
+        return None, f"Internal error ({type(error).__name__}: {said})."
 
 
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:

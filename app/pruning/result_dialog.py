@@ -83,6 +83,10 @@ class ResultDialog(QDialog):
             if result.get("repair_images"):
                 self.images = label(repair_words.images_used(result["repair_images"]), "muted")
                 layout.addWidget(self.images)
+        if result.get("repair_failed"):
+            failed = f"Repair failed, so the file is not repaired. {result['repair_failed']}"
+            self.failed = label(failed, "blocked")
+            layout.addWidget(self.failed)
         layout.addWidget(label("Changed layers", "heading"))
         layout.addWidget(self._layers(result), 1)
         layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))

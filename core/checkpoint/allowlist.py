@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from core.checkpoint import _stock
+from core.checkpoint.masks import MaskHook
 from core.checkpoint.scan import foreign_globals
 
 Entry = Callable[..., Any] | tuple[Callable[..., Any], str]
@@ -106,8 +107,40 @@ def _getattr(owner: object, name: object) -> object:
     raise RefusedError(f"attribute {name!r} of {type(owner).__name__}")
 
 
+def _method(function: object, owner: object) -> Method:
+    if isinstance(function, Method) and isinstance(function.owner, _NoCall):
+        named = getattr(function.owner.real, function.name, None)
+        known = named is not None and isinstance(owner, torch.nn.Module)
+        if known and getattr(type(owner), function.name, None) is named:
+            return Method(owner, function.name)
+    raise RefusedError("a function bound to what is not its module")
+
+
+#: What dill's names of builtin types give: the types of plain data, and a placeholder for the
+#: methods that fused networks store.
+_DILL_TYPES: dict[str, Callable[..., Any]] = {
+    "MethodType": _method,
+    **{
+        kind.__name__: kind
+        for kind in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict)
+    },
+    "set": set,
+    "frozenset": frozenset,
+}
+
+
+def _dill_type(name: object) -> Callable[..., Any]:
+    # Ultralytics wrote its checkpoints with dill until September 2024. dill spells a builtin type
+    # as a call of its own function, which gives out types of code as well: no network needs those.
+    found = _DILL_TYPES.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise RefusedError(f"the type {str(name)[:40]!r} of dill")
+    return found
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "builtins.getattr": _getattr,
+    "dill._dill._load_type": _dill_type,
     "numpy.dtype": _dtype,
     "numpy.core.multiarray.scalar": _scalar,
     "numpy._core.multiarray.scalar": _scalar,
@@ -147,10 +180,16 @@ def entries_for(names: Iterable[str]) -> tuple[list[Entry], list[str]]:
     refused = foreign_globals(asked)
     # Torch also asks whether the type of an instance is allowed before it sets its state. A line
     # break cannot be in a pickle's global, so no pickle can spell these names.
-    entries: list[Entry] = [(DtypeName, "\nDtypeName")]
+    entries: list[Entry] = [
+        (DtypeName, "\nDtypeName"),
+        (MaskHook, "\nMaskHook"),
+        (_method, "\nmethod"),
+    ]
     for name in sorted(asked.difference(refused)):
         if function := _FUNCTIONS.get(name):
             entries.append((function, name))
+        elif name.startswith("torch.nn.utils.prune."):
+            entries.append((_proxy(MaskHook), name))
         elif name.startswith(("torch.nn.modules.", "ultralytics.", "torchvision.")):
             real = _class_named(name)
             if real is None:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
+#: An untrained network has a share of about 0.003: the biases of its BatchNorms.
+_MANY_ZEROS = 0.02
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
@@ -43,6 +46,10 @@ class Facts:
         The version of Ultralytics that wrote the file, where it says.
     history : tuple of dict
         What Secateur did to the network so far, oldest first.
+    masked : int
+        How many parameters had a mask of ``torch.nn.utils.prune``, which was applied on loading.
+    zeros : float
+        Share of the parameters that are exactly zero, 0 to 1.
     """
 
     path: str
@@ -56,6 +63,8 @@ class Facts:
     fused: bool
     ultralytics: str | None = None
     history: tuple[dict[str, Any], ...] = ()
+    masked: int = 0
+    zeros: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as data that JSON can hold; class indices become strings."""
@@ -72,6 +81,26 @@ class Facts:
         values["classes"] = {int(index): str(name) for index, name in values["classes"].items()}
         values["history"] = tuple(dict(record) for record in values.get("history", ()))
         return cls(**values)
+
+
+def zeros_note(facts: Facts) -> str:
+    """Return a remark about masks and zero weights, or nothing where there are few of both.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the file.
+    """
+    if not facts.masked and facts.zeros < _MANY_ZEROS:
+        return ""
+    applied = ""
+    if facts.masked:
+        some = "a parameter" if facts.masked == 1 else f"{facts.masked} parameters"
+        applied = f"Pruning masks of PyTorch on {some} were applied. "
+    return (
+        f"{applied}{facts.zeros:.1%} of the weights are zero. They are stored and multiplied like "
+        "any other: only removed channels make the network smaller and faster."
+    )
 
 
 def kept_dtype(facts: Facts, *, full: bool = False) -> str:

@@ -55,12 +55,13 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
     sha256 : str
         Hash of these bytes.
     """
-    from core.checkpoint import structure, unpickle
+    from core.checkpoint import masks, structure, unpickle
 
     model: Any
     model, checkpoint = unpickle.network_in(unpickle.read(source, label), label)
     try:
         structure.check(model, label, checkpoint)
+        masked = masks.apply(model, label)
         dtype = structure.stored_dtype(model)
         train_args = structure.normalise(model, plain_items(checkpoint.get("train_args")), label)
         facts = Facts(
@@ -75,6 +76,8 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
             fused=structure.is_fused(model),
             ultralytics=_version_in(checkpoint),
             history=_history_in(checkpoint),
+            masked=masked,
+            zeros=masks.zeros_in(model),
         )
     except UserError:
         raise

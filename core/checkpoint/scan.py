@@ -19,6 +19,10 @@ _KNOWN = re.compile(
     r"""
     collections\.(OrderedDict|Counter)
     | torch\.nn\.modules\.\w+\.\w+
+    | torch\.nn\.utils\.prune\.(
+        PruningContainer | Identity | CustomFromMask
+        | (Random|L1)Unstructured | (Random|Ln)Structured
+      )
     | torch\._utils\._rebuild_(tensor|tensor_v2|parameter|parameter_with_state)
     | torch\.(\w+Storage|Size|device)
     | torch\.(u?int|float|bfloat|complex)\d+ | torch\.bool
@@ -31,6 +35,7 @@ _KNOWN = re.compile(
     | numpy\.dtype | numpy\.(_core|core)\.multiarray\.scalar
     | pathlib\.(_local\.)?(Pure)?(Posix|Windows)?Path
     | _codecs\.encode | builtins\.(getattr|set)
+    | dill\._dill\._load_type
     """,
     re.VERBOSE,
 )

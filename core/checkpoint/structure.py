@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.checkpoint import masks
 from core.checkpoint._stock import (
     DEFAULT_CFG_DICT,
     DFL,
@@ -74,7 +75,10 @@ def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> Non
                 raise UserError(
                     f"{label} contains a damaged part: {name or 'the network'}.", _RESAVE
                 )
-        if any(parts.get(key) for key in _HOOKS):
+        if any(
+            parts.get(key) and not (key == masks.HOOKS and masks.are_masks(parts[key]))
+            for key in _HOOKS
+        ):
             raise UserError(f"{label} attaches code to the layer {name}.", _RESAVE)
         for tensor in (*parts["_parameters"].values(), *parts["_buffers"].values()):
             if tensor is not None:

@@ -84,7 +84,8 @@ class Ranker:
             from core.data.stream import Stream
 
             facts = self.loaded.facts
-            self._stream = Stream(self.data, facts.task, facts.classes)
+            data = self.data.fitted(self.loaded.model)
+            self._stream = Stream(data, facts.task, facts.classes)
         return self._stream
 
     def rank(self, model: nn.Module, table: ChannelTable, progress: Progress = silent) -> Ranking:

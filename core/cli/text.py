@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from core.checkpoint.facts import zeros_note
 from core.graph.table import ChannelTable
 from core.pipeline import Analysis, Pruned
 from core.plan.cost import gflops
@@ -52,6 +53,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
         + ", ".join([facts.dtype, *notes]),
         f"{count(parameters)} parameters, {gflops(macs)} GFLOPs, {len(blocks)} blocks, "
         f"{convolutions(analysis.table)} convolutions",
+        *filter(None, [zeros_note(facts)]),
         "",
     ]
     largest = max((b.macs for b in blocks), default=1) or 1
@@ -180,6 +182,8 @@ def pruned_text(result: Pruned) -> str:
     ]
     if result.repaired is not None:
         lines += repair_lines(result.repaired)
+    if result.repair_failed:
+        lines.append(f"Warning: repair failed, so the file is not repaired. {result.repair_failed}")
     lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
     lines += skipped_text(result.prediction.skipped)
     lines.append(

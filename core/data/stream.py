@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from unittest import mock
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.data.folders import FolderDataset
 from core.data.listing import image_files
 from core.data.source import Source, read_source
 from core.errors import UserError
+from core.graph.drive import image_channels, real_side
 from core.progress import Progress, silent
 
 Batch = dict[str, Any]
@@ -51,6 +52,8 @@ class DataSettings:
         Images held at once.
     device : str
         ``cpu``, ``cuda``, ``cuda:1`` …; empty picks a GPU if there is one.
+    channels : int or None
+        Of an image, as a network takes it (see ``fitted``); None for what the dataset says.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class DataSettings:
     device: str = ""
     split: str = "train"
     same_classes: bool = False
+    channels: int | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], **defaults: Any) -> DataSettings:
@@ -88,6 +92,19 @@ class DataSettings:
             When it is missing, or its classes are others and were not said to be the same.
         """
         return read_source(self.path, self.split, classes, same_classes=self.same_classes)
+
+    def fitted(self, model: nn.Module) -> DataSettings:
+        """Return the same for square images of a size, and of channels, that a network takes.
+
+        Parameters
+        ----------
+        model : nn.Module
+            A classifier takes any size.
+        """
+        fitted = replace(self, channels=image_channels(model))
+        if getattr(model, "task", None) == "classify":
+            return fitted
+        return replace(fitted, image_size=real_side(model, self.image_size))
 
     def pick_device(self) -> str:
         """Return the device to run on.
@@ -216,12 +233,14 @@ def open_dataset(
     *,
     rect: bool = False,
     squash: bool = False,
+    stride: int = 32,
     progress: Progress = silent,
 ) -> tuple[Any, int]:
     """Return Ultralytics' dataset over some images of a split, and how many were unreadable.
 
-    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them. Every image
-    is decoded once, to see that it can be; ``progress`` is called meanwhile, and may cancel.
+    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them; ``stride``
+    is what the sides of batches with ``rect`` are multiples of. Every image is decoded once, to see
+    that it can be; ``progress`` is called meanwhile, and may cancel.
     """
     if (task == "classify") != bool(source.folders):
         raise UserError(
@@ -234,7 +253,8 @@ def open_dataset(
             source, settings.images, settings.seed, settings.image_size, _check_image, progress
         )
         return folders, folders.unreadable
-    dataset = _images_with_labels(source, settings, task, rect, squash, progress)
+    shape = {"rect": rect, "squash": squash, "stride": stride}
+    dataset = _images_with_labels(source, settings, task, shape, progress)
     nowhere = Path(tempfile.gettempdir()) / "secateur-no-such-folder"
     dataset.npy_files = [nowhere / "none.npy"] * len(dataset)
     return dataset, dataset.unreadable
@@ -244,15 +264,14 @@ def _images_with_labels(
     source: Source,
     settings: DataSettings,
     task: str,
-    rect: bool,
-    squash: bool,
+    shape: dict[str, Any],
     progress: Progress,
 ) -> Any:
     from ultralytics.cfg import get_cfg
 
     kind = _dataset_class()
     data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
-    data.setdefault("channels", 3)
+    data["channels"] = settings.channels or data.get("channels", 3)
     bar = partial(_Bar, progress)
     with (
         mock.patch("ultralytics.data.utils.check_image", _check_image),
@@ -265,12 +284,11 @@ def _images_with_labels(
                 imgsz=settings.image_size,
                 augment=False,
                 hyp=get_cfg(),
-                rect=rect,
+                **shape,
                 batch_size=settings.batch,
                 data=data,
                 task=task,
                 chosen=(settings.images, settings.seed),
-                squash=squash,
             )
         except (RuntimeError, FileNotFoundError, ValueError, AssertionError) as error:
             raise UserError(

@@ -23,6 +23,7 @@ from core.data.figures import key_of
 from core.data.resample import BoxImages, ByImage, ClassImages
 from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
+from core.graph.drive import image_unit
 from core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -121,16 +122,23 @@ class Validation:
             raise UserError(f"Evaluation does not support the task “{task}”.")
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
+        fitted = settings.fitted(model)
+        settings = fitted if square else replace(settings, channels=fitted.channels)
         self.settings = settings
         source = settings.source(classes)
         squash = kind == "rtdetr"
         self.dataset, self.skipped = open_dataset(
-            source, settings, task, rect=not (squash or square), squash=squash
+            source,
+            settings,
+            task,
+            rect=not (squash or square),
+            squash=squash,
+            stride=image_unit(model),
         )
         places = list(source.images)
         self._data = {
-            "channels": 3,
             **source.extra,
+            "channels": settings.channels,
             "names": dict(source.names),
             "nc": len(source.names),
             "train": places,

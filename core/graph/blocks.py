@@ -20,6 +20,7 @@ class BlockTrace:
     input_shapes: tuple[tuple[int, ...], ...]
     output_shape: tuple[int, ...]
     image_side: int
+    heights: tuple[int, ...]
     out_atoms: Ints
     parameters: int
     reason: str
@@ -34,12 +35,7 @@ class BlockTrace:
     @property
     def stride(self) -> int:
         """Image pixels per output position (of the finest input where there is no map)."""
-        sides = (
-            [self.output_shape[2]]
-            if self.spatial
-            else [shape[2] for shape in self.input_shapes if len(shape) == 4]
-        )
-        return max(1, self.image_side // max(sides)) if sides else 1
+        return max(1, self.image_side // max(self.heights)) if self.heights else 1
 
 
 def describe_blocks(table: ChannelTable, traces: Sequence[BlockTrace]) -> ChannelTable:

@@ -17,6 +17,7 @@ from core.graph.blocks import BlockTrace, describe_blocks
 from core.graph.drive import BlockRun, Driver, count_positions, slow_attention, untouched
 from core.graph.findings import Findings, LayerUse
 from core.graph.modules import described, is_inside, rule_of
+from core.graph.parameters import at_rest, is_sized
 from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Port, Split, Step
 
 
@@ -120,6 +121,8 @@ def _layers(
             use.bias,
             0 if use.name.rpartition(".")[0] in packed else positions.get(use.name, 0),
             not is_inside(use.name, unseen),
+            at_rest(use.module),
+            is_sized(use.module),
         )
         for use in uses
     )
@@ -223,6 +226,7 @@ def _block_trace(model: nn.Module, run: BlockRun, atom_of: NDArray[np.int32]) ->
         input_shapes=tuple(run.shapes),
         output_shape=run.output_shape,
         image_side=run.image_side,
+        heights=tuple(run.heights),
         out_atoms=atom_of[run.numbers],
         parameters=sum(p.numel() for p in block.parameters()),
         reason=run.failure,

@@ -22,9 +22,6 @@ from core.graph.tensors import tensors_in
 from core.graph.trace import ChannelTrace
 from core.graph.watch import Watch
 
-MINIMUM_SIDE = 64
-"""Smallest image side traced: two positions at stride 32, so training mode can normalise."""
-
 
 @contextlib.contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
@@ -59,12 +56,14 @@ class BlockRun:
         inputs: list[Tensor],
         output: Any,
         side: int,
+        heights: list[int],
         failure: str,
     ) -> None:
         made = [t for t in tensors_in(output) if t.is_floating_point()]
         self.index = index
         self.sources = sources
         self.image_side = side
+        self.heights = heights
         self.shapes = [tuple(t.shape) for t in inputs]
         self.output_shape = tuple(made[0].shape) if made else ()
         first = made[0].detach() if made else torch.zeros(1, 0)
@@ -84,20 +83,30 @@ def image_channels(model: nn.Module) -> int:
     return 3 if first is None else first.in_channels
 
 
-def largest_stride(model: nn.Module) -> int:
-    """Largest stride the model states; image sides must be multiples of it."""
+def image_unit(model: nn.Module) -> int:
+    """Return what image sides are multiples of, in pixels, as Ultralytics sizes them.
+
+    A stride is what a 256-pixel image shows, so it need not be whole (7.53 behind a padding), and
+    multiples of 15 need not fit a network whose stride is 15.06: those of 32 do.
+    """
     stride = getattr(model, "stride", None)
-    return int(stride.max()) if isinstance(stride, Tensor) and stride.numel() else 32
+    known = isinstance(stride, Tensor) and stride.numel()
+    return max(int(stride.max()), 32) if known else 32  # type: ignore[union-attr]
 
 
-def _side(model: nn.Module) -> int:
-    return max(MINIMUM_SIDE, 2 * largest_stride(model))
+def _traced_side(model: nn.Module) -> int:
+    """Side of the smallest image with two positions everywhere, so that training can normalise."""
+    stride = getattr(model, "stride", None)
+    unit = image_unit(model)
+    whole = not isinstance(stride, Tensor) or not bool((unit % stride).any())
+    # Where strides do not divide it, missing paddings take positions away at every step.
+    return (2 if whole else 4) * unit
 
 
 def real_side(model: nn.Module, image_size: int) -> int:
-    """Side of the image in the real pass: rounded up to the model's stride."""
-    stride = _side(model) // 2
-    return max(1, -(-image_size // stride)) * stride
+    """Side of the image in the real pass: rounded up to a multiple of the model's unit."""
+    unit = image_unit(model)
+    return max(1, -(-image_size // unit)) * unit
 
 
 def block_sources(block: nn.Module, index: int) -> tuple[int, ...]:
@@ -123,7 +132,7 @@ class Driver:
         self.trace = ChannelTrace(model, findings, HANDLERS, run_unknown)
         self.watch = Watch(model, self.trace)
         self.outputs: list[Any] = []
-        self.side = _side(model)
+        self.side = _traced_side(model)
         channels = image_channels(model)
         numbers = self.trace.fresh(channels)
         self.trace.fix(numbers, "it is a channel of the image")
@@ -153,7 +162,9 @@ class Driver:
             output, failure = self._run(index, x)
             self.outputs.append(output)
             sources = block_sources(block, index)
-            runs.append(BlockRun(index, sources, tensors_in(x), output, self.side, failure))
+            inputs = tensors_in(x)
+            size = self._heights(inputs, output)
+            runs.append(BlockRun(index, sources, inputs, output, *size, failure))
         self._fix_outputs()
         return runs
 
@@ -183,6 +194,18 @@ class Driver:
             for s in block_sources(self.blocks[index], index)
         ]
         return picked[0] if isinstance(listed, int) else picked
+
+    def _heights(self, inputs: list[Tensor], output: Any) -> tuple[int, list[int]]:
+        """Return the image's side and the heights of what a block makes, else of what it reads.
+
+        At the real size where it is known: at the trace's, paddings weigh too much.
+        """
+        made = [t for t in tensors_in(output)[:1] if t.ndim == 4]
+        maps = made or [tensor for tensor in inputs if tensor.ndim == 4]
+        real = [extent[0] for extent in map(self.trace.extents.of, maps) if extent is not None]
+        if len(real) == len(maps):
+            return self.real_sides[0], real
+        return self.side, [int(tensor.shape[2]) for tensor in maps]
 
     def _run(self, index: int, x: Any) -> tuple[Any, str]:
         block = self.blocks[index]

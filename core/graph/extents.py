@@ -77,6 +77,8 @@ RULES: Mapping[Any, Rule] = {
     aten.upsample_nearest2d: _resized,
     aten.upsample_bilinear2d: _resized,
     aten.constant_pad_nd: _padded,
+    aten.reflection_pad2d: _padded,
+    aten.replication_pad2d: _padded,
     aten._adaptive_avg_pool2d: _adapted,
 }
 

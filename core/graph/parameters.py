@@ -20,6 +20,30 @@ OWN = ("weight", "bias")
 """Of a module that computes with weights of its own, the two that are a layer under its name."""
 
 
+ALONE = (nn.PReLU, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
+"""Layers of PyTorch that may have no weights, or give the operation that runs a copy of them."""
+
+
+def names_itself(module: nn.Module) -> bool:
+    """Whether an operation on channels shows which module it belongs to only by what runs."""
+    norm = isinstance(module, nn.modules.batchnorm._NormBase) and not module.affine
+    return norm or isinstance(module, ALONE)
+
+
+def at_rest(module: nn.Module) -> bool:
+    """Whether a module is no normalisation, or one with a scale and stored statistics."""
+    if not isinstance(module, nn.modules.batchnorm._NormBase):
+        return True
+    return module.affine and module.running_mean is not None
+
+
+def is_sized(module: nn.Module) -> bool:
+    """Whether a layer holds something for each channel, or counts them; one without is no layer."""
+    if not isinstance(module, nn.modules.batchnorm._NormBase):
+        return True
+    return module.affine or module.running_mean is not None
+
+
 def is_plain(module: nn.Module) -> bool:
     """Whether a module is one of PyTorch's, so that what it owns is known."""
     return isinstance(module, KERNELS) or type(module).__module__.startswith("torch.nn.")

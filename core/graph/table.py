@@ -33,7 +33,7 @@ class Layer:
         Whether every output is made from all inputs (a convolution, a linear layer). Layers that
         work channel by channel (depthwise convolution, normalisation, scale) follow their input.
     kernel : int
-        Number of kernel positions (9 for 3 x 3).
+        Number of kernel positions (9 for 3 x 3); 0 for a normalisation without a scale.
     groups : int
         Groups of a convolution, 1 otherwise.
     bias : bool
@@ -43,6 +43,11 @@ class Layer:
     followed : bool
         False where the module around it is described instead of traced (`core.graph.modules`): it
         may never run as a module of its own, so that nobody can look at what it reads.
+    at_rest : bool
+        False for a normalisation without a scale or without stored statistics: no other layer can
+        take it over, and nothing can be written into it.
+    sized : bool
+        False for a normalisation that holds nothing for each channel, and runs on any number.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Layer:
     bias: bool
     positions: int
     followed: bool = True
+    at_rest: bool = True
+    sized: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +268,7 @@ class ChannelTable:
                 table[1, number] = each + layer.bias
                 table[3, number] = each * layer.positions
             else:
-                table[1, number] = 1 + layer.bias
+                table[1, number] = layer.kernel + layer.bias
         return table
 
     def layers_of(self, block: int) -> list[int]:

@@ -101,6 +101,11 @@ class ChannelTrace(TorchDispatchMode):
         """Its dotted name."""
         return self.names.get(id(self.owner), "") if self._stack else ""
 
+    @property
+    def owner_text(self) -> str:
+        """Its name in a reason: a leaf of PyTorch that is a block is not watched."""
+        return self.owner_name or f"block {self.block}"
+
     # ---- tensors and numbers ------------------------------------------------------------------
 
     def fresh(self, count: int) -> Numbers:

@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from core.graph.findings import RawPort
 from core.graph.modules import Side, rule_of, stand_in_of
+from core.graph.parameters import names_itself
 from core.graph.tensors import replaced, tensors_in
 from core.graph.trace import ChannelTrace
 
@@ -46,11 +47,11 @@ class Watch:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch during every pass inside; PyTorch's own leaves need no watching."""
+        """Watch during every pass inside; most of PyTorch's own leaves need no watching."""
         real, hooks = Tensor.numpy, list[RemovableHandle]()
         for module in self.modules:
             own = not type(module).__module__.startswith("torch.nn.")
-            if own or isinstance(module, nn.MultiheadAttention):
+            if own or names_itself(module) or isinstance(module, nn.MultiheadAttention):
                 hooks.append(module.register_forward_pre_hook(self._enter))
                 hooks.append(module.register_forward_hook(self._leave, always_call=True))
 

@@ -120,6 +120,15 @@ def _update_norm(module: Any, _ins: Tensor, outs: Tensor) -> None:
     module.num_features = len(outs)
 
 
+def _update_groups(module: Any, _ins: Tensor, outs: Tensor) -> None:
+    per_group = module.num_channels // module.num_groups
+    module.num_channels, module.num_groups = len(outs), len(outs) // per_group
+
+
+def _update_slopes(module: Any, _ins: Tensor, outs: Tensor) -> None:
+    module.num_parameters = len(outs)
+
+
 def _update_linear(module: Any, ins: Tensor, outs: Tensor) -> None:
     module.in_features, module.out_features = len(ins), len(outs)
 
@@ -127,6 +136,8 @@ def _update_linear(module: Any, ins: Tensor, outs: Tensor) -> None:
 UPDATERS: Mapping[type, Updater] = {
     nn.modules.conv._ConvNd: _update_convolution,
     nn.modules.batchnorm._NormBase: _update_norm,
+    nn.GroupNorm: _update_groups,
+    nn.PReLU: _update_slopes,
     nn.Linear: _update_linear,
 }
 

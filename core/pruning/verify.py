@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.graph.drive import image_channels, largest_stride, untouched
+from core.graph.drive import image_channels, image_unit, untouched
 from core.graph.modules import stand_in_of
 from core.graph.parameters import kernel_of, outputs_axis, own_tensors
 from core.graph.table import ChannelTable
@@ -24,10 +24,6 @@ from core.plan.widths import Mask
 
 TOLERANCE = 1e-5
 """Largest relative error in FP32 that counts as equal."""
-
-LOSES_ZERO = (nn.Sigmoid, nn.Softplus, nn.Hardsigmoid, nn.LogSigmoid)
-"""Activations that turn zero into something else: a masked channel must then also be masked
-where it is read. A module that is described instead of traced may do so as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +68,22 @@ def mask_network(model: nn.Module, table: ChannelTable, removed: Mask) -> nn.Mod
                 values.index_fill_(outputs_axis(layer, name, tensor), index, 0.0)
                 memo[id(tensor)] = nn.Parameter(values, requires_grad=tensor.requires_grad)
     masked = copy.deepcopy(model, memo)
-    if any(isinstance(m, LOSES_ZERO) or stand_in_of(m) is not None for m in masked.modules()):
+    if any(_loses_zero(m) or stand_in_of(m) is not None for m in masked.modules()):
         _mask_readers(masked, table, gone)
     return masked
+
+
+def _loses_zero(module: nn.Module) -> bool:
+    """Whether a module of PyTorch may make something else of a channel that is zero."""
+    if isinstance(module, nn.modules.batchnorm._NormBase):
+        return not module.affine and module.running_mean is not None
+    if type(module).__module__ != nn.modules.activation.__name__:
+        return False
+    try:
+        made = copy.deepcopy(module).eval()(torch.zeros(1, getattr(module, "num_parameters", 4), 2))
+        return not isinstance(made, Tensor) or bool((made != 0).any())
+    except (RuntimeError, TypeError, ValueError):  # it takes something else than one feature map
+        return True
 
 
 def _mask_readers(masked: nn.Module, table: ChannelTable, gone: Mask) -> None:
@@ -184,8 +193,8 @@ def try_training(model: nn.Module) -> None:
 
 def comparison_sides(model: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
     """Two image sizes, one not square, both small: equality does not depend on size."""
-    stride = largest_stride(model)
-    unit = stride * max(1, 64 // stride)
+    unit = image_unit(model)
+    unit *= max(1, 64 // unit)
     return (2 * unit, 2 * unit), (2 * unit, 3 * unit)
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.data.bands import read_bands
 from core.data.listing import image_files
 from core.data.stream import DataSettings
 from core.errors import UserError
@@ -39,14 +40,18 @@ class Pictures(Sequence[Pixels]):
 
     Parameters
     ----------
-    pairs : sequence of (Path, uint8 array of shape (height, width, 3) or None)
+    pairs : sequence of (Path, uint8 array of shape (height, width, channels) or None)
         Files, and what is kept of them in memory.
     longest : int
         They are scaled down to this side when they are decoded.
+    channels : int
+        Of the images that the network takes.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Path, Pixels | None]], longest: int) -> None:
-        self._pairs, self._longest = tuple(pairs), longest
+    def __init__(
+        self, pairs: Sequence[tuple[Path, Pixels | None]], longest: int, channels: int = 3
+    ) -> None:
+        self._pairs, self._longest, self._channels = tuple(pairs), longest, channels
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -59,7 +64,7 @@ class Pictures(Sequence[Pixels]):
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
         file, pixels = self._pairs[number]
-        pixels = _decode(file, self._longest) if pixels is None else pixels
+        pixels = _decode(file, self._longest, self._channels) if pixels is None else pixels
         if pixels is None:
             raise UserError(
                 f"{file} can no longer be read.", "Leave the images in place during the repair."
@@ -69,11 +74,11 @@ class Pictures(Sequence[Pixels]):
 
 @dataclass(frozen=True)
 class Pool:
-    """Images as RGB.
+    """Images as RGB, or with as many channels as the network takes.
 
     Attributes
     ----------
-    fit : sequence of uint8 arrays, shape (height, width, 3)
+    fit : sequence of uint8 arrays, shape (height, width, channels)
         Images that steps may look at.
     held : sequence of uint8 arrays
         Images that steps are measured on.
@@ -95,7 +100,7 @@ class Pool:
     available: int = 0
 
     def plain(self, held: bool = False, size: int = 8, most: int | None = None) -> Iterator[Tensor]:
-        """Yield letterboxed batches, float 0 to 1, shape (n, 3, side, side).
+        """Yield letterboxed batches, float 0 to 1, shape (n, channels, side, side).
 
         Parameters
         ----------
@@ -125,7 +130,7 @@ class Pool:
         if rng.random() < 0.5:
             return _zoomed(self._any(rng), side, side, rng, 0.6, 1.4)
         x, y = rng.integers(side // 4, side - side // 4, 2)
-        board = np.full((side, side, 3), BORDER, np.uint8)
+        board = np.full((side, side, self.fit[0].shape[2]), BORDER, np.uint8)
         for rows, columns in (
             (slice(0, y), slice(0, x)),
             (slice(0, y), slice(x, side)),
@@ -186,10 +191,11 @@ def open_pool(
         When fewer than two images can be read.
     """
     rng = np.random.default_rng(settings.seed)
+    channels = settings.channels or 3
     every = _listed(settings)
     files = _drawn(every, min(settings.images, MOST), rng)
     longest = int(STORED * settings.image_size)
-    pictures, skipped = _read(files, longest, settings.seed, progress, enough)
+    pictures, skipped = _read(files, longest, settings, progress, enough)
     if len(pictures) < 2:
         raise UserError(
             f"Repair needs at least two readable images; the split “{settings.split}” of "
@@ -200,8 +206,10 @@ def open_pool(
     drawn = set(rng.permutation(len(pictures))[:count].tolist())
     held = [pair for number, pair in enumerate(pictures) if number in drawn]
     return Pool(
-        Pictures([p for number, p in enumerate(pictures) if number not in drawn], longest),
-        Pictures(held, longest),
+        Pictures(
+            [p for number, p in enumerate(pictures) if number not in drawn], longest, channels
+        ),
+        Pictures(held, longest, channels),
         tuple(f for f, _ in held),
         settings.image_size,
         skipped,
@@ -212,7 +220,7 @@ def open_pool(
 def _read(
     files: Sequence[Path],
     longest: int,
-    seed: int,
+    settings: DataSettings,
     progress: Progress,
     enough: Callable[[], bool],
 ) -> tuple[list[tuple[Path, Pixels | None]], int]:
@@ -225,12 +233,12 @@ def _read(
     """
     found: dict[Path, Pixels | None] = {}
     skipped, room = 0, KEPT_BYTES
-    order = np.random.default_rng([seed, 3]).permutation(len(files))
+    order = np.random.default_rng([settings.seed, 3]).permutation(len(files))
     for number, place in enumerate(order.tolist()):
         if len(found) > LEAST and enough():
             break
         progress(number / len(files), f"Reading image {number + 1} of {len(files)}")
-        pixels = _decode(files[place], longest)
+        pixels = _decode(files[place], longest, settings.channels or 3)
         if pixels is None:
             skipped += 1
             continue
@@ -252,17 +260,25 @@ def _listed(settings: DataSettings) -> list[Path]:
     return sorted(map(Path, set(files)))
 
 
-def _decode(file: Path, longest: int) -> Pixels | None:
-    """Return an image as RGB, scaled down to its longest side, or None when it cannot be read."""
+def _decode(file: Path, longest: int, channels: int = 3) -> Pixels | None:
+    """Return an image, scaled down to its longest side, or None when it cannot be read.
+
+    RGB for three channels; the grey level for one; as many bands as the file has for others.
+    """
     import cv2
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    if channels == 3:
+        try:
+            with Image.open(file) as image:
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            return None
+        pixels: Pixels | None = np.asarray(upright)
+    else:
+        pixels = read_bands(file, channels)
+    if pixels is None:
         return None
-    pixels: Pixels = np.asarray(upright)
     scale = longest / max(pixels.shape[:2])
     if scale < 1:
         pixels = _resized(pixels, scale, scale, cv2.INTER_AREA)
@@ -275,14 +291,15 @@ def _resized(pixels: Pixels, along: float, across: float, how: int | None = None
     height, width = pixels.shape[:2]
     size = max(1, round(width * across)), max(1, round(height * along))
     result: Any = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR if how is None else how)
-    return np.asarray(result, np.uint8)
+    shape = (size[1], size[0], pixels.shape[2])  # of a single channel, OpenCV drops the axis
+    return np.asarray(result, np.uint8).reshape(shape)
 
 
 def letterbox(pixels: Pixels, side: int) -> Pixels:
     """Scale an image into a square with grey borders, as the validator does."""
     scale = side / max(pixels.shape[:2])
     small = _resized(pixels, scale, scale)[:side, :side]
-    board = np.full((side, side, 3), BORDER, np.uint8)
+    board = np.full((side, side, pixels.shape[2]), BORDER, np.uint8)
     top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
     board[top : top + small.shape[0], left : left + small.shape[1]] = small
     return board
@@ -298,7 +315,7 @@ def _zoomed(
     image = _resized(pixels, scale * stretch, scale / stretch)
     if rng.random() < 0.5:
         image = image[:, ::-1]
-    board = np.full((height, width, 3), BORDER, np.uint8)
+    board = np.full((height, width, image.shape[2]), BORDER, np.uint8)
     spans = []
     for have, want in zip(image.shape[:2], (height, width), strict=True):
         offset = int(rng.integers(min(0, want - have), max(0, want - have) + 1))
@@ -313,13 +330,14 @@ def _zoomed(
 
 def jitter(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """Change contrast, brightness and colour a little."""
-    gain = rng.uniform(0.7, 1.3) * np.exp(rng.uniform(-0.08, 0.08, 3))
+    count = pixels.shape[2]
+    gain = rng.uniform(0.7, 1.3) * np.exp(rng.uniform(-0.08, 0.08, count))
     shift = rng.uniform(-20, 20)
     levels = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
-    return np.stack([levels[:, c][pixels[..., c]] for c in range(3)], axis=-1)
+    return np.stack([levels[:, c][pixels[..., c]] for c in range(count)], axis=-1)
 
 
 def to_tensor(pictures: Sequence[Pixels]) -> Tensor:
-    """Stack RGB images into floats 0 to 1, shape (n, 3, height, width)."""
+    """Stack images into floats 0 to 1, shape (n, channels, height, width)."""
     stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
     return stacked.permute(0, 3, 1, 2).float() / 255

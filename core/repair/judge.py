@@ -18,7 +18,7 @@ from core.data.validation import Validation
 from core.errors import UserError
 from core.repair.images import Pool
 from core.repair.outputs import gaps_on, outputs_on
-from core.structure.scales import strides_of
+from core.structure.scales import places_of, strides_of
 
 SURE = 1.0
 """Standard errors by which the mean change of the gap must differ from none."""
@@ -80,11 +80,13 @@ class Judge:
         self._images: list[Tensor] = [batch.to(device) for batch in pool.plain(held=True)]
         self._targets = outputs_on(teacher, self._images)
         self._scales = strides_of(teacher)
+        self._places = [places_of(teacher, batch) for batch in self._images if self._scales]
         self.original = self._accuracy(teacher) or None
 
     def __call__(self, model: nn.Module, *, quick: bool = False) -> Measure:
         """Measure a network; ``quick`` leaves the labels out."""
-        gaps = gaps_on(model, self._targets, self._images, self._scales, strides_of(model))
+        scales = self._scales, strides_of(model)
+        gaps = gaps_on(model, self._targets, self._images, *scales, self._places)
         gap = float(np.mean(gaps))
         labelled = self.original is not None and not quick and math.isfinite(gap)
         return Measure(gap, self._accuracy(model) if labelled else None, gaps)

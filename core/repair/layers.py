@@ -70,7 +70,7 @@ def norms_behind(table: ChannelTable) -> dict[int, str]:
         if first.op != "layer" or second.op != "follow" or second.layer < 0:
             continue
         layer = table.layers[second.layer]
-        seen = layer.followed and table.layers[first.layer].followed
+        seen = layer.followed and layer.at_rest and table.layers[first.layer].followed
         if seen and layer.kind.startswith("BatchNorm") and second.inputs[:1] == first.outputs[:1]:
             found[first.layer] = layer.name
     return found

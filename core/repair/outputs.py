@@ -127,7 +127,7 @@ def over_all_scales(
     wanted: list[Outputs],
     scales: Sequence[int],
     kept: Sequence[int],
-    shape: torch.Size,
+    places: Sequence[int],
 ) -> list[Outputs]:
     """Return a network's outputs at all positions of the teacher, of which it may lack scales.
 
@@ -139,15 +139,13 @@ def over_all_scales(
         The student's and the teacher's.
     scales, kept : sequence of int
         Strides of the teacher's scales and of the student's, in the order of their positions.
-    shape : torch.Size
-        Of the images.
+    places : sequence of int
+        Positions of each of the teacher's scales, as ``core.structure.scales.places_of`` counts.
     """
     if tuple(scales) == tuple(kept):
         return said
-    height, width = shape[-2:]
-    present = torch.cat([torch.full((height // s * (width // s),), s in kept) for s in scales]).to(
-        wanted[0]["scores"].device
-    )
+    parts = [torch.full((n,), s in kept) for s, n in zip(scales, places, strict=True)]
+    present = torch.cat(parts).to(wanted[0]["scores"].device)
 
     def spread(name: str, own: Tensor, whole: Tensor) -> Tensor:
         if whole.ndim != 3 or whole.shape[2] != len(present):
@@ -168,6 +166,7 @@ def gaps_on(
     images: list[Tensor],
     scales: Sequence[int] = (),
     kept: Sequence[int] = (),
+    places: Sequence[Sequence[int]] = (),
 ) -> tuple[float, ...]:
     """Return the output loss of every held-out image on its own; lower is better.
 
@@ -180,11 +179,14 @@ def gaps_on(
         The batches.
     scales, kept : sequence of int
         As in `over_all_scales`.
+    places : sequence of sequence of int
+        The same for each batch; needed where the student lacks scales.
     """
     found: list[float] = []
     with torch.inference_mode():
-        for batch, wanted in zip(images, targets, strict=True):
-            said = over_all_scales(outputs_of(student(batch)), wanted, scales, kept, batch.shape)
+        for number, (batch, wanted) in enumerate(zip(images, targets, strict=True)):
+            own = places[number] if places else ()
+            said = over_all_scales(outputs_of(student(batch)), wanted, scales, kept, own)
             for n in range(len(batch)):
                 found.append(float(output_loss(_image(said, n), _image(wanted, n))))
     return tuple(found)

@@ -281,7 +281,7 @@ def repair(
     progress(0.0, "Reading images")
     teacher = _resting(original, device)
     enough = _reading_ends(settings, start, clock)
-    every = replace(data, images=settings.images or ALL)
+    every = replace(data.fitted(teacher), images=settings.images or ALL)
     _check_names(data, classes or {})
     pool = open_pool(every, Span(progress, 0.0, 0.05), enough=enough)
     judge = Judge(teacher, pool, data, classes or {}, task, device)

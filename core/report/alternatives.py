@@ -25,7 +25,7 @@ REPEATS = 20
 EXPORTS = (("onnx", "fp16"), ("onnx", "int8"), ("openvino", "fp32"), ("openvino", "int8"))
 """Formats and precisions of the unpruned network that are next to pruning. The time of OpenVINO's
 INT8 says little without that of its FP32."""
-STRIDE = 32
+UNIT = 32
 SMALLEST = 64
 
 
@@ -113,6 +113,7 @@ class _Bench:
 
     def rows(self, networks: Sequence[Network], progress: Progress) -> list[_Row]:
         """Measure all of them."""
+        from core.graph.drive import image_unit
         from core.pipeline import load
 
         rows = []
@@ -124,7 +125,7 @@ class _Bench:
             rows.append(
                 self._network(kind, name, loaded, self.size, Span(stage, *part(number, todo)))
             )
-        sizes = smaller_sizes(self.size, _ratio(rows))
+        sizes = smaller_sizes(self.size, _ratio(rows), image_unit(self.loaded.model))
         stage = Span(progress, 0.35, 0.5)
         for number, size in enumerate(sizes):
             span = Span(stage, *part(number, sizes))
@@ -257,10 +258,10 @@ def _ratio(rows: Sequence[_Row]) -> float:
     return kept / whole if whole and kept else 0.7
 
 
-def smaller_sizes(size: int, ratio: float) -> list[int]:
+def smaller_sizes(size: int, ratio: float, unit: int = UNIT) -> list[int]:
     """Return the image sizes at which the unpruned network costs what the pruned one does.
 
-    Sizes are multiples of the stride, so there are two as a rule: just below and just above.
+    Sizes are multiples of the unit, so there are two as a rule: just below and just above.
 
     Parameters
     ----------
@@ -268,7 +269,9 @@ def smaller_sizes(size: int, ratio: float) -> list[int]:
         Side of the usual image in pixels.
     ratio : float
         Share of the multiply-adds that the pruned network keeps; cost goes by area.
+    unit : int
+        What the network's image sizes are multiples of, in pixels.
     """
-    equal = size * ratio**0.5 / STRIDE
-    found = {STRIDE * int(np.floor(equal)), STRIDE * int(np.ceil(equal))}
+    equal = size * ratio**0.5 / unit
+    found = {unit * int(np.floor(equal)), unit * int(np.ceil(equal))}
     return sorted((s for s in found if SMALLEST <= s < size), reverse=True)

@@ -69,7 +69,7 @@ class Trials:
     def __init__(self, stage: Stage, data: DataSettings, progress: Progress = silent) -> None:
         self._device = data.pick_device()
         self._teacher = resting(stage.teacher(fresh=True), self._device).requires_grad_(False)
-        self._pool = open_pool(data, progress, HELD_OUT)
+        self._pool = open_pool(data.fitted(self._teacher), progress, HELD_OUT)
         classes, task = stage.loaded.facts.classes, stage.loaded.facts.task
         self._judge = Judge(self._teacher, self._pool, data, classes, task, self._device)
         self._goals: dict[str, Goal] | None = None

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from core.graph.drive import untouched
 from core.pruning.surgery import zero_inputs
 from core.pruning.verify import TOLERANCE, Verification, comparison_images, difference
-from core.structure.scales import strides_of
+from core.structure.scales import places_of
 from core.structure.units import LEAVES
 from core.structure.working import Cuts
 
@@ -81,10 +81,9 @@ def _anchors(model: nn.Module, cuts: Cuts, image: Tensor) -> Tensor:
     """Return which places stay where a head joins those of all its scales; nothing if all do."""
     if not cuts.levels:
         return torch.zeros(0, dtype=torch.bool)
-    height, width = image.shape[-2:]
     parts = [
-        torch.full((height // stride * (width // stride),), level not in cuts.levels)
-        for level, stride in enumerate(strides_of(model))
+        torch.full((places,), level not in cuts.levels)
+        for level, places in enumerate(places_of(model, image))
     ]
     return torch.cat(parts)
 

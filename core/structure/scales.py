@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import networkx as nx
+import torch
 from torch import Tensor, nn
 
 from core.errors import UserError
-from core.graph.drive import block_sources
+from core.graph.drive import block_sources, untouched
+from core.graph.tensors import tensors_in
 from core.plan.schema import Plan
 from core.structure.units import record
 
@@ -88,6 +90,33 @@ def _branches(head: nn.Module) -> list[str]:
     """Return the names of the lists that have a part for every scale."""
     lists = ((n, m) for n, m in head.named_children() if isinstance(m, nn.ModuleList))
     return [name for name, parts in lists if len(parts) == head.nl]
+
+
+def places_of(model: nn.Module, images: Tensor) -> tuple[int, ...]:
+    """Return at how many positions each detection scale sees an image, the finest first.
+
+    Counted on what the head reads: a stride need not be whole, and paddings add to it.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In evaluation mode.
+    images : Tensor, shape (n, channels, height, width)
+        Of the size concerned; only the first is run.
+    """
+    seen: list[int] = []
+
+    def note(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        seen.extend(t.shape[-2] * t.shape[-1] for t in tensors_in(inputs[0]))
+
+    head: Any = model.model[-1]  # type: ignore[index]
+    hook = head.register_forward_pre_hook(note)
+    try:
+        with torch.inference_mode(), untouched(model):
+            model(images[:1])
+    finally:
+        hook.remove()
+    return tuple(seen[: len(strides_of(model))])
 
 
 def sources_of(model: nn.Module) -> tuple[int, ...]:

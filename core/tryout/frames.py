@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from core.data.bands import read_bands
 from core.errors import reason_of
 from core.ship.export.exporter import sealed
 from core.system.files import write_bytes
@@ -40,8 +42,8 @@ class Shot:
     image : str
         The file that shows it; empty for a frame that is not kept.
     title : str
-    pixels : uint8 array, shape (height, width, 3)
-        Blue, green, red, as Ultralytics takes them.
+    pixels : uint8 array, shape (height, width, channels)
+        Blue, green, red, as Ultralytics takes them, or what networks take that are for others.
     """
 
     image: str
@@ -59,6 +61,8 @@ class Shots:
         A folder for frames of videos, so that they can be shown.
     check : callable
         Called while a video is searched; may cancel.
+    channels : int
+        Of the images that the networks take.
 
     Attributes
     ----------
@@ -70,16 +74,21 @@ class Shots:
     """
 
     def __init__(
-        self, found: Found, keep: Path | None = None, check: Callable[[], None] = lambda: None
+        self,
+        found: Found,
+        keep: Path | None = None,
+        check: Callable[[], None] = lambda: None,
+        channels: int = 3,
     ) -> None:
-        self._found, self._keep, self._check = found, keep, check
+        self._found, self._keep, self._check, self._channels = found, keep, check, channels
         self.skipped: list[Unread] = []
         self.left_out: list[str] = list(found.left_out)
         self.expected = len(found.images) + MOST_FRAMES * len(found.videos)
 
     def __iter__(self) -> Iterator[Shot]:
         for path in self._found.images:
-            pixels = self._tried(path, _decode)
+            read = _decode if self._channels == 3 else partial(_bands, channels=self._channels)
+            pixels = self._tried(path, read)
             if pixels is not None:
                 yield Shot(str(path), path.name, pixels)
         for number, path in enumerate(self._found.videos):
@@ -95,6 +104,10 @@ class Shots:
     def _video(self, path: Path, number: int) -> Iterator[Shot]:
         import cv2
 
+        if self._channels not in (1, 3):
+            reason = f"A video has three channels, and the networks take {self._channels}."
+            self.skipped.append({"file": str(path), "reason": reason})
+            return
         video = cv2.VideoCapture(str(path))
         try:
             sides = [video.get(p) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
@@ -114,6 +127,9 @@ class Shots:
                 found += 1
                 seconds = f", {place / rate:.1f} s" if rate > 0 else ""
                 image = self._kept(pixels, f"{number}-{place:06d}.jpg")
+                if self._channels == 1:
+                    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+                    pixels = np.asarray(grey, np.uint8)[..., None]
                 yield Shot(image, f"{path.name}, frame {place + 1:,}{seconds}", pixels)
             self._report(path, found, total)
         finally:
@@ -195,6 +211,18 @@ def _decode(path: Path) -> Pixels:
         raise _UnreadableError(reason) from error
     except (SyntaxError, ValueError, TypeError, EOFError, MemoryError, IndexError) as error:
         raise _UnreadableError("It is damaged.") from error
+    return pixels
+
+
+def _bands(path: Path, channels: int) -> Pixels:
+    """Read an image for networks that take no colour image, if it has what they take."""
+    with sealed(), _silent_opencv():
+        pixels = read_bands(path, channels)
+    if pixels is None:
+        takes = "1 channel" if channels == 1 else f"{channels} channels"
+        raise _UnreadableError(f"It cannot be read as an image of {takes}.")
+    if problem := _size_problem(pixels.shape[1], pixels.shape[0]):
+        raise _UnreadableError(problem)
     return pixels
 
 

@@ -72,7 +72,7 @@ def try_networks(
     for path in paths:
         progress(0.0, f"Opening {Path(path).name}")
         opened.append(load(path))
-    _check_tasks(opened)
+    channels = _check_alike(opened)
     size = image_size or opened[0].facts.image_size
     result: Tryout = {
         "task": opened[0].facts.task,
@@ -86,7 +86,7 @@ def try_networks(
     }
     with sealed():
         networks = [Network(loaded, size, confidence, device) for loaded in opened]
-        shots = Shots(found, keep, lambda: progress(_share(result, shots), "Reading the video"))
+        shots = Shots(found, keep, lambda: progress(_share(result, shots), VIDEO), channels)
         for shot in shots:
             done = len(result["images"])
             progress(_share(result, shots), f"Image {done + 1} of {max(shots.expected, done + 1)}")
@@ -148,8 +148,20 @@ def _check(paths: Sequence[str | Path], confidence: float) -> None:
         )
 
 
-def _check_tasks(opened: Sequence[Loaded]) -> None:
+VIDEO = "Reading the video"
+
+
+def _check_alike(opened: Sequence[Loaded]) -> int:
+    """Check that networks take the same images for one task; return the images' channels."""
+    from core.graph.drive import image_channels
+
     first = opened[0].facts
+    if len(counts := {image_channels(loaded.model) for loaded in opened}) > 1:
+        listed = " and ".join(map(str, sorted(counts)))
+        raise UserError(
+            f"The networks take images of {listed} channels.",
+            "Choose networks for images of as many channels.",
+        )
     for loaded in opened[1:]:
         facts = loaded.facts
         if facts.task != first.task:
@@ -158,6 +170,7 @@ def _check_tasks(opened: Sequence[Loaded]) -> None:
                 f"{Path(facts.path).name} for “{facts.task}”.",
                 "Choose networks of one task.",
             )
+    return counts.pop()
 
 
 def _described(loaded: Loaded) -> TriedNetwork:

@@ -116,6 +116,8 @@ def inspect_json(analysis: Analysis) -> dict[str, Any]:
             "dtype": facts.dtype,
             "frozen": facts.frozen,
             "fused": facts.fused,
+            "masked": facts.masked,
+            "zeros": facts.zeros,
         },
         "totals": {
             "parameters": sum(b.parameters for b in table.blocks),

@@ -24,7 +24,8 @@ UNARY = (
     "relu6 exp log log1p expm1 sqrt rsqrt square abs neg erf clamp clamp_min clamp_max reciprocal "
     "floor ceil round sign sin cos atan logit log_sigmoid_forward prelu pow fill mul add sub div "
     "rsub maximum minimum atan2 where masked_fill true_divide floor_divide remainder fmod lerp "
-    "addcmul addcdiv logaddexp native_dropout dropout bernoulli nan_to_num threshold celu"
+    "addcmul addcdiv logaddexp native_dropout dropout bernoulli nan_to_num threshold celu "
+    "hardshrink softshrink"
 )
 _ELEMENTWISE = [name for base in UNARY.split() for name in (base, base + "_")]
 
@@ -46,13 +47,13 @@ def run_elementwise(
     if len(carriers) == 1 and (inplace or shape is None or shape == carriers[0].shape):
         result = carriers[0] if inplace else trace.same(carriers[0])
         if inplace and not trace.is_traced(args[0]):
-            trace.fix_tensor(result, f"{trace.owner_name} writes it into a constant")
+            trace.fix_tensor(result, f"{trace.owner_text} writes it into a constant")
             return args[0]
         return (result, torch.ones(1)) if len(func._schema.returns) > 1 else result
     numbers, joined = _join_all(trace, carriers, shape or carriers[0].shape)
     if inplace:
         if not trace.is_traced(args[0]):
-            trace.fix(trace.all_numbers(numbers), f"{trace.owner_name} writes it into a constant")
+            trace.fix(trace.all_numbers(numbers), f"{trace.owner_text} writes it into a constant")
             return args[0]
         result = args[0]
         if trace.uniform(result) is None or not (result > 0).all():
@@ -82,7 +83,7 @@ def _fix_beside_constants(
         for carrier in carriers:
             for back in range(1, min(constant.ndim, carrier.ndim) + 1):
                 if constant.shape[-back] > 1 and trace.varies(carrier, carrier.ndim - back):
-                    reason = f"{trace.owner_name} combines it with a tensor of fixed size"
+                    reason = f"{trace.owner_text} combines it with a tensor of fixed size"
                     trace.findings.fixed_beside.append((trace.all_numbers(carrier), reason))
 
 
@@ -107,11 +108,11 @@ def _join_all(
         wide = other.expand(shape)
         if result is not wide and not (result.shape == wide.shape and torch.equal(result, wide)):
             if _one_for_many(trace, other, result):
-                trace.fix_tensor(other, f"{trace.owner_name} applies it to many channels at once")
+                trace.fix_tensor(other, f"{trace.owner_text} applies it to many channels at once")
                 continue
             if _one_for_many(trace, carriers[0], wide):
                 trace.fix_tensor(
-                    carriers[0], f"{trace.owner_name} applies it to many channels at once"
+                    carriers[0], f"{trace.owner_text} applies it to many channels at once"
                 )
                 result = wide
                 continue
@@ -131,6 +132,17 @@ def _one_for_many(trace: ChannelTrace, small: Tensor, large: Tensor) -> bool:
     ) and bool((small > 0).any())
 
 
+@handles("rrelu_with_noise", "rrelu_with_noise_")
+def run_random_slopes(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Random slopes are drawn for any shape: what they are kept in has no size of its own."""
+    inplace = func._overloadpacket.__name__.endswith("_")
+    if not trace.is_traced(args[0]):
+        return func(*args, **kwargs)
+    return args[0] if inplace else trace.same(args[0])
+
+
 @handles("softmax", "_softmax", "_log_softmax", "cumsum", "_safe_softmax")
 def run_softmax(
     trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -140,7 +152,7 @@ def run_softmax(
     if not trace.is_traced(x):
         return func(*args, **kwargs)
     if trace.varies(x, dim):
-        trace.fix_tensor(x, f"{trace.owner_name} takes a softmax over it")
+        trace.fix_tensor(x, f"{trace.owner_text} takes a softmax over it")
     return trace.same(x)
 
 

@@ -17,7 +17,7 @@ from core.graph.handlers.registry import (
     substitute,
 )
 from core.graph.modules import rule_of
-from core.graph.parameters import is_plain
+from core.graph.parameters import OWN, is_plain, names_itself
 from core.graph.trace import ChannelTrace
 
 
@@ -103,30 +103,79 @@ def _tie_groups(trace: ChannelTrace, ins: Any, outs: Any, groups: int) -> None:
 def run_batch_norm(
     trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Batch normalisation works channel by channel; its statistics are left alone."""
-    x, weight = args[0], args[1]
-    if not trace.is_traced(x) or weight is None or id(weight) not in trace.parameters:
+    """Batch and instance normalisation work channel by channel; statistics are left alone."""
+    x = args[0]
+    named = _norm_of(trace, args[1])
+    if not trace.is_traced(x) or named is None or x.shape[1] != named[1].num_features:
         return run_unknown(trace, func, args, kwargs)
-    name, module = trace.parameters[id(weight)]
-    numbers = trace.read(x)
-    trace.place(x, numbers)
-    shape = {"mixes": False, "groups": 1, "kernel": 1, "bias": args[2] is not None}
-    trace.use_layer(name, module, numbers, numbers, **shape)
-    result = trace.same(x)
-    trace.step("follow", [x], [result], name)
+    result = _follow(trace, *named, x)
     returns = len(func._schema.returns)
     return result if returns == 1 else (result, *(torch.zeros(1) for _ in range(returns - 1)))
 
 
-@handles("native_layer_norm", "native_group_norm")
+def _norm_of(trace: ChannelTrace, weight: Tensor | None) -> tuple[str, Any] | None:
+    """Return the name and module of a normalisation that runs, by its weight or by itself."""
+    known = trace.parameters.get(id(weight))
+    if known is None and trace.owner is not None and names_itself(trace.owner):
+        known = trace.owner_name, trace.owner
+    return known
+
+
+def _follow(trace: ChannelTrace, name: str, module: Any, x: Tensor) -> Tensor:
+    """Run a layer that does the same to every channel on its own; return its outputs."""
+    numbers = trace.read(x)
+    trace.place(x, numbers)
+    scale, shift = (getattr(module, own, None) is not None for own in OWN)
+    shape = {"mixes": False, "groups": 1, "kernel": int(scale), "bias": shift}
+    trace.use_layer(name, module, numbers, numbers, **shape)
+    result = trace.same(x)
+    trace.step("follow", [x], [result], name)
+    return result
+
+
+@handles("_prelu_kernel")
+def run_slopes(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """A slope for every channel goes with it; one for all of them stays."""
+    x, module = args[0], trace.owner
+    if not trace.is_traced(x) or not isinstance(module, nn.PReLU):
+        return run_unknown(trace, func, args, kwargs)
+    if module.num_parameters > 1:
+        return _follow(trace, trace.owner_name, module, x)
+    own = trace.outputs_of(trace.owner_name, 1)
+    trace.fix(own, f"{trace.owner_text} applies it to all channels")
+    shape = {"mixes": False, "groups": 1, "kernel": 1, "bias": False}
+    trace.use_layer(trace.owner_name, module, own, own, **shape)
+    return trace.same(x)
+
+
+@handles("native_group_norm")
+def run_group_norm(
+    trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Group normalisation averages inside groups: it loses whole ones, of which some must stay."""
+    x, groups = args[0], int(args[6])
+    named = _norm_of(trace, args[1])
+    if groups < 2 or named is None or not trace.is_traced(x) or x.shape[1] != args[4]:
+        return run_feature_norm(trace, func, args, kwargs)
+    numbers = trace.read(x)
+    if (numbers == 0).any():
+        trace.fix(numbers, f"{named[0]} also reads a constant")
+    rows = numbers.reshape(groups, -1)
+    trace.join(np.broadcast_to(rows[:, :1], rows.shape).ravel(), rows.ravel())
+    return _follow(trace, *named, x), torch.zeros(1), torch.zeros(1)
+
+
+@handles("native_layer_norm")
 def run_feature_norm(
     trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Layer and group normalisation average over channels, which therefore all stay."""
+    """Layer normalisation averages over channels, which therefore all stay; one group as well."""
     x = args[0]
     if not trace.is_traced(x):
         return func(*args, **kwargs)
-    trace.fix_tensor(x, f"{trace.owner_name} normalises over all channels")
+    trace.fix_tensor(x, f"{trace.owner_text} normalises over all channels")
     weight = next(
         (a for a in args[1:] if isinstance(a, Tensor) and id(a) in trace.parameters), None
     )

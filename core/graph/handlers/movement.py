@@ -20,6 +20,7 @@ from core.graph.handlers.registry import (
     tensors_of,
 )
 from core.graph.modules import rule_of
+from core.graph.parameters import names_itself
 from core.graph.trace import ChannelTrace
 
 
@@ -30,10 +31,19 @@ from core.graph.trace import ChannelTrace
 )  # fmt: skip
 def run_move(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Movement of data runs on the numbers as it is."""
-    if not carries(trace, args[:1]):
+    if not carries(trace, args[:1]) or _is_own(trace, args[0]):
         return func(*args, **kwargs)
     source = substitute(trace, args[:1])[0]
     return moved(trace, source, func(source, *args[1:], **kwargs))
+
+
+def _is_own(trace: ChannelTrace, parameter: Any) -> bool:
+    """Whether a layer of PyTorch brings a parameter into shape; its operation then has a handler.
+
+    Instance normalisation repeats its scale for every image, and PReLU spreads its slopes.
+    """
+    known = trace.parameters.get(id(parameter))
+    return known is not None and known[1] is trace.owner and names_itself(known[1])
 
 
 @handles("_to_copy", "to")
@@ -49,7 +59,7 @@ def run_cast(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict
 @handles("view", "_unsafe_view", "reshape", "_reshape_alias", "unflatten", "flatten")
 def run_view(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A new shape. Cutting the channel axis in two needs sizes the module knows: those stay."""
-    if not carries(trace, args[:1]):
+    if not carries(trace, args[:1]) or _is_own(trace, args[0]):
         return func(*args, **kwargs)
     x = substitute(trace, args[:1])[0]
     result = func(x, *args[1:], **kwargs)
@@ -61,7 +71,7 @@ def run_view(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict
             if _has_heads(trace):
                 trace.step("heads", [x], [x])
             else:
-                trace.fix_tensor(x, f"{trace.owner_name} reshapes it with fixed sizes")
+                trace.fix_tensor(x, f"{trace.owner_text} reshapes it with fixed sizes")
             break
         before *= side
     return moved(trace, x, result)
@@ -86,7 +96,7 @@ def run_pick(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict
         axes = [args[1] if len(args) > 1 else 0]
     whole = name == "slice" and result.shape == x.shape
     if not whole and any(trace.varies(x, axis) for axis in axes):
-        trace.fix_tensor(x, f"{trace.owner_name} selects it by position")
+        trace.fix_tensor(x, f"{trace.owner_text} selects it by position")
     return moved(trace, x, result)
 
 
@@ -98,7 +108,7 @@ def run_write(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dic
     args = tuple(substitute(trace, args))
     for tensor in tensors_of(args):
         if trace.is_traced(tensor) and func._overloadpacket is not aten.zero_:
-            trace.fix_tensor(tensor, f"{trace.owner_name} writes it in place")
+            trace.fix_tensor(tensor, f"{trace.owner_text} writes it in place")
     return func(*args, **kwargs)
 
 
@@ -175,7 +185,7 @@ def run_split(trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dic
     if dim % x.ndim != 1 or not (
         stored or (len(sizes) == 1 and (not by_sizes or trace.known_split()))
     ):
-        trace.fix_tensor(x, f"{trace.owner_name} splits it into parts of fixed size")
+        trace.fix_tensor(x, f"{trace.owner_text} splits it into parts of fixed size")
         return moved(trace, x, pieces)
     for piece in pieces:
         known = trace.uniform(piece)

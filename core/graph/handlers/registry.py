@@ -67,7 +67,7 @@ def run_unknown(
     args = tuple(substitute(trace, args))
     name = func._overloadpacket.__name__
     locked = trace.findings.locked_modules.get(trace.owner_name)
-    reason = locked if locked else (f"{trace.owner_name} uses it in “{name}”")
+    reason = locked if locked else (f"{trace.owner_text} uses it in “{name}”")
     for tensor in tensors_of(args):
         if trace.is_traced(tensor):
             trace.fix_tensor(tensor, reason)
@@ -82,7 +82,7 @@ def run_decision(
 ) -> Any:
     """A value taken out of a tensor may steer the program; on numbers it would go astray."""
     if any(trace.depends_on_image(tensor) for tensor in tensors_of(args)):
-        raise RuntimeError(f"{trace.owner_name} branches on the values of the image")
+        raise RuntimeError(f"{trace.owner_text} branches on the values of the image")
     return func(*args, **kwargs)
 
 

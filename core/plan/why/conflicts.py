@@ -20,6 +20,18 @@ from core.plan.resolve import Resolution
 from core.plan.why.reasons import Explainer
 from core.plan.widths import kept_of
 
+_STATISTICS = "running_mean should contain {got} elements not {expected}"
+_SCALE = "weight should contain {got} elements not {expected}"
+NORM_ERRORS = {
+    "GroupNorm": "Expected weight to be a vector of size equal to the number of channels in input, "
+    "but got weight of shape [{expected}] and input of shape [1, {got}, H, W]",
+    "InstanceNorm2d": "expected input's size at dim=1 to match num_features ({expected}), "
+    "but got: {got}.",
+    "PReLU": "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+    "{expected} and channel size = {got}.",
+}
+"""What PyTorch says of an input that has other channels than a layer that follows it, by kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
@@ -215,6 +227,9 @@ class _Replay:
             tensors[step.outputs[0]] = self.outs[step.layer] if step.op == "layer" else x
             return None
         layer = self.table.layers[step.layer]
+        if not layer.sized:
+            tensors[step.outputs[0]] = x
+            return None
         if step.op == "follow" and len(x) > len(expected):
             maker = self._uncut(step.inputs[0], tensors)
             if maker >= 0:
@@ -236,7 +251,9 @@ class _Replay:
             if layer.kind == "Linear":
                 outs = len(self.outs[number])
                 return f"mat1 and mat2 shapes cannot be multiplied (1x{got} and {expected}x{outs})"
-            return f"running_mean should contain {got} elements not {expected}"
+            kind = layer.kind if layer.kernel else ""
+            usual = _STATISTICS if layer.at_rest or not layer.kernel else _SCALE
+            return NORM_ERRORS.get(kind, usual).format(got=got, expected=expected)
         side = round(layer.kernel**0.5)
         groups = layer.groups if layer.mixes else expected
         weight = f"[{len(self.outs[number])}, {expected // groups}, {side}, {side}]"

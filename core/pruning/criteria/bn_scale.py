@@ -23,7 +23,7 @@ def bn_scale(model: nn.Module, table: ChannelTable, seed: int = 0) -> NDArray[np
     total = np.zeros(table.atom_count)
     members = np.zeros(table.atom_count)
     for number, layer in enumerate(table.layers):
-        if not layer.kind.startswith("BatchNorm"):
+        if not layer.kind.startswith("BatchNorm") or not layer.kernel:
             continue
         scale = getattr(model.get_submodule(layer.name), "weight").detach().double().abs()  # noqa: B009
         atoms = table.outputs(number)

@@ -48,7 +48,9 @@ def run_exporter(
     form : Format
     folder : Path
         An empty folder; everything is written there, under the name ``network``.
-    image_size, batch : int
+    image_size : int
+        Side in pixels; rounded up to what the network's images are multiples of.
+    batch : int
     precision : str
         ``fp32``, ``fp16`` or ``int8``.
     device : str
@@ -69,6 +71,8 @@ def run_exporter(
     UserError
         When the exporter fails, with its reason.
     """
+    from core.graph.drive import real_side
+
     make: Callable[..., Path] = partial(_by_ultralytics, form=form, keep_choice=keep_choice)
     if form.make is not None:
         make = resolve(form.make)
@@ -78,7 +82,7 @@ def run_exporter(
             return make(
                 trial,
                 folder,
-                image_size=image_size,
+                image_size=real_side(model, image_size),
                 batch=batch,
                 precision=precision,
                 device=device,
@@ -131,7 +135,10 @@ def _by_ultralytics(
         options["data"] = "none"  # or Ultralytics would name a dataset of its own
     if keep_choice and getattr(model, "end2end", False):
         options["nms"] = False
-    return Path(str(Quiet(overrides=options)(model=model)))
+    # The exporter rounds to whole strides, of which 15 may be 15.06; this size is a network's.
+    size = [image_size, image_size]
+    with mock.patch("ultralytics.engine.exporter.check_imgsz", lambda *_, **__: size):
+        return Path(str(Quiet(overrides=options)(model=model)))
 
 
 @contextlib.contextmanager

@@ -39,12 +39,12 @@ def prepare_torch(model: nn.Module, settings: Settings, folder: Path) -> Run:
     """Return what runs a network in PyTorch."""
     import torch
 
-    from core.graph.drive import image_channels
+    from core.graph.drive import image_channels, real_side
 
     device = torch.device(settings.device)
     kind = torch.float16 if settings.half else torch.float32
     trial = fused(model).to(device, kind)
-    side = settings.image_size
+    side = real_side(model, settings.image_size)
     shape = (settings.batch, image_channels(model), side, side)
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device, kind)
 
@@ -168,12 +168,15 @@ def prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run:
     import torch
     from ultralytics.nn.autobackend import AutoBackend
 
+    from core.graph.drive import image_channels
+
     path = export(model, "engine", settings, folder)
     with sealed():
         backend = AutoBackend(str(path), device=torch.device("cuda:0"), fp16=settings.half)
     kind = torch.float16 if settings.half else torch.float32
     side = settings.image_size
-    image = torch.rand((settings.batch, 3, side, side), device="cuda:0").to(kind)
+    shape = (settings.batch, image_channels(model), side, side)
+    image = torch.rand(shape, device="cuda:0").to(kind)
 
     def run() -> object:
         result = backend(image)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.graph.drive import image_channels
+from core.graph.drive import image_channels, real_side
 from core.graph.table import ChannelTable
 
 if TYPE_CHECKING:
@@ -139,10 +139,11 @@ def _watch(model: nn.Module, image_size: int) -> dict[str, list[tuple[int, int]]
         if isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d, torch.nn.Linear))
     ]
     first = next(model.parameters())
-    side = (1, image_channels(model), image_size, image_size)
+    side = real_side(model, image_size)
+    shape = (1, image_channels(model), side, side)
     try:
         with torch.inference_mode():
-            model(torch.zeros(side, device=first.device, dtype=first.dtype))
+            model(torch.zeros(shape, device=first.device, dtype=first.dtype))
     finally:
         for handle in handles:
             handle.remove()

@@ -52,6 +52,10 @@ def test_of_two_networks_one_at_most_is_better(gaps, shift, seed) -> None:
     assert not (Judge.better(one, other) and Judge.better(other, one))
 
 
+#: Positions of the three scales on a 64-pixel image.
+PLACES = (64, 16, 4)
+
+
 def test_a_missing_scale_sees_nothing_and_the_others_are_compared() -> None:
     teacher = network("yolov8n").float().eval()
     images = [torch.rand(2, 3, 64, 64)]
@@ -63,8 +67,8 @@ def test_a_missing_scale_sees_nothing_and_the_others_are_compared() -> None:
         def forward(self, _image):
             return None, said[0][0]
 
-    gaps = gaps_on(Coarse(), wanted, images, every, (16, 32))
-    silent = over_all_scales(said[0], wanted[0], every, (16, 32), images[0].shape)
+    gaps = gaps_on(Coarse(), wanted, images, every, (16, 32), [PLACES])
+    silent = over_all_scales(said[0], wanted[0], every, (16, 32), PLACES)
     assert torch.equal(silent[0]["scores"][..., fine:], wanted[0][0]["scores"][..., fine:])
     assert silent[0]["scores"][..., :fine].sigmoid().max() <= 0.001 + 1e-6
     sure = wanted[0][0]["scores"][..., :fine].sigmoid() > 0.001
@@ -75,7 +79,7 @@ def test_a_missing_scale_sees_nothing_and_the_others_are_compared() -> None:
     sure = wanted[0][0]["scores"].clone()
     sure[0, 3, 5] = 2.0
     something = [[{**wanted[0][0], "scores": sure}]]
-    seen = gaps_on(Coarse(), something, images, every, (16, 32))
+    seen = gaps_on(Coarse(), something, images, every, (16, 32), [PLACES])
     assert seen[0] > 1 and seen[1] == pytest.approx(gaps[1])
     assert gaps_on(teacher, wanted, images, every, every) == pytest.approx((0.0, 0.0), abs=1e-4)
 

@@ -1,0 +1,21 @@
+"""What the panel about the model says of its file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.plan.model_panel import _note
+
+
+def test_zeros_are_told(opened):
+    model = opened.session.model
+    assert "zero" not in _note(model)
+    assert model.facts.masked == 0
+    for masked, zeros, text in (
+        (2, 0.375, "Pruning masks of PyTorch on 2 parameters were applied. 37.5% of the weights"),
+        (1, 0.001, "Pruning masks of PyTorch on a parameter were applied. 0.1% of the weights"),
+        (0, 0.25, "25.0% of the weights are zero."),
+    ):
+        told = _note(replace(model, facts=replace(model.facts, masked=masked, zeros=zeros)))
+        assert text in told
+        assert ("masks" in told) == bool(masked)
