@@ -21,7 +21,7 @@ import torch
 
 from core.checkpoint import _stock
 from core.checkpoint.masks import MaskHook
-from core.checkpoint.scan import foreign_globals
+from core.checkpoint.scan import TORCHVISION, foreign_globals
 
 Entry = Callable[..., Any] | tuple[Callable[..., Any], str]
 
@@ -204,9 +204,9 @@ def _class_named(name: str) -> type | None:
     """Return the stock class of that name, or None. Imports nothing that the name could choose."""
     name = _RENAMED.get(name, name).replace("ultralytics.yolo.utils", "ultralytics.utils")
     module_name, _, attribute = name.rpartition(".")
-    if module_name == _TRANSFORMS:
-        # Only classifiers store these, and importing them takes its time.
-        importlib.import_module(_TRANSFORMS)
+    if module_name == _TRANSFORMS or TORCHVISION.fullmatch(module_name):
+        # Few networks store these, and importing them takes its time. The name was checked.
+        importlib.import_module(module_name)
     found = getattr(sys.modules.get(module_name), attribute, None)
     if not isinstance(found, type):
         return None
@@ -216,13 +216,14 @@ def _class_named(name: str) -> type | None:
     if home in ("ultralytics.utils.loss", "ultralytics.utils.tal"):
         return found
     stock = home.startswith(("torch.nn.modules.", "ultralytics.nn.modules."))
+    stock = stock or bool(TORCHVISION.fullmatch(home) and home == module_name)
     if issubclass(found, torch.nn.Module) and (stock or home == "ultralytics.nn.tasks"):
         return found
     return None
 
 
 def resolve_methods(model: torch.nn.Module) -> None:
-    """Turn the placeholders for methods in a network into methods, or drop them.
+    """Turn the placeholders for methods and classes in a network into these, or drop them.
 
     Fused networks store ``module.forward = module.forward_fuse``, and older segmentation heads
     store ``Detect.forward``. Only forward functions of the module itself or of a stock class are
@@ -230,6 +231,8 @@ def resolve_methods(model: torch.nn.Module) -> None:
     """
     for module in model.modules():
         for key, value in list(vars(module).items()):
+            if isinstance(value, _NoCall):  # the kind of norm that a ResNet is made of, say
+                vars(module)[key] = value.real
             if not isinstance(value, Method):
                 continue
             function = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ _HEADS: dict[str, tuple[str, Any]] = {
 _LARGEST_FILE = 1 << 20
 _MOST_BLOCKS = 2000
 _LARGEST_NUMBER = 100_000
+_OPS = "torchvision.ops."
 _NETWORK = "A model YAML lists its blocks under 'backbone' and 'head'."
 
 
@@ -170,26 +172,39 @@ def _check(path: Path, description: dict[str, Any]) -> None:
                 _NETWORK,
             )
         _check_module(path, index, block[2])
+        if block[2] == "TorchVision":
+            block[3] = _without_weights(path, index, block[3])
     if _largest([description.get("nc", 1), blocks]) > _LARGEST_NUMBER:
         raise UserError(f"The network in {path} is unreasonably large.", _NETWORK)
 
 
 def _check_module(path: Path, index: int, name: str) -> None:
-    if name == "TorchVision":
-        raise UserError(
-            f"Block {index} of {path} needs pretrained weights from the internet.",
-            "Secateur never downloads anything; use a model YAML without TorchVision.",
-        )
     if name.startswith("nn."):
         found, home = getattr(nn, name[3:], None), "torch.nn.modules."
+    elif name.startswith(_OPS):
+        ops = importlib.import_module(_OPS.rstrip("."))
+        found, home = getattr(ops, name.removeprefix(_OPS), None), _OPS
     else:
         found, home = getattr(modules, name, getattr(tasks, name, None)), "ultralytics.nn.modules."
     known = isinstance(found, type) and issubclass(found, nn.Module)
     if not (known and found is not None and found.__module__.startswith(home)):
         raise UserError(
             f"Block {index} of {path} uses a module that Ultralytics does not have: {name[:60]}.",
-            "No code from it was executed. Use a module of Ultralytics or torch.nn.",
+            "No code from it was executed. Use a module of Ultralytics, torch.nn or torchvision.ops.",
         )
+
+
+def _without_weights(path: Path, index: int, arguments: list[Any]) -> list[Any]:
+    """Return a TorchVision block's arguments with no weights, which would be downloaded."""
+    from torchvision.models import list_models
+
+    channels, name, *rest = [*arguments, None, None][: max(2, len(arguments))]
+    if name not in list_models():
+        raise UserError(
+            f"Block {index} of {path} names no network of torchvision: {str(name)[:60]}.",
+            "Use one that torchvision.models.list_models() lists, such as resnet18.",
+        )
+    return [channels, name, None, *rest[1:]]
 
 
 def _largest(value: object) -> float:

@@ -30,6 +30,12 @@ _KNOWN = re.compile(
     | ultralytics\.nn\.tasks\.\w+
     | ultralytics\.(yolo\.)?utils\.IterableSimpleNamespace
     | ultralytics\.(yolo\.)?utils\.(loss|tal)\.\w+
+    | torchvision\.ops\.(misc|stochastic_depth|drop_block|feature_pyramid_network)\.\w+
+    | torchvision\.models\.(
+        alexnet | convnext | densenet | efficientnet | googlenet | inception | maxvit | mnasnet
+        | mobilenetv2 | mobilenetv3 | regnet | resnet | shufflenetv2 | squeezenet
+        | swin_transformer | vgg | vision_transformer
+      )\.\w+
     | torchvision\.transforms\.transforms\.(Compose|Normalize|Resize|CenterCrop|ToTensor)
     | torchvision\.transforms\.functional\.InterpolationMode
     | numpy\.dtype | numpy\.(_core|core)\.multiarray\.scalar
@@ -39,6 +45,8 @@ _KNOWN = re.compile(
     """,
     re.VERBOSE,
 )
+TORCHVISION = re.compile(r"torchvision\.(ops|models)\.\w+")
+"""Where torchvision has modules of networks; ``_KNOWN`` says which of these."""
 _V5 = re.compile(r"(models\.(yolo|common|experimental)|utils\.\w+)\.")
 _SHOWN = 4
 

@@ -36,6 +36,7 @@ def run_convolution(
     if trace.record_steps:
         trace.extents.count(name, args, trace.block)
     ins = trace.read(x)
+    _check_width(name, len(ins), weight.shape[0] if transposed else weight.shape[1] * groups)
     kernel = tuple(weight.shape[2:])
     count = weight.shape[1] * groups if transposed else weight.shape[0]
     shape = [x.shape[0], count]
@@ -69,6 +70,12 @@ def run_convolution(
     trace.add_tensor(result, outs, outs)
     trace.step("follow" if depthwise else "layer", [x], [result], name)
     return result
+
+
+def _check_width(name: str, given: int, wanted: int) -> None:
+    """Fail where PyTorch would: a network that cannot run must not look as if it did."""
+    if given != wanted:
+        raise RuntimeError(f"{name} takes {wanted} channels, but gets {given}")
 
 
 def _own_bias(trace: ChannelTrace, name: str, bias: Tensor | None, outs: Any) -> bool:
@@ -213,6 +220,7 @@ def run_linear(
     if is_plain(module) and not isinstance(module, nn.Linear):
         return run_product(trace, func, args, kwargs)
     ins = trace.read(x)
+    _check_width(name, len(ins), weight.shape[0])
     trace.place(x, ins)
     outs = trace.outputs_of(name, weight.shape[1])
     own = _own_bias(trace, name, bias, outs)

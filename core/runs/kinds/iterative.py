@@ -22,6 +22,7 @@ from core.system.files import write_json
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
+    from core.plan.schema import Plan
 
 REPAIR = ("bn", "refit")
 """What command line and window do after every pruning unless told otherwise; fine-tuning then
@@ -218,20 +219,13 @@ def _step(
 ) -> dict[str, Any]:
     """Prune the network so far by this step's part of the whole way, and tune it."""
     from core.pipeline import load, prune
-    from core.plan.schema import Target, parse_plan
     from core.repair import RepairSettings
     from core.tune.run import finetune
     from core.tune.settings import parse_settings
 
     place.mkdir(exist_ok=True)
-    plan = parse_plan(job.plan)
-    kind = "macs" if plan.target is not None and plan.target.macs else "params"
     original, loaded = load(job.model), load(current)
-    whole, now = _cost(original, original, kind), _cost(loaded, original, kind)
-    wanted = getattr(plan.target, kind)
-    # Every step takes the same share of what is left, so that all of them are equally hard.
-    share = wanted ** (number / job.steps)
-    target = Target(**{kind: min(1.0, share * whole / now)})
+    part, share = _part(job, number, original, loaded)
     pruned = place / "pruned.pt"
     emit({"event": "pruning", "step": number, "steps": job.steps, "share": round(share, 4)})
 
@@ -242,7 +236,6 @@ def _step(
         check()
         tell({"event": "progress", "fraction": round(fraction, 4), "text": text})
 
-    part = plan.model_copy(update={"target": target, "model_sha256": None})
     data = _data(job, original, "train", job.images)
     repair = RepairSettings(job.repair, seed=int(job.tune.get("seed") or 0)) if job.repair else None
     result = prune(loaded, part, pruned, data=data, repair=repair, progress=progress)
@@ -261,6 +254,19 @@ def _step(
         "measured_on": tuned["measured_on"],
         "file": tuned["best"],
     }
+
+
+def _part(job: Iteration, number: int, original: Loaded, loaded: Loaded) -> tuple[Plan, float]:
+    """Return a step's plan for the network so far, and the share of the original it leaves."""
+    from core.plan.schema import Target, parse_plan
+
+    plan = parse_plan(job.plan)
+    kind = "macs" if plan.target is not None and plan.target.macs else "params"
+    whole, now = _cost(original, original, kind), _cost(loaded, original, kind)
+    # Every step takes the same share of what is left, so that all of them are equally hard.
+    share = float(getattr(plan.target, kind) ** (number / job.steps))
+    target = Target.model_validate({kind: min(1.0, share * whole / now)})
+    return plan.model_copy(update={"target": target, "model_sha256": None}), share
 
 
 def _cost(loaded: Loaded, original: Loaded, kind: str) -> int:

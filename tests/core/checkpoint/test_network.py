@@ -209,11 +209,6 @@ def test_what_is_no_description(text, message, tmp_path):
     assert "\n" not in caught.value.message
 
 
-def test_layers_that_download():
-    with pytest.raises(UserError, match="weights from the internet"):
-        load("yolo11-cls-resnet18.yaml")
-
-
 def test_a_name_that_nobody_knows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("nothing.yaml", "folder/yolov8n.yaml", "yolov8q.yaml"):
