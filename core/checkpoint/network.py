@@ -190,7 +190,7 @@ def _check_module(path: Path, index: int, name: str) -> None:
     if not (known and found is not None and found.__module__.startswith(home)):
         raise UserError(
             f"Block {index} of {path} uses a module that Ultralytics does not have: {name[:60]}.",
-            "No code from it was executed. Use a module of Ultralytics, torch.nn or torchvision.ops.",
+            "No code from it was executed. Use one of Ultralytics, torch.nn or torchvision.ops.",
         )
 
 

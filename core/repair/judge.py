@@ -13,6 +13,7 @@ import numpy as np
 import yaml  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
+from core.data.classes import ClassesDifferError
 from core.data.stream import ALL, DataSettings
 from core.data.validation import Validation
 from core.errors import UserError
@@ -125,3 +126,26 @@ class Judge:
             place.write_text(yaml.safe_dump(text), encoding="utf-8")
             settings = replace(self._data, path=place, split="val", images=ALL, device=self._device)
             return Validation(model, settings, self._classes, self._task)
+
+
+def check_labels(data: DataSettings, pool: Pool, classes: Mapping[int, str]) -> None:
+    """Refuse labels that may be of the model's classes and may not: they would judge the repair.
+
+    Images without labels fit any model. So do those of more or fewer classes: their labels are not
+    the model's, and only the images are used.
+
+    Raises
+    ------
+    ClassesDifferError
+        When there are as many classes as the model has, under other names.
+    """
+    from ultralytics.data.utils import img2label_paths
+
+    try:
+        if classes:
+            data.source(classes)
+    except ClassesDifferError as error:
+        files = map(Path, img2label_paths(list(pool.held_files)))
+        folders = bool(data.source().folders)
+        if error.may_be_same and (folders or any(file.is_file() for file in files)):
+            raise

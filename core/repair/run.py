@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.data.classes import ClassesDifferError
 from core.data.stream import ALL, DataSettings
 from core.errors import UserError, no_dataset
 from core.graph.table import ChannelTable
@@ -17,7 +16,7 @@ from core.plan.widths import Mask
 from core.progress import Forward, Progress, Span, publish, silent
 from core.repair.context import Context, RepairSettings
 from core.repair.images import open_pool
-from core.repair.judge import Judge, Measure
+from core.repair.judge import Judge, Measure, check_labels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -196,19 +195,6 @@ def known_steps(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_names(data: DataSettings, classes: Mapping[int, str]) -> None:
-    """Refuse labels that may be of the model's classes and may not: they judge the repair.
-
-    Those of more or fewer classes are no labels of the model, and only the images are used.
-    """
-    try:
-        if classes:
-            data.source(classes)
-    except ClassesDifferError as error:
-        if error.may_be_same:
-            raise
-
-
 def check_request(settings: RepairSettings, data: DataSettings | None) -> None:
     """Refuse a repair that cannot be done before anything long begins.
 
@@ -282,8 +268,8 @@ def repair(
     teacher = _resting(original, device)
     enough = _reading_ends(settings, start, clock)
     every = replace(data.fitted(teacher), images=settings.images or ALL)
-    _check_names(data, classes or {})
     pool = open_pool(every, Span(progress, 0.0, 0.05), enough=enough)
+    check_labels(data, pool, classes or {})
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
     ends = start + 60 * settings.minutes

@@ -124,6 +124,13 @@ def laid_out(tmp_path_factory, warm) -> Path:
     for name in ("data.yaml", "coco128.yaml"):
         text = place.data.read_text("utf-8")
         (folder / name).write_text(re.sub(r"^path:.*\n", "", text) + "path: scenes\n", "utf-8")
+    own = {
+        "path": "scenes",
+        "train": "images/train",
+        "val": "images/val",
+        "names": ["apple", "kiwi"],
+    }
+    (folder / "own.yaml").write_text(json.dumps(own), "utf-8")
     for name, plan in PLANS.items():
         (folder / name).write_text(json.dumps(plan), "utf-8")
     made = "secateur prune yolov8n.pt --plan plan.json -o small.pt && cp small.pt tuned.pt"
