@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,15 @@ class Blocked:
     constraint : str
         ``fixed``, ``locked``, ``floor``, ``rounding``, ``independent``, ``scope``,
         ``no layers`` or ``selected``.
+    partly : bool
+        Whether the rest of the same entry is done.
     """
 
     layer: str
     constraint: str
     message: str
     nearest: tuple[Entry, ...] = ()
+    partly: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -36,6 +39,7 @@ class Blocked:
             "constraint": self.constraint,
             "message": self.message,
             "nearest": [entry.to_json() for entry in self.nearest] or None,
+            "partly": self.partly,
         }
 
 
@@ -68,6 +72,26 @@ class Refusals:
             return Blocked(name, "locked", f"{name} is locked by the plan.", nearest)
         reason = self.table.reasons[self.table.fixed[atom]] if atom >= 0 else "it is constant"
         return Blocked(name, "fixed", f"{name} cannot lose channels: {reason}.", nearest)
+
+    def partly(self, entry: Entry, stuck: Mapping[int, int], nearest: tuple[Entry, ...]) -> Blocked:
+        """Layers of an entry that lose less than asked, or nothing, though others do.
+
+        Parameters
+        ----------
+        entry : Entry
+        stuck : mapping of int to int
+            Layers, each with an atom of it that stays.
+        nearest : tuple of Entry
+            The other layers of the entry, one by one.
+        """
+        first, *others = (self.stuck(layer, atom, ()) for layer, atom in stuck.items())
+        more = f" (and {len(others)} more of its layers)" if others else ""
+        text = f"{first.message.rstrip('.')}{more}; the rest of {entry.label} is pruned as asked."
+        if entry.block is not None and entry.scope == "all":
+            inside = entry.model_copy(update={"scope": "inside"})
+            if not stuck.keys() & {number for number, _ in self._targets(inside)}:
+                nearest = (inside,)
+        return Blocked(first.layer, first.constraint, text, nearest, partly=True)
 
     def feeding(self, entry: Entry, layer: int) -> tuple[Entry, ...]:
         """The nearest thing to prune instead: the layer that feeds this one."""

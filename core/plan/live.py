@@ -225,7 +225,7 @@ class Predictor:
                 roles[index] = "selected"
         for blocked in resolution.blocked:
             index = self.block_of(blocked.layer)
-            if index is not None:
+            if index is not None and not blocked.partly:
                 roles[index] = "blocked"
         return roles
 

@@ -91,6 +91,10 @@ class Resolver:
             else:
                 selected.update(self._take_ratio(entry, plan, free, removed, blocked))
         self._keep_floor(plan, removed, free)
+        known = {part.layer for part in blocked}
+        for entry in plan.selection:
+            if entry.ratio and entry.label not in known:
+                blocked += self._left_out(entry, plan, free, removed)
         own = [n for n in sorted(selected) if removed[self.axes.held[n]].any()]
         return Resolution(removed, tuple(own), tuple(blocked))
 
@@ -176,6 +180,33 @@ class Resolver:
             touched.update(self.axes.splits_of_layer[number])
         self._balance(removed, free, tuple(sorted(touched)))
         return targets
+
+    def _left_out(self, entry: Entry, plan: Plan, free: Mask, removed: Mask) -> list[Blocked]:
+        """Say which layers of an entry lose less than asked because channels are fixed.
+
+        Whoever asks for the head means what is inside of it: its outputs stay in any case.
+        """
+        head = entry.block == len(self.table.blocks) - 1 and entry.block not in plan.locked
+        stuck: dict[int, int] = {}
+        targets = [] if head else self.targets(entry)
+        if not any(removed[self.axes.held[number]].any() for number, _ in targets):
+            return []  # all of it is refused already
+        for number, allowed in targets:
+            for part in self.axes.parts_of(number):
+                atoms = part.atoms if allowed is None else part.atoms[allowed[part.atoms]]
+                goal = part.total - _kept_count(part.total, float(entry.ratio or 0), plan)
+                kept = atoms[~free[atoms]]
+                if len(kept) and part.gone(removed) < goal:
+                    stuck.setdefault(number, int(kept[0]))
+        if not stuck:
+            return []
+        others, gone = [], np.zeros_like(removed)
+        for number in (number for number, _ in targets if number not in stuck):
+            one, before = Entry(layer=self.table.layers[number].name, ratio=entry.ratio), gone.sum()
+            self._take(one, plan, free, gone)
+            if gone.sum() > before:  # else it follows those before it
+                others.append(one)
+        return [self.refusals.partly(entry, stuck, tuple(others))]
 
     def trial(self, entry: Entry, plan: Plan, free: Mask) -> Mask:
         """Return what one entry alone would remove."""

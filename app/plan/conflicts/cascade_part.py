@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -13,6 +14,7 @@ from app.kit.widgets import WrappedTree, column, label
 from app.plan.conflicts.finder import KINDS, ConflictFinder
 
 if TYPE_CHECKING:
+    from core.plan.blocked import Blocked
     from core.plan.why.conflicts import Conflict
 
 LAYER = Qt.ItemDataRole.UserRole
@@ -55,8 +57,8 @@ class CascadePart(QWidget):
         self.title.setText(self._heading(len(conflicts)))
         self.blocked.setVisible(bool(blocked))
         self.blocked.setText(
-            f"{formats.counted(len(blocked), 'entry', 'entries')} of the plan cannot be done: see "
-            "Conflicts."
+            f"{formats.counted(len(blocked), 'entry', 'entries')} of the plan cannot be done"
+            f"{_in_full(blocked)}: see Conflicts."
         )
         self.tree.setVisible(bool(conflicts))
         if conflicts is not self._listed:
@@ -120,3 +122,7 @@ def _item(conflict: Conflict) -> QTreeWidgetItem:
         row.setData(0, LAYER, conflict.layer)
     item.addChild(reason)
     return item
+
+
+def _in_full(blocked: Sequence[Blocked]) -> str:
+    return " in full" if all(refused.partly for refused in blocked) else ""
