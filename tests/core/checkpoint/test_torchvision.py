@@ -141,7 +141,7 @@ def test_an_operation_that_is_no_module(name: str, tmp_path: Path) -> None:
 def test_a_network_that_cannot_run_is_refused(tmp_path: Path) -> None:
     text = classifier("mobilenet_v2").replace("True, 1]", "True, 2]")  # 320 channels, not 1280
     model = core.load(written(tmp_path, text)).model
-    with pytest.raises(UserError, match="takes 1280 channels, but gets 320"):
+    with pytest.raises(UserError, match="320 channels"):
         analyse_model(model, 64)
 
 
