@@ -44,6 +44,11 @@ class ClassesDifferError(UserError):
         self.path, self.names, self.may_be_same = path, dict(names), may_be_same
 
 
+def how_many(names: Mapping[int, str]) -> str:
+    """Return “1 class” or “2 classes”."""
+    return f"{len(names)} class" + ("es" if len(names) != 1 else "")
+
+
 def check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, str]) -> None:
     """Refuse classes that are not the model's.
 
@@ -58,7 +63,7 @@ def check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, st
     """
     if len(names) != len(classes):
         raise ClassesDifferError(
-            f"The dataset {path} has {len(names)} classes and the model {len(classes)}.",
+            f"The dataset {path} has {how_many(names)} and the model {len(classes)}.",
             RETARGET,
             path,
             names,

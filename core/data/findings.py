@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
-from core.data.classes import OTHER_NAMES, RETARGET, SAME, difference
+from core.data.classes import OTHER_NAMES, RETARGET, SAME, difference, how_many
 from core.data.labels import Object
 
 SHOWN = 20
@@ -213,7 +213,7 @@ def compare_classes(
     """Hold the classes of a dataset against a model's; both go by number."""
     if len(names) != len(classes):
         found.error(
-            f"The dataset has {len(names)} classes and the model {len(classes)}.",
+            f"The dataset has {how_many(names)} and the model {len(classes)}.",
             RETARGET,
         )
         return

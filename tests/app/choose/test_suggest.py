@@ -67,7 +67,7 @@ def test_a_dataset_dropped_on_the_window_is_set(opened, drop, dataset, heard):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("train: none\nval: none\nnames: [a]", "1 classes and the model 5"),
+        ("train: none\nval: none\nnames: [a]", "1 class and the model 5"),
         (
             f"train: none\nval: none\nnc: 5\nnames: {json.dumps(['x'] * 5)}",
             "none of the classes of the model",

@@ -111,7 +111,7 @@ DAMAGE = {
     "no split": (lambda p: rewrite(p, train=None), "has no split “train”"),
     "missing folder": (lambda p: rewrite(p, train="nowhere"), "images of the dataset"),
     "no names": (lambda p: rewrite(p, names=None), "has no class names"),
-    "fewer classes": (lambda p: rewrite(p, names=["cat"]), "has 1 classes and the model 80"),
+    "fewer classes": (lambda p: rewrite(p, names=["cat"]), "has 1 class and the model 80"),
     "other classes": (
         lambda p: rewrite(p, names=[f"x{n}" for n in range(80)]),
         "none of the classes",
