@@ -11,6 +11,7 @@ import numpy as np
 
 from core.checkpoint import Loaded
 from core.checkpoint.facts import kept_dtype
+from core.data.classes import ClassesDifferError
 from core.errors import CancelledError, UserError
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.plan.latency.clock import Clock
@@ -317,7 +318,7 @@ def _repaired(
 
     try:
         return repair_stage(stage, model, removed, data, settings, progress), ""
-    except CancelledError:
+    except (CancelledError, ClassesDifferError):  # a question, to be answered first
         raise
     except UserError as error:
         return None, f"{error.message} {error.hint}".strip()
