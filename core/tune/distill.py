@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ultralytics.nn.distill_model import DistillationModel
 from ultralytics.nn.modules.conv import Conv, DWConv
 from ultralytics.nn.modules.head import Detect
+from ultralytics.nn.tasks import ClassificationModel
 from ultralytics.utils.torch_utils import fuse_conv_and_bn, unwrap_model
 
 from core.checkpoint import Loaded
@@ -29,7 +30,7 @@ OUTPUT_WEIGHT: Any = 4.0
 """Of the teacher's outputs against the labels."""
 
 
-def check_teacher(student: Loaded, teacher: Loaded) -> None:
+def check_teacher(student: Loaded, teacher: Loaded, way: str) -> None:
     """Refuse a teacher that the student cannot learn from.
 
     Raises
@@ -48,6 +49,14 @@ def check_teacher(student: Loaded, teacher: Loaded) -> None:
             f"The teacher {teacher.facts.path} has other classes than the network to fine-tune.",
             "Use the network that it was pruned from.",
         )
+    if student.facts.task == "classify":
+        if way == "features":
+            raise UserError(
+                "Distillation of features needs a head that reads several feature maps, which a "
+                "classifier does not have.",
+                "Choose --distill outputs.",
+            )
+        return
     heads = [_head(network.model) for network in (student, teacher)]
     if None in heads:
         raise UserError(
@@ -101,7 +110,8 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
     if way == "features":
         joined = DistillationModel(teacher_model=teacher, student_model=student)
     else:
-        joined = OutputDistillation(teacher_model=folded(teacher), student_model=student)
+        kind = ClassDistillation if isinstance(student, ClassificationModel) else OutputDistillation
+        joined = kind(teacher_model=folded(teacher), student_model=student)
         joined.dis = OUTPUT_WEIGHT
     if weight is not None:
         joined.dis = weight
@@ -137,6 +147,40 @@ class OutputDistillation(DistillationModel):  # type: ignore[misc]
         return torch.cat([regular, part * len(image)]), items
 
 
+TEMPERATURE = 4.0
+"""Of a classifier's logits, as in 1503.02531."""
+
+
+class ClassDistillation(DistillationModel):  # type: ignore[misc]
+    """A classifier that also learns its teacher's softened probabilities (1503.02531)."""
+
+    @staticmethod
+    def get_distill_layers(model: nn.Module) -> list[int]:
+        """Return no layers: only logits are compared."""
+        return []
+
+    def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the student's loss, the teacher's part added in training."""
+        image = batch["img"]
+        if not self.training:
+            preds = self.student_model(image) if preds is None else preds
+            regular, items = self.student_model.loss(batch, preds)
+            items["dis_loss"] = torch.zeros_like(regular)
+            return regular, items
+        with _precision(image.device):
+            with torch.no_grad():
+                told = self.teacher_model(image)
+            said = _floats(self.student_model(image))
+        told = _floats(told[1] if isinstance(told, (list, tuple)) else told)
+        regular, items = self.student_model.loss(batch, said)
+        soft = (each.float() / TEMPERATURE for each in (said, told))
+        mine, theirs = (each.log_softmax(1) for each in soft)
+        apart = F.kl_div(mine, theirs, reduction="batchmean", log_target=True)
+        part = self.dis * TEMPERATURE**2 * apart
+        items["dis_loss"] = part.detach()
+        return regular + part, items
+
+
 def _precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """On a GPU, the precision is an argument of the training."""
     return low_precision(device) if device.type == "cpu" else contextlib.nullcontext()
@@ -158,7 +202,9 @@ def folded(teacher: nn.Module) -> nn.Module:
     """
     module: Any
     for module in teacher.modules():
-        if type(module) in (Conv, DWConv) and hasattr(module, "bn"):
+        if type(module) in (Conv, DWConv) and type(getattr(module, "bn", None)) is nn.BatchNorm2d:
+            if module.bn.running_mean is None or module.bn.weight is None:
+                continue
             module.conv = fuse_conv_and_bn(module.conv, module.bn)
             del module.bn
             module.forward = module.forward_fuse

@@ -128,10 +128,12 @@ def set_up(
     way = settings.distill
     if way == "auto":
         way = "outputs" if preset is None else preset.distill  # type: ignore[assignment]
+        if student.facts.task == "classify":  # it has no feature maps that a projector joins
+            way = "outputs"
     teacher = load(settings.teacher) if settings.teacher and way != "none" else None
     if teacher is not None:
         teacher = fitted(teacher, student)
-        check_teacher(student, teacher)
+        check_teacher(student, teacher, way)
     options = _options(settings, student, name, folder)
     usual = preset.weight if preset is not None and way == preset.distill else None
     weight = settings.options.get("dis", usual)

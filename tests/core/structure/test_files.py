@@ -140,9 +140,9 @@ def test_the_original_teaches_what_lost_scales_and_classes(trained: Path, tmp_pa
     core.prune(original, parse_plan(data), tmp_path / "small.pt")
     small = core.load(tmp_path / "small.pt")
     with pytest.raises(UserError):
-        check_teacher(small, original)
+        check_teacher(small, original, "outputs")
     teacher = fitted(original, small)
-    check_teacher(small, teacher)
+    check_teacher(small, teacher, "outputs")
     assert teacher.facts.classes == small.facts.classes
     assert len(teacher.model.model) == len(small.model.model)
     assert parameters(teacher.model) > parameters(small.model)  # it has the unit still
