@@ -35,11 +35,11 @@ def run_elementwise(
     trace: ChannelTrace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Arithmetic element by element: channels of both sides are the same channels."""
-    if id(args[0]) in trace.buffers:  # a counter the module keeps, such as batches seen
+    inplace = func._overloadpacket.__name__.endswith("_")
+    if inplace and id(args[0]) in trace.buffers:  # a counter the module keeps: batches seen
         return args[0]
     if not carries(trace, args):
         return func(*args, **kwargs)
-    inplace = func._overloadpacket.__name__.endswith("_")
     tensors = tensors_of(substitute(trace, args))
     carriers = [t for t in tensors if trace.is_traced(t)]
     _fix_beside_constants(trace, tensors, carriers)

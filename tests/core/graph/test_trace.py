@@ -195,3 +195,30 @@ def test_a_norm_reduces_its_dimensions_whatever_its_order(
     model.model[5] = Normed(model.model[5])
     table = analyse_model(model, 640)
     assert bool((table.fixed[table.blocks[5].out_atoms] >= 0).all()) is locked
+
+
+@pytest.mark.parametrize(("shape", "locked"), [((1,), False), ((1, 1, 1, 1), False), ((0,), True)])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_buffer_in_a_product_is_no_counter(
+    shape: tuple[int, ...], locked: bool, first: bool
+) -> None:
+    """A calibration that is stored scales what it is multiplied by, whichever comes first."""
+    model = copy.deepcopy(network("yolov8n"))
+
+    class Scaled(torch.nn.Module):
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+            self.f, self.i, self.type = inner.f, inner.i, inner.type
+            own = (1, inner.conv.out_channels, 1, 1) if locked else shape
+            self.register_buffer("scale", torch.rand(own) + 0.5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.inner(x)
+            return self.scale * y if first else y * self.scale
+
+    model.model[5] = Scaled(model.model[5])
+    table = analyse_model(model, 640)
+    own = table.blocks[5].out_atoms
+    assert len(own) == len(table_of("yolov8n").blocks[5].out_atoms) and (own >= 0).all()
+    assert bool((table.fixed[own] >= 0).all()) is locked

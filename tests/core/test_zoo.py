@@ -1,0 +1,72 @@
+"""Every description that the installed Ultralytics ships: pruned exactly and opened by stock.
+
+They are found by listing its folder, so a new release brings its own. What cannot be pruned is
+locked with a reason; nothing crashes, and nothing is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import ultralytics
+import yaml
+
+import core
+from core.checkpoint import save
+from tests.core.networks import enliven, parameters
+from tests.core.warm import OFFLINE, Warm
+
+FOLDER = Path(ultralytics.__file__).parent / "cfg" / "models"
+FOUND = sorted(FOLDER.rglob("*.yaml"))
+SCRIPT = Path(__file__).with_name("stock_open.py")
+
+
+def smallest(path: Path) -> str:
+    """Return the name of a description with the letter of its first scale."""
+    scales = yaml.safe_load(path.read_text(encoding="utf-8")).get("scales") or {}
+    letter = next(iter(scales), "")
+    return re.sub(r"^(yoloe?-?v?\d+)", rf"\g<1>{letter}", path.name, count=1)
+
+
+def test_there_are_descriptions() -> None:
+    assert len(FOUND) > 50
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_a_description(path: Path, stock: Warm, tmp_path: Path) -> None:
+    loaded = core.load(smallest(path))
+    enliven(loaded.model)
+    blocks = len(loaded.model.model)
+    selection = [{"block": n, "ratio": 0.4} for n in range(blocks)]
+    plan = core.parse_plan({"version": 1, "round_to": 1, "selection": selection})
+    small = tmp_path / "small.pt"
+    result = core.prune(loaded, plan, small, cache=False)
+    assert result.verification.passed
+    assert parameters(result.model) == result.prediction.after.parameters
+    assert parameters(result.model) < 0.9 * parameters(loaded.model)
+    for blocked in result.prediction.blocked:
+        assert blocked.message
+    save(loaded.model, tmp_path / "whole.pt", train_args=loaded.train_args)
+    side = 64 if loaded.facts.task == "classify" else 128
+    assert opened(tmp_path / "whole.pt", side, stock) == parameters(loaded.model)
+    assert opened(small, side, stock) == result.prediction.after.parameters
+
+
+def opened(path: Path, side: int, stock: Warm) -> int:
+    """Let stock Ultralytics predict with a file; return its number of parameters."""
+    environment = {**os.environ, **OFFLINE, "YOLO_CONFIG_DIR": str(path.parent)}
+    done = subprocess.run(
+        [str(stock.folder / "python"), "-P", str(SCRIPT), str(path), str(side)],
+        cwd=path.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(done.stdout.split()[-1])
