@@ -29,7 +29,10 @@ def smallest(path: Path) -> str:
     """Return the name of a description with the letter of its first scale."""
     scales = yaml.safe_load(path.read_text(encoding="utf-8")).get("scales") or {}
     letter = next(iter(scales), "")
-    return re.sub(r"^(yoloe?-?v?\d+)", rf"\g<1>{letter}", path.name, count=1)
+    named = re.match(r"yoloe?-?v?\d+", path.name)
+    if named is None or path.name.startswith(named[0] + letter):
+        return path.name
+    return named[0] + letter + path.name.removeprefix(named[0])
 
 
 def test_there_are_descriptions() -> None:
