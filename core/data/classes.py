@@ -81,7 +81,12 @@ def check_classes(path: Path, names: Mapping[int, str], classes: Mapping[int, st
 
 
 def difference(names: Mapping[int, str], classes: Mapping[int, str]) -> str:
-    """Return how as many classes are others, to follow “The dataset”; empty if they are not."""
+    """Return how as many classes are others, to follow “The dataset”; empty if they are not.
+
+    Numbers in the place of names, which Ultralytics gives where there are none, fit all names.
+    """
+    if _unnamed(names) or _unnamed(classes):
+        return ""
     mine = {number: _plain(name) for number, name in names.items()}
     theirs = {number: _plain(name) for number, name in classes.items()}
     if not set(mine.values()) & set(theirs.values()):
@@ -110,6 +115,10 @@ def assumed_classes(names: Mapping[int, str], classes: Mapping[int, str]) -> dic
         for number, name in names.items()
         if number in classes and _plain(name) != _plain(classes[number])
     }
+
+
+def _unnamed(names: Mapping[int, str]) -> bool:
+    return all(str(name) in (str(number), f"class_{number}") for number, name in names.items())
 
 
 def _plain(name: object) -> str:

@@ -118,7 +118,7 @@ def test_images_are_ranked_only_when_asked(opened, fake, dataset, choose, qtbot,
     assert asked["criterion"] == "fisher"
     assert asked["data"] == {
         "path": str(dataset), "images": 96, "image_size": 320, "split": "train",
-        "device": "", "seed": 0,
+        "device": "", "seed": 0, "same_classes": False,
     }  # fmt: skip
     assert panel.progress.isVisibleTo(panel)
     scores = np.arange(session.table.atom_count, dtype=float)[::-1]

@@ -143,3 +143,13 @@ def test_a_project_remembers_it(data: Path) -> None:
     said = DataSetting(path=str(data), same_classes=True)
     assert DataSettings.from_json(DataSetting(**said.model_dump()).model_dump()).same_classes
     assert not DataSetting(path=str(data)).same_classes
+
+
+@pytest.mark.parametrize("unnamed", [{0: "0", 1: "1"}, {0: "class_0", 1: "class_1"}])
+def test_numbers_in_the_place_of_names_are_any_classes(unnamed: dict[int, str]) -> None:
+    """Of a network from a model YAML, or of a dataset YAML with ``nc`` alone."""
+    named = {0: "cat", 1: "dog"}
+    assert difference(unnamed, named) == difference(named, unnamed) == ""
+    assert difference({0: "0", 1: "class_1"}, named) == ""
+    assert difference({0: "1", 1: "0"}, named) != ""
+    assert difference({0: "0", 1: "dogs"}, named) != ""
