@@ -195,14 +195,17 @@ def _check_module(path: Path, index: int, name: str) -> None:
 
 
 def _without_weights(path: Path, index: int, arguments: list[Any]) -> list[Any]:
-    """Return a TorchVision block's arguments with no weights, which would be downloaded."""
-    from torchvision.models import list_models
+    """Return a TorchVision block's arguments with no weights, which would be downloaded.
+
+    Classifiers alone: detectors and segmenters fetch weights of their backbone besides.
+    """
+    from torchvision import models
 
     channels, name, *rest = [*arguments, None, None][: max(2, len(arguments))]
-    if name not in list_models():
+    if name not in models.list_models(module=models):
         raise UserError(
-            f"Block {index} of {path} names no network of torchvision: {str(name)[:60]}.",
-            "Use one that torchvision.models.list_models() lists, such as resnet18.",
+            f"Block {index} of {path} names no classifier of torchvision: {str(name)[:60]}.",
+            "Use one of torchvision.models, such as resnet18.",
         )
     return [channels, name, None, *rest[1:]]
 

@@ -84,10 +84,12 @@ def assumed(options: argparse.Namespace) -> dict[str, str]:
     from core.data.source import read_source
     from core.pipeline import load
 
-    classes = load(model).facts.classes
-    for split in ("train", "val", "test"):
-        with contextlib.suppress(UserError):
-            return dict(read_source(options.data, split, classes, same_classes=True).assumed)
+    # The result is there already: what cannot be read again must not take it away.
+    with contextlib.suppress(UserError):
+        classes = load(model).facts.classes
+        for split in ("train", "val", "test"):
+            with contextlib.suppress(UserError):
+                return dict(read_source(options.data, split, classes, same_classes=True).assumed)
     return {}
 
 
