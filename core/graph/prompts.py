@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from core.checkpoint._stock import modules, tasks
+from core.errors import UserError
 from core.graph.tensors import tensors_in
 
 FIRST, NOW, APPENDED = "first", "now", "appended"
@@ -24,6 +25,8 @@ ROLES: Mapping[type[nn.Module], str] = {
 }
 """How a block takes embeddings: as an argument, the network's own or as they are by then, or at
 the end of its list of feature maps. Subclasses do as their base."""
+KEPT: Mapping[type[nn.Module], str] = {tasks.WorldModel: "txt_feats", tasks.YOLOEModel: "pe"}
+"""The attribute in which a network keeps the embeddings of its classes."""
 CHANGES = modules.ImagePoolingAttn
 """Its output is what the embeddings are from then on."""
 
@@ -34,14 +37,24 @@ def embeddings_of(model: nn.Module) -> Tensor | None:
     Returns
     -------
     Tensor, shape (1, classes, width), or None
+
+    Raises
+    ------
+    UserError
+        When what it keeps is none.
     """
-    if isinstance(model, tasks.WorldModel):
-        kept: Tensor = model.txt_feats
-        return kept[:1]
-    if isinstance(model, tasks.YOLOEModel):
-        prompts: Tensor = model.get_cls_pe(None, None)
-        return prompts[:1]
-    return None
+    name = next((kept for kind, kept in KEPT.items() if isinstance(model, kind)), None)
+    if name is None:
+        return None
+    found = getattr(model, name, None)
+    if name == "pe" and not hasattr(model, name):  # before its classes are set
+        found = model.get_cls_pe(None, None)  # type: ignore[operator]
+    if not isinstance(found, Tensor) or found.ndim != 3 or not found.numel():
+        raise UserError(
+            "The network has no embeddings of its classes.",
+            "Set its classes in Ultralytics with set_classes, and save it again.",
+        )
+    return found[:1]
 
 
 class Prompts:

@@ -13,6 +13,7 @@ from torch import nn
 
 import core
 from core.data.stream import DataSettings
+from core.errors import UserError
 from core.graph.builder import analyse_model
 from core.graph.prompts import Prompts, embeddings_of
 from core.graph.tensors import tensors_in
@@ -153,3 +154,17 @@ def test_embeddings_are_not_changed_by_a_pass() -> None:
     before = copy.deepcopy(model.txt_feats)
     analyse_model(model, 640)
     torch.testing.assert_close(model.txt_feats, before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kept", [None, "text", torch.zeros(0), torch.rand(3, 512), [1.0]])
+@pytest.mark.parametrize("name", ["worldv2", "yoloe"])
+def test_a_network_without_embeddings_is_refused(name: str, kept: object) -> None:
+    model = MADE[name]()
+    attribute = "txt_feats" if name == "worldv2" else "pe"
+    setattr(model, attribute, kept)
+    with pytest.raises(UserError, match="no embeddings of its classes"):
+        analyse_model(model, 64)
+
+
+def test_yoloe_has_80_classes_before_they_are_set() -> None:
+    assert embeddings_of(core.load("yoloe-v8n.yaml").model).shape == (1, 80, 512)

@@ -18,8 +18,11 @@ from tests.core.warm import OFFLINE, Warm
 SCRIPT = Path(__file__).with_name("stock_check.py")
 
 
-def stock_report(path: Path, side: int, python: Path) -> dict:
-    """Let stock Ultralytics use the file, away from this project and from any network."""
+def run_stock(script: Path, path: Path, side: int, python: Path) -> str:
+    """Let stock Ultralytics use a file, away from this project and from any network.
+
+    Returns what the script prints.
+    """
     environment = {
         **os.environ,
         **OFFLINE,
@@ -27,7 +30,7 @@ def stock_report(path: Path, side: int, python: Path) -> dict:
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
-        [str(python), "-P", str(SCRIPT), str(path), str(side)],
+        [str(python), "-P", str(script), str(path), str(side)],
         cwd=path.parent,
         env=environment,
         capture_output=True,
@@ -36,7 +39,12 @@ def stock_report(path: Path, side: int, python: Path) -> dict:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return done.stdout
+
+
+def stock_report(path: Path, side: int, python: Path) -> dict:
+    """Return what `stock_check.py` finds."""
+    return json.loads(run_stock(SCRIPT, path, side, python).strip().splitlines()[-1])
 
 
 def check(original: Loaded, ratio: float, folder: Path, side: int, python: Path) -> None:

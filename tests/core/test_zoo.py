@@ -6,9 +6,7 @@ locked with a reason; nothing crashes, and nothing is refused.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,8 @@ import yaml
 
 import core
 from tests.core.networks import enliven, parameters
-from tests.core.warm import OFFLINE, Warm
+from tests.core.test_stock_ultralytics import run_stock
+from tests.core.warm import Warm
 
 FOLDER = Path(ultralytics.__file__).parent / "cfg" / "models"
 FOUND = sorted(FOLDER.rglob("*.yaml"))
@@ -58,15 +57,4 @@ def test_a_description(path: Path, stock: Warm, tmp_path: Path) -> None:
 
 def opened(path: Path, side: int, stock: Warm) -> int:
     """Let stock Ultralytics predict with a file; return its number of parameters."""
-    environment = {**os.environ, **OFFLINE, "YOLO_CONFIG_DIR": str(path.parent)}
-    done = subprocess.run(
-        [str(stock.folder / "python"), "-P", str(SCRIPT), str(path), str(side)],
-        cwd=path.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return int(done.stdout.split()[-1])
+    return int(run_stock(SCRIPT, path, side, stock.folder / "python").split()[-1])

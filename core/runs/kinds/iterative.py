@@ -116,7 +116,7 @@ def iterate(
     dict
         ``output``, ``accepted`` (the last step within the limit; 0 is the unpruned model),
         ``reached`` (whether that is the target), ``baseline`` figures and ``steps`` [{step,
-        share, parameters, macs, before, after, accepted, file}].
+        share, parameters, macs, before, after, accepted, file, repair_failed}].
 
     Raises
     ------
@@ -253,6 +253,7 @@ def _step(
         "after": tuned["after"],
         "measured_on": tuned["measured_on"],
         "file": tuned["best"],
+        "repair_failed": result.repair_failed or None,
     }
 
 
@@ -309,6 +310,8 @@ def result_text(result: Mapping[str, Any]) -> str:
         word = "" if step["accepted"] else " (loses too much, rejected)"
         figures = figures_text(step["after"])
         lines.append(f"step {step['step']}: {step['parameters']:,} parameters, {figures}{word}")
+        if step.get("repair_failed"):
+            lines.append(f"  repair failed, so it was tuned without: {step['repair_failed']}")
     word = "target reached" if result["reached"] else "target not reached"
     return "\n".join([*lines, f"{result['output']}: {word}"])
 

@@ -124,12 +124,13 @@ def test_the_description_that_ultralytics_ships() -> None:
     assert core.load("yolo11-cls-resnet18.yaml").facts.task == "classify"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["no_such_network", "../resnet18", "[1]", "3", "fasterrcnn_resnet50_fpn", "ssd300_vgg16"]
-    + ["deeplabv3_resnet50", "lraspp_mobilenet_v3_large", "r3d_18", "raft_small"]
-    + ["quantized_resnet18"],
-)
+OTHERS = (
+    "no_such_network", "../resnet18", "[1]", "3", "fasterrcnn_resnet50_fpn", "ssd300_vgg16",
+    "deeplabv3_resnet50", "lraspp_mobilenet_v3_large", "r3d_18", "raft_small", "quantized_resnet18",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_a_backbone_that_torchvision_does_not_have(name: str, tmp_path: Path) -> None:
     text = CLASSIFIER.format(channels=8, name=name, truncate=2, weights="None")
     with pytest.raises(UserError, match="no classifier of torchvision"):

@@ -149,15 +149,19 @@ def test_block_graph_follows_the_sources() -> None:
     assert graph.nodes[22]["stage"] == "head"
 
 
+class Around(torch.nn.Module):
+    """A block around another, in its place."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.f, self.i, self.type = inner.f, inner.i, inner.type
+
+
 def test_a_block_that_cannot_be_followed_is_locked_and_the_rest_stays_free() -> None:
     model = copy.deepcopy(network("yolov8n"))
 
-    class Odd(torch.nn.Module):
-        def __init__(self, inner: torch.nn.Module) -> None:
-            super().__init__()
-            self.inner = inner
-            self.f, self.i, self.type = inner.f, inner.i, inner.type
-
+    class Odd(Around):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.inner(x) if float(x.mean()) > -1e9 else self.inner.cv1(x)
 
@@ -182,12 +186,7 @@ def test_a_norm_reduces_its_dimensions_whatever_its_order(
     """The order comes before the dimensions, and 2 is one of these as well."""
     model = copy.deepcopy(network("yolov8n"))
 
-    class Normed(torch.nn.Module):
-        def __init__(self, inner: torch.nn.Module) -> None:
-            super().__init__()
-            self.inner = inner
-            self.f, self.i, self.type = inner.f, inner.i, inner.type
-
+    class Normed(Around):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             y = self.inner(x)
             return y / torch.linalg.vector_norm(y, order, dims, keepdim=True).clamp(min=1e-3)
@@ -205,11 +204,9 @@ def test_a_buffer_in_a_product_is_no_counter(
     """A calibration that is stored scales what it is multiplied by, whichever comes first."""
     model = copy.deepcopy(network("yolov8n"))
 
-    class Scaled(torch.nn.Module):
+    class Scaled(Around):
         def __init__(self, inner: torch.nn.Module) -> None:
-            super().__init__()
-            self.inner = inner
-            self.f, self.i, self.type = inner.f, inner.i, inner.type
+            super().__init__(inner)
             own = (1, inner.conv.out_channels, 1, 1) if locked else shape
             self.register_buffer("scale", torch.rand(own) + 0.5)
 

@@ -9,7 +9,7 @@ import pytest
 import core
 from core.errors import UserError
 from core.runs.folder import create_job, read_events
-from core.runs.kinds.iterative import Iteration, iterate, parse
+from core.runs.kinds.iterative import Iteration, iterate, parse, result_text
 from core.runs.run import run_job
 from tests.core.networks import parameters
 
@@ -80,6 +80,20 @@ def test_repaired_after_every_pruning(teacher: Path, data: Path, tmp_path: Path)
     for step in (1, 2):
         history = core.load(tmp_path / f"step-{step}" / "pruned.pt").facts.history
         assert [told["step"] for told in history[-1]["repair"]] == ["bn", "refit"]
+
+
+def test_a_repair_that_fails_is_told_and_the_step_goes_on(
+    teacher: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UserError("It selects its own queries.", "Prune without repair.")
+
+    monkeypatch.setattr("core.repair.repair_stage", fail)
+    arguments = job(teacher, data, repair=("bn",), steps=1)
+    result = iterate(arguments, tmp_path, lambda event: None, lambda: None)
+    assert result["reached"]
+    assert result["steps"][0]["repair_failed"].startswith("It selects its own queries.")
+    assert "repair failed, so it was tuned without: It selects" in result_text(result)
 
 
 @pytest.mark.parametrize("repair", [["bin"], ["auto", "bn"], [""]])
