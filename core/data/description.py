@@ -31,6 +31,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 _TYPE_WORDS: Mapping[type, str] = {str: "text", list: "a list", dict: "a mapping"}
 _LARGEST_FILE = 1 << 22
+_MOST_CLASSES = 100_000
 _UNPRINTABLE = re.compile(
     r"[^\x09\x0A\x0D\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\U00010000-\U0010ffff]+"
 )
@@ -162,11 +163,16 @@ def _count(path: Path, data: Mapping[str, Any]) -> int | None:
         number = float(count)
         if not isinstance(count, int) and number != int(number):
             raise ValueError
-        return int(count) if isinstance(count, int) else int(number)
+        whole = int(count) if isinstance(count, int) else int(number)
     except (TypeError, ValueError, OverflowError) as error:
         raise UserError(
             f"“nc” in the dataset {path} is not a whole number.", "Correct or remove it."
         ) from error
+    if whole > _MOST_CLASSES:
+        raise UserError(
+            f"“nc” in the dataset {path} is more than {_MOST_CLASSES:,}.", "Correct or remove it."
+        )
+    return whole
 
 
 def class_names(path: Path, names: Any) -> dict[int, str]:
