@@ -19,7 +19,8 @@ def shrink_table(table: ChannelTable, removed: Mask) -> ChannelTable:
 
     Notes
     -----
-    Only layers and atoms are of the cut network; tensors, splits and costs are the original's.
+    Only layers, the outputs of blocks and atoms are of the cut network; tensors, splits and costs
+    are the original's.
     """
     kept = kept_of(removed)
     inputs, in_offsets = _select(table.in_atoms, table.in_offsets, kept)
@@ -30,6 +31,7 @@ def shrink_table(table: ChannelTable, removed: Mask) -> ChannelTable:
         in_offsets=in_offsets,
         out_atoms=outputs,
         out_offsets=out_offsets,
+        blocks=tuple(replace(b, out_atoms=b.out_atoms[kept[b.out_atoms]]) for b in table.blocks),
     )
 
 

@@ -252,11 +252,11 @@ class _Branch(nn.Module):
         """Set the batch that the next inputs belong to."""
         self._state = state
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, *more: Any) -> Any:
         """Return the branch's output."""
         state = self._state
-        if state is None or not isinstance(x, Tensor) or not state.knows(x):
-            return self.branch(x)
+        if more or state is None or not isinstance(x, Tensor) or not state.knows(x):
+            return self.branch(x, *more)
         known = state.branches.get(self.name)
         if known is None or not _same(known[0], x):
             known = state.branches[self.name] = (x, self.branch(x))

@@ -52,7 +52,7 @@ def task_of(family):
 @pytest.mark.parametrize(
     "family",
     ["yolov8n", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb", "yolov9t", "yolov10n", "yolo12n",
-     "yolo26n", "rtdetr-l"],
+     "yolo26n", "rtdetr-l", "yolov8n-world", "yoloe-v8n"],
 )  # fmt: skip
 def test_what_is_shared_changes_no_output(family, tmp_path):
     """Every block's cut puts out the very tensors that the cut network does on its own."""
