@@ -6,6 +6,7 @@ that it runs whole.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
@@ -15,7 +16,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # As in Hypothesis' own profile for CI: a submission is checked by the same examples each time;
+    # everywhere else they are new ones.
+    derandomize=bool(os.environ.get("CI")),
+)
 settings.load_profile("unhurried")
 
 SLOW = Path(__file__).with_name("slow.txt")

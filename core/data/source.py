@@ -140,9 +140,10 @@ def roots_of(description: Description) -> tuple[Path, ...]:
     if not description.root:
         return (folder,)
     path = Path(description.root)
-    if not path.is_absolute() and not path.exists():
-        path = (datasets_folder() / path).resolve()
-    return (path, folder / description.root)
+    if path.is_absolute():
+        return (path,)
+    known = (datasets_folder() / path).resolve()
+    return tuple(start if start.exists() else known for start in (path, folder / path))
 
 
 def _resolved(root: Path, wanted: str | tuple[str, ...]) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -114,6 +114,14 @@ def descriptions(draw: st.DrawFn) -> dict:
     return data
 
 
+@example(
+    said={"path": "own", "train": "../images/val", "val": "train/images", "names": ["cat"]},
+    here=["images/val"],
+    others=[],
+    split="train",
+    codec="utf-8",
+    end="\n",
+)
 @given(
     said=descriptions(),
     here=st.lists(st.sampled_from(FOLDERS), unique=True),
