@@ -4,8 +4,11 @@
 
 Scores come from the train split only, figures from the val split; no weight is changed. The
 dataset is only read. Every figure is kept in a file of JSON lines as soon as it is measured: run
-the same command again after an interruption, and it continues. With ``--torch-pruning``, its best
-settings are measured in the same run (its own tracer needs C2f rewritten first).
+the same command again after an interruption, and it continues. In brackets: the share of the
+unpruned network, with its 95% interval (a paired bootstrap over images).
+
+With ``--torch-pruning``, its best settings are measured in the same run (its own tracer needs C2f
+rewritten first).
 """
 
 from __future__ import annotations
@@ -16,20 +19,20 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
 import core
-from core.data.evaluate import evaluate
-from core.data.stream import ALL, DataSettings, Stream
+from core.data.stream import DataSettings, Stream
 from core.errors import UserError
 from core.pipeline import resolve
 from core.plan.criteria import CRITERIA
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
 from core.pruning.surgery import cut_network
+from scripts.judging.shares import Share, Val
 
 STEPS = (0.9, 0.8, 0.7, 0.5)
 ALLOCATIONS = ("cost", "global", "isomorphic", "uniform")
@@ -125,15 +128,15 @@ class Bench:
             "round_to": options.round_to,
         }
         self.results = Results(Path(options.results), settings)
-        self.unpruned = self.results.get({"row": "unpruned"}, self._unpruned)["map50_95"]
+        self._val: Val | None = None
+        self.unpruned = self.results.get({"row": "unpruned"}, self._unpruned)["figure"]
 
-    def accuracy(self, model) -> float:
-        facts = self.loaded.facts
-        settings = replace(self.data, split="val", images=self.options.val_images or ALL)
-        return evaluate(model, settings, facts.classes, facts.task).map50_95
+    def accuracy(self, model) -> dict:
+        self._val = self._val or Val(self.loaded, self.data, self.options.val_images)
+        return asdict(self._val(model))
 
     def _unpruned(self) -> dict:
-        return {"map50_95": self.accuracy(self.loaded.model)}
+        return self.accuracy(self.loaded.model)
 
     def measure(self, row: Row, step: float) -> dict:
         """Prune as anyone would who asks for this target; scores of earlier steps are known."""
@@ -145,8 +148,8 @@ class Bench:
             return {"refused": error.message}
         seconds = time.perf_counter() - start
         whole, now = (compute_widths(table, mask).macs for mask in (removed & False, removed))
-        figure = self.accuracy(cut_network(self.loaded.model, table, removed))
-        return {"map50_95": figure, "macs": now / whole, "seconds": seconds}
+        found = self.accuracy(cut_network(self.loaded.model, table, removed))
+        return {**found, "macs": now / whole, "seconds": seconds}
 
     def line(self, name: str, way: str, cells: list[dict]) -> str:
         texts, seconds = [], 0.0
@@ -154,9 +157,9 @@ class Bench:
             if "refused" in cell:
                 texts.append("not reached")
                 continue
-            figure = cell["map50_95"]
+            found = Share(**{field.name: cell[field.name] for field in fields(Share)})
             change = f"{cell['macs'] - 1:+.1%}".replace("-", "−")
-            texts.append(f"{figure:.4f} ({figure / self.unpruned:.1%} at {change})")
+            texts.append(f"{found} at {change}")
             seconds += cell["seconds"] if step >= 0.7 else 0.0
         return f"| `{name}` | {way} | {' | '.join(texts)} | {seconds:.0f} s |"
 
@@ -177,7 +180,7 @@ class Bench:
 
                 def measure(step: float = step, way: dict = way) -> dict:
                     model, macs, seconds = peer.prune(way, step)
-                    return {"map50_95": self.accuracy(model), "macs": macs, "seconds": seconds}
+                    return {**self.accuracy(model), "macs": macs, "seconds": seconds}
 
                 cells.append(self.results.get({"row": name, "step": step}, measure))
             print(self.line(name, "Torch-Pruning", cells), flush=True)

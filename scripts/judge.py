@@ -43,13 +43,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
-from core.data.resample import BoxImages, draw, interval, pooled
+from core.data.resample import pooled
 from core.errors import UserError
 from core.ship.latency.measure import Spread
 from scripts.judging.bench import Bench, Judged
 from scripts.judging.deployed import check_onnx
 from scripts.judging.folds import split_folds, split_once
 from scripts.judging.rivals import CHECKS, WHOLE
+from scripts.judging.shares import Share
 from scripts.judging.ways import WAYS
 
 
@@ -81,7 +82,7 @@ def line(name: str, parts: list[tuple[Judged, Judged]], times: list[np.ndarray])
     cells = [f"{name} ({note})" if note else name, change([mine.macs for mine, _ in parts])]
     for field in ("labelled", "agreeing"):
         mine, base = (pooled([getattr(p[n], field) for p in parts]) for n in (0, 1))
-        cells.append(share(mine, base))
+        cells.append(str(Share.of(mine, base)))
     gaps = np.concatenate([mine.gaps for mine, _ in parts])
     known = f"{gaps.mean():.2f} ± {gaps.std() / len(gaps) ** 0.5:.2f}"
     seconds = np.mean([mine.seconds for mine, _ in parts])
@@ -102,15 +103,6 @@ def timed(turns: np.ndarray) -> str:
     ratio = Spread.of(turns[:, 1] / turns[:, 0])
     own = np.median(turns[:, 1])
     return f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}), {own:.1f} ms"
-
-
-def share(mine: BoxImages, base: BoxImages) -> str:
-    """Return mAP50-95, and its share of the unpruned network's with the 95% interval."""
-    drawn = draw(mine.images)
-    whole = np.ones((1, mine.images))
-    figure, before = float(mine.figures(whole)[0]), float(base.figures(whole)[0])
-    low, high = interval(figure, before, mine.figures(drawn), base.figures(drawn))
-    return f"{figure:.4f} ({figure / before:.1%}, {low / before:.0%} to {high / before:.0%})"
 
 
 def benches(options: argparse.Namespace) -> Iterator[Bench]:

@@ -3,8 +3,10 @@
     python scripts/repair_table.py yolov8n-coco.pt coco128/coco128.yaml --cpu-minutes
 
 Channels are ranked and weights repaired on the train split only, labels unused in repair; figures
-are from the val split. With --cpu-minutes distillation is given as much processor time as the
-threads would have in those minutes, so that a figure does not depend on what else the machine does.
+are from the val split; in brackets, the share of the unpruned network with its 95% interval (a
+paired bootstrap over images). With --cpu-minutes distillation is given as much processor time as
+the threads would have in those minutes, so that a figure does not depend on what else the machine
+does.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,13 +21,13 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this script lies in
 
 import core
-from core.data.evaluate import evaluate
-from core.data.stream import ALL, DataSettings
+from core.data.stream import DataSettings
 from core.pipeline import analyse, resolve
 from core.plan.schema import Plan, Target
 from core.plan.widths import compute_widths
 from core.pruning.surgery import cut_network
 from core.repair import Repaired, RepairSettings, parse_steps, repair
+from scripts.judging.shares import Val
 
 
 def parsed() -> argparse.Namespace:
@@ -51,7 +52,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     loaded = core.load(options.model)
     analysis = analyse(loaded)
-    table, facts = analysis.table, loaded.facts
+    table = analysis.table
     data = DataSettings(
         Path(options.data),
         images=options.images,
@@ -60,12 +61,8 @@ def main() -> None:
         device=options.device,
     )
 
-    def accuracy(model) -> float:
-        settings = replace(data, split="val", images=ALL)
-        return evaluate(model, settings, facts.classes, facts.task).map50_95
-
-    unpruned = accuracy(loaded.model)
-    print(f"Unpruned: {unpruned:.4f} mAP50-95 on val at {options.size} px\n")
+    val = Val(loaded, data)
+    print(f"Unpruned: {val(loaded.model).figure:.4f} mAP50-95 on val at {options.size} px\n")
     print("| GFLOPs | raw | repaired | steps (held-out gap) | seconds |")
     print("| --- | --- | --- | --- | --- |", flush=True)
     for less in options.less:
@@ -76,7 +73,7 @@ def main() -> None:
         start = time.perf_counter()
         result = mended(loaded, pruned, table, removed, data, options)
         seconds = time.perf_counter() - start
-        before, after = accuracy(pruned), accuracy(result.model)
+        before, after = val(pruned), val(result.model)
         steps = ", ".join(
             f"{s.step} {s.before.gap:.2f} → {s.after.gap:.2f}{'' if s.kept else ' (not kept)'}"
             for s in result.steps
@@ -84,8 +81,8 @@ def main() -> None:
         reached = compute_widths(table, removed).macs / sum(b.macs for b in table.blocks) - 1
         cells = (
             f"{reached:+.1%}",
-            f"{before:.4f} ({before / unpruned:.1%})",
-            f"{after:.4f} ({after / unpruned:.1%})",
+            str(before),
+            str(after),
             steps,
             f"{seconds:.0f}",
         )
