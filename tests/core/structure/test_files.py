@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import core
 from core.data.stream import DataSettings
@@ -15,6 +17,7 @@ from core.pipeline import verify
 from core.plan.schema import parse_plan
 from core.repair import RepairSettings
 from core.ship.replay import replay_plan, weights_sha256
+from core.structure.scales import strides_of
 from tests.core.networks import parameters
 from tests.core.warm import Warm
 
@@ -147,6 +150,39 @@ def test_the_original_teaches_what_lost_scales_and_classes(trained: Path, tmp_pa
     assert len(teacher.model.model) == len(small.model.model)
     assert parameters(teacher.model) > parameters(small.model)  # it has the unit still
     assert fitted(original, original) is original
+
+
+def test_the_original_teaches_what_was_pruned_twice_or_has_no_history(
+    trained: Path, pruned, tmp_path: Path
+) -> None:
+    from core.tune.distill import check_teacher
+    from core.tune.teacher import fitted
+
+    original, (path, _) = core.load(trained), pruned
+    core.prune(core.load(path), parse_plan({**ALL, "selection": [{"scale": 16}], "classes": [1]}),
+               tmp_path / "twice.pt")  # fmt: skip
+    twice = core.load(tmp_path / "twice.pt")
+    unknown = replace(core.load(path), facts=replace(core.load(path).facts, history=()))
+    for small in (twice, unknown):
+        teacher = fitted(original, small)
+        check_teacher(small, teacher, "outputs")
+        assert teacher.facts.classes == small.facts.classes
+        assert strides_of(teacher.model) == strides_of(small.model)
+        image = torch.rand(1, 3, 64, 64)
+        with torch.no_grad():
+            assert (
+                teacher.model.eval()(image)[0].shape == small.model.float().eval()(image)[0].shape
+            )
+
+
+def test_a_teacher_that_lacks_something_is_refused(pruned, trained: Path) -> None:
+    from core.tune.distill import check_teacher
+    from core.tune.teacher import fitted
+
+    original, small = core.load(trained), core.load(pruned[0])
+    assert fitted(small, original) is small
+    with pytest.raises(UserError, match="Use the network that it was pruned from"):
+        check_teacher(original, fitted(small, original), "outputs")
 
 
 def test_tuned_with_its_original_for_teacher(trained: Path, scenes: Path, tmp_path: Path) -> None:
