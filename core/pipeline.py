@@ -172,7 +172,7 @@ def suggest(
             "Prune with it as it is, or set a lower target.",
         )
     made = found.chooser.suggestion(found.plan, found.resolution, Span(progress, 0.9, 1.0))
-    made = replace(made, times=found.times)
+    made = replace(made, times=found.times, rankings=found.rankings)
     if stage.is_whole:
         scales = len(strides_of(loaded.model))
         return replace(made, hint=hint_of(plan, made.before, made.after, scales))

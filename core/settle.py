@@ -22,6 +22,7 @@ from core.progress import Progress, Span, silent
 from core.ship.latency.usual import latency_for
 
 if TYPE_CHECKING:
+    from core.choose.ranking import TriedRanking
     from core.choose.suggest import Chooser
     from core.data.stream import DataSettings
     from core.plan.latency.times import Times
@@ -50,6 +51,10 @@ class Settled:
         is a time.
     chooser : Chooser or None
         What chose the channels; None where none were to be chosen.
+    data : DataSettings or None
+        The images that they were ranked on.
+    rankings : tuple of TriedRanking
+        Where several were tried.
     """
 
     stage: Stage
@@ -57,6 +62,8 @@ class Settled:
     resolution: Resolution
     times: Times | None = None
     chooser: Chooser | None = None
+    data: DataSettings | None = None
+    rankings: tuple[TriedRanking, ...] = ()
 
 
 class Settler:
@@ -94,20 +101,51 @@ class Settler:
         found = self.allocate(plan, Span(rest, 0.0, 0.6) if by_time else rest)
         return self._as_measured(plan, found, Span(rest, 0.6, 1.0)) if by_time else found
 
-    def allocate(self, plan: Plan, progress: Progress = silent) -> Settled:
-        """Settle a plan without choosing units or measuring."""
+    def allocate(
+        self, plan: Plan, progress: Progress = silent, data: DataSettings | None = None
+    ) -> Settled:
+        """Settle a plan without choosing units or measuring.
+
+        ``data`` are the images to rank on, instead of those that are there.
+        """
         from core.structure.stage import stage_of
 
         stage = stage_of(self.loaded, plan, cache=self.cache)
         if not stage.is_whole and stage.asks_nothing:
             check_strategy(stage.plan)
             return Settled(stage, stage.replayed(stage.plan, plan), nothing_of(stage))
-        chooser = self.chooser(stage, progress)
+        if plan.rankings > 1 and stage.plan.target is not None and data is None:
+            return self._closest(stage, plan, progress)
+        return self._ranked(stage, plan, data, progress)
+
+    def _ranked(
+        self, stage: Stage, plan: Plan, data: DataSettings | None, progress: Progress
+    ) -> Settled:
+        """Settle a plan by one ranking."""
+        chooser = self.chooser(stage, progress, data)
         found, resolution = resolved(chooser, progress)
         made = found if stage.is_whole else stage.replayed(found, plan)
-        return Settled(stage, made, resolution, chooser=chooser)
+        return Settled(stage, made, resolution, chooser=chooser, data=data or self.data)
 
-    def chooser(self, stage: Stage, progress: Progress) -> Chooser:
+    def _closest(self, stage: Stage, plan: Plan, progress: Progress) -> Settled:
+        """Settle a plan by several rankings, and take the one that repairs best."""
+        from core.sensitivity.rankings import check_rankings, closest, draws_of
+
+        data = check_rankings(plan, self.data)
+        draws = list(draws_of(data, plan.rankings))
+        found = []
+        for number, draw in enumerate(draws):
+            start, end = (0.7 * n / len(draws) for n in (number, number + 1))
+            name = f"Ranking {number + 1} of {len(draws)}: "
+            found.append(self._ranked(stage, plan, draw, Span(progress, start, end, name)))
+        masks = [one.resolution.removed for one in found]
+        tried = closest(stage, draws, masks, data, Span(progress, 0.7, 1.0))
+        best = next(n for n, one in enumerate(tried) if one.kept)
+        return replace(found[best], rankings=tried)
+
+    def chooser(
+        self, stage: Stage, progress: Progress, data: DataSettings | None = None
+    ) -> Chooser:
         """Return what turns a stage's plan into channels to remove."""
         from core.choose.ranking import Ranker
         from core.choose.suggest import Chooser
@@ -116,7 +154,7 @@ class Settler:
         latency = self._latency(stage, stage.plan, progress)
         plan, latency = stage.settled(latency), stage.timed(latency)
         cost = None if latency is None else Milliseconds(stage.analysis.table, latency)
-        ranker = Ranker(stage.loaded, plan, self.data, cache=self.cache)
+        ranker = Ranker(stage.loaded, plan, data or self.data, cache=self.cache)
         return Chooser(ranker, stage.analysis.table, plan, cost)
 
     def _latency(self, stage: Stage, plan: Plan, progress: Progress) -> LatencyTable | None:
@@ -140,7 +178,7 @@ class Settler:
         goal = self._goal(first, target, latency)
 
         def allocate(trial: Plan, report: Progress) -> tuple[Stage, Resolution]:
-            found = self.allocate(trial, report)
+            found = self.allocate(trial, report, data)  # by one ranking
             return found.stage, found.resolution
 
         show = Span(progress, 0.05, 1.0)
@@ -197,9 +235,11 @@ class Settler:
             span = Span(progress, 0.25 * (number + 1), 0.25 * (number + 2), "Correcting: ")
             corrected = Target(latency_ms=asked * whole)
             try:
-                again = self.allocate(plan.model_copy(update={"target": corrected}), span)
+                asked_now = plan.model_copy(update={"target": corrected})
+                again = self.allocate(asked_now, span, found.data)
             except UserError:  # what was found is the nearest that can be had
                 break
+            again = replace(again, rankings=found.rankings)
             tried.append(self._timed(again, latency, span))
         progress(1.0, "Measured")
         return min(tried, key=lambda one: abs((one.times.share if one.times else goal) - goal))

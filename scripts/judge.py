@@ -13,7 +13,8 @@ together. Without, the train split is used and ``--split`` (val) is judged. For 
 (``tuned:PRESET``, or ``tuned:WAY`` for the network of another way), one in eight of the images that
 are not judged selects the state that a tuning keeps. ``turns`` (``turns:STEPS``) prunes, repairs
 and tunes step by step, in the same minutes of tuning. ``depth`` lets units and scales go as well,
-``coarse`` the finest scale; ``depth:STEPS`` and ``coarse:STEPS`` name the repair.
+``coarse`` the finest scale, ``several`` ranks on four draws of the images and takes the one that
+repairs best; ``depth:STEPS``, ``coarse:STEPS`` and ``several:STEPS`` name the repair.
 
 Rivals of pruning are ways, too. ``torch-pruning`` is Torch-Pruning in its best settings; ``narrow``
 is the model YAML with a smaller width, and the weights that match (raw it finds

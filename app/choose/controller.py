@@ -125,6 +125,7 @@ class ChooseController(QObject):
         self._front.take_known([one.plan for one in front], result.get("measured"))
         self._say_skipped(result)
         self._say_times(result)
+        self._say_rankings(result)
         self._say_hint(result)
         self.suggested.emit()
 
@@ -137,6 +138,7 @@ class ChooseController(QObject):
                 "round_to": wanted.round_to,
                 "allocation": wanted.allocation,
                 "depth": wanted.depth,
+                "rankings": wanted.rankings,
                 "model_sha256": self._session.plan.model_sha256,
             }
         )
@@ -175,6 +177,23 @@ class ChooseController(QObject):
         if times:
             change = formats.change_ms(float(times["before_ms"]), float(times["after_ms"]))
             self._session.say(f"Measured time per image: {change}.", kind="success", key="times")
+
+    def _say_rankings(self, result: dict[str, Any]) -> None:
+        """Say which of several rankings is kept, and by what."""
+        tried = result.get("rankings") or []
+        kept = next((one for one in tried if one["kept"]), None)
+        if kept is None:
+            self._session.unsay("rankings")
+            return
+        others = sorted(one["gap"] for one in tried if one is not kept)
+        span = "" if not others else f", the others {others[0]:.2g} to {others[-1]:.2g}"
+        self._session.say(
+            f"Kept the best of {formats.counted(len(tried), 'ranking')}: that on "
+            f"{formats.counted(kept['images'], 'image')}.",
+            f"After a quick repair its gap to the original is {kept['gap']:.2g}{span}.",
+            kind="success",
+            key="rankings",
+        )
 
     def _say_hint(self, result: dict[str, Any]) -> None:
         """Say what may keep more accuracy; take it back once it was followed."""

@@ -13,6 +13,7 @@ from app.kit.controls import add_items, choose, combo, row
 from app.kit.widgets import column, label
 from app.state import plan_edits
 from core.plan import criteria, words
+from core.plan.schema import MOST_RANKINGS
 from core.plan.words import STRATEGIES
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class RankingPart(QWidget):
         self.representative: QComboBox = combo(
             words.REPRESENTATIVES, "Which of several similar channels to keep"
         )
+        self.rankings = QSpinBox()
+        self.rankings.setRange(1, MOST_RANKINGS)
+        self.rankings.setKeyboardTracking(False)
+        self.rankings.setAccessibleName("Rankings to try")
+        self.rankings.setToolTip(
+            "Suggest ranks as many times, on all, half, a quarter and an eighth of the images in "
+            "turn, repairs each network quickly, and keeps the one that is closest to the "
+            "original. Takes as many times as long"
+        )
         self.note = label("", "muted")
         self.rank = QPushButton("Rank by images")
         self.rank.setToolTip("Compute this ranking now and show it in the histogram")
@@ -60,6 +70,7 @@ class RankingPart(QWidget):
         form = _form()
         _add(form, "Rank by", self.criterion, "The criterion for unimportant channels")
         _add(form, "Of similar", self.representative, "Which of several similar channels to keep")
+        _add(form, "Rankings", self.rankings, self.rankings.toolTip())
         self._form = form
         top = QWidget()
         top.setLayout(form)
@@ -71,16 +82,24 @@ class RankingPart(QWidget):
         session = self._session
         _edits(session, self.criterion, plan_edits.set_criterion)
         _edits(session, self.representative, plan_edits.set_representative)
+        self.rankings.valueChanged.connect(self._rankings_asked)
         session.scoresChanged.connect(self._show_ranked)
         session.measured.dataChanged.connect(self._show_ranked)
         self._engine.changed.connect(self._show_ranked)
+
+    def _rankings_asked(self, count: int) -> None:
+        session = self._session
+        if count != session.plan.rankings:
+            session.edit(plan_edits.set_rankings(session.plan, count))
 
     def show_plan(self) -> None:
         """Show what the plan ranks by."""
         plan = self._session.plan
         choose(self.criterion, plan.criterion)
         choose(self.representative, plan.representative)
+        self.rankings.setValue(plan.rankings)
         self._form.setRowVisible(self.representative, criteria.keeps_one(plan.criterion))
+        self._form.setRowVisible(self.rankings, criteria.by_images(plan.criterion))
         self._show_ranked()
 
     def _show_ranked(self) -> None:

@@ -230,7 +230,8 @@ def set_strategy(plan: Plan, strategy: str) -> Edit:
 def set_criterion(plan: Plan, criterion: str) -> Edit:
     """Choose what ranks the channels."""
     name = criteria.title(criterion)
-    return Edit(f"Rank channels by {name}", _changed(plan, criterion=criterion))
+    rankings = plan.rankings if criteria.by_images(criterion) else 1
+    return Edit(f"Rank channels by {name}", _changed(plan, criterion=criterion, rankings=rankings))
 
 
 def set_representative(plan: Plan, representative: str) -> Edit:
@@ -250,6 +251,12 @@ def set_depth(plan: Plan, on: bool) -> Edit:
     return Edit(
         "Also remove units and scales" if on else "Remove channels only", _changed(plan, depth=on)
     )
+
+
+def set_rankings(plan: Plan, count: int) -> Edit:
+    """Choose how many rankings a suggestion tries."""
+    text = "Try one ranking" if count == 1 else f"Try {count} rankings"
+    return Edit(text, _changed(plan, rankings=count), "rankings")
 
 
 def set_max_loss(plan: Plan, share: float) -> Edit:

@@ -41,6 +41,30 @@ class Ranking:
     skipped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TriedRanking:
+    """One of several rankings.
+
+    Attributes
+    ----------
+    images, seed : int
+        How many images it looked at, and what drew them.
+    gap : float
+        Between the outputs of the original and of its network after a quick repair, on held-out
+        images.
+    kept : bool
+    """
+
+    images: int
+    seed: int
+    gap: float
+    kept: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as ``suggest --json`` prints it."""
+        return asdict(self)
+
+
 class Ranker:
     """Scores a network, and what is left of it, by one plan's criterion.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.choose.front import Alternative, Descent, front_of
-from core.choose.ranking import Ranker, Ranking
+from core.choose.ranking import Ranker, Ranking, TriedRanking
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.allocate import BEST, ORDERS, Allocator, explicit_plan
@@ -54,6 +54,8 @@ class Suggestion:
         What the networks take, where the target was a time and was measured.
     hint : str
         What else may keep more accuracy; empty where nothing is known.
+    rankings : tuple of TriedRanking
+        Where several were tried.
     """
 
     plan: Plan
@@ -65,6 +67,7 @@ class Suggestion:
     front: tuple[Alternative, ...]
     times: Times | None = None
     hint: str = ""
+    rankings: tuple[TriedRanking, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -75,6 +78,7 @@ class Suggestion:
             "skipped": self.skipped,
             "times": None if self.times is None else self.times.to_json(),
             "hint": self.hint,
+            "rankings": [tried.to_json() for tried in self.rankings],
             "front": [alternative.to_json() for alternative in self.front],
         }
 

@@ -32,6 +32,8 @@ STRUCTURAL = {"units", "branch", "scale"}
 """What an entry of a selection has that takes structure away."""
 USUAL_ROUNDING = 8
 """Multiples that suit most hardware."""
+MOST_RANKINGS = 32
+"""That are tried for one plan."""
 
 
 class _Strict(BaseModel):
@@ -186,6 +188,9 @@ class Plan(_Strict):
         Indices of the classes that stay, in their new order; None for all.
     depth : bool
         Whether a target may take whole units and scales as well as channels.
+    rankings : int
+        How many rankings are tried for a target, each on other images; the one whose network is
+        closest to the original after a quick repair counts.
     locked : tuple
         Blocks (by index) or layers (by name) whose own widths must not change.
     model_sha256 : str or None
@@ -206,6 +211,7 @@ class Plan(_Strict):
     structure: tuple[Removal, ...] = ()
     classes: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     depth: bool = False
+    rankings: int = Field(default=1, ge=1, le=MOST_RANKINGS)
     locked: tuple[int | str, ...] = ()
     model_sha256: str | None = None
 
@@ -250,8 +256,9 @@ class Plan(_Strict):
         data["selection"] = [*structure, *(entry.to_json() for entry in self.selection)]
         if self.classes is not None:
             data["classes"] = list(self.classes)
-        if not self.depth:  # earlier versions do not know it
-            data.pop("depth")
+        for key in ("depth", "rankings"):  # earlier versions do not know them
+            if data[key] == type(self).model_fields[key].default:
+                data.pop(key)
         return data
 
     @property

@@ -40,12 +40,15 @@ class Trial:
     ----------
     lost : float
         Share of that network's mAP50-95 that is gone on the held-out images; where they
-        have no labels, the distance of the outputs from that network's, in its own unit.
+        have no labels, ``gap``.
     model : nn.Module
+    gap : float
+        Distance of the outputs from that network's, in its own unit.
     """
 
     lost: float
     model: nn.Module
+    gap: float
 
 
 class Trials:
@@ -59,6 +62,8 @@ class Trials:
         Half of the images, or all but 64, are fitted to, the others judged on.
     progress : Progress
         May cancel.
+    labels : bool
+        Whether labels are looked at.
 
     Raises
     ------
@@ -66,7 +71,15 @@ class Trials:
         For images that cannot be used, or a network whose outputs cannot be matched.
     """
 
-    def __init__(self, stage: Stage, data: DataSettings, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        data: DataSettings,
+        progress: Progress = silent,
+        *,
+        labels: bool = True,
+    ) -> None:
+        self._labels = labels
         self._device = data.pick_device()
         self._teacher = resting(stage.teacher(fresh=True), self._device).requires_grad_(False)
         self._pool = open_pool(data.fitted(self._teacher), progress, HELD_OUT)
@@ -100,7 +113,7 @@ class Trials:
         goals = self._goals or self._draw(context, stage.before.table)
         student = cut_network(stage.loaded.model, table, removed).to(self._device)
         fitted = refit(context, renew_statistics(context, student), QUICK, goals)
-        return Trial(self._lost(fitted), fitted)
+        return self._judged(fitted)
 
     def _draw(self, context: Context, table: ChannelTable) -> dict[str, Goal]:
         """Return what every layer of the unpruned network delivers, once for all variants."""
@@ -111,8 +124,8 @@ class Trials:
         self._goals = draw_goals(plain, present, images_of(context, QUICK.images)[0], QUICK.places)
         return self._goals
 
-    def _lost(self, model: nn.Module) -> float:
-        measure = self._judge(model)
+    def _judged(self, model: nn.Module) -> Trial:
+        measure = self._judge(model, quick=not self._labels)
         if measure.map50_95 is None or not self._judge.original:
-            return measure.gap
-        return 1.0 - measure.map50_95 / self._judge.original
+            return Trial(measure.gap, model, measure.gap)
+        return Trial(1.0 - measure.map50_95 / self._judge.original, model, measure.gap)

@@ -25,7 +25,7 @@ from core.plan.widths import Mask
 from core.pruning.surgery import cut_network
 from core.repair.images import letterbox, open_pool, to_tensor
 from core.repair.outputs import gaps_on, outputs_on
-from core.structure.scales import strides_of
+from core.structure.scales import places_of, strides_of
 from scripts.judging.deployed import Deployed, multiply_adds, time_in_turns, write_onnx
 from scripts.judging.folds import Part, write_taught
 from scripts.judging.ways import WAYS
@@ -125,6 +125,7 @@ class Bench:
         judged = DataSettings(part.path, images=ALL, image_size=options.size, split="val")
         pool = open_pool(judged)
         self._images = [to_tensor([letterbox(p, options.size)]) for p in (*pool.fit, *pool.held)]
+        self._places: list[tuple[int, ...]] = []
         self._wanted = outputs_on(self.loaded.model.float().eval(), self._images)
 
     @property
@@ -211,7 +212,10 @@ class Bench:
     def _gaps(self, model: nn.Module) -> NDArray[np.float64]:
         trial = model.float().eval()
         scales, kept = strides_of(self.loaded.model), strides_of(trial)
-        return np.array(gaps_on(trial, self._wanted, self._images, scales, kept))
+        if kept != scales and not self._places:
+            self._places = [places_of(self.loaded.model, batch) for batch in self._images]
+        told = scales, kept, self._places
+        return np.array(gaps_on(trial, self._wanted, self._images, *told))
 
     # ---- what ways are made of ---------------------------------------------------------------
 
@@ -224,7 +228,10 @@ class Bench:
         place = self.place(name, less, ".json")
         if not place.is_file():
             plan = Plan(target=Target(macs=1 - less), round_to=1, seed=self.options.seed, **told)
-            found = core.suggest(self.loaded, plan, self.data).plan
+            made = core.suggest(self.loaded, plan, self.data)
+            found, tried = made.plan, [one.to_json() for one in made.rankings]
+            if tried:
+                print(f"<!-- {self.part.name}: {tried} -->", flush=True)
             place.write_text(json.dumps(found.to_json()), encoding="utf-8")
         return parse_plan(json.loads(place.read_text(encoding="utf-8")))
 

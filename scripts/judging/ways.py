@@ -75,6 +75,11 @@ def coarse(bench: Bench, less: float, steps: str = STEPS) -> nn.Module:
     return _by_plan(bench, bench.plan(less, structure=(Removal(scale=finest),)), steps)
 
 
+def several(bench: Bench, less: float, steps: str = STEPS) -> nn.Module:
+    """Rank on four draws of the images, and take the one that repairs best."""
+    return _by_plan(bench, bench.plan(less, rankings=4), steps)
+
+
 def _by_plan(bench: Bench, plan: Plan, steps: str) -> nn.Module:
     settings = RepairSettings(
         parse_steps(steps),
@@ -85,7 +90,7 @@ def _by_plan(bench: Bench, plan: Plan, steps: str) -> nn.Module:
     return core.prune(bench.loaded, plan, data=bench.data, repair=settings).model
 
 
-WAYS = Ways(raw=raw, tuned=tuned, turns=turns, depth=deep, coarse=coarse)
+WAYS = Ways(raw=raw, tuned=tuned, turns=turns, depth=deep, coarse=coarse, several=several)
 RIVALS: dict[str, Way] = {
     "torch-pruning": torch_pruning,
     "narrow": narrow,

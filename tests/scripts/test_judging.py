@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,13 @@ import torch
 import core
 from core.data.resample import BoxImages
 from core.errors import UserError
+from core.plan.schema import parse_plan
+from resources.scenes import write_dataset
 from scripts.judging import rivals
-from scripts.judging.bench import Judged, reordered
+from scripts.judging.bench import Bench, Judged, reordered
 from scripts.judging.deployed import Deployed, multiply_adds
+from scripts.judging.folds import split_once
+from scripts.judging.shares import Share
 
 MODEL = Path(__file__).resolve().parents[2] / "resources" / "demo" / "demo.pt"
 
@@ -102,3 +107,28 @@ def test_torch_pruning_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(rivals, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"^Torch-Pruning is not installed\. .*torch-pruning"):
         rivals.CHECKS["torch-pruning"]()
+
+
+def test_a_network_without_a_scale_is_judged(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "scenes", train=4, val=4)
+    folder = tmp_path / "judged"
+    folder.mkdir()
+    options = Namespace(
+        model=str(MODEL), folder=str(folder), size=64, seed=0, images=None, time=False
+    )
+    bench = Bench(options, split_once(data, "val", folder))
+    plan = parse_plan({"version": 1, "selection": [{"scale": 8}]})
+    judged = bench.look(core.prune(bench.loaded, plan).model)
+    assert judged.gaps.shape == (4,) and (judged.gaps > 0).all()
+    assert judged.macs < 1.0
+    assert (bench.look(bench.loaded.model).gaps == 0).all()
+
+
+def test_a_share_of_the_unpruned_is_within_its_interval() -> None:
+    mine = found(12)
+    whole = Share.of(mine, mine)
+    assert (whole.share, whole.low, whole.high) == (1.0, 1.0, 1.0)
+    nothing = Share.of(replace(mine, hits=np.zeros_like(mine.hits)), mine)
+    assert str(nothing) == "0.0000 (0.0%, 0% to 0%)"
+    half = Share.of(replace(mine, hits=mine.hits & (mine.image < 6)[:, None]), mine)
+    assert half.low < half.share < half.high < 1.0

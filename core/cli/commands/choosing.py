@@ -102,6 +102,9 @@ def suggestion_text(
         _table(found) if measured is None else _measured_table(found, measured),
     ]
     lines += skipped_text(found.skipped)
+    if found.rankings:
+        lines += ["", "Rankings by their images; the plan is that of the smallest gap:"]
+        lines += [_rankings_table(found)]
     if found.hint:
         lines += ["", f'{found.hint} Set "depth": true in the plan to try.']
     if output:
@@ -115,6 +118,14 @@ def _table(found: Suggestion) -> str:
         [f"{other.macs:.1%}", f"{other.params:.1%}", f"{other.score:.4g}"] for other in found.front
     ]
     return laid_out(rows, "rrr")
+
+
+def _rankings_table(found: Suggestion) -> str:
+    rows = [["images", "gap after a quick repair", ""]]
+    rows += [
+        [str(one.images), f"{one.gap:.4g}", "kept" if one.kept else ""] for one in found.rankings
+    ]
+    return laid_out(rows, "rrl")
 
 
 def _measured_table(found: Suggestion, measured: MeasuredFront) -> str:

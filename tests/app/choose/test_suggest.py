@@ -443,6 +443,36 @@ def test_units_may_be_asked_for_and_need_images(opened, fake, dataset, heard, qt
     assert not panel.goal.units.isChecked()
 
 
+def test_several_rankings_are_asked_for_by_images_alone(opened, fake, dataset, qtbot):
+    session, panel = opened.session, panel_of(opened)
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    box = panel.ranking.rankings
+    assert session.plan.criterion == "fisher" and box.value() == 1
+    box.setValue(4)
+    assert session.plan.rankings == 4 and "Try 4 rankings" in session.undo_stack.undoText()
+    panel.suggestRequested.emit(panel.goal.blocks())
+    assert fake.last("suggest").args["plan"]["rankings"] == 4
+    session.edit(plan_edits.set_criterion(session.plan, "l2"))
+    assert session.plan.rankings == 1 and not box.isVisibleTo(panel)
+    session.undo_stack.undo()
+    assert box.value() == 4 and box.isVisibleTo(panel)
+
+
+def test_the_ranking_that_was_kept_is_said_and_the_wish_stays(opened, fake, heard, tmp_path):
+    session = opened.session
+    session.edit(plan_edits.set_rankings(session.plan, 3))
+    opened.features[ChooseFeature].controller.suggest()
+    tried = [
+        {"images": 96, "seed": 0, "gap": 0.39, "kept": False},
+        {"images": 48, "seed": 1, "gap": 0.23, "kept": True},
+        {"images": 24, "seed": 2, "gap": 0.33, "kept": False},
+    ]
+    fake.done("suggest", {**answer(opened, tmp_path, exact(0, 1)), "rankings": tried})
+    assert "Kept the best of 3 rankings: that on 48 images." in heard()[-1]
+    assert "0.23, the others 0.33 to 0.39" in heard()[-1]
+    assert session.plan.rankings == 3
+
+
 def test_what_a_suggestion_took_when_measured_is_said(opened, fake, heard, tmp_path):
     opened.features[ChooseFeature].controller.suggest()
     result = answer(opened, tmp_path, exact(0, 1))
