@@ -20,21 +20,11 @@ from core.checkpoint._stock import (
     RepConv,
     tasks,
 )
-from core.checkpoint.allowlist import resolve_methods
+from core.checkpoint.allowlist import Method, resolve_methods
 from core.checkpoint.plain import plain_items
 from core.errors import UserError
 
 _RESAVE = "Load it in Ultralytics, save it again with model.save, and open the new file."
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
 TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
 _DEFAULT_SIZE = 640
 _CLASSIFY_SIZE = 224
@@ -75,10 +65,7 @@ def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> Non
                 raise UserError(
                     f"{label} contains a damaged part: {name or 'the network'}.", _RESAVE
                 )
-        if any(
-            parts.get(key) and not (key == masks.HOOKS and masks.are_masks(parts[key]))
-            for key in _HOOKS
-        ):
+        if any(_attaches_code(key, value) for key, value in parts.items()):
             raise UserError(f"{label} attaches code to the layer {name}.", _RESAVE)
         for tensor in (*parts["_parameters"].values(), *parts["_buffers"].values()):
             if tensor is not None:
@@ -138,25 +125,55 @@ def is_activation(text: object) -> bool:
     return module and owner in ("nn", "torch.nn") and hasattr(nn, call.func.attr)
 
 
+def _attaches_code(key: object, value: object) -> bool:
+    """Return whether an attribute of a module makes torch call something else than its class says.
+
+    Every table of hooks has that word in its name, whatever the version of torch; and an attribute
+    of the name of a method hides that method. Ultralytics sets ``forward`` on fused layers, to
+    another method of theirs (`resolve_methods`), and ``type``, which is text.
+    """
+    if not isinstance(key, str):  # no program writes one
+        return True
+    if "hook" in key:
+        harmless = value is None or isinstance(value, bool) or not value
+        return not harmless and not (key == masks.HOOKS and masks.are_masks(value))
+    hides = key != "forward" and callable(getattr(nn.Module, key, None))
+    return hides and (callable(value) or isinstance(value, Method))
+
+
 def _walk(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return all modules by name, without trusting the tables that hold them."""
+    """Return all modules by name, however they are held, each once.
+
+    Neither the tables of modules are trusted, nor that nothing else holds some: a list, or an
+    object that is a plain attribute.
+    """
     found: list[tuple[str, nn.Module]] = []
     seen: set[int] = set()
-    pending: list[tuple[str, nn.Module]] = [("", model)]
+    pending: list[tuple[str, object]] = [("", model)]
     while pending:
-        name, module = pending.pop()
-        if id(module) in seen:
+        name, item = pending.pop()
+        if id(item) in seen or isinstance(item, torch.Tensor | type):
             continue
-        seen.add(id(module))
-        found.append((name, module))
-        children = vars(module).get("_modules")
-        if isinstance(children, dict):
-            pending += [
-                (f"{name}.{key}".lstrip("."), child)
-                for key, child in children.items()
-                if isinstance(child, nn.Module)
-            ]
+        seen.add(id(item))
+        if isinstance(item, nn.Module):
+            found.append((name, item))
+        pending += [(f"{name}.{key}".lstrip("."), part) for key, part in _parts(item)]
     return found
+
+
+def _parts(item: object) -> list[tuple[object, object]]:
+    """Return what an object out of a file holds, by name or number."""
+    parts: list[tuple[object, object]] = []
+    if isinstance(item, dict):
+        parts += item.items()
+    elif isinstance(item, list | tuple | set | frozenset):
+        parts += enumerate(item)
+    for key, value in getattr(item, "__dict__", {}).items():
+        if key == "_modules" and isinstance(value, dict):
+            parts += value.items()
+        else:
+            parts.append((key, value))
+    return parts
 
 
 def normalise(model: Any, train_args: dict[str, Any], label: object) -> dict[str, Any]:

@@ -170,11 +170,63 @@ def test_classes_cannot_be_changed(tmp_path):
     assert callable(Conv.forward)
 
 
-def test_hooks_are_refused(tmp_path, model):
+HARMLESS = torch._utils._rebuild_tensor_v2
+"""A function that every checkpoint names."""
+HOOKS = sorted(key for key in vars(nn.Module()) if key.endswith("hooks"))
+
+
+@pytest.mark.parametrize(
+    "key", [*HOOKS, "_forward_hooks_with_kwargs", "_forward_hooks_of_a_later_torch"]
+)
+def test_hooks_are_refused(key, tmp_path, model):
     path = tmp_path / "a.pt"
-    model.model[0]._forward_hooks = collections.OrderedDict([(0, torch._utils._rebuild_tensor_v2)])
+    vars(model.model[0])[key] = collections.OrderedDict([(0, HARMLESS)])
     torch.save({"model": model}, path)
-    assert "attaches code" in refused(path).message
+    assert "attaches code to the layer model.0" in refused(path).message
+
+
+@pytest.mark.parametrize("key", ["_call_impl", "__call__", "state_dict", "train", "float", "eval"])
+def test_methods_of_a_module_are_not_replaced(key, tmp_path, model):
+    path = tmp_path / "a.pt"
+    vars(model.model[0])[key] = HARMLESS
+    torch.save({"model": model}, path)
+    assert "attaches code to the layer model.0" in refused(path).message
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda module: module,
+        lambda module: [module],
+        lambda module: {"a": (module, 1)},
+        lambda module: nn.ModuleList([module]),
+        lambda module: types.SimpleNamespace(inside=[module]),
+    ],
+)
+def test_hooks_of_modules_that_are_held_otherwise_are_refused(hold, tmp_path, model):
+    path = tmp_path / "a.pt"
+    module = nn.Conv2d(3, 3, 1)
+    module._forward_hooks_always_called = {0: HARMLESS}
+    vars(model.model[1])["extra"] = hold(module)
+    torch.save({"model": model}, path)
+    message = refused(path).message
+    assert "attaches code" in message or "SimpleNamespace" in message
+
+
+def test_what_holds_itself_is_walked_once(tmp_path, model):
+    path = tmp_path / "a.pt"
+    model.model[1].own, model.model[1].ring = [model.model[1]], [model.model[0]]
+    vars(model.model[1])["ring"].append(vars(model.model[1])["ring"])
+    deep = last = []
+    for _ in range(100):
+        last.append([])
+        last = last[0]
+    many = [deep, deep]
+    for _ in range(40):  # 2^40 paths
+        many = [many, many]
+    vars(model.model[1])["many"] = many
+    torch.save({"model": model}, path)
+    load(path)
 
 
 @pytest.mark.parametrize(
