@@ -38,10 +38,3 @@ def _img_files(dataset: Any, img_path: str | list[str]) -> list[str]:
 def _keep_nothing(_prefix: str, _path: Path, contents: dict[str, Any], version: str) -> None:
     """Do what else Ultralytics does on writing: its readers expect the version."""
     contents["version"] = version
-
-
-def forget_arrays(dataset: Any) -> None:
-    """Keep a dataset from loading, or deleting, ``.npy`` files that are next to the images."""
-    nowhere = Path("/nonexistent/secateur.npy")
-    if hasattr(dataset, "npy_files"):
-        dataset.npy_files = [nowhere] * len(dataset.npy_files)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -22,6 +21,7 @@ from core.data.source import Source, read_source
 from core.errors import UserError
 from core.graph.drive import image_channels, real_side
 from core.progress import Progress, silent
+from core.system.paths import NOWHERE
 
 Batch = dict[str, Any]
 KEEP = 1 << 28
@@ -255,9 +255,14 @@ def open_dataset(
         return folders, folders.unreadable
     shape = {"rect": rect, "squash": squash, "stride": stride}
     dataset = _images_with_labels(source, settings, task, shape, progress)
-    nowhere = Path(tempfile.gettempdir()) / "secateur-no-such-folder"
-    dataset.npy_files = [nowhere / "none.npy"] * len(dataset)
+    forget_arrays(dataset)
     return dataset, dataset.unreadable
+
+
+def forget_arrays(dataset: Any) -> None:
+    """Keep a dataset from loading, or deleting, ``.npy`` files that are next to the images."""
+    if hasattr(dataset, "npy_files"):
+        dataset.npy_files = [NOWHERE] * len(dataset.npy_files)
 
 
 def _images_with_labels(

@@ -5,12 +5,15 @@ The one place that knows these names; the command line, reports and the window a
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
 
 JOBS, SCAN, HISTORY = ".jobs", ".sensitivity.jsonl", ".history"
 """Endings of what lies beside a project: long jobs, a sensitivity scan, a copy of its history."""
+NOWHERE = Path(os.devnull) / "none.npy"
+"""Where nothing can be, on any system: nobody can have put a file or a link there before."""
 SHORT = 24
 """Characters of a hash that name a file."""
 

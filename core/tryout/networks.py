@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import tempfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from core.compare.images import GUESSES
 from core.data.labels import Object, box, outlined
 from core.errors import UserError
+from core.system.paths import NOWHERE
 from core.tryout.frames import Pixels
 from core.tryout.result import OVERLAP, Milliseconds
 
@@ -66,7 +66,7 @@ class Network:
             "device": device,
             "save": False,
             "verbose": False,
-            "save_dir": tempfile.gettempdir(),  # nothing is saved, but it wants a folder
+            "save_dir": str(NOWHERE),  # nothing is saved, but it wants a folder
         }
         self._predictor = getattr(importlib.import_module(module), name)(overrides=options)
         self._predictor.setup_model(loaded.model, verbose=False)

@@ -20,7 +20,8 @@ from torch import nn
 
 from core.checkpoint import save
 from core.checkpoint._stock import tasks
-from core.data.readonly import forget_arrays, only_reading
+from core.data.readonly import only_reading
+from core.data.stream import forget_arrays
 from core.errors import UserError
 from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -12,6 +15,7 @@ import yaml
 from core.data.evaluate import evaluate
 from core.data.stream import DataSettings, Stream
 from core.errors import UserError
+from core.system.paths import NOWHERE
 from tests.core.images import make_dataset
 from tests.core.networks import network
 
@@ -218,3 +222,47 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     with pytest.raises(UserError, match="“cuda:1” was selected, but torch finds no GPU"):
         DataSettings(Path("data.yaml"), device="cuda:1").pick_device()
     assert DataSettings(Path("data.yaml")).pick_device() == "cpu"
+
+
+@pytest.mark.parametrize("shape", ["(32, 32, 3)", "(7,)", "broken"])
+def test_arrays_that_others_planted_change_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
+    """In the temporary folder, where anyone may write, or next to the images."""
+    plain = [batch["img"] for batch in stream(data).batches()]
+    place = tmp_path / "temporary"
+    (place / "secateur-no-such-folder").mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    planted = [place / "secateur-no-such-folder" / "none.npy"]
+    planted += [image.with_suffix(".npy") for image in (data.parent / "images").rglob("*.png")]
+    for file in planted:
+        if shape == "broken":
+            file.write_bytes(b"no array")
+        else:
+            np.save(file, np.full(ast.literal_eval(shape), 255, np.uint8))
+    before = snapshot(tmp_path)
+    assert all(
+        torch.equal(one, batch["img"])
+        for one, batch in zip(plain, stream(data).batches(), strict=True)
+    )
+    assert snapshot(tmp_path) == before
+
+
+def test_no_code_asks_for_the_shared_temporary_folder() -> None:
+    """Every temporary place is made anew for its owner alone (``mkdtemp``)."""
+    root = Path(__file__).resolve().parents[3]
+    files = [file for part in ("core", "app") for file in (root / part).rglob("*.py")]
+    assert files and not [
+        str(file.relative_to(root))
+        for file in files
+        if re.search(r"gettempdir|mktemp\(|/tmp\b", file.read_text("utf-8"))
+    ]
+
+
+def test_nothing_can_be_nowhere() -> None:
+    assert not NOWHERE.exists() and not NOWHERE.with_suffix(".npy").exists()
+    with pytest.raises(OSError):
+        NOWHERE.write_bytes(b"")
+    with pytest.raises(OSError):
+        NOWHERE.mkdir(parents=True)
