@@ -6,6 +6,8 @@ The one place that knows these names; the command line, reports and the window a
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -21,6 +23,33 @@ SHORT = 24
 def data_folder() -> Path:
     """Return where the program keeps what belongs to no project."""
     return Path(platformdirs.user_data_dir("secateur"))
+
+
+def runtime_folder() -> Path | None:
+    """Return where sockets of this user lie; None where no place is theirs alone.
+
+    The system's folder for it, made when the user logs in; failing that, one among the program's
+    own data.
+    """
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    places = [Path(session) / "secateur"] if session else []
+    return next((place for place in (*places, data_folder() / "run") if is_private(place)), None)
+
+
+def is_private(folder: Path) -> bool:
+    """Make a folder that its owner alone can enter, and say whether it is such a one.
+
+    One that was there before, a link, or one of another user's is none.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    if sys.platform == "win32":  # the user's profile has no such bits; its access list does it
+        return True
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    return private and found.st_uid == os.getuid()
 
 
 def histories_folder() -> Path:
