@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 import tracemalloc
 import warnings
 from collections.abc import Callable
@@ -65,12 +66,20 @@ def shared_cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def runtime_place():
+    """A short path, as a socket needs, that is the user's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path, monkeypatch, shared_cache):
+def own_settings(tmp_path, monkeypatch, shared_cache, runtime_place):
     """Nobody's settings are read or written; tables may be shared between tests."""
     for name in ("CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime_place))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
 
