@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from core.system.program import prepare, refusal
+from core.system.visible import visible
 
 
 def _command_line(arguments: list[str]) -> int:
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _window([])
     reason = refusal(arguments) or unknown_word(arguments[0])
     if reason is not None:
-        print(f"secateur: {reason}", file=sys.stderr)
+        print(visible(f"secateur: {reason}"), file=sys.stderr)
         return 2
     return _program(arguments[0])(arguments)
 

@@ -23,6 +23,7 @@ from app.kit.dialogs import place
 from app.kit.widgets import label
 from app.state.session import Session
 from core.system.logs import append, fault_log
+from core.system.visible import visible
 
 
 class BugDialog(QDialog):
@@ -124,7 +125,7 @@ class ErrorReporter(QObject):
         details = "".join(traceback.format_exception(kind, error, trace))
         append(details)
         if sys.stderr is not None:
-            print(details, file=sys.stderr)
+            print(visible(details), file=sys.stderr)
         self._caught.emit(f"{kind.__name__}: {error}", details)
 
     def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:

@@ -9,11 +9,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from typing import Any
 
 from core.cli.commands import GROUPS
 from core.cli.options import assumed, assumed_text
 from core.errors import CancelledError, UserError
 from core.system.logs import append_fault
+from core.system.visible import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 result = {**result, "assumed": found}
                 text = f"{text}\n{assumed_text(found)}"
         if output := json.dumps(result, allow_nan=False) if options.json else text:
-            print(output)
+            print(visible(output))
         sys.stdout.flush()
     except UserError as error:
         return _fail(str(error))
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(text: str) -> int:
-    print(f"secateur: {' '.join(text.split())}", file=sys.stderr)
+    print(visible(f"secateur: {' '.join(text.split())}"), file=sys.stderr)
     return 1
 
 
@@ -61,9 +63,16 @@ def _report_bug(error: Exception) -> str:
     return f"Internal error ({kind}: {error}), logged in {where}. Please report it."
 
 
+class Parser(argparse.ArgumentParser):
+    """Prints what it was given, which may be names of files, harmlessly."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(visible(message), file)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="secateur",
         description="Prunes YOLO networks: smaller and faster, verified before saving.",
         epilog="Without a command, the window opens, with FILE if given. --self-test tests the "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from core.data.findings import shortened
 from core.errors import UserError
 from core.progress import Progress, TimeLeft, silent, with_left
+from core.system.visible import visible
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
@@ -174,8 +175,9 @@ class _Line:
         self._left.step(fraction)
         over = fraction >= 1
         words = text if over else with_left(text, self._left.words)
+        words = " ".join(words.split())
         end = "\n" if over else ""
-        print(f"\r\x1b[K{fraction:4.0%} {words}", end=end, file=self._output, flush=True)
+        print(f"\r\x1b[K{fraction:4.0%} {visible(words)}", end=end, file=self._output, flush=True)
 
 
 def shown_progress(options: argparse.Namespace) -> Progress:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
+from core.system.visible import visible
+
 LIMIT = 1_000_000
 """Bytes after which a log is begun again."""
 KEPT = 2
@@ -69,7 +71,7 @@ def append(text: str) -> Path:
     """Add to the log of faults, and return it; a log that cannot be written is no second fault."""
     log = fault_log()
     with contextlib.suppress(OSError), make_room(log).open("a", encoding="utf-8") as stream:
-        stream.write(text + "\n")
+        stream.write(visible(text) + "\n")
     return log
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from core.cli.commands import Add, Command
 from core.cli.options import positive, shown_progress
 from core.progress import Progress, publish
+from core.system.visible import visible
 
 FOLDER = "secateur-demo"
 
@@ -49,7 +50,7 @@ class _Steps:
         if self._loud and "title" in data:
             clear = "\r\x1b[K" if sys.stderr.isatty() else ""
             line = f"{data['title']}: {data['text']} ({data['seconds']:.0f} s)"
-            print(f"{clear}{line}", file=sys.stderr, flush=True)
+            print(f"{clear}{visible(line)}", file=sys.stderr, flush=True)
 
 
 def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -15,6 +15,7 @@ from core.cli.options import add_history, add_same_classes, positive
 from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
+from core.system.visible import visible
 from core.tune.presets import DISTILL, PRESETS
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def listener(options: argparse.Namespace) -> Callable[[dict[str, Any]], None] | 
 
         def text(event: dict[str, Any]) -> None:
             end = "" if event["event"] == "batch" else "\n"
-            print(f"\r\x1b[K{event_text(event)}", end=end, file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{visible(event_text(event))}", end=end, file=sys.stderr, flush=True)
 
         return text
     return None
