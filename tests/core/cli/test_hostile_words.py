@@ -81,7 +81,7 @@ COMMANDS = [
 def test_no_command_prints_what_steers_a_terminal(
     command: str, evil: dict[str, Path], capfd: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
-    words = [str(evil.get(word.lower(), word)) for word in command.split()]
+    words = [str(evil[w.lower()]) if w.isupper() else w for w in command.split()]
     for arguments in (words, [*words, "--json"]):
         try:
             main(arguments)
