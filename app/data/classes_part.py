@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionView
 
 from app.kit import theme
 from app.kit.table_model import ROW_ROLE, Column, SortedProxy, TableModel
-from app.kit.widgets import TableView, column, label, table_view
+from app.kit.widgets import TableView, column, label, show_markup, table_view
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
@@ -65,7 +65,7 @@ class ClassTable(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.key = label("", wrap=False)
-        self.key.setTextFormat(Qt.TextFormat.RichText)
+        show_markup(self.key)
         self.view: TableView | None = None
         self._layout = column(self.key, margins=0, spacing=3)
         self._splits: tuple[str, ...] = ()

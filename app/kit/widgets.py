@@ -54,6 +54,15 @@ def label(text: str = "", role: str = "", wrap: bool = True) -> QLabel:
     return result
 
 
+def show_markup(widget: QLabel) -> None:
+    """Let a label show markup; all others show plain text, whatever is in it (``style.qss``).
+
+    Words of others that are put into it must be escaped.
+    """
+    widget.setProperty("markup", True)
+    widget.setTextFormat(Qt.TextFormat.RichText)
+
+
 class Elided(QLabel):
     """One line of text that ends in … where there is no room for all; its tip has the rest."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from app.kit.widgets import Elided, label
+from app.kit.widgets import Elided, label, show_markup
 from app.pictures.drawing import OUTCOMES, Pens
 from app.pictures.loader import FULL, Pictures, Read, Wish
 from app.pictures.view import PictureView, Viewpoint
@@ -185,6 +184,6 @@ def outcome_key(outcome: str) -> QWidget:
     # White would not show on a light window: it is on the dark that it has on photographs.
     back = "background-color:#3a414b;" if outcome == "label" else ""
     result = label(f'<span style="color:{colour};{back}">■</span> {word}', "muted", wrap=False)
-    result.setTextFormat(Qt.TextFormat.RichText)
+    show_markup(result)
     result.setAccessibleName(word)
     return result

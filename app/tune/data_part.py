@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 from app.context import Context
 from app.engine.task_line import TaskLine
 from app.kit import theme
-from app.kit.widgets import Elided, column, label
+from app.kit.widgets import Elided, column, label, show_markup
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
@@ -50,7 +50,7 @@ class DataCheck(QWidget):
         )
         self.check.clicked.connect(self.checkRequested)
         self.found = label("")
-        self.found.setTextFormat(Qt.TextFormat.RichText)
+        show_markup(self.found)
         self.found.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.found.setAccessibleName("Results of the check")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)

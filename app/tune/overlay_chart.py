@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.kit import theme
 from app.kit.controls import add_items, combo, row
-from app.kit.widgets import label
+from app.kit.widgets import label, show_markup
 from app.tune.epoch_chart import LETTERS, ROLES, SHOWN, EpochChart
 from app.tune.training_chart import REST_MS
 from core.runs.tail import Curve, Snapshot
@@ -32,7 +32,7 @@ class OverlayChart(QWidget):
         self.figure.setMinimumContentsLength(14)
         self.figure.activated.connect(lambda _: self._draw())
         self.words = QLabel()
-        self.words.setTextFormat(Qt.TextFormat.RichText)
+        show_markup(self.words)
         self.words.setWordWrap(True)
         self.plot = EpochChart("Fine-tunings", letters=True)
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)

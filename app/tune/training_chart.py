@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.kit import theme
+from app.kit.widgets import show_markup
 from app.tune.epoch_chart import ROLES, EpochChart
 from core.runs.tail import Curve, Snapshot
 
@@ -35,7 +37,7 @@ class HistoryChart(QWidget):
         super().__init__()
         self._title, self._digits = title, digits
         self.words = QLabel(title)
-        self.words.setTextFormat(Qt.TextFormat.RichText)
+        show_markup(self.words)
         self.words.setWordWrap(True)
         self.plot = EpochChart(name or title, left)
         layout = QVBoxLayout(self)
@@ -66,16 +68,16 @@ class HistoryChart(QWidget):
         for number, (name, (_, y)) in enumerate(self.plot.curves.items()):
             value = format(y[-1], self._digits) if y else ""
             colour = getattr(theme.colours(), ROLES[number % len(ROLES)])
-            whole = f"{name} {value}".replace(" ", "&nbsp;")
+            whole = escape(f"{name} {value}").replace(" ", "&nbsp;")
             parts.append(f'<span style="color:{colour}">{whole}</span>')
             plain.append(f"{name} {value}")
         if self.plot.before is not None:
             before = f"before {format(self.plot.before, self._digits)}"
-            whole = before.replace(" ", "&nbsp;")
+            whole = escape(before).replace(" ", "&nbsp;")
             parts.append(f'<span style="color:{theme.colours().muted}">{whole}</span>')
             plain.append(before)
         self.words.setText(
-            " &nbsp;".join([*([f"<b>{self._title}</b>"] if self._title else []), *parts])
+            " &nbsp;".join([*([f"<b>{escape(self._title)}</b>"] if self._title else []), *parts])
         )
         self.plot.setAccessibleDescription(", ".join(plain) or "no data yet")
 

@@ -289,7 +289,7 @@ class FrameActions(QObject):
         """Show the version and the licence."""
         box = QMessageBox(self._parts.window)
         box.setWindowTitle("About Secateur")
-        box.setText(f"<b>Secateur {metadata.version('secateur')}</b>")
+        box.setText(f"Secateur {metadata.version('secateur')}")
         lines = [
             "Prunes YOLO networks: smaller and faster, verified before saving.",
             "Free software under the AGPL, version 3 or later.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Signal
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.kit import formats, theme
-from app.kit.widgets import label
+from app.kit.widgets import label, show_markup
 from core.plan.live import file_size
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Metric(QWidget):
         super().__init__()
         self.title = label(title, "muted", wrap=False)
         self.value = QLabel()
-        self.value.setTextFormat(Qt.TextFormat.RichText)
+        show_markup(self.value)
         self.ask = QPushButton("measure")
         self.ask.setProperty("link", "true")
         self.ask.setAccessibleName(f"Measure {title}")

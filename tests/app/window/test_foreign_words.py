@@ -1,0 +1,94 @@
+"""Words out of files of strangers are shown as they are, in every label, tip and dialog."""
+
+import copy
+
+import pytest
+import torch
+import yaml
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QToolTip
+
+from app.kit.widgets import label, show_markup
+from tests.app.conftest import ENGINE_MS
+from tests.core.networks import network
+
+EVIL = "<h1>evil</h1><img src='file:///etc/passwd'><b>x</b>"
+
+
+@pytest.fixture
+def evil(tmp_path, dataset):
+    """A network, a dataset and a project with markup wherever words can be."""
+    folder = tmp_path / EVIL.replace("/", "_")
+    folder.mkdir()
+    model = copy.deepcopy(network("yolov8n"))
+    model.names = {number: f"{EVIL} {number}" for number in range(80)}
+    model.yaml = {**model.yaml, "yaml_file": f"{EVIL.replace('/', '_')}.yaml"}
+    for block in model.model:
+        block.type = f"{EVIL}.{block.type}"
+    torch.save({"model": model, "date": EVIL, "version": EVIL}, folder / "m.pt")
+    said = yaml.safe_load(dataset.read_text("utf-8"))
+    said["names"] = {number: f"{EVIL} {number}" for number in range(len(said["names"]))}
+    dataset.write_text(yaml.safe_dump(said), "utf-8")
+    return folder
+
+
+def unsafe(words):
+    """Labels that take such words for markup, of all that there are."""
+    found = []
+    for shown in words:
+        if not isinstance(shown, QLabel) or not shown.isVisible():
+            continue
+        plain = shown.textFormat() is Qt.TextFormat.PlainText
+        if not plain and (not shown.property("markup") or "<h1>" in shown.text()):
+            found.append((shown.objectName(), shown.text()[:80]))
+    return found
+
+
+def test_every_panel_shows_words_as_they_are(window, qtbot, evil, dataset, drop, heard):
+    with qtbot.waitSignal(window.session.scoresChanged, timeout=ENGINE_MS):
+        window.open_paths([str(evil / "m.pt")])
+    drop(window, dataset)
+    seen = []
+    for name in [panel.id for feature in window.features for panel in feature.panels()]:
+        window.workspace.go_to(name)
+        QApplication.processEvents()
+        assert not unsafe(QApplication.allWidgets()), name
+        seen += [w.text() for w in QApplication.allWidgets() if isinstance(w, QLabel)]
+    assert any("<h1>" in text for text in seen)
+
+
+def test_a_refusal_is_shown_as_it_is(window, qtbot, evil, drop):
+    path = evil / "refused.pt"
+    path.write_bytes(b"\x80\x02c" + EVIL.encode() + b"\n" + EVIL.encode() + b"\n)R.")
+    with qtbot.waitSignal(window.session.messageRaised, timeout=ENGINE_MS):
+        drop(window, path)
+    QApplication.processEvents()
+    shown = [w for w in window.pane.messages.findChildren(QLabel) if "evil" in w.text()]
+    assert shown and not unsafe(QApplication.allWidgets())
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_tips_and_questions_show_plain_text(window, qtbot, appearance):
+    window.context.theme.set_appearance(appearance)
+    QToolTip.showText(window.mapToGlobal(window.rect().center()), EVIL, window)
+    box = QMessageBox(QMessageBox.Icon.Question, "secateur", EVIL, parent=window)
+    box.setInformativeText(EVIL)
+    box.show()
+    (tip,) = [w for w in QApplication.topLevelWidgets() if w.inherits("QTipLabel")]
+    labels = [w for w in box.findChildren(QLabel) if w.text()]
+    assert len(labels) == 2
+    for each in (tip, *labels):
+        assert each.text() == EVIL and each.textFormat() is Qt.TextFormat.PlainText
+    box.close()
+    QToolTip.hideText()
+
+
+def test_markup_of_our_own_is_shown_as_markup(window, qtbot):
+    own, words = label("<b>ours</b>"), label("<b>theirs</b>")
+    show_markup(own)
+    for each in (own, words):
+        each.setParent(window)
+        each.show()
+    assert own.textFormat() is Qt.TextFormat.RichText
+    assert words.textFormat() is Qt.TextFormat.PlainText
+    assert own.sizeHint().width() < words.sizeHint().width()
