@@ -193,7 +193,7 @@ def read_project(path: str | Path) -> Project:
         raise UserError(
             f"Could not read the project {path}: {reason_of(error)}.", "Check the path."
         ) from (error)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
         raise _damaged(path, "not valid JSON") from error
     return parse_project(data, path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from core.errors import UserError
@@ -66,7 +67,7 @@ class Goal:
 
     def distance(self, cost: float) -> float:
         """Return how far a cost is from the goal, as a share of the goal."""
-        return abs(cost - self.amount) / self.amount
+        return abs(cost - self.amount) / self.amount if self.amount else math.inf
 
     def met(self, cost: float) -> bool:
         """Whether a cost counts as the goal."""

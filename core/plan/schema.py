@@ -32,6 +32,10 @@ STRUCTURAL = {"units", "branch", "scale"}
 """What an entry of a selection has that takes structure away."""
 USUAL_ROUNDING = 8
 """Multiples that suit most hardware."""
+MOST_CHANNELS = 1 << 20
+"""More than any layer has."""
+LARGEST_SEED = (1 << 32) - 1
+"""That numpy and torch both take."""
 MOST_RANKINGS = 32
 """That are tried for one plan."""
 
@@ -202,11 +206,11 @@ class Plan(_Strict):
     criterion: str = "l2"
     allocation: Allocation = "auto"
     representative: Representative = "medoid"
-    round_to: Annotated[int, Field(ge=1)] | Literal["auto"] = USUAL_ROUNDING
-    minimum_channels: int = Field(default=1, ge=1)
+    round_to: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] | Literal["auto"] = USUAL_ROUNDING
+    minimum_channels: int = Field(default=1, ge=1, le=MOST_CHANNELS)
     target: Target | None = None
     max_loss: Ratio | None = None
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     selection: tuple[Entry, ...] = ()
     structure: tuple[Removal, ...] = ()
     classes: tuple[Annotated[int, Field(ge=0)], ...] | None = None
@@ -306,5 +310,6 @@ def read_plan(path: str | Path) -> Plan:
         raise UserError(f"{path} is not a plan: it is not a text file.", _EXAMPLE) from error
     try:
         return parse_plan(json.loads(text))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise UserError(f"The plan {path} is not valid JSON: {error}.", _EXAMPLE) from error
+    except (ValueError, RecursionError) as error:  # JSON allows numbers that Python refuses
+        reason = str(error).partition(";")[0]
+        raise UserError(f"The plan {path} is not valid JSON: {reason}.", _EXAMPLE) from error

@@ -230,13 +230,13 @@ def stage_of(loaded: Loaded, plan: Plan, *, cache: bool = True) -> Stage:
     """
     check_made_for(plan, loaded.facts.sha256)
     before = analyse(loaded, cache=cache)
+    check_names(before.table, plan)
     if not plan.restructures:
         return Stage(loaded, before, loaded, before, Cuts(), plan)
     left, cuts = restructure(loaded, plan)
     traced = analyse(left, cache=cache)
     table = _as_the_original(traced.table, before.table, cuts.gone_blocks)
     target = _rest_of(plan.target, table)
-    check_names(before.table, plan)
     asked = still_there(plan, table, cuts.gone_blocks).model_copy(update={"target": target})
     return Stage(loaded, before, left, Analysis(left.facts, table), cuts, asked)
 
