@@ -24,6 +24,12 @@ def _engine(arguments: list[str]) -> int:
 
 
 def _window(arguments: list[str]) -> int:
+    from app.startup import display
+
+    reason = display.refusal()
+    if reason is not None:
+        print(visible(f"secateur: {reason}"), file=sys.stderr)
+        return 1
     from app.startup.application import run
 
     return run(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from core.checkpoint import Loaded
@@ -38,6 +39,8 @@ def cut_stage(
 
     Raises
     ------
+    UserError
+        For a network that was broken before.
     RuntimeError
         When the result is not what was predicted, which is a bug.
     """
@@ -47,8 +50,35 @@ def cut_stage(
         try_training(model)
         progress(0.65, "Comparing with the masked original")
         verification = proof_of(stage, model, removed)
+        if not verification.passed:
+            check_numbers(left)
         check_proof(verification, model, prediction.after.parameters)
     return model, verification
+
+
+def check_numbers(model: nn.Module) -> None:
+    """Refuse a network in which a training left weights that no output survives.
+
+    Raises
+    ------
+    UserError
+        With the first layer that has some: numbers that are none, or variances below zero.
+    """
+    for name, tensor in model.state_dict().items():
+        layer, _, key = name.rpartition(".")
+        if not tensor.is_floating_point():
+            continue
+        if not bool(torch.isfinite(tensor).all()):
+            what = f"{key} of {layer} has values that are NaN or infinite"
+        elif key == "running_var" and bool((tensor < 0).any()):
+            what = f"{key} of {layer} has values below zero"
+        else:
+            continue
+        raise UserError(
+            f"The {what}, so the outputs of the network cannot be compared.",
+            "Use a checkpoint from before the training diverged.",
+            (layer,),
+        )
 
 
 def as_stored(model: nn.Module, dtype: str) -> nn.Module:
