@@ -25,16 +25,8 @@ from core.checkpoint.plain import plain_items
 from core.errors import UserError
 
 _RESAVE = "Load it in Ultralytics, save it again with model.save, and open the new file."
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
+#: All that a module of the installed torch keeps for hooks.
+_HOOKS = tuple(key for key in vars(nn.Module()) if "_hooks" in key)
 TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
 _DEFAULT_SIZE = 640
 _CLASSIFY_SIZE = 224
@@ -139,7 +131,10 @@ def is_activation(text: object) -> bool:
 
 
 def _walk(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return all modules by name, without trusting the tables that hold them."""
+    """Return all modules by name, without trusting the tables that hold them.
+
+    Also those kept as plain attributes, or in lists there: a forward function may call them.
+    """
     found: list[tuple[str, nn.Module]] = []
     seen: set[int] = set()
     pending: list[tuple[str, nn.Module]] = [("", model)]
@@ -156,6 +151,23 @@ def _walk(model: nn.Module) -> list[tuple[str, nn.Module]]:
                 for key, child in children.items()
                 if isinstance(child, nn.Module)
             ]
+        pending += [(f"{name}.{key}".lstrip("."), child) for key, child in _kept(module)]
+    return found
+
+
+def _kept(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the modules that one keeps outside its table of modules, by attribute."""
+    found: list[tuple[str, nn.Module]] = []
+    seen: set[int] = set()
+    pending = [(key, value) for key, value in vars(module).items() if key != "_modules"]
+    while pending:
+        key, value = pending.pop()
+        if isinstance(value, nn.Module):
+            found.append((key, value))
+        elif isinstance(value, dict | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            inner = value.values() if isinstance(value, dict) else value
+            pending += [(key, part) for part in inner]
     return found
 
 
