@@ -47,7 +47,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this sc
 from core.data.resample import pooled
 from core.errors import UserError
 from core.ship.latency.measure import Spread
-from scripts.judging.bench import Bench, Judged
+from scripts.judging.bench import CRITERION, Bench, Judged
 from scripts.judging.deployed import check_onnx
 from scripts.judging.folds import split_folds, split_once
 from scripts.judging.rivals import CHECKS, WHOLE
@@ -65,6 +65,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--images", type=int, help="to rank and repair; all by default")
     parser.add_argument("--less", type=float, nargs="*", default=[0.1, 0.2, 0.3, 0.5])
     parser.add_argument("--ways", nargs="*", default=["raw", "bn,refit"], help=", ".join(WAYS))
+    parser.add_argument("--criterion", default=CRITERION, help=f"of the ranking; {CRITERION}")
     parser.add_argument("--minutes", type=float, default=10.0, help="of repair")
     parser.add_argument(
         "--tune-minutes", type=float, default=15.0, help="of tuned and tuned:PRESET"

@@ -26,6 +26,7 @@ from app.kit.controls import add_items, choose, combo, row
 from app.kit.layouts import Flow
 from app.kit.widgets import label
 from app.tune.data_part import DataCheck
+from app.tune.sparsity_part import SparsityPart
 from app.tune.turns_part import TurnsPart
 
 OTHER = "…"
@@ -102,6 +103,7 @@ class TuningForm(QWidget):
         }
         self.preset = combo(presets, "Preset")
         self.preset.activated.connect(lambda _: self._tips())
+        self.sparsity = SparsityPart()
         self.way = combo(WAYS, "Distillation target")
         self.length = combo(LENGTHS, "Duration")
         self.length.activated.connect(lambda _: self._enable())
@@ -132,6 +134,7 @@ class TuningForm(QWidget):
     def _lay_out(self) -> None:
         target, way = self.turns.widgets
         self._turns_row: list[QWidget] = [target, way]
+        self._sparse_row: list[QWidget] = [self.sparsity.widget]
         what = self._fields(
             (
                 ("Job", self.turns.kind),
@@ -139,6 +142,7 @@ class TuningForm(QWidget):
                 ("Network", self.network),
                 ("Teacher", self.teacher),
                 ("Preset", self.preset),
+                ("Strength", self.sparsity.widget),
                 ("Distill", self.way),
             )
         )
@@ -167,8 +171,9 @@ class TuningForm(QWidget):
         grid.setVerticalSpacing(4)
         for number, (name, widget) in enumerate(lines):
             caption = label(name, "muted", wrap=False)
-            if widget in self._turns_row:
-                self._turns_row.append(caption)
+            for optional in (self._turns_row, self._sparse_row):
+                if widget in optional:
+                    optional.append(caption)
             grid.addWidget(caption, number, 0)
             grid.addWidget(widget, number, 1)
         grid.setColumnStretch(1, 1)
@@ -272,6 +277,8 @@ class TuningForm(QWidget):
         turns = self.turns.chosen
         for widget in self._turns_row:
             widget.setVisible(turns)
+        for widget in self._sparse_row:
+            widget.setVisible(self.sparsity.fits(str(self.preset.currentData())))
         self.network.setEnabled(not turns)
         self.turns.target.setToolTip(self.turns.tip() if turns else "")
         checking = bool(self._context.engine.running("check_data"))
@@ -298,6 +305,7 @@ class TuningForm(QWidget):
             "image_size": self.image_size.currentData(),
             "device": self.device.currentData(),
             "options": dict(self.options),
+            **self.sparsity.settings(str(self.preset.currentData())),
         }
         if length == "epochs":
             result["epochs"] = int(self.amount.value())

@@ -50,6 +50,9 @@ class Facts:
         How many parameters had a mask of ``torch.nn.utils.prune``, which was applied on loading.
     zeros : float
         Share of the parameters that are exactly zero, 0 to 1.
+    converted : str
+        What of a fork of Ultralytics was given the layout of Ultralytics on loading; empty where
+        nothing was.
     """
 
     path: str
@@ -65,6 +68,7 @@ class Facts:
     history: tuple[dict[str, Any], ...] = ()
     masked: int = 0
     zeros: float = 0.0
+    converted: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as data that JSON can hold; class indices become strings."""
@@ -100,6 +104,22 @@ def zeros_note(facts: Facts) -> str:
     return (
         f"{applied}{facts.zeros:.1%} of the weights are zero. They are stored and multiplied like "
         "any other: only removed channels make the network smaller and faster."
+    )
+
+
+def fork_note(facts: Facts) -> str:
+    """Return a remark about what was converted on loading, or nothing.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the file.
+    """
+    if not facts.converted:
+        return ""
+    return (
+        f"From a fork of Ultralytics: {facts.converted}. The outputs are the same, and what is "
+        "saved opens in Ultralytics."
     )
 
 

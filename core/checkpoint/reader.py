@@ -55,13 +55,14 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
     sha256 : str
         Hash of these bytes.
     """
-    from core.checkpoint import masks, structure, unpickle
+    from core.checkpoint import forks, masks, structure, unpickle
 
     model: Any
     model, checkpoint = unpickle.network_in(unpickle.read(source, label), label)
     try:
         structure.check(model, label, checkpoint)
         masked = masks.apply(model, label)
+        converted = forks.convert(model, label)
         dtype = structure.stored_dtype(model)
         train_args = structure.normalise(model, plain_items(checkpoint.get("train_args")), label)
         facts = Facts(
@@ -78,6 +79,7 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
             history=_history_in(checkpoint),
             masked=masked,
             zeros=masks.zeros_in(model),
+            converted=converted,
         )
     except UserError:
         raise

@@ -49,6 +49,20 @@ TORCHVISION = re.compile(r"torchvision\.(ops|models)\.\w+")
 """Where torchvision has modules of networks; ``_KNOWN`` says which of these."""
 _V5 = re.compile(r"(models\.(yolo|common|experimental)|utils\.\w+)\.")
 _SHOWN = 4
+_ANCHORS = (
+    "Its head predicts three boxes per cell, as factors of stored anchors, and an objectness that "
+    "the scores are multiplied by; no head of Ultralytics computes this."
+)
+#: Why a network of YOLOv5's repository cannot be rebuilt exactly from classes of Ultralytics, by
+#: the class of its head. The blocks before the head could be: their counterparts compute the same.
+_V5_HEADS = {
+    "models.yolo.Detect": _ANCHORS,
+    "models.yolo.Segment": _ANCHORS,
+    "models.common.Classify": (
+        "It was trained on images normalized by the mean and deviation of ImageNet, which "
+        "Ultralytics does not apply."
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,8 +138,9 @@ def refusal(path: object, names: list[str]) -> UserError:
         what = "tries to run code that no network needs"
         hint += "Delete it unless you trust its source, and get the model from a trusted source."
     elif any(_V5.match(name) for name in names):
-        what = "was saved by the YOLOv5 repository, not by Ultralytics"
-        hint += (
+        what = "was saved by the YOLOv5 repository or a fork of it, not by Ultralytics"
+        reason = next((text for head, text in _V5_HEADS.items() if head in names), "")
+        hint = f"{reason} {hint}".lstrip() + (
             "Train or download the same network with the ultralytics package (yolov5nu, for "
             "example)."
         )

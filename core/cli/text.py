@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.checkpoint.facts import zeros_note
+from core.checkpoint.facts import fork_note, zeros_note
 from core.graph.table import ChannelTable
 from core.pipeline import Analysis, Pruned
 from core.plan.cost import gflops
@@ -53,7 +53,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
         + ", ".join([facts.dtype, *notes]),
         f"{count(parameters)} parameters, {gflops(macs)} GFLOPs, {len(blocks)} blocks, "
         f"{convolutions(analysis.table)} convolutions",
-        *filter(None, [zeros_note(facts)]),
+        *filter(None, [fork_note(facts), zeros_note(facts)]),
         "",
     ]
     largest = max((b.macs for b in blocks), default=1) or 1

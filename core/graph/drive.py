@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.checkpoint.forks import codes_of
 from core.errors import UserError
 from core.graph.findings import Findings
 from core.graph.handlers import HANDLERS, run_unknown
@@ -246,19 +246,8 @@ def _mentions_training(kind: type) -> bool:
         "training" in (*code.co_names, *code.co_consts)
         for cls in own
         for member in vars(cls).values()
-        for code in _codes(member)
+        for code in codes_of(member)
     )
-
-
-def _codes(member: Any) -> Iterator[CodeType]:
-    """Code of a method, property or nested function."""
-    for part in (member, *(getattr(member, name, None) for name in ("fget", "__func__"))):
-        code = part if isinstance(part, CodeType) else getattr(part, "__code__", None)
-        if isinstance(code, CodeType):
-            yield code
-            for constant in code.co_consts:
-                if isinstance(constant, CodeType):
-                    yield from _codes(constant)
 
 
 def _lock_block(
@@ -278,15 +267,30 @@ def _lock_block(
         watch.use_own_forward(block)
         result = block(*prompts.arguments(block, noise if isinstance(x, list) else noise[0]))
     except Exception as second:
-        raise UserError(
-            f"Block {index} ({type(block).__name__}) cannot be run alone: {second}.",
-            "Secateur cannot trace this network.",
-        ) from second
+        raise _does_not_run(index, block, second) from second
     _add_unreached(trace, block, name)
     for tensor in tensors_in(result):
         tensor.zero_()
         trace.add_tensor(tensor, np.zeros(tensor.shape[1], np.int64))
     return result, reason
+
+
+def _does_not_run(index: int, block: nn.Module, error: Exception) -> UserError:
+    kind = type(block).__name__
+    part = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
+    if isinstance(part, nn.Module):
+        # The class is the installed one, and what it reads is not there: another class of its name.
+        return UserError(
+            f"Block {index} ({kind}) is from a fork or another version of Ultralytics: its "
+            f"{type(part).__name__} has no “{getattr(error, 'name', '')}”, which that of the "
+            "installed version uses.",
+            "Open it with the program that saved it, or train the network again with the "
+            "installed version.",
+        )
+    return UserError(
+        f"Block {index} ({kind}) cannot be run alone: {error}.",
+        "Secateur cannot trace this network.",
+    )
 
 
 def _add_unreached(trace: ChannelTrace, block: nn.Module, prefix: str) -> None:

@@ -16,6 +16,7 @@ from core.tune.average import SHARE, mean_network
 from core.tune.choose import BEFORE, BEST, LAST, MEAN, State, choose, sentence
 from core.tune.measure import Measurer
 from core.tune.settings import Settings
+from core.tune.sparsity import NOTHING, result_of
 from core.tune.state import read_state
 from core.tune.training import Run, count
 
@@ -51,8 +52,9 @@ def finish(
     epochs = int(read_state(run.last)["epoch"]) + 1
     measure = Measurer(settings, run, options)
     states = _states(settings, run, measure, before)
-    chosen = _chosen(states)
-    text = sentence(chosen, measure.count)
+    chosen = _chosen(run, states)
+    sparsity = _sparsity(run, chosen)
+    text = sentence(chosen, measure.count) + _scales_text(sparsity)
     averaged = _averaged(states, chosen)
     if averaged is not None:
         told = {"share": SHARE, "metrics": averaged["figures"], "kept": averaged["kept"]}
@@ -79,6 +81,7 @@ def finish(
         "final": states[LAST].figures,
         "averaged": averaged,
         "chosen": chosen.name,
+        **({} if sparsity is None else {"sparsity": sparsity}),
         "text": text,
         "measured_on": {
             "data": str(settings.data),
@@ -103,7 +106,7 @@ def _states(
     known = _known(networks[BEST])
     states = {BEFORE: before or measure(BEFORE, run.student)}
     states[LAST] = measure(LAST, networks[LAST])
-    if settings.average:
+    if settings.average and run.sparsity is None:
         mean = mean_network(run.student.model, networks[LAST].model)
         states[MEAN] = measure(MEAN, replace(networks[LAST], model=mean))
     if known is None and not _same(networks[BEST], networks[LAST]):
@@ -122,8 +125,28 @@ def _same(one: Loaded, other: Loaded) -> bool:
     return all(bool((mine[name] == theirs[name]).all()) for name in mine)
 
 
-def _chosen(states: Mapping[str, State]) -> State:
-    return choose(list(states.values()))
+def _chosen(run: Run, states: Mapping[str, State]) -> State:
+    """Return the result; after sparse training the last state, whatever its accuracy.
+
+    The state with the best accuracy is one from before the scales fell, and so is half the mean.
+    """
+    return states[LAST] if run.sparsity is not None else choose(list(states.values()))
+
+
+def _sparsity(run: Run, chosen: State) -> dict[str, Any] | None:
+    if run.sparsity is None:
+        return None
+    return result_of(run.sparsity, run.student.model, chosen.network.model)
+
+
+def _scales_text(sparsity: Mapping[str, Any] | None) -> str:
+    """Say how many scales fell; nothing where none was pulled."""
+    if sparsity is None:
+        return ""
+    return (
+        f" {sparsity['after']:.1%} of the {sparsity['scales']:,} scales of channels that can be "
+        f"cut are below {NOTHING:g}; {sparsity['before']:.1%} were before."
+    )
 
 
 def _averaged(states: Mapping[str, State], chosen: State) -> dict[str, Any] | None:

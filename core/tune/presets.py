@@ -1,4 +1,4 @@
-"""What a fine-tuning is run with: three presets over Ultralytics' arguments, all of them open.
+"""What a fine-tuning is run with: presets over Ultralytics' arguments, all of them open.
 
 Needs neither torch nor Ultralytics, so a window can show the table.
 """
@@ -6,7 +6,7 @@ Needs neither torch nor Ultralytics, so a window can show the table.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,9 @@ class Preset:
     average : float
         Share of the updates so far that the averaged weights, which are measured and saved, look
         back on; 0 leaves the average to Ultralytics, which looks back on the last few.
+    sparsity : float
+        How strongly the scales of BatchNorms are pulled to zero (`core.tune.sparsity`); 0 not at
+        all.
     """
 
     title: str
@@ -48,7 +51,31 @@ class Preset:
     hold_statistics: bool = False
     bold: float | None = None
     average: float = 0.0
+    sparsity: float = 0.0
 
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How the strength of a sparse training changes.
+
+    Attributes
+    ----------
+    text : str
+        For people.
+    factor : callable
+        From the share of the training that is over, 0 to 1, to what the strength is multiplied by.
+    """
+
+    text: str
+    factor: Callable[[float], float]
+
+
+SCHEDULES: Mapping[str, Schedule] = {
+    "constant": Schedule("The same strength from the first step to the last", lambda share: 1.0),
+    "rising": Schedule(
+        "From nothing to the full strength in the first half", lambda share: min(1.0, 2.0 * share)
+    ),
+}
 
 PER_CLASS = 10
 """Training images per class from which the larger learning rate of a preset is used."""
@@ -106,6 +133,21 @@ PRESETS: Mapping[str, Preset] = {
         {},
         inherits=True,
         distill="features",
+    ),
+    "sparse": Preset(
+        "Sparse training",
+        "Before pruning: pulls the BatchNorm scales of channels to zero where the network needs "
+        "them least, for the criterion bn_scale. The result is the last state.",
+        {
+            **_GENTLE,
+            "optimizer": "SGD",
+            "lr0": 0.02,
+            "lrf": 0.05,
+            "epochs": 20,
+            # Accuracy falls while scales do: it must not end the training.
+            "patience": 0,
+        },
+        sparsity=0.2,
     ),
 }
 

@@ -28,6 +28,7 @@ from core.tune.presets import PRESETS, merged_options
 from core.tune.report import Reporter
 from core.tune.settings import Settings
 from core.tune.several import Together
+from core.tune.sparsity import Sparsity, sparsity_of
 from core.tune.state import STATE_KEY, read_state
 from core.tune.teacher import fitted
 from core.tune.trainer import make_trainer
@@ -66,7 +67,8 @@ def finetune(
         ``chosen``: which state is the result (``before``, ``last``, ``mean``, ``best``), and
         ``text``, which says so; ``measured_on``: ``data``, ``split``, ``images`` (a count) and
         ``image_size`` in pixels; ``assumed``: the network's class by that of the data, where
-        classes of other names were taken as the network's.
+        classes of other names were taken as the network's; ``sparsity``, of a sparse training:
+        ``scales`` (a count) and the shares of them near zero ``before`` and ``after``.
 
     Raises
     ------
@@ -150,9 +152,18 @@ def set_up(
         validate_every=settings.validate_every,
         hold_statistics=bool(preset and preset.hold_statistics),
         average=preset.average if preset is not None else 0.0,
+        sparsity=_sparsity(settings, student),
         smaller_batch=settings.smaller_batch,
     )
     return run, options, device
+
+
+def _sparsity(settings: Settings, student: Loaded) -> Sparsity | None:
+    strength = settings.sparsity
+    if strength is None:
+        preset = PRESETS.get(settings.preset)
+        strength = preset.sparsity if preset is not None else 0.0
+    return sparsity_of(student, strength, settings.sparsity_schedule) if strength else None
 
 
 def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> dict[str, Any]:

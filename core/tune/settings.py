@@ -50,6 +50,11 @@ class Settings(BaseModel):
         Whether the network is measured before it is tuned.
     average : bool
         Whether the mean of the first and the last state is the best one where no epoch is better.
+    sparsity : float or None
+        Strength by which the scales of BatchNorms are pulled to zero, in units of the learning
+        rate per step; the preset's unless given, 0 not at all. The result is then the last state.
+    sparsity_schedule : str
+        ``constant`` or ``rising``.
     output : str or None
         Where the best state is copied to finally.
     history : str or None
@@ -80,6 +85,8 @@ class Settings(BaseModel):
     largest_batch: int | None = Field(default=None, ge=1)
     baseline: bool = True
     average: bool = True
+    sparsity: float | None = Field(default=None, ge=0, le=1000)
+    sparsity_schedule: Literal["constant", "rising"] = "constant"
     output: str | None = None
     history: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)

@@ -25,6 +25,7 @@ from core.data.stream import forget_arrays
 from core.errors import UserError
 from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count
+from core.tune.sparsity import watch
 from core.tune.state import capture, number, restore
 from core.tune.timed import Timed
 from core.tune.training import Run, count
@@ -268,6 +269,8 @@ class KeepsShape:
             self.ema.decay = lambda updates: min(
                 1 - 1 / (1 + share * updates), 1 - 1 / (1 + updates)
             )
+        if self.run.sparsity is not None:
+            watch(self, self.run.sparsity)
         self.train_time_start -= self.run.elapsed
 
     def _batch_done(self) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from core.checkpoint import Loaded
 from core.tune.feed import Feed
+
+if TYPE_CHECKING:
+    from core.tune.sparsity import Sparsity
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -40,6 +43,8 @@ class Run:
         Called at every batch; raises ``CancelledError``, or waits while training is paused.
     state : mapping or None
         Of the training to continue with.
+    sparsity : Sparsity or None
+        Which scales are pulled to zero, and how; then the last state is the result.
     """
 
     student: Loaded
@@ -55,6 +60,7 @@ class Run:
     validate_every: int | None = None
     hold_statistics: bool = False
     average: float = 0.0
+    sparsity: Sparsity | None = None
     smaller_batch: bool = True
     elapsed: float = 0.0
     parameters: int = field(init=False)

@@ -30,6 +30,9 @@ from scripts.judging.deployed import Deployed, multiply_adds, time_in_turns, wri
 from scripts.judging.folds import Part, write_taught
 from scripts.judging.ways import WAYS
 
+CRITERION = "fisher"
+"""Of the ranking, unless another is named."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -135,6 +138,8 @@ class Bench:
     def place(self, way: str, less: float, end: str) -> Path:
         """Where something of a way is kept."""
         name = way.replace(",", "+").replace(":", "-").replace(" ", "").replace("/", "+")
+        if self.options.criterion != CRITERION and way != "unpruned":
+            name += f"-{self.options.criterion}"
         return self.folder / f"{self.part.name}-{less:g}-{name}{end}"
 
     def judge_unpruned(self) -> Judged:
@@ -221,7 +226,7 @@ class Bench:
 
     def plan(self, less: float, **choices: Any) -> Plan:
         """Return exact channels for fewer multiply-adds, ranked once."""
-        told = {"criterion": "fisher", **choices}
+        told = {"criterion": self.options.criterion, **choices}
         structure = (entry.to_json() for entry in told.get("structure", ()))
         named = {**told, "structure": json.dumps(list(structure))} if "structure" in told else told
         name = "rank-" + "-".join(re.sub(r"\W+", "-", str(value)) for value in named.values())

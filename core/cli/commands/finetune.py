@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
 from core.system.visible import visible
-from core.tune.presets import DISTILL, PRESETS
+from core.tune.presets import DISTILL, PRESETS, SCHEDULES
 
 if TYPE_CHECKING:
     from core.tune.settings import Settings
@@ -95,6 +95,18 @@ def _add_course(tune: argparse.ArgumentParser) -> None:
         help="do not try the mean of the weights before and after training",
     )
     tune.add_argument(
+        "--sparsity",
+        type=float,
+        metavar="STRENGTH",
+        help="pull BatchNorm scales to zero by this times the learning rate (that of the preset)",
+    )
+    tune.add_argument(
+        "--sparsity-schedule",
+        choices=list(SCHEDULES),
+        default="constant",
+        help="; ".join(f"{name}: {one.text.lower()}" for name, one in SCHEDULES.items()),
+    )
+    tune.add_argument(
         "--set",
         dest="options",
         action="append",
@@ -108,7 +120,7 @@ def _add_course(tune: argparse.ArgumentParser) -> None:
 _SETTINGS = (
     "model", "data", "same_classes", "teacher", "preset", "distill", "epochs", "minutes", "batch",
     "image_size", "device", "threads", "seed", "validate_every", "smaller_batch", "baseline",
-    "average", "output", "history",
+    "average", "sparsity", "sparsity_schedule", "output", "history",
 )  # fmt: skip
 
 

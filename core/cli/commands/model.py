@@ -116,8 +116,7 @@ def inspect_json(analysis: Analysis) -> dict[str, Any]:
             "dtype": facts.dtype,
             "frozen": facts.frozen,
             "fused": facts.fused,
-            "masked": facts.masked,
-            "zeros": facts.zeros,
+            **{key: getattr(facts, key) for key in ("masked", "zeros", "converted")},
         },
         "totals": {
             "parameters": sum(b.parameters for b in table.blocks),

@@ -332,6 +332,30 @@ def begun(opened, monkeypatch):
     return asked
 
 
+def test_strength_and_schedule_are_asked_for_by_the_sparse_preset(
+    opened, fake, dataset, shown, begun, qtbot
+):
+    form = shown.form
+    assert "sparsity" not in form.settings()
+    assert not form.sparsity.widget.isVisibleTo(form)
+    choose(form.preset, "sparse")
+    form.preset.activated.emit(0)
+    assert form.sparsity.widget.isVisibleTo(form)
+    assert form.settings()["sparsity"] is None  # that of the preset
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    form.sparsity.strength.setValue(0.3)
+    choose(form.sparsity.schedule, "rising")
+    qtbot.mouseClick(form.begin, LEFT)
+    fake.done("check_data", checked(dataset))
+    arguments = begun[0][1]
+    assert arguments["preset"] == "sparse"
+    assert (arguments["sparsity"], arguments["sparsity_schedule"]) == (0.3, "rising")
+    choose(form.preset, "recover_fully")
+    form.preset.activated.emit(0)
+    assert not form.sparsity.widget.isVisibleTo(form)
+    assert "sparsity" not in form.settings()
+
+
 def test_start_checks_the_data_first_and_asks_for_what_the_form_says(
     opened, fake, dataset, shown, begun, qtbot, trained
 ):

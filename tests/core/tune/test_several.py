@@ -118,3 +118,9 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     refused("0,1", "packaged program trains on one GPU at a time")
     assert device.choose_device("1")[0] == "1"
+
+
+def test_both_processes_pull_the_same_scales(two: None, settings: Settings, tmp_path: Path) -> None:
+    settings = settings.model_copy(update={"preset": "sparse", "sparsity": 200.0})
+    told = finetune(settings, tmp_path)["sparsity"]
+    assert told["after"] > told["before"] + 0.5
