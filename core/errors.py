@@ -53,6 +53,14 @@ class CancelledError(Exception):
     """The user cancelled; no incomplete files are left."""
 
 
+def ended_by_module() -> UserError:
+    """Return the error for a module of a network that called ``sys.exit``."""
+    return UserError(
+        "A module of the network tried to end the program (sys.exit).",
+        "Correct the trusted module that does.",
+    )
+
+
 def reason_of(error: OSError) -> str:
     """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()

@@ -23,6 +23,7 @@ from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
 from core.settle import Settler, nothing_of, resolved
+from core.trust.find import needed_by
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,6 +85,7 @@ class Pruned:
             "dtype": self.dtype,
             "times": None if self.times is None else self.times.to_json(),
             "plan": self.plan.to_json(),
+            "modules": list(needed_by(self.model)),
             "weights_sha256": weights_sha256(self.model),
         }
 

@@ -13,7 +13,7 @@ from app.kit import formats
 from app.kit.controls import row
 from app.kit.widgets import ShareBar, column, label, line
 from app.state.open_model import OpenModel
-from core.checkpoint.facts import zeros_note
+from core.checkpoint.facts import modules_note, zeros_note
 
 STAGES = ("backbone", "neck", "head")
 
@@ -138,6 +138,8 @@ def _note(model: OpenModel) -> str:
         notes.append("BatchNorm is folded into the convolutions.")
     if zeros := zeros_note(model.facts):
         notes.append(zeros)
+    if modules := modules_note(model.facts.modules, "This file"):
+        notes.append(modules)
     if model.table.unfollowed:
         notes.append(
             f"{len(model.table.unfollowed)} modules could not be traced; they are left unchanged."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,8 @@ class Facts:
         How many parameters had a mask of ``torch.nn.utils.prune``, which was applied on loading.
     zeros : float
         Share of the parameters that are exactly zero, 0 to 1.
+    modules : tuple of dict
+        Trusted modules that the network needs, as `core.trust.find.needed_by` gives them.
     """
 
     path: str
@@ -65,12 +67,14 @@ class Facts:
     history: tuple[dict[str, Any], ...] = ()
     masked: int = 0
     zeros: float = 0.0
+    modules: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as data that JSON can hold; class indices become strings."""
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data["classes"] = {str(index): name for index, name in self.classes.items()}
         data["history"] = [dict(record) for record in self.history]
+        data["modules"] = [dict(module) for module in self.modules]
         return data
 
     @classmethod
@@ -80,6 +84,7 @@ class Facts:
         values = {name: value for name, value in data.items() if name in known}
         values["classes"] = {int(index): str(name) for index, name in values["classes"].items()}
         values["history"] = tuple(dict(record) for record in values.get("history", ()))
+        values["modules"] = tuple(dict(module) for module in values.get("modules", ()))
         return cls(**values)
 
 
@@ -101,6 +106,24 @@ def zeros_note(facts: Facts) -> str:
         f"{applied}{facts.zeros:.1%} of the weights are zero. They are stored and multiplied like "
         "any other: only removed channels make the network smaller and faster."
     )
+
+
+def modules_note(modules: Sequence[Mapping[str, Any]], what: str) -> str:
+    """Return which trusted modules are needed to open a file, or nothing where there are none.
+
+    Parameters
+    ----------
+    modules : sequence of mapping
+        As `Facts` have them.
+    what : str
+        What needs them, as the beginning of a sentence.
+    """
+    if not modules:
+        return ""
+    parts = [
+        f"{Path(str(one['file'])).name} ({', '.join(map(str, one['classes']))})" for one in modules
+    ]
+    return f"{what} needs {' and '.join(parts)} wherever it is opened."
 
 
 def kept_dtype(facts: Facts, *, full: bool = False) -> str:

@@ -12,6 +12,7 @@ from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.sniff import check_file
 from core.errors import UserError
 from core.system.files import sha256_of
+from core.trust.find import needed_by
 
 #: Where Secateur keeps what it did to a network.
 HISTORY_KEY = "secateur"
@@ -78,6 +79,7 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
             history=_history_in(checkpoint),
             masked=masked,
             zeros=masks.zeros_in(model),
+            modules=needed_by(model),
         )
     except UserError:
         raise

@@ -44,7 +44,7 @@ def read(source: Path | io.BytesIO, label: object) -> Any:
         scan, legacy = _scan(source)
     except Exception as error:  # any byte may be wrong, and each fails in its own way
         raise damaged(label, "its contents cannot be listed") from error
-    entries, refused = entries_for(scan.names)
+    entries, refused = entries_for(scan.names, label)
     if refused:
         raise refusal(label, refused)
     try:

@@ -12,7 +12,7 @@ from importlib import metadata
 
 from core.cli.commands import GROUPS
 from core.cli.options import assumed, assumed_text
-from core.errors import CancelledError, UserError
+from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
 
 
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("Cancelled; nothing was changed.")
     except KeyboardInterrupt:
         return _fail("Interrupted; no incomplete files were left.")
+    except SystemExit:
+        return _fail(str(ended_by_module()))
     except BrokenPipeError:  # the reader of our output went away: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
