@@ -10,6 +10,7 @@ few functions that stock checkpoints call are replaced by ones that return plain
 from __future__ import annotations
 
 import dataclasses
+import enum
 import importlib
 import pathlib
 import sys
@@ -23,6 +24,8 @@ from core.checkpoint import _stock
 from core.checkpoint.masks import MaskHook
 from core.checkpoint.scan import TORCHVISION, foreign_globals
 from core.trust.find import Candidate, find_class
+from core.trust.source import Source
+from core.trust.store import Trusted
 
 Entry = Callable[..., Any] | tuple[Callable[..., Any], str]
 
@@ -59,6 +62,11 @@ class _NoCall(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls.without_arguments and not args and not kwargs:
             return cls.real.__new__(cls.real)
+        if issubclass(cls.real, enum.Enum) and len(args) == 1 and not kwargs:
+            # A pickle spells a member as a call with its value; it is looked up, and none is made.
+            for member in cls.real.__members__.values():
+                if type(member.value) is type(args[0]) and member.value == args[0]:
+                    return member
         raise RefusedError(f"a call of {cls.real.__module__}.{cls.real.__qualname__}")
 
 
@@ -231,12 +239,13 @@ def _add_trusted(entries: list[Entry], name: str, kind: type) -> _NoCall:
 def _trusted_among(names: Iterable[str], label: object) -> dict[str, Candidate]:
     """Return the classes of trusted modules among the names that a checkpoint asks for."""
     found: dict[str, Candidate] = {}
+    sources: dict[Trusted, Source] = {}
     for name in sorted(names):
         unknown = bool(foreign_globals([name]))
         if not unknown and not name.startswith("ultralytics.nn."):
             continue
         is_stock = not unknown and _class_named(name) is not None
-        candidate = find_class(name, label, is_stock=is_stock)
+        candidate = find_class(name, label, is_stock=is_stock, sources=sources)
         if candidate is not None:
             found[name] = candidate
     return found

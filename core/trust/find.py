@@ -56,7 +56,9 @@ class Candidate:
         return found
 
 
-def find_class(dotted: str, label: object, *, is_stock: bool) -> Candidate | None:
+def find_class(
+    dotted: str, label: object, *, is_stock: bool, sources: dict[Trusted, Source] | None = None
+) -> Candidate | None:
     """Find the trusted class that a checkpoint names, and run nothing; None where there is none.
 
     Parameters
@@ -68,6 +70,8 @@ def find_class(dotted: str, label: object, *, is_stock: bool) -> Candidate | Non
     is_stock : bool
         Whether Ultralytics has a class of this name: only a module that is trusted under the name
         of that very module stands in for it.
+    sources : dict, optional
+        What was read already, for the next name of the same checkpoint.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def find_class(dotted: str, label: object, *, is_stock: bool) -> Candidate | Non
     entries = agreed()
     if not entries:
         return None
-    found = _by_module(entries, dotted, label)
+    found = _by_module(entries, dotted, label, {} if sources is None else sources)
     module, _, name = dotted.rpartition(".")
     if not found and not is_stock and PATCHED.fullmatch(module):
         found = [
@@ -88,7 +92,9 @@ def find_class(dotted: str, label: object, *, is_stock: bool) -> Candidate | Non
     return _only(found, dotted, label)
 
 
-def _by_module(entries: Iterable[Trusted], dotted: str, label: object) -> list[Candidate]:
+def _by_module(
+    entries: Iterable[Trusted], dotted: str, label: object, sources: dict[Trusted, Source]
+) -> list[Candidate]:
     """Return the classes of modules that are trusted under the name which comes before the class.
 
     A name is divided after each of its parts, since classes may be inside classes.
@@ -100,11 +106,13 @@ def _by_module(entries: Iterable[Trusted], dotted: str, label: object) -> list[C
             module, name = ".".join(parts[:at]), ".".join(parts[at:])
             if not entry.covers(module) or (shares_name(entry.name) and module != entry.name):
                 continue
-            source = verified(entry)
+            if entry not in sources:
+                sources[entry] = verified(entry)
+            source = sources[entry]
             file = source.file_of(module)
             if file is None:
                 continue
-            if parts[at] in source.classes().get(file, ()):
+            if parts[at] in source.defined_in(file):
                 found.append(Candidate(entry, module, name))
             elif not shares_name(entry.name):
                 lacking = lacking or _lacks(entry, source, name, label)
@@ -138,9 +146,7 @@ def _defining(entries: Iterable[Trusted], name: str) -> list[tuple[Trusted, Sour
         except UserError:
             missing.append(entry)
             continue
-        found += [
-            (entry, source, file) for file, names in source.classes().items() if name in names
-        ]
+        found += [(entry, source, file) for file in source.files_with(name)]
     if missing and not found:
         verified(missing[0])
     return found

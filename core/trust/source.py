@@ -26,7 +26,7 @@ _STOCK = "ultralytics.nn."
 _OWN = ("core", "app", "resources", "torch", "torchvision", "ultralytics")
 
 
-_classes: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
+_classes: dict[tuple[str, str], tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,20 @@ class Source:
 
     def classes(self) -> dict[str, tuple[str, ...]]:
         """Return the names of classes at the top level of each Python file that defines some."""
-        key = (self.sha256, self.name)
+        found = {name: self.defined_in(name) for name in self.files if name.endswith(".py")}
+        return {name: defined for name, defined in found.items() if defined}
+
+    def files_with(self, name: str) -> list[str]:
+        """Return the Python files that define a class at their top level."""
+        wanted = name.encode()  # found at once, where a package takes seconds to be parsed
+        files = [f for f, data in self.files.items() if f.endswith(".py") and wanted in data]
+        return [file for file in files if name in self.defined_in(file)]
+
+    def defined_in(self, file: str) -> tuple[str, ...]:
+        """Return the names of classes at the top level of a Python file."""
+        key = (self.sha256, file)
         if key not in _classes:
-            texts = {name: self.code(name) for name in self.files if name.endswith(".py")}
-            found = {name: _classes_in(code) for name, code in texts.items()}
-            _classes[key] = {name: defined for name, defined in found.items() if defined}
+            _classes[key] = _classes_in(self.code(file))
         return _classes[key]
 
     def module_of(self, file: str) -> str:

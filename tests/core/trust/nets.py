@@ -43,8 +43,8 @@ YOLO(description).save(output)
 
 OPEN = """
 import importlib, sys
-folder, module, home, path = sys.argv[1:]
-sys.path.insert(0, folder)
+folder, module, home, path, *others = sys.argv[1:]
+sys.path[:] = [folder, *sys.path, *others]
 own = importlib.import_module(module)
 if home:
     for name, kind in list(vars(own).items()):
@@ -91,6 +91,9 @@ def saved_by_stock(
     return output
 
 
-def opened_by_stock(stock: Warm, file: Path, path: Path, home: str = "") -> int:
-    """Return the parameters that stock Ultralytics finds, where the module can be imported."""
-    return int(_run(OPEN, stock, file.parent, file.stem, home, path).split()[-1])
+def opened_by_stock(stock: Warm, file: Path, path: Path, home: str = "", *others: Path) -> int:
+    """Return the parameters that stock Ultralytics finds, where the module can be imported.
+
+    ``others`` are folders that more can be imported from.
+    """
+    return int(_run(OPEN, stock, file.parent, file.stem, home, path, *others).split()[-1])

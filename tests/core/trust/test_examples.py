@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,47 @@ def test_a_fork_under_the_name_of_a_stock_class(trust: Trust, stock: Warm, tmp_p
     from ultralytics.nn.modules.block import C2f
 
     assert hasattr(C2f(8, 8), "cv1")
+
+
+TIMM = """
+nc: 2
+backbone:
+  - [-1, 1, TimmBackbone, [{name}]]
+  - [0, 1, Index, [{widths[0]}, 0]]
+  - [0, 1, Index, [{widths[1]}, 1]]
+  - [0, 1, Index, [{widths[2]}, 2]]
+head:
+  - [3, 1, Conv, [64, 1, 1]]
+  - [[1, 2, 4], 1, Detect, [nc]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"),
+    [
+        ("resnet10t", (128, 256, 512)),
+        ("mobilenetv3_small_050", (16, 24, 288)),
+        ("convnext_atto", (80, 160, 320)),
+    ],
+)
+def test_a_backbone_of_timm(name, widths, trust: Trust, stock: Warm, tmp_path: Path) -> None:
+    found = PathFinder.find_spec("timm")  # not imported: what is trusted is run
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("timm is not installed (pip install timm)")
+    file = EXAMPLES / "timm_backbone.py"
+    trust(file)
+    installed = Path(found.submodule_search_locations[0])
+    trust(installed)
+    description = tmp_path / "own.yaml"
+    description.write_text(TIMM.format(name=name, widths=widths), "utf-8")
+    loaded = load(description)
+    plan = core.Plan(selection=[{"block": 0, "ratio": 0.5}])
+    done = prune(loaded, plan, tmp_path / "small.pt")
+    assert done.verification.passed
+    assert done.prediction.after.parameters < 0.8 * done.prediction.before.parameters
+    again = load(tmp_path / "small.pt")
+    assert {one["name"] for one in again.facts.modules} == {"timm", "timm_backbone"}
+    assert verify(loaded, again).passed
+    parameters = done.prediction.after.parameters
+    small = tmp_path / "small.pt"
+    assert opened_by_stock(stock, file, small, "", installed.parent) == parameters

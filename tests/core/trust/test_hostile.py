@@ -22,6 +22,7 @@ from tests.core.trust.nets import described
 MODULE = """
 import os
 import subprocess
+from enum import Enum
 from functools import partial
 from os import system
 from pathlib import Path
@@ -50,6 +51,16 @@ class Outer(nn.Module):
     class Inner(nn.Module):
         def forward(self, x):
             return x
+
+
+class Mode(Enum):
+    FAST = "fast"
+    SLOW = 2
+
+    @classmethod
+    def _missing_(cls, value):
+        Path(__file__).with_name("called").touch()
+        return cls.FAST
 
 
 Other = nn.Linear
@@ -93,6 +104,8 @@ NOT_DEFINED = (
     ("mine", "Other"),
     ("mine", "Alias"),
     ("mine", "Path"),
+    ("mine", "Enum"),
+    ("mine", "Mode.FAST"),
     ("mine", "nn"),
     ("mine", "os.system"),
     ("mine", "subprocess.check_output"),
@@ -214,4 +227,30 @@ def test_nested_classes_are_loaded_by_their_own_name_alone(module: Path, tmp_pat
         body = getter + b"X" + len(attribute).to_bytes(4, "little") + attribute.encode() + b"\x86R"
         with pytest.raises(UserError):
             load(archive(tmp_path / "bad.pt", body + b"(tRs."))
+    assert "called" not in ran(module)
+
+
+MEMBERS = {b"X\x04\x00\x00\x00fast\x85": "FAST", b"K\x02\x85": "SLOW"}
+NO_MEMBERS = (
+    b"X\x04\x00\x00\x00true\x85", b")", b"N\x85", b"K\x03\x85", b"]\x85", b"}\x85",
+    b"G@\x00\x00\x00\x00\x00\x00\x00\x85", b"X\x04\x00\x00\x00fastK\x02\x86",
+    b"K\x02K\x02K\x02\x87",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("call", NO_MEMBERS, ids=range(len(NO_MEMBERS)))
+def test_members_of_enumerations_are_looked_up(call: bytes, module: Path, tmp_path: Path) -> None:
+    """A pickle spells one as a call; its class is not called, whatever it is called with."""
+    path = archive(tmp_path / "bad.pt", asks("mine", "Mode", call=call))
+    with pytest.raises(UserError):
+        load(path)
+    assert "called" not in ran(module)
+
+
+@pytest.mark.parametrize("call", MEMBERS)
+def test_members_of_enumerations(call: bytes, module: Path, tmp_path: Path) -> None:
+    from core.checkpoint.unpickle import read
+
+    path = archive(tmp_path / "member.pt", asks("mine", "Mode", call=call))
+    assert read(path, path)["model"].name == MEMBERS[call]
     assert "called" not in ran(module)
