@@ -173,7 +173,9 @@ _RENAMED = {
 _TRANSFORMS = "torchvision.transforms.transforms"
 
 
-def entries_for(names: Iterable[str], label: object = "") -> tuple[list[Entry], list[str]]:
+def entries_for(
+    names: Iterable[str], label: object = "", *, forks: bool = True
+) -> tuple[list[Entry], list[str]]:
     """Return allow-list entries for the names a checkpoint asks for, and the names refused.
 
     Classes of modules that the user trusts are run for it, where none is refused.
@@ -184,6 +186,8 @@ def entries_for(names: Iterable[str], label: object = "") -> tuple[list[Entry], 
         Dotted names, as `core.checkpoint.scan` lists them.
     label : object
         How messages name the checkpoint.
+    forks : bool
+        Whether trusted modules stand in for stock classes of the same name.
 
     Returns
     -------
@@ -198,7 +202,7 @@ def entries_for(names: Iterable[str], label: object = "") -> tuple[list[Entry], 
         When a trusted module has changed, does not run, or does not define what is asked for.
     """
     asked = set(names)
-    trusted = _trusted_among(asked, label)
+    trusted = _trusted_among(asked, label, forks)
     refused = foreign_globals(asked - trusted.keys())
     # Torch also asks whether the type of an instance is allowed before it sets its state. A line
     # break cannot be in a pickle's global, so no pickle can spell these names.
@@ -236,7 +240,7 @@ def _add_trusted(entries: list[Entry], name: str, kind: type) -> _NoCall:
     return proxy
 
 
-def _trusted_among(names: Iterable[str], label: object) -> dict[str, Candidate]:
+def _trusted_among(names: Iterable[str], label: object, forks: bool) -> dict[str, Candidate]:
     """Return the classes of trusted modules among the names that a checkpoint asks for."""
     found: dict[str, Candidate] = {}
     sources: dict[Trusted, Source] = {}
@@ -245,6 +249,8 @@ def _trusted_among(names: Iterable[str], label: object) -> dict[str, Candidate]:
         if not unknown and not name.startswith("ultralytics.nn."):
             continue
         is_stock = not unknown and _class_named(name) is not None
+        if is_stock and not forks:
+            continue
         candidate = find_class(name, label, is_stock=is_stock, sources=sources)
         if candidate is not None:
             found[name] = candidate

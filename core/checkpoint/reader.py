@@ -13,6 +13,7 @@ from core.checkpoint.sniff import check_file
 from core.errors import UserError
 from core.system.files import sha256_of
 from core.trust.find import needed_by
+from core.trust.fit import fits
 
 #: Where Secateur keeps what it did to a network.
 HISTORY_KEY = "secateur"
@@ -62,6 +63,10 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
     model, checkpoint = unpickle.network_in(unpickle.read(source, label), label)
     try:
         structure.check(model, label, checkpoint)
+        if not fits(model):  # a fork is trusted, and this network is not one of it
+            contents = unpickle.read(source, label, forks=False)
+            model, checkpoint = unpickle.network_in(contents, label)
+            structure.check(model, label, checkpoint)
         masked = masks.apply(model, label)
         dtype = structure.stored_dtype(model)
         train_args = structure.normalise(model, plain_items(checkpoint.get("train_args")), label)

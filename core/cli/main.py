@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
+from core.checkpoint.facts import modules_note
 from core.cli.commands import GROUPS
-from core.cli.options import assumed, assumed_text
+from core.cli.options import assumed, assumed_text, needed
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
 
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if found := assumed(options):
                 result = {**result, "assumed": found}
                 text = f"{text}\n{assumed_text(found)}"
+            if modules := needed(result):
+                result = {**result, "modules": modules}
+                text = f"{text}\n{modules_note(modules, 'The file')}"
         if output := json.dumps(result, allow_nan=False) if options.json else text:
             print(output)
         sys.stdout.flush()

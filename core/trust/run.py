@@ -28,9 +28,9 @@ from core.trust.store import Trusted, agreed, shares_name, verified
 _SPAWNED = "__mp_main__"
 """What a script is called while it is run for its classes alone: its ``__main__`` part is not."""
 _SOURCES: dict[str, Source] = {}
-_OVERLAYS: dict[tuple[str, str, str], ModuleType] = {}
+_OVERLAYS: dict[tuple[str, str, str, str], ModuleType] = {}
 """What runs in this process: importable modules by name; ones under the name of a module that
-exists without them by path, hash and name."""
+exists without them by entry, path, hash and name."""
 _ENTRIES: dict[int, Trusted] = {}
 """Which trusted module a module object in this process comes from, by its `id`; none is let go."""
 _KEPT: list[ModuleType] = []
@@ -83,7 +83,7 @@ def _forget(name: str) -> None:
 
 def _overlay(entry: Trusted, source: Source, name: str) -> ModuleType:
     """Run a file as if it were the module of that name, which stays as it is."""
-    key = (entry.path, source.sha256, name)
+    key = (entry.name, entry.path, source.sha256, name)
     if key not in _OVERLAYS:
         file = source.file_of(source.name)
         if file is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import core
-from core.checkpoint import load
+from core.checkpoint import load, save
 from core.errors import UserError
 from core.pipeline import analyse, prune, verify
 from tests.core.trust.conftest import EXAMPLES, Trust
@@ -94,6 +94,21 @@ def test_a_fork_under_the_name_of_a_stock_class(trust: Trust, stock: Warm, tmp_p
     from ultralytics.nn.modules.block import C2f
 
     assert hasattr(C2f(8, 8), "cv1")
+
+
+@pytest.mark.parametrize("family", ["yolov8n", "yolov8n-seg", "yolo11n"])
+def test_stock_networks_stay_stock_next_to_a_fork(
+    family: str, trust: Trust, tmp_path: Path
+) -> None:
+    """A module without what the fork's forward reads was never one of its class."""
+    before = load(f"{family}.yaml")
+    save(before.model, tmp_path / "stock.pt", train_args={})
+    trust(EXAMPLES / "forked.py", BLOCK)
+    loaded = load(tmp_path / "stock.pt")
+    assert loaded.facts.modules == ()
+    assert analyse(loaded, cache=False).table.blocks[2].out_channels
+    if family != "yolo11n":  # a description says no more than the name
+        assert load(f"{family}.yaml").facts.modules
 
 
 TIMM = """
