@@ -61,6 +61,11 @@ def ended_by_module() -> UserError:
     )
 
 
+def one_line(error: object, most: int = 200) -> str:
+    """Return what an error says on one line, as part of a sentence."""
+    return " ".join(str(error).split())[:most]
+
+
 def reason_of(error: OSError) -> str:
     """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()

@@ -16,7 +16,7 @@ from core.checkpoint import structure
 from core.checkpoint._stock import DEFAULT_CFG_DICT, ROOT, Conv, modules, tasks
 from core.checkpoint.facts import Facts, Loaded
 from core.checkpoint.sniff import check_readable
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.trust.find import Candidate, UntrustedError, added_to, find_block, needed_by
 
 #: Part of the last block's name, then task and class; the first that fits counts.
@@ -257,7 +257,7 @@ def _construct(path: Path, description: dict[str, Any], own: dict[str, type]) ->
             model = kind(description, ch=int(description.get("channels", 3)), verbose=False)
     except Exception as error:  # the arguments of every module come from the file
         raise UserError(
-            f"The network in {path} cannot be built ({type(error).__name__}: {str(error)[:200]}).",
+            f"The network in {path} cannot be built ({type(error).__name__}: {one_line(error)}).",
             "Compare it with the original model YAML.",
         ) from error
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 from core.checkpoint.facts import Facts, Loaded
 from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.sniff import check_file
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.system.files import sha256_of
 from core.trust.find import needed_by
 from core.trust.fit import fits
@@ -91,7 +91,7 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
     except Exception as error:  # the state of every module comes from the file
         raise UserError(
             f"The network in {label} cannot be rebuilt ({type(error).__name__}: "
-            f"{str(error)[:200]}).",
+            f"{one_line(error)}).",
             "Load it in Ultralytics, save it again with model.save, and open the new file.",
         ) from error
     return Loaded(model, facts, train_args)

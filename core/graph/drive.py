@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.graph.findings import Findings
 from core.graph.handlers import HANDLERS, run_unknown
 from core.graph.modules import stand_in_of
@@ -21,6 +21,7 @@ from core.graph.shapes import META, ShapePass
 from core.graph.tensors import tensors_in
 from core.graph.trace import ChannelTrace
 from core.graph.watch import Watch
+from core.trust.run import raised_by_trusted
 
 
 @contextlib.contextmanager
@@ -214,7 +215,10 @@ class Driver:
         try:
             with self.trace:
                 output = block(*self.prompts.arguments(block, x))
-        except CANNOT_FOLLOW as error:
+        except Exception as error:
+            # Of the user's own code, anything may be raised; elsewhere, the rest is a bug.
+            if not isinstance(error, CANNOT_FOLLOW) and not raised_by_trusted(error):
+                raise
             output, failure = _lock_block(self.watch, index, block, x, error, self.prompts)
         self.prompts.note(block, output)
         return output, failure
@@ -268,7 +272,7 @@ def _lock_block(
     trace = watch.trace
     trace.start_block(index)
     trace.extents.lose(index)
-    reason = f"block {index} ({type(block).__name__}) could not be traced: {error}"
+    reason = f"block {index} ({type(block).__name__}) could not be traced: {one_line(error)}"
     name = trace.names[id(block)]
     trace.findings.locked_modules[name] = reason
     for tensor in tensors_in(x):
@@ -279,7 +283,7 @@ def _lock_block(
         result = block(*prompts.arguments(block, noise if isinstance(x, list) else noise[0]))
     except Exception as second:
         raise UserError(
-            f"Block {index} ({type(block).__name__}) cannot be run alone: {second}.",
+            f"Block {index} ({type(block).__name__}) cannot be run alone: {one_line(second)}.",
             "Secateur cannot trace this network.",
         ) from second
     _add_unreached(trace, block, name)

@@ -15,6 +15,7 @@ import importlib.util
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -258,3 +259,10 @@ def class_in(module: ModuleType, name: str) -> type | None:
     if isinstance(found, type) and (found.__module__, found.__qualname__) == (own, name):
         return found
     return None
+
+
+def raised_by_trusted(error: BaseException) -> bool:
+    """Return whether the code of a trusted module raised an error."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    files = {getattr(module, "__file__", None) for module in _KEPT}
+    return bool(frames) and frames[-1][0].f_code.co_filename in files
