@@ -15,7 +15,8 @@ from core.checkpoint.environment import prepare
 
 if TYPE_CHECKING:
     from core.errors import UserError
-    from core.graph.modules import StoredWidth, register_module
+    from core.graph.modules import register_module
+    from core.graph.rules import StoredWidth
     from core.pipeline import analyse, load, predict, prune, suggest, verify
     from core.plan.schema import Plan, parse_plan, read_plan
 
@@ -38,7 +39,7 @@ prepare()  # before anything here, or after it, imports ultralytics
 
 _HOMES = {
     "Plan": "core.plan.schema",
-    "StoredWidth": "core.graph.modules",
+    "StoredWidth": "core.graph.rules",
     "UserError": "core.errors",
     "parse_plan": "core.plan.schema",
     "read_plan": "core.plan.schema",

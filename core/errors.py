@@ -53,6 +53,19 @@ class CancelledError(Exception):
     """The user cancelled; no incomplete files are left."""
 
 
+def ended_by_module() -> UserError:
+    """Return the error for a module of a network that called ``sys.exit``."""
+    return UserError(
+        "A module of the network tried to end the program (sys.exit).",
+        "Correct the trusted module that does.",
+    )
+
+
+def one_line(error: object, most: int = 200) -> str:
+    """Return what an error says on one line, as part of a sentence."""
+    return " ".join(str(error).split())[:most]
+
+
 def reason_of(error: OSError) -> str:
     """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()

@@ -12,7 +12,7 @@ import numpy as np
 from core.checkpoint import Loaded
 from core.checkpoint.facts import kept_dtype
 from core.data.classes import ClassesDifferError
-from core.errors import CancelledError, UserError
+from core.errors import CancelledError, UserError, one_line
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.plan.latency.clock import Clock
 from core.plan.latency.files import known_latency
@@ -23,6 +23,7 @@ from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
 from core.settle import Settler, nothing_of, resolved
+from core.trust.find import needed_by
 
 if TYPE_CHECKING:
     from torch import nn
@@ -84,6 +85,7 @@ class Pruned:
             "dtype": self.dtype,
             "times": None if self.times is None else self.times.to_json(),
             "plan": self.plan.to_json(),
+            "modules": list(needed_by(self.model)),
             "weights_sha256": weights_sha256(self.model),
         }
 
@@ -324,8 +326,7 @@ def _repaired(
         return None, f"{error.message} {error.hint}".strip()
     except Exception as error:  # whatever went wrong, the pruned network is sound
         logging.getLogger(__name__).exception("Repair failed")
-        said = " ".join(str(error).split())[:200]
-        return None, f"Internal error ({type(error).__name__}: {said})."
+        return None, f"Internal error ({type(error).__name__}: {one_line(error)})."
 
 
 def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verification:

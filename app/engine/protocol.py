@@ -37,7 +37,8 @@ class Request:
 class Failure:
     """Why a task failed; ``bug`` separates an internal error from what the user can fix.
 
-    ``task`` is the kind of task, where one failed.
+    ``task`` is the kind of task, where one failed. ``untrusted`` says which module has to be
+    trusted first: ``names`` of classes, and ``file`` and ``name`` of a module that has changed.
     """
 
     message: str
@@ -47,6 +48,7 @@ class Failure:
     log: str = ""
     trace: str = ""
     task: str = ""
+    untrusted: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Failure:
@@ -58,6 +60,7 @@ class Failure:
             bool(event.get("bug")),
             str(event.get("log") or ""),
             str(event.get("trace") or ""),
+            untrusted=event.get("untrusted") or {},
         )
 
 

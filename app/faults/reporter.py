@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 from types import TracebackType
+from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
@@ -109,7 +110,11 @@ class ErrorReporter(QObject):
         if failure.bug:
             self._show(failure.message, failure.trace or failure.message)
             return
-        more = {"key": f"failed {failure.task}"} if failure.task else {}
+        more: dict[str, Any] = {"key": f"failed {failure.task}"} if failure.task else {}
+        if failure.untrusted:
+            asked, wanted = dict(failure.untrusted), self._session.requests.trustWanted
+            text = "Look at it again…" if asked.get("file") else "Trust a module…"
+            more["actions"] = ((text, lambda: wanted.emit(asked)),)
         self._session.say(failure.message, failure.hint, "error", layers=failure.layers, **more)
 
     def succeeded(self, task: str) -> None:

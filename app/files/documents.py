@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,7 +209,7 @@ class Documents(QObject):
                 f"Open {Path(path).name}",
                 {"path": path, "criterion": criterion, "seed": seed, **told_of(path)},
                 done=lambda result: show(from_engine(result)),
-                failed=self._open_failed,
+                failed=partial(self._open_failed, path),
                 cancelled=self._end_opening,
             )
 
@@ -219,8 +220,10 @@ class Documents(QObject):
             lambda error: looked_up(None),
         )
 
-    def _open_failed(self, failure: Failure) -> None:
+    def _open_failed(self, path: str, failure: Failure) -> None:
         self._end_opening()
+        if failure.untrusted:  # to be opened again, once its module is trusted
+            failure = replace(failure, untrusted={**failure.untrusted, "open": path})
         self._engine.failed.emit(failure)
 
     def _end_opening(self) -> str:

@@ -13,7 +13,7 @@ from app.kit import formats
 from app.kit.controls import row
 from app.kit.widgets import ShareBar, column, label, line
 from app.state.open_model import OpenModel
-from core.checkpoint.facts import fork_note, zeros_note
+from core.checkpoint.facts import fork_note, modules_note, zeros_note
 
 STAGES = ("backbone", "neck", "head")
 
@@ -136,7 +136,9 @@ def _note(model: OpenModel) -> str:
         notes.append(f"Already pruned by Secateur {('once' if times == 1 else f'{times} times')}.")
     if model.facts.fused:
         notes.append("BatchNorm is folded into the convolutions.")
-    notes += filter(None, (fork_note(model.facts), zeros_note(model.facts)))
+    facts = model.facts
+    told = (fork_note(facts), zeros_note(facts), modules_note(facts.modules, "This file"))
+    notes += filter(None, told)
     if model.table.unfollowed:
         notes.append(
             f"{len(model.table.unfollowed)} modules could not be traced; they are left unchanged."

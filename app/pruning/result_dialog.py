@@ -25,6 +25,7 @@ from app.kit.layouts import Upright
 from app.kit.table_model import Column, SortedProxy, TableModel
 from app.kit.widgets import label, table_view
 from app.pruning import repair_words
+from core.checkpoint.facts import modules_note
 
 NEXT = (
     "Fine-tune the network to recover accuracy. Do it here: train() of Ultralytics would "
@@ -87,6 +88,10 @@ class ResultDialog(QDialog):
             failed = f"Repair failed, so the file is not repaired. {result['repair_failed']}"
             self.failed = label(failed, "blocked")
             layout.addWidget(self.failed)
+        if modules := modules_note(result.get("modules") or (), "The pruned file"):
+            self.modules = label(modules, "muted")
+            self.modules.setTextFormat(Qt.TextFormat.PlainText)
+            layout.addWidget(self.modules)
         layout.addWidget(label("Changed layers", "heading"))
         layout.addWidget(self._layers(result), 1)
         layout.addWidget(label(NEXT if not result.get("repair") else REPAIRED, "muted"))

@@ -61,6 +61,9 @@ class Requests(QObject):
         The engine's report on a file that was pruned, proven and saved.
     tuningStarts
         A job that adds itself to the history is about to start.
+    trustWanted(dict)
+        Show a module that a network needs: ``names`` of its classes, or its ``file`` and ``name``;
+        ``open`` is what to open once it is trusted.
     problemReportWanted
         Save what helps to find a fault.
     """
@@ -90,4 +93,5 @@ class Requests(QObject):
     jobWanted = Signal(str)
     pruned = Signal(dict)
     tuningStarts = Signal()
+    trustWanted = Signal(dict)
     problemReportWanted = Signal()

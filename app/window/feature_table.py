@@ -24,6 +24,7 @@ FEATURES: Registry[type[Feature]] = _Features(
     {
         "faults": "app.faults.feature:FaultsFeature",
         "files": "app.files.feature:FilesFeature",
+        "trust": "app.trust.feature:TrustFeature",
         "welcome": "app.welcome.feature:WelcomeFeature",
         "plan": "app.plan.feature:PlanFeature",
         "sensitivity": "app.sensitivity.feature:SensitivityFeature",

@@ -10,6 +10,7 @@ few functions that stock checkpoints call are replaced by ones that return plain
 from __future__ import annotations
 
 import dataclasses
+import enum
 import importlib
 import pathlib
 import sys
@@ -22,6 +23,9 @@ import torch
 from core.checkpoint import _stock
 from core.checkpoint.masks import MaskHook
 from core.checkpoint.scan import TORCHVISION, foreign_globals
+from core.trust.find import Candidate, find_class
+from core.trust.source import Source
+from core.trust.store import Trusted
 
 Entry = Callable[..., Any] | tuple[Callable[..., Any], str]
 
@@ -53,20 +57,26 @@ class _NoCall(type):
 
     real: Any
     without_arguments: bool
+    inner: dict[str, _NoCall]
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls.without_arguments and not args and not kwargs:
             return cls.real.__new__(cls.real)
+        if issubclass(cls.real, enum.Enum) and len(args) == 1 and not kwargs:
+            # A pickle spells a member as a call with its value; it is looked up, and none is made.
+            for member in cls.real.__members__.values():
+                if type(member.value) is type(args[0]) and member.value == args[0]:
+                    return member
         raise RefusedError(f"a call of {cls.real.__module__}.{cls.real.__qualname__}")
 
 
-def _proxy(real: Any, without_arguments: bool = False) -> type:
+def _proxy(real: Any, without_arguments: bool = False) -> _NoCall:
     def recreate(_cls: type, *args: object) -> object:
         if args:
             raise RefusedError(f"arguments for {real.__module__}.{real.__qualname__}")
         return real.__new__(real)
 
-    body = {"__new__": recreate, "real": real, "without_arguments": without_arguments}
+    body = {"__new__": recreate, "real": real, "without_arguments": without_arguments, "inner": {}}
     return _NoCall(real.__name__, (), body)
 
 
@@ -101,6 +111,8 @@ def _getattr(owner: object, name: object) -> object:
         from torchvision.transforms.functional import InterpolationMode
 
         return InterpolationMode[name]
+    if isinstance(owner, _NoCall) and isinstance(name, str) and name in owner.inner:
+        return owner.inner[name]
     plain_class = isinstance(owner, _NoCall) and issubclass(owner.real, torch.nn.Module)
     if isinstance(name, str) and (plain_class or isinstance(owner, torch.nn.Module)):
         return Method(owner, name)
@@ -161,23 +173,37 @@ _RENAMED = {
 _TRANSFORMS = "torchvision.transforms.transforms"
 
 
-def entries_for(names: Iterable[str]) -> tuple[list[Entry], list[str]]:
+def entries_for(
+    names: Iterable[str], label: object = "", *, forks: bool = True
+) -> tuple[list[Entry], list[str]]:
     """Return allow-list entries for the names a checkpoint asks for, and the names refused.
+
+    Classes of modules that the user trusts are run for it, where none is refused.
 
     Parameters
     ----------
     names : iterable of str
         Dotted names, as `core.checkpoint.scan` lists them.
+    label : object
+        How messages name the checkpoint.
+    forks : bool
+        Whether trusted modules stand in for stock classes of the same name.
 
     Returns
     -------
     entries : list of (object, str)
         For `torch.serialization.safe_globals`.
     refused : list of str
-        What is neither a stock class nor one of torch's own data types, sorted.
+        What is neither a stock class, nor one of torch's own data types, nor trusted; sorted.
+
+    Raises
+    ------
+    UserError
+        When a trusted module has changed, does not run, or does not define what is asked for.
     """
     asked = set(names)
-    refused = foreign_globals(asked)
+    trusted = _trusted_among(asked, label, forks)
+    refused = foreign_globals(asked - trusted.keys())
     # Torch also asks whether the type of an instance is allowed before it sets its state. A line
     # break cannot be in a pickle's global, so no pickle can spell these names.
     entries: list[Entry] = [
@@ -185,7 +211,7 @@ def entries_for(names: Iterable[str]) -> tuple[list[Entry], list[str]]:
         (MaskHook, "\nMaskHook"),
         (_method, "\nmethod"),
     ]
-    for name in sorted(asked.difference(refused)):
+    for name in sorted(asked.difference(refused, trusted)):
         if function := _FUNCTIONS.get(name):
             entries.append((function, name))
         elif name.startswith("torch.nn.utils.prune."):
@@ -197,7 +223,38 @@ def entries_for(names: Iterable[str]) -> tuple[list[Entry], list[str]]:
                 continue
             namespace = real is _stock.IterableSimpleNamespace
             entries += [(_proxy(real, without_arguments=namespace), name), (real, f"\n{name}")]
+    if not refused:  # of a file that is not opened anyway, nothing is run
+        for name, candidate in trusted.items():
+            _add_trusted(entries, name, candidate.take(label))
     return entries, sorted(refused)
+
+
+def _add_trusted(entries: list[Entry], name: str, kind: type) -> _NoCall:
+    """Let a pickle re-create instances of a trusted class, and of the classes inside it."""
+    proxy = _proxy(kind)
+    entries += [(proxy, name), (kind, f"\n{name}")]
+    for part, inner in vars(kind).items():
+        own = isinstance(inner, type) and inner.__qualname__ == f"{kind.__qualname__}.{part}"
+        if own and inner.__module__ == kind.__module__:
+            proxy.inner[part] = _add_trusted(entries, f"\n{name}.{part}", inner)
+    return proxy
+
+
+def _trusted_among(names: Iterable[str], label: object, forks: bool) -> dict[str, Candidate]:
+    """Return the classes of trusted modules among the names that a checkpoint asks for."""
+    found: dict[str, Candidate] = {}
+    sources: dict[Trusted, Source] = {}
+    for name in sorted(names):
+        unknown = bool(foreign_globals([name]))
+        if not unknown and not name.startswith("ultralytics.nn."):
+            continue
+        is_stock = not unknown and _class_named(name) is not None
+        if is_stock and not forks:
+            continue
+        candidate = find_class(name, label, is_stock=is_stock, sources=sources)
+        if candidate is not None:
+            found[name] = candidate
+    return found
 
 
 def _class_named(name: str) -> type | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,8 @@ class Facts:
     converted : str
         What of a fork of Ultralytics was given the layout of Ultralytics on loading; empty where
         nothing was.
+    modules : tuple of dict
+        Trusted modules that the network needs, as `core.trust.find.needed_by` gives them.
     """
 
     path: str
@@ -69,12 +71,14 @@ class Facts:
     masked: int = 0
     zeros: float = 0.0
     converted: str = ""
+    modules: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as data that JSON can hold; class indices become strings."""
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data["classes"] = {str(index): name for index, name in self.classes.items()}
         data["history"] = [dict(record) for record in self.history]
+        data["modules"] = [dict(module) for module in self.modules]
         return data
 
     @classmethod
@@ -84,6 +88,7 @@ class Facts:
         values = {name: value for name, value in data.items() if name in known}
         values["classes"] = {int(index): str(name) for index, name in values["classes"].items()}
         values["history"] = tuple(dict(record) for record in values.get("history", ()))
+        values["modules"] = tuple(dict(module) for module in values.get("modules", ()))
         return cls(**values)
 
 
@@ -121,6 +126,24 @@ def fork_note(facts: Facts) -> str:
         f"From a fork of Ultralytics: {facts.converted}. The outputs are the same, and what is "
         "saved opens in Ultralytics."
     )
+
+
+def modules_note(modules: Sequence[Mapping[str, Any]], what: str) -> str:
+    """Return which trusted modules are needed to open a file, or nothing where there are none.
+
+    Parameters
+    ----------
+    modules : sequence of mapping
+        As `Facts` have them.
+    what : str
+        What needs them, as the beginning of a sentence.
+    """
+    if not modules:
+        return ""
+    parts = [
+        f"{Path(str(one['file'])).name} ({', '.join(map(str, one['classes']))})" for one in modules
+    ]
+    return f"{what} needs {' and '.join(parts)} wherever it is opened."
 
 
 def kept_dtype(facts: Facts, *, full: bool = False) -> str:

@@ -16,7 +16,8 @@ from core.checkpoint import structure
 from core.checkpoint._stock import DEFAULT_CFG_DICT, ROOT, Conv, modules, tasks
 from core.checkpoint.facts import Facts, Loaded
 from core.checkpoint.sniff import check_readable
-from core.errors import UserError
+from core.errors import UserError, one_line
+from core.trust.find import Candidate, UntrustedError, added_to, find_block, needed_by
 
 #: Part of the last block's name, then task and class; the first that fits counts.
 _HEADS: dict[str, tuple[str, Any]] = {
@@ -59,8 +60,8 @@ def build(path: Path) -> Loaded:
     description = _parse(path, data)
     scale = _scale_of(path, description)
     description.update(scale=scale, yaml_file=path.name)
-    _check(path, description)
-    model = _construct(path, description)
+    own = _check(path, description)
+    model = _construct(path, description, own)
     task = str(model.task)
     size = structure.image_size_of(task, {})
     args = {"task": task, "model": path.name, "imgsz": size}
@@ -75,6 +76,7 @@ def build(path: Path) -> Loaded:
         dtype=structure.stored_dtype(model),
         frozen=structure.is_frozen(model),
         fused=structure.is_fused(model),
+        modules=needed_by(model),
     )
     return Loaded(model, facts, args)
 
@@ -146,8 +148,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e5
 
 
-def _check(path: Path, description: dict[str, Any]) -> None:
-    """Refuse whatever Ultralytics would evaluate, import, download, or choke on."""
+def _check(path: Path, description: dict[str, Any]) -> dict[str, type]:
+    """Refuse whatever Ultralytics would evaluate, import, download, or choke on.
+
+    Returns the classes of trusted modules that it names. None is run before all else is checked.
+    """
     activation = description.get("activation")
     if activation is not None and not structure.is_activation(activation):
         raise UserError(
@@ -160,6 +165,7 @@ def _check(path: Path, description: dict[str, Any]) -> None:
     blocks = parts[0] + parts[1]
     if len(blocks) > _MOST_BLOCKS:
         raise UserError(f"{path} has too many blocks.", _NETWORK)
+    own: dict[str, Candidate] = {}
     for index, block in enumerate(blocks):
         if not (
             isinstance(block, list)
@@ -171,14 +177,27 @@ def _check(path: Path, description: dict[str, Any]) -> None:
                 f"Block {index} of {path} is not a list of from, repeats, module and arguments.",
                 _NETWORK,
             )
-        _check_module(path, index, block[2])
-        if block[2] == "TorchVision":
+        if candidate := _check_module(path, index, block[2]):
+            own[block[2]] = candidate
+        elif block[2] == "TorchVision":
             block[3] = _without_weights(path, index, block[3])
     if _largest([description.get("nc", 1), blocks]) > _LARGEST_NUMBER:
         raise UserError(f"The network in {path} is unreasonably large.", _NETWORK)
+    return {name: _module_class(path, name, candidate) for name, candidate in own.items()}
 
 
-def _check_module(path: Path, index: int, name: str) -> None:
+def _module_class(path: Path, name: str, candidate: Candidate) -> type:
+    kind = candidate.take(path)
+    if not issubclass(kind, nn.Module):
+        raise UserError(
+            f"{name} in {candidate.entry.path} is not a PyTorch module, which {path} uses it as.",
+            "Derive it from torch.nn.Module.",
+        )
+    return kind
+
+
+def _check_module(path: Path, index: int, name: str) -> Candidate | None:
+    """Refuse a block's module that is neither stock nor trusted; return a trusted one."""
     if name.startswith("nn."):
         found, home = getattr(nn, name[3:], None), "torch.nn.modules."
     elif name.startswith(_OPS):
@@ -187,11 +206,16 @@ def _check_module(path: Path, index: int, name: str) -> None:
     else:
         found, home = getattr(modules, name, getattr(tasks, name, None)), "ultralytics.nn.modules."
     known = isinstance(found, type) and issubclass(found, nn.Module)
-    if not (known and found is not None and found.__module__.startswith(home)):
-        raise UserError(
+    is_stock = known and found is not None and found.__module__.startswith(home)
+    own = find_block(name, path, is_stock=is_stock)
+    if own is None and not is_stock:
+        raise UntrustedError(
             f"Block {index} of {path} uses a module that Ultralytics does not have: {name[:60]}.",
-            "No code from it was executed. Use one of Ultralytics, torch.nn or torchvision.ops.",
+            "No code from it was executed. Use one of Ultralytics, torch.nn or torchvision.ops; if "
+            "it is yours, trust the Python file that defines it: `secateur trust add FILE`.",
+            (name,),
         )
+    return own
 
 
 def _without_weights(path: Path, index: int, arguments: list[Any]) -> list[Any]:
@@ -221,19 +245,19 @@ def _largest(value: object) -> float:
     return 0
 
 
-def _construct(path: Path, description: dict[str, Any]) -> Any:
+def _construct(path: Path, description: dict[str, Any], own: dict[str, type]) -> Any:
     head = str(description["head"][-1][2]) if description["head"] else "nothing"
     task, kind = next((entry for part, entry in _HEADS.items() if part in head.lower()), ("", None))
     if kind is None:
         raise UserError(f"{path} ends in {head}, which is not the head of a known task.", _NETWORK)
     activation = Conv.default_act
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), added_to(tasks, own):
             torch.manual_seed(0)
             model = kind(description, ch=int(description.get("channels", 3)), verbose=False)
     except Exception as error:  # the arguments of every module come from the file
         raise UserError(
-            f"The network in {path} cannot be built ({type(error).__name__}: {str(error)[:200]}).",
+            f"The network in {path} cannot be built ({type(error).__name__}: {one_line(error)}).",
             "Compare it with the original model YAML.",
         ) from error
     finally:

@@ -10,8 +10,10 @@ from typing import Any
 from core.checkpoint.facts import Facts, Loaded
 from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.sniff import check_file
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.system.files import sha256_of
+from core.trust.find import needed_by
+from core.trust.fit import fits
 
 #: Where Secateur keeps what it did to a network.
 HISTORY_KEY = "secateur"
@@ -61,6 +63,10 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
     model, checkpoint = unpickle.network_in(unpickle.read(source, label), label)
     try:
         structure.check(model, label, checkpoint)
+        if not fits(model):  # a fork is trusted, and this network is not one of it
+            contents = unpickle.read(source, label, forks=False)
+            model, checkpoint = unpickle.network_in(contents, label)
+            structure.check(model, label, checkpoint)
         masked = masks.apply(model, label)
         converted = forks.convert(model, label)
         dtype = structure.stored_dtype(model)
@@ -80,13 +86,14 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
             masked=masked,
             zeros=masks.zeros_in(model),
             converted=converted,
+            modules=needed_by(model),
         )
     except UserError:
         raise
     except Exception as error:  # the state of every module comes from the file
         raise UserError(
             f"The network in {label} cannot be rebuilt ({type(error).__name__}: "
-            f"{str(error)[:200]}).",
+            f"{one_line(error)}).",
             "Load it in Ultralytics, save it again with model.save, and open the new file.",
         ) from error
     return Loaded(model, facts, train_args)

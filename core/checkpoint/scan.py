@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from core.errors import UserError
+from core.trust.find import UntrustedError
 
 _KNOWN = re.compile(
     r"""
@@ -135,25 +136,30 @@ def refusal(path: object, names: list[str]) -> UserError:
     roots = {name.partition(".")[0] for name in names}
     hint = "No code from it was executed. "
     if (roots - {"__main__"}) & sys.stdlib_module_names:
-        what = "tries to run code that no network needs"
         hint += "Delete it unless you trust its source, and get the model from a trusted source."
-    elif any(_V5.match(name) for name in names):
-        what = "was saved by the YOLOv5 repository or a fork of it, not by Ultralytics"
+        return UserError(f"{path} tries to run code that no network needs: {shown}.", hint)
+    if any(_V5.match(name) for name in names):
         reason = next((text for head, text in _V5_HEADS.items() if head in names), "")
         hint = f"{reason} {hint}".lstrip() + (
             "Train or download the same network with the ultralytics package (yolov5nu, for "
             "example)."
         )
-    elif "__main__" in roots:
+        what = "was saved by the YOLOv5 repository or a fork of it, not by Ultralytics"
+        return UserError(f"{path} {what}: {shown}.", hint)
+    what = "needs classes or functions that are not part of Ultralytics networks"
+    ask = "If they are yours, trust the Python file that defines them: `secateur trust add FILE"
+    if "__main__" in roots:
         what = "needs a class from its author's own script"
-        hint += "Ask the author for a file saved with stock Ultralytics classes."
+        hint += f"{ask} --as __main__`."
     elif roots == {"ultralytics"}:
         what = (
             "needs Ultralytics classes that this version does not have or that do not belong "
             "to a network"
         )
-        hint += "Open it in the Ultralytics version that saved it, and save it with model.save."
+        hint += (
+            "Open it in the Ultralytics version that saved it, and save it with model.save. "
+            f"{ask}`."
+        )
     else:
-        what = "needs classes or functions that are not part of Ultralytics networks"
-        hint += "Ask the author for a file saved with stock Ultralytics classes."
-    return UserError(f"{path} {what}: {shown}.", hint)
+        hint += f"{ask}`. Otherwise ask the author for a file with stock Ultralytics classes."
+    return UntrustedError(f"{path} {what}: {shown}.", hint, tuple(names))

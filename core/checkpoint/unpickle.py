@@ -25,7 +25,7 @@ _INTO_MODEL = (
 )
 
 
-def read(source: Path | io.BytesIO, label: object) -> Any:
+def read(source: Path | io.BytesIO, label: object, *, forks: bool = True) -> Any:
     """Return what a checkpoint holds.
 
     Parameters
@@ -34,6 +34,8 @@ def read(source: Path | io.BytesIO, label: object) -> Any:
         A file that `core.checkpoint.sniff.check_file` passed, or bytes just written.
     label : object
         How messages name it.
+    forks : bool
+        Whether trusted modules stand in for stock classes that they are trusted under the name of.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def read(source: Path | io.BytesIO, label: object) -> Any:
         scan, legacy = _scan(source)
     except Exception as error:  # any byte may be wrong, and each fails in its own way
         raise damaged(label, "its contents cannot be listed") from error
-    entries, refused = entries_for(scan.names)
+    entries, refused = entries_for(scan.names, label, forks=forks)
     if refused:
         raise refusal(label, refused)
     try:

@@ -19,6 +19,7 @@ from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.reader import HISTORY_KEY, open_checkpoint
 from core.errors import UserError
 from core.system.files import write_bytes
+from core.trust.find import in_place
 
 
 def save(
@@ -134,7 +135,8 @@ def _contents(copied: nn.Module, train_args: dict[str, Any], history: list[Any])
 def _serialise(contents: dict[str, Any], target: Path) -> io.BytesIO:
     buffer = io.BytesIO()
     try:
-        torch.save(contents, buffer)
+        with in_place(contents["model"]):
+            torch.save(contents, buffer)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise UserError(
             f"{target} was not saved: the network contains something that cannot be "

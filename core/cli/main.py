@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from core.checkpoint.facts import modules_note
 from core.cli.commands import GROUPS
-from core.cli.options import assumed, assumed_text
-from core.errors import CancelledError, UserError
+from core.cli.options import assumed, assumed_text, needed
+from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
 from core.system.visible import visible
 
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if found := assumed(options):
                 result = {**result, "assumed": found}
                 text = f"{text}\n{assumed_text(found)}"
+            if modules := needed(result):
+                result = {**result, "modules": modules}
+                text = f"{text}\n{modules_note(modules, 'The file')}"
         if output := json.dumps(result, allow_nan=False) if options.json else text:
             print(visible(output))
         sys.stdout.flush()
@@ -43,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("Cancelled; nothing was changed.")
     except KeyboardInterrupt:
         return _fail("Interrupted; no incomplete files were left.")
+    except SystemExit:
+        return _fail(str(ended_by_module()))
     except BrokenPipeError:  # the reader of our output went away: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.checkpoint.facts import fork_note, zeros_note
+from core.checkpoint.facts import fork_note, modules_note, zeros_note
 from core.graph.table import ChannelTable
 from core.pipeline import Analysis, Pruned
 from core.plan.cost import gflops
 from core.plan.predict import Prediction
 from core.plan.why.why import Answer
 from core.system.columns import laid_out
+from core.trust.find import needed_by
 
 BAR = 10
 
@@ -53,7 +54,10 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
         + ", ".join([facts.dtype, *notes]),
         f"{count(parameters)} parameters, {gflops(macs)} GFLOPs, {len(blocks)} blocks, "
         f"{convolutions(analysis.table)} convolutions",
-        *filter(None, [fork_note(facts), zeros_note(facts)]),
+        *filter(
+            None,
+            [fork_note(facts), zeros_note(facts), modules_note(facts.modules, "This file")],
+        ),
         "",
     ]
     largest = max((b.macs for b in blocks), default=1) or 1
@@ -186,6 +190,7 @@ def pruned_text(result: Pruned) -> str:
         lines.append(f"Warning: repair failed, so the file is not repaired. {result.repair_failed}")
     lines += [f"Blocked: {blocked.message}" for blocked in result.prediction.blocked]
     lines += skipped_text(result.prediction.skipped)
+    lines += filter(None, [modules_note(needed_by(result.model), "The pruned file")])
     lines.append(
         "Fine-tune the network to recover accuracy, with `secateur finetune`: train() of "
         "Ultralytics would rebuild the full network."

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.checkpoint import Loaded
 from core.errors import UserError
 from core.system.files import sha256_of
+from core.trust.store import digest, still_holds
 
 
 class ModelStore:
@@ -33,7 +34,7 @@ class ModelStore:
         from core.pipeline import load
 
         key = self._key_of(Path(path))
-        if self._loaded is None or key != self._key:
+        if self._loaded is None or key != self._key or not _holds(self._loaded):
             self._loaded = None  # never two large networks at once
             self._loaded = load(path)
             self._key = key
@@ -46,5 +47,14 @@ class ModelStore:
 
     @staticmethod
     def _key_of(path: Path) -> str:
-        """Name what is in the file; the name counts too, since a YAML's scale is in it."""
-        return f"{path}:{sha256_of(path)}" if path.is_file() else f"{path}:"
+        """Name what is in the file; the name counts too, since a YAML's scale is in it.
+
+        So do the modules that are trusted: another one may stand behind the names in the file.
+        """
+        content = sha256_of(path) if path.is_file() else ""
+        return f"{path}:{content}:{digest()}"
+
+
+def _holds(loaded: Loaded) -> bool:
+    """Return whether the modules that a network needs are still those that it was made with."""
+    return all(still_holds(module) for module in loaded.facts.modules)

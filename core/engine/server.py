@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
-from core.errors import CancelledError, UserError
+from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
+from core.trust.find import UntrustedError
+from core.trust.store import ChangedError
 
 if TYPE_CHECKING:
     pass
@@ -146,8 +148,11 @@ class Engine:
         except CancelledError:
             event = {"event": "cancelled"}
         except UserError as error:
-            event = _failed(error.message, error.hint, error.layers)
-        except Exception as error:
+            event = {**_failed(error.message, error.hint, error.layers), **_asked(error)}
+        except SystemExit:
+            ended = ended_by_module()
+            event = _failed(ended.message, ended.hint)
+        except BaseException as error:  # whatever a trusted module raises, the engine goes on
             event = {
                 **_failed(f"{type(error).__name__}: {error}"),
                 "bug": True,
@@ -176,6 +181,15 @@ def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[
         "bug": False,
         "log": "",
     }
+
+
+def _asked(error: UserError) -> dict[str, Any]:
+    """Return what the window may ask the user about, where a module has to be trusted first."""
+    if isinstance(error, UntrustedError):
+        return {"untrusted": {"names": list(error.names), "file": "", "name": ""}}
+    if isinstance(error, ChangedError):
+        return {"untrusted": {"names": [], "file": error.path, "name": error.name}}
+    return {}
 
 
 def _libraries() -> dict[str, Any]:

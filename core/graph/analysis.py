@@ -11,6 +11,7 @@ from core.errors import UserError
 from core.graph.cache import cache_path, read_table, write_table
 from core.graph.table import ChannelTable
 from core.system.files import sha256_of
+from core.trust.store import still_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +76,7 @@ def cached_analysis(path: str | Path) -> Analysis | None:
         table, extra = read_table(cache_path(sha256_of(path)))
         facts = Facts.from_dict({**extra, "path": str(path)})
     except (UserError, OSError, KeyError, TypeError, ValueError):
+        return None
+    if not all(still_holds(module) for module in facts.modules):
         return None
     return Analysis(facts, table)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.checkpoint.forks import codes_of
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.graph.findings import Findings
 from core.graph.handlers import HANDLERS, run_unknown
 from core.graph.modules import stand_in_of
@@ -21,6 +21,7 @@ from core.graph.shapes import META, ShapePass
 from core.graph.tensors import tensors_in
 from core.graph.trace import ChannelTrace
 from core.graph.watch import Watch
+from core.trust.run import raised_by_trusted
 
 
 @contextlib.contextmanager
@@ -214,7 +215,10 @@ class Driver:
         try:
             with self.trace:
                 output = block(*self.prompts.arguments(block, x))
-        except CANNOT_FOLLOW as error:
+        except Exception as error:
+            # Of the user's own code, anything may be raised; elsewhere, the rest is a bug.
+            if not isinstance(error, CANNOT_FOLLOW) and not raised_by_trusted(error):
+                raise
             output, failure = _lock_block(self.watch, index, block, x, error, self.prompts)
         self.prompts.note(block, output)
         return output, failure
@@ -257,7 +261,7 @@ def _lock_block(
     trace = watch.trace
     trace.start_block(index)
     trace.extents.lose(index)
-    reason = f"block {index} ({type(block).__name__}) could not be traced: {error}"
+    reason = f"block {index} ({type(block).__name__}) could not be traced: {one_line(error)}"
     name = trace.names[id(block)]
     trace.findings.locked_modules[name] = reason
     for tensor in tensors_in(x):
@@ -288,7 +292,7 @@ def _does_not_run(index: int, block: nn.Module, error: Exception) -> UserError:
             "installed version.",
         )
     return UserError(
-        f"Block {index} ({kind}) cannot be run alone: {error}.",
+        f"Block {index} ({kind}) cannot be run alone: {one_line(error)}.",
         "Secateur cannot trace this network.",
     )
 

@@ -13,108 +13,14 @@ import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from core.errors import CancelledError, UserError
+from core.graph.declared import declared_rule
+from core.graph.rules import HeadLayout, ModuleRule, StoredWidth
 from core.registry import Registry, code_of, resolve
-
-Side = Literal["inputs", "outputs"]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredWidth:
-    """An attribute that repeats a width.
-
-    A number equals the outputs (or inputs) of a layer divided by ``parts``; a list holds how many
-    of them each part has; a tensor has an entry for each of them along ``axis``.
-
-    Attributes
-    ----------
-    attribute : str
-    layer : str
-        Relative to the module. Empty for the module itself: its own weights where it has some,
-        the tensors that it takes and returns otherwise.
-    parts : int
-    side : str
-        ``outputs`` or ``inputs``.
-    place : int
-        Which of the tensors that the module takes or returns, from 0.
-    axis : int
-    """
-
-    attribute: str
-    layer: str
-    parts: int = 1
-    side: Side = "outputs"
-    place: int = 0
-    axis: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class HeadLayout:
-    """How an attention module lays its heads out.
-
-    Attributes
-    ----------
-    projection : str
-        Layer that makes queries, keys and values; head ``h`` owns the rows
-        ``h * per_head … (h + 1) * per_head - 1``.
-    key_parts, value_parts : int
-        Rows per head: ``key_parts * key_dim + value_parts * head_dim``.
-    tied_to_input : bool
-        Whether the forward takes its output width from the input's shape, so that the input must
-        lose ``head_dim`` channels with each head.
-    totals : tuple of str
-        Attributes that hold heads times ``head_dim``.
-    """
-
-    projection: str
-    key_parts: int
-    value_parts: int
-    tied_to_input: bool
-    totals: tuple[str, ...] = ()
-
-    def per_head(self, module: object) -> int:
-        """Rows of the projection that one head owns."""
-        head_dim = int(getattr(module, "head_dim"))  # noqa: B009
-        key_dim = int(getattr(module, "key_dim", head_dim))
-        return self.key_parts * key_dim + self.value_parts * head_dim
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleRule:
-    """What is known of a class of modules.
-
-    Attributes
-    ----------
-    carries : callable, str or None
-        Takes the module and what its forward takes, and returns what that returns: tensors of the
-        same shapes whose channels come from the same places, made by operations of PyTorch that
-        can be traced and by the module's own layers and weights. Values do not matter. As a
-        string, it is the name of that function, ``module:function``.
-    stores : tuple of StoredWidth
-    heads : HeadLayout or None
-    """
-
-    carries: Callable[..., Any] | str | None = None
-    stores: tuple[StoredWidth, ...] = ()
-    heads: HeadLayout | None = None
-
-    @property
-    def knows_splits(self) -> bool:
-        """Whether the sizes by which the module cuts its channels are rewritten by surgery."""
-        return bool(self.stores) or self.heads is not None
-
-    def stores_tensors(self, module: object) -> bool:
-        """Whether the module stores tensors that surgery shortens."""
-        stored = (getattr(module, one.attribute, None) for one in self.stores)
-        return any(hasattr(value, "dtype") for value in stored)
-
-    def lists_sizes(self, module: object) -> bool:
-        """Whether the module stores the sizes of the parts that it cuts its channels into."""
-        stored = (getattr(module, one.attribute, None) for one in self.stores)
-        return any(isinstance(value, (list, tuple)) for value in stored)
+from core.trust.store import digest
 
 
 def _halves(attribute: str = "c") -> ModuleRule:
@@ -192,9 +98,26 @@ def name_of(kind: type | str) -> str:
 
 
 def rule_of(module: object) -> ModuleRule | None:
-    """Return the rule of a module's class, or of its nearest ancestor that has one."""
-    name = _row_of(type(module))
+    """Return the rule of a module's class, or of its nearest ancestor that has one.
+
+    What a trusted module declares comes first: a class of its may have the name of a stock one.
+    """
+    kind = type(module)
+    declared = _declared_of(kind)
+    if declared is not None:
+        return declared
+    name = _row_of(kind)
     return None if name is None else MODULES[name]
+
+
+_declared: dict[type, ModuleRule | None] = {}
+
+
+def _declared_of(kind: type) -> ModuleRule | None:
+    if kind not in _declared:
+        found = (declared_rule(cls) for cls in kind.__mro__)
+        _declared[kind] = next((rule for rule in found if rule is not None), None)
+    return _declared[kind]
 
 
 _found: dict[tuple[type, int], str | None] = {}
@@ -250,8 +173,7 @@ def rules_blamed(modules: Iterable[object]) -> Iterator[None]:
     except (UserError, CancelledError):
         raise
     except Exception as error:
-        rows = {_row_of(type(module)) for module in modules}
-        added = sorted(name for name in rows if name is not None and not MODULES.is_own(name))
+        added = sorted(set(filter(None, (_added(type(module)) for module in modules))))
         if not added:
             raise
         raise UserError(
@@ -260,15 +182,27 @@ def rules_blamed(modules: Iterable[object]) -> Iterator[None]:
         ) from error
 
 
+def _added(kind: type) -> str:
+    """Return what a rule for a class that is not the program's own is for; empty without one."""
+    if _declared_of(kind) is not None:
+        return name_of(kind)
+    name = _row_of(kind)
+    return "" if name is None or MODULES.is_own(name) else name
+
+
 def digest_of_added() -> str:
-    """Return what tells tables made with other rules apart; empty where no rule was added."""
+    """Return what tells tables made with other rules apart; empty where no rule was added.
+
+    The modules that are trusted count: they bring rules, and other code for the same names.
+    """
     added = {name: rule for name, rule in MODULES.items() if not MODULES.is_own(name)}
+    trusted = digest()
     if not added:
-        return ""
-    digest = hashlib.sha256()
+        return trusted
+    rules = hashlib.sha256(trusted.encode())
     for name, rule in sorted(added.items()):
         code = "" if rule.carries is None else code_of(rule.carries)
         if code is None:  # nobody could tell later which version it was
             return secrets.token_hex(8)
-        digest.update(f"{name} {code} {replace(rule, carries=None)}\n".encode())
-    return digest.hexdigest()[:16]
+        rules.update(f"{name} {code} {replace(rule, carries=None)}\n".encode())
+    return rules.hexdigest()[:16]

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from core.graph.findings import RawPort
-from core.graph.modules import Side, rule_of, stand_in_of
+from core.graph.modules import rule_of, stand_in_of
 from core.graph.parameters import names_itself
+from core.graph.rules import Side
 from core.graph.tensors import replaced, tensors_in
 from core.graph.trace import ChannelTrace
 

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.graph.modules import ModuleRule, StoredWidth, rule_of
+from core.graph.modules import rule_of
 from core.graph.parameters import outputs_axis, own_tensors
+from core.graph.rules import ModuleRule, StoredWidth
 from core.graph.table import ChannelTable, Layer
 from core.plan.widths import Mask, kept_of
 

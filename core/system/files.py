@@ -71,7 +71,9 @@ def _remember(path: Path, digest: str, facts: tuple[int, ...]) -> None:
         del _hashes[next(iter(_hashes))]
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(
+    path: Path, write: Callable[[BinaryIO], None], *, private: bool = False
+) -> None:
     """Write a file so that it is either whole or absent.
 
     Parts are written under a hidden name; those that a killed process left are removed here.
@@ -82,6 +84,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         Where the file should be. An existing file is replaced only when the new one is whole.
     write : callable
         Receives a binary stream and writes the contents.
+    private : bool
+        Whether nobody but the user may read it.
 
     Raises
     ------
@@ -99,7 +103,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        part.chmod(0o666 & ~_umask())
+        if not private:  # which it is by itself
+            part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -108,21 +113,21 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
             part.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, *, private: bool = False) -> None:
     """Write bytes as a file, as `write_atomically` does."""
 
     def pour(stream: BinaryIO) -> None:
         stream.write(data)
 
-    write_atomically(path, pour)
+    write_atomically(path, pour, private=private)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """Write text as a file, in UTF-8, as `write_atomically` does."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8"), private=private)
 
 
-def write_json(path: Path, data: Any, *, compact: bool = False) -> None:
+def write_json(path: Path, data: Any, *, compact: bool = False, private: bool = False) -> None:
     """Write plain data as a file, as `write_atomically` does.
 
     Parameters
@@ -131,11 +136,13 @@ def write_json(path: Path, data: Any, *, compact: bool = False) -> None:
     data : plain data
     compact : bool
         All on one line, for programs alone; indented, for people as well, by default.
+    private : bool
+        Whether nobody but the user may read it.
     """
     if compact:
-        write_text(path, json.dumps(data, separators=(",", ":")))
+        write_text(path, json.dumps(data, separators=(",", ":")), private=private)
     else:
-        write_text(path, json.dumps(data, indent=1) + "\n")
+        write_text(path, json.dumps(data, indent=1) + "\n", private=private)
 
 
 def remove_parts(folder: Path, name: str = "*", age: float = 0.0) -> None:

@@ -75,6 +75,7 @@ OTHER_WORDS = {"docs/sensitivity.md": {"PLAN": "steps.json"}}
 
 PLANS = {
     "plan.json": {"version": 1, "selection": [{"block": 5, "ratio": 0.5}]},
+    "half.json": {"version": 1, "selection": [{"block": 1, "ratio": 0.5}]},
     "goal.json": {"version": 1, "criterion": "fisher", "target": {"macs": 0.7}},
     "steps.json": {
         "version": 1,
@@ -84,6 +85,13 @@ PLANS = {
     },
 }
 """Files that the documents name without making them."""
+
+
+NETWORK = """
+nc: 2
+backbone: [[-1, 1, Conv, [16, 3, 2]], [-1, 1, Conv, [32, 3, 2]], [-1, 1, CoordAtt, [32, 32]]]
+head: [[[-1], 1, Detect, [nc]]]
+"""
 
 
 def lines_of(text: str) -> list[str]:
@@ -131,6 +139,8 @@ def laid_out(tmp_path_factory, warm) -> Path:
         "names": ["apple", "kiwi"],
     }
     (folder / "own.yaml").write_text(json.dumps(own), "utf-8")
+    shutil.copy(ROOT / "tests/core/trust/examples/attention.py", folder / "my_modules.py")
+    (folder / "coord.yaml").write_text(NETWORK, "utf-8")
     for name, plan in PLANS.items():
         (folder / name).write_text(json.dumps(plan), "utf-8")
     made = "secateur prune yolov8n.pt --plan plan.json -o small.pt && cp small.pt tuned.pt"

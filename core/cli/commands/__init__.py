@@ -49,6 +49,7 @@ GROUPS: Groups[Command] = Groups(
         "retarget": "core.cli.commands.retarget",
         "report": "core.cli.commands.report",
         "support": "core.cli.commands.support",
+        "trust": "core.cli.commands.trust",
         "tryout": "core.cli.commands.tryout",
     },
 )

@@ -17,6 +17,9 @@ from core.cli.options import (
 )
 from core.pipeline import Analysis
 
+_LEFT_OUT = ("history", "ultralytics")
+"""Facts that ``inspect`` does not print."""
+
 
 def add_parsers(add: Add) -> None:
     """Add inspect, predict, why, prune and verify."""
@@ -106,18 +109,7 @@ def inspect_json(analysis: Analysis) -> dict[str, Any]:
             ends = [sum(b.source_channels[:n]) for n in range(len(b.sources))]
             concats.append({"block": b.index, "sources": list(b.sources), "offsets": ends})
     return {
-        "model": {
-            "path": facts.path,
-            "sha256": facts.sha256,
-            "family": facts.family,
-            "task": facts.task,
-            "classes": {str(n): name for n, name in facts.classes.items()},
-            "image_size": facts.image_size,
-            "dtype": facts.dtype,
-            "frozen": facts.frozen,
-            "fused": facts.fused,
-            **{key: getattr(facts, key) for key in ("masked", "zeros", "converted")},
-        },
+        "model": {key: value for key, value in facts.to_dict().items() if key not in _LEFT_OUT},
         "totals": {
             "parameters": sum(b.parameters for b in table.blocks),
             "macs": sum(b.macs for b in table.blocks),

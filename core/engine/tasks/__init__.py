@@ -44,6 +44,7 @@ GROUPS: Groups[Task] = Groups(
         "latency": "core.engine.tasks.latency",
         "report": "core.engine.tasks.report",
         "structure": "core.engine.tasks.structure",
+        "trust": "core.engine.tasks.trust",
         "tuning": "core.engine.tasks.tuning",
         "tryout": "core.engine.tasks.tryout",
     },

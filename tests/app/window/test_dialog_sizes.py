@@ -21,6 +21,8 @@ from app.pictures.drawing import Pens
 from app.pictures.panes import Page
 from app.pruning.result_dialog import ResultDialog
 from app.state.open_model import Message
+from app.trust.list_dialog import ListDialog
+from app.trust.review_dialog import ReviewDialog
 from app.tune.arguments_dialog import ArgumentsDialog
 from app.welcome.demo_dialog import DemoDialog
 from core.demo import HEAD, STEPS
@@ -103,7 +105,21 @@ def show_measure(window) -> None:
     show_dialog(MeasureDialog(2000, ("bn", "refit"), window))
 
 
+def show_review(window) -> None:
+    text = "".join(f"value_{n} = {n}  # {'a long remark ' * 12}\n" for n in range(400))
+    found = {"file": f"{LONG}blocks.py", "name": "ultralytics.nn.modules.block", "state": "changed",
+             "sha256": "0" * 64, "classes": ["CoordAtt"] * 20, "text": text}  # fmt: skip
+    show_dialog(ReviewDialog(found, window))
+
+
+def show_trusted(window) -> None:
+    row = {"name": "ultralytics.nn.modules.block", "file": f"{LONG}blocks.py", "sha256": "0" * 64}
+    show_dialog(ListDialog([{**row, "state": state} for state in ("trusted", "gone")], window))
+
+
 OTHERS = (
+    show_review,
+    show_trusted,
     show_measure,
     show_result,
     show_demo,
