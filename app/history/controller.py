@@ -170,7 +170,7 @@ class HistoryController(QObject):
 
         figures = {"map50_95": accuracy.map50_95, "map50": accuracy.map50}
         looked_at = {"data": data.path, "split": "val", "images": accuracy.images}
-        looked_at["image_size"] = data.image_size
+        looked_at["image_size"] = data.image_size.plain
         path, cost = model.path, self._cost()
         self._add(lambda folder: remember_measured(folder, path, figures, looked_at, cost))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from core.cli.commands import GROUPS
-from core.cli.options import assumed, assumed_text
+from core.cli.options import assumed, assumed_text, rounded, with_sizes
 from core.errors import CancelledError, UserError
 from core.system.logs import append_fault
 
@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 done, 1 refused or failed (one line on standard error), 2 wrong usage.
     """
-    options = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(
+        with_sizes(sys.argv[1:] if arguments is None else arguments)
+    )
     try:
         # Libraries print to standard output as they please; there, only our own result belongs.
         with contextlib.redirect_stdout(sys.stderr):
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if found := assumed(options):
                 result = {**result, "assumed": found}
                 text = f"{text}\n{assumed_text(found)}"
+            if note := rounded(options):
+                result, text = {**result, "note": note}, f"{text}\n{note}"
         if output := json.dumps(result, allow_nan=False) if options.json else text:
             print(output)
         sys.stdout.flush()

@@ -49,7 +49,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
         n for n, on in (("fused", facts.fused), ("pruned by Secateur", bool(facts.history))) if on
     ]
     lines = [
-        f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size} px, "
+        f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size.text}, "
         + ", ".join([facts.dtype, *notes]),
         f"{count(parameters)} parameters, {gflops(macs)} GFLOPs, {len(blocks)} blocks, "
         f"{convolutions(analysis.table)} convolutions",

@@ -38,6 +38,7 @@ from core.data.source import Source, find_description, read_source, roots_of
 from core.data.stream import ALL, TASKS, DataSettings, open_dataset
 from core.errors import UserError
 from core.progress import Progress, Span, silent
+from core.system.size import ImageSize
 
 DIGEST = 0.85
 """Share of the progress after which images are looked for in two splits."""
@@ -245,7 +246,7 @@ def _renumbered(split: Split, own: Mapping[int, str], names: Mapping[int, str]) 
 
 
 def _split(source: Source, task: str, wish: _Wish, progress: Progress) -> tuple[SplitRead, Split]:
-    settings = DataSettings(source.path, images=ALL, image_size=64)
+    settings = DataSettings(source.path, images=ALL, image_size=ImageSize(64, 64))
     dataset, unreadable = open_dataset(source, settings, task, progress=progress)
     counts: Counter[int] = Counter()
     classes = []

@@ -20,8 +20,9 @@ from core.data.folders import FolderDataset
 from core.data.listing import image_files
 from core.data.source import Source, read_source
 from core.errors import UserError
-from core.graph.drive import image_channels, real_side
+from core.graph.drive import image_channels, real_size
 from core.progress import Progress, silent
+from core.system.size import USUAL_SIZE, ImageSize
 
 Batch = dict[str, Any]
 KEEP = 1 << 28
@@ -46,8 +47,8 @@ class DataSettings:
         Whether its classes are the model's, by number, whatever their names.
     images : int
         How many, drawn by ``seed``; all when there are fewer.
-    image_size : int
-        Side of the square they are letterboxed to.
+    image_size : ImageSize
+        What they are letterboxed to: a square, or height and width.
     batch : int
         Images held at once.
     device : str
@@ -59,12 +60,15 @@ class DataSettings:
     path: Path
     images: int = 96
     seed: int = 0
-    image_size: int = 320
+    image_size: ImageSize = USUAL_SIZE
     batch: int = 8
     device: str = ""
     split: str = "train"
     same_classes: bool = False
     channels: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", ImageSize.of(self.image_size))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], **defaults: Any) -> DataSettings:
@@ -94,7 +98,7 @@ class DataSettings:
         return read_source(self.path, self.split, classes, same_classes=self.same_classes)
 
     def fitted(self, model: nn.Module) -> DataSettings:
-        """Return the same for square images of a size, and of channels, that a network takes.
+        """Return the same for images of a size, and of channels, that a network takes.
 
         Parameters
         ----------
@@ -104,7 +108,7 @@ class DataSettings:
         fitted = replace(self, channels=image_channels(model))
         if getattr(model, "task", None) == "classify":
             return fitted
-        return replace(fitted, image_size=real_side(model, self.image_size))
+        return replace(fitted, image_size=real_size(model, self.image_size))
 
     def pick_device(self) -> str:
         """Return the device to run on.
@@ -199,7 +203,7 @@ class Stream:
         return digest.hexdigest()
 
     def batches(self, size: int | None = None) -> Iterator[Batch]:
-        """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, side, side)."""
+        """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, height, width)."""
         size = size or self.settings.batch
         device = self.settings.pick_device()
         for start in range(0, len(self.dataset), size):
@@ -238,9 +242,10 @@ def open_dataset(
 ) -> tuple[Any, int]:
     """Return Ultralytics' dataset over some images of a split, and how many were unreadable.
 
-    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them; ``stride``
-    is what the sides of batches with ``rect`` are multiples of. Every image is decoded once, to see
-    that it can be; ``progress`` is called meanwhile, and may cancel.
+    ``squash`` scales images to the whole size whatever their shape, as RT-DETR wants them;
+    ``stride`` is what the sides of batches with ``rect`` are multiples of, which is for squares
+    alone: images of another size fill all of it, as where Ultralytics evaluates an export. Every
+    image is decoded once, to see that it can be; ``progress`` is called meanwhile, and may cancel.
     """
     if (task == "classify") != bool(source.folders):
         raise UserError(
@@ -269,7 +274,8 @@ def _images_with_labels(
 ) -> Any:
     from ultralytics.cfg import get_cfg
 
-    kind = _dataset_class()
+    kind, size = _dataset_class(), settings.image_size
+    shape["rect"] = shape["rect"] and size.square
     data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
     data["channels"] = settings.channels or data.get("channels", 3)
     bar = partial(_Bar, progress)
@@ -281,7 +287,7 @@ def _images_with_labels(
         try:
             return kind(
                 img_path=list(source.images),
-                imgsz=settings.image_size,
+                imgsz=size.longest if size.square else tuple(size),
                 augment=False,
                 hyp=get_cfg(),
                 **shape,

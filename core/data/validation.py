@@ -93,8 +93,9 @@ class Validation:
     held_bytes : int
         Decoded images kept in memory.
     square : bool
-        Whether every image is letterboxed to the whole square, as an exported network wants them;
-        otherwise a batch is no higher or wider than its images need.
+        Whether every image is letterboxed to the whole size, as an exported network wants them;
+        otherwise a batch is no higher or wider than its images need. A size that is no square is
+        taken whole in any case.
 
     Attributes
     ----------
@@ -123,7 +124,8 @@ class Validation:
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
         fitted = settings.fitted(model)
-        settings = fitted if square else replace(settings, channels=fitted.channels)
+        whole = square or not settings.image_size.square
+        settings = fitted if whole else replace(settings, channels=fitted.channels)
         self.settings = settings
         source = settings.source(classes)
         squash = kind == "rtdetr"
@@ -131,7 +133,7 @@ class Validation:
             source,
             settings,
             task,
-            rect=not (squash or square),
+            rect=not (squash or whole),
             squash=squash,
             stride=image_unit(model),
         )
@@ -260,7 +262,7 @@ class Measure:
         settings = validation.settings
         self._folder = tempfile.TemporaryDirectory(prefix="secateur-evaluate-")
         options = {
-            "imgsz": settings.image_size,
+            "imgsz": settings.image_size.plain,
             "batch": settings.batch,
             "plots": False,
             "verbose": False,

@@ -21,6 +21,7 @@ from core.report import charts
 from core.report.gather import ReportSettings, gather
 from core.report.known import OpenProject, open_project
 from core.system.files import write_text
+from core.system.size import size_text
 
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable
@@ -231,6 +232,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         "count": count,
         "gflops": _gflops,
         "size": size,
+        "pixels": size_text,
         "number": number,
         "signed": signed,
         "date": date,

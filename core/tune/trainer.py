@@ -247,7 +247,7 @@ class KeepsShape:
             network,
             path,
             training=training,
-            train_args=public_arguments(self.args),
+            train_args={**public_arguments(self.args), "imgsz": self.run.size.plain},
             history=self.run.history,
             forbidden=[self.run.student.facts.path],
         )

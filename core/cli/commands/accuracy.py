@@ -49,7 +49,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.history is not None:
         folder = folder_of(options.history, origin_of(facts))
         looked_at = {"data": options.data, "split": options.split, "images": accuracy.images}
-        looked_at["image_size"] = options.image_size
+        looked_at["image_size"] = options.image_size.plain
         report["node"] = remember_measured(folder, options.model, accuracy.figures, looked_at).id
     left = f", {accuracy.skipped} unreadable" if accuracy.skipped else ""
     figures = f"mAP50-95 {accuracy.map50_95:.4f}, mAP50 {accuracy.map50:.4f}"

@@ -112,7 +112,7 @@ def inspect_json(analysis: Analysis) -> dict[str, Any]:
             "family": facts.family,
             "task": facts.task,
             "classes": {str(n): name for n, name in facts.classes.items()},
-            "image_size": facts.image_size,
+            "image_size": facts.image_size.plain,
             "dtype": facts.dtype,
             "frozen": facts.frozen,
             "fused": facts.fused,

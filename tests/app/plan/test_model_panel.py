@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.plan.model_panel import _note
+from app.plan.model_panel import _facts, _note
 
 
 def test_zeros_are_told(opened):
@@ -19,3 +19,10 @@ def test_zeros_are_told(opened):
         told = _note(replace(model, facts=replace(model.facts, masked=masked, zeros=zeros)))
         assert text in told
         assert ("masks" in told) == bool(masked)
+
+
+def test_both_sides_of_the_image_are_shown(opened):
+    model = opened.session.model
+    for size, text in (((384, 640), "384 × 640 px"), (640, "640 × 640 px")):
+        shown = _facts(replace(model, facts=replace(model.facts, image_size=size)))
+        assert ("Image", text) in [row[:2] for row in shown]
