@@ -109,8 +109,9 @@ class ModelPanel(QScrollArea):
             self.accuracy.setText("" if running else "Accuracy not measured.")
         else:
             skipped = f", {found.skipped} unreadable" if found.skipped else ""
+            main, second = self._session.measures
             self.accuracy.setText(
-                f"mAP50-95 {found.map50_95:.4f}, mAP50 {found.map50:.4f} "
+                f"{main} {found.map50_95:.4f}, {second} {found.map50:.4f} "
                 f"on {found.images} images{skipped}"
             )
 

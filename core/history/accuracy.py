@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.figures import SECOND, main_figure, main_name
 from core.history.nodes import Node
 from core.system.size import ImageSize, SizeLike
-
-WANTED = ("map50_95", "map50")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +49,16 @@ def accuracy_of(
     """
     shas = {node.id: node.sha256 for node in nodes}
     found = [
-        KnownAccuracy(figures["map50_95"], figures["map50"], node.details["images"], node.date)
+        KnownAccuracy(
+            main_figure(figures),
+            figures[SECOND[main_name(figures)]],
+            node.details["images"],
+            node.date,
+        )
         for node in nodes
         for of, figures in _measured(node, shas)
         if of == sha256
-        and all(key in figures for key in WANTED)
+        and SECOND.get(main_name(figures)) in figures
         and _fits(node.details, data, image_size)
     ]
     return max(found, key=lambda one: one.date, default=None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from core.data.figures import figure_name
+from core.data.figures import figure_name, main_name
 from core.errors import UserError
 from core.plan.cost import gflops
 from core.progress import Progress, Span, silent
@@ -134,8 +134,8 @@ def duration(seconds: float | None) -> str:
 
 def classes(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row a class: ``name``, ``figures`` (one per network) and ``change``, worst first."""
-    key = "map50_95"
     models = accuracy["models"]
+    key = main_name(models[0]["figures"])
     rows = []
     for name in models[0]["classes"]:
         figures = [model["classes"].get(name, {}).get(key) for model in models]

@@ -70,6 +70,8 @@ def _stock_trainer(model: nn.Module) -> Any:
         (tasks.SegmentationModel, yolo.segment.SegmentationTrainer),
         (tasks.PoseModel, yolo.pose.PoseTrainer),
         (tasks.OBBModel, yolo.obb.OBBTrainer),
+        (tasks.SemanticSegmentationModel, yolo.semantic.SemanticSegmentationTrainer),
+        (tasks.DepthModel, yolo.depth.DepthTrainer),
         (tasks.ClassificationModel, yolo.classify.ClassificationTrainer),
         (tasks.DetectionModel, yolo.detect.DetectionTrainer),
     )

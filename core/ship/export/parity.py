@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.data.dense import DENSE
 from core.errors import UserError
 from core.graph.drive import untouched
 from core.graph.tensors import tensors_in
@@ -24,6 +25,7 @@ from core.progress import Progress, silent
 from core.registry import resolve
 from core.ship.export.exporter import brief, quiet, sealed
 from core.ship.export.format import Format
+from core.ship.export.maps import are_maps, map_error
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +38,7 @@ MARGINS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-1}
 """How far scores (absolute) and boxes (share of the image's side) of the same detection may be: in
 FP32 they are equal, in a lower precision it is still the same thing that was found."""
 
-UNDETECTING = ("semantic", "depth")
+UNDETECTING = DENSE
 """Tasks whose outputs are one value a pixel."""
 
 LOWEST_SCORE = 1e-2
@@ -134,6 +136,9 @@ def compare(
             head = _Head.of(
                 reference, (int(image.shape[-1]), int(image.shape[-2])), MARGINS[precision]
             )
+            if head.task in UNDETECTING and are_maps(mine, other):
+                worst = max(worst, map_error(mine[0], other[0], head.task, MARGINS[precision]))
+                continue
             worst = max(worst, head.error(mine, _ordered(mine, other)))
             first, second = head.detections(mine), head.detections(_ordered(mine, other))
             found += first[1]
