@@ -136,7 +136,7 @@ def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:
 
     known: dict[str, Any] = {"criterion": plan.criterion, "seed": plan.seed}
     if by_images(plan.criterion):
-        known |= {"images": RANKING_IMAGES, "image_size": data.image_size}
+        known |= {"images": RANKING_IMAGES, "image_size": data.image_size.plain}
     return known
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import UserError, first_wrong, reason_of
 from core.plan.schema import Plan, Target
 from core.system.files import write_json
+from core.system.size import USUAL_SIZE, SizeSetting
 
 VERSION = 3
 SUFFIX = ".secateur"
@@ -47,8 +48,8 @@ class DataSetting(_Strict):
         A dataset YAML; in a project, relative to it where it is beneath its folder.
     images : int
         How many images, drawn by ``seed``.
-    image_size : int
-        Side in pixels of the square they are letterboxed to.
+    image_size : ImageSize
+        What they are letterboxed to; one number in the file for a square, else height and width.
     device : str
         What computes; empty picks a GPU if there is one.
     same_classes : bool
@@ -57,7 +58,7 @@ class DataSetting(_Strict):
 
     path: str
     images: int = Field(default=96, ge=1)
-    image_size: int = Field(default=320, ge=32)
+    image_size: SizeSetting = USUAL_SIZE
     seed: int = Field(default=0, ge=0)
     device: str = ""
     same_classes: bool = False

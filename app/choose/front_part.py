@@ -99,7 +99,7 @@ def measured_words(measured: Measured) -> str:
     some = "" if len(points) == count else f"{len(points)} of {count} networks. "
     repaired = f"repaired ({point.repair.replace(',', ', ')})" if point.repair else "not repaired"
     return (
-        f"{some}Measured on {formats.counted(point.images, 'image')} at {point.image_size} px, "
+        f"{some}Measured on {formats.counted(point.images, 'image')} at {point.image_size.text}, "
         f"{repaired}, not fine-tuned. Names: GFLOPs kept. Bars: 95% interval of the accuracy, "
         "quartiles of the time."
     )

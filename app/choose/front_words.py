@@ -85,7 +85,7 @@ def unpruned_tip(point: MeasuredPoint | None) -> str:
         return "Unpruned"
     return (
         f"Unpruned: {metric_of(point)} {point.accuracy:.4f}, {point.latency_ms:.1f} ms per image\n"
-        f"on {formats.counted(point.images, 'image')} at {point.image_size} px"
+        f"on {formats.counted(point.images, 'image')} at {point.image_size.text}"
     )
 
 

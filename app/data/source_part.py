@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QToolButton, QWi
 
 from app.context import Context
 from app.kit import theme
-from app.kit.controls import choose, combo, row
+from app.kit.controls import SizeBox, choose, combo, row
 from app.kit.widgets import column, label
+from core.system.size import ImageSize
 
-SIZES = (160, 224, 256, 320, 416, 480, 512, 640, 960, 1280)
 DEVICES = {
     "": ("automatic", "Use a GPU if there is one"),
     "cpu": ("processor", "Compute on the CPU"),
@@ -68,7 +68,7 @@ class DataPart(QWidget):
         self.images = _number(
             1, 100_000, "Number of images", "More images give a more reliable ranking"
         )
-        self.image_size: QComboBox = combo({s: (f"{s} px", "") for s in SIZES}, "Image size")
+        self.image_size = SizeBox()
         self.image_size.setMinimumContentsLength(6)
         self.seed = _number(
             0, 1_000_000, "Seed", "Seed for the selection of images and other random choices"
@@ -78,7 +78,7 @@ class DataPart(QWidget):
         self.images.valueChanged.connect(lambda n: self._ask(images=n))
         self.seed.valueChanged.connect(lambda n: self._ask(seed=n))
         self.image_size.activated.connect(
-            lambda _: self._ask(image_size=self.image_size.currentData())
+            lambda _: self._ask(image_size=ImageSize.of(self.image_size.currentData()))
         )
         self.device.activated.connect(lambda _: self._ask(device=self.device.currentData()))
 
@@ -101,7 +101,7 @@ class DataPart(QWidget):
         self.name.setToolTip(data.path)
         self.images.setValue(data.images)
         self.seed.setValue(data.seed)
-        choose(self.image_size, data.image_size)
+        self.image_size.show_size(data.image_size)
         choose(self.device, data.device)
 
 

@@ -19,10 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
-from app.data.source_part import SIZES
 from app.engine.task_line import TaskLine
 from app.export.words import exported_row
-from app.kit.controls import add_items, choose, combo, row, set_able
+from app.kit.controls import SizeBox, add_items, choose, combo, row, set_able
 from app.kit.desktop import open_file
 from app.kit.table_model import Column, TableModel
 from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
@@ -96,8 +95,7 @@ class ExportPanel(OnScreen, QWidget):
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
         own = {None: ("as trained", "The image size that the network was trained with")}
-        self.image_size: QComboBox = combo(own, "Image size")
-        add_items(self.image_size, {side: (f"{side} px", "") for side in SIZES})
+        self.image_size = SizeBox(own)
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
         self.batch.setAccessibleName("Batch size")

@@ -48,9 +48,9 @@ class ProblemReport(QObject):
         session, engine = self._session, self._context.engine.state
         about: dict[str, Any] = {"engine": {"phase": engine.phase, **engine.facts}}
         if session.model is not None:
-            facts = session.model.facts
+            facts = session.model.facts.to_dict()
             known = ("family", "task", "image_size", "dtype", "frozen", "fused", "sha256")
-            about["model"] = {name: getattr(facts, name) for name in known}
+            about["model"] = {name: facts[name] for name in known}
             about["plan"] = session.plan.to_json()
         records = self._context.engine.records[-20:]
         about["tasks"] = [

@@ -13,6 +13,7 @@ from app.context import Context
 from app.state import plan_edits
 from app.state.history import Known, read_known
 from app.state.measurements import Evaluation
+from core.data.figures import MAIN, SECOND, TASK_MAIN
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -168,9 +169,10 @@ class HistoryController(QObject):
             return
         from core.history.remember import remember_measured
 
-        figures = {"map50_95": accuracy.map50_95, "map50": accuracy.map50}
+        main = TASK_MAIN.get(model.facts.task, MAIN[0])
+        figures = {main: accuracy.map50_95, SECOND[main]: accuracy.map50}
         looked_at = {"data": data.path, "split": "val", "images": accuracy.images}
-        looked_at["image_size"] = data.image_size
+        looked_at["image_size"] = data.image_size.plain
         path, cost = model.path, self._cost()
         self._add(lambda folder: remember_measured(folder, path, figures, looked_at, cost))
 

@@ -23,6 +23,7 @@ from app.kit import formats, theme
 from app.kit.widgets import Elided, OnScreen, TreeTable
 from app.state.history import first_cost
 from core.data.figures import FIGURES
+from core.system.size import size_text
 
 if TYPE_CHECKING:
     from core.history.nodes import Node
@@ -271,7 +272,7 @@ DETAILS: Mapping[str, Callable[[Any], str]] = {
     "data": lambda value: f"Data: {value}",
     "split": lambda value: f"Split: {value}",
     "images": lambda value: f"Images: {value:,}",
-    "image_size": lambda value: f"Image size: {value} px",
+    "image_size": lambda value: f"Image size: {size_text(value)}",
     "epochs": lambda value: f"Epochs: {value}",
     "relative_error": lambda value: f"Equal to the masked original: relative error {value:.1e}",
     "repair": lambda value: f"Repaired by {', '.join(value)}",

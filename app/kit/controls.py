@@ -20,6 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.kit.widgets import Elided
+from core.errors import UserError
+from core.system.size import LEAST, ImageSize, SizeLike
 
 TIP = Qt.ItemDataRole.ToolTipRole
 Value = TypeVar("Value", bound=Hashable)
@@ -97,6 +99,77 @@ def _standard(box: QComboBox) -> QStandardItemModel:
     model = box.model()
     assert isinstance(model, QStandardItemModel)
     return model
+
+
+SIZES = (160, 224, 256, 320, 416, 480, 512, 640, 960, 1280)
+"""Squares to choose from."""
+SIZE_TIP = (
+    "Choose a square, or enter height and width, such as 384x640; sides are rounded up to "
+    "multiples of the network's stride"
+)
+
+
+class SizeBox(QComboBox):
+    """A box of image sizes; its data are as JSON holds them: a side, or height and width.
+
+    Parameters
+    ----------
+    first : mapping, optional
+        Of no size at all: None to its title and tip, such as that the network's own is taken.
+    """
+
+    def __init__(self, first: Mapping[None, tuple[str, str]] | None = None) -> None:
+        super().__init__()
+        self.setAccessibleName("Image size")
+        self.setToolTip(SIZE_TIP)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(10)
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.setCompleter(None)  # type: ignore[arg-type]  # Qt takes none for no completion
+        add_items(self, first or {})
+        add_items(self, {side: (f"{side} px", "") for side in SIZES})
+        line = self.lineEdit()
+        assert line is not None
+        line.editingFinished.connect(self._take)
+
+    def show_size(self, size: SizeLike) -> None:
+        """Show a size; one that is not in the list is added."""
+        self.setCurrentIndex(self._place(ImageSize.of(size)))
+
+    def _place(self, size: ImageSize) -> int:
+        for number in range(self.count()):
+            if size == self.itemData(number):
+                return number
+        self.addItem(size.text, size.plain)
+        return self.count() - 1
+
+    def _take(self) -> None:
+        """Take over what was written; what is no size is put back, and said to be none."""
+        number, text = self.currentIndex(), self.currentText().strip()
+        if text == self.itemText(number):
+            return
+        named = self.findText(text)
+        try:
+            chosen = named if named >= 0 else self._place(_size_in(text))
+        except UserError as error:
+            self.setEditText(self.itemText(number))
+            QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), str(error), self)
+            return
+        self.setCurrentIndex(chosen)
+        self.setEditText(self.itemText(chosen))
+        if chosen != number:
+            self.activated.emit(chosen)
+
+
+def _size_in(text: str) -> ImageSize:
+    size = ImageSize.of(text.lower().removesuffix("px"))
+    if min(size) < LEAST:
+        raise UserError(
+            f"“{text}” is too small for an image size.",
+            f"Both sides have at least {LEAST} pixels.",
+        )
+    return size
 
 
 def row(*parts: QWidget | None, stretch: int | None = None) -> QWidget:

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.graph.table import Block, ChannelTable
 from core.plan.cost import gflops as gflops
+from core.system.size import size_text
 
 PLAIN = {
     "Conv": "A convolution: detects patterns; with stride 2 it also halves the feature map.",
@@ -103,7 +104,7 @@ def change_ms(before: float, after: float, *, bold: bool = False) -> str:
 def timed_how(about: Mapping[str, Any]) -> str:
     """Describe what the times of a table of layers hold for: onnx, 1 thread, 320 px."""
     threads = "1 thread" if about["threads"] == 1 else f"{about['threads']} threads"
-    return f"{about['runtime']}, {threads}, {about['image_size']} px"
+    return f"{about['runtime']}, {threads}, {size_text(about['image_size'])}"
 
 
 def duration(seconds: float) -> str:

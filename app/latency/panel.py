@@ -22,15 +22,16 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
-from app.data.source_part import DEVICES, SIZES
+from app.data.source_part import DEVICES
 from app.engine.task_line import TaskLine
-from app.kit.controls import add_items, combo, set_able
+from app.kit.controls import SizeBox, combo, set_able
 from app.kit.table_model import Column, TableModel
 from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, TableView, column, label, table_view
 from app.latency.target_part import LatencyTarget
 from app.state.deliverables import times_of
 from app.state.files import at_hand
+from core.system.size import size_text
 
 USUAL = ("torch", "onnx")
 """Runtimes that are ticked to begin with."""
@@ -100,8 +101,7 @@ class LatencyPanel(OnScreen, QWidget):
         self.batch.setToolTip("Images per batch; separate several by commas, such as 1, 8")
         self.batch.textChanged.connect(self._enable)
         own = {None: ("as trained", "The image size that the network was trained with")}
-        self.image_size: QComboBox = combo(own, "Image size")
-        add_items(self.image_size, {side: (f"{side} px", "") for side in SIZES})
+        self.image_size = SizeBox(own)
         self.threads = QSpinBox()
         self.threads.setRange(0, 256)
         self.threads.setSpecialValueText("one per core")
@@ -287,5 +287,5 @@ def time_words(timed: Mapping[str, Any]) -> str:
     first = timed["timings"][0]
     alone = " Processor time of the thread." if first.get("cpu_ms") else ""
     threads = "1 thread" if first["threads"] == 1 else f"{first['threads']} threads"
-    words = f"{timed['machine']['device']}, {threads}, {first['image_size']} px.{alone}"
+    words = f"{timed['machine']['device']}, {threads}, {size_text(first['image_size'])}.{alone}"
     return " ".join([words, *(item["message"] for item in timed["missing"])])

@@ -109,8 +109,9 @@ class ModelPanel(QScrollArea):
             self.accuracy.setText("" if running else "Accuracy not measured.")
         else:
             skipped = f", {found.skipped} unreadable" if found.skipped else ""
+            main, second = self._session.measures
             self.accuracy.setText(
-                f"mAP50-95 {found.map50_95:.4f}, mAP50 {found.map50:.4f} "
+                f"{main} {found.map50_95:.4f}, {second} {found.map50:.4f} "
                 f"on {found.images} images{skipped}"
             )
 
@@ -151,12 +152,13 @@ def _facts(model: OpenModel) -> list[tuple[str, str, str]]:
     names = [facts.classes[k] for k in sorted(facts.classes)]
     stages = [f"{sum(b.stage == s for b in table.blocks)} {s}" for s in STAGES]
     shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    image = "{} × {} px".format(*facts.image_size)
     file = formats.size(model.file_size) if model.file_size else "model YAML, untrained"
     return [
         ("Family", facts.family, "Architecture and scale"),
         ("Task", facts.task, "The task of the network"),
         ("Classes", f"{len(names)} ({shown})", ", ".join(names[:60])),
-        ("Image", f"{facts.image_size} × {facts.image_size} px", "Image size it was trained with"),
+        ("Image", image, "Height and width of the images it was trained with"),
         ("Blocks", f"{len(table.blocks)}", ", ".join(stages)),
         (
             "Convolutions",

@@ -196,7 +196,7 @@ _REPAIR_COLUMNS: list[Column[Mapping[str, Any]]] = [
         tip="Distance of the outputs from the original's, on held-out images",
     ),
     Column(
-        "mAP50-95",
+        "Accuracy",
         repair_words.gain,
         tip="On the same few images; varies more than the gap",
     ),

@@ -77,7 +77,7 @@ class StepsPanel(QWidget):
     def _show(self) -> None:
         steps = self._measured.steps
         self.model.set_rows(steps)
-        self.intro.setText(summary(steps) if steps else NOTHING)
+        self.intro.setText(summary(steps, self._session.measures[0]) if steps else NOTHING)
         self._show_buttons()
 
     def _show_buttons(self) -> None:
@@ -95,13 +95,13 @@ class StepsPanel(QWidget):
             signal.emit(self.step.number)
 
 
-def summary(steps: tuple[Step, ...]) -> str:
+def summary(steps: tuple[Step, ...], measure: str) -> str:
     """Describe the state of a run."""
     accepted = [s for s in steps if s.accepted]
     text = f"{len(steps)} steps, {len(accepted)} accepted."
     last = accepted[-1] if accepted else None
     if last is not None and last.share is not None and last.accuracy is not None:
-        text += f" Now {last.accuracy:.4f} mAP50-95, {last.share:.1%} of the unpruned network."
+        text += f" Now {last.accuracy:.4f} {measure}, {last.share:.1%} of the unpruned network."
     return text
 
 
@@ -131,7 +131,7 @@ COLUMNS: list[Column[Step]] = [
     Column("Step", lambda s: str(s.number), right=True),
     Column("Block", lambda s: "" if s.block is None else str(s.block), right=True),
     Column("By", _amount, right=True),
-    Column("mAP50-95", lambda s: _figure(s.accuracy, ".4f"), right=True),
+    Column("Accuracy", lambda s: _figure(s.accuracy, ".4f"), right=True),
     Column(
         "Kept", lambda s: _figure(s.share, ".1%"), tip="Share of the unpruned accuracy", right=True
     ),

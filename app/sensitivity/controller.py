@@ -14,6 +14,7 @@ from app.engine.preconditions import has_data, is_free
 from app.state.files import scan_file
 from app.state.measurements import Evaluation, data_arguments, point_of
 from core.errors import UserError
+from core.system.size import SizeLike
 
 
 class SensitivityController(QObject):
@@ -129,7 +130,7 @@ class SensitivityController(QObject):
         return has_data(session, "Measuring accuracy") and is_free(session, self._engine, job)
 
 
-def read_scan(file: Path, sha256: str, image_size: int | None = None) -> list[dict[str, Any]]:
+def read_scan(file: Path, sha256: str, image_size: SizeLike | None = None) -> list[dict[str, Any]]:
     """Return the figures of the last scan of a model in a file of scans.
 
     Parameters
@@ -138,7 +139,7 @@ def read_scan(file: Path, sha256: str, image_size: int | None = None) -> list[di
         One that is missing or damaged holds none; the next scan reports what is wrong with it.
     sha256 : str
         The model's.
-    image_size : int, optional
+    image_size : ImageSize, int or pair of int, optional
         Only scans of images of this size count.
     """
     if not file.is_file():

@@ -16,6 +16,7 @@ from app.kit.charts.chart import Chart
 from app.kit.charts.data import ChartData
 from app.kit.charts.style import dress
 from app.state.measurements import Point
+from core.data.figures import names_of
 
 NEAR = 12.0
 """Pixels within which the pointer means a point, or a click a curve."""
@@ -57,6 +58,7 @@ class CurvesChart(Chart):
             item.hide()
         self.setMinimumHeight(110)
         self.getAxis("bottom").setLabel("channels of the block removed, %")
+        self.measure = names_of("")[0]
         self.getAxis("left").setLabel("accuracy kept, %")
         self.showGrid(y=True, alpha=0.15)
         self._moves = pg.SignalProxy(self.scene().sigMouseMoved, rateLimit=RATE, slot=self._moved)
@@ -69,7 +71,7 @@ class CurvesChart(Chart):
 
     def data(self) -> ChartData:
         """Return every measured point."""
-        columns = ("block", "channels removed (%)", "accuracy kept (%)", "mAP50-95")
+        columns = ("block", "channels removed (%)", "accuracy kept (%)", self.measure)
         rows = [
             (block, 100 * point.ratio, 100 * point.share, point.accuracy)
             for block, points in sorted(self._curves.items())
@@ -181,7 +183,7 @@ class CurvesChart(Chart):
             return
         x, y = 100 * point.ratio, 100 * point.share
         self._dot.setData([x], [y])
-        self._note.setText(words(point), theme.colour("text"))
+        self._note.setText(words(point, self.measure), theme.colour("text"))
         self._note.setAnchor((_side(point.ratio), 1.1 if y < 60 else -0.1))
         self._note.setPos(x, y)
 
@@ -193,10 +195,10 @@ class CurvesChart(Chart):
             self.picked.emit(block)
 
 
-def words(point: Point) -> str:
+def words(point: Point, measure: str) -> str:
     """Describe a point: block, ratio, accuracy, what is lost."""
     lost = f"{100 * point.loss:.1f}% lost" if point.share <= 1 else "no loss"
-    return f"Block {point.block} − {point.ratio:.0%}: {point.accuracy:.4f} mAP50-95, {lost}"
+    return f"Block {point.block} − {point.ratio:.0%}: {point.accuracy:.4f} {measure}, {lost}"
 
 
 def _line(points: Sequence[Point]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -131,7 +131,11 @@ class SensitivityPanel(OnScreen, QWidget):
     def _words(self) -> str:
         measured = self._measured
         blocks = {block for block, _ in measured.points}
-        base = f" Unpruned: {measured.baseline:.4f} mAP50-95." if measured.baseline else ""
+        base = (
+            f" Unpruned: {measured.baseline:.4f} {self._session.measures[0]}."
+            if measured.baseline
+            else ""
+        )
         losses = measured.losses()
         if not losses:
             return f"{len(measured.points)} points of {len(blocks)} blocks.{base}"
@@ -151,6 +155,7 @@ class SensitivityPanel(OnScreen, QWidget):
             self._chart = CurvesChart()
             self._chart.picked.connect(lambda block: self._session.select({block}))
             self._place.addWidget(self._chart)
+        self._chart.measure = self._session.measures[0]
         self._chart.set_curves(self._measured.curves(), self._session.selection)
 
     def _restyle(self) -> None:

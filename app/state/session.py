@@ -25,6 +25,7 @@ from app.state.shipping import Shipped
 from app.state.structure.edits import channels_alone
 from app.state.structure.structures import Structures
 from app.state.view.viewed import Viewed
+from core.data.figures import names_of
 from core.plan.criteria import by_images
 
 if TYPE_CHECKING:
@@ -114,6 +115,11 @@ class Session(Viewed):
     def ranking(self) -> Ranking:
         """The name of the ranking that the plan asks for."""
         return ranking_of(self.plan, self.measured.data, self.structures.digest)
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """Names of the two figures that tell most about networks of the open model's task."""
+        return names_of(self.model.facts.task if self.model is not None else "")
 
     @property
     def clock(self) -> Clock | None:

@@ -15,6 +15,7 @@ from app.kit.widgets import OnScreen, column, label
 from app.state.files import at_hand, offered
 from app.tryout.controller import TryController
 from app.tryout.result_view import ResultView
+from core.system.size import size_text
 from core.tryout.result import Tryout
 from core.tryout.run import MOST_NETWORKS
 from core.tryout.sources import describe
@@ -147,7 +148,7 @@ class TryPanel(OnScreen, QWidget):
 def summary(result: Tryout) -> str:
     """Describe the images of a result, and what was left out."""
     count = len(result["images"])
-    parts = [f"{count:,} image{'s' * (count != 1)} at {result['image_size']} px."]
+    parts = [f"{count:,} image{'s' * (count != 1)} at {size_text(result['image_size'])}."]
     parts += result["left_out"]
     skipped = result["skipped"]
     if len(skipped) == 1:

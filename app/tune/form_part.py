@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
-from app.data.source_part import DEVICES, SIZES
-from app.kit.controls import add_items, choose, combo, row
+from app.data.source_part import DEVICES
+from app.kit.controls import SizeBox, add_items, choose, combo, row
 from app.kit.layouts import Flow
 from app.kit.widgets import label
 from app.tune.data_part import DataCheck
@@ -124,8 +124,7 @@ class TuningForm(QWidget):
             "If memory runs out, continue with half the batch size; otherwise stop and suggest it"
         )
         sizes = {None: ("default", "The image size that the network was trained with")}
-        self.image_size = combo(sizes, "Image size")
-        add_items(self.image_size, {s: (f"{s} px", "") for s in SIZES})
+        self.image_size = SizeBox(sizes)
         self.device = combo(DEVICES, "Device")
         self.more = QPushButton()
         self.more.clicked.connect(self._ask)

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.system.size import ImageSize
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -33,8 +35,8 @@ class Facts:
         ``detect``, ``segment``, ``pose``, ``obb``, ``classify``, ``semantic`` or ``depth``.
     classes : dict of int to str
         Class names by index.
-    image_size : int
-        Side of the square training image in pixels.
+    image_size : ImageSize
+        Of the training images: a square unless the file names height and width.
     dtype : str
         Type of the weights as stored, such as ``float16``.
     frozen : bool
@@ -62,7 +64,7 @@ class Facts:
     family: str
     task: str
     classes: dict[int, str]
-    image_size: int
+    image_size: ImageSize
     dtype: str
     frozen: bool
     fused: bool
@@ -73,10 +75,14 @@ class Facts:
     converted: str = ""
     modules: tuple[dict[str, Any], ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", ImageSize.of(self.image_size))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as data that JSON can hold; class indices become strings."""
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data["classes"] = {str(index): name for index, name in self.classes.items()}
+        data["image_size"] = self.image_size.plain
         data["history"] = [dict(record) for record in self.history]
         data["modules"] = [dict(module) for module in self.modules]
         return data
@@ -87,6 +93,7 @@ class Facts:
         known = {field.name for field in dataclasses.fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
         values["classes"] = {int(index): str(name) for index, name in values["classes"].items()}
+        values["image_size"] = ImageSize.of(values["image_size"])
         values["history"] = tuple(dict(record) for record in values.get("history", ()))
         values["modules"] = tuple(dict(module) for module in values.get("modules", ()))
         return cls(**values)

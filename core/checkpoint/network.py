@@ -64,7 +64,7 @@ def build(path: Path) -> Loaded:
     model = _construct(path, description, own)
     task = str(model.task)
     size = structure.image_size_of(task, {})
-    args = {"task": task, "model": path.name, "imgsz": size}
+    args = {"task": task, "model": path.name, "imgsz": size.plain}
     model.args = {**DEFAULT_CFG_DICT, **args}
     facts = Facts(
         path=str(path),

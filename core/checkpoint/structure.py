@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -23,6 +24,7 @@ from core.checkpoint._stock import (
 from core.checkpoint.allowlist import Method, resolve_methods
 from core.checkpoint.plain import plain_items
 from core.errors import UserError
+from core.system.size import ImageSize
 
 _RESAVE = "Load it in Ultralytics, save it again with model.save, and open the new file."
 TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
@@ -239,14 +241,13 @@ def family_of(model: nn.Module) -> str:
     return stem
 
 
-def image_size_of(task: str, train_args: Mapping[str, Any]) -> int:
-    """Return the side of the training images in pixels; the usual one where nothing says."""
+def image_size_of(task: str, train_args: Mapping[str, Any]) -> ImageSize:
+    """Return the size of the training images; the usual one where nothing says."""
     size = train_args.get("imgsz")
-    if isinstance(size, list | tuple):
-        size = max((side for side in size if isinstance(side, int)), default=None)
-    if isinstance(size, int) and not isinstance(size, bool) and 0 < size <= 1 << 16:
-        return size
-    return _CLASSIFY_SIZE if task == "classify" else _DEFAULT_SIZE
+    with contextlib.suppress(UserError):
+        if isinstance(size, int | list | tuple | str):
+            return ImageSize.of(size)
+    return ImageSize.of(_CLASSIFY_SIZE if task == "classify" else _DEFAULT_SIZE)
 
 
 def is_frozen(model: nn.Module) -> bool:

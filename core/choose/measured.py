@@ -12,6 +12,7 @@ from typing import Any
 from core.plan.schema import Plan
 from core.system.cache import cache_folder, stored
 from core.system.files import write_json
+from core.system.size import ImageSize
 
 RANKED_BY = ("criterion", "allocation", "representative", "round_to", "seed", "target")
 """What exact channels do not depend on."""
@@ -33,8 +34,10 @@ class MeasuredPoint:
         network, turn by turn, times its median.
     metric : str
         Key of the figure, such as ``map50_95`` (`core.data.figures`).
-    images, image_size : int
-        What it was measured on.
+    images : int
+        How many it was measured on.
+    image_size : ImageSize
+        Of these.
     runtime : str
     seconds : float
         How long the measurement took.
@@ -50,14 +53,17 @@ class MeasuredPoint:
     latency_high: float
     metric: str
     images: int
-    image_size: int
+    image_size: ImageSize
     runtime: str
     seconds: float = 0.0
     repair: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", ImageSize.of(self.image_size))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
-        return asdict(self)
+        return {**asdict(self), "image_size": self.image_size.plain}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MeasuredPoint:

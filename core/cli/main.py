@@ -13,7 +13,7 @@ from typing import Any
 
 from core.checkpoint.facts import modules_note
 from core.cli.commands import GROUPS
-from core.cli.options import assumed, assumed_text, needed
+from core.cli.options import assumed, assumed_text, needed, rounded, with_sizes
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
 from core.system.visible import visible
@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 done, 1 refused or failed (one line on standard error), 2 wrong usage.
     """
-    options = build_parser().parse_args(arguments)
+    options = build_parser().parse_args(
+        with_sizes(sys.argv[1:] if arguments is None else arguments)
+    )
     try:
         # Libraries print to standard output as they please; there, only our own result belongs.
         with contextlib.redirect_stdout(sys.stderr):
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if modules := needed(result):
                 result = {**result, "modules": modules}
                 text = f"{text}\n{modules_note(modules, 'The file')}"
+            if note := rounded(options):
+                result, text = {**result, "note": note}, f"{text}\n{note}"
         if output := json.dumps(result, allow_nan=False) if options.json else text:
             print(visible(output))
         sys.stdout.flush()

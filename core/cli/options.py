@@ -5,19 +5,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from core.data.findings import shortened
 from core.errors import UserError
 from core.progress import Progress, TimeLeft, silent, with_left
+from core.system.size import USUAL_SIZE, ImageSize, rounded_note
 from core.system.visible import visible
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
     from core.repair import RepairSettings
+
+
+SIZE_OPTION = "--image-size"
+_SURE = 64
+"""Pixels that sides of a multiple of need no rounding for any network that Ultralytics ships."""
+_NUMBER = re.compile(r"[+-]?\d+")
+_NUMBERS = re.compile(r"[+-]?\d+( [+-]?\d+)*")
 
 
 def positive(text: str) -> int:
@@ -26,6 +35,51 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number
+
+
+def image_size(text: str) -> ImageSize:
+    """Read an image size; for ``argparse``."""
+    try:
+        return ImageSize.of(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def add_image_size(
+    parser: argparse.ArgumentParser, default: ImageSize | None = None, whose: str = "the model"
+) -> None:
+    """Add ``--image-size``, which takes one number or two.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    default : ImageSize, optional
+    whose : str
+        Whose size is taken where there is no default.
+    """
+    parser.add_argument(
+        SIZE_OPTION,
+        type=image_size,
+        default=default,
+        metavar="SIZE",
+        help="image size: one number for a square, or height and width, such as 384 640 or "
+        f"384x640 ({default or f'that of {whose}'})",
+    )
+
+
+def with_sizes(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with the numbers after ``--image-size`` put together into one.
+
+    ``argparse`` would either take files that follow for numbers, or no second number.
+    """
+    found: list[str] = []
+    for word in arguments:
+        size = len(found) > 1 and found[-2] == SIZE_OPTION
+        if size and _NUMBERS.fullmatch(found[-1]) and _NUMBER.fullmatch(word):
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
 
 
 def add_data(
@@ -45,7 +99,7 @@ def add_data(
     parser.add_argument("--data", required=required, metavar="DATA", help=f"a dataset YAML, {text}")
     add_same_classes(parser)
     parser.add_argument("--images", type=positive, default=images, help="number of images to use")
-    parser.add_argument("--image-size", type=positive, default=320, help="image size (320)")
+    add_image_size(parser, USUAL_SIZE)
     parser.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
 
 
@@ -112,6 +166,19 @@ def assumed_text(found: Mapping[str, str]) -> str:
     """Say what was assumed, for people."""
     pairs = [f"“{mine}” is “{theirs}”" for mine, theirs in found.items()]
     return f"Assumed of the classes: {shortened(pairs)}."
+
+
+def rounded(options: argparse.Namespace) -> str:
+    """Say where a size on the command line is no multiple of the network's stride."""
+    asked, model = getattr(options, "image_size", None), getattr(options, "model", None)
+    if asked is None or model is None or not any(side % _SURE for side in asked):
+        return ""
+    from core.graph.drive import real_size
+    from core.pipeline import load
+
+    with contextlib.suppress(UserError):  # as for `assumed`
+        return rounded_note(asked, real_size(load(model).model, asked))
+    return ""
 
 
 def add_repair(parser: argparse.ArgumentParser) -> None:

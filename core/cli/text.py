@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.checkpoint.facts import fork_note, modules_note, zeros_note
+from core.data.figures import names_of
 from core.graph.table import ChannelTable
 from core.pipeline import Analysis, Pruned
 from core.plan.cost import gflops
@@ -50,7 +51,7 @@ def inspect_text(analysis: Analysis, locked: Mapping[int, str]) -> str:
         n for n, on in (("fused", facts.fused), ("pruned by Secateur", bool(facts.history))) if on
     ]
     lines = [
-        f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size} px, "
+        f"{facts.path}: {facts.family}, {facts.task}, {classes}, {facts.image_size.text}, "
         + ", ".join([facts.dtype, *notes]),
         f"{count(parameters)} parameters, {gflops(macs)} GFLOPs, {len(blocks)} blocks, "
         f"{convolutions(analysis.table)} convolutions",
@@ -200,6 +201,7 @@ def pruned_text(result: Pruned) -> str:
 
 def repair_lines(repaired: Repaired) -> list[str]:
     """Describe what every step of a repair gained, on images it was not fitted to."""
+    measure = names_of(str(getattr(repaired.model, "task", "")))[0]
     lines = [
         f"repaired on {repaired.fitted} of {repaired.available} images, measured on "
         f"{repaired.held_out} held-out images"
@@ -212,7 +214,7 @@ def repair_lines(repaired: Repaired) -> list[str]:
         word = "kept" if step.kept else "not kept"
         text = f"  {step.step:8} gap {step.before.gap:.3g} → {step.after.gap:.3g}"
         if step.before.map50_95 is not None and step.after.map50_95 is not None:
-            text += f", mAP50-95 {step.before.map50_95:.4f} → {step.after.map50_95:.4f}"
+            text += f", {measure} {step.before.map50_95:.4f} → {step.after.map50_95:.4f}"
         note = f" ({step.note})" if step.note else ""
         lines.append(f"{text}: {word}, {step.seconds:.0f} s{note}")
     return lines
@@ -223,7 +225,7 @@ def why_text(answer: Answer) -> str:
     return "\n".join([answer.sentence, *(f"  {path.text}" for path in answer.paths[1:])])
 
 
-def sensitivity_text(report: Mapping[str, Any]) -> str:
+def sensitivity_text(report: Mapping[str, Any], task: str = "") -> str:
     """Lay out a scan: a row per block, a column per ratio, accuracy kept as a share."""
     base, points = report["baseline"], report["points"]
     ratios = sorted({p["ratio"] for p in points})
@@ -234,7 +236,7 @@ def sensitivity_text(report: Mapping[str, Any]) -> str:
         rows.append([str(block), *["-" if share is None else f"{share:.1%}" for share in found]])
     head = ["block", *[f"-{ratio:.0%}" for ratio in ratios]]
     lines = [
-        f"Unpruned: mAP50-95 {base['map50_95']:.4f} on {base['images']} images. "
+        f"Unpruned: {names_of(task)[0]} {base['map50_95']:.4f} on {base['images']} images. "
         "Share kept when only that block loses this share of its channels:",
         laid_out([head, *rows], "r" * len(head)),
     ]

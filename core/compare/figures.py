@@ -5,7 +5,7 @@ The first model is the baseline; as a rule it is the unpruned one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.checkpoint import Loaded
@@ -115,6 +115,13 @@ def compared_text(result: Comparison) -> str:
     return "\n".join(lines)
 
 
+_SCORES: Mapping[str, str] = {
+    "classify": "probability of the correct class",
+    "semantic": "mIoU of the image",
+    "depth": "δ1 of the image",
+}
+
+
 def score_name(task: str) -> str:
     """Describe what the score of an image is."""
-    return "probability of the correct class" if task == "classify" else "F1 over IoU 0.5 to 0.95"
+    return _SCORES.get(task, "F1 over IoU 0.5 to 0.95")

@@ -221,7 +221,7 @@ class Bench:
             "model": self._loaded.facts.sha256,
             "data": self.validation.sha256,
             "split": data.split,
-            "image_size": data.image_size,
+            "image_size": data.image_size.plain,
             "batch": data.batch,
             "device": self.validation.device.type,
             "repair": None if self._repair is None else asdict(self._repair),

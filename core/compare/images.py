@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.compare.result import ComparedImage
+from core.data.dense import DENSE
 from core.data.labels import POINTS, Object, box
+from core.data.maps import counted_alone
 
 CONFIDENCE = 0.25
 """From which on a box counts as said, as in the predictions of Ultralytics."""
@@ -256,8 +258,36 @@ def _guess(validator: Any, number: int, confidence: float, right: int) -> Object
     return {"class": name, "confidence": round(confidence, 4), "outcome": outcome}
 
 
-def watch_of(images: Seen, task: str) -> BoxWatch | ClassWatch:
+class MapWatch:
+    """Keeps the score of every image of which a network finds a map; there are no objects.
+
+    Parameters
+    ----------
+    images : dict
+        Filled likewise: of semantic segmentation the score is mIoU, of depth δ1.
+    """
+
+    def __init__(self, images: Seen) -> None:
+        self._images = images
+
+    def __call__(self, validator: Any, preds: Any, batch: Any) -> None:
+        """Take in a batch."""
+        for file, counted in zip(
+            batch["im_file"], counted_alone(validator, preds, batch), strict=True
+        ):
+            score = float(counted.figures(np.ones((1, 1)))[0])
+            self._images[str(file)] = {
+                "score": round(score, 5) if np.isfinite(score) else 0.0,
+                "truth": [],
+                "boxes": [],
+                "missed": [],
+            }
+
+
+def watch_of(images: Seen, task: str) -> BoxWatch | ClassWatch | MapWatch:
     """Return what keeps the images of an evaluation for a task."""
+    if task in DENSE:
+        return MapWatch(images)
     return ClassWatch(images) if task == "classify" else BoxWatch(images, task)
 
 

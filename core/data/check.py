@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.data.class_folders import splits_of
+from core.data.dense import DENSE
 from core.data.description import read_description
 from core.data.findings import (
     SHOWN,
@@ -38,7 +39,11 @@ from core.data.source import Source, find_description, read_source, roots_of
 from core.data.stream import ALL, TASKS, DataSettings, open_dataset
 from core.errors import UserError
 from core.progress import Progress, Span, silent
+from core.system.size import ImageSize
 
+_IGNORING = tuple(
+    f"ignoring corrupt image/{what}: " for what in ("label", "mask", "depth")
+)  # as Ultralytics says it
 DIGEST = 0.85
 """Share of the progress after which images are looked for in two splits."""
 
@@ -62,8 +67,8 @@ def check_data(
     path : str or Path
         A dataset YAML, a folder that holds one, or a folder with a folder a class.
     task : str, optional
-        The model's; without one, ``pose`` where keypoints are described, ``classify`` for a folder
-        of classes, else ``detect``.
+        The model's; without one, ``pose`` where keypoints are described, ``semantic`` where masks
+        are, ``classify`` for a folder of classes, else ``detect``.
     classes : mapping, optional
         The model's.
     keypoints : sequence of int, optional
@@ -183,7 +188,9 @@ def _read_labelled(
 ) -> _Checked:
     said = read_description(path)
     labelled = task in TASKS and task != "classify"
-    kind = str(task) if labelled else ("pose" if "kpt_shape" in said.extra else "detect")
+    told = {"kpt_shape": "pose", "masks_dir": "semantic"}
+    guess = next((kind for key, kind in told.items() if key in said.extra), "detect")
+    kind = str(task) if labelled else guess
     if kind == "pose" and "kpt_shape" not in said.extra:
         found.error(
             "The dataset YAML does not define the keypoints.",
@@ -215,7 +222,7 @@ def _read_splits(
         start, end = (DIGEST * n / len(told) for n in (number, number + 1))
         part = Span(progress, start, end, f"{name}: ")
         try:
-            source = read_source(path, name)
+            source = read_source(path, name, task=task)
             checked.places[name] = source.images
             read, checked.splits[name] = _split(source, task, wish, part)
         except UserError as error:
@@ -245,17 +252,21 @@ def _renumbered(split: Split, own: Mapping[int, str], names: Mapping[int, str]) 
 
 
 def _split(source: Source, task: str, wish: _Wish, progress: Progress) -> tuple[SplitRead, Split]:
-    settings = DataSettings(source.path, images=ALL, image_size=64)
+    settings = DataSettings(source.path, images=ALL, image_size=ImageSize(64, 64))
     dataset, unreadable = open_dataset(source, settings, task, progress=progress)
     counts: Counter[int] = Counter()
     classes = []
-    for label in dataset.labels:
-        numbers = [int(number) for number in label["cls"].ravel()]
+    for place, label in enumerate(dataset.labels):
+        numbers = (
+            _in_map(dataset, place, task, progress)
+            if task in DENSE
+            else [int(number) for number in label["cls"].ravel()]
+        )
         counts.update(numbers)
         classes.append(tuple(sorted(set(numbers))))
     labelled = sum(1 for found in classes if found)
     files = [str(file) for file in dataset.im_files]
-    label_of = getattr(dataset, "label_of", {})
+    label_of = {} if task in DENSE else getattr(dataset, "label_of", {})
     split = Split(tuple(files), tuple(label_of[file] for file in files if label_of), tuple(classes))
     messages = [_plain(text) for text in dataset.messages]
     gone = set(dataset.listed) - set(files)
@@ -274,6 +285,15 @@ def _split(source: Source, task: str, wish: _Wish, progress: Progress) -> tuple[
     return read, split
 
 
+def _in_map(dataset: Any, place: int, task: str, progress: Progress) -> list[int]:
+    """Return the classes that occur in the map of an image; of a depth map one, for itself."""
+    progress(0.99, "Counting classes")
+    if task == "depth":
+        return [0]
+    mask = dataset.load_mask(place, image_shape=tuple(dataset.labels[place]["shape"]))
+    return [int(number) for number in np.unique(mask) if number < len(dataset.data["names"])]
+
+
 def _about(messages: Sequence[str], files: Sequence[str]) -> list[Detail]:
     """Return what messages say of some files, each with its file."""
     wanted = set(files)
@@ -281,7 +301,7 @@ def _about(messages: Sequence[str], files: Sequence[str]) -> list[Detail]:
     for text in messages:
         file, _, reason = text.partition(": ")
         if file in wanted:
-            for start in ("ignoring corrupt image/label: ", f"{file} "):
+            for start in (*_IGNORING, f"{file} "):
                 reason = reason.removeprefix(start)
             found.append({"image": file, "text": reason})
     return found

@@ -14,7 +14,9 @@ from core.data.stock import imagenet_names
 from core.errors import UserError, reason_of
 
 EXAMPLE = "A dataset YAML has 'train', 'val' and 'names', as documented by Ultralytics."
-LABEL_KEYS = ("kpt_shape", "channels", "flip_idx")
+LABEL_KEYS = (
+    "kpt_shape", "channels", "flip_idx", "masks_dir", "label_mapping", "depth_scale", "max_depth",
+)  # fmt: skip
 """What labels need to be read, next to the classes."""
 SPLITS = ("train", "val", "test")
 SPELLINGS: Mapping[str, tuple[str, ...]] = {"val": ("val", "validation")}
@@ -28,8 +30,18 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "names": (list, dict),
     "kpt_shape": (list,),
     "flip_idx": (list,),
+    "masks_dir": (str,),
+    "label_mapping": (dict,),
+    "depth_scale": (int, float),
+    "max_depth": (int, float),
 }
-_TYPE_WORDS: Mapping[type, str] = {str: "text", list: "a list", dict: "a mapping"}
+_TYPE_WORDS: Mapping[type, str] = {
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    int: "a number",
+    float: "a number",
+}
 _LARGEST_FILE = 1 << 22
 _MOST_CLASSES = 100_000
 _UNPRINTABLE = re.compile(
@@ -75,7 +87,7 @@ def read_description(path: str | Path) -> Description:
     data = read_mapping(path)
     for key, kinds in _TYPES.items():
         if data.get(key) is not None and not isinstance(data[key], kinds):
-            wanted = " or ".join(_TYPE_WORDS[kind] for kind in kinds)
+            wanted = " or ".join(dict.fromkeys(_TYPE_WORDS[kind] for kind in kinds))
             raise UserError(f"“{key}” in the dataset {path} must be {wanted}.", EXAMPLE)
     return Description(
         path,

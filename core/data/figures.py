@@ -14,10 +14,32 @@ _BASIC = {
 _PARTS = {"": "", "mask_": " of masks", "keypoint_": " of keypoints"}
 FIGURES: Mapping[str, str] = {
     part + key: name + words for part, words in _PARTS.items() for key, name in _BASIC.items()
-} | {"top1": "top-1", "top5": "top-5"}
+} | {
+    "top1": "top-1",
+    "top5": "top-5",
+    "miou": "mIoU",
+    "pixel_accuracy": "Pixel accuracy",
+    "delta1": "δ1",
+    "delta2": "δ2",
+    "delta3": "δ3",
+    "abs_rel": "AbsRel",
+    "rmse": "RMSE",
+    "silog": "SILog",
+}
 """Names of the figures of accuracy, by key."""
-MAIN = ("map50_95", "top1")
+MAIN = ("map50_95", "top1", "miou", "delta1")
 """The figure that tells most: the first of these that a task has."""
+SECOND: Mapping[str, str] = {
+    "map50_95": "map50",
+    "top1": "top5",
+    "miou": "pixel_accuracy",
+    "delta1": "abs_rel",
+}
+"""What is shown next to the figure that tells most."""
+TASK_MAIN: Mapping[str, str] = {"classify": "top1", "semantic": "miou", "depth": "delta1"}
+"""The figure that tells most about networks of a task; mAP50-95 of boxes for all others."""
+ERRORS = frozenset({"abs_rel", "rmse", "silog"})
+"""Figures of which less is better."""
 _KEYS = {
     "mAP50-95": "map50_95",
     "mAP50": "map50",
@@ -25,6 +47,9 @@ _KEYS = {
     "recall": "recall",
     "accuracy_top1": "top1",
     "accuracy_top5": "top5",
+    "mIoU": "miou",
+    "pixel_acc": "pixel_accuracy",
+    **{key: key for key in ("delta1", "delta2", "delta3", "abs_rel", "rmse", "silog")},
 }
 _SUFFIXES = {"(B)": "", "(M)": "mask_", "(P)": "keypoint_"}
 
@@ -40,6 +65,12 @@ def key_of(metric: str) -> str | None:
     suffix = next((s for s in _SUFFIXES if stem.endswith(s)), "")
     key = _KEYS.get(stem.removesuffix(suffix))
     return None if key is None else _SUFFIXES.get(suffix, "") + key
+
+
+def names_of(task: str) -> tuple[str, str]:
+    """Name the two figures that tell most about networks of a task, for people."""
+    main = TASK_MAIN.get(task, MAIN[0])
+    return FIGURES[main], FIGURES[SECOND[main]]
 
 
 def main_name(figures: Mapping[str, Any]) -> str:

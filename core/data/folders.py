@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from core.data.source import Source
 from core.errors import UserError
 from core.progress import Progress, silent
+from core.system.size import ImageSize
 
 
 class FolderDataset:
@@ -24,8 +25,8 @@ class FolderDataset:
         Its places are folders that hold one folder per class.
     images, seed : int
         How many are drawn, and by which lot.
-    image_size : int
-        Side of the square cut from the middle of every image.
+    image_size : ImageSize
+        A square is cut from the middle of every image; to another size it is scaled.
     check : callable
         Raises for an image that cannot be opened whole.
     progress : Progress
@@ -52,13 +53,15 @@ class FolderDataset:
         source: Source,
         images: int,
         seed: int,
-        image_size: int,
+        image_size: ImageSize,
         check: Any,
         progress: Progress = silent,
     ) -> None:
         from ultralytics.data.augment import classify_transforms
 
-        self.transforms = classify_transforms(size=image_size)
+        self.transforms = classify_transforms(
+            size=image_size.longest if image_size.square else (image_size.height, image_size.width)
+        )
         self.data = {"names": dict(source.names)}
         chosen = _drawn(_listed(source), images, seed)
         self.im_files: list[str] = []
@@ -85,7 +88,7 @@ class FolderDataset:
         return len(self.im_files)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return one image, float, 0 to 1, shape (3, side, side), and its class."""
+        """Return one image, float, 0 to 1, shape (3, height, width), and its class."""
         with Image.open(self.im_files[index]) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
             pixels = self.transforms(upright)

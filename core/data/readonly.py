@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from core.data.datasets import check_image
 from core.data.listing import image_files
-from core.data.stream import _check_image
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def only_reading() -> Iterator[None]:
     with (
         mock.patch(f"{home}.save_dataset_cache_file", _keep_nothing),
         mock.patch(f"{home}.load_dataset_cache_file", side_effect=FileNotFoundError),
-        mock.patch("ultralytics.data.utils.check_image", _check_image),
+        mock.patch("ultralytics.data.utils.check_image", check_image),
         mock.patch("ultralytics.data.base.BaseDataset.get_img_files", _img_files),
     ):
         yield

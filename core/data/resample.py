@@ -140,7 +140,57 @@ class ClassImages:
         return shares
 
 
-ByImage = BoxImages | ClassImages
+@dataclass(frozen=True, slots=True, eq=False)
+class MapImages:
+    """What a network found in maps, image by image: classes of pixels, or depths.
+
+    Attributes
+    ----------
+    counts : float array, shape (images, classes, classes)
+        Pixels by their class (rows) and the class found (columns); of depth the share of pixels
+        within δ1 in (images, 1, 1), NaN where an image has no depths.
+    binary : bool
+        Whether the first class is the background, which does not count.
+    """
+
+    counts: Numbers
+    binary: bool = False
+
+    @classmethod
+    def joined(cls, parts: Sequence[MapImages]) -> MapImages:
+        """Put images together."""
+        return cls(np.concatenate([part.counts for part in parts]), parts[0].binary)
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return len(self.counts)
+
+    def figures(self, weights: Numbers) -> Numbers:
+        """Return mIoU, or δ1; see `BoxImages.figures`."""
+        if self.counts.shape[1] == 1:
+            values = self.counts[:, 0, 0]
+            known = np.isfinite(values)
+            total = weights[:, known].sum(1)
+            means: Numbers = np.full(len(weights), np.nan)
+            np.divide(weights[:, known] @ values[known], total, out=means, where=total > 0)
+            return means
+        pixels = np.tensordot(weights, self.counts, 1)
+        right = np.diagonal(pixels, axis1=1, axis2=2)
+        truth = pixels.sum(2)
+        union = truth + pixels.sum(1) - right
+        overlap = np.divide(right, union, out=np.zeros_like(right), where=union > 0)
+        if self.binary:
+            return np.asarray(overlap[:, 1])
+        there = truth > 0
+        number = there.sum(1)
+        total = (overlap * there).sum(1)
+        mean: Numbers = np.zeros_like(total)
+        np.divide(total, number, out=mean, where=number > 0)
+        return mean
+
+
+ByImage = BoxImages | ClassImages | MapImages
 
 
 def pooled(parts: Sequence[BoxImages]) -> BoxImages:

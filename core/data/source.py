@@ -13,6 +13,7 @@ from typing import Any
 
 from core.data.class_folders import holds_classes, no_class_folders, read_class_folders
 from core.data.classes import assumed_classes, check_classes
+from core.data.dense import polygon_marks, with_background
 from core.data.description import EXAMPLE, Description, is_description, read_description
 from core.data.stock import datasets_folder, shipped_description
 from core.errors import UserError
@@ -57,6 +58,7 @@ def read_source(
     classes: Mapping[int, str] | None = None,
     *,
     same_classes: bool = False,
+    task: str = "",
 ) -> Source:
     """Read one split of a dataset description.
 
@@ -73,6 +75,8 @@ def read_source(
     same_classes : bool
         Whether the dataset's classes are the model's, by number, whatever their names; the source
         has the model's names then.
+    task : str
+        The model's: some add a class to those of the dataset (`core.data.dense.with_background`).
 
     Raises
     ------
@@ -87,7 +91,7 @@ def read_source(
         where = (str(found.place),)
         return Source(place, split, where, found.names, {}, found.folders, found.assumed)
     description = read_description(place)
-    names = description.names
+    names: Mapping[int, str] = with_background(description.names, description.extra, task)
     assumed: dict[str, str] = {}
     if classes is not None:
         if same_classes and len(names) == len(classes):
@@ -96,7 +100,8 @@ def read_source(
         else:
             check_classes(place, names, classes)
     images = _places_of(description, split)
-    return Source(place, split, images, names, description.extra, {}, assumed)
+    extra = {**description.extra, **polygon_marks(names, description.extra, task)}
+    return Source(place, split, images, names, extra, {}, assumed)
 
 
 def _places_of(description: Description, split: str) -> tuple[str, ...]:

@@ -11,23 +11,24 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+import torch
 from torch import Tensor, nn
 
+from core.data.datasets import check_image, dataset_class
+from core.data.dense import CHECK_LABELS, DENSE, MAP_WORDS
 from core.data.folders import FolderDataset
-from core.data.listing import image_files
 from core.data.source import Source, read_source
 from core.errors import UserError
-from core.graph.drive import image_channels, real_side
+from core.graph.drive import image_channels, real_size
 from core.progress import Progress, silent
 from core.system.paths import NOWHERE
+from core.system.size import USUAL_SIZE, ImageSize
 
 Batch = dict[str, Any]
 KEEP = 1 << 28
 """Bytes of decoded images that a stream holds: some 870 at 320 px."""
-TASKS = ("detect", "segment", "pose", "obb", "classify")
-"""Tasks whose labels can be read: next to their images, or by the folders they are in."""
+TASKS = ("detect", "segment", "pose", "obb", "classify", *DENSE)
+"""Tasks whose labels can be read: in files and maps next to their images, or by folders."""
 _TELL_EVERY = 16
 """Images between two reports of a scan."""
 ALL = 1 << 30
@@ -46,8 +47,8 @@ class DataSettings:
         Whether its classes are the model's, by number, whatever their names.
     images : int
         How many, drawn by ``seed``; all when there are fewer.
-    image_size : int
-        Side of the square they are letterboxed to.
+    image_size : ImageSize
+        What they are letterboxed to: a square, or height and width.
     batch : int
         Images held at once.
     device : str
@@ -59,12 +60,15 @@ class DataSettings:
     path: Path
     images: int = 96
     seed: int = 0
-    image_size: int = 320
+    image_size: ImageSize = USUAL_SIZE
     batch: int = 8
     device: str = ""
     split: str = "train"
     same_classes: bool = False
     channels: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", ImageSize.of(self.image_size))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], **defaults: Any) -> DataSettings:
@@ -83,7 +87,7 @@ class DataSettings:
             values["images"] = ALL
         return cls(**{k: v for k, v in values.items() if v is not None})
 
-    def source(self, classes: Mapping[int, str] | None = None) -> Source:
+    def source(self, classes: Mapping[int, str] | None = None, task: str = "") -> Source:
         """Return where the split is, held against a model's classes.
 
         Raises
@@ -91,10 +95,12 @@ class DataSettings:
         UserError
             When it is missing, or its classes are others and were not said to be the same.
         """
-        return read_source(self.path, self.split, classes, same_classes=self.same_classes)
+        return read_source(
+            self.path, self.split, classes, same_classes=self.same_classes, task=task
+        )
 
     def fitted(self, model: nn.Module) -> DataSettings:
-        """Return the same for square images of a size, and of channels, that a network takes.
+        """Return the same for images of a size, and of channels, that a network takes.
 
         Parameters
         ----------
@@ -104,7 +110,7 @@ class DataSettings:
         fitted = replace(self, channels=image_channels(model))
         if getattr(model, "task", None) == "classify":
             return fitted
-        return replace(fitted, image_size=real_side(model, self.image_size))
+        return replace(fitted, image_size=real_size(model, self.image_size))
 
     def pick_device(self) -> str:
         """Return the device to run on.
@@ -172,12 +178,12 @@ class Stream:
                 f"Ranking from images does not support the task “{task}”.",
                 "Use a criterion that needs no images.",
             )
-        self.settings = settings
-        source = settings.source(classes)
+        self.settings, self.task = settings, task
+        source = settings.source(classes, task)
         self.dataset, self.skipped = open_dataset(source, settings, task)
         self._items: dict[int, Mapping[str, Any]] = {}
         self._room = KEEP
-        if not any(len(label["cls"]) for label in self.dataset.labels):
+        if task not in DENSE and not any(len(label["cls"]) for label in self.dataset.labels):
             raise UserError(
                 f"None of the {len(self.dataset)} images of {settings.path} has a labelled object.",
                 "Check that the labels are where Ultralytics expects them (images → labels).",
@@ -199,7 +205,7 @@ class Stream:
         return digest.hexdigest()
 
     def batches(self, size: int | None = None) -> Iterator[Batch]:
-        """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, side, side)."""
+        """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, height, width)."""
         size = size or self.settings.batch
         device = self.settings.pick_device()
         for start in range(0, len(self.dataset), size):
@@ -208,6 +214,9 @@ class Stream:
             for key, value in batch.items():
                 if isinstance(value, Tensor):
                     batch[key] = value.to(device)
+            if self.task in DENSE:  # its map makes every image one object
+                batch["batch_idx"] = torch.arange(len(items), device=device)
+                batch["cls"] = torch.zeros(len(items), 1, device=device)
             whole = not batch["img"].is_floating_point()
             batch["img"] = batch["img"].float() / (255 if whole else 1)
             yield batch
@@ -238,9 +247,10 @@ def open_dataset(
 ) -> tuple[Any, int]:
     """Return Ultralytics' dataset over some images of a split, and how many were unreadable.
 
-    ``squash`` scales images to the square whatever their shape, as RT-DETR wants them; ``stride``
-    is what the sides of batches with ``rect`` are multiples of. Every image is decoded once, to see
-    that it can be; ``progress`` is called meanwhile, and may cancel.
+    ``squash`` scales images to the whole size whatever their shape, as RT-DETR wants them;
+    ``stride`` is what the sides of batches with ``rect`` are multiples of, which is for squares
+    alone: images of another size fill all of it, as where Ultralytics evaluates an export. Every
+    image is decoded once, to see that it can be; ``progress`` is called meanwhile, and may cancel.
     """
     if (task == "classify") != bool(source.folders):
         raise UserError(
@@ -250,7 +260,7 @@ def open_dataset(
         )
     if source.folders:
         folders = FolderDataset(
-            source, settings.images, settings.seed, settings.image_size, _check_image, progress
+            source, settings.images, settings.seed, settings.image_size, check_image, progress
         )
         return folders, folders.unreadable
     shape = {"rect": rect, "squash": squash, "stride": stride}
@@ -274,19 +284,22 @@ def _images_with_labels(
 ) -> Any:
     from ultralytics.cfg import get_cfg
 
-    kind = _dataset_class()
+    kind, size = dataset_class(task, bool(source.extra.get("masks_dir"))), settings.image_size
+    shape["rect"] = shape["rect"] and size.square and task != "depth"
+    if task in DENSE:  # as Ultralytics evaluates them: no frame around a batch
+        shape["pad"] = 0.0
     data = {**source.extra, "names": dict(source.names), "nc": len(source.names)}
     data["channels"] = settings.channels or data.get("channels", 3)
     bar = partial(_Bar, progress)
     with (
-        mock.patch("ultralytics.data.utils.check_image", _check_image),
+        mock.patch("ultralytics.data.utils.check_image", check_image),
         mock.patch("ultralytics.data.dataset.TQDM", bar),
         _quiet(),
     ):
         try:
             return kind(
                 img_path=list(source.images),
-                imgsz=settings.image_size,
+                imgsz=size.longest if size.square else tuple(size),
                 augment=False,
                 hyp=get_cfg(),
                 **shape,
@@ -298,7 +311,7 @@ def _images_with_labels(
         except (RuntimeError, FileNotFoundError, ValueError, AssertionError) as error:
             raise UserError(
                 f"The split “{source.split}” of the dataset {source.path} has no usable images.",
-                "Check that its images can be opened and its labels fit the task. " + _first(error),
+                f"{MAP_WORDS.get(task, CHECK_LABELS)} {_first(error)}",
             ) from error
 
 
@@ -323,61 +336,6 @@ class _Bar:
 
     def close(self) -> None:
         """Do nothing."""
-
-
-def _dataset_class() -> Any:
-    """Ultralytics' dataset that draws its images by lot and keeps no label cache."""
-    from ultralytics.data.dataset import YOLODataset
-
-    class Dataset(YOLODataset):  # type: ignore[misc]
-        def __init__(self, *, chosen: tuple[int, int], squash: bool, **options: Any) -> None:
-            self.chosen, self.squash = chosen, squash
-            self.unreadable = 0
-            self.messages: list[str] = []
-            self.listed: list[str] = []
-            super().__init__(**options)
-            self.label_of = dict(zip(self.listed, self.label_files, strict=True))
-
-        def get_img_files(self, img_path: list[str]) -> list[str]:
-            files = sorted(set(image_files(img_path)))
-            if not files:
-                raise FileNotFoundError(f"no images found in {', '.join(img_path)}")
-            count, seed = self.chosen
-            if count < len(files):
-                order = np.random.default_rng(seed).permutation(len(files))[:count]
-                files = [files[n] for n in sorted(order.tolist())]
-            return files
-
-        def load_image(self, i: int, rect_mode: bool = True) -> tuple[Any, Any, Any]:
-            loaded: tuple[Any, Any, Any] = super().load_image(i, rect_mode and not self.squash)
-            return loaded
-
-        def _load_or_scan_cache(self, cache_path: Path, cache_hash: str) -> tuple[Any, bool]:
-            self.listed = list(self.im_files)  # those that cannot be read go afterwards
-            with mock.patch("ultralytics.data.dataset.save_dataset_cache_file"):
-                cache = self.cache_labels(cache_path)
-            cache.setdefault("version", "")
-            self.unreadable = int(cache["results"][3])
-            self.messages = [str(text) for text in cache["msgs"]]
-            return cache, False
-
-    return Dataset
-
-
-def _check_image(path: str) -> tuple[str, tuple[int, int]]:
-    """Check that an image can be decoded whole, and never repair it in place."""
-    from ultralytics.data.utils import exif_size
-
-    try:
-        with Image.open(path) as image:
-            width, height = exif_size(image)
-            image.load()
-    except ImportError as error:  # Ultralytics looks for a decoder of HEIF when all others failed
-        raise AssertionError(f"{path} is not an image") from error
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise AssertionError(f"{path} cannot be decoded: {error}") from error
-    assert min(width, height) > 9, f"image size {width} x {height} is below 10 pixels"
-    return "", (height, width)
 
 
 @contextlib.contextmanager

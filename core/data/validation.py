@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.data.figures import key_of
-from core.data.resample import BoxImages, ByImage, ClassImages
+from core.data.dense import DENSE
+from core.data.figures import SECOND, key_of, main_figure, main_name
+from core.data.maps import take_in
+from core.data.resample import BoxImages, ByImage, ClassImages, MapImages
 from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
 from core.graph.drive import image_unit
@@ -39,6 +41,8 @@ VALIDATORS: Mapping[str, tuple[str, str]] = {
     "pose": ("ultralytics.models.yolo.pose", "PoseValidator"),
     "obb": ("ultralytics.models.yolo.obb", "OBBValidator"),
     "classify": ("ultralytics.models.yolo.classify", "ClassificationValidator"),
+    "semantic": ("ultralytics.models.yolo.semantic", "SemanticSegmentationValidator"),
+    "depth": ("ultralytics.models.yolo.depth", "DepthValidator"),
     "rtdetr": ("ultralytics.models.rtdetr.val", "RTDETRValidator"),
 }
 """Validators by kind of network: the task, but RT-DETR wants squashed images and no NMS."""
@@ -51,16 +55,19 @@ class Accuracy:
     Attributes
     ----------
     map50_95, map50 : float
-        Mean average precision of boxes over classes, at IoU 0.5 to 0.95 and at 0.5. For
-        classification, which has no boxes, the shares of images whose class is the first guess,
-        and among the first five.
+        Mean average precision of boxes over classes, at IoU 0.5 to 0.95 and at 0.5. For tasks that
+        have no boxes, the two figures that tell most (`core.data.figures`): of classification the
+        shares of images whose class is the first guess, and among the first five; of semantic
+        segmentation mIoU and the share of right pixels; of depth δ1 and the relative error.
     images, skipped : int
         Images evaluated, and images that could not be read.
     figures : dict of str to float
         All that the task measures: ``map50_95``, ``map50``, ``precision`` and ``recall``, the same
-        with ``mask_`` or ``keypoint_`` before them, or ``top1`` and ``top5``.
+        with ``mask_`` or ``keypoint_`` before them, ``top1`` and ``top5``, ``miou`` and
+        ``pixel_accuracy``, or ``delta1`` to ``delta3``, ``abs_rel``, ``rmse`` and ``silog``.
     classes : dict of str to dict
-        ``precision``, ``recall``, ``map50`` and ``map50_95`` of every class that occurs.
+        ``precision``, ``recall``, ``map50`` and ``map50_95`` of every class that occurs, or
+        ``miou`` and ``pixel_accuracy``.
     milliseconds : float
         Of one image in the network, in batches; 0 where a caller ran the network its own way.
     """
@@ -75,7 +82,7 @@ class Accuracy:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
-        return asdict(self)
+        return {**asdict(self), "measure": main_name(self.figures)}
 
 
 class Validation:
@@ -93,8 +100,9 @@ class Validation:
     held_bytes : int
         Decoded images kept in memory.
     square : bool
-        Whether every image is letterboxed to the whole square, as an exported network wants them;
-        otherwise a batch is no higher or wider than its images need.
+        Whether every image is letterboxed to the whole size, as an exported network wants them;
+        otherwise a batch is no higher or wider than its images need. A size that is no square is
+        taken whole in any case.
 
     Attributes
     ----------
@@ -123,15 +131,16 @@ class Validation:
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
         fitted = settings.fitted(model)
-        settings = fitted if square else replace(settings, channels=fitted.channels)
-        self.settings = settings
-        source = settings.source(classes)
+        whole = square or not settings.image_size.square
+        settings = fitted if whole else replace(settings, channels=fitted.channels)
+        self.settings, self.task = settings, task
+        source = settings.source(classes, task)
         squash = kind == "rtdetr"
         self.dataset, self.skipped = open_dataset(
             source,
             settings,
             task,
-            rect=not (squash or square),
+            rect=not (squash or whole),
             squash=squash,
             stride=image_unit(model),
         )
@@ -260,7 +269,7 @@ class Measure:
         settings = validation.settings
         self._folder = tempfile.TemporaryDirectory(prefix="secateur-evaluate-")
         options = {
-            "imgsz": settings.image_size,
+            "imgsz": settings.image_size.plain,
             "batch": settings.batch,
             "plots": False,
             "verbose": False,
@@ -286,6 +295,7 @@ class Measure:
             validator.args.quantize = None
             validator.init_metrics(self.network)
         self._state = validator
+        self._maps: list[MapImages] = []
 
     @property
     def model(self) -> Any:
@@ -302,6 +312,9 @@ class Measure:
         predictions = self._state.postprocess(outputs)
         if watch is not None:
             watch(self._state, predictions, batch)
+        if self._validation.task in DENSE:
+            self._maps += take_in(self._state, predictions, batch)
+            return
         self._state.update_metrics(predictions, dict(batch))
 
     def close(self) -> None:
@@ -310,6 +323,8 @@ class Measure:
 
     def by_image(self) -> ByImage:
         """Return what was found on every image so far; only before ``result``."""
+        if self._maps:
+            return MapImages.joined(self._maps)
         if hasattr(self._state, "pred"):
             return ClassImages.of(self._state.pred, self._state.targets)
         return BoxImages.of(self._state.metrics.stats)
@@ -320,8 +335,8 @@ class Measure:
             figures = _figures(self._state.get_stats())
         self._folder.cleanup()
         return Accuracy(
-            figures["map50_95"] if "map50_95" in figures else figures["top1"],
-            figures["map50"] if "map50" in figures else figures["top5"],
+            main_figure(figures),
+            figures[SECOND[main_name(figures)]],
             len(self._validation.dataset),
             self._validation.skipped,
             figures,
@@ -339,10 +354,13 @@ def _by_class(validator: Any) -> dict[str, dict[str, float]]:
     metrics = validator.metrics
     if not hasattr(metrics, "ap_class_index"):
         return {}
-    names = ("precision", "recall", "map50", "map50_95")
+    boxes = getattr(metrics, "box", None)
+    names: tuple[str, ...] = ("precision", "recall", "map50", "map50_95")
+    if boxes is None:
+        names = ("miou", "pixel_accuracy")
     found = {}
     for place, number in enumerate(metrics.ap_class_index):
-        values = (float(value) for value in metrics.box.class_result(place))
+        values = (float(value) for value in (boxes or metrics).class_result(place))
         found[str(validator.names[int(number)])] = dict(zip(names, values, strict=True))
     return found
 

@@ -13,6 +13,7 @@ from core.progress import Progress, silent
 from core.project import DataSetting, ModelReference, Project, write_project
 from core.system.files import sha256_of, write_bytes, write_text
 from core.system.paths import jobs_of
+from core.system.size import ImageSize
 from resources import scenes
 
 IMAGE_SIZE = 160
@@ -139,7 +140,7 @@ def first_project(place: Place) -> Project:
         data=DataSetting(
             path=place.data.relative_to(place.folder).as_posix(),
             images=IMAGES,
-            image_size=IMAGE_SIZE,
+            image_size=ImageSize.of(IMAGE_SIZE),
             seed=SEED,
         ),
         goal=Target(macs=TARGET),

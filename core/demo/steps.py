@@ -14,6 +14,7 @@ from core.errors import CancelledError, UserError
 from core.plan.schema import Target
 from core.progress import Progress
 from core.system.files import write_json
+from core.system.size import ImageSize
 from resources import scenes
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _finetune(walk: Walk, progress: Progress) -> str:
         teacher=str(place.model),
         preset="recover_fully",
         epochs=walk.settings.epochs,
-        image_size=places.IMAGE_SIZE,
+        image_size=ImageSize.of(places.IMAGE_SIZE),
         output=str(place.tuned),
         history=str(walk.history),
         seed=places.SEED,
@@ -152,7 +153,7 @@ def _latency(walk: Walk, progress: Progress) -> str:
     measured = measure(
         {walk.models[name].facts.sha256: walk.models[name].model for name in MODELS},
         runtimes=(runtime,),
-        image_size=places.IMAGE_SIZE,
+        image_size=ImageSize.of(places.IMAGE_SIZE),
         threads=1,  # what else runs disturbs one thread least
         repeats=walk.settings.repeats,
         device="cpu",
@@ -173,7 +174,10 @@ def _export(walk: Walk, progress: Progress) -> str:
         walk.missing.append({"runtime": "export to ONNX", "message": str(missing)})
         return f"skipped: {missing}"
     settings = ExportSettings(
-        form="onnx", image_size=places.IMAGE_SIZE, data=walk.data("val", 4), device="cpu"
+        form="onnx",
+        image_size=ImageSize.of(places.IMAGE_SIZE),
+        data=walk.data("val", 4),
+        device="cpu",
     )
     output = walk.place.folder / "tuned.onnx"
     walk.export = export(walk.models["tuned"], output, settings, progress).to_json()

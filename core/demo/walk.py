@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.demo import place as places
 from core.demo.place import Place
+from core.system.size import ImageSize
 from resources import scenes
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Walk:
             self.place.data,
             images=images or ALL,
             seed=places.SEED,
-            image_size=places.IMAGE_SIZE,
+            image_size=ImageSize.of(places.IMAGE_SIZE),
             split=split,
         )
 

@@ -19,17 +19,18 @@ from core.graph.findings import Findings, LayerUse
 from core.graph.modules import described, is_inside, rule_of
 from core.graph.parameters import at_rest, is_sized
 from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Port, Split, Step
+from core.system.size import ImageSize, SizeLike
 
 
-def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
+def analyse_model(model: nn.Module, image_size: SizeLike) -> ChannelTable:
     """Trace a network and return its channel table.
 
     Parameters
     ----------
     model : nn.Module
         A network of Ultralytics. It is left exactly as it was.
-    image_size : int
-        Side of the square image at which multiply-adds are counted.
+    image_size : ImageSize, int or pair of int
+        Of the image at which multiply-adds are counted: a square's side, or height and width.
 
     Returns
     -------
@@ -46,14 +47,14 @@ def analyse_model(model: nn.Module, image_size: int) -> ChannelTable:
             f"{type(model).__name__} is not a network of blocks that Secateur supports.",
             "Open a detection, segmentation, pose, oriented-box or classification checkpoint.",
         )
-    findings = Findings()
+    findings, size = Findings(), ImageSize.of(image_size)
     with untouched(model), torch.no_grad(), slow_attention():
-        driver = Driver(model, findings, image_size)
+        driver = Driver(model, findings, size)
         with driver.watch.watching():
             runs = driver.evaluate()
             driver.train()
         positions = count_positions(driver)
-    return _build(model, findings, runs, positions, image_size)
+    return _build(model, findings, runs, positions, size)
 
 
 def _build(
@@ -61,7 +62,7 @@ def _build(
     findings: Findings,
     runs: list[BlockRun],
     positions: dict[str, int],
-    image_size: int,
+    image_size: ImageSize,
 ) -> ChannelTable:
     """Join numbers into atoms and lay everything out in arrays."""
     modules = dict(model.named_modules())

@@ -21,6 +21,7 @@ from core.graph.shapes import META, ShapePass
 from core.graph.tensors import tensors_in
 from core.graph.trace import ChannelTrace
 from core.graph.watch import Watch
+from core.system.size import ImageSize, SizeLike
 from core.trust.run import raised_by_trusted
 
 
@@ -104,10 +105,9 @@ def _traced_side(model: nn.Module) -> int:
     return (2 if whole else 4) * unit
 
 
-def real_side(model: nn.Module, image_size: int) -> int:
-    """Side of the image in the real pass: rounded up to a multiple of the model's unit."""
-    unit = image_unit(model)
-    return max(1, -(-image_size // unit)) * unit
+def real_size(model: nn.Module, image_size: SizeLike) -> ImageSize:
+    """Size of the image in the real pass: rounded up to multiples of the model's unit."""
+    return ImageSize.of(image_size).rounded(image_unit(model))
 
 
 def block_sources(block: nn.Module, index: int) -> tuple[int, ...]:
@@ -127,7 +127,7 @@ class Driver:
         Where the passes gather what they see.
     """
 
-    def __init__(self, model: nn.Module, findings: Findings, image_size: int) -> None:
+    def __init__(self, model: nn.Module, findings: Findings, image_size: ImageSize) -> None:
         self.model = model
         self.blocks: list[nn.Module] = list(model.model)  # type: ignore[arg-type]
         self.trace = ChannelTrace(model, findings, HANDLERS, run_unknown)
@@ -140,8 +140,8 @@ class Driver:
         shape = (1, channels, self.side, self.side)
         self.image = self.trace.add_tensor(self.trace.spread(numbers, shape), numbers)
         self.prompts = Prompts(self._traced_prompts())
-        real = real_side(model, image_size)
-        self.real_sides = (real, real)
+        real = real_size(model, image_size)
+        self.real_sides = (real.height, real.width)
         self.trace.extents.start(self.image, self.real_sides)
 
     def _traced_prompts(self) -> Tensor | None:

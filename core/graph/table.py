@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.system.size import ImageSize
+
 Ints = NDArray[np.int32]
 NO_ATOM = -1
 """Stands where a channel is a constant or an image channel: it can never be removed."""
@@ -172,8 +174,8 @@ class ChannelTable:
         Atoms along the channel axis of every tensor the steps name.
     blocks : tuple of Block
         The model's blocks.
-    image_size : int
-        Side of the square image at which multiply-adds are counted.
+    image_size : ImageSize
+        Of the image at which multiply-adds are counted.
     other_parameters : int
         Parameters outside the listed layers, which no plan changes.
     unfollowed : tuple of str
@@ -196,7 +198,7 @@ class ChannelTable:
     steps: tuple[Step, ...]
     tensors: tuple[Ints, ...]
     blocks: tuple[Block, ...]
-    image_size: int
+    image_size: ImageSize
     other_parameters: int
     unfollowed: tuple[str, ...] = field(default=())
     ports: tuple[Port, ...] = field(default=())
@@ -308,7 +310,7 @@ class ChannelTable:
             "splits": [[s.owner, s.block, len(s.pieces)] for s in self.splits],
             "steps": [astuple(step) for step in self.steps],
             "blocks": [{name: getattr(b, name) for name in plain_fields} for b in self.blocks],
-            "image_size": self.image_size,
+            "image_size": self.image_size.plain,
             "other_parameters": self.other_parameters,
             "unfollowed": list(self.unfollowed),
         }
@@ -358,7 +360,7 @@ class ChannelTable:
                 )
                 for row, own in zip(plain["blocks"], atoms, strict=True)
             ),
-            image_size=plain["image_size"],
+            image_size=ImageSize.of(plain["image_size"]),
             other_parameters=plain["other_parameters"],
             unfollowed=tuple(plain["unfollowed"]),
             ports=tuple(

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.figures import SECOND, main_figure, main_name
 from core.history.nodes import Node
-
-WANTED = ("map50_95", "map50")
+from core.system.size import ImageSize, SizeLike
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KnownAccuracy:
 
 
 def accuracy_of(
-    nodes: Sequence[Node], sha256: str, data: str, image_size: int | None = None
+    nodes: Sequence[Node], sha256: str, data: str, image_size: SizeLike | None = None
 ) -> KnownAccuracy | None:
     """Return the latest accuracy of a file on the val split of a dataset.
 
@@ -44,16 +44,21 @@ def accuracy_of(
         Of the file.
     data : str
         The dataset, as the measurements name it.
-    image_size : int, optional
+    image_size : ImageSize, int or pair of int, optional
         Only what was measured at this size, in pixels: others do not compare.
     """
     shas = {node.id: node.sha256 for node in nodes}
     found = [
-        KnownAccuracy(figures["map50_95"], figures["map50"], node.details["images"], node.date)
+        KnownAccuracy(
+            main_figure(figures),
+            figures[SECOND[main_name(figures)]],
+            node.details["images"],
+            node.date,
+        )
         for node in nodes
         for of, figures in _measured(node, shas)
         if of == sha256
-        and all(key in figures for key in WANTED)
+        and SECOND.get(main_name(figures)) in figures
         and _fits(node.details, data, image_size)
     ]
     return max(found, key=lambda one: one.date, default=None)
@@ -64,7 +69,7 @@ def accuracy_by_plan(
     sha256: str,
     plan: Mapping[str, Any],
     data: str,
-    image_size: int | None = None,
+    image_size: SizeLike | None = None,
 ) -> KnownAccuracy | None:
     """Return the latest accuracy of what a plan made of a file, or None if it was not measured.
 
@@ -108,9 +113,11 @@ def _chosen(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**plan, "selection": entries, "model_sha256": None}
 
 
-def _fits(details: Mapping[str, Any], data: str, image_size: int | None) -> bool:
+def _fits(details: Mapping[str, Any], data: str, image_size: SizeLike | None) -> bool:
     images = details.get("images")
     on_val = details.get("split", "val") == "val" and details.get("data") == data
-    if image_size is not None and details.get("image_size", image_size) != image_size:
-        return False
+    if image_size is not None:
+        size = ImageSize.of(image_size)
+        if details.get("image_size", size) != size:
+            return False
     return on_val and isinstance(images, int) and images > 0

@@ -9,6 +9,7 @@ from typing import Any
 from core.history.measurements import ACCURACY, Measurement, new_measurement, write_measurement
 from core.history.nodes import Node, attach, ensure_node, find_home, home_of, record
 from core.history.results import COST, pruned_node, tuned_node
+from core.system.size import ImageSize, SizeLike
 
 OWN = "own"
 """Stands for the history that belongs to the network itself, which the window keeps."""
@@ -153,7 +154,7 @@ def remember_measured(
 
 
 def remember_compared(
-    folder: Path, result: Mapping[str, Any], data: str, image_size: int
+    folder: Path, result: Mapping[str, Any], data: str, image_size: SizeLike
 ) -> Measurement:
     """Add a comparison; every model in it gets a step of its own if there is none yet.
 
@@ -166,7 +167,7 @@ def remember_compared(
         As `core.compare.figures.compare` returns it.
     data : str
         The dataset.
-    image_size : int
+    image_size : ImageSize, int or pair of int
         In pixels.
 
     Raises
@@ -192,7 +193,7 @@ def remember_measurement(folder: Path, measurement: Measurement) -> Measurement:
     return write_measurement(folder, measurement)
 
 
-def compared(result: Mapping[str, Any], data: str, image_size: int) -> Measurement:
+def compared(result: Mapping[str, Any], data: str, image_size: SizeLike) -> Measurement:
     """Return a comparison as a history keeps it: its figures and images, but no channels."""
     keys = ("path", "sha256", *COST, "figures", "classes", "milliseconds", "images")
     kept = {
@@ -200,6 +201,6 @@ def compared(result: Mapping[str, Any], data: str, image_size: int) -> Measureme
         "images": result["images"],
         "split": result["split"],
         "data": data,
-        "image_size": image_size,
+        "image_size": ImageSize.of(image_size).plain,
     }
     return new_measurement(ACCURACY, [str(model["sha256"]) for model in result["models"]], kept)

@@ -17,7 +17,7 @@ def positions_of(table: ChannelTable) -> NDArray[np.float64]:
         if step.op == "layer" and table.layers[step.layer].positions:
             made = float(table.layers[step.layer].positions)
         elif step.block < last and table.blocks[step.block].stride:
-            made = (table.image_size / table.blocks[step.block].stride) ** 2
+            made = table.image_size.area / table.blocks[step.block].stride ** 2
         for tensor in step.outputs:
             places[tensor] = places[tensor] or made
     return places

@@ -117,6 +117,10 @@ def drawn_loss(heads: list[Outputs], generator: torch.Generator) -> Tensor:
             chance = head["logits"].softmax(1).detach()
             total = total + (head["logits"] * noise.to(chance) * chance.sqrt()).sum()
             continue
+        if "map" in head:
+            noise = torch.randn(head["map"].shape, generator=generator).to(head["map"])
+            total = total + (head["map"] * noise).sum() / head["map"].detach().std().clamp(min=1e-3)
+            continue
         weight = weight_of(head).detach()
         for name, value in head.items():
             noise = torch.randn(value.shape, generator=generator).to(value)

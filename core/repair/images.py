@@ -17,11 +17,12 @@ from core.data.listing import image_files
 from core.data.stream import DataSettings
 from core.errors import UserError
 from core.progress import Progress, silent
+from core.system.size import ImageSize, SizeLike
 
 Pixels = NDArray[np.uint8]
 
 STORED = 1.5
-"""Images are kept at this multiple of the network's side at most, for views that zoom in."""
+"""Images are kept at this multiple of the network's longer side at most, for views that zoom in."""
 HELD_OUT = 8
 """One image in as many is held out, at least ``LEAST``: steps are measured on it, never fitted."""
 LEAST = 2
@@ -84,8 +85,8 @@ class Pool:
         Images that steps are measured on.
     held_files : tuple of Path
         Their files, for a validator to read.
-    side : int
-        The network's side, in pixels.
+    size : ImageSize
+        Of the images that the network takes.
     skipped : int
         Files that could not be read.
     available : int
@@ -95,12 +96,12 @@ class Pool:
     fit: Sequence[Pixels]
     held: Sequence[Pixels]
     held_files: tuple[Path, ...]
-    side: int
+    size: ImageSize
     skipped: int
     available: int = 0
 
     def plain(self, held: bool = False, size: int = 8, most: int | None = None) -> Iterator[Tensor]:
-        """Yield letterboxed batches, float 0 to 1, shape (n, channels, side, side).
+        """Yield letterboxed batches, float 0 to 1, shape (n, channels, height, width).
 
         Parameters
         ----------
@@ -115,7 +116,7 @@ class Pool:
         count = len(pictures) if most is None else min(most, len(pictures))
         chosen = np.linspace(0, len(pictures) - 1, count).round().astype(int).tolist()
         for start in range(0, count, size):
-            batch = [letterbox(pictures[n], self.side) for n in chosen[start : start + size]]
+            batch = [letterbox(pictures[n], self.size) for n in chosen[start : start + size]]
             yield to_tensor(batch)
 
     def views(self, rng: np.random.Generator, size: int) -> Tensor:
@@ -126,16 +127,16 @@ class Pool:
         return to_tensor([self._view(rng) for _ in range(size)])
 
     def _view(self, rng: np.random.Generator) -> Pixels:
-        side = self.side
+        tall, wide = self.size
         if rng.random() < 0.5:
-            return _zoomed(self._any(rng), side, side, rng, 0.6, 1.4)
-        x, y = rng.integers(side // 4, side - side // 4, 2)
-        board = np.full((side, side, self.fit[0].shape[2]), BORDER, np.uint8)
+            return _zoomed(self._any(rng), tall, wide, rng, 0.6, 1.4)
+        x, y = rng.integers((wide // 4, tall // 4), (wide - wide // 4, tall - tall // 4))
+        board = np.full((tall, wide, self.fit[0].shape[2]), BORDER, np.uint8)
         for rows, columns in (
             (slice(0, y), slice(0, x)),
-            (slice(0, y), slice(x, side)),
-            (slice(y, side), slice(0, x)),
-            (slice(y, side), slice(x, side)),
+            (slice(0, y), slice(x, wide)),
+            (slice(y, tall), slice(0, x)),
+            (slice(y, tall), slice(x, wide)),
         ):
             height, width = rows.stop - rows.start, columns.stop - columns.start
             board[rows, columns] = _zoomed(self._any(rng), height, width, rng, 0.8, 2.2)
@@ -194,7 +195,7 @@ def open_pool(
     channels = settings.channels or 3
     every = _listed(settings)
     files = _drawn(every, min(settings.images, MOST), rng)
-    longest = int(STORED * settings.image_size)
+    longest = int(STORED * settings.image_size.longest)
     pictures, skipped = _read(files, longest, settings, progress, enough)
     if len(pictures) < 2:
         raise UserError(
@@ -295,12 +296,13 @@ def _resized(pixels: Pixels, along: float, across: float, how: int | None = None
     return np.asarray(result, np.uint8).reshape(shape)
 
 
-def letterbox(pixels: Pixels, side: int) -> Pixels:
-    """Scale an image into a square with grey borders, as the validator does."""
-    scale = side / max(pixels.shape[:2])
-    small = _resized(pixels, scale, scale)[:side, :side]
-    board = np.full((side, side, pixels.shape[2]), BORDER, np.uint8)
-    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
+def letterbox(pixels: Pixels, size: SizeLike) -> Pixels:
+    """Scale an image into a size with grey borders, as the validator does."""
+    tall, wide = ImageSize.of(size)
+    scale = min(tall / pixels.shape[0], wide / pixels.shape[1])
+    small = _resized(pixels, scale, scale)[:tall, :wide]
+    board = np.full((tall, wide, pixels.shape[2]), BORDER, np.uint8)
+    top, left = (tall - small.shape[0]) // 2, (wide - small.shape[1]) // 2
     board[top : top + small.shape[0], left : left + small.shape[1]] = small
     return board
 

@@ -23,13 +23,16 @@ Outputs = dict[str, Tensor]
 def outputs_of(result: Any) -> list[Outputs]:
     """Return the raw outputs of every head in what a network returns in evaluation mode.
 
-    End-to-end networks have two heads, a classifier one with ``logits`` alone.
+    End-to-end networks have two heads, a classifier one with ``logits`` alone; so has a network of
+    a class per pixel; depths, and pixels of one class or none, are a ``map``.
 
     Raises
     ------
     UserError
         For a network whose outputs cannot be matched one to one (RT-DETR picks its own queries).
     """
+    if isinstance(result, Tensor) and result.ndim == 4:
+        return [{"map" if result.shape[1] == 1 else "logits": result}]
     if isinstance(result, tuple) and len(result) == 2:
         second = result[1]
         if isinstance(second, dict):
@@ -86,6 +89,13 @@ def _map(student: Tensor, teacher: Tensor, _weight: Tensor) -> Tensor:
     return 4.0 * (student - teacher).square().mean() / teacher.var().clamp(min=1e-6)
 
 
+def _logits(student: Tensor, teacher: Tensor) -> Tensor:
+    """Divergence of class probabilities: of an image, or the mean over its pixels."""
+    logs, goal = log_softmax(student, 1), log_softmax(teacher, 1)
+    places = teacher[0, 0].numel()
+    return kl_div(logs, goal, reduction="batchmean", log_target=True) / places
+
+
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 LOSSES: Mapping[str, Loss] = {
     "scores": _scores,
@@ -107,9 +117,10 @@ def output_loss(student: list[Outputs], teacher: list[Outputs]) -> Tensor:
     total = torch.zeros(())
     for mine, wanted in zip(student, teacher, strict=True):
         if "logits" in wanted:
-            logs = log_softmax(mine["logits"].float(), 1)
-            goal = log_softmax(wanted["logits"].float(), 1)
-            total = total + kl_div(logs, goal, reduction="batchmean", log_target=True)
+            total = total + _logits(mine["logits"].float(), wanted["logits"].float())
+            continue
+        if "map" in wanted:
+            total = total + _map(mine["map"].float(), wanted["map"].float(), wanted["map"])
             continue
         weight = weight_of(wanted)
         for name, loss in LOSSES.items():

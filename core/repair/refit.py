@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from core.repair.context import Context
 from core.repair.goals import Goal, draw_goals
 from core.repair.layers import Mendable, add_constant, columns_of, input_of, mendable
+from core.system.size import ImageSize, SizeLike
 
 TOGETHER = 8
 """Images that pass at once."""
@@ -140,24 +141,24 @@ def block_inputs(context: Context, model: nn.Module, block: int, images: list[Te
 
 def apply(context: Context, student: nn.Module) -> tuple[nn.Module, str]:
     """Refit every layer behind the first cut."""
-    options = thorough(context.pool.side)
+    options = thorough(context.pool.size)
     return refit(context, student, options), ""
 
 
-def passes(images: int, side: int) -> int:
+def passes(images: int, size: SizeLike) -> int:
     """Return how many images and views of so many images a repair looks at."""
-    return min(thorough(side).images, (2 + VIEWS) * images)
+    return min(thorough(size).images, (2 + VIEWS) * images)
 
 
-def thorough(side: int) -> RefitSettings:
+def thorough(size: SizeLike) -> RefitSettings:
     """Return the settings of a repair: ``PASSES`` images and views, fewer where they are large.
 
     Parameters
     ----------
-    side : int
-        Of the images, in pixels.
+    size : ImageSize, int or pair of int
+        Of the images.
     """
-    images = int(np.clip(PASSES * (PASSES_SIDE / side) ** 2, PASSES // 2, PASSES))
+    images = int(np.clip(PASSES * PASSES_SIDE**2 / ImageSize.of(size).area, PASSES // 2, PASSES))
     return RefitSettings(images=images, places=POSITIONS // images, views=True)
 
 

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.history.measurements import ALTERNATIVES, Measurement, new_measurement
 from core.progress import Progress, Span
 from core.report.wanted import Measuring, hashes, part, there
+from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -38,7 +39,7 @@ class _Row:
 
     kind: str
     name: str
-    size: int
+    size: ImageSize
     parameters: int | None = None
     macs: int | None = None
     precision: str = "fp32"
@@ -54,7 +55,7 @@ class _Row:
         """Return plain data."""
         names = ("kind", "name", "parameters", "macs", "precision", "bytes", "figure")
         rest = {name: getattr(self, name) for name in (*names, "ms", "ratio", "note", "sha256")}
-        return {**rest, "image_size": self.size}
+        return {**rest, "image_size": self.size.plain}
 
 
 def alternatives(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
@@ -93,7 +94,7 @@ class _Bench:
         self.images = 0
         self.measure = ""
         self.macs: int | None = None
-        self._validations: dict[tuple[int, int], Any] = {}
+        self._validations: dict[tuple[ImageSize, int], Any] = {}
 
     def about(self) -> dict[str, Any]:
         """Describe what the rows hold for."""
@@ -101,7 +102,7 @@ class _Bench:
 
         data = self._wanted.data
         return {
-            "image_size": self.size,
+            "image_size": self.size.plain,
             "data": None if data is None else data.path.name,
             "split": None if data is None else data.split,
             "images": self.images,
@@ -151,13 +152,15 @@ class _Bench:
 
     # ---- one row --------------------------------------------------------------------------------
 
-    def _network(self, kind: str, name: str, loaded: Loaded, size: int, progress: Progress) -> _Row:
+    def _network(
+        self, kind: str, name: str, loaded: Loaded, size: ImageSize, progress: Progress
+    ) -> _Row:
         """Measure a network at an image size; what it costs is counted there."""
         from core.graph.builder import analyse_model
         from core.plan.widths import compute_widths
 
         title = name or Path(self.loaded.facts.path).name
-        progress(0.0, f"Measuring {title} at {size} px")
+        progress(0.0, f"Measuring {title} at {size.text}")
         table = analyse_model(loaded.model, size)
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
         row = _Row(kind, title, size, widths.parameters, widths.macs)
@@ -197,7 +200,7 @@ class _Bench:
         return row
 
     def _evaluate(self, row: _Row, model: Any, batch: int, progress: Progress) -> None:
-        """Measure accuracy on squares of the row's size, where there are images."""
+        """Measure accuracy on images of the row's size, where there are images."""
         from core.data.validation import Validation
 
         data, facts = self._wanted.data, self.loaded.facts
@@ -215,7 +218,7 @@ class _Bench:
 
     # ---- times ----------------------------------------------------------------------------------
 
-    def _export(self, row: _Row, loaded: Loaded, size: int, precision: str) -> None:
+    def _export(self, row: _Row, loaded: Loaded, size: ImageSize, precision: str) -> None:
         """Export for ONNX Runtime, to be timed; no row without its tools."""
         from core.ship.export.formats import FORMATS
         from core.ship.latency.runtime import Settings
@@ -258,20 +261,23 @@ def _ratio(rows: Sequence[_Row]) -> float:
     return kept / whole if whole and kept else 0.7
 
 
-def smaller_sizes(size: int, ratio: float, unit: int = UNIT) -> list[int]:
+def smaller_sizes(size: SizeLike, ratio: float, unit: int = UNIT) -> list[ImageSize]:
     """Return the image sizes at which the unpruned network costs what the pruned one does.
 
-    Sizes are multiples of the unit, so there are two as a rule: just below and just above.
+    Sides are multiples of the unit, so there are two as a rule: just below and just above. The
+    shorter side follows the longer one.
 
     Parameters
     ----------
-    size : int
-        Side of the usual image in pixels.
+    size : ImageSize, int or pair of int
+        Of the usual image.
     ratio : float
         Share of the multiply-adds that the pruned network keeps; cost goes by area.
     unit : int
         What the network's image sizes are multiples of, in pixels.
     """
-    equal = size * ratio**0.5 / unit
-    found = {unit * int(np.floor(equal)), unit * int(np.ceil(equal))}
-    return sorted((s for s in found if SMALLEST <= s < size), reverse=True)
+    whole = ImageSize.of(size)
+    equal = whole.longest * ratio**0.5 / unit
+    sides = {unit * int(np.floor(equal)), unit * int(np.ceil(equal))}
+    fitting = sorted((s for s in sides if SMALLEST <= s < whole.longest), reverse=True)
+    return [whole.scaled(side / whole.longest, unit) for side in fitting]

@@ -195,7 +195,7 @@ def _model(known: Known) -> dict[str, Any]:
         "family": facts.family if facts else known.opened.project.model.family,
         "task": facts.task if facts else None,
         "classes": len(facts.classes) if facts else None,
-        "image_size": facts.image_size if facts else None,
+        "image_size": facts.image_size.plain if facts else None,
         "there": original.sha256 is not None,
     }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.report.alternatives import smaller_sizes
 from core.report.stock import at_size, instead_of
+from core.system.size import ImageSize, size_text
 
 if TYPE_CHECKING:
     from core.report.known import Known
@@ -34,13 +35,15 @@ def alternatives(
         The report's own accuracy, for rows that were not measured here.
     """
     facts = known.facts
-    size = measured["image_size"] if measured else facts.image_size if facts else None
+    size = facts.image_size if facts else None
+    if measured:
+        size = ImageSize.of(measured["image_size"])
     rows = _measured(known, measured) if measured else _derived(known, size)
     rows += _stock(known, size)
     about = ("image_size", "data", "split", "images", "measure", "runtime", "threads", "date")
     return {
         "measured": {key: measured.get(key) for key in about} if measured else None,
-        "image_size": size,
+        "image_size": None if size is None else size.plain,
         "rows": rows,
         "verdict": verdict(rows) if measured else [],
     }
@@ -59,7 +62,7 @@ def _measured(known: Known, measured: Mapping[str, Any]) -> list[dict[str, Any]]
     return rows
 
 
-def _derived(known: Known, size: int | None) -> list[dict[str, Any]]:
+def _derived(known: Known, size: ImageSize | None) -> list[dict[str, Any]]:
     """Return what follows without measuring: costs at smaller images."""
     rows = [
         _row(n.role, n.path.name, size, n.parameters, n.macs, bytes=n.bytes, source="counted")
@@ -84,7 +87,7 @@ def _derived(known: Known, size: int | None) -> list[dict[str, Any]]:
     return rows
 
 
-def _stock(known: Known, size: int | None) -> list[dict[str, Any]]:
+def _stock(known: Known, size: ImageSize | None) -> list[dict[str, Any]]:
     facts, original = known.facts, known.original
     if facts is None or original is None or original.macs is None or size is None:
         return []
@@ -107,13 +110,18 @@ def _stock(known: Known, size: int | None) -> list[dict[str, Any]]:
 
 
 def _row(
-    kind: str, name: str, size: int | None, parameters: int | None, macs: int | None, **more: Any
+    kind: str,
+    name: str,
+    size: ImageSize | None,
+    parameters: int | None,
+    macs: int | None,
+    **more: Any,
 ) -> dict[str, Any]:
     empty = ("bytes", "figure", "ms", "ratio", "published", "published_measure")
     return {
         "kind": kind,
         "name": name,
-        "image_size": size,
+        "image_size": None if size is None else size.plain,
         "parameters": parameters,
         "macs": macs,
         "precision": "fp32",
@@ -166,5 +174,7 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _called(row: Mapping[str, Any]) -> str:
     return (
-        f"{row['name']} at {row['image_size']} px" if row["kind"] == "resolution" else row["name"]
+        f"{row['name']} at {size_text(row['image_size'])}"
+        if row["kind"] == "resolution"
+        else row["name"]
     )

@@ -105,7 +105,7 @@ def _accuracy(known: Known, wanted: Measuring, progress: Progress) -> Measuremen
         keys = ("figures", "classes", "milliseconds", "images")
         entry = {"sha256": facts.sha256, **{key: accuracy[key] for key in keys}}
         result = {"models": [entry], "split": wanted.data.split, "images": []}
-    result |= {"data": wanted.data.path.name, "image_size": wanted.data.image_size}
+    result |= {"data": wanted.data.path.name, "image_size": wanted.data.image_size.plain}
     return new_measurement(ACCURACY, hashes(networks), result)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from core.data.figures import figure_name
+from core.data.figures import figure_name, main_name
 from core.errors import UserError
 from core.plan.cost import gflops
 from core.progress import Progress, Span, silent
@@ -21,6 +21,7 @@ from core.report import charts
 from core.report.gather import ReportSettings, gather
 from core.report.known import OpenProject, open_project
 from core.system.files import write_text
+from core.system.size import size_text
 
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable
@@ -133,8 +134,8 @@ def duration(seconds: float | None) -> str:
 
 def classes(accuracy: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row a class: ``name``, ``figures`` (one per network) and ``change``, worst first."""
-    key = "map50_95"
     models = accuracy["models"]
+    key = main_name(models[0]["figures"])
     rows = []
     for name in models[0]["classes"]:
         figures = [model["classes"].get(name, {}).get(key) for model in models]
@@ -231,6 +232,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         "count": count,
         "gflops": _gflops,
         "size": size,
+        "pixels": size_text,
         "number": number,
         "signed": signed,
         "date": date,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from core.data.figures import FIGURES
+from core.system.size import ImageSize, SizeLike
 
 _DOCS = "https://docs.ultralytics.com/models"
 _MAP, _MASK, _POSE, _TOP1 = (
@@ -138,7 +139,7 @@ OTHERS = 2
 _FAMILY = re.compile(r"(yolo(?:v)?\d+)([a-z])(?:-[a-z]+)?")
 
 
-def instead_of(family: str, task: str, macs: int, size: int) -> list[StockModel]:
+def instead_of(family: str, task: str, macs: int, size: SizeLike) -> list[StockModel]:
     """Return stock models one could take instead of pruning a network.
 
     Parameters
@@ -148,8 +149,8 @@ def instead_of(family: str, task: str, macs: int, size: int) -> list[StockModel]
     task : str
     macs : int
         Of the unpruned network, at ``size``.
-    size : int
-        Side of its images in pixels.
+    size : ImageSize, int or pair of int
+        Of its images.
 
     Returns
     -------
@@ -176,6 +177,6 @@ def instead_of(family: str, task: str, macs: int, size: int) -> list[StockModel]
     return found + others[:OTHERS]
 
 
-def at_size(macs: float, size: int, other: int) -> int:
+def at_size(macs: float, size: SizeLike, other: SizeLike) -> int:
     """Return multiply-adds at another image size: convolutions cost by area."""
-    return round(macs * (other / size) ** 2)
+    return round(macs * ImageSize.of(other).area / ImageSize.of(size).area)

@@ -16,7 +16,7 @@ from core.runs.kinds import KINDS
 POINTS = 400
 """A curve keeps between this many points and twice as many: more than a chart has pixels for."""
 NOTES = 6
-CURVES = ("map50_95", "map50", "top1", "top5")
+CURVES = ("map50_95", "map50", "top1", "top5", "miou", "pixel_accuracy", "delta1", "abs_rel")
 """Figures worth a curve, those of masks and keypoints included; the main one first."""
 LOSSES = {"dis": "teacher"}
 """Names of losses for people, where the say of Ultralytics little."""

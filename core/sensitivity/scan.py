@@ -140,7 +140,7 @@ def scan_settings(
         "data": validation.sha256,
         "split": used.split,
         "images": len(validation.dataset),
-        "image_size": used.image_size,
+        "image_size": used.image_size.plain,
         "batch": used.batch,
         "device": validation.device.type,
         "round_to": plan.round_to,

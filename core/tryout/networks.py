@@ -13,6 +13,7 @@ from core.compare.images import GUESSES
 from core.data.labels import Object, box, outlined
 from core.errors import UserError
 from core.system.paths import NOWHERE
+from core.system.size import ImageSize
 from core.tryout.frames import Pixels
 from core.tryout.result import OVERLAP, Milliseconds
 
@@ -40,7 +41,7 @@ class Network:
     Parameters
     ----------
     loaded : Loaded
-    image_size : int
+    image_size : ImageSize
     confidence : float
         From which on objects are handed on.
     device : str
@@ -51,7 +52,9 @@ class Network:
         For a task that has no predictor here.
     """
 
-    def __init__(self, loaded: Loaded, image_size: int, confidence: float, device: str) -> None:
+    def __init__(
+        self, loaded: Loaded, image_size: ImageSize, confidence: float, device: str
+    ) -> None:
         task = loaded.facts.task
         kind = "rtdetr" if type(loaded.model).__name__ == "RTDETRDetectionModel" else task
         if kind not in PREDICTORS:
@@ -61,7 +64,7 @@ class Network:
         options = {
             "task": task,
             "mode": "predict",
-            "imgsz": image_size,
+            "imgsz": image_size.plain,
             "conf": confidence,
             "device": device,
             "save": False,

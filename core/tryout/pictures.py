@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.compare.pictures import Panel, Sheet
+from core.system.size import size_text
 from core.tryout.agreement import count, marks, total, typical, whole
 from core.tryout.result import TriedImage, Tryout
 
@@ -60,8 +61,8 @@ def tried_text(result: Tryout, confidence: float) -> str:
         rows.append([name, str(own.found), *related, *(f"{ms:.2f}" for ms in steps)])
     images = len(result["images"])
     lines = [
-        f"{images} image{'s' * (images != 1)} at {result['image_size']} px on {result['device']}, "
-        f"confidence {confidence:g}; times are medians.",
+        f"{images} image{'s' * (images != 1)} at {size_text(result['image_size'])} on "
+        f"{result['device']}, confidence {confidence:g}; times are medians.",
         *_table(rows),
         *result["left_out"],
         *(f"Skipped {one['file']}. {one['reason']}" for one in result["skipped"]),

@@ -67,7 +67,7 @@ class Tryout(TypedDict):
     Attributes
     ----------
     task : str
-    image_size : int
+    image_size : int or list of int
         That all networks ran at.
     device : str
     confidence : float
@@ -78,7 +78,7 @@ class Tryout(TypedDict):
     """
 
     task: str
-    image_size: int
+    image_size: int | list[int]
     device: str
     confidence: float
     networks: list[TriedNetwork]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.progress import Progress, publish, silent
+from core.system.size import ImageSize, SizeLike
 from core.tryout.result import FLOOR, TriedImage, TriedNetwork, Tryout, Unread
 from core.tryout.sources import find_sources
 
@@ -24,7 +25,7 @@ def try_networks(
     sources: Sequence[str | Path],
     *,
     confidence: float = FLOOR,
-    image_size: int | None = None,
+    image_size: SizeLike | None = None,
     device: str = "",
     keep: Path | None = None,
     progress: Progress = silent,
@@ -39,8 +40,8 @@ def try_networks(
         Images, folders of images, and videos.
     confidence : float
         From which on objects are handed on, 0 to 1.
-    image_size : int, optional
-        The baseline's unless given.
+    image_size : ImageSize, int or pair of int, optional
+        A square's side, or height and width.         The baseline's unless given.
     device : str
         Empty picks a GPU if there is one.
     keep : Path, optional
@@ -73,10 +74,10 @@ def try_networks(
         progress(0.0, f"Opening {Path(path).name}")
         opened.append(load(path))
     channels = _check_alike(opened)
-    size = image_size or opened[0].facts.image_size
+    size = opened[0].facts.image_size if image_size is None else ImageSize.of(image_size)
     result: Tryout = {
         "task": opened[0].facts.task,
-        "image_size": size,
+        "image_size": size.plain,
         "device": device,
         "confidence": confidence,
         "networks": [_described(loaded) for loaded in opened],

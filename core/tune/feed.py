@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.data.dense import DENSE
 from core.data.source import read_source
 from core.errors import UserError
 
-#: Tasks whose labels are next to their images, in files; the others have a folder a class.
-LABELLED = ("detect", "segment", "pose", "obb")
+#: Tasks whose labels are next to their images, in files and maps; the other has class folders.
+LABELLED = ("detect", "segment", "pose", "obb", *DENSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def read_feed(
             f"Fine-tuning does not support the task “{task}”.",
             "Train the network with Ultralytics.",
         )
-    train = read_source(path, "train", classes, same_classes=same_classes)
-    val = read_source(path, "val", classes, same_classes=same_classes)
+    train = read_source(path, "train", classes, same_classes=same_classes, task=task)
+    val = read_source(path, "val", classes, same_classes=same_classes, task=task)
     description = {
         **train.extra,
         "path": str(train.path.resolve().parent),
@@ -109,7 +110,8 @@ def _folders(path: Path, classes: Mapping[int, str], same_classes: bool) -> Feed
 
 
 def label_count(dataset: Any) -> int:
-    """Return how many objects a dataset labels."""
-    if hasattr(dataset, "labels"):
+    """Return how many objects a dataset labels, or images where each has a map."""
+    maps = hasattr(dataset, "load_mask") or hasattr(dataset, "_load_depth")
+    if hasattr(dataset, "labels") and not maps:
         return sum(len(label["cls"]) for label in dataset.labels)
     return len(dataset)

@@ -87,7 +87,7 @@ def finish(
             "data": str(settings.data),
             "split": "val",
             "images": measure.count,
-            "image_size": int(options["imgsz"]),
+            "image_size": run.size.plain,
         },
         "sha256": sha256_of(output),
     }

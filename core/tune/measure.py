@@ -50,7 +50,7 @@ class Measurer:
         self._data = DataSettings(
             Path(settings.data),
             images=ALL,
-            image_size=int(options["imgsz"]),
+            image_size=run.size,
             device=f"cuda:{numbers[0]}" if numbers else options["device"],
             split="val",
             same_classes=settings.same_classes,

@@ -14,9 +14,11 @@ import torch
 from core.checkpoint import Loaded, load, record_head
 from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
+from core.graph.drive import real_size
 from core.repair.images import files_of
 from core.system.files import remove_parts
 from core.system.program import is_packaged
+from core.system.size import ImageSize
 from core.tune.arguments import check_values
 from core.tune.choose import BEFORE, State
 from core.tune.device import choose_device, gpus, use_threads
@@ -66,9 +68,10 @@ def finetune(
         ``averaged``: ``share``, ``figures`` and whether it was ``kept`` as the result, or None;
         ``chosen``: which state is the result (``before``, ``last``, ``mean``, ``best``), and
         ``text``, which says so; ``measured_on``: ``data``, ``split``, ``images`` (a count) and
-        ``image_size`` in pixels; ``assumed``: the network's class by that of the data, where
-        classes of other names were taken as the network's; ``sparsity``, of a sparse training:
-        ``scales`` (a count) and the shares of them near zero ``before`` and ``after``.
+        ``image_size`` in pixels (a square's side, or height and width); ``assumed``: the
+        network's class by that of the data, where other names were taken for its own;
+        ``sparsity``, of a sparse training: ``scales`` (a count) and the shares of them near zero
+        ``before`` and ``after``.
 
     Raises
     ------
@@ -136,7 +139,8 @@ def set_up(
     if teacher is not None:
         teacher = fitted(teacher, student)
         check_teacher(student, teacher, way)
-    options = _options(settings, student, name, folder)
+    size = _size(settings, student)
+    options = _options(settings, student, name, folder, size)
     usual = preset.weight if preset is not None and way == preset.distill else None
     weight = settings.options.get("dis", usual)
     run = Run(
@@ -146,7 +150,8 @@ def set_up(
         weight=None if weight is None else float(weight),
         feed=feed,
         folder=folder,
-        history=[*student.facts.history, _record(settings, student, options)],
+        size=size,
+        history=[*student.facts.history, _record(settings, student, options, size)],
         emit=emit,
         check=check,
         validate_every=settings.validate_every,
@@ -166,11 +171,24 @@ def _sparsity(settings: Settings, student: Loaded) -> Sparsity | None:
     return sparsity_of(student, strength, settings.sparsity_schedule) if strength else None
 
 
-def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> dict[str, Any]:
+def _size(settings: Settings, student: Loaded) -> ImageSize:
+    """Return the image size: the one chosen, in whichever way, or else the network's own.
+
+    Sides are rounded up to multiples of the stride, as Ultralytics does.
+    """
+    inherited = merged_options(settings.preset, student.train_args, settings.options)
+    own = inherited.get("imgsz", student.facts.image_size)
+    return real_size(student.model, settings.image_size or own)
+
+
+def _options(
+    settings: Settings, student: Loaded, device: str, folder: Path, size: ImageSize
+) -> dict[str, Any]:
     """Return the arguments for Ultralytics' trainer."""
     options = merged_options(
         settings.preset, student.train_args, settings.options, _per_class(settings, student)
     )
+    options["imgsz"] = size.longest  # Ultralytics trains on squares
     options.setdefault("batch", 16)
     options.setdefault("nbs", options["batch"])
     # The check for mixed precision downloads a network; without it, full precision.
@@ -182,7 +200,6 @@ def _options(settings: Settings, student: Loaded, device: str, folder: Path) -> 
     chosen = {
         "epochs": settings.epochs,
         "batch": settings.batch,
-        "imgsz": settings.image_size or options.get("imgsz", student.facts.image_size),
         "time": settings.minutes and settings.minutes / 60,
     }
     options.update({key: value for key, value in chosen.items() if value is not None})
@@ -234,7 +251,9 @@ def _divide(options: dict[str, Any], chosen: bool, devices: int) -> None:
         options["batch"] = options["nbs"] = int(options["batch"]) - rest + devices
 
 
-def _record(settings: Settings, student: Loaded, options: Mapping[str, Any]) -> dict[str, Any]:
+def _record(
+    settings: Settings, student: Loaded, options: Mapping[str, Any], size: ImageSize
+) -> dict[str, Any]:
     """What the files say about this tuning; the original channels are those of the pruning."""
     history = student.facts.history
     told = ("epochs", "batch", "imgsz", "optimizer", "lr0", "time")
@@ -242,11 +261,21 @@ def _record(settings: Settings, student: Loaded, options: Mapping[str, Any]) -> 
         **record_head(student.facts),
         "kind": "finetune",
         "preset": settings.preset,
-        "options": {key: options[key] for key in told if key in options},
+        "options": {key: options[key] for key in told if key in options} | {"imgsz": size.plain},
         "data": Path(settings.data).name,
         "teacher": Path(settings.teacher).name if settings.teacher else None,
         "original": history[-1].get("original", {}) if history else {},
     }
+
+
+def training_note(size: ImageSize) -> str:
+    """Say what Ultralytics cannot do with a size that is no square; nothing for a square."""
+    if size.square:
+        return ""
+    return (
+        f"Ultralytics trains on squares, here of {size.longest} px, the longer side; accuracy is "
+        f"measured at {size.text}."
+    )
 
 
 def _started(run: Run, options: Mapping[str, Any], device: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,7 +288,8 @@ def _started(run: Run, options: Mapping[str, Any], device: Mapping[str, Any]) ->
         "epochs": int(options.get("epochs", 100)),
         "minutes": options["time"] * 60 if options.get("time") else None,
         "batch": options["batch"],
-        "image_size": options["imgsz"],
+        "image_size": run.size.plain,
+        "note": training_note(run.size),
         "teacher": run.way if run.teacher is not None else None,
         "resumed_after": None if state is None else int(state["epoch"]) + 1,
         "secateur": metadata.version("secateur"),

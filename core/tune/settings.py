@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, first_wrong
+from core.system.size import SizeSetting
 
 
 class Settings(BaseModel):
@@ -31,8 +32,9 @@ class Settings(BaseModel):
         Longest time to train for; the learning rate falls over that time.
     batch : int or None
         Images a step; the preset's unless given.
-    image_size : int or None
-        Side in pixels; the network's own unless given.
+    image_size : ImageSize or None
+        The network's own unless given. Ultralytics trains on squares of the longer side; accuracy
+        is measured at height and width.
     device : str
         ``cpu``, ``cuda``, ``cuda:1`` …; empty takes a GPU if there is one.
     threads : int or None
@@ -76,7 +78,7 @@ class Settings(BaseModel):
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     batch: int | None = Field(default=None, ge=1)
-    image_size: int | None = Field(default=None, ge=32)
+    image_size: SizeSetting | None = None
     device: str = ""
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0

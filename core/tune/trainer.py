@@ -72,6 +72,8 @@ def _stock_trainer(model: nn.Module) -> Any:
         (tasks.SegmentationModel, yolo.segment.SegmentationTrainer),
         (tasks.PoseModel, yolo.pose.PoseTrainer),
         (tasks.OBBModel, yolo.obb.OBBTrainer),
+        (tasks.SemanticSegmentationModel, yolo.semantic.SemanticSegmentationTrainer),
+        (tasks.DepthModel, yolo.depth.DepthTrainer),
         (tasks.ClassificationModel, yolo.classify.ClassificationTrainer),
         (tasks.DetectionModel, yolo.detect.DetectionTrainer),
     )
@@ -249,7 +251,7 @@ class KeepsShape:
             network,
             path,
             training=training,
-            train_args=public_arguments(self.args),
+            train_args={**public_arguments(self.args), "imgsz": self.run.size.plain},
             history=self.run.history,
             forbidden=[self.run.student.facts.path],
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from core.checkpoint import Loaded
+from core.system.size import ImageSize
 from core.tune.feed import Feed
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Run:
         The images.
     folder : Path
         Where ``last.pt`` and ``best.pt`` go.
+    size : ImageSize
+        At which accuracy is measured, and that the files name; Ultralytics trains on squares of the
+        longer side.
     history : list of dict
         For the files' record of what was done to the network.
     emit : callable
@@ -53,6 +57,7 @@ class Run:
     weight: float | None
     feed: Feed
     folder: Path
+    size: ImageSize
     history: list[dict[str, Any]]
     emit: Emit
     check: Callable[[], None]

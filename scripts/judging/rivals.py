@@ -124,7 +124,7 @@ def _exported(bench: Bench, less: float, precision: str, start: str, name: str =
     size = bench.options.size
     settings = ExportSettings("onnx", precision, size, data=bench.data, device="cpu")
     done = export(replace(bench.loaded, model=network), place, settings)
-    return Deployed(network, done.image_size, place)
+    return Deployed(network, done.image_size.longest, place)
 
 
 CHECKS: dict[str, Callable[[], None]] = {

@@ -32,6 +32,8 @@ def make_dataset(
     """
     if task == "classify":
         return _make_folders(folder, classes, images, side)
+    if task in ("semantic", "depth"):
+        return _make_maps(folder, classes, task, images, side)
     rng = np.random.default_rng(0)
     for split in ("train", "val"):
         (folder / "images" / split).mkdir(parents=True)
@@ -51,6 +53,35 @@ def make_dataset(
     description = {"train": "images/train", "val": "images/val", "names": dict(classes)}
     if task == "pose":
         description["kpt_shape"] = [17, 3]
+    path = folder / "data.yaml"
+    path.write_text(yaml.safe_dump(description))
+    return path
+
+
+def _make_maps(folder: Path, classes: Mapping[int, str], task: str, images: int, side: int) -> Path:
+    """Write images of rectangles, with the class or the depth of every pixel."""
+    rng = np.random.default_rng(0)
+    place = "masks" if task == "semantic" else "depth"
+    for split in ("train", "val"):
+        (folder / "images" / split).mkdir(parents=True)
+        (folder / place / split).mkdir(parents=True)
+        for number in range(images):
+            pixels = rng.integers(0, 255, (side, side + 8, 3), dtype=np.uint8)
+            kinds = np.zeros((side, side + 8), np.uint8)
+            for kind in range(1, 4 if task == "depth" else min(max(len(classes), 2), 4)):
+                top, left = rng.integers(0, side // 2, 2)
+                area = slice(top, top + side // 3), slice(left, left + side // 3)
+                pixels[area], kinds[area] = 60 * kind, kind
+            name = f"{number:03d}"
+            Image.fromarray(pixels).save(folder / "images" / split / f"{name}.png")
+            target = folder / place / split / f"{name}.png"
+            if task == "semantic":
+                Image.fromarray(kinds).save(target)
+            else:
+                np.save(target.with_suffix(".npy"), 1.0 + kinds.astype(np.float32))
+    description = {"train": "images/train", "val": "images/val", "names": dict(classes)}
+    if task == "semantic":
+        description["masks_dir"] = "masks"
     path = folder / "data.yaml"
     path.write_text(yaml.safe_dump(description))
     return path

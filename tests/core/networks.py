@@ -12,6 +12,7 @@ from core.checkpoint import Facts, Loaded
 from core.graph.builder import analyse_model
 from core.graph.table import ChannelTable
 from core.pipeline import load
+from core.system.size import ImageSize, SizeLike
 
 SMALL = (
     "yolov8n", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb", "yolov8n-cls", "yolov5n", "yolov9t",
@@ -75,7 +76,7 @@ def table_of(family: str) -> ChannelTable:
     return analyse_model(network(family), image_size(family))
 
 
-def count_macs(model: nn.Module, side: int, channels: int = 3) -> int:
+def count_macs(model: nn.Module, size: SizeLike, channels: int = 3) -> int:
     """Multiply-adds of convolutions and linear layers, measured by running the network."""
     total = 0
 
@@ -90,7 +91,7 @@ def count_macs(model: nn.Module, side: int, channels: int = 3) -> int:
 
     hooks = [module.register_forward_hook(add) for module in model.modules()]
     with torch.no_grad():
-        model.eval()(torch.zeros(1, channels, side, side))
+        model.eval()(torch.zeros(1, channels, *ImageSize.of(size)))
     for hook in hooks:
         hook.remove()
     return total

@@ -385,10 +385,10 @@ class GraphScene(QGraphicsScene):
         """Write stride and size of the maps of a row, where there is room."""
         assert self.table is not None
         pixels = text_size("small", zoom)
-        side = self.table.image_size // row.stride
+        tall, wide = (side // row.stride for side in self.table.image_size)
         painter.setFont(self.ink.font("small", pixels))
         painter.setPen(self.ink.pen(self.ink.palette.text_dim))
-        for text in (f"stride {row.stride}", f"{side} × {side}"):
+        for text in (f"stride {row.stride}", f"{tall} × {wide}"):
             fits = self.ink.width("small", pixels, text) <= ROW_LABEL - 20
             if fits and down + 1.2 * pixels <= row.height:
                 painter.drawText(QPointF(18, row.y + down + 0.95 * pixels), text)

@@ -220,6 +220,9 @@ class Scorecard(QFrame):
 
     def _show_accuracy(self) -> None:
         accuracy, prediction = self._session.measured.accuracy, self._session.prediction
+        measure = self._session.measures[0]
+        self.accuracy.title.setText(measure)
+        self.accuracy.ask.setAccessibleName(f"Measure {measure}")
         if accuracy is None:
             self.accuracy.set_missing()
             self.accuracy.setToolTip("Accuracy on the val split: not measured yet")
@@ -234,7 +237,7 @@ class Scorecard(QFrame):
         else:
             self.accuracy.set_known(f"{known} → ?" if changed else f"<b>{known}</b>")
             self.accuracy.bar.set_share(1.0)
-            self.accuracy.setAccessibleName(f"mAP50-95: {known}")
+            self.accuracy.setAccessibleName(f"{measure}: {known}")
             note += "; of the pruned network it is known once that is measured" if changed else ""
         self.accuracy.setToolTip(note)
 

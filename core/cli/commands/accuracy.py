@@ -35,6 +35,7 @@ def add_parsers(add: Add) -> None:
 def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.checkpoint.facts import origin_of
     from core.data.evaluate import evaluate
+    from core.data.figures import names_of
     from core.history.remember import folder_of, remember_measured
     from core.pipeline import load
 
@@ -49,10 +50,11 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.history is not None:
         folder = folder_of(options.history, origin_of(facts))
         looked_at = {"data": options.data, "split": options.split, "images": accuracy.images}
-        looked_at["image_size"] = options.image_size
+        looked_at["image_size"] = options.image_size.plain
         report["node"] = remember_measured(folder, options.model, accuracy.figures, looked_at).id
     left = f", {accuracy.skipped} unreadable" if accuracy.skipped else ""
-    figures = f"mAP50-95 {accuracy.map50_95:.4f}, mAP50 {accuracy.map50:.4f}"
+    main, second = names_of(facts.task)
+    figures = f"{main} {accuracy.map50_95:.4f}, {second} {accuracy.map50:.4f}"
     return report, f"{figures} on {accuracy.images} images{left}"
 
 
@@ -96,7 +98,7 @@ def _sensitivity(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         progress=show,
     )
     report = {**result.to_json(), "output": options.output}
-    return report, sensitivity_text(report)
+    return report, sensitivity_text(report, loaded.facts.task)
 
 
 COMMANDS: Mapping[str, Command] = {"evaluate": _evaluate, "sensitivity": _sensitivity}

@@ -150,7 +150,7 @@ def _measured_table(found: Suggestion, measured: MeasuredFront) -> str:
         accuracy, ms = f"{point.accuracy:.4f}", f"{point.latency_ms:.1f}"
         rows.append([macs, params, accuracy, spread, share, ms, times])
     about = (
-        f"{base.images} images at {base.image_size} px, repair: {base.repair or 'none'}, "
+        f"{base.images} images at {base.image_size.text}, repair: {base.repair or 'none'}, "
         f"{runtimes()[base.runtime].title}. "
         "The interval is of the difference to the unpruned network, by a bootstrap over images."
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_same_classes, positive, shown_progress
+from core.cli.options import add_image_size, add_same_classes, positive, shown_progress
 from core.progress import Span
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_parsers(add: Add) -> None:
         default=IMAGES,
         help=f"number of images for INT8 calibration ({IMAGES})",
     )
-    export.add_argument("--image-size", type=positive, help="image size (that of the model)")
+    add_image_size(export)
     export.add_argument("--batch", type=positive, default=1, help="batch size (1)")
     export.add_argument("--device", default="", help="cpu or cuda (what the format needs)")
     export.add_argument("--events", action="store_true", help="print progress as JSON lines")
@@ -76,7 +76,7 @@ def export_text(done: Exported) -> str:
     lines = [f"{done.output}: {_megabytes(done.bytes)}"]
     if done.model_bytes:
         lines[0] += f" (the checkpoint: {_megabytes(done.model_bytes)})"
-    lines[0] += f", {done.image_size} px, {done.precision.upper()}, {done.seconds:.1f} s"
+    lines[0] += f", {done.image_size.text}, {done.precision.upper()}, {done.seconds:.1f} s"
     if done.exported_parameters is not None:
         lines.append(
             f"{done.exported_parameters:,} weights; the checkpoint has "

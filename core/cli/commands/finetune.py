@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_history, add_same_classes, positive
+from core.cli.options import add_history, add_image_size, add_same_classes, positive
 from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
@@ -55,7 +55,7 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--epochs", type=positive, help="number of epochs (that of the preset)")
     tune.add_argument("--minutes", type=float, help="time limit of the training")
     tune.add_argument("--batch", type=positive, help="batch size (that of the preset)")
-    tune.add_argument("--image-size", type=positive, help="image size (that of the model)")
+    add_image_size(tune)
     _add_course(tune)
     add_history(tune)
     tune.add_argument("--folder", metavar="DIR", help="folder of the job (a new one)")
@@ -277,7 +277,8 @@ def event_text(event: Mapping[str, Any]) -> str:
         star = " (best so far)" if event["best"] else ""
         return f"{at}: {losses}{measured}{star}"
     if kind == "started":
-        return f"Training {event['parameters']:,} parameters on {event['device']['name']}"
+        text = f"Training {event['parameters']:,} parameters on {event['device']['name']}"
+        return f"{text}. {event['note']}" if event.get("note") else text
     if kind == "baseline" and event["metrics"]:
         from core.runs.kinds import figures_text
 

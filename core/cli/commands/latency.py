@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import positive, shown_progress
+from core.cli.options import add_image_size, positive, shown_progress
 from core.errors import UserError
 from core.progress import Span
 from core.system.columns import laid_out
+from core.system.size import size_text
 
 if TYPE_CHECKING:
     from core.plan.latency.clock import LatencyTable
@@ -39,7 +40,7 @@ def add_parsers(add: Add) -> None:
     table.add_argument("--half", action="store_true", help="FP16; only on a GPU")
     table.add_argument("--renew", action="store_true", help="calibrate again")
     for command in (latency, table):
-        command.add_argument("--image-size", type=positive, help="image size (that of the model)")
+        add_image_size(command)
         command.add_argument("--threads", type=positive, help="CPU threads (one per core)")
         command.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
         command.add_argument("--events", action="store_true", help="print progress as JSON lines")
@@ -98,7 +99,7 @@ def latency_text(measured: Measured) -> str:
             own = (_spread(timing.cpu, 2), _spread(timing.cpu_ratio, 3))
             rows.append(("  processor time only", "", "", "", *own))
     first = measured.timings[0]
-    about = f"{measured.machine['device']}, {_threads(first.threads)}, {first.image_size} px"
+    about = f"{measured.machine['device']}, {_threads(first.threads)}, {first.image_size.text}"
     missing = [f"{name}: {text}" for name, text in measured.missing]
     return "\n".join([about, laid_out(rows), *missing])
 
@@ -148,7 +149,7 @@ def _table_text(latency: LatencyTable, result: Mapping[str, Any]) -> str:
     steps = f"widths step by {latency.step}" if latency.step > 1 else "no steps in width"
     return (
         f"{where}, {_threads(about['threads'])}, batch {about['batch']}, "
-        f"{about['image_size']} px\n"
+        f"{size_text(about['image_size'])}\n"
         f"{result['shapes']} layer shapes at {result['points']} widths; {steps}\n"
         f"unpruned: {latency.measured_ms:.2f} ms measured, {result['predicted_ms']:.2f} ms "
         f"predicted; largest error in calibration {latency.error:.1%}"

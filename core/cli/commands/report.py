@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import add_data, data_settings, positive, shown_progress
+from core.system.size import USUAL_SIZE
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
@@ -81,7 +82,7 @@ def _data(options: argparse.Namespace, opened: OpenProject) -> DataSettings | No
         size = options.image_size or own.image_size
         images = options.images or own.images
         return replace(own, image_size=size, images=images, device=options.device or own.device)
-    options.image_size = options.image_size or (own.image_size if own is not None else 320)
+    options.image_size = options.image_size or (own.image_size if own is not None else USUAL_SIZE)
     return data_settings(options, split=options.split)
 
 

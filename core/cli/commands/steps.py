@@ -88,7 +88,7 @@ def steps_text(steps: list[dict[str, Any]]) -> str:
         fate = "accepted" if step["accepted"] else "reverted"
         row = [str(step["step"]), after, what, f"{step['map50_95']:.4f}", share]
         rows.append([*row, gflops(step["macs"]), fate, step["checkpoint"]])
-    head = ["step", "on", "entry", "mAP50-95", "kept", "GFLOPs", "", "checkpoint"]
+    head = ["step", "on", "entry", "accuracy", "kept", "GFLOPs", "", "checkpoint"]
     return laid_out([head, *rows], "rllrrr")
 
 

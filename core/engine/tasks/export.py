@@ -7,6 +7,7 @@ from typing import Any
 
 from core.engine.tasks import Args, Models, Task, data_of, network_of
 from core.progress import Progress, Span
+from core.system.size import ImageSize
 
 
 def export_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def export_model(models: Models, args: Args, progress: Progress) -> dict[str, An
     settings = ExportSettings(
         form=str(args.get("format") or "onnx"),
         precision=str(args.get("precision") or "fp32"),
-        image_size=int(size) if size else None,
+        image_size=ImageSize.of(size) if size else None,
         batch=int(args.get("batch") or 1),
         device=str(args.get("device") or ""),
         data=data_of(args),

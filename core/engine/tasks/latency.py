@@ -10,6 +10,7 @@ from typing import Any
 from core.engine.tasks import Args, Models, Task, network_of
 from core.errors import UserError
 from core.progress import Progress, Span
+from core.system.size import ImageSize
 
 
 def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def measure_latency(models: Models, args: Args, progress: Progress) -> dict[str,
         {names[path]: loaded.model for path, loaded in files.items()},
         runtimes=tuple(args.get("runtimes") or ("torch", "onnx")),
         batches=tuple(map(int, args.get("batches") or (1,))),
-        image_size=int(args.get("image_size") or first.facts.image_size),
+        image_size=ImageSize.of(args.get("image_size") or first.facts.image_size),
         threads=args.get("threads"),
         repeats=int(args.get("repeats") or REPEATS),
         device=str(args.get("device") or ""),
@@ -79,7 +80,7 @@ def make_table(models: Models, args: Args, progress: Progress) -> dict[str, Any]
         str(args.get("runtime") or "onnx"),
         threads=args.get("threads"),
         batch=int(args.get("batch") or 1),
-        image_size=int(args.get("image_size") or loaded.facts.image_size),
+        image_size=ImageSize.of(args.get("image_size") or loaded.facts.image_size),
         device=str(args.get("device") or ""),
         half=bool(args.get("half")),
     )

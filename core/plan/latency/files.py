@@ -18,6 +18,7 @@ from core.plan.latency.clock import Grid, LatencyTable
 from core.system.cache import DAMAGED, cache_folder, read_arrays, stored, write_arrays
 from core.system.machine import default_threads, processor
 from core.system.program import to_install
+from core.system.size import ImageSize, SizeLike
 
 FORMAT = 2
 """Version of the file; a file of another version is not read but made again."""
@@ -36,7 +37,7 @@ def describe(
     *,
     threads: int | None = None,
     batch: int = 1,
-    image_size: int = 640,
+    image_size: SizeLike = 640,
     device: str = "",
     precision: str = "fp32",
 ) -> dict[str, Any]:
@@ -47,7 +48,8 @@ def describe(
     runtime : str
     threads : int, optional
         By default one per core.
-    batch, image_size : int
+    batch : int
+    image_size : ImageSize, int or pair of int
     device : str
         Name of the processor or the GPU; this machine's processor when empty.
     precision : str
@@ -76,7 +78,7 @@ def describe(
         "ultralytics": metadata.version("ultralytics"),
         "threads": threads or default_threads(),
         "batch": batch,
-        "image_size": image_size,
+        "image_size": ImageSize.of(image_size).plain,
         "precision": precision,
     }
 
@@ -179,7 +181,7 @@ def find_latency(sha256: str, about: Mapping[str, Any]) -> LatencyTable | None:
         return None
 
 
-def usual_latency(sha256: str, image_size: int) -> LatencyTable | None:
+def usual_latency(sha256: str, image_size: SizeLike) -> LatencyTable | None:
     """Return the table that plans of a model are timed by on this machine, when one is cached.
 
     That of ONNX Runtime with one thread per core at the model's image size; failing that, the one
@@ -189,7 +191,7 @@ def usual_latency(sha256: str, image_size: int) -> LatencyTable | None:
     ----------
     sha256 : str
         Of the model's file.
-    image_size : int
+    image_size : ImageSize, int or pair of int
         Of the model.
     """
     with contextlib.suppress(UserError):
@@ -204,7 +206,7 @@ def usual_latency(sha256: str, image_size: int) -> LatencyTable | None:
     return None
 
 
-def known_latency(sha256: str, image_size: int, table: ChannelTable) -> LatencyTable | None:
+def known_latency(sha256: str, image_size: SizeLike, table: ChannelTable) -> LatencyTable | None:
     """Return the cached table that a model is timed by; None when there is none that fits.
 
     Everything that rounds or times a plan takes its table from here: the window, the commands and

@@ -19,6 +19,7 @@ from core.errors import UserError, first_wrong
 from core.plan.widths import compute_widths
 from core.runs.kinds import Emit, Figures, JobKind, figures_text, spared
 from core.system.files import write_json
+from core.system.size import ImageSize
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -195,7 +196,7 @@ def _data(job: Iteration, loaded: Any, split: str, images: int) -> Any:
     from core.data.stream import DataSettings
     from core.tune.device import choose_device, gpus
 
-    size = int(job.tune.get("image_size") or loaded.facts.image_size)
+    size = ImageSize.of(job.tune.get("image_size") or loaded.facts.image_size)
     device, _ = choose_device(str(job.tune.get("device") or ""))
     if numbers := gpus(device):
         device = f"cuda:{numbers[0]}"

@@ -16,6 +16,7 @@ from core.progress import Progress, silent
 from core.registry import resolve
 from core.ship.export.format import Format
 from core.system.program import forget_telemetry
+from core.system.size import ImageSize
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +33,7 @@ def run_exporter(
     form: Format,
     folder: Path,
     *,
-    image_size: int,
+    image_size: ImageSize,
     batch: int = 1,
     precision: str = "fp32",
     device: str = "cpu",
@@ -48,8 +49,8 @@ def run_exporter(
     form : Format
     folder : Path
         An empty folder; everything is written there, under the name ``network``.
-    image_size : int
-        Side in pixels; rounded up to what the network's images are multiples of.
+    image_size : ImageSize
+        Rounded up to what the sides of the network's images are multiples of.
     batch : int
     precision : str
         ``fp32``, ``fp16`` or ``int8``.
@@ -71,7 +72,7 @@ def run_exporter(
     UserError
         When the exporter fails, with its reason.
     """
-    from core.graph.drive import real_side
+    from core.graph.drive import real_size
 
     make: Callable[..., Path] = partial(_by_ultralytics, form=form, keep_choice=keep_choice)
     if form.make is not None:
@@ -82,7 +83,7 @@ def run_exporter(
             return make(
                 trial,
                 folder,
-                image_size=real_side(model, image_size),
+                image_size=real_size(model, image_size),
                 batch=batch,
                 precision=precision,
                 device=device,
@@ -109,7 +110,7 @@ def _by_ultralytics(
     folder: Path,
     *,
     form: Format,
-    image_size: int,
+    image_size: ImageSize,
     batch: int,
     precision: str,
     device: str,
@@ -125,7 +126,7 @@ def _by_ultralytics(
     model.pt_path = str(folder / "network.pt")
     options: dict[str, Any] = {
         "format": form.name,
-        "imgsz": image_size,
+        "imgsz": image_size.plain,
         "batch": batch,
         "device": "0" if device.startswith("cuda") else "cpu",
     }
@@ -136,7 +137,7 @@ def _by_ultralytics(
     if keep_choice and getattr(model, "end2end", False):
         options["nms"] = False
     # The exporter rounds to whole strides, of which 15 may be 15.06; this size is a network's.
-    size = [image_size, image_size]
+    size = list(image_size)
     with mock.patch("ultralytics.engine.exporter.check_imgsz", lambda *_, **__: size):
         return Path(str(Quiet(overrides=options)(model=model)))
 
@@ -176,16 +177,16 @@ def quiet() -> Iterator[None]:
 
 
 def calibration_images(
-    data: DataSettings, task: str, classes: Any, image_size: int, progress: Progress = silent
+    data: DataSettings, task: str, classes: Any, image_size: ImageSize, progress: Progress = silent
 ) -> Any:
-    """Return a loader of uint8 images, shape (1, c, side, side), read as for ranking.
+    """Return a loader of uint8 images, shape (1, c, height, width), read as for ranking.
 
     Parameters
     ----------
     data : DataSettings
     task : str
     classes : mapping of int to str
-    image_size : int
+    image_size : ImageSize
     progress : Progress
         Told of every image when it is first asked for; may cancel whoever asks.
 

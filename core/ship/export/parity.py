@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.data.dense import DENSE
 from core.errors import UserError
 from core.graph.drive import untouched
 from core.graph.tensors import tensors_in
@@ -24,6 +25,7 @@ from core.progress import Progress, silent
 from core.registry import resolve
 from core.ship.export.exporter import brief, quiet, sealed
 from core.ship.export.format import Format
+from core.ship.export.maps import are_maps, map_error
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +38,7 @@ MARGINS = {"fp32": 1e-3, "fp16": 1e-2, "int8": 1e-1}
 """How far scores (absolute) and boxes (share of the image's side) of the same detection may be: in
 FP32 they are equal, in a lower precision it is still the same thing that was found."""
 
-UNDETECTING = ("semantic", "depth")
+UNDETECTING = DENSE
 """Tasks whose outputs are one value a pixel."""
 
 LOWEST_SCORE = 1e-2
@@ -102,7 +104,7 @@ def compare(
         What was exported.
     form : Format
     images : sequence of Tensor
-        Float, 0 to 1, shape (1, c, side, side).
+        Float, 0 to 1, shape (1, c, height, width).
     precision : str
     real : bool
         Said of the images in the result.
@@ -131,7 +133,12 @@ def compare(
         for number, image in enumerate(images):
             progress(number / len(images), f"Comparing image {number + 1} of {len(images)}")
             mine, other = _inference(reference(image)), run(image)
-            head = _Head.of(reference, int(image.shape[-1]), MARGINS[precision])
+            head = _Head.of(
+                reference, (int(image.shape[-1]), int(image.shape[-2])), MARGINS[precision]
+            )
+            if head.task in UNDETECTING and are_maps(mine, other):
+                worst = max(worst, map_error(mine[0], other[0], head.task, MARGINS[precision]))
+                continue
             worst = max(worst, head.error(mine, _ordered(mine, other)))
             first, second = head.detections(mine), head.detections(_ordered(mine, other))
             found += first[1]
@@ -221,8 +228,8 @@ class _Head:
         Whether the head picks rows (x1, y1, x2, y2, score, class, …), in order of their scores.
     queries : bool
         Whether its rows are (x, y, w, h of the whole image, a score per class), as RT-DETR's.
-    side : int
-        Of the image, in pixels.
+    sides : pair of int
+        Width and height of the image, in pixels.
     margin : float
         Of ``MARGINS``.
     """
@@ -231,18 +238,18 @@ class _Head:
     classes: int
     rows: bool
     queries: bool
-    side: int
+    sides: tuple[int, int]
     margin: float
 
     @classmethod
-    def of(cls, model: Any, side: int, margin: float) -> _Head:
+    def of(cls, model: Any, sides: tuple[int, int], margin: float) -> _Head:
         from ultralytics.nn.modules import RTDETRDecoder
 
         head = model.model[-1]
         queries = isinstance(head, RTDETRDecoder)
         rows = bool(getattr(model, "end2end", False)) and not queries
         task = str(getattr(model, "task", "detect"))
-        return cls(task, int(getattr(head, "nc", 0)), rows, queries, side, margin)
+        return cls(task, int(getattr(head, "nc", 0)), rows, queries, sides, margin)
 
     def error(self, mine: list[Tensor], other: list[Tensor]) -> float:
         """Largest relative error over all parts of all outputs."""
@@ -330,7 +337,7 @@ class _Head:
             rotated=self.task == "obb",
             end2end=self.rows,
         )
-        return found[0][:, :6] / torch.tensor([self.side] * 4 + [1.0, 1.0])
+        return found[0][:, :6] / torch.tensor([*self.sides * 2, 1.0, 1.0])
 
     def agreeing(self, mine: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> int:
         """Count my sure detections that the other has too, at least nearly so."""

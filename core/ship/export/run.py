@@ -17,6 +17,7 @@ from core.progress import Progress, Span, silent
 from core.registry import resolve
 from core.ship.export.formats import PRECISIONS, Format, format_of
 from core.system.files import unwritable, write_atomically
+from core.system.size import ImageSize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,8 +42,8 @@ class ExportSettings:
         A format's name (``core.ship.export.formats``).
     precision : str
         ``fp32``, ``fp16`` or ``int8``.
-    image_size : int or None
-        Side of the images in pixels, rounded up to the network's stride; None takes the model's.
+    image_size : ImageSize or None
+        Of the images, rounded up to the network's stride; None takes the model's.
     batch : int
     device : str
         ``cpu`` or ``cuda``; empty takes what the format and precision need.
@@ -54,11 +55,15 @@ class ExportSettings:
 
     form: str = "onnx"
     precision: str = "fp32"
-    image_size: int | None = None
+    image_size: ImageSize | None = None
     batch: int = 1
     device: str = ""
     data: DataSettings | None = None
     compared: int = COMPARED
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", ImageSize.of(self.image_size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class Exported:
     output : Path
     form : str
     precision : str
-    image_size : int
+    image_size : ImageSize
+        That it takes; as asked for, rounded up to the network's stride.
     bytes : int
         Of the exported file, or of all files in the folder.
     model_bytes : int
@@ -87,7 +93,7 @@ class Exported:
     output: Path
     form: str
     precision: str
-    image_size: int
+    image_size: ImageSize
     bytes: int
     model_bytes: int
     parameters: int
@@ -101,7 +107,7 @@ class Exported:
             "output": str(self.output),
             "format": self.form,
             "precision": self.precision,
-            "image_size": self.image_size,
+            "image_size": self.image_size.plain,
             "bytes": self.bytes,
             "model_bytes": self.model_bytes,
             "parameters": self.parameters,
@@ -139,16 +145,16 @@ def export(
     form = format_of(settings.form)
     target = Path(output)
     _check(form, loaded, target, settings)
-    from core.graph.drive import real_side
+    from core.graph.drive import real_size
     from core.ship.export.parity import compare
 
-    side = real_side(loaded.model, settings.image_size or loaded.facts.image_size)
+    size = real_size(loaded.model, settings.image_size or loaded.facts.image_size)
     device = settings.device or ("cuda" if form.gpu or _half_on_gpu(form, settings) else "cpu")
     progress(0.0, "Reading images" if settings.data else "Preparing")
-    images, real = _images(loaded, settings, side)
+    images, real = _images(loaded, settings, size)
     with tempfile.TemporaryDirectory(prefix="secateur-export-") as name:
         progress(0.05, f"Exporting to {form.title}")
-        made = _run(loaded, form, settings, side, device, Path(name), Span(progress, 0.1, 0.55))
+        made = _run(loaded, form, settings, size, device, Path(name), Span(progress, 0.1, 0.55))
         progress(0.6, "Comparing with the checkpoint")
         parity = compare(
             loaded.model,
@@ -169,7 +175,7 @@ def export(
         target,
         form.name,
         settings.precision,
-        side,
+        size,
         size_of(target),
         file.stat().st_size if file.is_file() else 0,
         sum(p.numel() for p in loaded.model.parameters()),
@@ -223,7 +229,7 @@ def _run(
     loaded: Loaded,
     form: Format,
     settings: ExportSettings,
-    side: int,
+    size: ImageSize,
     device: str,
     folder: Path,
     progress: Progress,
@@ -234,12 +240,12 @@ def _run(
     if settings.precision == "int8" and form.calibrates and settings.data is not None:
         facts = loaded.facts
         data = settings.data
-        images = calibration_images(data, facts.task, facts.classes, side, progress)
+        images = calibration_images(data, facts.task, facts.classes, size, progress)
     made = run_exporter(
         loaded.model,
         form,
         folder,
-        image_size=side,
+        image_size=size,
         batch=settings.batch,
         precision=settings.precision,
         device=device,
@@ -254,20 +260,22 @@ def _run(
     return made
 
 
-def _images(loaded: Loaded, settings: ExportSettings, side: int) -> tuple[Sequence[Tensor], bool]:
-    """Images to compare on, each of shape (1, c, side, side), and whether they are real."""
+def _images(
+    loaded: Loaded, settings: ExportSettings, size: ImageSize
+) -> tuple[Sequence[Tensor], bool]:
+    """Images to compare on, each of shape (1, c, height, width), and whether they are real."""
     import torch
 
     from core.graph.drive import image_channels
 
     if settings.data is None:
         generator = torch.Generator().manual_seed(0)
-        shape = (settings.batch, image_channels(loaded.model), side, side)
+        shape = (settings.batch, image_channels(loaded.model), *size)
         return [torch.rand(shape, generator=generator) for _ in range(settings.compared)], False
     from core.ship.export.exporter import calibration_images
 
     facts = loaded.facts
-    loader = calibration_images(settings.data, facts.task, facts.classes, side)
+    loader = calibration_images(settings.data, facts.task, facts.classes, size)
     chosen = []
     for batch in loader:
         image = batch["img"].float() / 255

@@ -21,6 +21,7 @@ from core.progress import Progress, Span, silent
 from core.ship.latency.runtime import Run, Runtime, Settings, cuda_available
 from core.ship.latency.runtimes import runtime_of
 from core.system.machine import default_threads, processor
+from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +58,8 @@ class Timing:
     Attributes
     ----------
     model, runtime, precision : str
-    batch, image_size, threads : int
+    batch, threads : int
+    image_size : ImageSize
     wall : Spread
         Milliseconds on the clock.
     cpu : Spread or None
@@ -71,7 +73,7 @@ class Timing:
     runtime: str
     precision: str
     batch: int
-    image_size: int
+    image_size: ImageSize
     threads: int
     wall: Spread
     cpu: Spread | None
@@ -89,7 +91,7 @@ class Timing:
             "runtime": self.runtime,
             "precision": self.precision,
             "batch": self.batch,
-            "image_size": self.image_size,
+            "image_size": self.image_size.plain,
             "threads": self.threads,
             "ms": plain(self.wall),
             "cpu_ms": plain(self.cpu),
@@ -160,7 +162,7 @@ def measure(
     *,
     runtimes: Sequence[str] = ("torch", "onnx"),
     batches: Sequence[int] = (1,),
-    image_size: int = 640,
+    image_size: SizeLike = 640,
     threads: int | None = None,
     repeats: int = REPEATS,
     device: str = "",
@@ -175,7 +177,8 @@ def measure(
     runtimes : sequence of str
         Those that are not installed are listed in ``missing``, unless none is.
     batches : sequence of int
-    image_size : int
+    image_size : ImageSize, int or pair of int
+        A square's side, or height and width.
     threads : int, optional
         By default one per core.
     repeats : int
@@ -196,7 +199,9 @@ def measure(
     if place.startswith("cuda") and not cuda_available():
         raise UserError("No NVIDIA GPU was found.", "Measure on the CPU: --device cpu.")
     before = torch.get_num_threads()
-    base = Settings(image_size=image_size, threads=threads or default_threads(), device=place)
+    base = Settings(
+        image_size=ImageSize.of(image_size), threads=threads or default_threads(), device=place
+    )
     found, missing = _available(runtimes)
     cases = [
         (runtime, replace(base, batch=batch, half=half))

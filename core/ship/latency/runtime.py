@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.registry import Registry, resolve
 from core.system.program import to_install
+from core.system.size import TRAINED_SIZE, ImageSize
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,8 +28,8 @@ class Settings:
     Attributes
     ----------
     batch : int
-    image_size : int
-        Side of the square image; rounded up to a multiple of the network's stride.
+    image_size : ImageSize
+        Of the image; rounded up to multiples of the network's stride.
     threads : int
         Threads of the runtime on a CPU.
     half : bool
@@ -38,10 +39,13 @@ class Settings:
     """
 
     batch: int = 1
-    image_size: int = 640
+    image_size: ImageSize = TRAINED_SIZE
     threads: int = 1
     half: bool = False
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", ImageSize.of(self.image_size))
 
 
 Prepare = Callable[["nn.Module", Settings, Path], Run]

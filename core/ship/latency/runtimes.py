@@ -39,13 +39,12 @@ def prepare_torch(model: nn.Module, settings: Settings, folder: Path) -> Run:
     """Return what runs a network in PyTorch."""
     import torch
 
-    from core.graph.drive import image_channels, real_side
+    from core.graph.drive import image_channels, real_size
 
     device = torch.device(settings.device)
     kind = torch.float16 if settings.half else torch.float32
     trial = fused(model).to(device, kind)
-    side = real_side(model, settings.image_size)
-    shape = (settings.batch, image_channels(model), side, side)
+    shape = (settings.batch, image_channels(model), *real_size(model, settings.image_size))
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device, kind)
 
     def run() -> object:
@@ -168,14 +167,13 @@ def prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run:
     import torch
     from ultralytics.nn.autobackend import AutoBackend
 
-    from core.graph.drive import image_channels
+    from core.graph.drive import image_channels, real_size
 
     path = export(model, "engine", settings, folder)
     with sealed():
         backend = AutoBackend(str(path), device=torch.device("cuda:0"), fp16=settings.half)
     kind = torch.float16 if settings.half else torch.float32
-    side = settings.image_size
-    shape = (settings.batch, image_channels(model), side, side)
+    shape = (settings.batch, image_channels(model), *real_size(model, settings.image_size))
     image = torch.rand(shape, device="cuda:0").to(kind)
 
     def run() -> object:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.graph.drive import image_channels, real_side
+from core.graph.drive import image_channels, real_size
 from core.graph.table import ChannelTable
+from core.system.size import ImageSize
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -89,7 +90,7 @@ class Use:
     calls: int
 
 
-def layer_uses(fused: nn.Module, table: ChannelTable, image_size: int) -> tuple[Use, ...]:
+def layer_uses(fused: nn.Module, table: ChannelTable, image_size: ImageSize) -> tuple[Use, ...]:
     """Run a fused network once and list the layers that take time.
 
     Parameters
@@ -98,7 +99,7 @@ def layer_uses(fused: nn.Module, table: ChannelTable, image_size: int) -> tuple[
         In evaluation mode, with BatchNorm folded in.
     table : ChannelTable
         Of the network before fusing.
-    image_size : int
+    image_size : ImageSize
 
     Returns
     -------
@@ -120,7 +121,7 @@ def layer_uses(fused: nn.Module, table: ChannelTable, image_size: int) -> tuple[
     return tuple(uses)
 
 
-def _watch(model: nn.Module, image_size: int) -> dict[str, list[tuple[int, int]]]:
+def _watch(model: nn.Module, image_size: ImageSize) -> dict[str, list[tuple[int, int]]]:
     """Return the input's height and width at every call of every layer, by name."""
     seen: dict[str, list[tuple[int, int]]] = {}
 
@@ -139,8 +140,7 @@ def _watch(model: nn.Module, image_size: int) -> dict[str, list[tuple[int, int]]
         if isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d, torch.nn.Linear))
     ]
     first = next(model.parameters())
-    side = real_side(model, image_size)
-    shape = (1, image_channels(model), side, side)
+    shape = (1, image_channels(model), *real_size(model, image_size))
     try:
         with torch.inference_mode():
             model(torch.zeros(shape, device=first.device, dtype=first.dtype))

@@ -28,6 +28,7 @@ from core.ship.latency.runtime import Settings, cuda_available
 from core.ship.latency.runtimes import fused, runtime_of
 from core.ship.latency.shapes import Use, layer_uses
 from core.ship.latency.store import LayerStore
+from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +50,7 @@ def settings_of(about: Mapping[str, Any]) -> Settings:
     """Return how a network is run, from a table's description."""
     return Settings(
         batch=int(about["batch"]),
-        image_size=int(about["image_size"]),
+        image_size=ImageSize.of(about["image_size"]),
         threads=int(about["threads"]),
         half=about["precision"] == "fp16",
         device="cuda" if about.get("kind") == "gpu" else "cpu",
@@ -61,7 +62,7 @@ def describe_here(
     *,
     threads: int | None = None,
     batch: int = 1,
-    image_size: int = 640,
+    image_size: SizeLike = 640,
     device: str = "",
     half: bool = False,
 ) -> dict[str, Any]:
@@ -71,7 +72,8 @@ def describe_here(
     ----------
     runtime : str
     threads : int, optional
-    batch, image_size : int
+    batch : int
+    image_size : ImageSize, int or pair of int
     device : str
         ``cpu`` or ``cuda``; a GPU if there is one and the runtime is torch, when empty.
     half : bool

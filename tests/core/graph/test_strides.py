@@ -9,7 +9,7 @@ import yaml
 from torch import nn
 
 import core
-from core.graph.drive import image_unit, real_side
+from core.graph.drive import image_unit, real_size
 from core.structure.scales import places_of, strides_of
 
 PAD = "nn.ReflectionPad2d"
@@ -79,10 +79,10 @@ def test_images_are_sized_as_ultralytics_does(case):
     stride = max(int(case.model.stride.max()), 32)
     assert image_unit(case.model) == stride
     for size in (100, 320, 640):
-        assert real_side(case.model, size) == check_imgsz(size, stride=stride, floor=stride)
+        assert real_size(case.model, size) == check_imgsz(size, stride=stride, floor=stride)
 
 
-def outputs(model, side):
+def outputs(model, size):
     """Count the positions of every layer as the network runs."""
     seen = {}
 
@@ -95,7 +95,7 @@ def outputs(model, side):
 
     hooks = [module.register_forward_hook(note(n)) for n, module in model.named_modules()]
     with torch.no_grad():
-        model.eval()(torch.zeros(1, 3, side, side))
+        model.eval()(torch.zeros(1, 3, *size))
     for hook in hooks:
         hook.remove()
     return seen
@@ -104,7 +104,7 @@ def outputs(model, side):
 def test_costs_and_strides_are_those_of_the_real_image(case):
     table = core.analyse(case, cache=False).table
     assert not any(block.reason for block in table.blocks)
-    real = outputs(case.model, real_side(case.model, case.facts.image_size))
+    real = outputs(case.model, real_size(case.model, case.facts.image_size))
     named = {layer.name: layer.positions for layer in table.layers if layer.kind == "Conv2d"}
     assert {name: named[name] for name in real if name in named} == {
         name: count for name, count in real.items() if name in named

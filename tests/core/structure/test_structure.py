@@ -103,8 +103,8 @@ def test_what_is_left_is_what_was_predicted(family: str) -> None:
         assert predicted.to_json() == result.prediction.to_json()
         assert predicted.after.parameters == parameters(result.model) < before
         assert predicted.before.parameters == before == parameters(loaded.model)
-        side = loaded.facts.image_size
-        assert predicted.after.macs == count_macs(copy.deepcopy(result.model), side)
+        size = loaded.facts.image_size
+        assert predicted.after.macs == count_macs(copy.deepcopy(result.model), size)
         shapes = sorted(
             tuple(module.weight.shape[:2])
             for module in result.model.modules()
