@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.kit.controls import row
 from app.kit.widgets import label
-from core.trust.source import visible
+from core.system.visible import visible
 
 CHANGED = "It has changed since you trusted it."
 WARNING = (

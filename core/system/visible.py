@@ -17,10 +17,19 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(map(_shown, text))
+    return "".join(
+        c if c in KEPT or unicodedata.category(c) not in UNSEEN else _written_out(c) for c in text
+    )
 
 
-def _shown(character: str) -> str:
-    if character in KEPT or unicodedata.category(character) not in UNSEEN:
-        return character
+def visible_code(text: str) -> str:
+    """Return source code in which every character can be seen, spaces, tabs and line ends aside.
+
+    Joiners and spaces of other scripts are written out as well: code needs none.
+    """
+    lines = text.replace("\r\n", "\n")
+    return "".join(c if c.isprintable() or c in "\n\t" else _written_out(c) for c in lines)
+
+
+def _written_out(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")

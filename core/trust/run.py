@@ -23,7 +23,8 @@ from types import ModuleType
 from typing import Any
 
 from core.errors import CancelledError, UserError
-from core.trust.source import MAIN, FromMemory, Source, visible
+from core.system.visible import visible
+from core.trust.source import MAIN, FromMemory, Source
 from core.trust.store import Trusted, agreed, shares_name, verified
 
 _SPAWNED = "__mp_main__"

@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from core.errors import UserError, reason_of
+from core.system.visible import visible, visible_code
 
 LARGEST, MOST_FILES = 32 << 20, 5000
 """Bytes and files of a package, at most."""
@@ -86,7 +87,7 @@ class Source:
         marks that turn the direction of text, is spelt out.
         """
         names = [name for name in self.files if name.endswith(".py")]
-        parts = [visible(self.code(name)) for name in names]
+        parts = [visible_code(self.code(name)) for name in names]
         if len(names) == 1:
             return parts[0]
         return "\n".join(
@@ -121,14 +122,6 @@ class Source:
 
 class FromMemory(InspectLoader):
     """Loads a trusted module; what it loaded is no other module of that name."""
-
-
-def visible(text: str) -> str:
-    """Return text in which every character can be seen, spaces, tabs and line ends aside."""
-    return "".join(
-        sign if sign.isprintable() or sign in "\n\t" else sign.encode("unicode_escape").decode()
-        for sign in text.replace("\r\n", "\n")
-    )
 
 
 def read_source(path: str | Path, name: str | None = None) -> Source:

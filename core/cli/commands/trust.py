@@ -10,8 +10,9 @@ from typing import Any
 
 from core.cli.commands import Add, Command
 from core.errors import UserError
+from core.system.visible import visible
 from core.trust.review import described, listed
-from core.trust.source import Source, read_new, visible
+from core.trust.source import Source, read_new
 from core.trust.store import add, remove, state_of, store_file
 
 ACTIONS = {

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from core.errors import UserError
-from core.trust.source import read_new, read_source, visible
+from core.system.visible import visible_code
+from core.trust.source import read_new, read_source
 from core.trust.store import add, agreed, digest, remove, state_of, store_file, trusted, verified
 from tests.core.trust.conftest import EXAMPLES, Trust
 
@@ -63,7 +64,7 @@ def test_a_package_is_pinned_by_every_file(names, data, tmp_path_factory) -> Non
 
 @given(some.text())
 def test_all_characters_can_be_seen(text: str) -> None:
-    shown = visible(text)
+    shown = visible_code(text)
     assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
     if all(sign.isprintable() or sign in "\n\t" for sign in text):
         assert shown == text
