@@ -13,7 +13,7 @@ SCRIPTS := -p no:pytest-qt tests/scripts
 # Keeps the output of parallel targets apart, if make supports it.
 APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: setup run test test-scripts quick quick-engine quick-window measure lint bench screenshots bundle bundle-test bundle-tarball clean
+.PHONY: setup run test test-scripts quick quick-engine quick-window measure lint compat bench screenshots bundle bundle-test bundle-tarball clean
 
 setup: $(STAMP)
 
@@ -52,6 +52,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The ends of the range of libraries, in folders of their own: .venv-compat, removed afterwards.
+compat: setup
+	$(BIN)/python scripts/compat.py
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

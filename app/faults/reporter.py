@@ -26,6 +26,14 @@ from app.state.session import Session
 from core.system.logs import append, fault_log
 from core.system.visible import visible
 
+UNTRUSTED = (
+    "Trust a module…",
+    "No code from it was executed. If the classes are yours, trust the module that defines them. "
+    "Otherwise ask the author for a file with stock Ultralytics classes.",
+)
+CHANGED = ("Look at it again…", "Look at it, and trust it again if the change is yours.")
+"""What can be done about a module that is not trusted, and how that is explained."""
+
 
 class BugDialog(QDialog):
     """Reports that Secateur made a mistake, and offers the log.
@@ -111,11 +119,12 @@ class ErrorReporter(QObject):
             self._show(failure.message, failure.trace or failure.message)
             return
         more: dict[str, Any] = {"key": f"failed {failure.task}"} if failure.task else {}
+        hint = failure.hint
         if failure.untrusted:
             asked, wanted = dict(failure.untrusted), self._session.requests.trustWanted
-            text = "Look at it again…" if asked.get("file") else "Trust a module…"
+            text, hint = CHANGED if asked.get("file") else UNTRUSTED
             more["actions"] = ((text, lambda: wanted.emit(asked)),)
-        self._session.say(failure.message, failure.hint, "error", layers=failure.layers, **more)
+        self._session.say(failure.message, hint, "error", layers=failure.layers, **more)
 
     def succeeded(self, task: str) -> None:
         """Withdraw what was said of the last failure of this kind of task."""

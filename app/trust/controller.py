@@ -48,8 +48,8 @@ class TrustController(QObject):
 
     def _choose(self, names: list[str]) -> str:
         shown = ", ".join(name.rpartition(".")[2] for name in names[:3])
-        title = f"Choose the Python file that defines {shown}" if shown else "Choose a Python file"
-        title += " (of a package: its __init__.py)"
+        title = f"Python file that defines {shown}" if shown else "Python file"
+        title += ", or a package's __init__.py"
         file, _ = QFileDialog.getOpenFileName(self._window, title, self._settings.folder(), FILES)
         return file
 

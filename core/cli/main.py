@@ -16,6 +16,7 @@ from core.cli.commands import GROUPS
 from core.cli.options import assumed, assumed_text, needed, rounded, with_sizes
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
+from core.system.versions import outside
 from core.system.visible import visible
 
 
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(
         with_sizes(sys.argv[1:] if arguments is None else arguments)
     )
+    if warning := outside():
+        print(f"secateur: {warning}", file=sys.stderr)
     try:
         # Libraries print to standard output as they please; there, only our own result belongs.
         with contextlib.redirect_stdout(sys.stderr):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from core.data.figures import figure_name, main_name
+from core.data.figures import figure_name, main_name, names_of
 from core.errors import UserError
 from core.plan.cost import gflops
 from core.progress import Progress, Span, silent
@@ -246,6 +246,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         "timings": timings,
         "tiles": tiles,
         "figure_name": figure_name,
+        "measure_of": lambda task: names_of(str(task or ""))[0],
         "ROLES": ROLES,
         "KINDS": KINDS_OF_ROW,
     }
