@@ -15,8 +15,8 @@ from core.progress import about
 from core.runs.tail import RunEntry, Snapshot
 
 if TYPE_CHECKING:
-    from app.tune.overlay_chart import OverlayChart
-    from app.tune.training_chart import TrainingCharts
+    from app.tune.charts.overlay_chart import OverlayChart
+    from app.tune.charts.training_chart import TrainingCharts
 
 FACTS = ("Epoch", "Accuracy", "Images/s", "Time left", "Memory", "Device", "Parameters")
 SIDE = 264
@@ -84,7 +84,7 @@ class WatchPart(QWidget):
         """Show several jobs in one chart; the charts of one where there is no other."""
         if len(shots) > 1:
             if self._overlay is None:
-                from app.tune.overlay_chart import OverlayChart
+                from app.tune.charts.overlay_chart import OverlayChart
 
                 self._overlay = OverlayChart()
                 self._pages.addWidget(self._overlay)
@@ -105,7 +105,7 @@ class WatchPart(QWidget):
         self.notes.setText(said or last)
         self.notes.setToolTip("\n".join(notes))
         if self._charts is None:
-            from app.tune.training_chart import TrainingCharts
+            from app.tune.charts.training_chart import TrainingCharts
 
             self._charts = TrainingCharts()
             self._pages.insertWidget(0, self._charts)

@@ -5,8 +5,8 @@ import csv
 import pytest
 from PySide6.QtCore import Qt
 
-from app.tune.epoch_chart import LETTERS, LINES, ROLES
-from app.tune.overlay_chart import SAMPLES
+from app.tune.charts.epoch_chart import LETTERS, LINES, ROLES
+from app.tune.charts.overlay_chart import SAMPLES
 from tests.app.conftest import QUICK_MS
 from tests.app.tune.test_tuning import STARTED, batch, epoch, fake_run, listed, shown
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from app.tune.epoch_chart import round_range
+from app.tune.charts.epoch_chart import round_range
+from app.tune.charts.training_chart import TrainingCharts
 from app.tune.trace import APART, DASHES, pieces, thinned
-from app.tune.training_chart import TrainingCharts
 from core.runs.tail import Digest, RunEntry
 from tests.app.conftest import QUICK_MS, growth_of
 

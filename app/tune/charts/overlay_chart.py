@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from app.kit import theme
 from app.kit.controls import add_items, combo, row
 from app.kit.widgets import label, show_markup
-from app.tune.epoch_chart import LETTERS, ROLES, SHOWN, EpochChart
-from app.tune.training_chart import REST_MS
+from app.tune.charts.epoch_chart import LETTERS, ROLES, SHOWN, EpochChart
+from app.tune.charts.training_chart import REST_MS
 from core.runs.tail import Curve, Snapshot
 
 GROUPS = {"metrics": "{}", "losses": "{} loss", "rates": "{}"}

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.kit import theme
 from app.kit.widgets import show_markup
-from app.tune.epoch_chart import ROLES, EpochChart
+from app.tune.charts.epoch_chart import ROLES, EpochChart
 from core.runs.tail import Curve, Snapshot
 
 TURN_MS = 25
