@@ -16,6 +16,7 @@ from core.cli.commands import GROUPS
 from core.cli.options import assumed, assumed_text, needed, rounded, with_sizes
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
+from core.system.signals import EndedError, answered
 from core.system.versions import outside
 from core.system.visible import visible
 
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 refused or failed (one line on standard error), 2 wrong usage.
+        0 done, 1 refused or failed (one line on standard error), 2 wrong usage; ended by a
+        signal, 128 and its number.
     """
     options = build_parser().parse_args(
         with_sizes(sys.argv[1:] if arguments is None else arguments)
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"secateur: {warning}", file=sys.stderr)
     try:
         # Libraries print to standard output as they please; there, only our own result belongs.
-        with contextlib.redirect_stdout(sys.stderr):
+        with answered(), contextlib.redirect_stdout(sys.stderr):
             result, text = GROUPS.find_offered(options.command)(options)
             if found := assumed(options):
                 result = {**result, "assumed": found}
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except CancelledError:
         return _fail("Cancelled; nothing was changed.")
+    except EndedError as error:
+        return _fail(f"Ended by {error}; no incomplete files were left.", 128 + error.number)
     except KeyboardInterrupt:
         return _fail("Interrupted; no incomplete files were left.")
     except SystemExit:
@@ -64,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(proof and proof.get("passed") is False for proof in proofs))
 
 
-def _fail(text: str) -> int:
+def _fail(text: str, code: int = 1) -> int:
     print(visible(f"secateur: {' '.join(text.split())}"), file=sys.stderr)
-    return 1
+    return code
 
 
 def _report_bug(error: Exception) -> str:
