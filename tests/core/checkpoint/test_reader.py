@@ -10,6 +10,7 @@ from torch import nn
 
 from core.checkpoint import Facts, load
 from core.errors import UserError
+from core.system.size import ImageSize
 from resources.scenes import CLASSES
 
 
@@ -209,7 +210,8 @@ def test_family(yaml, family, model):
 @pytest.mark.parametrize(
     ("change", "fact", "value"),
     [
-        ({"imgsz": [320, 640]}, "image_size", 640),
+        ({"imgsz": [320, 640]}, "image_size", ImageSize(320, 640)),
+        ({"imgsz": [320, 640, 3]}, "image_size", 640),
         ({"imgsz": "big"}, "image_size", 640),
         ({"imgsz": -1}, "image_size", 640),
         ({"imgsz": True}, "image_size", 640),
