@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from core.errors import UserError, reason_of
 from core.history.measurements import ACCURACY, Measurement, new_measurement, write_measurement
 from core.history.nodes import Node, attach, ensure_node, find_home, home_of, record
 from core.history.results import COST, pruned_node, tuned_node
@@ -26,6 +27,27 @@ def folder_of(asked: str, origin: str) -> Path:
         See `core.checkpoint.facts.origin_of`.
     """
     return home_of(origin) if asked == OWN else Path(asked)
+
+
+def with_step(result: Mapping[str, Any], remember: Callable[[], object]) -> dict[str, Any]:
+    """Return a result with its step in a history, as ``node``.
+
+    What was computed counts more than the history: where that cannot be written, the result has the
+    reason, as ``history_failed``.
+
+    Parameters
+    ----------
+    result : mapping
+    remember : callable
+        Writes the step; where it returns it, the result names it.
+    """
+    try:
+        node = remember()
+    except UserError as error:
+        return {**result, "history_failed": f"{error.message} {error.hint}".strip()}
+    except OSError as error:
+        return {**result, "history_failed": f"Could not write to it: {reason_of(error)}."}
+    return {**result, "node": node.id} if isinstance(node, Node) else {**result}
 
 
 def remember_pruned(folder: Path, model: str | Path, report: Mapping[str, Any]) -> Node:

@@ -36,7 +36,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.checkpoint.facts import origin_of
     from core.data.evaluate import evaluate
     from core.data.figures import names_of
-    from core.history.remember import folder_of, remember_measured
+    from core.history.remember import folder_of, remember_measured, with_step
     from core.pipeline import load
 
     show = shown_progress(options)
@@ -51,11 +51,14 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         folder = folder_of(options.history, origin_of(facts))
         looked_at = {"data": options.data, "split": options.split, "images": accuracy.images}
         looked_at["image_size"] = options.image_size.plain
-        report["node"] = remember_measured(folder, options.model, accuracy.figures, looked_at).id
+        figures = accuracy.figures
+        report = with_step(
+            report, lambda: remember_measured(folder, options.model, figures, looked_at)
+        )
     left = f", {accuracy.skipped} unreadable" if accuracy.skipped else ""
     main, second = names_of(facts.task)
-    figures = f"{main} {accuracy.map50_95:.4f}, {second} {accuracy.map50:.4f}"
-    return report, f"{figures} on {accuracy.images} images{left}"
+    found = f"{main} {accuracy.map50_95:.4f}, {second} {accuracy.map50:.4f}"
+    return report, f"{found} on {accuracy.images} images{left}"
 
 
 def _numbers(text: str, kind: type[Any], what: str) -> list[Any]:

@@ -43,7 +43,7 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.compare.figures import compared_text
     from core.compare.files import TURNS, compare_files, compare_layer_files
     from core.compare.layers import layers_text
-    from core.history.remember import folder_of, remember_compared
+    from core.history.remember import folder_of, remember_compared, with_step
 
     paths, show = (options.model, *options.others), shown_progress(options)
     settings = data_settings(options, split=options.split)
@@ -58,10 +58,12 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     turns = TURNS if options.turns is None else options.turns
     target = _free(options.pictures)
     result = compare_files(paths, settings, shown=options.shown, turns=turns, progress=show)
+    more: dict[str, Any] = {}
     if options.history is not None:
         folder = folder_of(options.history, result["models"][0]["origin"])
-        remember_compared(folder, result, options.data, options.image_size)
-    text, more = compared_text(result), {}
+        size = options.image_size
+        more = with_step({}, lambda: remember_compared(folder, result, options.data, size))
+    text = compared_text(result)
     if target is not None:
         from core.compare.pictures import write_pictures
 

@@ -67,10 +67,10 @@ def remembered(
     if options.history is None:
         return report
     from core.checkpoint.facts import origin_of
-    from core.history.remember import folder_of, remember_pruned
+    from core.history.remember import folder_of, remember_pruned, with_step
 
     folder = folder_of(options.history, origin_of(loaded.facts))
-    return {**report, "node": remember_pruned(folder, options.model, report).id}
+    return with_step(report, lambda: remember_pruned(folder, options.model, report))
 
 
 def steps_text(steps: list[dict[str, Any]]) -> str:
