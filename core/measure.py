@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,7 @@ def _settled(loaded: Loaded, plan: Plan, cache: bool) -> Plan:
 
 def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
     """Return what another process needs to evaluate the same network on the same images."""
-    used = {**asdict(data), "path": str(Path(data.path).resolve())}
+    used = data.to_json() | {"path": str(Path(data.path).resolve())}
     path = str(Path(loaded.facts.path).resolve())
     return {"path": path, "sha256": loaded.facts.sha256, "data": used}
 

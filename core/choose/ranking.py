@@ -144,7 +144,7 @@ class Ranker:
     def _file(self, model: nn.Module, stream: Stream) -> Path | None:
         settings = {
             key: value
-            for key, value in asdict(stream.settings).items()
+            for key, value in stream.settings.to_json().items()
             if key not in ("path", "device")
         }
         facts: dict[str, Any] = {

@@ -87,6 +87,11 @@ class DataSettings:
             values["images"] = ALL
         return cls(**{k: v for k, v in values.items() if v is not None})
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` reads."""
+        plain = {"path": str(self.path), "image_size": self.image_size.plain}
+        return {field.name: getattr(self, field.name) for field in fields(self)} | plain
+
     def source(self, classes: Mapping[int, str] | None = None, task: str = "") -> Source:
         """Return where the split is, held against a model's classes.
 

@@ -102,9 +102,8 @@ def few_units(monkeypatch) -> dict[int, float]:
     def lost(_self, stage, removed, _progress=None):
         gone = [one.name for one in stage.cuts.units]
         scales = [loss_of_scale.get(level, 0.9) for level in stage.cuts.levels]
-        return trials.Trial(
-            sum(losses[n] for n in gone) + sum(scales) + float(removed.mean()), stage.loaded.model
-        )
+        loss = sum(losses[n] for n in gone) + sum(scales) + float(removed.mean())
+        return trials.Trial(loss, stage.loaded.model, loss)
 
     monkeypatch.setattr(trials.Trials, "__call__", lost)
     return loss_of_scale
