@@ -13,7 +13,7 @@ from core.compare.images import GUESSES
 from core.data.labels import Object, box, outlined
 from core.errors import UserError
 from core.system.paths import NOWHERE
-from core.system.size import ImageSize
+from core.system.size import ImageSize, SizeLike
 from core.tryout.frames import Pixels
 from core.tryout.result import OVERLAP, Milliseconds
 
@@ -41,7 +41,7 @@ class Network:
     Parameters
     ----------
     loaded : Loaded
-    image_size : ImageSize
+    image_size : ImageSize, int or pair of int
     confidence : float
         From which on objects are handed on.
     device : str
@@ -53,7 +53,7 @@ class Network:
     """
 
     def __init__(
-        self, loaded: Loaded, image_size: ImageSize, confidence: float, device: str
+        self, loaded: Loaded, image_size: SizeLike, confidence: float, device: str
     ) -> None:
         task = loaded.facts.task
         kind = "rtdetr" if type(loaded.model).__name__ == "RTDETRDetectionModel" else task
@@ -64,7 +64,7 @@ class Network:
         options = {
             "task": task,
             "mode": "predict",
-            "imgsz": image_size.plain,
+            "imgsz": ImageSize.of(image_size).plain,
             "conf": confidence,
             "device": device,
             "save": False,

@@ -153,6 +153,13 @@ def folder(laid_out: Path, tmp_path: Path, warm) -> Iterator[Path]:
     """A copy of it; jobs that were started in it are waited for."""
     place = tmp_path / "here"
     shutil.copytree(laid_out, place)
+    data = tmp_path / "shared" / "data"  # trained networks, and a whole task
+    (data / "bccd").mkdir(parents=True)
+    shutil.copy(place / "yolov8n.pt", data / "yolov8n-bccd.pt")
+    scenes = (
+        (place / "data.yaml").read_text("utf-8").replace("path: scenes", f"path: {place}/scenes")
+    )
+    (data / "bccd" / "bccd.yaml").write_text(scenes, "utf-8")
     yield place
     until = time.monotonic() + 300
     while time.monotonic() < until:

@@ -256,8 +256,8 @@ def weights(path):
 
 def prepare(model, settings, folder):
     path = make(copy.deepcopy(model), folder, image_size=settings.image_size)
-    side = settings.image_size
-    image, call = torch.rand(settings.batch, image_channels(model), side, side), run(path)
+    shape = (settings.batch, image_channels(model), *settings.image_size)
+    image, call = torch.rand(*shape), run(path)
     return lambda: call(image)
 
 

@@ -162,7 +162,8 @@ def test_packaged_training_loads_images_itself(
 
     def workers(**options) -> int:
         settings = Settings(model="yolov8n.yaml", data="data.yaml", options=options)
-        return training._options(settings, student, "cpu", tmp_path).get("workers", 8)
+        size = student.facts.image_size
+        return training._options(settings, student, "cpu", tmp_path, size).get("workers", 8)
 
     assert workers() == 0
     assert workers(workers=2) == 2
