@@ -47,9 +47,11 @@ def test_first_prune(model: str, request, warm, tmp_path: Path) -> None:
 
 
 def test_the_plans_of_the_documentation_are_valid() -> None:
-    whole, together = (parse_plan(json.loads(plan)) for plan in blocks(COMMANDS, "json"))
+    plans = [parse_plan(json.loads(plan)) for plan in blocks(COMMANDS, "json")]
+    whole, together, several = plans
     assert len(whole.selection) == 4
     assert together.depth and together.target is not None
+    assert several.rankings == 4 and several.target is not None
 
 
 SMALLER: dict[str, str] = {
