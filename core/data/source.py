@@ -6,6 +6,7 @@ run scripts, split folders and repair images; here, files are only read.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ from core.data.dense import polygon_marks, with_background
 from core.data.description import EXAMPLE, Description, is_description, read_description
 from core.data.stock import datasets_folder, shipped_description
 from core.errors import UserError
+
+MASKS = "masks"
+"""The folder next to ``images`` in which Ultralytics finds masks unasked."""
 
 __all__ = ["Source", "find_description", "is_description", "read_source"]
 
@@ -91,7 +95,8 @@ def read_source(
         where = (str(found.place),)
         return Source(place, split, where, found.names, {}, found.folders, found.assumed)
     description = read_description(place)
-    names: Mapping[int, str] = with_background(description.names, description.extra, task)
+    said = _with_masks(description, split)
+    names: Mapping[int, str] = with_background(description.names, said, task)
     assumed: dict[str, str] = {}
     if classes is not None:
         if same_classes and len(names) == len(classes):
@@ -100,8 +105,19 @@ def read_source(
         else:
             check_classes(place, names, classes)
     images = _places_of(description, split)
-    extra = {**description.extra, **polygon_marks(names, description.extra, task)}
+    extra = {**said, **polygon_marks(names, said, task)}
     return Source(place, split, images, names, extra, {}, assumed)
+
+
+def _with_masks(description: Description, split: str) -> dict[str, Any]:
+    """Return what else the labels need, with the folder of masks that need not be named."""
+    said = dict(description.extra)
+    with contextlib.suppress(OSError, ValueError):  # places that cannot be are named later
+        wanted = description.places.get(split, ())
+        found = (r for r in roots_of(description) if all(p.exists() for p in _resolved(r, wanted)))
+        if said.get("masks_dir") is None and any((root / MASKS).is_dir() for root in (*found,)[:1]):
+            said["masks_dir"] = MASKS
+    return said
 
 
 def _places_of(description: Description, split: str) -> tuple[str, ...]:

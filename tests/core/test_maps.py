@@ -23,6 +23,7 @@ from core.data.dense import with_background
 from core.data.evaluate import evaluate
 from core.data.figures import ERRORS, FIGURES, MAIN, SECOND, key_of, names_of
 from core.data.resample import MapImages, draw
+from core.data.source import read_source
 from core.data.stream import DataSettings, Stream
 from core.data.validation import Validation
 from core.errors import UserError
@@ -214,6 +215,26 @@ def test_data_knows_masks(cases, capsys) -> None:
         assert (train["images"], train["labelled"], train["unreadable"]) == (4, 4, 0)
         assert set(train["classes"]) == {"0", "1", "2", "3"} and train["classes"]["0"] == 4
     assert main(["data", str(data), "--model", str(whole)]) == 0
+
+
+@pytest.mark.parametrize("named", [True, False, None, ""])
+def test_masks_are_where_ultralytics_finds_them(named, cases, tmp_path) -> None:
+    """In the folder “masks” unless another is named, and then there is no background."""
+    from ultralytics.data.utils import check_det_dataset
+
+    _, _, _, data = cases("yolo26n-sem")
+    path = damaged(data, tmp_path / "data", lambda folder: None)
+    said = yaml.safe_load(path.read_text("utf-8"))
+    said["path"] = str(path.parent)
+    assert said.pop("masks_dir") == "masks"
+    if named is not False:
+        said["masks_dir"] = "masks" if named else named
+    path.write_text(yaml.safe_dump(said), "utf-8")
+    expected = check_det_dataset(path, autodownload=False).get("masks_dir")
+    classes = network("yolo26n-sem").names
+    source = read_source(path, "val", None if named == "" else classes, task="semantic")
+    assert (source.extra.get("masks_dir") or None) == (expected or None)
+    assert ("background" in source.names.values()) == (not expected)
 
 
 def damaged(data: Path, folder: Path, what) -> Path:
