@@ -95,8 +95,9 @@ def test_stock_training_rebuilds_the_full_network(settings: Settings, tmp_path: 
     [
         {"options": {"mosaic": 1.0, "close_mosaic": 1}},  # after it, pictures are as in the preset
         {"options": {"mosaic": 1.0}, "distill": "outputs"},
+        {"preset": "sparse", "sparsity": 40.0, "sparsity_schedule": "rising"},
     ],
-    ids=["mosaic that ends", "mosaic and teacher"],
+    ids=["mosaic that ends", "mosaic and teacher", "sparse"],
 )
 def test_resumed_equals_uninterrupted(
     settings: Settings, teacher: Path, tmp_path: Path, change: dict
