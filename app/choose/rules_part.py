@@ -61,7 +61,7 @@ class RankingPart(QWidget):
         self.rankings.setToolTip(
             "Suggest ranks as many times, on all, half, a quarter and an eighth of the images in "
             "turn, repairs each network quickly, and keeps the one that is closest to the "
-            "original. Takes as many times as long"
+            "original. Four take about three times as long as one"
         )
         self.note = label("", "muted")
         self.rank = QPushButton("Rank by images")

@@ -90,7 +90,6 @@ class ResultDialog(QDialog):
             layout.addWidget(self.failed)
         if modules := modules_note(result.get("modules") or (), "The pruned file"):
             self.modules = label(modules, "muted")
-            self.modules.setTextFormat(Qt.TextFormat.PlainText)
             layout.addWidget(self.modules)
         layout.addWidget(label("Changed layers", "heading"))
         layout.addWidget(self._layers(result), 1)

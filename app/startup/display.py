@@ -14,8 +14,10 @@ NO_DISPLAY = (
     "commands: secateur --help lists them."
 )
 X11_SOCKETS = "/tmp/.X11-unix/X{}"  # fixed by the X Window System
-WITHOUT = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
-"""Platforms of Qt that need no display server."""
+WAYLAND = "wayland-0"
+"""What Wayland listens on unless it says otherwise."""
+USUAL = "xcb;wayland"
+"""Platforms of Qt that are tried unless others are asked for."""
 
 
 def refusal(environment: Mapping[str, str] | None = None) -> str | None:
@@ -24,21 +26,27 @@ def refusal(environment: Mapping[str, str] | None = None) -> str | None:
     Only X11 and Wayland can be missing. Displays of other hosts are left to Qt.
     """
     told = os.environ if environment is None else environment
-    platform = told.get("QT_QPA_PLATFORM", "").partition(":")[0]
-    if not sys.platform.startswith("linux") or platform.startswith(WITHOUT):
+    if not sys.platform.startswith("linux"):
         return None
-    if told.get("WAYLAND_DISPLAY") and not platform.startswith("xcb") and _wayland(told):
+    platforms = (told.get("QT_QPA_PLATFORM") or USUAL).split(";")
+    names = [platform.partition(":")[0].strip() for platform in platforms]
+    if any(_there(name, told) for name in names):
         return None
     display = told.get("DISPLAY")
-    if not display:
-        return NO_DISPLAY.format(why="")
-    if _x11(display):
-        return None
-    return NO_DISPLAY.format(why=f": nothing answers at DISPLAY={display}")
+    why = f": nothing answers at DISPLAY={display}" if display and "xcb" in names else ""
+    return NO_DISPLAY.format(why=why)
+
+
+def _there(platform: str, told: Mapping[str, str]) -> bool:
+    if platform == "xcb":
+        return bool(told.get("DISPLAY")) and _x11(told["DISPLAY"])
+    return not platform.startswith("wayland") or _wayland(told)
 
 
 def _wayland(told: Mapping[str, str]) -> bool:
-    place = Path(told.get("XDG_RUNTIME_DIR", "")) / told["WAYLAND_DISPLAY"]
+    if told.get("WAYLAND_SOCKET"):  # a connection that whoever started us has made
+        return True
+    place = Path(told.get("XDG_RUNTIME_DIR", ""), told.get("WAYLAND_DISPLAY") or WAYLAND)
     return _answers(str(place))
 
 
