@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import partial
 from typing import TypeVar
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QHelpEvent, QPaintEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
@@ -154,12 +155,16 @@ class SizeBox(QComboBox):
             chosen = named if named >= 0 else self._place(_size_in(text))
         except UserError as error:
             self.setEditText(self.itemText(number))
-            QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), str(error), self)
+            # Later: a tip closes as the focus moves on, which often is why this was called.
+            QTimer.singleShot(0, self, partial(self._say, str(error)))
             return
         self.setCurrentIndex(chosen)
         self.setEditText(self.itemText(chosen))
         if chosen != number:
             self.activated.emit(chosen)
+
+    def _say(self, text: str) -> None:
+        QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), text, self)
 
 
 def _size_in(text: str) -> ImageSize:

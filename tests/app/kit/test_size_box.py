@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLineEdit, QToolTip, QVBoxLayout, QWidget
 
 from app.kit.controls import SIZES, SizeBox
 from core.system.size import ImageSize
@@ -48,6 +49,24 @@ def test_what_is_no_size_is_put_back(qtbot, box, text) -> None:
     with qtbot.assertNotEmitted(box.activated):
         write(qtbot, box, text or "\b")
     assert box.currentData() == 320 and box.currentText() == "320 px"
+
+
+@pytest.mark.parametrize("leave", [Qt.Key.Key_Return, Qt.Key.Key_Tab])
+def test_why_it_is_none_is_said_wherever_the_focus_goes(qtbot, leave) -> None:
+    window = QWidget()
+    box, other = SizeBox(), QLineEdit()
+    layout = QVBoxLayout(window)
+    layout.addWidget(box)
+    layout.addWidget(other)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    box.setFocus()
+    box.lineEdit().selectAll()
+    qtbot.keyClicks(box.lineEdit(), "20x3")
+    qtbot.keyClick(box.lineEdit(), leave)
+    qtbot.waitUntil(lambda: QToolTip.isVisible() and "too small" in QToolTip.text())
+    QToolTip.hideText()
 
 
 def test_sizes_are_shown_and_added_once(box) -> None:
