@@ -254,6 +254,8 @@ def prune_one_by_one(
 
 
 def _check_one_by_one(loaded: Loaded, plan: Plan, output: Path) -> None:
+    from core.checkpoint.writer import check_target
+
     check_made_for(plan, loaded.facts.sha256)
     check_channels_only(plan, "The strategy one_by_one")
     if plan.target is not None and not plan.target.by_count:
@@ -261,15 +263,7 @@ def _check_one_by_one(loaded: Loaded, plan: Plan, output: Path) -> None:
             "The strategy one_by_one does not support a target in milliseconds or bytes.",
             'Use a target in "macs" or "params".',
         )
-    if output.suffix.lower() != ".pt":
-        raise UserError(
-            f"{output} does not end in .pt.",
-            "A checkpoint must end in .pt, otherwise other programs cannot open it.",
-        )
-    if not output.parent.is_dir():
-        raise UserError(
-            f"The folder {output.parent} does not exist.", "Create it, or choose another."
-        )
+    check_target(output, [loaded.facts.path])
 
 
 def _run(

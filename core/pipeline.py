@@ -267,10 +267,13 @@ def prune(
     UserError
         For a plan that removes nothing or does not fit, or a file that cannot be written.
     """
+    from core.checkpoint.writer import check_target
     from core.pruning.record import record, save_pruned
     from core.structure.compact import compact
     from core.structure.cutting import as_stored, cut_stage
 
+    if output is not None:
+        check_target(Path(output), [loaded.facts.path])
     if repair is not None:
         from core.repair import check_request
 

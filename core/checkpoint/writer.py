@@ -18,7 +18,7 @@ from core.checkpoint._stock import ultralytics
 from core.checkpoint.plain import as_plain, plain_items
 from core.checkpoint.reader import HISTORY_KEY, open_checkpoint
 from core.errors import UserError
-from core.system.files import write_bytes
+from core.system.files import check_folder, write_bytes
 from core.trust.find import in_place
 
 
@@ -62,7 +62,7 @@ def save(
         When ``history`` is not plain data.
     """
     target = Path(path)
-    _check_target(target, forbidden)
+    check_target(target, forbidden)
     records = [as_plain(record) for record in history]
     network = stored_as(model, dtype)
     contents = {**_contents(network, plain_items(train_args), records), **(training or {})}
@@ -89,7 +89,21 @@ def stored_as(model: nn.Module, dtype: str) -> nn.Module:
     return copied
 
 
-def _check_target(target: Path, forbidden: Iterable[str | Path]) -> None:
+def check_target(target: Path, forbidden: Iterable[str | Path]) -> None:
+    """Refuse a file that no checkpoint can be written to; before work begins that would be lost.
+
+    Parameters
+    ----------
+    target : Path
+    forbidden : iterable of path
+        Files that must not be replaced.
+
+    Raises
+    ------
+    UserError
+        With the reason.
+    """
+    check_folder(target)
     if target.suffix.lower() != ".pt":
         raise UserError(
             f"{target} does not end in .pt.",

@@ -10,6 +10,7 @@ from core.errors import UserError, reason_of
 from core.history.measurements import ACCURACY, Measurement, new_measurement, write_measurement
 from core.history.nodes import Node, attach, ensure_node, find_home, home_of, record
 from core.history.results import COST, pruned_node, tuned_node
+from core.system.logs import append_fault
 from core.system.size import ImageSize, SizeLike
 
 OWN = "own"
@@ -47,6 +48,10 @@ def with_step(result: Mapping[str, Any], remember: Callable[[], object]) -> dict
         return {**result, "history_failed": f"{error.message} {error.hint}".strip()}
     except OSError as error:
         return {**result, "history_failed": f"Could not write to it: {reason_of(error)}."}
+    except Exception as error:  # a bug there must not cost what took minutes
+        where = append_fault(error)
+        failed = f"Internal error ({type(error).__name__}), logged in {where}. Please report it."
+        return {**result, "history_failed": failed}
     return {**result, "node": node.id} if isinstance(node, Node) else {**result}
 
 

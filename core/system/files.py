@@ -169,6 +169,27 @@ def _umask() -> int:
     return mask
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a file that cannot be written, before work begins that would be lost.
+
+    Raises
+    ------
+    UserError
+        When its folder does not exist or is not writable.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UserError(
+            f"Could not write {path}: the folder {folder} does not exist.",
+            "Create it, or choose another.",
+        )
+    if not os.access(folder, os.W_OK):
+        raise UserError(
+            f"Could not write {path}: the folder {folder} is not writable.",
+            "Choose another folder.",
+        )
+
+
 def unwritable(path: Path, error: OSError) -> UserError:
     """Return the error for a file, or folder, that could not be saved."""
     return UserError(

@@ -42,8 +42,10 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.pipeline import load, suggest
     from core.plan.schema import read_plan
     from core.progress import Span
-    from core.system.files import write_json
+    from core.system.files import check_folder, write_json
 
+    if options.output:
+        check_folder(Path(options.output))
     if options.measure and options.data is None:
         raise no_dataset("--measure", "Pass a dataset YAML (--data).")
     plan = read_plan(options.plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -16,7 +15,7 @@ from core.errors import UserError
 from core.progress import Progress, Span, silent
 from core.registry import resolve
 from core.ship.export.formats import PRECISIONS, Format, format_of
-from core.system.files import unwritable, write_atomically
+from core.system.files import check_folder, unwritable, write_atomically
 from core.system.size import ImageSize
 
 if TYPE_CHECKING:
@@ -196,12 +195,7 @@ def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings)
             f"{target} does not end in {form.suffix}.",
             f"Name it NAME{form.suffix}: Ultralytics detects the format by the file name.",
         )
-    if not target.parent.is_dir():
-        raise UserError(
-            f"The folder {target.parent} does not exist.", "Create it, or choose another."
-        )
-    if not os.access(target.parent, os.W_OK):  # known now, not after minutes of exporting
-        raise UserError(f"The folder {target.parent} is not writable.", "Choose another folder.")
+    check_folder(target)
     if form.folder and target.exists() and not _replaceable(target):
         raise UserError(
             f"{target} already exists and is not an exported network; it is not replaced.",

@@ -58,3 +58,18 @@ def test_prune_says_so_where_nothing_can_be_written(trained: Path, tmp_path: Pat
     assert main([*words, "--history", "/proc/nope"]) == 0
     assert "Not added to the history: " in capsys.readouterr().out
     assert out.is_file()
+
+
+def test_a_bug_in_a_history_costs_no_result(
+    trained: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("core.history.remember.attach", broken)
+    out, plan = tmp_path / "small.pt", tmp_path / "plan.json"
+    plan.write_text(json.dumps(PLAN))
+    words = ["prune", str(trained), "--plan", str(plan), "-o", str(out)]
+    assert main([*words, "--history", str(tmp_path / "history"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "Internal error (KeyError)" in told["history_failed"] and out.is_file()

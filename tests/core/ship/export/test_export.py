@@ -139,7 +139,7 @@ def test_an_export_that_fails_midway_leaves_nothing(pruned, tmp_path, monkeypatc
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(pruned, tmp_path, monkeypatch):
     from core.ship.export import run
 
-    monkeypatch.setattr(run.os, "access", lambda path, mode: path != tmp_path)
+    monkeypatch.setattr("core.system.files.os.access", lambda path, mode: path != tmp_path)
     monkeypatch.setattr(run, "_run", lambda *_: pytest.fail("it was exported"))
     with pytest.raises(UserError, match="is not writable"):
         export(pruned("yolov8n"), tmp_path / "a.onnx", ExportSettings(image_size=SIZE))
