@@ -267,17 +267,11 @@ def prune(
     UserError
         For a plan that removes nothing or does not fit, or a file that cannot be written.
     """
-    from core.checkpoint.writer import check_target
     from core.pruning.record import record, save_pruned
     from core.structure.compact import compact
     from core.structure.cutting import as_stored, cut_stage
 
-    if output is not None:
-        check_target(Path(output), [loaded.facts.path])
-    if repair is not None:
-        from core.repair import check_request
-
-        check_request(repair, data)
+    _check(loaded, output, repair, data)
     # Repair takes far longer than surgery, and choosing units as long as repair.
     cut = Span(progress, 0.0, 0.85 if repair is None else 0.5 if plan.depth else 0.1)
     ready = 0.9 if plan.depth else 0.4
@@ -308,6 +302,23 @@ def prune(
     progress(1.0, "Done")
     done = model, plan, prediction, verification, written
     return Pruned(*done, repaired, dtype, found.times, failed)
+
+
+def _check(
+    loaded: Loaded,
+    output: str | Path | None,
+    repair: RepairSettings | None,
+    data: DataSettings | None,
+) -> None:
+    """Refuse, before minutes of work, what could not be written or repaired after them."""
+    if output is not None:
+        from core.checkpoint.writer import check_target
+
+        check_target(Path(output), [loaded.facts.path])
+    if repair is not None:
+        from core.repair import check_request
+
+        check_request(repair, data)
 
 
 def _repaired(
