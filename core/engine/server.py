@@ -26,6 +26,7 @@ from core.engine.models import ModelStore
 from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
+from core.system.versions import outside
 from core.trust.find import UntrustedError
 from core.trust.store import ChangedError
 
@@ -221,6 +222,7 @@ def _libraries() -> dict[str, Any]:
         "ultralytics": str(ultralytics.__version__),
         "device": torch.cuda.get_device_name(0) if cuda else "CPU",
         "threads": torch.get_num_threads(),
+        "untested": outside(),
     }
 
 
