@@ -27,8 +27,7 @@ from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
 from core.system.versions import outside
-from core.trust.find import UntrustedError
-from core.trust.store import ChangedError
+from core.trust.find import untrusted_in
 
 if TYPE_CHECKING:
     pass
@@ -149,7 +148,7 @@ class Engine:
         except CancelledError:
             event = {"event": "cancelled"}
         except UserError as error:
-            event = {**_failed(error.message, error.hint, error.layers), **_asked(error)}
+            event = {**_failed(error.message, error.hint, error.layers), **untrusted_in(error)}
         except SystemExit:
             ended = ended_by_module()
             event = _failed(ended.message, ended.hint)
@@ -182,15 +181,6 @@ def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[
         "bug": False,
         "log": "",
     }
-
-
-def _asked(error: UserError) -> dict[str, Any]:
-    """Return what the window may ask the user about, where a module has to be trusted first."""
-    if isinstance(error, UntrustedError):
-        return {"untrusted": {"names": list(error.names), "file": "", "name": ""}}
-    if isinstance(error, ChangedError):
-        return {"untrusted": {"names": [], "file": error.path, "name": error.name}}
-    return {}
 
 
 def _libraries() -> dict[str, Any]:

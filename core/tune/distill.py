@@ -108,7 +108,7 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
     """
     joined: nn.Module
     if way == "features":
-        joined = DistillationModel(teacher_model=teacher, student_model=student)
+        joined = FeatureDistillation(teacher_model=teacher, student_model=student)
     else:
         kind = ClassDistillation if isinstance(student, ClassificationModel) else OutputDistillation
         joined = kind(teacher_model=folded(teacher), student_model=student)
@@ -118,12 +118,27 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
     return joined
 
 
-class OutputDistillation(DistillationModel):  # type: ignore[misc]
-    """A student that also learns its teacher's scores and boxes at every position."""
+class FeatureDistillation(DistillationModel):  # type: ignore[misc]
+    """Ultralytics' own, for heads that name what they read as a model YAML does: -1, the last."""
 
-    def __init__(self, teacher_model: nn.Module, student_model: nn.Module) -> None:
-        super().__init__(teacher_model=teacher_model, student_model=student_model)
-        self.projector = nn.ModuleList()
+    @staticmethod
+    def get_distill_layers(model: nn.Module) -> list[int]:
+        """Return the blocks that the head reads, and the head."""
+        *read, head = DistillationModel.get_distill_layers(model)
+        return [*(head + place if place < 0 else place for place in read), head]
+
+
+class _OfOutputs(DistillationModel):  # type: ignore[misc]
+    """A student that learns from what its teacher puts out: no features are listened to."""
+
+    @staticmethod
+    def get_distill_layers(model: nn.Module) -> list[int]:
+        """Return no layers."""
+        return []
+
+
+class OutputDistillation(_OfOutputs):
+    """A student that also learns its teacher's scores and boxes at every position."""
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the student's loss with the teacher's part appended."""
@@ -135,8 +150,6 @@ class OutputDistillation(DistillationModel):  # type: ignore[misc]
             with torch.no_grad():
                 told = self.teacher_model(image)[1]
             said = _floats(self.student_model(image))
-        self._teacher_feats.clear()
-        self._student_feats.clear()
         regular, items = self.student_model.loss(batch, said)
         gains = self.student_model.args
         part = torch.zeros(1, device=image.device)
@@ -151,13 +164,8 @@ TEMPERATURE = 4.0
 """Of a classifier's logits, as in 1503.02531."""
 
 
-class ClassDistillation(DistillationModel):  # type: ignore[misc]
+class ClassDistillation(_OfOutputs):
     """A classifier that also learns its teacher's softened probabilities (1503.02531)."""
-
-    @staticmethod
-    def get_distill_layers(model: nn.Module) -> list[int]:
-        """Return no layers: only logits are compared."""
-        return []
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the student's loss, the teacher's part added in training."""
