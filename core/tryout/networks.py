@@ -25,6 +25,8 @@ PREDICTORS: Mapping[str, tuple[str, str]] = {
     "segment": ("ultralytics.models.yolo.segment", "SegmentationPredictor"),
     "pose": ("ultralytics.models.yolo.pose", "PosePredictor"),
     "obb": ("ultralytics.models.yolo.obb", "OBBPredictor"),
+    "semantic": ("ultralytics.models.yolo.semantic", "SemanticSegmentationPredictor"),
+    "depth": ("ultralytics.models.yolo.depth", "DepthPredictor"),
     "classify": ("ultralytics.models.yolo.classify", "ClassificationPredictor"),
     "rtdetr": ("ultralytics.models.rtdetr", "RTDETRPredictor"),
 }
