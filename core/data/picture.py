@@ -33,21 +33,15 @@ def open_picture(path: str | Path) -> Image:
     OSError, SyntaxError, ValueError
         When it cannot be read.
     """
-    from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+    from PIL import Image, ImageOps, ImageSequence
 
-    try:
-        with Image.open(path) as opened:
-            if opened.format == "TIFF" and (pages := getattr(opened, "n_frames", 1)) > 1:
-                frames = zip(range(min(pages, SHOWN)), ImageSequence.Iterator(opened), strict=False)
-                return Image.fromarray(as_picture(_stacked([np.array(one) for _, one in frames])))
-            if opened.mode in ("RGB", "L", "P", "RGBA", "LA", "1", "CMYK", "YCbCr"):
-                return ImageOps.exif_transpose(opened).convert("RGB")
-            return Image.fromarray(as_picture(np.array(ImageOps.exif_transpose(opened))))
-    except UnidentifiedImageError:  # Pillow knows no image of five bands
-        pixels = _by_opencv(Path(path))
-        if pixels is None:
-            raise
-        return Image.fromarray(as_picture(pixels))
+    with Image.open(path) as opened:
+        if opened.format == "TIFF" and (pages := getattr(opened, "n_frames", 1)) > 1:
+            frames = zip(range(min(pages, SHOWN)), ImageSequence.Iterator(opened), strict=False)
+            return Image.fromarray(as_picture(_stacked([np.array(one) for _, one in frames])))
+        if opened.mode in ("RGB", "L", "P", "RGBA", "LA", "1", "CMYK", "YCbCr"):
+            return ImageOps.exif_transpose(opened).convert("RGB")
+        return Image.fromarray(as_picture(np.array(ImageOps.exif_transpose(opened))))
 
 
 def as_picture(pixels: NDArray[Any]) -> Pixels:
@@ -82,14 +76,3 @@ def _stacked(pages: list[NDArray[Any]]) -> NDArray[Any]:
     """Join pages as bands; those that are no bands of the first one are left out."""
     alike = [page for page in pages if page.ndim == 2 and page.shape == pages[0].shape]
     return np.stack(alike, -1) if alike else pages[0]
-
-
-def _by_opencv(path: Path) -> NDArray[Any] | None:
-    import cv2
-
-    data = np.fromfile(path, np.uint8)
-    try:
-        read, pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        return None
-    return np.asarray(pages[0]) if read and pages else None
