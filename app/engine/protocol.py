@@ -75,7 +75,8 @@ class EngineState:
     device : str
         What it computes on, once ready.
     facts : dict
-        The whole ``ready`` event.
+        The whole ``ready`` event: versions of the libraries, and in ``untested`` what is to be said
+        about those outside the tested range.
     """
 
     phase: str

@@ -12,8 +12,9 @@ from importlib import metadata
 from typing import Any
 
 from core.checkpoint.facts import modules_note
+from core.checkpoint.needs import needed
 from core.cli.commands import GROUPS
-from core.cli.options import assumed, assumed_text, needed, rounded, with_sizes
+from core.cli.options import assumed, assumed_text, rounded, with_sizes
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
 from core.system.signals import EndedError, answered

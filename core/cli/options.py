@@ -148,20 +148,6 @@ def assumed(options: argparse.Namespace) -> dict[str, str]:
     return {}
 
 
-def needed(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the trusted modules that a written checkpoint needs, where the result does not say."""
-    from core.trust.store import agreed
-
-    output = str(result.get("output") or "")
-    if "modules" in result or not output.endswith(".pt") or not agreed():
-        return []
-    from core.pipeline import load
-
-    with contextlib.suppress(UserError):
-        return [dict(module) for module in load(output).facts.modules]
-    return []
-
-
 def assumed_text(found: Mapping[str, str]) -> str:
     """Say what was assumed, for people."""
     pairs = [f"“{mine}” is “{theirs}”" for mine, theirs in found.items()]

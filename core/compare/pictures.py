@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.compare.result import ComparedImage, Comparison
 from core.data.labels import Object
+from core.data.picture import open_picture
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
 from core.system.files import write_bytes
@@ -47,10 +48,11 @@ SAID = (*GONE, "wrong", "new")
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One model's view of an image: a title, and what to draw."""
+    """One model's view of an image: a title, what to draw, and on which file if on another."""
 
     title: str
     marks: Sequence[Object]
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +187,14 @@ def draw_sheet(sheet: Sheet, side: int = SIDE) -> Image | None:
     side : int
         Longest side of a panel, in pixels.
     """
-    from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageDraw, ImageFont
 
-    try:
-        with Image.open(sheet.image) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+    files = dict.fromkeys(panel.image or sheet.image for panel in sheet.panels)
+    read = {file: _picture(file, side) for file in files}
+    pictures = {file: picture for file, picture in read.items() if picture is not None}
+    if not pictures or len(pictures) < len(read):
         return None
-    image = ImageOps.contain(image, (side, side)) if max(image.size) > side else _enlarged(image)
-    font = ImageFont.load_default(13)
+    image, font = next(iter(pictures.values())), ImageFont.load_default(13)
     gap = 6
     width = image.width + gap
     whole = (width * len(sheet.panels) - gap, image.height + HEAD)
@@ -203,9 +204,20 @@ def draw_sheet(sheet: Sheet, side: int = SIDE) -> Image | None:
         left = place * width
         title = _fitting(draw, panel.title, image.width - 4, font)
         draw.text((left + 2, 3), title, fill="#eef1f5", font=font)
-        drawn.paste(image, (left, HEAD))
+        drawn.paste(pictures[panel.image or sheet.image], (left, HEAD))
         _draw(draw, panel.marks, (left, HEAD, image.width, image.height), font)
     return drawn
+
+
+def _picture(file: str, side: int) -> Image | None:
+    """Return an image as it is drawn; None if it cannot be read."""
+    from PIL import ImageOps, UnidentifiedImageError
+
+    try:
+        image = open_picture(file)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+        return None
+    return ImageOps.contain(image, (side, side)) if max(image.size) > side else _enlarged(image)
 
 
 def _enlarged(image: Image) -> Image:
@@ -249,8 +261,9 @@ def _draw(
     lines = 0
     for mark in marks:
         outcome = str(mark.get("outcome"))
-        colour = COLOURS.get(outcome, NO_OUTCOME)
+        colour = str(mark.get("colour") or COLOURS.get(outcome, NO_OUTCOME))
         words = [str(mark["class"])]
+        words += [f"{mark['share']:.0%}"] if "share" in mark else []
         words += [f"{mark['confidence']:.2f}"] if "confidence" in mark else []
         words += [outcome] if outcome in SAID else []
         if "x" not in mark:

@@ -181,6 +181,7 @@ def _assemble(
         "exports": _exports(known, held),
         "alternatives": alternatives(known, found[ALTERNATIVES], accuracy),
         "versions": _versions(),
+        "modules": _modules(known),
         "replay": _replay(known),
     } | {"notes": [{"message": message, "hint": hint} for message, hint in known.notes]}
 
@@ -212,6 +213,22 @@ def _repair(known: Known) -> list[dict[str, Any]]:
     """Return the steps by which the newest pruned file's weights were repaired."""
     history = known.pruned_facts.history if known.pruned_facts is not None else ()
     return list((history[-1].get("repair") if history else None) or [])
+
+
+def _modules(known: Known) -> list[dict[str, Any]]:
+    """Return the trusted modules that the files need; of a module, its file's name alone."""
+    facts = [facts for facts in (known.facts, known.pruned_facts) if facts is not None]
+    found = {module["file"]: module for each in facts for module in each.modules}
+    return [
+        {**module, "file": Path(path).name, "command": _trust(Path(path), module["name"])}
+        for path, module in found.items()
+    ]
+
+
+def _trust(path: Path, name: str) -> str:
+    """Return the command that trusts a module under the name by which it was trusted here."""
+    named = "" if name == path.stem else f" --as {_quoted(name)}"
+    return f"secateur trust add {_quoted(path.name)}{named}"
 
 
 def _replay(known: Known) -> list[str]:

@@ -61,6 +61,8 @@ class Job(BaseModel):
         Why it failed.
     next_batch : int
         Images a step that may do where it failed for memory; 0 otherwise.
+    untrusted : dict
+        Which module has to be trusted, where it failed for that (`core.trust.find.untrusted_in`).
     result : dict or None
         The results.
     """
@@ -79,6 +81,7 @@ class Job(BaseModel):
     message: str = ""
     hint: str = ""
     next_batch: int = 0
+    untrusted: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import filelock
 
-from core.errors import CancelledError, MemoryShortError, UserError
+from core.checkpoint.needs import needed
+from core.errors import CancelledError, MemoryShortError, UserError, ended_by_module
 from core.runs.folder import (
     CONTROL,
     EVENTS,
@@ -29,6 +30,7 @@ from core.runs.folder import (
 from core.runs.kinds import KINDS, Emit
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
+from core.trust.find import untrusted_in
 
 Event = dict[str, Any]
 CLAIM = "claim.lock"
@@ -125,7 +127,8 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
     -------
     dict
         The terminal event: ``done`` with ``result``, ``failed`` with ``message``, ``hint``,
-        ``bug`` and, if memory ran out, ``next_batch``, or ``cancelled``.
+        ``bug`` and, if memory ran out, ``next_batch``, or if a module has to be trusted first,
+        ``untrusted``; or ``cancelled``. Modules that the file needs are in ``result["modules"]``.
 
     Raises
     ------
@@ -165,7 +168,7 @@ def _take(folder: Path) -> Job:
     job = read_job(folder)
     check_startable(job)
     running = {"state": "running", "process": this_process()}
-    running |= {"message": "", "hint": "", "next_batch": 0}
+    running |= {"message": "", "hint": "", "next_batch": 0, "untrusted": {}}
     job = job.model_copy(update=running)
     write_job(folder, job)
     return job
@@ -201,14 +204,16 @@ def check_startable(job: Job) -> None:
 
 def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> Event:
     try:
-        return {"event": "done", "result": KINDS[job.kind].run(job.arguments, folder, emit, check)}
+        result = KINDS[job.kind].run(job.arguments, folder, emit, check)
+        if modules := needed(result):
+            result = {**result, "modules": modules}
+        return {"event": "done", "result": result}
     except (CancelledError, KeyboardInterrupt):
         return {"event": "cancelled"}
     except UserError as error:
-        failed = {"event": "failed", "message": error.message, "hint": error.hint, "bug": False}
-        if isinstance(error, MemoryShortError):
-            failed["next_batch"] = error.next_batch
-        return failed
+        return _failed(error)
+    except SystemExit:
+        return _failed(ended_by_module())
     except Exception as error:
         with contextlib.suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)) + "\n")
@@ -217,12 +222,20 @@ def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> E
         return {"event": "failed", "message": message, "hint": hint, "bug": True}
 
 
+def _failed(error: UserError) -> Event:
+    event = {"event": "failed", "message": error.message, "hint": error.hint, "bug": False}
+    if isinstance(error, MemoryShortError):
+        event["next_batch"] = error.next_batch
+    return {**event, **untrusted_in(error)}
+
+
 def _ended(job: Job, event: Event) -> Job:
     change = {
         "state": event["event"],
         "message": event.get("message", ""),
         "hint": event.get("hint", ""),
         "next_batch": event.get("next_batch", 0),
+        "untrusted": event.get("untrusted", {}),
         "result": event.get("result"),
     }
     return job.model_copy(update=change)

@@ -22,7 +22,7 @@ from core.system.size import ImageSize
 from core.tune.arguments import check_values
 from core.tune.choose import BEFORE, State
 from core.tune.device import choose_device, gpus, use_threads
-from core.tune.distill import check_teacher
+from core.tune.distill import WHOLE, check_teacher
 from core.tune.feed import read_feed
 from core.tune.finish import finish
 from core.tune.measure import Measurer, tell_scarce
@@ -133,7 +133,7 @@ def set_up(
     way = settings.distill
     if way == "auto":
         way = "outputs" if preset is None else preset.distill  # type: ignore[assignment]
-        if student.facts.task == "classify":  # it has no feature maps that a projector joins
+        if student.facts.task in WHOLE:  # it has no feature maps that a projector joins
             way = "outputs"
     teacher = load(settings.teacher) if settings.teacher and way != "none" else None
     if teacher is not None:

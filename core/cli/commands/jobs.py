@@ -201,6 +201,8 @@ def _show(folder: Path) -> Answer:
     lines = [f"{job['state']}{place}: {job['folder']}"]
     if entry is not None and figures_of(entry):
         lines.append(figures_of(entry))
+    if entry is not None and entry.needs:
+        lines.append(entry.needs)
     if job["message"]:
         lines.append(f"{job['message']} {job['hint']}".strip())
     if job["next_batch"]:

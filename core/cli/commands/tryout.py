@@ -39,7 +39,7 @@ def add_parsers(add: Add) -> None:
 def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.compare.pictures import check_free, write_sheets
     from core.progress import Span
-    from core.tryout.agreement import total
+    from core.tryout.agreement import same, total
     from core.tryout.pictures import sheet_of, tried_text
     from core.tryout.run import try_networks
 
@@ -61,6 +61,8 @@ def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         )
         counts = [total(result, number, confidence).to_json() for number in range(len(networks))]
         more: dict[str, Any] = {"counts": counts}
+        if (shares := [same(result, number) for number in range(len(networks))])[0] is not None:
+            more = {"same": shares}
         text = tried_text(result, confidence)
         if target is not None:
             sheets = [sheet_of(result, n, confidence) for n in range(len(result["images"]))]
@@ -69,6 +71,7 @@ def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             text += f"\n{len(written)} pictures in {target}"
         for image in result["images"]:  # frames of videos are gone with their folder
             image["image"] = "" if image["image"].startswith(frames) else image["image"]
+            image.pop("maps", None)
     return {**result, **more}, text
 
 
