@@ -28,6 +28,7 @@ from core.runs.kinds import KINDS, Emit
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
 from core.system.locks import take
+from core.system.scratch import sweep_beneath
 
 Event = dict[str, Any]
 _LISTEN = 0.2
@@ -132,6 +133,7 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
     folder = Path(folder)
     with contextlib.ExitStack() as life:
         job = _claim(folder, life)
+        sweep_beneath(folder)
         return _run(job, folder, listener)
 
 

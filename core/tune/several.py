@@ -14,7 +14,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 from core.errors import UserError
 from core.system.locks import is_taken
 from core.system.program import own_environment
+from core.system.scratch import Scratch
 from core.tune.settings import Settings
 from core.tune.training import Run
 
@@ -110,7 +110,7 @@ class Together:
             "port": server.getsockname()[1],
             "token": token,
         }
-        with tempfile.TemporaryDirectory(prefix="secateur-several-") as folder:
+        with Scratch("several") as folder:
             path = Path(folder) / "spec.json"
             path.write_text(json.dumps(spec), encoding="utf-8")
             yield path, token
