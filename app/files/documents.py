@@ -22,6 +22,8 @@ from app.state import plan_edits
 from app.state.project_state import to_project
 from core.errors import UserError
 from core.plan.criteria import by_images
+from core.system.files import remove_parts
+from core.system.scratch import sweep
 from core.tryout.sources import can_try
 
 if TYPE_CHECKING:
@@ -159,6 +161,8 @@ class Documents(QObject):
             self._settings.forget_recent(path)
             self._data = ""
             return
+        sweep(Path(path).parent)
+        remove_parts(Path(path).parent)
         model = project.model_path(Path(path))
         place = None if recovered else Path(path)
         if model is None:

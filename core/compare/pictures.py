@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from core.data.picture import open_picture
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
 from core.system.files import write_bytes
+from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -139,8 +138,9 @@ def write_sheets(sheets: Sequence[Sheet], folder: Path, progress: Progress = sil
     check_free(folder)
     names = []
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-        try:
+        with Scratch("pictures", folder.absolute().parent) as place:
+            part = Path(place, "drawn")
+            part.mkdir()
             for number, sheet in enumerate(sheets, 1):
                 progress(number / (len(sheets) + 1), f"Drawing image {number} of {len(sheets)}")
                 drawn = draw_sheet(sheet)
@@ -149,10 +149,7 @@ def write_sheets(sheets: Sequence[Sheet], folder: Path, progress: Progress = sil
                     names.append(f"{sheet.name}.jpg")
             with contextlib.suppress(FileNotFoundError):
                 folder.rmdir()
-            part.chmod(0o755)
             part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise UserError(f"Could not write pictures to {folder}: {reason_of(error)}.") from error
     progress(1.0, "Done")

@@ -26,6 +26,8 @@ from core.engine.models import ModelStore
 from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError, ended_by_module
 from core.system.logs import append_fault
+from core.system.paths import own_folders
+from core.system.scratch import sweep_beneath
 from core.system.versions import outside
 from core.trust.find import untrusted_in
 
@@ -138,6 +140,9 @@ class Engine:
             return
         if self._queue.empty():  # the first task would need the same, and somebody waits for it
             _trace_one()
+        if self._queue.empty():
+            for place in own_folders():
+                sweep_beneath(place)
         while (request := self._queue.get()) is not None:
             self._run(request)
 

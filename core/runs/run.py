@@ -11,18 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from core.checkpoint.needs import needed
 from core.errors import CancelledError, MemoryShortError, UserError, ended_by_module
 from core.runs.folder import (
     CONTROL,
     EVENTS,
     LOG,
+    RUNNING,
     Job,
-    is_alive,
+    already_running,
     read_job,
-    status_of,
     this_process,
     told,
     write_job,
@@ -30,11 +28,11 @@ from core.runs.folder import (
 from core.runs.kinds import KINDS, Emit
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
+from core.system.locks import take
+from core.system.scratch import sweep_beneath
 from core.trust.find import untrusted_in
 
 Event = dict[str, Any]
-CLAIM = "claim.lock"
-"""Held while a process takes the job; the system lets go of it when the process dies."""
 _LISTEN = 0.2
 """Seconds between two looks at the control file of a paused job."""
 TERMINAL = ("done", "failed", "cancelled")
@@ -136,7 +134,13 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
         When it runs already, is done, or its files were replaced since; nothing was changed then.
     """
     folder = Path(folder)
-    job = _claim(folder)
+    with contextlib.ExitStack() as life:
+        job = _claim(folder, life)
+        sweep_beneath(folder)
+        return _run(job, folder, listener)
+
+
+def _run(job: Job, folder: Path, listener: Emit | None) -> Event:
     with contextlib.suppress(OSError):
         (folder / CONTROL).unlink(missing_ok=True)
     emit = EventLog(folder, listener)
@@ -156,17 +160,19 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
     return event
 
 
-def _claim(folder: Path) -> Job:
-    """Take a job for this process; of two that ask at once, one gets it."""
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # a folder that cannot be written reports it below
-            held.enter_context(filelock.FileLock(folder / CLAIM))
-        return _take(folder)
-
-
-def _take(folder: Path) -> Job:
+def _claim(folder: Path, life: contextlib.ExitStack) -> Job:
+    """Take a job for this process until ``life`` ends; of two that ask at once, one gets it."""
     job = read_job(folder)
     check_startable(job)
+    with contextlib.suppress(OSError):  # a folder that cannot be written reports it below
+        lock = take(folder / RUNNING)
+        if lock is None:
+            raise already_running(job)
+        life.enter_context(lock)
+        job = read_job(folder)  # another may have run it to its end before the lock was free
+        if not lock.sure and job.runs:
+            raise already_running(job)
+    _check_files(job)
     running = {"state": "running", "process": this_process()}
     running |= {"message": "", "hint": "", "next_batch": 0, "untrusted": {}}
     job = job.model_copy(update=running)
@@ -187,11 +193,13 @@ def check_startable(job: Job) -> None:
             f"This version does not support jobs of the kind “{job.kind}”.",
             "Update Secateur, or install the package that provides them.",
         )
-    if job.state in ("running", "paused") and is_alive(job.process):
-        raise UserError(
-            f"The job {job.id} is already running.", "To follow it: `secateur jobs show`."
-        )
-    if status_of(job) == "done":
+    if job.runs:
+        raise already_running(job)
+    _check_files(job)
+
+
+def _check_files(job: Job) -> None:
+    if job.state == "done":
         raise UserError(f"The job {job.id} is done.", "Start a new one.")
     for key, known in job.hashes.items():
         path = Path(str(job.arguments.get(key, "")))

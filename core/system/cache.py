@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.system.files import write_bytes
+from core.system.scratch import own_folder
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 """What reading a file of arrays raises if it is missing, damaged or of another version."""
@@ -38,7 +38,7 @@ def stored(path: Path, write: Callable[[Path], None]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path)
     except (OSError, UserError):
-        path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
+        path = own_folder() / path.name
         write(path)
     return path
 

@@ -16,7 +16,7 @@ from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.graph.drive import real_size
 from core.repair.images import files_of
-from core.system.files import remove_parts
+from core.system.files import remove_old_parts
 from core.system.program import is_packaged
 from core.system.size import ImageSize
 from core.tune.arguments import check_values
@@ -85,7 +85,7 @@ def finetune(
     folder = Path(folder)
     run, options, device = set_up(settings, folder, emit, check)
     for file in (run.last, run.best):  # what a killed process left half written
-        remove_parts(folder, file.name)
+        remove_old_parts(file)
     state = read_state(run.last) if resume and run.last.is_file() else None
     if state is not None:
         run = replace(run, state=state, elapsed=float(state[STATE_KEY]["elapsed"]))

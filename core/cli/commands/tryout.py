@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from core.cli.commands import Add, Command
 from core.cli.options import add_image_size, shown_progress
 from core.errors import UserError
+from core.system.scratch import Scratch
 
 NETWORKS = (".pt", ".yaml", ".yml")
 
@@ -49,7 +49,7 @@ def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         raise UserError("No image was given.", "Pass an image, a folder of images or a video.")
     target = None if options.output is None else check_free(Path(options.output))
     show, confidence = shown_progress(options), options.confidence
-    with tempfile.TemporaryDirectory(prefix="secateur-try-") as frames:
+    with Scratch("try") as frames:
         result = try_networks(
             networks,
             sources,

@@ -8,7 +8,6 @@ most repeats of a long layer are interrupted, and any quartile would count that 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from core.ship.latency.runtime import Settings
 from core.ship.latency.runtimes import onnx_session, random_inputs
 from core.ship.latency.shapes import Shape
+from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +49,7 @@ def time_onnx(points: Sequence[Point], settings: Settings, repeats: int) -> Floa
     float array, shape (points,)
         Milliseconds.
     """
-    with tempfile.TemporaryDirectory(prefix="secateur-layers-") as folder:
+    with Scratch("layers") as folder:
         model = _onnx_model(points, settings.batch)
         session = onnx_session(model, settings.threads, profile=Path(folder))
         inputs = random_inputs(session)

@@ -6,7 +6,6 @@ what is compared is the ratio within each turn.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ from core.progress import Progress, Span, silent
 from core.ship.latency.runtime import Run, Runtime, Settings, cuda_available
 from core.ship.latency.runtimes import runtime_of
 from core.system.machine import default_threads, processor
+from core.system.scratch import Scratch
 from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _measure_case(
     progress: Progress,
 ) -> list[Timing]:
     runs: list[Run] = []
-    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as place:
+    with Scratch("latency") as place:
         for number, (name, model) in enumerate(models.items()):
             progress(0.4 * number / len(models), f"Preparing {name}")
             folder = Path(place) / str(number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from core.ship.latency.runtime import Settings, cuda_available
 from core.ship.latency.runtimes import fused, runtime_of
 from core.ship.latency.shapes import Use, layer_uses
 from core.ship.latency.store import LayerStore
+from core.system.scratch import Scratch
 from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def build_latency(
         return known
     settings = settings_of(about)
     runtime_of(str(about["runtime"]))
-    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as folder:
+    with Scratch("latency") as folder:
         store = LayerStore(about, None if cache else Path(folder) / "layers.json")
         progress(0.0, "Measuring steps")
         bare = _layers(model, table, settings, store, about, Span(progress, 0.15, 0.45))
@@ -254,7 +254,7 @@ def time_networks(
 
     chosen = runtime_of(runtime)
     before = torch.get_num_threads()
-    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as place:
+    with Scratch("latency") as place:
         runs = []
         for number, model in enumerate(models):
             progress(0.5 * number / len(models), "Preparing whole networks")
