@@ -11,6 +11,7 @@ import glob
 import hashlib
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -90,8 +91,10 @@ def write_atomically(
     Raises
     ------
     UserError
-        When the folder does not exist, is not writable, or the disk is full. No part is left.
+        When the folder does not exist, is not writable, or the disk is full, or what is there is
+        no file. No part is left.
     """
+    _check_is_file(path)
     remove_parts(path.parent, path.name, _STALE)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -163,6 +166,19 @@ def remove_parts(folder: Path, name: str = "*", age: float = 0.0) -> None:
                 part.unlink(missing_ok=True)
 
 
+def _check_is_file(path: Path) -> None:
+    """Refuse to put a file in the place of a device, a pipe, a socket or a folder."""
+    try:
+        found = path.stat().st_mode
+    except (OSError, ValueError):  # nothing there, or nothing can be: whoever writes will hear
+        return
+    if not stat.S_ISREG(found):
+        kind = "a folder" if stat.S_ISDIR(found) else "a device, a pipe or a socket"
+        raise UserError(
+            f"Could not write {path}: it is {kind}, not a file.", "Choose another name."
+        )
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -175,8 +191,9 @@ def check_folder(path: Path) -> None:
     Raises
     ------
     UserError
-        When its folder does not exist or is not writable.
+        When its folder does not exist or is not writable, or what is there is no file.
     """
+    _check_is_file(path)
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UserError(
