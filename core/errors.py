@@ -66,6 +66,15 @@ def one_line(error: object, most: int = 200) -> str:
     return " ".join(str(error).split())[:most]
 
 
+def of_system(error: OSError) -> UserError:
+    """Return the error for what the system refused: a disk, a folder or a device, not a bug."""
+    what = f" {error.filename!s}" if error.filename is not None else " a file or device"
+    return UserError(
+        f"The system could not read or write{what}: {reason_of(error)}.",
+        "Check that it is there, that you may use it, and that the disk has room.",
+    )
+
+
 def reason_of(error: OSError) -> str:
     """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()

@@ -80,6 +80,7 @@ def sensitivity(
     """
     from core.data.validation import Validation
     from core.sensitivity import scan as scans
+    from core.sensitivity.records import SCANS, check
     from core.sensitivity.spread import devices_of
     from core.system.journal import Journal
 
@@ -88,7 +89,7 @@ def sensitivity(
     devices = devices_of(data.device)
     data = replace(data, device=devices[0])
     facts = loaded.facts
-    kept = nullcontext() if output is None else Journal(Path(output), "sensitivity")
+    kept = nullcontext() if output is None else Journal(Path(output), SCANS, check)
     with kept as journal:
         progress(0.0, "Reading the dataset")
         validation = Validation(loaded.model, data, facts.classes, facts.task)
@@ -224,6 +225,7 @@ def prune_one_by_one(
     """
     from core.sensitivity.one_by_one import LOG
     from core.sensitivity.order import entries_for_target, entries_given
+    from core.sensitivity.records import STEPS, check_whole
     from core.system.journal import Journal
 
     output = Path(output)
@@ -231,7 +233,7 @@ def prune_one_by_one(
     _check_one_by_one(loaded, plan, output)
     plan = _settled(loaded, plan, cache)
     folder.mkdir(parents=True, exist_ok=True)
-    with Journal(folder / LOG, "steps") as journal:
+    with Journal(folder / LOG, STEPS, check_whole) as journal:
         run = _run(loaded, plan, data, folder, after_step, after_name, cache)
 
         def entries(run: Run, progress: Progress) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, first_wrong, reason_of
-from core.plan.schema import Plan, Target
+from core.plan.schema import Plan, PlanData, Target
 from core.system.files import write_json
+from core.system.plain import read_json
+from core.system.records import why_damaged
 from core.system.size import USUAL_SIZE, SizeSetting
 
 VERSION = 3
@@ -74,7 +75,7 @@ class Result(_Strict):
     macs_before: int
     macs_after: int
     relative_error: float
-    plan: dict[str, Any] = Field(default_factory=dict)
+    plan: PlanData = Field(default_factory=dict)
 
 
 class Tuned(_Strict):
@@ -189,13 +190,13 @@ def read_project(path: str | Path) -> Project:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except OSError as error:
         raise UserError(
             f"Could not read the project {path}: {reason_of(error)}.", "Check the path."
         ) from (error)
-    except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
-        raise _damaged(path, "not valid JSON") from error
+    except ValueError as error:  # also of text that is not UTF-8
+        raise _damaged(path, why_damaged(error)) from error
     return parse_project(data, path)
 
 

@@ -46,13 +46,9 @@ def told_of(path: str) -> dict[str, Any]:
 
 
 def _scores(file: Path | None, table: ChannelTable) -> NDArray[np.float64] | None:
-    if file is None:
-        return None
-    try:
-        found: NDArray[np.float64] = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return found if found.shape == (table.atom_count,) else None
+    from core.choose.score_cache import read_scores
+
+    return read_scores(file, table.atom_count)
 
 
 def from_engine(result: dict[str, Any]) -> Known:

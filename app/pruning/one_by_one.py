@@ -165,10 +165,10 @@ def read_steps(folder: Path, sha256: str) -> list[Step]:
     log = folder / LOG
     if not log.is_file():
         return []
-    from core.system.journal import read_journal
+    from core.sensitivity.records import read_steps as read_log
 
     try:
-        records = read_journal(log, "steps")
+        records = read_log(log)
     except UserError:
         return []
     return [step_of(r) for r in records if "step" in r and r.get("model") == sha256]

@@ -144,10 +144,10 @@ def read_scan(file: Path, sha256: str, image_size: SizeLike | None = None) -> li
     """
     if not file.is_file():
         return []
-    from core.system.journal import read_journal
+    from core.sensitivity.records import read_scans
 
     try:
-        records = read_journal(file, "sensitivity")
+        records = read_scans(file)
     except UserError:
         return []
     scan = None

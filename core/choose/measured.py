@@ -7,11 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from core.errors import UserError
 from core.plan.schema import Plan
 from core.system.cache import cache_folder, stored
 from core.system.files import write_json
+from core.system.plain import read_json
+from core.system.records import Shape, checked, leave_out
 from core.system.size import ImageSize
 
 RANKED_BY = ("criterion", "allocation", "representative", "round_to", "seed", "target")
@@ -71,10 +76,32 @@ class MeasuredPoint:
 
         Raises
         ------
-        KeyError
-            When something is missing.
+        ValueError
+            When something is missing, or is not what it should be.
         """
-        return cls(**{field.name: data[field.name] for field in fields(cls)})
+        told = {name: value for name, value in data.items() if name in _NAMES}
+        try:
+            return cls(**checked(_Point, told))
+        except UserError as error:
+            raise ValueError(error.message) from error
+
+
+_NAMES = {field.name for field in fields(MeasuredPoint)}
+
+
+class _Point(Shape):
+    accuracy: float
+    low: float
+    high: float
+    latency_ms: Annotated[float, Field(gt=0)]
+    latency_low: float
+    latency_high: float
+    metric: str
+    images: Annotated[int, Field(ge=0)]
+    image_size: Any
+    runtime: str
+    seconds: Annotated[float, Field(ge=0)]
+    repair: str
 
 
 class MeasuredStore:
@@ -97,9 +124,11 @@ class MeasuredStore:
     def get(self, plan: Plan | None) -> MeasuredPoint | None:
         """Return what was measured of a plan, or of the unpruned network for None."""
         try:
-            data = json.loads(self._path(plan).read_text(encoding="utf-8"))
-            return MeasuredPoint.from_json(data)
-        except (OSError, ValueError, KeyError, TypeError):
+            return MeasuredPoint.from_json(checked(Shape, read_json(self._path(plan))))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            leave_out(self._path(plan), error)
             return None
 
     def add(self, plan: Plan | None, point: MeasuredPoint) -> None:

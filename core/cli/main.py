@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -15,11 +13,12 @@ from core.checkpoint.facts import modules_note
 from core.checkpoint.needs import needed
 from core.cli.commands import GROUPS
 from core.cli.options import assumed, assumed_text, rounded, with_sizes
-from core.errors import CancelledError, UserError, ended_by_module
+from core.cli.output import Parser, as_json, fail, make_printable, put, warn
+from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.logs import append_fault
+from core.system.records import naming_left_out
 from core.system.signals import EndedError, answered
 from core.system.versions import outside
-from core.system.visible import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,49 +30,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 refused or failed (one line on standard error), 2 wrong usage; ended by a
         signal, 128 and its number.
     """
+    make_printable()
     options = build_parser().parse_args(
         with_sizes(sys.argv[1:] if arguments is None else arguments)
     )
     if warning := outside():
-        print(f"secateur: {warning}", file=sys.stderr)
+        warn(warning)
     try:
-        # Libraries print to standard output as they please; there, only our own result belongs.
-        with answered(), contextlib.redirect_stdout(sys.stderr):
-            result, text = GROUPS.find_offered(options.command)(options)
-            if found := assumed(options):
-                result = {**result, "assumed": found}
-                text = f"{text}\n{assumed_text(found)}"
-            if reason := result.get("history_failed"):
-                text = f"{text}\nNot added to the history: {reason}"
-            if modules := needed(result):
-                result = {**result, "modules": modules}
-                text = f"{text}\n{modules_note(modules, 'The file')}"
-            if note := rounded(options):
-                result, text = {**result, "note": note}, f"{text}\n{note}"
-        if output := json.dumps(result, allow_nan=False) if options.json else text:
-            print(visible(output))
-        sys.stdout.flush()
+        with naming_left_out() as left_out:
+            result, text = _run(options)
+        for sentence in left_out:
+            warn(sentence)
+        if output := as_json(result) if options.json else text:
+            put(output)
     except UserError as error:
-        return _fail(str(error))
+        return fail(str(error))
     except CancelledError:
-        return _fail("Cancelled; nothing was changed.")
+        return fail("Cancelled; nothing was changed.")
     except EndedError as error:
-        return _fail(f"Ended by {error}; no incomplete files were left.", 128 + error.number)
+        return fail(f"Ended by {error}; no incomplete files were left.", 128 + error.number)
     except KeyboardInterrupt:
-        return _fail("Interrupted; no incomplete files were left.")
+        return fail("Interrupted; no incomplete files were left.")
     except SystemExit:
-        return _fail(str(ended_by_module()))
-    except BrokenPipeError:  # the reader of our output went away: nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return fail(str(ended_by_module()))
+    except OSError as error:
+        append_fault(error)
+        return fail(str(of_system(error)))
     except Exception as error:
-        return _fail(_report_bug(error))
+        return fail(_report_bug(error))
     proofs = (result.get("verification"), result.get("parity"))
     return int(any(proof and proof.get("passed") is False for proof in proofs))
 
 
-def _fail(text: str, code: int = 1) -> int:
-    print(visible(f"secateur: {' '.join(text.split())}"), file=sys.stderr)
-    return code
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Return what a command returns, with what holds for every command."""
+    # Libraries print to standard output as they please; there, only our own result belongs.
+    with answered(), contextlib.redirect_stdout(sys.stderr):
+        result, text = GROUPS.find_offered(options.command)(options)
+        if found := assumed(options):
+            result = {**result, "assumed": found}
+            text = f"{text}\n{assumed_text(found)}"
+        if reason := result.get("history_failed"):
+            text = f"{text}\nNot added to the history: {reason}"
+        if modules := needed(result):
+            result = {**result, "modules": modules}
+            text = f"{text}\n{modules_note(modules, 'The file')}"
+        if note := rounded(options):
+            result, text = {**result, "note": note}, f"{text}\n{note}"
+    return result, text
 
 
 def _report_bug(error: Exception) -> str:
@@ -81,13 +85,6 @@ def _report_bug(error: Exception) -> str:
     where = append_fault(error)
     kind = type(error).__name__
     return f"Internal error ({kind}: {error}), logged in {where}. Please report it."
-
-
-class Parser(argparse.ArgumentParser):
-    """Prints what it was given, which may be names of files, harmlessly."""
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        super()._print_message(visible(message), file)
 
 
 def build_parser() -> argparse.ArgumentParser:

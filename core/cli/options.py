@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from core.cli.output import put_event, put_progress
 from core.data.findings import shortened
 from core.errors import UserError
 from core.progress import Progress, TimeLeft, silent, with_left
 from core.system.size import USUAL_SIZE, ImageSize, rounded_note
-from core.system.visible import visible
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
@@ -229,7 +228,7 @@ class _Events:
         self._print({"event": "partial", "data": data})
 
     def _print(self, event: dict[str, Any]) -> None:
-        print(json.dumps(event), file=self._output, flush=True)
+        put_event(event, self._output)
 
 
 class _Line:
@@ -242,9 +241,8 @@ class _Line:
         self._left.step(fraction)
         over = fraction >= 1
         words = text if over else with_left(text, self._left.words)
-        words = " ".join(words.split())
-        end = "\n" if over else ""
-        print(f"\r\x1b[K{fraction:4.0%} {visible(words)}", end=end, file=self._output, flush=True)
+        line = f"{fraction:4.0%} {' '.join(words.split())}"
+        put_progress(line, self._output, "\n" if over else "")
 
 
 def shown_progress(options: argparse.Namespace) -> Progress:

@@ -6,7 +6,6 @@ A file next to the other caches, written by the check. Needs no torch.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,9 @@ from typing import Any
 
 from core.data.labels import Object, read_objects
 from core.errors import UserError
-from core.system.cache import cache_folder
+from core.system.cache import DAMAGED, cache_folder
 from core.system.files import write_json
+from core.system.plain import read_json
 
 FORMAT = 1
 KEPT = 8
@@ -138,14 +138,14 @@ def read_index(path: str | Path) -> Index:
         When it is missing or damaged.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = read_json(Path(path))
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']}")
         splits = {str(name): _split(split) for name, split in data["splits"].items()}
         names = {int(number): str(name) for number, name in data["names"].items()}
         keypoints = tuple(int(n) for n in data["keypoints"])
         return Index(str(data["path"]), str(data["task"]), names, splits, keypoints)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGED as error:
         raise UserError(
             f"The image list {path} cannot be read.", "Check the dataset again."
         ) from error

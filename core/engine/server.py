@@ -22,11 +22,15 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pydantic import Field
+
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
-from core.errors import CancelledError, UserError, ended_by_module
+from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.logs import append_fault
 from core.system.paths import own_folders
+from core.system.plain import parse_json
+from core.system.records import Shape, checked
 from core.system.scratch import sweep_beneath
 from core.system.versions import outside
 from core.trust.find import untrusted_in
@@ -52,6 +56,23 @@ class Channel:
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._stream.write(line)
             self._stream.flush()
+
+
+class _Request(Shape):
+    """A line of the protocol: a task, or a word on one."""
+
+    id: int | str | None = None
+    task: str = ""
+    args: dict[str, Any] = Field(default_factory=dict)
+    cancel: int | str | None = None
+    quit: bool = False
+
+
+class _Arguments(dict[str, Any]):
+    """Arguments of a task; one that is asked for and missing is said to be."""
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"The request has no “{key}”.", "Send what the task needs.")
 
 
 class Reporter:
@@ -112,15 +133,13 @@ class Engine:
         """Read requests until there are no more, or one says to quit."""
         for line in lines:
             try:
-                request = json.loads(line)
-            except ValueError:
-                print(f"not a request: {line!r}", file=sys.stderr)
+                request = checked(_Request, parse_json(line, finite=False))
+            except ValueError as error:
+                print(f"not a request ({error}): {line[:200]!r}", file=sys.stderr)
                 continue
-            if not isinstance(request, dict):
-                print(f"not a request: {line!r}", file=sys.stderr)
-            elif request.get("quit"):
+            if request.get("quit"):
                 break
-            elif "cancel" in request:
+            if "cancel" in request:
                 self._cancelled.add(str(request["cancel"]))
             else:
                 self._queue.put(request)
@@ -157,6 +176,9 @@ class Engine:
         except SystemExit:
             ended = ended_by_module()
             event = _failed(ended.message, ended.hint)
+        except OSError as error:
+            refused = of_system(error)
+            event = {**_failed(refused.message, refused.hint), "log": str(append_fault(error))}
         except BaseException as error:  # whatever a trusted module raises, the engine goes on
             event = {
                 **_failed(f"{type(error).__name__}: {error}"),
@@ -174,7 +196,7 @@ class Engine:
         )
         task = find_task(name)
         progress(0.0, "Starting")
-        return task(self._models, request.get("args", {}), progress)
+        return task(self._models, _Arguments(request.get("args", {})), progress)
 
 
 def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[str, Any]:

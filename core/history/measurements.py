@@ -15,15 +15,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.errors import UserError
-from core.history.nodes import MEASURED, home_of, writing
+from core.history.nodes import ID, MEASURED, home_of, writing
+from core.history.shapes import ACCURACY, ALTERNATIVES, EXPORT, LATENCY, RESULTS
 from core.system.files import write_json
 from core.system.journal import read_journal
 from core.system.paths import SHORT, data_folder, history_of
+from core.system.plain import read_json
+from core.system.records import checked, each_read, leave_out
 
-ACCURACY, LATENCY, ALTERNATIVES, EXPORT = "accuracy", "latency", "alternatives", "export"
+__all__ = ["ACCURACY", "ALTERNATIVES", "EXPORT", "LATENCY", "Measurement"]
 OLD_SUFFIX = ".measured.jsonl"
 """Ending of the file in which version 0.1 kept what was measured."""
 
@@ -47,11 +50,18 @@ class Measurement(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
-    id: str
+    id: str = Field(pattern=ID)
     measured: str
     date: str
     models: tuple[str, ...]
     result: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _told(self) -> Measurement:
+        """Refuse what those who read it could not use."""
+        if self.measured in RESULTS:
+            checked(RESULTS[self.measured], self.result)
+        return self
 
 
 def new_measurement(name: str, models: Sequence[str], result: Mapping[str, Any]) -> Measurement:
@@ -84,7 +94,9 @@ def keep(
 
 
 def read_measurements(place: str | Path) -> tuple[Measurement, ...]:
-    """Return what a history holds, or a file of version 0.1, oldest first; damaged ones left out.
+    """Return what a history holds, or a file of version 0.1, oldest first.
+
+    Damaged ones are left out, and named.
 
     Parameters
     ----------
@@ -93,36 +105,28 @@ def read_measurements(place: str | Path) -> tuple[Measurement, ...]:
     """
     path = Path(place)
     if path.name.endswith(OLD_SUFFIX):
-        found = [_of_old(record) for record in _old_records(path)]
+        records = _old_records(path)
+        found = each_read({f"{path}, entry {n}": r for n, r in enumerate(records, 1)}, _of_old)
     else:
-        found = [_read(file) for file in sorted((path / MEASURED).glob("*.json"))]
-    there = (measurement for measurement in found if measurement is not None)
-    return tuple(sorted(there, key=lambda m: m.date))
-
-
-def _read(path: Path) -> Measurement | None:
-    try:
-        return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, ValidationError):
-        return None
+        files = {file: file for file in sorted((path / MEASURED).glob("*.json"))}
+        found = each_read(files, lambda file: Measurement.model_validate(read_json(file)))
+    return tuple(sorted(found, key=lambda m: m.date))
 
 
 def _old_records(path: Path) -> list[dict[str, Any]]:
     try:
-        return read_journal(path, MEASURED) if path.is_file() else []
-    except UserError:
+        return read_journal(path, MEASURED)[1:] if path.is_file() else []
+    except UserError as error:
+        leave_out(path, error)
         return []
 
 
-def _of_old(record: Mapping[str, Any]) -> Measurement | None:
+def _of_old(record: Mapping[str, Any]) -> Measurement:
     """Read a record of version 0.1; it has the same id wherever it is read."""
     text = json.dumps(record, sort_keys=True)
-    try:
-        return Measurement.model_validate(
-            {**record, "id": hashlib.sha256(text.encode()).hexdigest()[:12]}
-        )
-    except ValidationError:
-        return None
+    return Measurement.model_validate(
+        {**record, "id": hashlib.sha256(text.encode()).hexdigest()[:12]}
+    )
 
 
 def old_stores(project: str | Path | None, sha256: str | None) -> tuple[Path, ...]:

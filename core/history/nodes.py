@@ -12,22 +12,26 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.errors import UserError, reason_of
+from core.history.shapes import Details
 from core.system.files import sha256_of, write_bytes, write_text
 from core.system.paths import SHORT, histories_folder
+from core.system.plain import read_json
+from core.system.records import checked, each_read
 
 VERSION = 1
 MEASURED = "measured"
 """The folder within a history that holds what was measured of several networks at once."""
 Kind = Literal["model", "prune", "tune", "evaluate"]
+ID = r"^[\w-]{1,80}$"
+"""What names a step: it becomes the name of a file."""
 
 
 class Node(BaseModel):
@@ -56,7 +60,7 @@ class Node(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
-    id: str
+    id: str = Field(pattern=ID)
     parent: str | None = None
     kind: Kind
     file: str | None = None
@@ -65,6 +69,13 @@ class Node(BaseModel):
     title: str = ""
     figures: dict[str, float] = Field(default_factory=dict)
     details: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("details")
+    @classmethod
+    def _told(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what those who read a history could not use."""
+        found: dict[str, Any] = checked(Details, value)
+        return found
 
 
 def home_of(origin: str) -> Path:
@@ -182,23 +193,23 @@ def _named(file: str | Path | None) -> str | None:
 
 
 def read_nodes(folder: str | Path) -> tuple[Node, ...]:
-    """Return the steps of a history, oldest first; a damaged file is left out.
+    """Return the steps of a history, oldest first; a damaged file is left out, and named.
 
     Raises
     ------
     UserError
         When a newer Secateur wrote one.
     """
-    nodes = []
-    for path in Path(folder).glob("*.json"):
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(data, dict) and int(data.get("version", 0)) > VERSION:
-                raise UserError(f"{path} was written by a newer Secateur.", "Update Secateur.")
-            nodes.append(Node.model_validate(data))
-        except (OSError, ValueError, TypeError, ValidationError):
-            continue
+    nodes = each_read({path: path for path in sorted(Path(folder).glob("*.json"))}, _read_node)
     return tuple(sorted(nodes, key=lambda node: (node.date, node.id)))
+
+
+def _read_node(path: Path) -> Node:
+    data = read_json(path)
+    version = data.get("version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise UserError(f"{path} was written by a newer Secateur.", "Update Secateur.")
+    return Node.model_validate(data)
 
 
 def find_by_file(folder: str | Path, file: str | Path) -> Node | None:

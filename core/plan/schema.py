@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,6 +21,7 @@ from pydantic import (
 
 from core.errors import UserError, first_wrong, reason_of
 from core.plan.ratio import LEAST, WHOLE
+from core.system.plain import read_json
 
 Ratio = Annotated[float, Field(ge=LEAST, le=WHOLE)]
 Scope = Literal["output", "inside", "all"]
@@ -275,6 +276,16 @@ class Plan(_Strict):
         return self.model_copy(update={"structure": (), "classes": None, "model_sha256": None})
 
 
+def _valid(data: dict[str, Any]) -> dict[str, Any]:
+    if data:
+        Plan.model_validate(data)
+    return data
+
+
+PlanData = Annotated[dict[str, Any], AfterValidator(_valid)]
+"""A plan as plain data, or empty where it is not known: what results remember of theirs."""
+
+
 def parse_plan(data: Any) -> Plan:
     """Check plain data and return the plan.
 
@@ -301,15 +312,14 @@ def read_plan(path: str | Path) -> Plan:
     """Read a plan file; raises ``UserError`` when it is missing or not valid."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        data = read_json(path)
     except OSError as error:
         raise UserError(
             f"Could not read the plan {path}: {reason_of(error)}.", "Check the path."
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a plan: it is not a text file.", _EXAMPLE) from error
-    try:
-        return parse_plan(json.loads(text))
-    except (ValueError, RecursionError) as error:  # JSON allows numbers that Python refuses
+    except ValueError as error:  # JSON allows numbers that Python refuses
         reason = str(error).partition(";")[0]
         raise UserError(f"The plan {path} is not valid JSON: {reason}.", _EXAMPLE) from error
+    return parse_plan(data)

@@ -9,7 +9,7 @@ from core.errors import UserError
 from core.project import place
 from core.runs.folder import read_events, read_job
 from core.runs.tail import Digest, RunEntry
-from core.system.journal import read_journal
+from core.sensitivity.records import read_scans, read_steps
 
 if TYPE_CHECKING:
     from core.report.known import Known, Network
@@ -66,7 +66,7 @@ def sensitivity(known: Known) -> dict[str, Any] | None:
         return None
     file = place(stored, known.opened.place)
     try:
-        records = read_journal(file, "sensitivity")
+        records = read_scans(file)
     except UserError as error:
         known.note(error)
         return None
@@ -104,7 +104,7 @@ def steps(known: Known) -> list[dict[str, Any]]:
         return []
     file = place(stored, known.opened.place) / STEPS
     try:
-        records = read_journal(file, "steps")
+        records = read_steps(file)
     except UserError as error:
         known.note(error)
         return []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -12,13 +11,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
 from core.system.files import sha256_of, write_text
 from core.system.locks import is_taken, take
 from core.system.paths import jobs_folder
+from core.system.plain import parse_json, read_json
+from core.system.records import Shape, checked, why_damaged
 
 VERSION = 1
 RUNNING = "running.lock"
@@ -39,6 +40,39 @@ class Process(BaseModel):
 
     pid: int
     started: float
+
+
+class Told(Shape):
+    """What lists and reports read of any job's arguments; its kind checks them all."""
+
+    model: str | None = None
+    teacher: str | None = None
+    preset: str | None = None
+
+
+class Turn(Shape):
+    """What they read of a step of an iterative pruning."""
+
+    step: int
+    parameters: int
+    macs: int
+    after: dict[str, float]
+    accepted: bool
+
+
+class Found(Shape):
+    """What lists and reports read of any job's result."""
+
+    output: str | None = None
+    text: str | None = None
+    before: dict[str, float] | None = None
+    after: dict[str, float] | None = None
+    final: dict[str, float] | None = None
+    baseline: dict[str, float] | None = None
+    parameters: int | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+    steps: list[Turn] | None = None
 
 
 class Job(BaseModel):
@@ -99,6 +133,19 @@ class Job(BaseModel):
     def runs(self) -> bool:
         """Whether a process works on it now."""
         return self.state in ("running", "paused") and is_alive(self.process, self._folder)
+
+    @field_validator("arguments")
+    @classmethod
+    def _told(cls, value: dict[str, Any]) -> dict[str, Any]:
+        checked(Told, value)
+        return value
+
+    @field_validator("result")
+    @classmethod
+    def _found(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            checked(Found, value)
+        return value
 
 
 def create_job(
@@ -170,13 +217,13 @@ def read_job(folder: str | Path) -> Job:
     """
     path = Path(folder) / JOB
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except OSError as error:
         raise UserError(
             f"{folder} does not contain a job.", "`secateur jobs` lists all jobs."
         ) from error
     except ValueError as error:
-        raise UserError(f"{path} is damaged.", "Its weight files can still be opened.") from (error)
+        raise _damaged(path, error) from error
     if (
         isinstance(data, dict)
         and isinstance(data.get("version"), int)
@@ -186,7 +233,12 @@ def read_job(folder: str | Path) -> Job:
     try:
         return Job.model_validate(data).found_in(path.parent)
     except ValidationError as error:
-        raise UserError(f"{path} is damaged.", "Its weight files can still be opened.") from (error)
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    why = why_damaged(error)
+    return UserError(f"{path} is damaged ({why}).", "Its weight files can still be opened.")
 
 
 def amend_job(folder: str | Path, **change: Any) -> bool:
@@ -216,7 +268,14 @@ def list_jobs(parent: str | Path | None = None) -> list[Path]:
     if (place / JOB).is_file():
         return [place]
     found = [path.parent for path in place.glob(f"*/{JOB}")]
-    return sorted(found, key=lambda folder: (folder / JOB).stat().st_ctime_ns)
+    return sorted(found, key=lambda folder: _made(folder / JOB))
+
+
+def _made(path: Path) -> int:
+    try:
+        return path.stat().st_ctime_ns
+    except OSError:  # a link to nowhere, or gone meanwhile
+        return 0
 
 
 def find_job(name: str | Path, parent: str | Path | None = None) -> Path:
@@ -354,6 +413,6 @@ def read_events(
 def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
     for line in lines.splitlines():
         with contextlib.suppress(ValueError):
-            event = json.loads(line)
+            event = parse_json(line, finite=False)
             if isinstance(event, dict):
                 yield event

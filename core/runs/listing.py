@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,6 +13,8 @@ from core.runs.folder import EVENTS, JOB, list_jobs, read_job, status_of, told
 from core.runs.kinds import KINDS
 from core.runs.queue import Queue, blocker, read_queue
 from core.runs.tail import RunEntry
+from core.system.plain import parse_json
+from core.system.records import leave_out
 
 TAIL = 8192
 """Bytes from the end of the events that tell how far a job is."""
@@ -21,10 +22,12 @@ Over = dict[str, tuple[int, RunEntry]]
 
 
 def entry_of(folder: str | Path) -> RunEntry | None:
-    """Read a job's folder; None where it is gone or damaged."""
+    """Read a job's folder; None where it is gone, or damaged, which is named."""
     try:
         job = read_job(folder)
-    except UserError:
+    except UserError as error:
+        if (Path(folder) / JOB).exists():
+            leave_out(folder, error)
         return None
     status = status_of(job)
     far, left = progress_of(folder) if status in ("running", "paused") else ("", None)
@@ -107,8 +110,9 @@ def progress_of(folder: str | Path) -> tuple[str, float | None]:
         return "", None
     for line in reversed(lines):
         try:
-            event = json.loads(line)
+            event = parse_json(line)
             kind, left = event.get("event"), event.get("seconds_left")
+            left = float(left) if left is not None else None
             step = f"step {event['step']} of {event['steps']}, " if "steps" in event else ""
             if kind in ("batch", "epoch"):
                 within = f", batch {event['batch']} of {event['batches']}"

@@ -8,14 +8,13 @@ do so. Needs no torch.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from core.errors import UserError, reason_of
 from core.runs.folder import Job, already_running, amend_job, read_job, status_of
@@ -24,6 +23,8 @@ from core.runs.launch import launch
 from core.system.files import write_text
 from core.system.locks import take
 from core.system.paths import jobs_folder
+from core.system.plain import read_json
+from core.system.records import each_read, leave_out
 
 VERSION = 1
 _PATIENCE = 120.0
@@ -42,6 +43,21 @@ class _Stored(BaseModel):
     waiting: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
     held: bool = False
+
+    @field_validator("waiting", "running", mode="before")
+    @classmethod
+    def _folders(cls, value: Any) -> Any:
+        """Leave out what names no folder."""
+        if not isinstance(value, list | tuple):
+            return value
+        named = {f"entry {n} of {queue_file()}": name for n, name in enumerate(value, 1)}
+        return tuple(each_read(named, _folder))
+
+
+def _folder(name: Any) -> str:
+    if not isinstance(name, str) or not Path(name).is_absolute() or "\0" in name:
+        raise ValueError("it is not the path of a folder")
+    return name
 
 
 @dataclass(slots=True)
@@ -74,7 +90,7 @@ def queue_file() -> Path:
 
 
 def read_queue() -> Queue:
-    """Return the queue; an empty one if there is none, or its file is damaged.
+    """Return the queue; an empty one if there is none, or its file is damaged, which is named.
 
     Raises
     ------
@@ -82,15 +98,19 @@ def read_queue() -> Queue:
         When a newer Secateur wrote it.
     """
     try:
-        data = json.loads(queue_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        data = read_json(queue_file())
+    except FileNotFoundError:
+        return Queue()
+    except (OSError, ValueError) as error:
+        leave_out(queue_file(), error)
         return Queue()
     version = data.get("version") if isinstance(data, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise UserError("The queue of jobs was saved by a newer Secateur.", "Update Secateur.")
     try:
         stored = _Stored.model_validate(data)
-    except ValidationError:
+    except ValidationError as error:
+        leave_out(queue_file(), error)
         return Queue()
     return Queue(list(stored.waiting), list(stored.running), stored.held)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,16 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.system.files import write_bytes
+from core.system.plain import parse_json
 from core.system.scratch import own_folder
 
-DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
-"""What reading a file of arrays raises if it is missing, damaged or of another version."""
+DAMAGED = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError),
+    *(MemoryError, tokenize.TokenError),
+)
+"""What reading a cached file raises if it is missing, damaged or of another version: by the system,
+by an archive, and by what is made of plain data that is not what it should be."""
 
 
 def cache_folder(kind: str) -> Path:
@@ -64,7 +72,7 @@ def read_arrays(path: Path, version: int) -> tuple[dict[str, Any], dict[str, NDA
     """Read what `write_arrays` wrote; what is missing, damaged or else raises one of `DAMAGED`."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    header: dict[str, Any] = json.loads(bytes(arrays.pop("header")).decode())
+    header: dict[str, Any] = parse_json(bytes(arrays.pop("header")), finite=False)
     if header["format"] != version:
         raise ValueError(f"format {header['format']}")
     return header, arrays

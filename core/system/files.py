@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import sys
 import tempfile
 import time
@@ -99,8 +100,10 @@ def write_atomically(
     Raises
     ------
     UserError
-        When the folder does not exist, is not writable, or the disk is full. No part is left.
+        When the folder does not exist, is not writable, or the disk is full, or what is there is
+        no file. No part is left.
     """
+    _check_is_file(path)
     remove_parts(path.parent)
     remove_old_parts(path, _STALE)
     try:
@@ -207,6 +210,19 @@ def remove_old_parts(path: Path, age: float = 0.0) -> None:
                 part.unlink(missing_ok=True)
 
 
+def _check_is_file(path: Path) -> None:
+    """Refuse to put a file in the place of a device, a pipe, a socket or a folder."""
+    try:
+        found = path.stat().st_mode
+    except (OSError, ValueError):  # nothing there, or nothing can be: whoever writes will hear
+        return
+    if not stat.S_ISREG(found):
+        kind = "a folder" if stat.S_ISDIR(found) else "a device, a pipe or a socket"
+        raise UserError(
+            f"Could not write {path}: it is {kind}, not a file.", "Choose another name."
+        )
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -219,8 +235,9 @@ def check_folder(path: Path) -> None:
     Raises
     ------
     UserError
-        When its folder does not exist or is not writable.
+        When its folder does not exist or is not writable, or what is there is no file.
     """
+    _check_is_file(path)
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UserError(

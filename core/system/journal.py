@@ -5,13 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import UserError, reason_of
 from core.system.locks import hold_file
+from core.system.plain import parse_json
+from core.system.records import leave_out
 
 VERSION = 1
+Check = Callable[[dict[str, Any]], object]
+"""Raises ``ValueError`` for a record that those who read it could not use."""
+
+
+def _anything(_record: dict[str, Any]) -> None:
+    return None
 
 
 class Journal:
@@ -26,6 +35,8 @@ class Journal:
         Made when it does not exist; its folder must.
     kind : str
         What the file is (``sensitivity``, ``steps``), stored in its first line.
+    check : callable
+        A record that it refuses is left out, and named; it stays in the file.
 
     Raises
     ------
@@ -33,9 +44,9 @@ class Journal:
         When the file is something else, from a newer version, in use, or cannot be written.
     """
 
-    def __init__(self, path: Path, kind: str) -> None:
+    def __init__(self, path: Path, kind: str, check: Check = _anything) -> None:
         self.path = path
-        self._kind = kind
+        self._kind, self._check_record = kind, check
         try:
             self._file = _open(path)
         except OSError as error:
@@ -98,14 +109,14 @@ class Journal:
         if not lines and not first.startswith(content):
             raise self._foreign()
         if lines:
-            self._check(_parse(lines[0]))
+            self._check_header(_header(lines[0]))
         if whole < len(content):
             self._file.truncate(whole)
         if not lines:
             self.append(header)
-        return [record for record in map(_parse, lines) if record is not None]
+        return _records(self.path, lines, self._check_record)
 
-    def _check(self, header: dict[str, Any] | None) -> None:
+    def _check_header(self, header: dict[str, Any] | None) -> None:
         if header is None or header.get("secateur") != self._kind:
             raise self._foreign()
         if header.get("version") != VERSION:
@@ -122,8 +133,10 @@ class Journal:
         )
 
 
-def read_journal(path: Path, kind: str) -> list[dict[str, Any]]:
-    """Return the records of a journal without locking or mending it.
+def read_journal(path: Path, kind: str, check: Check = _anything) -> list[dict[str, Any]]:
+    """Return the records of a journal without locking or mending it, its first line included.
+
+    Records that are damaged, or that ``check`` refuses, are left out, and named.
 
     Raises
     ------
@@ -134,10 +147,11 @@ def read_journal(path: Path, kind: str) -> list[dict[str, Any]]:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"Could not read {path}: {reason_of(error)}.", "Check the path.") from error
-    records = [_parse(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
-    if not records or records[0] is None or records[0].get("secateur") != kind:
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    header = _header(lines[0]) if lines else None
+    if header is None or header.get("secateur") != kind:
         raise UserError(f"{path} is not a file of this kind ({kind}).", "Check the path.")
-    return [record for record in records if record is not None]
+    return _records(path, lines, check)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -145,12 +159,29 @@ def _open(path: Path) -> BinaryIO:
     return os.fdopen(handle, "r+b", buffering=0)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def _header(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
+        header = parse_json(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    return header if isinstance(header, dict) else None
+
+
+def _records(path: Path, lines: list[bytes], check: Check) -> list[dict[str, Any]]:
+    """Return the records of lines, of which the first one has no shape to be checked."""
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = parse_json(line)
+            if not isinstance(record, dict):
+                raise ValueError("it is not a JSON object")
+            if number > 1:
+                check(record)
+        except ValueError as error:
+            leave_out(f"line {number} of {path}", error)
+            continue
+        records.append(record)
+    return records
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:

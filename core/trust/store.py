@@ -17,6 +17,7 @@ import platformdirs
 
 from core.errors import UserError, reason_of
 from core.system.files import unwritable, write_json
+from core.system.plain import parse_json
 from core.trust.source import Source, read_source
 
 VERSION = 1
@@ -90,11 +91,11 @@ def trusted() -> tuple[Trusted, ...]:
     if os.name == "posix" and (status.st_mode & 0o022 or status.st_uid != os.getuid()):
         raise UserError(f"The list of trusted modules {path} can be changed by others.", hint)
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if data["version"] != VERSION:
             raise ValueError(data["version"])
         found = [_entry(item) for item in data["modules"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"The list of trusted modules {path} is damaged.", hint) from error
     return tuple(sorted(found, key=lambda entry: (entry.name, entry.path)))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import positive, shown_progress
+from core.cli.output import put_progress
 from core.progress import Progress, publish
 from core.system.visible import visible
 
@@ -48,9 +49,11 @@ class _Steps:
     def partial(self, data: dict[str, Any]) -> None:
         publish(self._progress, data)
         if self._loud and "title" in data:
-            clear = "\r\x1b[K" if sys.stderr.isatty() else ""
             line = f"{data['title']}: {data['text']} ({data['seconds']:.0f} s)"
-            print(f"{clear}{visible(line)}", file=sys.stderr, flush=True)
+            if sys.stderr.isatty():
+                put_progress(line, sys.stderr)
+            else:
+                print(visible(line), file=sys.stderr, flush=True)
 
 
 def _demo(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

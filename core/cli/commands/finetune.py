@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import add_history, add_image_size, add_same_classes, positive
+from core.cli.output import put_event, put_progress
 from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
-from core.system.visible import visible
 from core.tune.presets import DISTILL, PRESETS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -251,21 +250,28 @@ def listener(options: argparse.Namespace) -> Callable[[dict[str, Any]], None] | 
     if options.events and output is not None:
 
         def line(event: dict[str, Any]) -> None:
-            print(json.dumps(event), file=output, flush=True)
+            put_event(event, output)
 
         return line
     if sys.stderr.isatty() and not options.json:
 
         def text(event: dict[str, Any]) -> None:
             end = "" if event["event"] == "batch" else "\n"
-            print(f"\r\x1b[K{visible(event_text(event))}", end=end, file=sys.stderr, flush=True)
+            put_progress(event_text(event), sys.stderr, end)
 
         return text
     return None
 
 
 def event_text(event: Mapping[str, Any]) -> str:
-    """Return one line for people about an event."""
+    """Return one line for people about an event; of one that is not whole, what kind it is."""
+    try:
+        return _event_text(event)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return str(event.get("event"))
+
+
+def _event_text(event: Mapping[str, Any]) -> str:
     kind = event["event"]
     if kind in ("batch", "epoch"):
         losses = ", ".join(f"{name} {value:.3g}" for name, value in event["losses"].items())

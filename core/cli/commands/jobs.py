@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,8 +97,10 @@ def _new(words: list[str], options: argparse.Namespace) -> Answer:
 
 def _settings(path: Path, inputs: Sequence[str]) -> Any:
     """Read settings; the files they name are looked for from here, wherever the job continues."""
+    from core.system.plain import read_json
+
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = read_json(path)
     except OSError as error:
         reason = reason_of(error)
         raise UserError(f"Could not read {path}: {reason}.", "Check the path.") from error

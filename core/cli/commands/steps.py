@@ -94,10 +94,10 @@ def steps_text(steps: list[dict[str, Any]]) -> str:
 
 def _steps(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.sensitivity.one_by_one import LOG, public
-    from core.system.journal import read_journal
+    from core.sensitivity.records import read_steps
 
     folder = Path(options.model)
-    steps = [public(r) for r in read_journal(folder / LOG, "steps") if "step" in r]
+    steps = [public(r) for r in read_steps(folder / LOG, whole=True) if "step" in r]
     if not steps:
         return {"folder": str(folder), "steps": []}, f"{folder} contains no steps yet."
     return {"folder": str(folder), "steps": steps}, steps_text(steps)

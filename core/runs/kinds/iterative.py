@@ -6,19 +6,20 @@ kind of long job.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from core.data.figures import main_figure
 from core.errors import UserError, first_wrong
 from core.plan.widths import compute_widths
 from core.runs.kinds import Emit, Figures, JobKind, figures_text, spared
 from core.system.files import write_json
+from core.system.plain import read_json
+from core.system.records import Shape, checked
 from core.system.size import ImageSize
 
 if TYPE_CHECKING:
@@ -166,20 +167,34 @@ def iterate(
     }
 
 
+class _Done(Shape):
+    """What is read of a step that was done before an interruption."""
+
+    step: int
+    parameters: int
+    macs: int
+    before: dict[str, float]
+    after: dict[str, float]
+    file: str
+
+
+class _Stored(RootModel[dict[str, float]]):
+    """The figures of the unpruned network."""
+
+
 def _known(place: Path) -> dict[str, Any] | None:
     """Return a step that was done before an interruption."""
     try:
-        data = json.loads((place / _STEP).read_text(encoding="utf-8"))
+        data: dict[str, Any] = checked(_Done, read_json(place / _STEP))
     except (OSError, ValueError):
         return None
-    return data if isinstance(data, dict) and Path(str(data.get("file"))).is_file() else None
+    return data if Path(data["file"]).is_file() else None
 
 
 def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
     known = folder / "baseline.json"
     try:
-        stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
-        return stored
+        return dict(_Stored.model_validate(read_json(known)).root)
     except (OSError, ValueError):
         pass
     from core.data.evaluate import evaluate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,9 @@ from core.progress import Progress, silent
 from core.pruning.surgery import cut_network
 from core.ship.latency.table import NETWORK_REPEATS, settings_of, time_networks
 from core.structure.stage import Stage
+from core.system.cache import DAMAGED
 from core.system.files import write_json
+from core.system.plain import read_json
 
 
 def measured_times(
@@ -72,7 +73,8 @@ def _place(stage: Stage, removed: Mask, latency: LatencyTable) -> Path:
 
 def _read(place: Path) -> Times | None:
     try:
-        data: Any = json.loads(place.read_text(encoding="utf-8"))
-        return Times(float(data["before_ms"]), float(data["after_ms"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        data: Any = read_json(place)
+        times = Times(float(data["before_ms"]), float(data["after_ms"]))
+    except DAMAGED:
         return None
+    return times if times.before_ms > 0 and times.after_ms > 0 else None

@@ -7,14 +7,15 @@ points, so a build that was cancelled or killed continues where it stopped.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
 from core.plan.latency.files import key_of, latency_folder
+from core.system.cache import DAMAGED
 from core.system.files import write_json
+from core.system.plain import read_json
 
 FORMAT = 2
 
@@ -51,7 +52,7 @@ class LayerStore:
 
     def _read(self) -> None:
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            data = read_json(self.path)
             if data["format"] != FORMAT or data["about"] != self.about:
                 return
             times = {
@@ -61,7 +62,7 @@ class LayerStore:
             }
             step = None if data["step"] is None else int(data["step"])
             reference = None if data["reference"] is None else float(data["reference"])
-        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        except DAMAGED:
             return
         positive = step is None or step >= 1, reference is None or reference > 0
         if all(0 <= ms < float("inf") for ms in times.values()) and all(positive):
