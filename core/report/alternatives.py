@@ -236,8 +236,8 @@ class _Bench:
 
         On one thread the thread's own computing time counts, as other programs hardly disturb it.
         """
+        from core.ship.devices.bench import onnx_run, openvino_run
         from core.ship.latency.measure import interleave
-        from core.ship.latency.runtimes import onnx_run, openvino_run
 
         timed = [row for row in rows if row.exported is not None]
         if not timed:
