@@ -22,6 +22,7 @@ from core.history.nodes import MEASURED, home_of, writing
 from core.system.files import write_json
 from core.system.journal import read_journal
 from core.system.paths import SHORT, data_folder, history_of
+from core.trust.own import remember
 
 ACCURACY, LATENCY, ALTERNATIVES, EXPORT = "accuracy", "latency", "alternatives", "export"
 OLD_SUFFIX = ".measured.jsonl"
@@ -71,8 +72,10 @@ def write_measurement(folder: str | Path, measurement: Measurement) -> Measureme
         When the folder cannot be written.
     """
     place = Path(folder) / MEASURED
+    data = measurement.model_dump(mode="json")
+    remember("measurement", data)
     with writing(place):
-        write_json(place / f"{measurement.id}.json", measurement.model_dump(mode="json"))
+        write_json(place / f"{measurement.id}.json", data)
     return measurement
 
 

@@ -25,10 +25,12 @@ from core.runs.folder import (
     write_job,
 )
 from core.runs.kinds import KINDS, Emit
+from core.runs.received import check_job
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
 from core.system.locks import take
 from core.system.scratch import sweep_beneath
+from core.trust.own import remember
 
 Event = dict[str, Any]
 _LISTEN = 0.2
@@ -150,7 +152,9 @@ def _run(job: Job, folder: Path, listener: Emit | None) -> Event:
         timed = TimedEvents(emit, KINDS[job.kind].training is not None)
         event = _outcome(job, folder, timed, Control(folder, timed, on_state))
         with contextlib.suppress(UserError):  # a full disk; the event reports what it says
-            write_job(folder, _ended(job, event))
+            ended = _ended(job, event)
+            remember("result", ended.result)
+            write_job(folder, ended)
         emit(event)
     finally:
         emit.close()
@@ -183,7 +187,8 @@ def check_startable(job: Job) -> None:
     Raises
     ------
     UserError
-        When a job is of a kind that is not known, runs, is done, or its files were replaced since.
+        When a job is of a kind that is not known, runs, is done, uses files outside its project
+        that nobody confirmed, or its files were replaced since.
     """
     if job.kind not in KINDS:
         raise UserError(
@@ -192,6 +197,8 @@ def check_startable(job: Job) -> None:
         )
     if job.runs:
         raise already_running(job)
+    if job.folder is not None:
+        check_job(job.folder)
     _check_files(job)
 
 
