@@ -200,6 +200,12 @@ def repair_settings(options: argparse.Namespace, seed: int = 0) -> RepairSetting
     return RepairSettings(steps=steps, minutes=minutes, seed=seed, images=images)
 
 
+def add_trust_paths(parser: argparse.ArgumentParser) -> None:
+    """Add the option that confirms what a received project uses outside its folder."""
+    text = "confirm the files outside its folder that a received project or job uses"
+    parser.add_argument("--trust-paths", action="store_true", help=text)
+
+
 def add_history(parser: argparse.ArgumentParser) -> None:
     """Add ``--history``."""
     from core.history.remember import OWN

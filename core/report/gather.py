@@ -35,6 +35,7 @@ from core.report.measuring import measure
 from core.report.network import describe_network, plan_words
 from core.report.trainings import sensitivity, steps, trainings
 from core.report.wanted import Measuring
+from core.runs.received import check_project
 from core.system.paths import history_of
 
 VERSION = 1
@@ -87,7 +88,8 @@ def build_report(
     Raises
     ------
     UserError
-        When the project cannot be read or has no model, or for something that cannot be measured.
+        When the project cannot be read or has no model, for something that cannot be measured, or
+        files outside a received project's folder that nobody confirmed.
         Files that are missing are reported in ``notes``; the rest of the report is made.
     """
     opened = project if isinstance(project, OpenProject) else open_project(project)
@@ -99,6 +101,8 @@ def gather(
 ) -> tuple[dict[str, Any], Known]:
     """Gather a report, and what it was made of; as `build_report`."""
     progress(0.02, "Reading the project")
+    own, jobs = not opened.received, settings.jobs or ()
+    check_project(opened.place, opened.project, own=own, jobs=jobs)
     known = read_known(opened, settings.jobs)
     stores = settings.stores or known.stores
     fresh = _measure(known, settings, stores[0], Span(progress, 0.05, 0.9))
@@ -298,6 +302,7 @@ def _samples(known: Known, stored: Mapping[str, Any] | None, count: int) -> list
         made = images.sample(
             {
                 **row,
+                "image": str(known.opened.place.parent / str(row["image"])),
                 "boxes": [row["boxes"][place] for place in places],
                 "scores": [row["scores"][place] for place in places],
             }

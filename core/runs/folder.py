@@ -20,6 +20,7 @@ from core.system.locks import is_taken, take
 from core.system.paths import jobs_folder
 from core.system.plain import parse_json, read_json
 from core.system.records import Shape, checked, why_damaged
+from core.trust.own import is_own, remember
 
 VERSION = 1
 RUNNING = "running.lock"
@@ -130,6 +131,16 @@ class Job(BaseModel):
         return self
 
     @property
+    def folder(self) -> Path | None:
+        """The folder it was read from."""
+        return self._folder
+
+    @property
+    def wants(self) -> list[Any]:
+        """What it does, as plain data: by this it is known to have been made here."""
+        return [self.kind, self.model_dump(mode="json", include={"arguments"})]
+
+    @property
     def runs(self) -> bool:
         """Whether a process works on it now."""
         return self.state in ("running", "paused") and is_alive(self.process, self._folder)
@@ -193,6 +204,7 @@ def create_job(
             f"Could not create the folder {place}: {reason_of(error)}.", "Choose another folder."
         ) from error
     job = Job(id=place.name, kind=kind, arguments=dict(arguments), hashes=hashes, created=_now())
+    remember("job", job.wants)
     write_job(place, job)
     return place
 
@@ -258,7 +270,11 @@ def amend_job(folder: str | Path, **change: Any) -> bool:
             if lock is None:
                 return False
             held.enter_context(lock)
-        write_job(folder, read_job(folder).model_copy(update=change))
+        job = read_job(folder)
+        changed = job.model_copy(update=change)
+        if is_own("job", job.wants):
+            remember("job", changed.wants)
+        write_job(folder, changed)
     return True
 
 

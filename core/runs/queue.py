@@ -20,6 +20,7 @@ from core.errors import UserError, reason_of
 from core.runs.folder import Job, already_running, amend_job, read_job, status_of
 from core.runs.kinds import KINDS
 from core.runs.launch import launch
+from core.runs.received import check_job
 from core.system.files import write_text
 from core.system.locks import take
 from core.system.paths import jobs_folder
@@ -129,6 +130,7 @@ def add(folder: str | Path, *, first: bool = False) -> None:
         raise already_running(job)
     if status == "done":
         raise UserError(f"The job {job.id} is done.", "Start a new one.")
+    check_job(folder)
     with _changed() as queue:
         kept = [other for other in queue.waiting if other != name]
         queue.waiting = [name, *kept] if first else [*kept, name]

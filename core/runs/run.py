@@ -26,11 +26,13 @@ from core.runs.folder import (
     write_job,
 )
 from core.runs.kinds import KINDS, Emit
+from core.runs.received import check_job
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
 from core.system.locks import take
 from core.system.scratch import sweep_beneath
 from core.trust.find import untrusted_in
+from core.trust.own import remember
 
 Event = dict[str, Any]
 _LISTEN = 0.2
@@ -153,7 +155,9 @@ def _run(job: Job, folder: Path, listener: Emit | None) -> Event:
         timed = TimedEvents(emit, KINDS[job.kind].training is not None)
         event = _outcome(job, folder, timed, Control(folder, timed, on_state))
         with contextlib.suppress(UserError):  # a full disk; the event reports what it says
-            write_job(folder, _ended(job, event))
+            ended = _ended(job, event)
+            remember("result", ended.result)
+            write_job(folder, ended)
         emit(event)
     finally:
         emit.close()
@@ -186,7 +190,8 @@ def check_startable(job: Job) -> None:
     Raises
     ------
     UserError
-        When a job is of a kind that is not known, runs, is done, or its files were replaced since.
+        When a job is of a kind that is not known, runs, is done, uses files outside its project
+        that nobody confirmed, or its files were replaced since.
     """
     if job.kind not in KINDS:
         raise UserError(
@@ -195,6 +200,8 @@ def check_startable(job: Job) -> None:
         )
     if job.runs:
         raise already_running(job)
+    if job.folder is not None:
+        check_job(job.folder)
     _check_files(job)
 
 
