@@ -7,6 +7,7 @@ that is killed meanwhile leaves the file as it was.
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import json
@@ -29,6 +30,8 @@ _SIGN = "secateur-"
 _RANDOM = "[a-z0-9_]{8}"
 _NAME_BYTES = 180
 """Of a file's name in that of its part, which must not be too long for a name."""
+_TRIES = 100
+"""How often a part is made again that another process swept before it was locked."""
 _PART = re.compile(rf"\..+\.{_SIGN}{_RANDOM}\.part", re.DOTALL)
 
 
@@ -131,13 +134,15 @@ def write_atomically(
 def _open_part(path: Path) -> tuple[BinaryIO, Path]:
     """Open a new part of a file, and lock it before anybody may sweep it."""
     name = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES])
-    while True:
+    for _ in range(_TRIES):
         handle, made = tempfile.mkstemp(prefix=f".{name}.{_SIGN}", suffix=".part", dir=path.parent)
         stream, part = os.fdopen(handle, "wb"), Path(made)
         with contextlib.suppress(OSError):
-            if hold_file(stream) is not False and os.path.samestat(part.stat(), os.fstat(handle)):
+            held = hold_file(stream)
+            if held is None or (held and os.path.samestat(part.stat(), os.fstat(handle))):
                 return stream, part
         stream.close()
+    raise OSError(errno.EBUSY, "Its parts are removed while they are written")
 
 
 def write_bytes(path: Path, data: bytes | memoryview, *, private: bool = False) -> None:

@@ -29,11 +29,13 @@ real, states = tempfile.mkstemp, []
 def mkstemp(**options):
     # The kernel itself refuses what is written to this file: no space left on device.
     handle, name = real(**options)
-    if options["prefix"] in (".last.pt.", ".best.pt."):
+    if options["prefix"].startswith((".last.pt.", ".best.pt.")):
         states.append(name)
         if len(states) > 2:
             os.close(handle)
-            handle = os.open("/dev/full", os.O_WRONLY)
+            os.unlink(name)
+            os.symlink("/dev/full", name)
+            handle = os.open(name, os.O_WRONLY)
     return handle, name
 
 tempfile.mkstemp = mkstemp
