@@ -173,7 +173,7 @@ class _Done(Shape):
     step: int
     parameters: int
     macs: int
-    before: dict[str, float]
+    before: dict[str, float] | None = None
     after: dict[str, float]
     file: str
 
