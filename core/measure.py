@@ -13,6 +13,7 @@ import numpy as np
 from core.errors import UserError
 from core.pipeline import Pruned, analyse, score
 from core.plan.latency.cost import rounded
+from core.plan.latency.devices import device_of
 from core.plan.latency.files import known_latency
 from core.plan.ratio import LEAST, SCANNED, WHOLE
 from core.plan.refusals import check_channels_only, check_made_for
@@ -120,7 +121,8 @@ def _settled(loaded: Loaded, plan: Plan, cache: bool) -> Plan:
     if plan.round_to != "auto" or not cache:
         return plan
     facts = loaded.facts
-    latency = known_latency(facts.sha256, facts.image_size, analyse(loaded).table)
+    on = device_of(plan.device).address if plan.device else ""
+    latency = known_latency(facts.sha256, facts.image_size, analyse(loaded).table, on)
     return plan if latency is None else rounded(plan, latency)
 
 

@@ -15,6 +15,7 @@ from core.data.classes import ClassesDifferError
 from core.errors import CancelledError, UserError, one_line
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
 from core.plan.latency.clock import Clock
+from core.plan.latency.devices import device_of
 from core.plan.latency.files import known_latency
 from core.plan.memory import PeakMemory
 from core.plan.predict import Prediction, predict_plan
@@ -217,13 +218,14 @@ def predict(
         For a plan that does not fit the network.
     """
     found = Settler(loaded, data, cache=cache).settle(plan, progress)
-    return _predict(found.stage, found.resolution, cache)
+    return _predict(found.stage, found.resolution, cache, plan.device)
 
 
-def _predict(stage: Stage, resolution: Resolution, cache: bool) -> Prediction:
+def _predict(stage: Stage, resolution: Resolution, cache: bool, device: str) -> Prediction:
     whole = stage.before
     facts, table = whole.facts, whole.table
-    latency = known_latency(facts.sha256, facts.image_size, table) if cache else None
+    on = device_of(device).address if device else ""
+    latency = known_latency(facts.sha256, facts.image_size, table, on) if cache else None
     prediction = predict_plan(stage.analysis.table, resolution, stage.timed(latency))
     if latency is not None and prediction.latency_ms is not None:
         before = Clock(latency, table).ms(np.zeros(table.atom_count, bool))
@@ -279,7 +281,7 @@ def prune(
     cut(0.2, "Ranking channels")
     found = Settler(loaded, data, cache=cache).settle(plan, Span(cut, 0.2, ready))
     stage, plan, resolution = found.stage, found.plan, found.resolution
-    prediction = _predict(stage, resolution, cache)
+    prediction = _predict(stage, resolution, cache, plan.device)
     if stage.is_whole and not resolution.removed.any():
         raise _nothing(prediction)
     removed = resolution.removed

@@ -15,6 +15,8 @@ from core.system.files import write_json
 from core.system.plain import read_json
 from core.system.records import why_damaged
 from core.system.size import USUAL_SIZE, SizeSetting
+from core.trust.border import Border
+from core.trust.own import remember
 
 VERSION = 3
 SUFFIX = ".secateur"
@@ -232,6 +234,34 @@ def write_project(path: str | Path, project: Project) -> None:
         When the folder cannot be written.
     """
     write_json(Path(path), project_json(project))
+    for kind, paths in outside_names(project, Path(path)).items():
+        remember(kind, list(paths))
+
+
+def outside_names(project: Project, path: Path) -> dict[str, tuple[str, ...]]:
+    """Return the files outside the folder of its file, at ``path``, that a project names.
+
+    Returns
+    -------
+    dict
+        Of the ``project`` itself and, where its dataset is inside, of that ``data``: sorted.
+    """
+    from core.data.outside import images_outside
+
+    border = Border(Path(path).absolute().parent)
+    found: set[str | None] = set()
+    if project.model is not None:
+        found.add(border.outside(project.model.path))
+
+    def look(name: str) -> str:
+        found.add(border.outside(name))
+        return name
+
+    _named(project, look)
+    named = tuple(sorted(filter(None, found)))
+    if project.data is None:
+        return {"project": named}
+    return {"project": named, "data": images_outside(place(project.data.path, path), border)}
 
 
 def project_json(project: Project) -> dict[str, Any]:

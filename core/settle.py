@@ -19,6 +19,7 @@ from core.plan.resolve import Resolution
 from core.plan.schema import Plan, Target
 from core.plan.target import settled
 from core.progress import Progress, Span, silent
+from core.ship.devices.ssh import AwayError
 from core.ship.latency.usual import latency_for
 
 if TYPE_CHECKING:
@@ -225,7 +226,10 @@ class Settler:
         if target is None or target.latency_ms is None:
             return found
         goal = target.latency_ms / whole
-        tried = [self._timed(found, latency, Span(progress, 0.0, 0.25))]
+        try:
+            tried = [self._timed(found, latency, Span(progress, 0.0, 0.25))]
+        except AwayError:  # the device's table is what there is
+            return found
         asked = goal
         for number in range(CORRECTIONS):
             reached = tried[-1].times.share if tried[-1].times else goal

@@ -72,6 +72,7 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda:0; rivals run on cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--time", action="store_true", help="time networks in ONNX Runtime, too")
     parser.add_argument("--folder", default="judged", help="where networks and figures are kept")

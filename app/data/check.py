@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.engine.client import EngineClient
+from app.kit.hints import in_window
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
@@ -25,14 +26,21 @@ def submit_check(
 ) -> None:
     """Check a dataset against a network, in the engine.
 
-    ``same_classes`` says whether its classes are the network's, whatever their names.
+    ``same_classes`` says whether its classes are the network's, whatever their names. The problems
+    are in the words of the window.
     """
+
+    def found(check: DatasetCheck) -> None:
+        for each in check["problems"]:
+            each["hint"] = in_window(each["hint"])
+        done(check)
+
     said = {"same_classes": True} if same_classes else {}
     engine.submit(
         TASK,
         f"Check {Path(path).name}",
         {"path": network, "data": path, **said},
-        done=done,
+        done=found,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -228,12 +227,11 @@ class LongJobsWorker(QObject):
     @Slot(str)
     def leave(self, folder: str) -> None:
         """Let an interrupted job count as cancelled: it is not offered again, and can continue."""
-        from core.runs.folder import read_job, status_of, write_job
+        from core.runs.folder import amend_job, read_job, status_of
 
         try:
-            job = read_job(folder)
-            if status_of(job) == "interrupted":
-                write_job(Path(folder), job.model_copy(update={"state": "cancelled"}))
+            if status_of(read_job(folder)) == "interrupted":
+                amend_job(folder, state="cancelled")
         except (UserError, OSError) as error:
             self._sorry(error)
         self.list_jobs()

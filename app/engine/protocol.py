@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.kit.hints import in_window
 from core.system.plain import parse_json
 
 TERMINAL = frozenset({"done", "failed", "cancelled"})
@@ -56,8 +57,8 @@ class Failure:
     def from_event(cls, event: Mapping[str, Any]) -> Failure:
         """Read a ``failed`` event."""
         return cls(
-            str(event.get("message") or "The task failed."),
-            str(event.get("hint") or ""),
+            in_window(str(event.get("message") or "The task failed.")),
+            in_window(str(event.get("hint") or "")),
             tuple(event.get("layers") or ()),
             bool(event.get("bug")),
             str(event.get("log") or ""),
@@ -77,7 +78,8 @@ class EngineState:
     device : str
         What it computes on, once ready.
     facts : dict
-        The whole ``ready`` event.
+        The whole ``ready`` event: versions of the libraries, and in ``untested`` what is to be said
+        about those outside the tested range.
     """
 
     phase: str

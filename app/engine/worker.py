@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
 from pathlib import Path
@@ -12,6 +11,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.engine.process import EngineProcess
 from app.engine.protocol import EngineState, Failure, Request
+from core.system.files import remove_parts
+from core.system.scratch import sweep
 
 CANCEL_PATIENCE_MS = 700
 """How long a task may take to hear that it is cancelled before its process is ended."""
@@ -220,7 +221,6 @@ class EngineWorker(QObject):
         """Remove what a killed engine may have left of the file it was writing."""
         output = request.args.get("output")
         if output:
-            path = Path(str(output))
-            with contextlib.suppress(OSError):
-                for part in path.parent.glob(f".{path.name}.*.part"):
-                    part.unlink(missing_ok=True)
+            folder = Path(str(output)).parent
+            remove_parts(folder)
+            sweep(folder)

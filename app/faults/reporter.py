@@ -20,19 +20,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.engine.protocol import Failure
+from app.engine.untrusted import offer
 from app.kit.dialogs import place
 from app.kit.widgets import label
 from app.state.session import Session
 from core.system.logs import append, fault_log
 from core.system.visible import visible
-
-UNTRUSTED = (
-    "Trust a module…",
-    "No code from it was executed. If the classes are yours, trust the module that defines them. "
-    "Otherwise ask the author for a file with stock Ultralytics classes.",
-)
-CHANGED = ("Look at it again…", "Look at it, and trust it again if the change is yours.")
-"""What can be done about a module that is not trusted, and how that is explained."""
 
 
 class BugDialog(QDialog):
@@ -121,9 +114,8 @@ class ErrorReporter(QObject):
         more: dict[str, Any] = {"key": f"failed {failure.task}"} if failure.task else {}
         hint = failure.hint
         if failure.untrusted:
-            asked, wanted = dict(failure.untrusted), self._session.requests.trustWanted
-            text, hint = CHANGED if asked.get("file") else UNTRUSTED
-            more["actions"] = ((text, lambda: wanted.emit(asked)),)
+            hint, act = offer(failure.untrusted, self._session.requests.trustWanted.emit)
+            more["actions"] = (act,)
         self._session.say(failure.message, hint, "error", layers=failure.layers, **more)
 
     def succeeded(self, task: str) -> None:

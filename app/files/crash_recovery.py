@@ -7,12 +7,13 @@ import time
 import uuid
 from pathlib import Path
 
-from PySide6.QtCore import QLockFile, QObject, QTimer
+from PySide6.QtCore import QObject, QTimer
 
 from app.context import Context
 from app.files.documents import Documents
 from app.state.project_state import to_project
 from core.errors import UserError
+from core.system.locks import Lock, is_taken, take
 from core.system.paths import data_folder
 
 DELAY_MS = 1500
@@ -34,7 +35,7 @@ class CrashRecovery(QObject):
         super().__init__(parent)
         self._session, self._documents = context.session, documents
         self.path = folder() / f"{uuid.uuid4().hex}{SUFFIX}"
-        self._lock: QLockFile | None = None
+        self._lock: Lock | None = None
         self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
         self._timer.timeout.connect(self.write)
         self._session.titleChanged.connect(self._changed)
@@ -56,9 +57,7 @@ class CrashRecovery(QObject):
         with contextlib.suppress(OSError, UserError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self._lock is None:
-                self._lock = QLockFile(str(self.path.with_suffix(".lock")))
-                self._lock.setStaleLockTime(0)
-                self._lock.tryLock(0)
+                self._lock = take(self.path.with_suffix(".lock"))
             write_project(self.path, to_project(self._session, self.path))
 
     def discard(self) -> None:
@@ -66,7 +65,9 @@ class CrashRecovery(QObject):
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
         if self._lock is not None:
-            self._lock.unlock()
+            with contextlib.suppress(OSError):
+                self.path.with_suffix(".lock").unlink(missing_ok=True)
+            self._lock.close()
             self._lock = None
 
     def close(self) -> None:
@@ -80,10 +81,7 @@ class CrashRecovery(QObject):
         """Return work of processes that are no more, newest first."""
         found = []
         for path in folder().glob(f"*{SUFFIX}") if folder().is_dir() else ():
-            lock = QLockFile(str(path.with_suffix(".lock")))
-            lock.setStaleLockTime(0)
-            if path != self.path and lock.tryLock(0):
-                lock.unlock()
+            if path != self.path and not is_taken(path.with_suffix(".lock")):
                 found.append(path)
         return sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)
 

@@ -15,6 +15,7 @@ from app.context import Context
 from app.files.cached_model import Known, find_known, from_engine, told_of
 from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
+from app.files.outside_dialog import when_confirmed
 from app.files.ranker import Ranker
 from app.files.stock import is_stock
 from app.kit.dialogs import ask
@@ -177,7 +178,20 @@ class Documents(QObject):
             )
             return
         name = str(model) if model.exists() else stock
-        self.open_model(name, project, place, recovered)
+        self._when_confirmed(place, lambda: self.open_model(name, project, place, recovered))
+
+    def _when_confirmed(self, place: Path | None, act: Callable[[], object]) -> None:
+        """Open a project once files outside its folder are confirmed; a recovered one at once."""
+
+        def refused(error: UserError | None) -> None:
+            self._data = ""
+            if error is not None:
+                self._say(error)
+
+        if place is None:
+            act()
+        else:
+            when_confirmed(place, self._background, self._window, act, refused)
 
     def open_model(
         self,
@@ -278,7 +292,7 @@ class Documents(QObject):
 
     def _locate_for(self, project: Project, place: Path | None) -> None:
         if path := self._ask_where():
-            self.open_model(path, project, place)
+            self._when_confirmed(place, lambda: self.open_model(path, project, place))
 
     def _ask_where(self) -> str:
         title, folder = "Locate the model", self._settings.folder()

@@ -130,7 +130,8 @@ class PictureDialog(QDialog):
         if self.focusWidget() not in self.views:
             self.views[0].setFocus()
         if number + 1 < len(self.pages):  # ready when the user goes there
-            self._pictures.get(self.pages[number + 1].wish)
+            for wish in self.pages[number + 1].wishes:
+                self._pictures.get(wish)
         self.went.emit(number)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

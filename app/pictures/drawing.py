@@ -45,6 +45,8 @@ class Pens:
 
     def of(self, mark: Object) -> tuple[QColor, Qt.PenStyle]:
         """Return colour and line of a mark."""
+        if "colour" in mark:
+            return QColor(mark["colour"]), Qt.PenStyle.SolidLine
         outcome = OUTCOMES.get(str(mark.get("outcome")))
         if outcome is not None:
             return QColor(outcome[0]), outcome[1]
@@ -56,6 +58,8 @@ def caption(mark: Object) -> str:
     words = [str(mark["class"])]
     if mark.get("confidence") is not None:
         words.append(f"{float(mark['confidence']):.2f}")
+    if "share" in mark:
+        words.append(f"{mark['share']:.0%}")
     if mark.get("outcome") in ("missed", "lost", "wrong", "new"):
         words.append(str(mark["outcome"]))
     return " ".join(words)

@@ -21,6 +21,8 @@ WAITING = 96
 """Wishes that wait; beyond that the oldest is dropped, and comes again if it is still on screen."""
 FULL = 1600
 """Longest side of a large picture, in pixels: more than a window shows, little enough to paint."""
+BANDED = (".tif", ".tiff")
+"""Files whose pages may be bands."""
 Read = Callable[[], Sequence[Object]]
 
 
@@ -137,14 +139,9 @@ class Pictures(QObject):
 
 def decode(wish: Wish) -> Picture:
     """Read and scale a picture, and what is labelled in it; safe on any thread."""
-    reader = QImageReader(wish.path)
-    reader.setAutoTransform(True)
-    size = reader.size()
-    limit = QSize(wish.side, wish.side)
-    if size.isValid() and max(size.width(), size.height()) > wish.side:
-        reader.setScaledSize(size.scaled(limit, Qt.AspectRatioMode.KeepAspectRatio))
-    image = reader.read()
-    trouble = ""
+    image, size, trouble = QImage(), QSize(), ""
+    if not wish.path.lower().endswith(BANDED):
+        image, size = _by_qt(wish)
     if image.isNull():
         image, size, trouble = _by_pillow(wish)
     image = image.convertToFormat(QImage.Format.Format_RGB32)
@@ -156,18 +153,27 @@ def decode(wish: Wish) -> Picture:
     return Picture(image, size, tuple(objects), trouble)
 
 
+def _by_qt(wish: Wish) -> tuple[QImage, QSize]:
+    reader = QImageReader(wish.path)
+    reader.setAutoTransform(True)
+    size = reader.size()
+    limit = QSize(wish.side, wish.side)
+    if size.isValid() and max(size.width(), size.height()) > wish.side:
+        reader.setScaledSize(size.scaled(limit, Qt.AspectRatioMode.KeepAspectRatio))
+    return reader.read(), size
+
+
 def _by_pillow(wish: Wish) -> tuple[QImage, QSize, str]:
-    """Read a kind of file that Qt does not know."""
-    from PIL import Image, ImageOps
+    """Read a kind of file that Qt does not know, or shows one band of."""
+    from core.data.picture import open_picture
 
     name = Path(wish.path).name
     try:
-        with Image.open(wish.path) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-            size = QSize(*upright.size)
-            upright.thumbnail((wish.side, wish.side))
-            data = upright.tobytes()
-            width, height = upright.size
+        upright = open_picture(wish.path)
+        size = QSize(*upright.size)
+        upright.thumbnail((wish.side, wish.side))
+        data = upright.tobytes()
+        width, height = upright.size
     except FileNotFoundError:
         return QImage(), QSize(), f"{name} no longer exists."
     except Exception:  # decoders raise what they please

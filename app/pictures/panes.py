@@ -29,10 +29,13 @@ class Pane:
     title : str
     marks : sequence of mapping, optional
         What to draw; what is read with the picture unless given.
+    path : str
+        Another picture to show in the place of the page's.
     """
 
     title: str = ""
     marks: Marks | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,15 @@ class Page:
         """The picture in full."""
         key = None if self.read is None else (self.path, FULL, "read")
         return Wish(self.path, FULL, self.read, key)
+
+    def wish_of(self, pane: Pane) -> Wish:
+        """Return the picture of a pane."""
+        return Wish(pane.path, FULL) if pane.path else self.wish
+
+    @property
+    def wishes(self) -> tuple[Wish, ...]:
+        """All pictures that it shows, each once."""
+        return tuple({wish.name: wish for wish in map(self.wish_of, self.panes)}.values())
 
 
 class Panes(QWidget):
@@ -118,8 +130,9 @@ class Panes(QWidget):
         page = self.page
         if page is None:
             return
-        picture = self._pictures.get(page.wish)
+        picture = None
         for view, title, pane in zip(self.views, self._titles, page.panes, strict=False):
+            picture = self._pictures.get(page.wish_of(pane))
             objects = picture.objects if picture is not None else ()
             marks = objects if pane.marks is None else pane.marks
             title.set_whole(pane.title)
@@ -154,7 +167,7 @@ class Panes(QWidget):
         self._show()
 
     def _ready(self, name: Hashable) -> None:
-        if self.page is not None and name == self.page.wish.name:
+        if self.page is not None and name in {wish.name for wish in self.page.wishes}:
             self._show()
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.system.program import is_packaged, own_command, own_environment
+from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
     from app.startup.self_test_window import Stage
@@ -271,7 +270,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(arguments))
     kept = Path(options.output).absolute() if options.output else None
-    folder = kept or Path(tempfile.mkdtemp(prefix="secateur-self-test-"))
+    scratch = None if kept else Scratch("self-test")
+    folder = kept or (scratch.path if scratch else Path())
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     for place in _PLACES:  # nobody's own settings, jobs or windows
@@ -279,8 +279,9 @@ def main(arguments: Sequence[str]) -> int:
     if is_packaged():
         say("", "packaged program", sys.executable)
     code = SelfTest(folder, options.full).run()
-    if code and kept is None:
+    if code and scratch:
+        scratch.keep()
         print(f"The files are in {folder}.")
-    elif kept is None:
-        shutil.rmtree(folder, ignore_errors=True)
+    elif scratch:
+        scratch.cleanup()
     return code

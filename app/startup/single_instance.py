@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import json
@@ -16,6 +17,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from app.state.settings import config_folder
+from core.system.locks import Lock, take
 from core.system.paths import runtime_folder
 
 WAIT_MS = 1000
@@ -88,20 +90,32 @@ class InstanceServer(QObject):
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._connected)
+        self._lock: Lock | None = None
 
     def listen(self) -> bool:
-        """Begin to listen; what a crashed window left is cleared away."""
+        """Begin to listen; what a crashed window left is cleared away, never a living one's."""
         name = server_name()
-        if name is None:
+        if name is None or not self._claim(name):
             return False
         if self._server.listen(name):
             return True
         QLocalServer.removeServer(name)
         return self._server.listen(name)
 
+    def _claim(self, name: str) -> bool:
+        """Lock the name for as long as this window lives."""
+        if sys.platform == "win32":  # a pipe goes with its process
+            return True
+        with contextlib.suppress(OSError):
+            self._lock = take(Path(f"{name}.lock"))
+        return self._lock is not None
+
     def close(self) -> None:
         """Stop listening."""
         self._server.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _connected(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:

@@ -63,7 +63,7 @@ class Requests(QObject):
         A job that adds itself to the history is about to start.
     trustWanted(dict)
         Show a module that a network needs: ``names`` of its classes, or its ``file`` and ``name``;
-        ``open`` is what to open once it is trusted.
+        ``open`` is what to open once it is trusted, ``resume`` the folder of a job to continue.
     problemReportWanted
         Save what helps to find a fault.
     """

@@ -23,7 +23,7 @@ class TrustController(QObject):
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
         self._session, self._engine = context.session, context.engine
-        self._settings, self._window = context.settings, window
+        self._settings, self._window, self._jobs = context.settings, window, context.jobs
 
     def ask(self, wanted: Mapping[str, Any]) -> None:
         """Show the module that a network needs, and ask whether to trust it.
@@ -32,7 +32,8 @@ class TrustController(QObject):
         ----------
         wanted : mapping
             ``file`` and ``name`` of the module where they are known, ``names`` of classes that are
-            needed, and what to ``open`` once it is trusted; each may be missing.
+            needed, what to ``open`` once it is trusted, and the folder of a job to ``resume``;
+            each may be missing.
         """
         file = str(wanted.get("file") or "") or self._choose(list(wanted.get("names") or ()))
         if not file:
@@ -40,7 +41,7 @@ class TrustController(QObject):
 
         def review(found: dict[str, Any]) -> None:
             dialog = ReviewDialog(found, self._window)
-            dialog.accepted.connect(lambda: self._trust(found, str(wanted.get("open") or "")))
+            dialog.accepted.connect(lambda: self._trust(found, wanted))
             show_dialog(dialog)
 
         arguments = {**wanted, "file": file}
@@ -53,7 +54,7 @@ class TrustController(QObject):
         file, _ = QFileDialog.getOpenFileName(self._window, title, self._settings.folder(), FILES)
         return file
 
-    def _trust(self, found: Mapping[str, Any], path: str) -> None:
+    def _trust(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         def done(result: dict[str, Any]) -> None:
             self._session.say(
                 f"{Path(result['file']).name} is trusted until its content changes.",
@@ -61,8 +62,10 @@ class TrustController(QObject):
                 "success",
                 key="failed open",
             )
-            if path:
+            if path := str(wanted.get("open") or ""):
                 self._session.requests.openWanted.emit(path)
+            if folder := str(wanted.get("resume") or ""):
+                self._jobs.resume(folder)
 
         arguments = {key: found[key] for key in ("file", "name", "sha256")}
         title = f"Trust {Path(str(found['file'])).name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
 from app.engine.preconditions import is_free
+from core.system.scratch import Scratch
 from core.tryout.sources import IMAGES, VIDEOS, describe
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class TryController(QObject):
         self._waits = False
         self._model = ""
         self._runs = 0
-        self._frames: dict[int, tempfile.TemporaryDirectory[str]] = {}
+        self._frames: dict[int, Scratch] = {}
         self._session.requests.tryWanted.connect(self.ask)
         self._session.modelChanged.connect(self._follow)
 
@@ -162,7 +162,7 @@ class TryController(QObject):
             return
         self._runs += 1
         number, model, count = self._runs, self._model, len(networks)
-        frames = self._frames[number] = tempfile.TemporaryDirectory(prefix="secateur-try-")
+        frames = self._frames[number] = Scratch("try")
         title = f"Try {count} network{'s' * (count != 1)} on {describe(self.sources)}"
 
         def partial(found: Tryout) -> None:
@@ -189,7 +189,7 @@ class TryController(QObject):
         self._engine.submit(
             "try",
             title,
-            {"paths": list(networks), "sources": list(self.sources), "keep": frames.name},
+            {"paths": list(networks), "sources": list(self.sources), "keep": str(frames.path)},
             done=done,
             failed=failed,
             cancelled=cancelled,

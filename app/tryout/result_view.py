@@ -26,8 +26,9 @@ from app.pictures.dialog import PictureDialog, page_wanted
 from app.pictures.drawing import Pens
 from app.pictures.panes import Page, Pane, Panes, outcome_key
 from app.tryout import tables
-from core.tryout.agreement import count, marks, whole
-from core.tryout.pictures import found_words, names_of, sheet_of
+from core.data.dense import DENSE
+from core.tryout.agreement import count, marks
+from core.tryout.pictures import map_file, names_of, sheet_of, title_of
 from core.tryout.result import FLOOR, Tryout
 
 OUTCOMES = ("found", "lost", "new")
@@ -56,10 +57,9 @@ class Pages(Sequence[Page]):
         image = self._result["images"][number]
         panes = []
         for network, name in enumerate(self._names):
-            words = found_words(image, network, self._confidence)
-            ms = whole(image["milliseconds"][network])
-            title = f"{name}: {words}, {ms:.1f} ms"
-            panes.append(Pane(title, marks(image, network, self._confidence)))
+            title = title_of(image, network, name, self._confidence)
+            drawn = marks(image, network, self._confidence)
+            panes.append(Pane(title, drawn, map_file(image, network)))
         return Page(image["image"], image["title"], image["image"], tuple(panes))
 
     def __iter__(self) -> Iterator[Page]:
@@ -151,7 +151,8 @@ class ResultView(QWidget):
         legend = [outcome_key(outcome) for outcome in OUTCOMES]
         name = label("Con&fidence", "", wrap=False)
         name.setBuddy(self.slider)
-        shown = row(name, self.slider, self.value, *legend, self.names, stretch=1)
+        self._of_objects = (name, self.slider, self.value, *legend)
+        shown = row(*self._of_objects, self.names, stretch=1)
         upper, lower = QWidget(), QWidget()
         upper.setLayout(column(top, self.panes, shown, margins=0, spacing=4))
         layout = upper.layout()
@@ -177,6 +178,8 @@ class ResultView(QWidget):
         """Show another result, from its first image on."""
         if self.dialog is not None:
             self.dialog.close()
+            self.dialog.deleteLater()
+            self.dialog = None
         self.number = 0
         self._fit_to(result)
         self._make_class_table(result)
@@ -192,8 +195,14 @@ class ResultView(QWidget):
         several = len(result["images"]) > 1
         for widget in (self.place, self.previous, self.next):
             widget.setVisible(several)
-        self.different.setVisible(several and len(result["networks"]) > 1)
+        objects = result["task"] not in DENSE
+        self.different.setVisible(several and objects and len(result["networks"]) > 1)
         self.tabs.setTabVisible(TABS.index("All images"), several)
+        self.tabs.setTabVisible(TABS.index("Classes"), objects)
+        for part in self._of_objects:
+            part.setVisible(objects)
+        for place in (*tables.OBJECT_PLACES, *tables.MAP_PLACES):
+            self.network_table.setColumnHidden(place, (place in tables.MAP_PLACES) == objects)
 
     def go(self, number: int) -> None:
         """Show an image by its place; nothing happens beyond the ends."""
@@ -225,7 +234,8 @@ class ResultView(QWidget):
         self.next.setEnabled(self.number + 1 < len(self._pages))
         self.panes.set_page(page, keep_view)
         if self.number + 1 < len(self._pages):  # ready when the user goes there
-            self._pictures.get(self._pages[self.number + 1].wish)
+            for wish in self._pages[self.number + 1].wishes:
+                self._pictures.get(wish)
         if self.dialog is not None and self.dialog.isVisible():
             self.dialog.update_pages(self._pages)
         self._show_counts()
@@ -264,10 +274,11 @@ class ResultView(QWidget):
 
     def open_large(self) -> None:
         """Show the image at full size, in a separate window; one can continue from there."""
-        if self._pages is None:
+        if self._pages is None or self._result is None:
             return
         if self.dialog is None:
-            self.dialog = PictureDialog(self._pictures, TITLE, Pens(), self.window(), OUTCOMES)
+            outcomes = OUTCOMES if self._result["task"] not in DENSE else ()
+            self.dialog = PictureDialog(self._pictures, TITLE, Pens(), self.window(), outcomes)
             self.dialog.went.connect(self.go)
         self.dialog.set_pages(self._pages, self.number)
         self.dialog.show()

@@ -19,8 +19,11 @@ CHANGE = (
     "Total time from that of the first network, image by image; no difference if the quartiles "
     "lie on both sides"
 )
-CHANGE_PLACE = 6
+CHANGE_PLACE = 7
 """Of the column with it, which is about all images."""
+OBJECT_PLACES, MAP_PLACES = (1, 2, 3, 4), (5,)
+"""Of the columns about objects, and of those about maps of pixels."""
+SAME = "Pixels with the class that the first network finds, or a depth within 25% of its depth"
 NEW = "Objects that this network finds and the first one does not"
 
 
@@ -30,6 +33,8 @@ class NetworkRow:
 
     Attributes
     ----------
+    same : float or None
+        Share of the pixels at which it finds the same as the first network, where maps are found.
     spread : float or None
         Of its time in milliseconds; None for few images.
     ratio : (float, float, float) or None
@@ -41,6 +46,7 @@ class NetworkRow:
     first: bool
     count: Count
     times: Milliseconds
+    same: float | None = None
     spread: float | None = None
     ratio: tuple[float, float, float] | None = None
 
@@ -64,6 +70,7 @@ def image_rows(result: Tryout, number: int, confidence: float) -> list[NetworkRo
             network == 0,
             agreement.count(image, network, confidence),
             image["milliseconds"][network],
+            image["same"][network] if "same" in image else None,
         )
         for network, name in enumerate(names_of(result))
     ]
@@ -78,6 +85,7 @@ def all_rows(result: Tryout, confidence: float) -> list[NetworkRow]:
             network == 0,
             agreement.total(result, network, confidence),
             agreement.typical(result, network),
+            agreement.same(result, network),
             agreement.spread(result, network),
             agreement.ratio(result, network) if network else None,
         )
@@ -99,6 +107,7 @@ def network_columns() -> tuple[Column[NetworkRow], ...]:
         _counted("Kept", lambda row: row.count.kept, KEPT, _kept),
         _counted("Lost", lambda row: row.count.lost, LOST, _related(lambda c: c.lost)),
         _counted("New", lambda row: row.count.new, NEW, _related(lambda c: c.new)),
+        Column("Same pixels", _same, lambda row: row.same or 0.0, SAME, right=True),
         Column(
             "Total, ms",
             lambda row: _with_spread(row.total, row.spread),
@@ -138,6 +147,10 @@ def _counted(
 ) -> Column[NetworkRow]:
     shown = show or (lambda row: f"{value(row):,}")
     return Column(title, shown, value, tip, right=True)
+
+
+def _same(row: NetworkRow) -> str:
+    return "" if row.first or row.same is None else f"{row.same:.1%}"
 
 
 def _kept(row: NetworkRow) -> str:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.kit.hints import in_window
 from app.kit.qt_guard import guarded, guarded_or
 from app.kit.table_model import Column, SortedProxy, TableModel
 from app.kit.widgets import label, set_widths, table_view
@@ -111,7 +112,7 @@ class ArgumentsModel(TableModel[ArgumentRow]):
             if row.text:
                 row.argument.read(row.text)
         except UserError as error:
-            row.wrong = f"{error.message} {error.hint}".strip()
+            row.wrong = in_window(f"{error.message} {error.hint}".strip())
         first = self.index(index.row(), 0)
         self.dataChanged.emit(first, self.index(index.row(), len(self.columns) - 1))
         return True

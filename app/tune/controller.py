@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from app.context import Context
 from app.data.check import submit_check
 from app.engine.preconditions import has_data
+from app.engine.untrusted import offer
 from app.kit.dialogs import ask
 from app.state.files import job_places
 from core.runs.listing import figures_of, lost_accuracy, unchanged_text
@@ -196,6 +197,7 @@ class TuneController(QObject):
             text = f"The {entry.noun} of {entry.title} is finished: {Path(output).name}."
             figures = figures_of(entry)
             figures = figures and f"{figures} on the val split."
+            figures = " ".join(filter(None, [figures, entry.needs]))
             actions: tuple[tuple[str, Callable[[], object]], ...] = (opened, show)
             if lost_accuracy(entry):
                 before = str(entry.arguments.get("model") or "")
@@ -210,11 +212,15 @@ class TuneController(QObject):
                 self._session.say(text, figures, "success", actions=actions, key="run")
         elif entry.state == "failed":
             text = f"The {entry.noun} of {entry.title} failed: {entry.message}"
-            actions = (show, resume)
-            if entry.smaller:
+            actions, hint = (show, resume), entry.hint
+            if entry.untrusted:
+                asked = {**entry.untrusted, "resume": entry.folder}
+                hint, trust = offer(asked, self._session.requests.trustWanted.emit)
+                actions = (trust, show)
+            elif entry.smaller:
                 less = lambda: self._jobs.resume(entry.folder, entry.next_batch)  # noqa: E731
                 actions = ((f"Continue with {entry.smaller}", less), show)
-            self._session.say(text, entry.hint, "error", actions=actions, key="run")
+            self._session.say(text, hint, "error", actions=actions, key="run")
         elif entry.state == "cancelled":
             text = f"The {entry.noun} of {entry.title} was stopped."
             self._session.say(text, KEPT, "info", actions=(show, resume), key="run")

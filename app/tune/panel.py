@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLay
 from app.context import Context
 from app.kit import theme
 from app.kit.controls import combo
+from app.kit.hints import in_window
 from app.kit.widgets import Elided, OnScreen
 from app.tune.form_part import TuningForm
 from app.tune.watch_part import WatchPart
@@ -160,7 +161,7 @@ class TuningPanel(OnScreen, QWidget):
         self.open.setVisible(entry is not None and bool(entry.output))
         self.again.setVisible(entry is not None)
         self.form.begin.setVisible(not self._jobs.watched)
-        tip = "" if entry is None else f"{entry.message} {entry.hint}".strip()
+        tip = "" if entry is None else in_window(f"{entry.message} {entry.hint}".strip())
         self.status.set_whole("" if entry is None else status_text(entry), tip)
 
     def _take_smaller(self) -> None:

@@ -16,6 +16,7 @@ from app.feature import Action, has_model, has_selection
 from app.kit.dialogs import show_dialog
 from app.state.session import Overlay
 from app.window.layout.modes import MODES
+from app.window.layout.status_bar import versions_line
 from app.window.parts import Parts
 from app.window.tour import Tour
 from core.errors import UserError
@@ -286,7 +287,7 @@ class FrameActions(QObject):
         self._context.theme.set_appearance(appearance)
 
     def about(self) -> None:
-        """Show the version and the licence."""
+        """Show the versions, with what is to be said about them, and the licence."""
         box = QMessageBox(self._parts.window)
         box.setWindowTitle("About Secateur")
         box.setText(f"Secateur {metadata.version('secateur')}")
@@ -294,6 +295,9 @@ class FrameActions(QObject):
             "Prunes YOLO networks: smaller and faster, verified before saving.",
             "Free software under the AGPL, version 3 or later.",
         ]
+        state = self._context.engine.state
+        if versions := versions_line(state):
+            lines += ["", versions, *filter(None, [str(state.facts.get("untested", ""))])]
         if (parts := licences()) is not None:
             lines += ["", f"Licences of all components: {parts}"]
             box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

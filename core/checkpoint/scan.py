@@ -65,6 +65,30 @@ _V5_HEADS = {
     ),
 }
 
+_V9 = re.compile(
+    r"models\.yolo\.((D|Dual|DualD|Triple|TripleD)(Detect|Segment)|Panoptic)"
+    r"|models\.common\.(DFL|RepNCSPELAN4)"
+)
+"""What files of the YOLOv9 repository have, whose modules are called as those of YOLOv5's are."""
+#: Why a network of the YOLOv9 repository is not rebuilt from classes of Ultralytics, by its head.
+_V9_HEADS = (
+    (
+        re.compile(r"models\.yolo\.(Dual|Triple)D?(Detect|Segment)"),
+        "Its head has a second set of branches, and the network blocks that feed it, for training "
+        "alone; no network of Ultralytics has them.",
+    ),
+    (
+        re.compile(r"models\.yolo\.D(Detect|Segment)"),
+        "Its head computes boxes by convolutions in four groups; the head of Ultralytics, which "
+        "has other shapes, has none.",
+    ),
+    (
+        re.compile(r"models\.yolo\.Panoptic"),
+        "It segments things and their surroundings at once, which no network of Ultralytics does.",
+    ),
+)
+_V9_ANY = "Its blocks are classes of that repository, which are not converted."
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scan:
@@ -128,6 +152,15 @@ def foreign_globals(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if _KNOWN.fullmatch(name) is None)
 
 
+def _origin(names: list[str]) -> tuple[str, str, str]:
+    """Return the repository a file is from, why it is not converted, and what to use instead."""
+    if any(_V9.fullmatch(name) for name in names):
+        reasons = (text for head, text in _V9_HEADS if any(map(head.fullmatch, names)))
+        return "YOLOv9", next(reasons, _V9_ANY), "yolov9c"
+    reason = next((text for head, text in _V5_HEADS.items() if head in names), "")
+    return "YOLOv5", reason, "yolov5nu"
+
+
 def refusal(path: object, names: list[str]) -> UserError:
     """Return the error for a file that asks for classes or functions that are not allowed."""
     shown = ", ".join(names[:_SHOWN])
@@ -139,12 +172,12 @@ def refusal(path: object, names: list[str]) -> UserError:
         hint += "Delete it unless you trust its source, and get the model from a trusted source."
         return UserError(f"{path} tries to run code that no network needs: {shown}.", hint)
     if any(_V5.match(name) for name in names):
-        reason = next((text for head, text in _V5_HEADS.items() if head in names), "")
+        repository, reason, same = _origin(names)
         hint = f"{reason} {hint}".lstrip() + (
-            "Train or download the same network with the ultralytics package (yolov5nu, for "
+            f"Train or download the same network with the ultralytics package ({same}, for "
             "example)."
         )
-        what = "was saved by the YOLOv5 repository or a fork of it, not by Ultralytics"
+        what = f"was saved by the {repository} repository or a fork of it, not by Ultralytics"
         return UserError(f"{path} {what}: {shown}.", hint)
     what = "needs classes or functions that are not part of Ultralytics networks"
     ask = "If they are yours, trust the Python file that defines them: `secateur trust add FILE"

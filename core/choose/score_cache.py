@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata
@@ -24,6 +23,7 @@ from core.plan.criteria import code_of_added
 from core.system.cache import DAMAGED, cache_folder, stored
 from core.system.files import write_atomically
 from core.system.program import is_packaged
+from core.system.scratch import own_folder
 
 CODE = ("pruning/criteria", "data")
 """Folders of the code that makes scores, below `core`."""
@@ -97,5 +97,4 @@ def stored_scores(file: Path | None, scores: Scores) -> Path:
     """Return the file that scores are kept in, a temporary one where they are not."""
     if file is not None and file.is_file():
         return file
-    folder = Path(tempfile.mkdtemp(prefix="secateur-"))
-    return write_scores(folder / "scores.npy", scores)
+    return write_scores(own_folder() / "scores.npy", scores)

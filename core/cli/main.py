@@ -10,8 +10,9 @@ from importlib import metadata
 from typing import Any
 
 from core.checkpoint.facts import modules_note
+from core.checkpoint.needs import needed
 from core.cli.commands import GROUPS
-from core.cli.options import assumed, assumed_text, needed, rounded, with_sizes
+from core.cli.options import assumed, assumed_text, rounded, with_sizes
 from core.cli.output import Parser, as_json, fail, make_printable, put, warn
 from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.logs import append_fault

@@ -147,20 +147,6 @@ def assumed(options: argparse.Namespace) -> dict[str, str]:
     return {}
 
 
-def needed(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the trusted modules that a written checkpoint needs, where the result does not say."""
-    from core.trust.store import agreed
-
-    output = str(result.get("output") or "")
-    if "modules" in result or not output.endswith(".pt") or not agreed():
-        return []
-    from core.pipeline import load
-
-    with contextlib.suppress(UserError):
-        return [dict(module) for module in load(output).facts.modules]
-    return []
-
-
 def assumed_text(found: Mapping[str, str]) -> str:
     """Say what was assumed, for people."""
     pairs = [f"“{mine}” is “{theirs}”" for mine, theirs in found.items()]
@@ -212,6 +198,12 @@ def repair_settings(options: argparse.Namespace, seed: int = 0) -> RepairSetting
     steps = parse_steps(options.repair)
     minutes, images = options.repair_minutes, options.repair_images
     return RepairSettings(steps=steps, minutes=minutes, seed=seed, images=images)
+
+
+def add_trust_paths(parser: argparse.ArgumentParser) -> None:
+    """Add the option that confirms what a received project uses outside its folder."""
+    text = "confirm the files outside its folder that a received project or job uses"
+    parser.add_argument("--trust-paths", action="store_true", help=text)
 
 
 def add_history(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from core.compare.result import ComparedImage, Comparison
 from core.data.labels import Object
+from core.data.picture import open_picture
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
 from core.system.files import write_bytes
+from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,10 +47,11 @@ SAID = (*GONE, "wrong", "new")
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One model's view of an image: a title, and what to draw."""
+    """One model's view of an image: a title, what to draw, and on which file if on another."""
 
     title: str
     marks: Sequence[Object]
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,9 @@ def write_sheets(sheets: Sequence[Sheet], folder: Path, progress: Progress = sil
     check_free(folder)
     names = []
     try:
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-        try:
+        with Scratch("pictures", folder.absolute().parent) as place:
+            part = Path(place, "drawn")
+            part.mkdir()
             for number, sheet in enumerate(sheets, 1):
                 progress(number / (len(sheets) + 1), f"Drawing image {number} of {len(sheets)}")
                 drawn = draw_sheet(sheet)
@@ -147,10 +149,7 @@ def write_sheets(sheets: Sequence[Sheet], folder: Path, progress: Progress = sil
                     names.append(f"{sheet.name}.jpg")
             with contextlib.suppress(FileNotFoundError):
                 folder.rmdir()
-            part.chmod(0o755)
             part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise UserError(f"Could not write pictures to {folder}: {reason_of(error)}.") from error
     progress(1.0, "Done")
@@ -185,15 +184,14 @@ def draw_sheet(sheet: Sheet, side: int = SIDE) -> Image | None:
     side : int
         Longest side of a panel, in pixels.
     """
-    from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageDraw, ImageFont
 
-    try:
-        with Image.open(sheet.image) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+    files = dict.fromkeys(panel.image or sheet.image for panel in sheet.panels)
+    read = {file: _picture(file, side) for file in files}
+    pictures = {file: picture for file, picture in read.items() if picture is not None}
+    if not pictures or len(pictures) < len(read):
         return None
-    image = ImageOps.contain(image, (side, side)) if max(image.size) > side else _enlarged(image)
-    font = ImageFont.load_default(13)
+    image, font = next(iter(pictures.values())), ImageFont.load_default(13)
     gap = 6
     width = image.width + gap
     whole = (width * len(sheet.panels) - gap, image.height + HEAD)
@@ -203,9 +201,20 @@ def draw_sheet(sheet: Sheet, side: int = SIDE) -> Image | None:
         left = place * width
         title = _fitting(draw, panel.title, image.width - 4, font)
         draw.text((left + 2, 3), title, fill="#eef1f5", font=font)
-        drawn.paste(image, (left, HEAD))
+        drawn.paste(pictures[panel.image or sheet.image], (left, HEAD))
         _draw(draw, panel.marks, (left, HEAD, image.width, image.height), font)
     return drawn
+
+
+def _picture(file: str, side: int) -> Image | None:
+    """Return an image as it is drawn; None if it cannot be read."""
+    from PIL import ImageOps, UnidentifiedImageError
+
+    try:
+        image = open_picture(file)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+        return None
+    return ImageOps.contain(image, (side, side)) if max(image.size) > side else _enlarged(image)
 
 
 def _enlarged(image: Image) -> Image:
@@ -249,8 +258,9 @@ def _draw(
     lines = 0
     for mark in marks:
         outcome = str(mark.get("outcome"))
-        colour = COLOURS.get(outcome, NO_OUTCOME)
+        colour = str(mark.get("colour") or COLOURS.get(outcome, NO_OUTCOME))
         words = [str(mark["class"])]
+        words += [f"{mark['share']:.0%}"] if "share" in mark else []
         words += [f"{mark['confidence']:.2f}"] if "confidence" in mark else []
         words += [outcome] if outcome in SAID else []
         if "x" not in mark:

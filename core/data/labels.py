@@ -20,6 +20,8 @@ Object = TypedDict(
         "keypoints": list[list[float]],
         "confidence": float,
         "outcome": str,
+        "share": float,
+        "colour": str,
     },
     total=False,
 )
@@ -27,7 +29,8 @@ Object = TypedDict(
 fractions of the image (none where it is the class of the whole image); where the task has them,
 ``points`` (corners of its outline or of its turned box) and ``keypoints`` [[x, y, visible]]; in a
 comparison, a model's ``confidence`` and the ``outcome``: found, wrong, missed or label; without
-labels, kept, lost or new."""
+labels, kept, lost or new. Of a map of pixels, a class has its ``share`` of them, 0 to 1, and the
+``colour`` it is drawn in, as #rrggbb."""
 POINTS = 200
 """Corners of an outline to hand on; finer ones are thinned out evenly."""
 OUTLINED = ("segment", "obb")

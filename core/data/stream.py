@@ -265,8 +265,9 @@ def open_dataset(
         )
     if source.folders:
         folders = FolderDataset(
-            source, settings.images, settings.seed, settings.image_size, check_image, progress
-        )
+            source, settings.images, settings.seed, settings.image_size, check_image, progress,
+            settings.channels or 3,
+        )  # fmt: skip
         return folders, folders.unreadable
     shape = {"rect": rect, "squash": squash, "stride": stride}
     dataset = _images_with_labels(source, settings, task, shape, progress)

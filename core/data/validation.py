@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import importlib
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +26,7 @@ from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
 from core.graph.drive import image_unit
 from core.progress import Progress, silent
+from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -267,7 +267,7 @@ class Measure:
 
         self._validation = validation
         settings = validation.settings
-        self._folder = tempfile.TemporaryDirectory(prefix="secateur-evaluate-")
+        self._folder = Scratch("evaluate")
         options = {
             "imgsz": settings.image_size.plain,
             "batch": settings.batch,
@@ -279,7 +279,7 @@ class Measure:
         }
         with _quiet():
             validator = validation._validator(
-                dataloader=validation.loader(), save_dir=Path(self._folder.name), args=options
+                dataloader=validation.loader(), save_dir=self._folder.path, args=options
             )
             device = validation.device
             self.network = AutoBackend(

@@ -28,10 +28,12 @@ from core.engine.models import ModelStore
 from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.logs import append_fault
+from core.system.paths import own_folders
 from core.system.plain import parse_json
 from core.system.records import Shape, checked
-from core.trust.find import UntrustedError
-from core.trust.store import ChangedError
+from core.system.scratch import sweep_beneath
+from core.system.versions import outside
+from core.trust.find import untrusted_in
 
 if TYPE_CHECKING:
     pass
@@ -157,6 +159,9 @@ class Engine:
             return
         if self._queue.empty():  # the first task would need the same, and somebody waits for it
             _trace_one()
+        if self._queue.empty():
+            for place in own_folders():
+                sweep_beneath(place)
         while (request := self._queue.get()) is not None:
             self._run(request)
 
@@ -167,7 +172,7 @@ class Engine:
         except CancelledError:
             event = {"event": "cancelled"}
         except UserError as error:
-            event = {**_failed(error.message, error.hint, error.layers), **_asked(error)}
+            event = {**_failed(error.message, error.hint, error.layers), **untrusted_in(error)}
         except SystemExit:
             ended = ended_by_module()
             event = _failed(ended.message, ended.hint)
@@ -205,15 +210,6 @@ def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[
     }
 
 
-def _asked(error: UserError) -> dict[str, Any]:
-    """Return what the window may ask the user about, where a module has to be trusted first."""
-    if isinstance(error, UntrustedError):
-        return {"untrusted": {"names": list(error.names), "file": "", "name": ""}}
-    if isinstance(error, ChangedError):
-        return {"untrusted": {"names": [], "file": error.path, "name": error.name}}
-    return {}
-
-
 def _libraries() -> dict[str, Any]:
     """Import what takes seconds, and say what was found."""
     from core.checkpoint import prepare
@@ -243,6 +239,7 @@ def _libraries() -> dict[str, Any]:
         "ultralytics": str(ultralytics.__version__),
         "device": torch.cuda.get_device_name(0) if cuda else "CPU",
         "threads": torch.get_num_threads(),
+        "untested": outside(),
     }
 
 

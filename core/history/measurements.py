@@ -25,6 +25,7 @@ from core.system.journal import read_journal
 from core.system.paths import SHORT, data_folder, history_of
 from core.system.plain import read_json
 from core.system.records import checked, each_read, leave_out
+from core.trust.own import remember
 
 __all__ = ["ACCURACY", "ALTERNATIVES", "EXPORT", "LATENCY", "Measurement"]
 OLD_SUFFIX = ".measured.jsonl"
@@ -74,8 +75,10 @@ def write_measurement(folder: str | Path, measurement: Measurement) -> Measureme
         When the folder cannot be written.
     """
     place = Path(folder) / MEASURED
+    data = measurement.model_dump(mode="json")
+    remember("measurement", data)
     with writing(place):
-        write_json(place / f"{measurement.id}.json", measurement.model_dump(mode="json"))
+        write_json(place / f"{measurement.id}.json", data)
     return measurement
 
 

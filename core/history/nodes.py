@@ -25,6 +25,7 @@ from core.system.files import sha256_of, write_bytes, write_text
 from core.system.paths import SHORT, histories_folder
 from core.system.plain import read_json
 from core.system.records import checked, each_read
+from core.trust.own import remember
 
 VERSION = 1
 MEASURED = "measured"
@@ -155,6 +156,7 @@ def write_node(folder: str | Path, node: Node) -> Node:
         )
     if node.sha256 is None and node.file is not None and Path(node.file).is_file():
         node = node.model_copy(update={"sha256": sha256_of(Path(node.file))})
+    remember("node", node.model_dump(mode="json"))
     with writing(place):
         write_text(place / f"{node.id}.json", node.model_dump_json(indent=1) + "\n")
     return node

@@ -196,6 +196,8 @@ class Plan(_Strict):
     rankings : int
         How many rankings are tried for a target, each on other images; the one whose network is
         closest to the original after a quick repair counts.
+    device : str
+        Name or address of the device whose milliseconds count; this machine when empty.
     locked : tuple
         Blocks (by index) or layers (by name) whose own widths must not change.
     model_sha256 : str or None
@@ -217,6 +219,7 @@ class Plan(_Strict):
     classes: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     depth: bool = False
     rankings: int = Field(default=1, ge=1, le=MOST_RANKINGS)
+    device: str = Field(default="", max_length=300)
     locked: tuple[int | str, ...] = ()
     model_sha256: str | None = None
 
@@ -261,7 +264,7 @@ class Plan(_Strict):
         data["selection"] = [*structure, *(entry.to_json() for entry in self.selection)]
         if self.classes is not None:
             data["classes"] = list(self.classes)
-        for key in ("depth", "rankings"):  # earlier versions do not know them
+        for key in ("depth", "rankings", "device"):  # earlier versions do not know them
             if data[key] == type(self).model_fields[key].default:
                 data.pop(key)
         return data

@@ -55,7 +55,8 @@ def input_means(context: Context, names: list[str]) -> dict[str, torch.Tensor]:
             value = inputs[0].float()
             if not isinstance(module, nn.Linear):
                 value = value.movedim(1, -1)
-            sums[name] = sums.get(name, torch.zeros(())) + value.flatten(1, -2).mean(1).sum(0)
+            mean = value.reshape(len(value), -1, value.shape[-1]).mean(1).sum(0)
+            sums[name] = sums.get(name, torch.zeros(())) + mean
 
         module = context.teacher.get_submodule(name)
         handles.append(module.register_forward_pre_hook(read))

@@ -90,8 +90,10 @@ def _prepared_until(context: Context) -> float:
 
 
 def _flat(value: Tensor, last: bool) -> Tensor:
-    """Bring a layer's output to shape (n, positions, channels)."""
-    return value.flatten(1, -2) if last else value.flatten(2).transpose(1, 2)
+    """Bring a layer's output to shape (n, positions, channels); a classifier has one position."""
+    if last:
+        return value.reshape(len(value), -1, value.shape[-1])
+    return value.flatten(2).transpose(1, 2)
 
 
 def _draw(importance: Tensor, places: int, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from core.errors import UserError
 from core.repair.images import Pool
 from core.repair.outputs import gaps_on, outputs_on
 from core.structure.scales import places_of, strides_of
+from core.system.scratch import Scratch
 
 SURE = 1.0
 """Standard errors by which the mean change of the gap must differ from none."""
@@ -117,7 +117,7 @@ class Judge:
 
     def _open(self, model: nn.Module) -> Validation:
         """Read the held-out images with their labels, once for all networks."""
-        with tempfile.TemporaryDirectory(prefix="secateur-repair-") as folder:
+        with Scratch("repair") as folder:
             listing, place = Path(folder) / "held.txt", Path(folder) / "held.yaml"
             listing.write_text("\n".join(map(str, self._pool.held_files)), encoding="utf-8")
             source = self._data.source()

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.history.measurements import ALTERNATIVES, Measurement, new_measurement
 from core.progress import Progress, Span
 from core.report.wanted import Measuring, hashes, part, there
+from core.system.scratch import Scratch
 from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class _Row:
 def alternatives(known: Known, wanted: Measuring, progress: Progress) -> Measurement:
     """Measure what else could be used, on the same images, timed in turns."""
     networks = there(known)
-    with tempfile.TemporaryDirectory(prefix="secateur-alternatives-") as folder:
+    with Scratch("alternatives") as folder:
         bench = _Bench(known, wanted, Path(folder))
         rows = bench.rows(networks, progress)
         about = bench.about()
@@ -235,8 +236,8 @@ class _Bench:
 
         On one thread the thread's own computing time counts, as other programs hardly disturb it.
         """
+        from core.ship.devices.bench import onnx_run, openvino_run
         from core.ship.latency.measure import interleave
-        from core.ship.latency.runtimes import onnx_run, openvino_run
 
         timed = [row for row in rows if row.exported is not None]
         if not timed:

@@ -35,6 +35,7 @@ from core.report.measuring import measure
 from core.report.network import describe_network, plan_words
 from core.report.trainings import sensitivity, steps, trainings
 from core.report.wanted import Measuring
+from core.runs.received import check_project
 from core.system.escape import shell_command
 from core.system.paths import history_of
 
@@ -88,7 +89,8 @@ def build_report(
     Raises
     ------
     UserError
-        When the project cannot be read or has no model, or for something that cannot be measured.
+        When the project cannot be read or has no model, for something that cannot be measured, or
+        files outside a received project's folder that nobody confirmed.
         Files that are missing are reported in ``notes``; the rest of the report is made.
     """
     opened = project if isinstance(project, OpenProject) else open_project(project)
@@ -100,6 +102,8 @@ def gather(
 ) -> tuple[dict[str, Any], Known]:
     """Gather a report, and what it was made of; as `build_report`."""
     progress(0.02, "Reading the project")
+    own, jobs = not opened.received, settings.jobs or ()
+    check_project(opened.place, opened.project, own=own, jobs=jobs)
     known = read_known(opened, settings.jobs)
     stores = settings.stores or known.stores
     fresh = _measure(known, settings, stores[0], Span(progress, 0.05, 0.9))
@@ -182,6 +186,7 @@ def _assemble(
         "exports": _exports(known, held),
         "alternatives": alternatives(known, found[ALTERNATIVES], accuracy),
         "versions": _versions(),
+        "modules": _modules(known),
         "replay": _replay(known),
     } | {"notes": [{"message": message, "hint": hint} for message, hint in known.notes]}
 
@@ -213,6 +218,22 @@ def _repair(known: Known) -> list[dict[str, Any]]:
     """Return the steps by which the newest pruned file's weights were repaired."""
     history = known.pruned_facts.history if known.pruned_facts is not None else ()
     return list((history[-1].get("repair") if history else None) or [])
+
+
+def _modules(known: Known) -> list[dict[str, Any]]:
+    """Return the trusted modules that the files need; of a module, its file's name alone."""
+    facts = [facts for facts in (known.facts, known.pruned_facts) if facts is not None]
+    found = {module["file"]: module for each in facts for module in each.modules}
+    return [
+        {**module, "file": Path(path).name, "command": _trust(Path(path), module["name"])}
+        for path, module in found.items()
+    ]
+
+
+def _trust(path: Path, name: str) -> str:
+    """Return the command that trusts a module under the name by which it was trusted here."""
+    named = () if name == path.stem else ("--as", name)
+    return shell_command("secateur", "trust", "add", Path(path.name), *named)
 
 
 def _replay(known: Known) -> list[str]:
@@ -277,6 +298,7 @@ def _samples(known: Known, stored: Mapping[str, Any] | None, count: int) -> list
         made = images.sample(
             {
                 **row,
+                "image": str(known.opened.place.parent / str(row["image"])),
                 "boxes": [row["boxes"][place] for place in places],
                 "scores": [row["scores"][place] for place in places],
             }

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.data.picture import open_picture
+
 LARGEST = 400
 """Longer side of a sample in pixels."""
 QUALITY = 72
@@ -42,16 +44,14 @@ def sample(row: Mapping[str, Any]) -> dict[str, Any] | None:
         ``name``, ``width``, ``height``, ``jpeg`` (a data URI), ``scores``, ``change``, ``truth``
         and ``boxes`` (one list a network; fractions of the image).
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     path = Path(str(row["image"]))
     try:
-        with Image.open(path) as opened:
-            # As the labels see it: cameras store turned pictures with a note.
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-            image.thumbnail((LARGEST, LARGEST))
-            buffer = io.BytesIO()
-            image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+        image = open_picture(path)  # as the labels see it: cameras store turned pictures
+        image.thumbnail((LARGEST, LARGEST))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=QUALITY, optimize=True)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
         return None
     return {

@@ -27,10 +27,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenProject:
-    """A project and where it is, or would be, saved: relative names start there."""
+    """A project and where it is, or would be, saved: relative names start there.
+
+    Attributes
+    ----------
+    project : Project
+    place : Path
+    received : bool
+        Whether it was read from its file; what is open in the window is the user's own.
+    """
 
     project: Project
     place: Path
+    received: bool = False
 
     @property
     def name(self) -> str:
@@ -186,7 +195,7 @@ class Known:
 
 def open_project(path: str | Path) -> OpenProject:
     """Read a project file; raises ``UserError`` as ``core.project.read_project`` does."""
-    return OpenProject(read_project(path), Path(path).absolute())
+    return OpenProject(read_project(path), Path(path).absolute(), received=True)
 
 
 def read_known(opened: OpenProject, jobs: Sequence[Path] | None = None) -> Known:

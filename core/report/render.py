@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
+from core.checkpoint.facts import modules_note
 from core.data.figures import figure_name, main_name, names_of
 from core.errors import UserError
 from core.plan.cost import gflops
@@ -255,6 +256,7 @@ def _environment(show: Callable[[str], str], *, autoescape: bool) -> jinja2.Envi
         "timings": timings,
         "tiles": tiles,
         "figure_name": figure_name,
+        "modules_note": modules_note,
         "measure_of": lambda task: names_of(str(task or ""))[0],
         "ROLES": ROLES,
         "KINDS": KINDS_OF_ROW,

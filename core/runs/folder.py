@@ -11,22 +11,28 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
 from core.system.escape import shell_command
 from core.system.files import sha256_of, write_text
+from core.system.locks import is_taken, take
 from core.system.paths import jobs_folder
 from core.system.plain import parse_json, read_json
 from core.system.records import Shape, checked, why_damaged
+from core.trust.own import is_own, remember
 
 VERSION = 1
+RUNNING = "running.lock"
+"""Held by a job's process for its life. Where there is none, version 0.1 ran the job."""
 JOB, EVENTS, CONTROL, LOG = "job.json", "events.jsonl", "control", "log.txt"
 State = Literal["ready", "running", "paused", "done", "failed", "cancelled"]
 Word = Literal["run", "pause", "cancel"]
 _CLOCK = 2.0
 """Seconds by which the system's own account of when a process began may wander."""
+_WORKS = frozenset({"finetune", "iterate", "jobs"})
+"""Commands that run a job."""
 
 
 class Process(BaseModel):
@@ -89,13 +95,15 @@ class Job(BaseModel):
     state : str
         As last written; see `status_of` for how it is now.
     process : Process or None
-        Who runs it, or ran it last.
+        Who runs it, or ran it last; whether it still does is asked of the lock of the folder.
     created, changed : str
         ISO 8601, UTC.
     message, hint : str
         Why it failed.
     next_batch : int
         Images a step that may do where it failed for memory; 0 otherwise.
+    untrusted : dict
+        Which module has to be trusted, where it failed for that (`core.trust.find.untrusted_in`).
     result : dict or None
         The results.
     """
@@ -114,7 +122,29 @@ class Job(BaseModel):
     message: str = ""
     hint: str = ""
     next_batch: int = 0
+    untrusted: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
+    _folder: Path | None = PrivateAttr(None)
+
+    def found_in(self, folder: Path) -> Job:
+        """Return this job, knowing the folder it was read from."""
+        self._folder = folder
+        return self
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder it was read from."""
+        return self._folder
+
+    @property
+    def wants(self) -> list[Any]:
+        """What it does, as plain data: by this it is known to have been made here."""
+        return [self.kind, self.model_dump(mode="json", include={"arguments"})]
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process works on it now."""
+        return self.state in ("running", "paused") and is_alive(self.process, self._folder)
 
     @field_validator("arguments")
     @classmethod
@@ -176,6 +206,7 @@ def create_job(
             f"Could not create the folder {place}: {reason_of(error)}.", "Choose another folder."
         ) from error
     job = Job(id=place.name, kind=kind, arguments=dict(arguments), hashes=hashes, created=_now())
+    remember("job", job.wants)
     write_job(place, job)
     return place
 
@@ -214,7 +245,7 @@ def read_job(folder: str | Path) -> Job:
     ):
         raise UserError(f"The job {folder} was created by a newer Secateur.", "Update Secateur.")
     try:
-        return Job.model_validate(data)
+        return Job.model_validate(data).found_in(path.parent)
     except ValidationError as error:
         raise _damaged(path, error) from error
 
@@ -222,6 +253,31 @@ def read_job(folder: str | Path) -> Job:
 def _damaged(path: Path, error: Exception) -> UserError:
     why = why_damaged(error)
     return UserError(f"{path} is damaged ({why}).", "Its weight files can still be opened.")
+
+
+def amend_job(folder: str | Path, **change: Any) -> bool:
+    """Change what a folder says of a job that nobody runs; return whether that was possible.
+
+    Raises
+    ------
+    UserError
+        When there is no job, or it cannot be written.
+    """
+    folder = Path(folder)
+    if read_job(folder).runs:
+        return False
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # what cannot be written is reported below
+            lock = take(folder / RUNNING)
+            if lock is None:
+                return False
+            held.enter_context(lock)
+        job = read_job(folder)
+        changed = job.model_copy(update=change)
+        if is_own("job", job.wants):
+            remember("job", changed.wants)
+        write_job(folder, changed)
+    return True
 
 
 def list_jobs(parent: str | Path | None = None) -> list[Path]:
@@ -274,7 +330,8 @@ def limit_batch(folder: str | Path, batch: int) -> None:
     limit: dict[str, Any] = {"largest_batch": batch}
     if kind.training:
         limit = {kind.training: {**kind.settings_of_training(job.arguments), **limit}}
-    write_job(Path(folder), job.model_copy(update={"arguments": {**job.arguments, **limit}}))
+    if not amend_job(folder, arguments={**job.arguments, **limit}):
+        raise already_running(job)
 
 
 def this_process() -> Process:
@@ -282,20 +339,52 @@ def this_process() -> Process:
     return Process(pid=os.getpid(), started=psutil.Process().create_time())
 
 
-def is_alive(process: Process | None) -> bool:
-    """Return whether that very process still runs."""
+def is_alive(process: Process | None, folder: Path | None = None) -> bool:
+    """Return whether the process of a job still runs.
+
+    Parameters
+    ----------
+    process : Process or None
+    folder : Path, optional
+        The job's, whose lock tells. Where it cannot, because version 0.1 began the job or the file
+        system has no locks, the process itself is looked at.
+    """
+    taken = None if folder is None else is_taken(folder / RUNNING)
+    return _lives(process, folder) if taken is None else taken
+
+
+def _lives(process: Process | None, folder: Path | None) -> bool:
+    """Return whether a process of that number is the one that was noted.
+
+    When it began is known by the clock at the time, which may have been set since. A process that
+    works on jobs is therefore believed to be the same.
+    """
     if process is None:
         return False
     with contextlib.suppress(psutil.Error):
         found = psutil.Process(process.pid)
+        if found.status() == psutil.STATUS_ZOMBIE:
+            return False
         same = abs(found.create_time() - process.started) < _CLOCK
-        return same and found.status() != psutil.STATUS_ZOMBIE
+        return same or _works_on(found.cmdline(), folder)
     return False
+
+
+def _works_on(command: list[str], folder: Path | None) -> bool:
+    if folder is not None and os.path.realpath(folder) in map(os.path.realpath, command[1:]):
+        return True
+    ours = any("secateur" in Path(word).name or word == "core.cli" for word in command[:4])
+    return ours and not _WORKS.isdisjoint(command)
+
+
+def already_running(job: Job) -> UserError:
+    """Return the error for a job that another process works on."""
+    return UserError(f"The job {job.id} is already running.", "To follow it: `secateur jobs show`.")
 
 
 def status_of(job: Job) -> str:
     """Return the state of a job now: its state, or ``interrupted`` when its process is gone."""
-    if job.state in ("running", "paused") and not is_alive(job.process):
+    if job.state in ("running", "paused") and not job.runs:
         return "interrupted"
     return job.state
 

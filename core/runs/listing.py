@@ -43,6 +43,7 @@ def entry_of(folder: str | Path) -> RunEntry | None:
         message=job.message,
         hint=job.hint,
         next_batch=job.next_batch,
+        untrusted=job.untrusted,
         result=job.result,
         progress=far,
         seconds_left=left if status == "running" else None,

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import filelock
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from core.errors import UserError, reason_of
-from core.runs.folder import Job, read_job, status_of, write_job
+from core.runs.folder import Job, already_running, amend_job, read_job, status_of
 from core.runs.kinds import KINDS
 from core.runs.launch import launch
+from core.runs.received import check_job
 from core.system.files import write_text
+from core.system.locks import take
 from core.system.paths import jobs_folder
 from core.system.plain import read_json
 from core.system.records import each_read, leave_out
@@ -126,11 +127,10 @@ def add(folder: str | Path, *, first: bool = False) -> None:
     job, name = read_job(folder), _name(folder)
     status = status_of(job)
     if status in ("running", "paused"):
-        raise UserError(
-            f"The job {job.id} is already running.", "To follow it: `secateur jobs show`."
-        )
+        raise already_running(job)
     if status == "done":
         raise UserError(f"The job {job.id} is done.", "Start a new one.")
+    check_job(folder)
     with _changed() as queue:
         kept = [other for other in queue.waiting if other != name]
         queue.waiting = [name, *kept] if first else [*kept, name]
@@ -144,9 +144,8 @@ def drop(folder: str | Path) -> bool:
             return False
         queue.waiting.remove(name)
     with contextlib.suppress(UserError):
-        job = read_job(folder)
-        if job.state == "ready":
-            write_job(Path(folder), job.model_copy(update={"state": "cancelled"}))
+        if read_job(folder).state == "ready":
+            amend_job(folder, state="cancelled")
     return True
 
 
@@ -224,7 +223,7 @@ def go_on(launcher: Launch = launch, ended: str | Path | None = None) -> list[Pa
             if any(_clash(devices, others) for others in busy):
                 stay.append(name)
                 busy.append(devices)
-            elif _launched(Path(name), job, launcher):
+            elif _launched(Path(name), launcher):
                 started.append(Path(name))
                 queue.running.append(name)
                 busy.append(devices)
@@ -281,15 +280,14 @@ def _startable(folder: Path) -> Job | None:
     return None if status_of(job) in ("running", "paused", "done") else job
 
 
-def _launched(folder: Path, job: Job, launcher: Launch) -> bool:
+def _launched(folder: Path, launcher: Launch) -> bool:
     try:
         launcher(folder)
     except (UserError, OSError) as error:
         hint = error.hint if isinstance(error, UserError) else "Try again."
         message = error.message if isinstance(error, UserError) else str(error)
-        failed = {"state": "failed", "message": message, "hint": hint}
         with contextlib.suppress(UserError):
-            write_job(folder, job.model_copy(update=failed))
+            amend_job(folder, state="failed", message=message, hint=hint)
         return False
     return True
 
@@ -304,15 +302,16 @@ def _changed() -> Iterator[Queue]:
     path = queue_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.with_suffix(".lock"), timeout=_PATIENCE):
+        held = take(path.with_suffix(".lock"), _PATIENCE)
+        if held is None:
+            raise UserError("The queue of jobs is in use.", "Try again.")
+        with held:
             queue = read_queue()
             before = _text(queue)
             yield queue
             after = _text(queue)
             if after != before:
                 write_text(path, after)
-    except filelock.Timeout as error:
-        raise UserError("The queue of jobs is in use.", "Try again.") from error
     except OSError as error:
         raise UserError(f"The queue of jobs could not be changed: {reason_of(error)}.") from error
 

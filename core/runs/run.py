@@ -11,28 +11,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import filelock
-
-from core.errors import CancelledError, MemoryShortError, UserError
+from core.checkpoint.needs import needed
+from core.errors import CancelledError, MemoryShortError, UserError, ended_by_module
 from core.runs.folder import (
     CONTROL,
     EVENTS,
     LOG,
+    RUNNING,
     Job,
-    is_alive,
+    already_running,
     read_job,
-    status_of,
     this_process,
     told,
     write_job,
 )
 from core.runs.kinds import KINDS, Emit
+from core.runs.received import check_job
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
+from core.system.locks import take
+from core.system.scratch import sweep_beneath
+from core.trust.find import untrusted_in
+from core.trust.own import remember
 
 Event = dict[str, Any]
-CLAIM = "claim.lock"
-"""Held while a process takes the job; the system lets go of it when the process dies."""
 _LISTEN = 0.2
 """Seconds between two looks at the control file of a paused job."""
 TERMINAL = ("done", "failed", "cancelled")
@@ -125,7 +127,8 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
     -------
     dict
         The terminal event: ``done`` with ``result``, ``failed`` with ``message``, ``hint``,
-        ``bug`` and, if memory ran out, ``next_batch``, or ``cancelled``.
+        ``bug`` and, if memory ran out, ``next_batch``, or if a module has to be trusted first,
+        ``untrusted``; or ``cancelled``. Modules that the file needs are in ``result["modules"]``.
 
     Raises
     ------
@@ -133,7 +136,13 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
         When it runs already, is done, or its files were replaced since; nothing was changed then.
     """
     folder = Path(folder)
-    job = _claim(folder)
+    with contextlib.ExitStack() as life:
+        job = _claim(folder, life)
+        sweep_beneath(folder)
+        return _run(job, folder, listener)
+
+
+def _run(job: Job, folder: Path, listener: Emit | None) -> Event:
     with contextlib.suppress(OSError):
         (folder / CONTROL).unlink(missing_ok=True)
     emit = EventLog(folder, listener)
@@ -146,26 +155,30 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
         timed = TimedEvents(emit, KINDS[job.kind].training is not None)
         event = _outcome(job, folder, timed, Control(folder, timed, on_state))
         with contextlib.suppress(UserError):  # a full disk; the event reports what it says
-            write_job(folder, _ended(job, event))
+            ended = _ended(job, event)
+            remember("result", ended.result)
+            write_job(folder, ended)
         emit(event)
     finally:
         emit.close()
     return event
 
 
-def _claim(folder: Path) -> Job:
-    """Take a job for this process; of two that ask at once, one gets it."""
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # a folder that cannot be written reports it below
-            held.enter_context(filelock.FileLock(folder / CLAIM))
-        return _take(folder)
-
-
-def _take(folder: Path) -> Job:
+def _claim(folder: Path, life: contextlib.ExitStack) -> Job:
+    """Take a job for this process until ``life`` ends; of two that ask at once, one gets it."""
     job = read_job(folder)
     check_startable(job)
+    with contextlib.suppress(OSError):  # a folder that cannot be written reports it below
+        lock = take(folder / RUNNING)
+        if lock is None:
+            raise already_running(job)
+        life.enter_context(lock)
+        job = read_job(folder)  # another may have run it to its end before the lock was free
+        if not lock.sure and job.runs:
+            raise already_running(job)
+    _check_files(job)
     running = {"state": "running", "process": this_process()}
-    running |= {"message": "", "hint": "", "next_batch": 0}
+    running |= {"message": "", "hint": "", "next_batch": 0, "untrusted": {}}
     job = job.model_copy(update=running)
     write_job(folder, job)
     return job
@@ -177,18 +190,23 @@ def check_startable(job: Job) -> None:
     Raises
     ------
     UserError
-        When a job is of a kind that is not known, runs, is done, or its files were replaced since.
+        When a job is of a kind that is not known, runs, is done, uses files outside its project
+        that nobody confirmed, or its files were replaced since.
     """
     if job.kind not in KINDS:
         raise UserError(
             f"This version does not support jobs of the kind “{job.kind}”.",
             "Update Secateur, or install the package that provides them.",
         )
-    if job.state in ("running", "paused") and is_alive(job.process):
-        raise UserError(
-            f"The job {job.id} is already running.", "To follow it: `secateur jobs show`."
-        )
-    if status_of(job) == "done":
+    if job.runs:
+        raise already_running(job)
+    if job.folder is not None:
+        check_job(job.folder)
+    _check_files(job)
+
+
+def _check_files(job: Job) -> None:
+    if job.state == "done":
         raise UserError(f"The job {job.id} is done.", "Start a new one.")
     for key, known in job.hashes.items():
         path = Path(str(job.arguments.get(key, "")))
@@ -201,14 +219,16 @@ def check_startable(job: Job) -> None:
 
 def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> Event:
     try:
-        return {"event": "done", "result": KINDS[job.kind].run(job.arguments, folder, emit, check)}
+        result = KINDS[job.kind].run(job.arguments, folder, emit, check)
+        if modules := needed(result):
+            result = {**result, "modules": modules}
+        return {"event": "done", "result": result}
     except (CancelledError, KeyboardInterrupt):
         return {"event": "cancelled"}
     except UserError as error:
-        failed = {"event": "failed", "message": error.message, "hint": error.hint, "bug": False}
-        if isinstance(error, MemoryShortError):
-            failed["next_batch"] = error.next_batch
-        return failed
+        return _failed(error)
+    except SystemExit:
+        return _failed(ended_by_module())
     except Exception as error:
         with contextlib.suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)) + "\n")
@@ -217,12 +237,20 @@ def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> E
         return {"event": "failed", "message": message, "hint": hint, "bug": True}
 
 
+def _failed(error: UserError) -> Event:
+    event = {"event": "failed", "message": error.message, "hint": error.hint, "bug": False}
+    if isinstance(error, MemoryShortError):
+        event["next_batch"] = error.next_batch
+    return {**event, **untrusted_in(error)}
+
+
 def _ended(job: Job, event: Event) -> Job:
     change = {
         "state": event["event"],
         "message": event.get("message", ""),
         "hint": event.get("hint", ""),
         "next_batch": event.get("next_batch", 0),
+        "untrusted": event.get("untrusted", {}),
         "result": event.get("result"),
     }
     return job.model_copy(update=change)

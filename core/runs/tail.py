@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.checkpoint.facts import modules_note
 from core.data.figures import FIGURES, MAIN, figure_name, key_of, main_figure, main_name
 from core.runs.kinds import KINDS
 
@@ -40,6 +41,8 @@ class RunEntry:
         Why it failed.
     next_batch : int
         Images a step that may do where it failed for memory; 0 otherwise.
+    untrusted : mapping
+        Which module has to be trusted, where it failed for that; empty otherwise.
     result : mapping or None
     hashes : mapping
         SHA-256 of the files it began with, by argument.
@@ -74,6 +77,7 @@ class RunEntry:
     progress: str = ""
     next_batch: int = 0
     seconds_left: float | None = None
+    untrusted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:
@@ -120,6 +124,11 @@ class RunEntry:
     def output(self) -> str:
         """The file that resulted, where it is done."""
         return str((self.result or {}).get("output") or "")
+
+    @property
+    def needs(self) -> str:
+        """Which trusted modules that file needs, as a sentence; empty where it needs none."""
+        return modules_note((self.result or {}).get("modules") or (), Path(self.output).name)
 
     @property
     def word(self) -> str:
@@ -238,6 +247,7 @@ class Digest:
             "out_of_memory": lambda e: self.notes.append(str(e.get("text") or "Out of memory.")),
             "averaged": self._averaged,
             "chosen": self._chosen,
+            "done": self._done,
             "failed": lambda e: self.notes.append(str(e.get("message") or "It failed.")),
             "cancelled": lambda e: self.notes.append("Stopped; its best and last state are kept."),
         }
@@ -302,6 +312,11 @@ class Digest:
     def _chosen(self, event: Mapping[str, Any]) -> None:
         self.facts.update(best=main_figure(event["metrics"][event["state"]]))
         self.notes.append(str(event["text"]))
+
+    def _done(self, event: Mapping[str, Any]) -> None:
+        result = event.get("result") or {}
+        if needs := modules_note(result.get("modules") or (), Path(str(result["output"])).name):
+            self.notes.append(needs)
 
     def _baseline(self, event: Mapping[str, Any]) -> None:
         if "step" in event:  # of a network that was pruned on the way

@@ -16,6 +16,8 @@ BRANCHES = ("cv3", "one2one_cv3")
 """Lists of a detection head, a part for every scale, that end in a layer with an output a class."""
 ALSO = ("proto.semseg",)
 """Other parts of such a head that do; they run only in training."""
+MAP_PARTS = ("classifier", "aux_head")
+"""Parts of a head that finds the class of every pixel."""
 BY_WORDS = {"WorldDetect", "YOLOEDetect"}
 """Heads that compare with words: their classes are no outputs of a layer."""
 
@@ -72,6 +74,23 @@ def class_layers(model: nn.Module) -> tuple[str, ...]:
         )
     parts = [f"{name}.{n}" for name in BRANCHES for n, _ in _parts(head, name)]
     parts += [name for name in ALSO if _has(head, name)]
+    return tuple(f"{prefix}.{name}.{_last_leaf(head.get_submodule(name))}" for name in parts)
+
+
+def class_outputs(model: nn.Module) -> tuple[str, ...]:
+    """Return the layers that have an output for every class, those of a map of pixels as well.
+
+    Raises
+    ------
+    UserError
+        As for `class_layers`, which leaves maps out: of their classes none can be taken away, since
+        every pixel has one.
+    """
+    head: Any = model.model[-1]  # type: ignore[index]
+    if "SemanticSegment" not in {kind.__name__ for kind in type(head).__mro__}:
+        return class_layers(model)
+    prefix = f"model.{len(model.model) - 1}"  # type: ignore[arg-type]
+    parts = [name for name in MAP_PARTS if _has(head, name)]
     return tuple(f"{prefix}.{name}.{_last_leaf(head.get_submodule(name))}" for name in parts)
 
 

@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from core.checkpoint import Loaded, record_head, save
+from core.data.dense import DENSE
 from core.errors import UserError
-from core.structure.classes import BRANCHES, class_layers, set_classes
+from core.structure.classes import BRANCHES, class_outputs, set_classes
 
 PRIOR = 5
 """Objects that an image of 640 pixels is expected to hold, by which Ultralytics sets the biases."""
@@ -88,8 +89,10 @@ def retarget(loaded: Loaded, names: Mapping[int, str], seed: int = 0) -> Retarge
         )
     known = {name.casefold(): number for number, name in reversed(old.items())}
     rows = {n: known[name.casefold()] for n, name in new.items() if name.casefold() in known}
+    if loaded.facts.task in DENSE and 1 in (len(old), len(new)):
+        rows = {}  # the output for one class alone says something else: it, or none
     try:
-        layers = class_layers(loaded.model)
+        layers = class_outputs(loaded.model)
     except UserError as error:
         raise UserError(
             "The head of this network does not have an output for each class, so it cannot get "

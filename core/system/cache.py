@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import UserError
 from core.system.files import write_bytes
 from core.system.plain import parse_json
+from core.system.scratch import own_folder
 
 DAMAGED = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
@@ -46,7 +46,7 @@ def stored(path: Path, write: Callable[[Path], None]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path)
     except (OSError, UserError):
-        path = Path(tempfile.mkdtemp(prefix="secateur-")) / path.name
+        path = own_folder() / path.name
         write(path)
     return path
 

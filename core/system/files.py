@@ -11,7 +11,9 @@ import glob
 import hashlib
 import json
 import os
+import re
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,9 +21,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import UserError, reason_of
+from core.system.locks import hold_file
 
-_STALE = 3600.0
-"""Seconds after which the part of a file that is still there was left by a process that died."""
+_STALE = 86400.0
+"""Seconds after which a part of version 0.1, which held no lock, counts as left by a kill."""
+_SIGN = "secateur-"
+_RANDOM = "[a-z0-9_]{8}"
+_NAME_BYTES = 180
+"""Of a file's name in that of its part, which must not be too long for a name."""
+_PART = re.compile(rf"\..+\.{_SIGN}{_RANDOM}\.part", re.DOTALL)
 
 
 def sha256_of(path: Path) -> str:
@@ -77,7 +85,8 @@ def write_atomically(
 ) -> None:
     """Write a file so that it is either whole or absent.
 
-    Parts are written under a hidden name; those that a killed process left are removed here.
+    Parts are written under a hidden name, and locked while they are; those that a killed process
+    left in the folder are removed here.
 
     Parameters
     ----------
@@ -95,25 +104,40 @@ def write_atomically(
         no file. No part is left.
     """
     _check_is_file(path)
-    remove_parts(path.parent, path.name, _STALE)
+    remove_parts(path.parent)
+    remove_old_parts(path, _STALE)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        stream, part = _open_part(path)
     except OSError as error:
         raise unwritable(path, error) from error
-    part = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        if not private:  # which it is by itself
-            part.chmod(0o666 & ~_umask())
-        part.replace(path)
+            if not private:  # which it is by itself
+                part.chmod(0o666 & ~_umask())
+            if sys.platform != "win32":  # there, an open file keeps its name
+                part.replace(path)
+        if sys.platform == "win32":
+            part.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _open_part(path: Path) -> tuple[BinaryIO, Path]:
+    """Open a new part of a file, and lock it before anybody may sweep it."""
+    name = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES])
+    while True:
+        handle, made = tempfile.mkstemp(prefix=f".{name}.{_SIGN}", suffix=".part", dir=path.parent)
+        stream, part = os.fdopen(handle, "wb"), Path(made)
+        with contextlib.suppress(OSError):
+            if hold_file(stream) is not False and os.path.samestat(part.stat(), os.fstat(handle)):
+                return stream, part
+        stream.close()
 
 
 def write_bytes(path: Path, data: bytes | memoryview, *, private: bool = False) -> None:
@@ -148,21 +172,41 @@ def write_json(path: Path, data: Any, *, compact: bool = False, private: bool = 
         write_text(path, json.dumps(data, indent=1) + "\n", private=private)
 
 
-def remove_parts(folder: Path, name: str = "*", age: float = 0.0) -> None:
-    """Remove parts of files that were never finished.
+def remove_parts(folder: Path) -> None:
+    """Remove the parts in a folder that killed processes left; those being written are locked.
+
+    On a file system without locks they stay.
+    """
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    _remove_part(Path(entry.path))
+
+
+def _remove_part(part: Path) -> None:
+    with part.open("r+b") as stream:
+        free = hold_file(stream) is True
+        if free and sys.platform != "win32":
+            part.unlink(missing_ok=True)
+    if free and sys.platform == "win32":
+        part.unlink(missing_ok=True)
+
+
+def remove_old_parts(path: Path, age: float = 0.0) -> None:
+    """Remove parts of a file that version 0.1 never finished; it held no locks.
 
     Parameters
     ----------
-    folder : Path
-    name : str
-        Of the file they were to become; any when ``*``.
+    path : Path
+        The file they were to become.
     age : float
         Seconds since they were last written, at least.
     """
-    pattern = f".{name if name == '*' else glob.escape(name)}.*.part"
+    name = re.compile(rf"\.{re.escape(path.name)}\.{_RANDOM}\.part")
     with contextlib.suppress(OSError):
-        for part in folder.glob(pattern):
-            if time.time() - part.stat().st_mtime >= age:
+        for part in list(path.parent.glob(f".{glob.escape(path.name)}.*.part")):
+            if name.fullmatch(part.name) and time.time() - part.stat().st_mtime >= age:
                 part.unlink(missing_ok=True)
 
 

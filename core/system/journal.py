@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import filelock
-
 from core.errors import UserError, reason_of
+from core.system.locks import hold_file
 from core.system.plain import parse_json
 from core.system.records import leave_out
 
@@ -93,11 +92,8 @@ class Journal:
 
     def _lock(self) -> None:
         """Hold the file itself, so that nothing is next to it, until it is closed."""
-        free = True
         # On a file system without locks, the user's work is not harmed by continuing.
-        with contextlib.suppress(OSError):
-            free = filelock.lock_descriptor(self._file.fileno(), blocking=False)
-        if not free:
+        if hold_file(self._file) is False:
             raise UserError(
                 f"{self.path} is being written by another Secateur process.",
                 "Wait for it, or choose another file.",

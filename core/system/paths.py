@@ -25,6 +25,11 @@ def data_folder() -> Path:
     return Path(platformdirs.user_data_dir("secateur"))
 
 
+def own_folders() -> tuple[Path, ...]:
+    """Return the folders that hold the program's own files: its data and its cache."""
+    return data_folder(), Path(platformdirs.user_cache_dir("secateur"))
+
+
 def runtime_folder() -> Path | None:
     """Return where sockets of this user lie; None where no place is theirs alone.
 

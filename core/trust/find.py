@@ -13,7 +13,7 @@ from typing import Any
 from core.errors import UserError
 from core.trust.run import class_in, home_of, importable, module_of, owner_of
 from core.trust.source import Source, read_source
-from core.trust.store import Trusted, agreed, shares_name, verified
+from core.trust.store import ChangedError, Trusted, agreed, shares_name, verified
 
 PATCHED = re.compile(r"ultralytics\.nn(\.\w+)+")
 """Where people add classes of theirs to Ultralytics."""
@@ -32,6 +32,22 @@ class UntrustedError(UserError):
     def __init__(self, message: str, hint: str, names: tuple[str, ...]) -> None:
         super().__init__(message, hint)
         self.names = names
+
+
+def untrusted_in(error: UserError) -> dict[str, Any]:
+    """Return what a person may be asked about, where a module has to be trusted first.
+
+    Returns
+    -------
+    dict
+        ``untrusted``: ``names`` of the classes, or ``file`` and ``name`` of a module that has
+        changed. Empty for any other error.
+    """
+    if isinstance(error, UntrustedError):
+        return {"untrusted": {"names": list(error.names), "file": "", "name": ""}}
+    if isinstance(error, ChangedError):
+        return {"untrusted": {"names": [], "file": error.path, "name": error.name}}
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

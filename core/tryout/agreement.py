@@ -61,7 +61,7 @@ class Count:
 
 def counted(objects: Sequence[Object], confidence: float) -> list[int]:
     """Return the numbers of the objects that count at a confidence."""
-    sure = [n for n, one in enumerate(objects) if one["confidence"] >= confidence]
+    sure = [n for n, one in enumerate(objects) if one.get("confidence", -1.0) >= confidence]
     return sure[:1] if objects and "x" not in objects[0] else sure
 
 
@@ -132,8 +132,8 @@ def marks(image: TriedImage, network: int, confidence: float) -> list[Object]:
             drawn.append({**one, "outcome": "kept" if network else "found"})
         elif number in result.new:
             drawn.append({**one, "outcome": "new"})
-        elif "x" not in one and one["confidence"] >= confidence:
-            drawn.append(one)  # a class that is less likely
+        elif "x" not in one and one.get("confidence", 1.0) >= confidence:
+            drawn.append(one)  # a class that is less likely, or one of a map
     return drawn
 
 
@@ -147,6 +147,15 @@ def count(image: TriedImage, network: int, confidence: float) -> Count:
 def total(result: Tryout, network: int, confidence: float) -> Count:
     """Count the objects of a network on all images."""
     return sum((count(image, network, confidence) for image in result["images"]), Count())
+
+
+def same(result: Tryout, network: int) -> float | None:
+    """Return the share of pixels that a network has in common with the baseline, on all images.
+
+    None where networks find objects, and no maps.
+    """
+    shares = [image["same"][network] for image in result["images"] if "same" in image]
+    return sum(shares) / len(shares) if shares else None
 
 
 def class_counts(result: Tryout, confidence: float) -> dict[str, list[int]]:

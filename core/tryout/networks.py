@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.compare.images import GUESSES
 from core.data.labels import Object, box, outlined
 from core.errors import UserError
+from core.graph.drive import image_channels
 from core.system.paths import NOWHERE
 from core.system.size import ImageSize, SizeLike
 from core.tryout.frames import Pixels
@@ -25,6 +26,8 @@ PREDICTORS: Mapping[str, tuple[str, str]] = {
     "segment": ("ultralytics.models.yolo.segment", "SegmentationPredictor"),
     "pose": ("ultralytics.models.yolo.pose", "PosePredictor"),
     "obb": ("ultralytics.models.yolo.obb", "OBBPredictor"),
+    "semantic": ("ultralytics.models.yolo.semantic", "SemanticSegmentationPredictor"),
+    "depth": ("ultralytics.models.yolo.depth", "DepthPredictor"),
     "classify": ("ultralytics.models.yolo.classify", "ClassificationPredictor"),
     "rtdetr": ("ultralytics.models.rtdetr", "RTDETRPredictor"),
 }
@@ -71,7 +74,11 @@ class Network:
             "verbose": False,
             "save_dir": str(NOWHERE),  # nothing is saved, but it wants a folder
         }
-        self._predictor = getattr(importlib.import_module(module), name)(overrides=options)
+        predictor = getattr(importlib.import_module(module), name)
+        channels = image_channels(loaded.model)
+        if task == "classify" and channels != 3:
+            predictor = _in_bands(predictor, ImageSize.of(image_size))
+        self._predictor = predictor(overrides=options)
         self._predictor.setup_model(loaded.model, verbose=False)
         self._warm: set[tuple[int, int]] = set()
 
@@ -85,6 +92,29 @@ class Network:
             self._predictor(pixels)
             self._warm.add(shape)
         return self._predictor(pixels)[0].cpu()
+
+
+def _in_bands(predictor: Any, size: ImageSize) -> Any:
+    """Return a predictor of classes for images of other bands than red, green and blue."""
+    import torch
+
+    from core.data.folders import BandTransforms
+
+    transforms = BandTransforms(size)
+
+    class Banded(predictor):  # type: ignore[misc]
+        def preprocess(self, images: Any) -> Any:
+            """Return images as the network takes them."""
+            if isinstance(images, torch.Tensor):
+                return super().preprocess(images)
+            ready = torch.stack([transforms(image) for image in images]).to(self.model.device)
+            return ready.half() if self.model.fp16 else ready
+
+        def pre_transform(self, images: Any) -> Any:
+            """Leave images as they are: `preprocess` brings them into their size."""
+            return images
+
+    return Banded
 
 
 def times_of(result: Any) -> Milliseconds:

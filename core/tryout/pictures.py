@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.compare.pictures import Panel, Sheet
 from core.system.size import size_text
-from core.tryout.agreement import count, marks, total, typical, whole
+from core.tryout.agreement import count, marks, same, total, typical, whole
 from core.tryout.result import TriedImage, Tryout
 
 
@@ -23,11 +23,25 @@ def names_of(result: Tryout) -> list[str]:
 
 def found_words(image: TriedImage, network: int, confidence: float) -> str:
     """Describe what a network finds on an image, as ``7 found, 5 of 6 kept, 2 new``."""
+    if "same" in image:
+        return f"{image['same'][network]:.1%} of the pixels alike" if network else ""
     own = count(image, network, confidence)
     text = f"{own.found} found"
     if network:
         text += f", {own.kept} of {own.kept + own.lost} kept, {own.new} new"
     return text
+
+
+def title_of(image: TriedImage, network: int, name: str, confidence: float) -> str:
+    """Return a line about a network on an image: its name, what it finds, and its time."""
+    found = found_words(image, network, confidence)
+    words = f"{whole(image['milliseconds'][network]):.1f} ms"
+    return f"{name}: {', '.join(filter(None, [found, words]))}"
+
+
+def map_file(image: TriedImage, network: int) -> str:
+    """Return the file with the map that a network finds; empty where there is none."""
+    return image["maps"][network] if "maps" in image else ""
 
 
 def sheet_of(result: Tryout, number: int, confidence: float) -> Sheet:
@@ -43,31 +57,49 @@ def sheet_of(result: Tryout, number: int, confidence: float) -> Sheet:
     image = result["images"][number]
     panels = []
     for network, name in enumerate(names_of(result)):
-        ms = whole(image["milliseconds"][network])
-        words = f"{name}: {found_words(image, network, confidence)}, {ms:.1f} ms"
-        panels.append(Panel(words, marks(image, network, confidence)))
+        words = title_of(image, network, name, confidence)
+        drawn = marks(image, network, confidence)
+        panels.append(Panel(words, drawn, map_file(image, network)))
     stem = Path(image["image"]).stem
     return Sheet(image["image"], f"{number + 1:03d}-{stem}", panels)
 
 
 def tried_text(result: Tryout, confidence: float) -> str:
     """Return a table of the networks: objects, what is kept, and milliseconds."""
-    head = ["network", "found", "kept", "lost", "new", "preprocess", "inference", "postprocess"]
-    rows = [[*head, "ms per image"]]
+    rows, sure = [_head(result)], f", confidence {confidence:g}"
     for network, name in enumerate(names_of(result)):
-        own, times = total(result, network, confidence), typical(result, network)
-        related = [str(own.kept), str(own.lost), str(own.new)] if network else ["", "", ""]
+        times = typical(result, network)
         steps = [times["preprocess"], times["inference"], times["postprocess"], whole(times)]
-        rows.append([name, str(own.found), *related, *(f"{ms:.2f}" for ms in steps)])
+        found = _found(result, network, confidence)
+        rows.append([name, *found, *(f"{ms:.2f}" for ms in steps)])
     images = len(result["images"])
     lines = [
         f"{images} image{'s' * (images != 1)} at {size_text(result['image_size'])} on "
-        f"{result['device']}, confidence {confidence:g}; times are medians.",
+        f"{result['device']}{'' if _has_maps(result) else sure}; times are medians.",
         *_table(rows),
         *result["left_out"],
         *(f"Skipped {one['file']}. {one['reason']}" for one in result["skipped"]),
     ]
     return "\n".join(lines)
+
+
+def _has_maps(result: Tryout) -> bool:
+    return same(result, 0) is not None
+
+
+def _head(result: Tryout) -> list[str]:
+    found = ["same pixels"] if _has_maps(result) else ["found", "kept", "lost", "new"]
+    return ["network", *found, "preprocess", "inference", "postprocess", "ms per image"]
+
+
+def _found(result: Tryout, network: int, confidence: float) -> list[str]:
+    """Return what a network finds, in the columns of `_head`."""
+    share = same(result, network)
+    if share is not None:
+        return [f"{share:.1%}" if network else ""]
+    own = total(result, network, confidence)
+    related = [str(own.kept), str(own.lost), str(own.new)] if network else [""] * 3
+    return [str(own.found), *related]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from core.data.labels import Object
 
@@ -45,6 +45,11 @@ class TriedImage(TypedDict):
     overlaps : list
         Of every network, what it has in common with the baseline: [number of the baseline's
         object, number of its own, overlap], where the classes are the same.
+    maps : list of str, optional
+        Where every network finds a map of pixels: of each, the file with it over the image, or an
+        empty text where it was not kept. What the colours say is in ``objects``.
+    same : list of float, optional
+        Then, the share of pixels at which each network finds the same as the baseline, 0 to 1.
     """
 
     image: str
@@ -52,6 +57,8 @@ class TriedImage(TypedDict):
     objects: list[list[Object]]
     milliseconds: list[Milliseconds]
     overlaps: list[list[tuple[int, int, float]]]
+    maps: NotRequired[list[str]]
+    same: NotRequired[list[float]]
 
 
 class Unread(TypedDict):

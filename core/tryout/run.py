@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.progress import Progress, publish, silent
+from core.system.files import write_bytes
 from core.system.size import ImageSize, SizeLike
-from core.tryout.result import FLOOR, TriedImage, TriedNetwork, Tryout, Unread
+from core.tryout.result import FLOOR, Milliseconds, TriedImage, TriedNetwork, Tryout, Unread
 from core.tryout.sources import find_sources
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
     from core.tryout.frames import Shot, Shots
+    from core.tryout.maps import Map
     from core.tryout.networks import Network
 
 MOST_NETWORKS = 6
@@ -45,7 +47,8 @@ def try_networks(
     device : str
         Empty picks a GPU if there is one.
     keep : Path, optional
-        A folder for the frames of videos; without one they are not kept, and cannot be shown.
+        A folder for the frames of videos and for maps; without one they are not kept, and cannot
+        be shown.
     progress : Progress
         Told before every image; may cancel. Every image is a partial result: a `Tryout` with it
         alone.
@@ -91,7 +94,7 @@ def try_networks(
         for shot in shots:
             done = len(result["images"])
             progress(_share(result, shots), f"Image {done + 1} of {max(shots.expected, done + 1)}")
-            image = _tried(networks, shot, first=done % len(networks))
+            image = _tried(networks, shot, done, keep)
             result["images"].append(image)
             so_far = {"skipped": [*shots.skipped], "left_out": [*shots.left_out]}
             publish(progress, {**result, **so_far, "images": [image]})
@@ -114,13 +117,19 @@ def _share(result: Tryout, shots: Shots) -> float:
     return min(read / max(shots.expected, 1), 0.99)
 
 
-def _tried(networks: Sequence[Network], shot: Shot, first: int) -> TriedImage:
+def _tried(networks: Sequence[Network], shot: Shot, number: int, keep: Path | None) -> TriedImage:
     """Run all networks on an image; another one is the first each time, as it may be slower."""
+    from core.tryout.maps import map_of
     from core.tryout.networks import objects_of, overlaps_of, times_of
 
+    first = number % len(networks)
     order = [*range(first, len(networks)), *range(first)]
-    made = {number: networks[number](shot.pixels) for number in order}
-    results = [made[number] for number in range(len(networks))]
+    made = {place: networks[place](shot.pixels) for place in order}
+    results = [made[place] for place in range(len(networks))]
+    maps = [found for found in map(map_of, results) if found is not None]
+    if maps:
+        times = [times_of(one) for one in results]
+        return _mapped(maps, shot, times, None if keep is None else keep / f"map-{number:06d}")
     objects = [objects_of(one) for one in results]
     overlaps = [
         overlaps_of(results[0], one, (objects[0], mine)) if number else []
@@ -132,6 +141,29 @@ def _tried(networks: Sequence[Network], shot: Shot, first: int) -> TriedImage:
         "objects": objects,
         "milliseconds": [times_of(one) for one in results],
         "overlaps": overlaps,
+    }
+
+
+def _mapped(
+    maps: Sequence[Map], shot: Shot, times: list[Milliseconds], place: Path | None
+) -> TriedImage:
+    """Return maps of an image, and write each over the image if there is a place for it."""
+    from core.tryout.maps import drawn, legend
+
+    files = []
+    for network, found in enumerate(maps):
+        file = None if place is None else place.with_name(f"{place.name}-{network}.jpg")
+        if file is not None:
+            write_bytes(file, drawn(shot.pixels, found, maps[0]))
+        files.append("" if file is None else str(file))
+    return {
+        "image": shot.image,
+        "title": shot.title,
+        "objects": [legend(found, maps[0]) for found in maps],
+        "milliseconds": times,
+        "overlaps": [[] for _ in maps],
+        "maps": files,
+        "same": [round(found.alike(maps[0]), 5) for found in maps],
     }
 
 

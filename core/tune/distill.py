@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ultralytics.nn.distill_model import DistillationModel
 from ultralytics.nn.modules.conv import Conv, DWConv
 from ultralytics.nn.modules.head import Detect
-from ultralytics.nn.tasks import ClassificationModel
+from ultralytics.nn.tasks import ClassificationModel, DepthModel, SemanticSegmentationModel
 from ultralytics.utils.torch_utils import fuse_conv_and_bn, unwrap_model
 
 from core.checkpoint import Loaded
@@ -28,6 +28,14 @@ from core.repair.context import low_precision
 Preds = dict[str, Any]
 OUTPUT_WEIGHT: Any = 4.0
 """Of the teacher's outputs against the labels."""
+
+
+WHOLE = {
+    "classify": "a classifier",
+    "semantic": "a network for semantic segmentation",
+    "depth": "a network for depth",
+}
+"""Tasks whose outputs are compared as a whole: there are no objects among them."""
 
 
 def check_teacher(student: Loaded, teacher: Loaded, way: str) -> None:
@@ -49,11 +57,12 @@ def check_teacher(student: Loaded, teacher: Loaded, way: str) -> None:
             f"The teacher {teacher.facts.path} has other classes than the network to fine-tune.",
             "Use the network that it was pruned from.",
         )
-    if student.facts.task == "classify":
+    task = student.facts.task
+    if task in WHOLE:
         if way == "features":
             raise UserError(
-                "Distillation of features needs a head that reads several feature maps, which a "
-                "classifier does not have.",
+                f"Distillation of features needs a detection head, which {WHOLE[task]} does not "
+                "have.",
                 "Choose --distill outputs.",
             )
         return
@@ -108,9 +117,9 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
     """
     joined: nn.Module
     if way == "features":
-        joined = DistillationModel(teacher_model=teacher, student_model=student)
+        joined = FeatureDistillation(teacher_model=teacher, student_model=student)
     else:
-        kind = ClassDistillation if isinstance(student, ClassificationModel) else OutputDistillation
+        kind = next((way for of, way in WAYS if isinstance(student, of)), OutputDistillation)
         joined = kind(teacher_model=folded(teacher), student_model=student)
         joined.dis = OUTPUT_WEIGHT
     if weight is not None:
@@ -118,12 +127,27 @@ def join(student: nn.Module, teacher: nn.Module, way: str, weight: float | None)
     return joined
 
 
-class OutputDistillation(DistillationModel):  # type: ignore[misc]
-    """A student that also learns its teacher's scores and boxes at every position."""
+class FeatureDistillation(DistillationModel):  # type: ignore[misc]
+    """Ultralytics' own, for heads that name what they read as a model YAML does: -1, the last."""
 
-    def __init__(self, teacher_model: nn.Module, student_model: nn.Module) -> None:
-        super().__init__(teacher_model=teacher_model, student_model=student_model)
-        self.projector = nn.ModuleList()
+    @staticmethod
+    def get_distill_layers(model: nn.Module) -> list[int]:
+        """Return the blocks that the head reads, and the head."""
+        *read, head = DistillationModel.get_distill_layers(model)
+        return [*(head + place if place < 0 else place for place in read), head]
+
+
+class _OfOutputs(DistillationModel):  # type: ignore[misc]
+    """A student that learns from what its teacher puts out: no features are listened to."""
+
+    @staticmethod
+    def get_distill_layers(model: nn.Module) -> list[int]:
+        """Return no layers."""
+        return []
+
+
+class OutputDistillation(_OfOutputs):
+    """A student that also learns its teacher's scores and boxes at every position."""
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the student's loss with the teacher's part appended."""
@@ -135,8 +159,6 @@ class OutputDistillation(DistillationModel):  # type: ignore[misc]
             with torch.no_grad():
                 told = self.teacher_model(image)[1]
             said = _floats(self.student_model(image))
-        self._teacher_feats.clear()
-        self._student_feats.clear()
         regular, items = self.student_model.loss(batch, said)
         gains = self.student_model.args
         part = torch.zeros(1, device=image.device)
@@ -151,13 +173,12 @@ TEMPERATURE = 4.0
 """Of a classifier's logits, as in 1503.02531."""
 
 
-class ClassDistillation(DistillationModel):  # type: ignore[misc]
-    """A classifier that also learns its teacher's softened probabilities (1503.02531)."""
+class WholeDistillation(_OfOutputs):
+    """A student that also learns its teacher's output as a whole; which, its kinds say."""
 
-    @staticmethod
-    def get_distill_layers(model: nn.Module) -> list[int]:
-        """Return no layers: only logits are compared."""
-        return []
+    def apart(self, said: Any, told: Any) -> Tensor:
+        """Return how far the student's output in training is from the teacher's, a scalar."""
+        raise NotImplementedError
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the student's loss, the teacher's part added in training."""
@@ -165,20 +186,67 @@ class ClassDistillation(DistillationModel):  # type: ignore[misc]
         if not self.training:
             preds = self.student_model(image) if preds is None else preds
             regular, items = self.student_model.loss(batch, preds)
-            items["dis_loss"] = torch.zeros_like(regular)
+            items["dis_loss"] = torch.zeros((), device=image.device)
             return regular, items
         with _precision(image.device):
             with torch.no_grad():
                 told = self.teacher_model(image)
             said = _floats(self.student_model(image))
-        told = _floats(told[1] if isinstance(told, (list, tuple)) else told)
         regular, items = self.student_model.loss(batch, said)
-        soft = (each.float() / TEMPERATURE for each in (said, told))
-        mine, theirs = (each.log_softmax(1) for each in soft)
-        apart = F.kl_div(mine, theirs, reduction="batchmean", log_target=True)
-        part = self.dis * TEMPERATURE**2 * apart
+        part = self.dis * self.apart(said, _floats(told))
         items["dis_loss"] = part.detach()
-        return regular + part, items
+        parts = [regular.reshape(-1), part.reshape(1) * self.losses_in(image)]
+        return torch.cat(parts), items
+
+    def losses_in(self, image: Tensor) -> int:
+        """Return how often the loss of a task counts a batch: once per image."""
+        return len(image)
+
+
+class ClassDistillation(WholeDistillation):
+    """A classifier that also learns its teacher's softened probabilities (1503.02531)."""
+
+    def apart(self, said: Any, told: Any) -> Tensor:
+        """Compare softened probabilities."""
+        told = told[1] if isinstance(told, (list, tuple)) else told
+        mine, theirs = ((each / TEMPERATURE).log_softmax(1) for each in (said, told))
+        apart = F.kl_div(mine, theirs, reduction="batchmean", log_target=True)
+        return TEMPERATURE**2 * apart
+
+    def losses_in(self, image: Tensor) -> int:
+        """Return one: the loss of a classifier is a mean."""
+        return 1
+
+
+class ClassMapDistillation(WholeDistillation):
+    """A student that also learns its teacher's probabilities of every pixel (1903.04197)."""
+
+    def apart(self, said: Any, told: Any) -> Tensor:
+        """Compare probabilities; an auxiliary output has no counterpart in evaluation."""
+        mine = said[0] if isinstance(said, (list, tuple)) else said
+        if mine.shape[1] == 1:  # a class or not
+            mine, told = (torch.cat([torch.zeros_like(each), each], 1) for each in (mine, told))
+        mine, told = mine.log_softmax(1), told.log_softmax(1)
+        return F.kl_div(mine, told, reduction="none", log_target=True).sum(1).mean()
+
+
+class DepthDistillation(WholeDistillation):
+    """A student that also learns its teacher's depths, as ratios."""
+
+    def apart(self, said: Any, told: Any) -> Tensor:
+        """Compare logarithms; a head is calibrated in evaluation alone."""
+        head = self.student_model.model[-1]
+        mine = head.cal_a * said["depth"].log() + head.cal_b
+        apart: Tensor = (mine - told.log()).abs().mean()
+        return apart
+
+
+WAYS = (
+    (ClassificationModel, ClassDistillation),
+    (SemanticSegmentationModel, ClassMapDistillation),
+    (DepthModel, DepthDistillation),
+)
+"""How outputs are learned, by the kind of network; `OutputDistillation` is for all others."""
 
 
 def _precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:

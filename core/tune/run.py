@@ -16,13 +16,13 @@ from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.graph.drive import real_size
 from core.repair.images import files_of
-from core.system.files import remove_parts
+from core.system.files import remove_old_parts
 from core.system.program import is_packaged
 from core.system.size import ImageSize
 from core.tune.arguments import check_values
 from core.tune.choose import BEFORE, State
 from core.tune.device import choose_device, gpus, use_threads
-from core.tune.distill import check_teacher
+from core.tune.distill import WHOLE, check_teacher
 from core.tune.feed import read_feed
 from core.tune.finish import finish
 from core.tune.measure import Measurer, tell_scarce
@@ -85,7 +85,7 @@ def finetune(
     folder = Path(folder)
     run, options, device = set_up(settings, folder, emit, check)
     for file in (run.last, run.best):  # what a killed process left half written
-        remove_parts(folder, file.name)
+        remove_old_parts(file)
     state = read_state(run.last) if resume and run.last.is_file() else None
     if state is not None:
         run = replace(run, state=state, elapsed=float(state[STATE_KEY]["elapsed"]))
@@ -133,7 +133,7 @@ def set_up(
     way = settings.distill
     if way == "auto":
         way = "outputs" if preset is None else preset.distill  # type: ignore[assignment]
-        if student.facts.task == "classify":  # it has no feature maps that a projector joins
+        if student.facts.task in WHOLE:  # it has no feature maps that a projector joins
             way = "outputs"
     teacher = load(settings.teacher) if settings.teacher and way != "none" else None
     if teacher is not None:

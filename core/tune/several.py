@@ -14,7 +14,7 @@ import secrets
 import socket
 import subprocess
 import sys
-import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from typing import Any
 import torch
 
 from core.errors import UserError
+from core.system.locks import is_taken
 from core.system.program import own_environment
+from core.system.scratch import Scratch
 from core.tune.settings import Settings
 from core.tune.training import Run
 
@@ -32,8 +34,12 @@ FAILURE = "failed-{}.json"
 """Under which a process reports why it failed, in the training's folder ``work``."""
 _LOOK = 0.5
 """Seconds between two looks whether the processes still live, before the first has called."""
+LIFE = "rank-{}.lock"
+"""Held in ``work`` by each process while it trains."""
 _PATIENCE = 15.0
 """Seconds that processes get to end automatically."""
+_EARLIER = 60.0
+"""Seconds that those of a training whose first process was killed get to notice."""
 
 
 class Together:
@@ -74,6 +80,7 @@ class Together:
         """
         work = self._run.folder / "work"
         work.mkdir(exist_ok=True)
+        await_earlier(work)
         for rank in range(self._processes):
             (work / FAILURE.format(rank)).unlink(missing_ok=True)
         with socket.create_server((HOME, 0)) as server, self._spec(server) as (spec, token):
@@ -103,7 +110,7 @@ class Together:
             "port": server.getsockname()[1],
             "token": token,
         }
-        with tempfile.TemporaryDirectory(prefix="secateur-several-") as folder:
+        with Scratch("several") as folder:
             path = Path(folder) / "spec.json"
             path.write_text(json.dumps(spec), encoding="utf-8")
             yield path, token
@@ -119,6 +126,24 @@ class Together:
                     self._run.check()
                     stream.write("{}\n")
                     stream.flush()
+
+
+def await_earlier(work: Path, patience: float = _EARLIER) -> None:
+    """Wait until no process of an earlier training writes to its folder any more.
+
+    Raises
+    ------
+    UserError
+        When one still does after ``patience`` seconds.
+    """
+    until = time.monotonic() + patience
+    while any(is_taken(path) for path in work.glob(LIFE.format("*"))):
+        if time.monotonic() >= until:
+            raise UserError(
+                f"Processes of an earlier training still write to {work}.",
+                "End them, then resume the job.",
+            )
+        time.sleep(0.1)
 
 
 def command(processes: int, spec: Path) -> list[str]:

@@ -20,9 +20,12 @@ from torch import nn
 
 from core.checkpoint import save
 from core.checkpoint._stock import tasks
+from core.data.folders import BandFolders
 from core.data.readonly import only_reading
 from core.data.stream import forget_arrays
 from core.errors import UserError
+from core.graph.drive import image_channels
+from core.system.size import ImageSize
 from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count
 from core.tune.sparsity import watch
@@ -132,8 +135,11 @@ class KeepsShape:
         return super()
 
     def get_dataset(self) -> dict[str, Any]:
-        """Return the images, without Ultralytics' check, which downloads and repairs."""
-        return dict(self.run.feed.description)
+        """Return the images, without Ultralytics' check, which downloads and repairs.
+
+        They are read with the bands that the network takes, whether or not the dataset says so.
+        """
+        return {**self.run.feed.description, "channels": image_channels(self.run.student.model)}
 
     def setup_model(self) -> None:
         """Take the network as it is, and put its teacher next to it."""
@@ -154,11 +160,15 @@ class KeepsShape:
         """Leave the warm-up of a training that is limited by time to `Timed`."""
         return 0 if self.args.time else int(self._stock._get_warmup_iterations(batches))
 
-    def build_dataset(self, *args: Any, **kwargs: Any) -> Any:
+    def build_dataset(self, path: Any, mode: str = "train", batch: Any = None) -> Any:
         """Build a dataset that only reads."""
         with only_reading():
-            dataset = self._stock.build_dataset(*args, **kwargs)
+            dataset = self._stock.build_dataset(path, mode, batch)
         forget_arrays(dataset)
+        channels = image_channels(self.run.student.model)
+        if self.run.student.facts.task == "classify" and channels != 3:
+            size = ImageSize.of(self.args.imgsz)
+            return BandFolders(dataset, channels, size, self.args if mode == "train" else None)
         return dataset
 
     def _build_train_pipeline(self) -> None:

@@ -6,6 +6,7 @@ and tells.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -18,6 +19,9 @@ from typing import Any
 from core.checkpoint import prepare
 from core.errors import CancelledError, UserError
 from core.system.files import write_json
+from core.system.locks import Lock, take
+
+_life: list[Lock | None] = []
 
 
 class Link:
@@ -84,10 +88,13 @@ def train(spec: dict[str, Any], rank: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Train; what goes wrong is left in a file for the process that started this one."""
-    from core.tune.several import FAILURE
+    from core.tune.several import FAILURE, LIFE
 
     spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     rank = int(os.environ["RANK"])
+    work = Path(spec["folder"]) / "work"
+    with contextlib.suppress(OSError):  # let go of when this process ends, however it does
+        _life.append(take(work / LIFE.format(rank)))
     prepare()
     try:
         train(spec, rank)
@@ -102,7 +109,7 @@ def main(arguments: list[str]) -> int:
         traceback.print_exc()
         kind = "memory" if is_out_of_memory(error) else "other"
         note = {"kind": kind, "message": f"{type(error).__name__}: {error}"}
-    write_json(Path(spec["folder"]) / "work" / FAILURE.format(rank), note)
+    write_json(work / FAILURE.format(rank), note)
     return 1
 
 

@@ -117,6 +117,7 @@ class Bench:
             images=options.images or ALL,
             seed=options.seed,
             image_size=options.size,
+            device=options.device,
         )
         facts = self.loaded.facts
         self.kept: dict[str, Any] = {}
@@ -200,7 +201,12 @@ class Bench:
         if (size, single) not in self._opened:
             facts = self.loaded.facts
             settings = DataSettings(
-                self.part.path, ALL, image_size=size, batch=1 if single else 8, split="val"
+                self.part.path,
+                ALL,
+                image_size=size,
+                batch=1 if single else 8,
+                device="cpu" if single else self.options.device,
+                split="val",
             )
             self._opened[size, single] = {
                 name: Validation(

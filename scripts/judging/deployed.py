@@ -10,10 +10,11 @@ from torch import nn
 
 from core.errors import UserError
 from core.graph.builder import analyse_model
+from core.ship.devices.bench import onnx_run
 from core.ship.export.formats import FORMATS
 from core.ship.latency.measure import interleave
 from core.ship.latency.runtime import Settings
-from core.ship.latency.runtimes import export, onnx_run
+from core.ship.latency.runtimes import export
 
 TURNS = 100
 """How often a network and the unpruned one are timed in turns."""

@@ -67,7 +67,7 @@ def turns(bench: Bench, less: float, steps: str = "2") -> nn.Module:
             "preset": PRESET,
             "minutes": options.tune_minutes / int(steps),
             "image_size": options.size,
-            "device": "cpu",
+            "device": options.device,
             "threads": options.threads,
             "seed": options.seed,
             "baseline": False,
@@ -92,7 +92,7 @@ def _tune(
         preset=preset,
         minutes=options.tune_minutes,
         image_size=options.size,
-        device="cpu",
+        device=options.device,
         threads=options.threads,
         seed=options.seed,
     )

@@ -42,6 +42,9 @@ APART = {
     r"secateur demo\b": "minutes; tests/core/demo runs it with fewer scenes",
     r"secateur( \S+\.(pt|yaml|secateur))?$": "opens the window; tests/app does",
     r"secateur --self-test": "minutes; tests/package/test_self_test.py",
+    r"secateur latency.* --on ssh://": "needs a device; tests/core/ship/devices has a real sshd",
+    r"secateur devices (rename|forget)": "needs a device; tests/core/ship/devices",
+    r"secateur latency-kit .* --answers": "needs a device; tests/core/ship/devices",
     r"secateur jobs resume ": "needs a job that was cut off; tests/core/runs makes some",
     r"secateur export .* --format openvino --int8": "needs nncf, which is not installed here",
 }
@@ -58,6 +61,7 @@ SHORTER = {
     "sensitivity": "--images 4 --image-size 64 --blocks 5 --ratios 0.5",
     "latency": "--image-size 64 --repeats 2",
     "latency-table": "--image-size 64",
+    "latency-kit": "--image-size 64",
     "export": "--image-size 64",
     "report": "--image-size 64 --threads 1 --samples 2",
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from core.compare.files import compare_files
 from core.data.check import check_data
 from core.data.dense import with_background
 from core.data.evaluate import evaluate
-from core.data.figures import ERRORS, FIGURES, MAIN, SECOND, key_of, names_of
+from core.data.figures import ERRORS, FIGURES, MAIN, SECOND, figure_name, key_of, names_of
 from core.data.resample import MapImages, draw
 from core.data.source import read_source
 from core.data.stream import DataSettings, Stream
@@ -29,9 +31,16 @@ from core.data.validation import Validation
 from core.errors import UserError
 from core.history.accuracy import accuracy_of
 from core.history.nodes import Node
+from core.project import ModelReference, Project, Result, write_project
 from core.repair import RepairSettings
+from core.report import ReportSettings, build_report, write_report
+from core.report.wanted import Measuring
 from core.ship.export.maps import map_error
 from core.ship.export.run import ExportSettings, export
+from core.tryout.agreement import marks
+from core.tryout.maps import Map, drawn, legend, map_of
+from core.tryout.run import try_networks
+from core.tune.distill import ClassMapDistillation
 from core.tune.run import finetune
 from core.tune.settings import Settings
 from tests.core.images import make_dataset
@@ -114,6 +123,73 @@ def test_a_tuning_keeps_the_pruned_shape(family, cases, tmp_path) -> None:
     assert any(event["event"] == "epoch" and event["metrics"] for event in events)
     assert {p: p.stat().st_mtime_ns for p in data.parent.rglob("*")} == before
     assert next(e for e in events if e["event"] == "started")["task"] == tuned.facts.task
+
+
+@pytest.mark.parametrize("preset", ["recover_quickly", "recover_fully", "as_trained"])
+@pytest.mark.parametrize("family", TASKS)
+def test_a_tuning_has_a_teacher(family, preset, cases, tmp_path) -> None:
+    _, whole, small, data = cases(family)
+    (folder := tmp_path / "job").mkdir()
+    settings = Settings(
+        model=str(small), data=str(data), teacher=str(whole), preset=preset, epochs=1, batch=2,
+        image_size=SIZE, device="cpu",
+    )  # fmt: skip
+    if preset == "recover_fully":  # whose way is by features
+        with pytest.raises(UserError, match="needs a detection head, which a network for"):
+            finetune(settings.model_copy(update={"distill": "features"}), folder)
+    events: list[dict] = []
+    result = finetune(settings, folder, emit=events.append)
+    assert set(result["after"]) == TASKS[family]
+    assert "dis_loss" in str(next(e for e in events if e["event"] == "epoch"))
+    tuned = core.load(folder / "last.pt")
+    assert parameters(tuned.model) == parameters(core.load(small).model)
+
+
+@pytest.mark.parametrize("family", TASKS)
+def test_a_map_gets_closer_to_the_teacher(family, cases, tmp_path) -> None:
+    """With no weight on the labels, it is the teacher's map that is learned."""
+    _, whole, small, data = cases(family)
+    teacher = core.load(whole).model.float().eval()
+    head = teacher.model[-1]
+    with torch.no_grad():  # another answer than the student's
+        (head.classifier if family.endswith("sem") else head.head)[-1].bias.add_(
+            torch.linspace(-2, 3, len(teacher.names)) if family.endswith("sem") else 1.0
+        )
+    whole = tmp_path / "teacher.pt"
+    save(teacher, whole, train_args={"imgsz": SIZE})
+    images = torch.rand(4, 3, SIZE, SIZE)
+
+    def apart(path) -> float:
+        with torch.no_grad():
+            told, said = (m(images) for m in (teacher, core.load(path).model.float().eval()))
+        way = torch.log if family.endswith("depth") else lambda each: each.softmax(1)
+        return float((way(told) - way(said)).abs().mean())
+
+    options = {"dis": 1000.0, "optimizer": "AdamW", "lr0": 1e-3, "warmup_epochs": 0}
+    settings = Settings(
+        model=str(small), data=str(data), teacher=str(whole), epochs=8, batch=2, image_size=SIZE,
+        device="cpu", options=options,
+    )  # fmt: skip
+    (folder := tmp_path / "job").mkdir()
+    finetune(settings, folder)
+    assert apart(folder / "last.pt") < 0.8 * apart(small)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 5])
+def test_the_same_map_has_nothing_to_learn(classes) -> None:
+    way = ClassMapDistillation.__new__(ClassMapDistillation)
+    said, told = (torch.randn(2, classes, 4, 4) for _ in range(2))
+    assert float(way.apart((said, None), said)) == pytest.approx(0, abs=1e-6)
+    assert float(way.apart((said, None), told)) > 0.01
+
+
+@pytest.mark.parametrize("family", TASKS)
+def test_a_teacher_of_another_task_is_refused(family, cases, tmp_path) -> None:
+    _, _, small, data = cases(family)
+    other = next(one for one in TASKS if one != family)
+    settings = Settings(model=str(small), data=str(data), teacher=str(cases(other)[1]))
+    with pytest.raises(UserError, match="has the task"):
+        finetune(settings, tmp_path)
 
 
 @pytest.mark.parametrize("family", TASKS)
@@ -356,3 +432,106 @@ def test_a_history_knows_the_accuracy_of_every_task(main_key) -> None:
     assert found is not None and (found.map50_95, found.map50) == (0.5, 0.25)
     assert accuracy_of([node], "s", "d.yaml", 96) is None
     assert accuracy_of([measured({"rmse": 1.0})], "s", "d.yaml") is None
+
+
+# ---- without labels ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", TASKS)
+def test_tried_as_ultralytics_predicts(family, cases, tmp_path) -> None:
+    from ultralytics import YOLO
+
+    _, whole, small, data = cases(family)
+    images = data.parent / "images" / "val"
+    (keep := tmp_path / "keep").mkdir()
+    tried = try_networks([whole, small, small], [images], keep=keep, device="cpu")
+    stock = [YOLO(str(path)) for path in (whole, small)]
+    assert len(tried["images"]) == 4 and tried["task"] == network(family).task
+    for image in tried["images"]:
+        wanted = [
+            one.predict(image["image"], imgsz=tried["image_size"], verbose=False)[0]
+            for one in stock
+        ]
+        maps = [map_of(result.cpu()) for result in wanted]
+        assert image["same"][0] == 1.0 and image["same"][1] == image["same"][2]
+        assert image["same"][1] == pytest.approx(maps[1].alike(maps[0]), abs=1e-5)
+        for network_, file in enumerate(image["maps"]):
+            with Image.open(file) as drawn, Image.open(image["image"]) as of:
+                assert drawn.size == of.size
+                assert np.asarray(drawn).std() > 0
+            assert all("colour" in mark for mark in image["objects"][network_])
+        assert all(marks(image, n, 0.5) == image["objects"][n] for n in range(3))
+    if family.endswith("sem"):
+        (ground, *_) = tried["images"][0]["objects"][0]
+        assert ground["class"] == network(family).names[0] and ground["share"] > 0.5
+
+
+@pytest.mark.parametrize("family", TASKS)
+def test_the_command_draws_the_maps(family, cases, tmp_path, capsys) -> None:
+    _, whole, small, data = cases(family)
+    images = data.parent / "images" / "val"
+    command = ["try", str(whole), str(small), str(images), "--device", "cpu"]
+    assert main([*command, "-o", str(tmp_path / "tried")]) == 0
+    text = capsys.readouterr().out
+    assert "same pixels" in text and "confidence" not in text and "4 pictures" in text
+    with Image.open(sorted((tmp_path / "tried").iterdir())[0]) as sheet:
+        sides = np.asarray(sheet)[30:-8]
+    half = sides.shape[1] // 2
+    with Image.open(sorted(images.iterdir())[0]) as image:
+        assert sides[:, : half - 10].std() > 0 and sheet.width > 2 * image.width
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["same"]) == 2 and "counts" not in found and "maps" not in found["images"][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (np.arange(12).reshape(3, 4) % 3, {0: "a", 1: "b", 2: "c"}),
+        (np.array([[0, 1], [1, 0]]), {1: "only"}),
+        (np.full((2, 3), 255), {0: "a", 1: "b"}),
+        (np.linspace(0.5, 80, 20, dtype=np.float32).reshape(4, 5), None),
+        (np.full((3, 3), 2.0, np.float32), None),
+        (np.zeros((3, 3), np.float32), None),
+    ],
+)
+@pytest.mark.parametrize("bands", [1, 3, 4, 7])
+def test_any_map_is_drawn_over_any_image(values, names, bands) -> None:
+    found = Map(values, names)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (*(4 * side for side in values.shape), bands), dtype=np.uint8)
+    with Image.open(io.BytesIO(drawn(pixels, found, found))) as picture:
+        assert picture.size == pixels.shape[1::-1]
+    assert found.alike(found) == 1.0
+    shares = [mark["share"] for mark in legend(found, found) if "share" in mark]
+    assert sum(shares) <= 1.0 + 1e-6 and shares == sorted(shares, reverse=True)
+    other = Map(values + 1 if names else 2 * values + 1, names)
+    assert found.alike(other) == 0.0
+
+
+@pytest.mark.parametrize("family", TASKS)
+def test_the_report_has_its_figures(family, cases, tmp_path) -> None:
+    _, whole, small, data = cases(family)
+    for path in (whole, small):
+        shutil.copy(path, tmp_path)
+    facts = core.load(whole).facts
+    made = Result(
+        output="small.pt", date="2026-01-01T10:00:00+00:00", parameters_before=2,
+        parameters_after=1, macs_before=2, macs_after=1, relative_error=0.0,
+    )  # fmt: skip
+    reference = ModelReference(path="whole.pt", sha256=facts.sha256, family=facts.family)
+    write_project(tmp_path / "p.secateur", Project(model=reference, results=(made,)))
+    measuring = Measuring(("accuracy",), on(data))
+    wanted = ReportSettings(measuring=measuring, samples=2)
+    report = build_report(tmp_path / "p.secateur", wanted)
+    accuracy = report["accuracy"]
+    assert [m["role"] for m in accuracy["models"]] == ["original", "pruned"]
+    first = names_of(facts.task)[0]
+    assert figure_name(accuracy["measure"]) == first
+    assert all(set(m["figures"]) == TASKS[family] for m in accuracy["models"])
+    assert len(report["samples"]) == 2 and len(report["samples"][0]["scores"]) == 2
+    for ending in ("html", "md"):
+        text = write_report(tmp_path / "p.secateur", tmp_path / f"r.{ending}").path.read_text()
+        assert first in text and "mAP" not in text
+        figure = accuracy["models"][1]["figures"][accuracy["measure"]]
+        assert f"{figure:.4f}" in text

@@ -114,7 +114,7 @@ def test_a_network_without_a_scale_is_judged(tmp_path: Path) -> None:
     folder = tmp_path / "judged"
     folder.mkdir()
     options = Namespace(
-        model=str(MODEL), folder=str(folder), size=64, seed=0, images=None, time=False
+        model=str(MODEL), folder=str(folder), size=64, seed=0, images=None, time=False, device="cpu"
     )
     bench = Bench(options, split_once(data, "val", folder))
     plan = parse_plan({"version": 1, "selection": [{"scale": 8}]})

@@ -19,6 +19,16 @@ PHASES = {
 }
 EDGE = 4
 DEVICE_TIP = "Device for pruning and measuring"
+UNTESTED = "untested versions"
+"""Stays in sight without asking for anything; the tip and *Help › About* name the versions."""
+
+
+def versions_line(state: EngineState) -> str:
+    """Return the versions of the engine's libraries; empty while they are not known."""
+    facts = state.facts
+    if "ultralytics" not in facts:
+        return ""
+    return f"PyTorch {facts['torch']}, Ultralytics {facts['ultralytics']}"
 
 
 class StatusBar(QStatusBar):
@@ -63,12 +73,10 @@ class StatusBar(QStatusBar):
 
     def _show_engine(self, state: EngineState) -> None:
         words = PHASES[state.phase]
-        self.engine.setText(f"{state.device} · {words}" if state.device else words.capitalize())
+        untested = str(state.facts.get("untested", ""))
+        parts = [state.device, words, UNTESTED if untested else ""]
+        text = " · ".join(part for part in parts if part)
+        self.engine.setText(text if state.device else text.capitalize())
         self.engine.setContentsMargins(8, 2, 14, 2)
-        facts = state.facts
-        versions = (
-            f"\nPyTorch {facts['torch']}, Ultralytics {facts['ultralytics']}"
-            if "ultralytics" in facts
-            else ""
-        )
-        self.engine.setToolTip(DEVICE_TIP + versions)
+        lines = [DEVICE_TIP, versions_line(state), untested]
+        self.engine.setToolTip("\n".join(line for line in lines if line))

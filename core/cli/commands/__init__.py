@@ -41,6 +41,7 @@ GROUPS: Groups[Command] = Groups(
         "compare": "core.cli.commands.compare",
         "data": "core.cli.commands.data",
         "demo": "core.cli.commands.demo",
+        "devices": "core.cli.commands.devices",
         "export": "core.cli.commands.export",
         "finetune": "core.cli.commands.finetune",
         "history": "core.cli.commands.history",

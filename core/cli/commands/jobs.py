@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import positive
+from core.cli.options import add_trust_paths, positive
 from core.errors import UserError, reason_of
 from core.progress import left_text, with_left
 
@@ -46,6 +46,7 @@ def add_parsers(add: Add) -> None:
     jobs.add_argument("--queue", action="store_true", help="new or resume: wait for a free device")
     batch = "resume with this batch size or less, if memory ran out"
     jobs.add_argument("--batch", type=positive, metavar="N", help=batch)
+    add_trust_paths(jobs)
     jobs.add_argument("--events", action="store_true", help="print events as JSON lines")
 
 
@@ -65,6 +66,10 @@ def _jobs(options: argparse.Namespace) -> Answer:
     from core.runs.folder import find_job
 
     folder = find_job(words[0])
+    if options.trust_paths:
+        from core.runs.received import check_job
+
+        check_job(folder, trust=True)
     if options.batch is not None:
         _limit(folder, action, options.batch)
     if action in ("resume", "run"):
@@ -202,6 +207,8 @@ def _show(folder: Path) -> Answer:
     lines = [f"{job['state']}{place}: {job['folder']}"]
     if entry is not None and figures_of(entry):
         lines.append(figures_of(entry))
+    if entry is not None and entry.needs:
+        lines.append(entry.needs)
     if job["message"]:
         lines.append(f"{job['message']} {job['hint']}".strip())
     if job["next_batch"]:

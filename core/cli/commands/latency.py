@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from core.cli.options import add_image_size, positive, shown_progress
 from core.errors import UserError
 from core.progress import Span
 from core.system.columns import laid_out
-from core.system.size import size_text
+from core.system.size import ImageSize, size_text
 
 if TYPE_CHECKING:
     from core.plan.latency.clock import LatencyTable
@@ -27,8 +28,7 @@ def add_parsers(add: Add) -> None:
     latency.add_argument("others", nargs="*", metavar="OTHER", help="compared with the first model")
     latency.add_argument(
         "--runtime",
-        default="torch,onnx",
-        help="such as torch, onnx or openvino (torch,onnx)",
+        help="such as torch, onnx or openvino (torch,onnx; on another device, onnx)",
     )
     latency.add_argument("--batch", default="1", help="batch sizes, such as 1,8 (1)")
     latency.add_argument("--repeats", type=positive, default=REPEATS, help="turns (30)")
@@ -39,10 +39,21 @@ def add_parsers(add: Add) -> None:
     table.add_argument("--batch", type=positive, default=1, help="batch size (1)")
     table.add_argument("--half", action="store_true", help="FP16; only on a GPU")
     table.add_argument("--renew", action="store_true", help="calibrate again")
+    kit = add("latency-kit", "Measure a device that cannot be reached from here, by an archive.")
+    kit.add_argument("--name", default="", help="what to call the device (its processor)")
+    kit.add_argument("--batch", type=positive, default=1, help="batch size (1)")
+    kit.add_argument("--answers", metavar="FILE", help="read the file that the device wrote")
+    kit.add_argument("-o", "--output", metavar="FILE", help="the archive (MODEL-bench.zip)")
+    add_image_size(kit)
+    kit.add_argument("--threads", type=positive, help="CPU threads (one per core)")
+    kit.add_argument("--events", action="store_true", help="print progress as JSON lines")
     for command in (latency, table):
         add_image_size(command)
         command.add_argument("--threads", type=positive, help="CPU threads (one per core)")
         command.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
+        command.add_argument(
+            "--on", metavar="DEVICE", help="another device: ssh://user@host[:port], or its name"
+        )
         command.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
@@ -57,16 +68,22 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         show(0.1 * number / len(paths), f"Opening {Path(path).name}")
         loaded.append(load(path))
 
-    measured = measure(
-        dict(zip(brief_names(paths), (one.model for one in loaded), strict=True)),
-        runtimes=_words(options.runtime),
-        batches=[_count(word) for word in _words(options.batch)],
-        image_size=options.image_size or loaded[0].facts.image_size,
-        threads=options.threads,
-        repeats=options.repeats,
-        device=options.device,
-        progress=Span(show, 0.1, 1.0),
-    )
+    models = dict(zip(brief_names(paths), (one.model for one in loaded), strict=True))
+    told: dict[str, Any] = {
+        "batches": [_count(word) for word in _words(options.batch)],
+        "image_size": options.image_size or loaded[0].facts.image_size,
+        "threads": options.threads,
+        "repeats": options.repeats,
+        "progress": Span(show, 0.1, 1.0),
+    }
+    if options.on:
+        from core.ship.latency.elsewhere import measure_there
+
+        runtimes = _words(options.runtime or "onnx")
+        measured = measure_there(models, options.on, runtimes=runtimes, **told)
+    else:
+        runtimes = _words(options.runtime or "torch,onnx")
+        measured = measure(models, runtimes=runtimes, device=options.device, **told)
     return measured.to_json(), latency_text(measured)
 
 
@@ -118,14 +135,17 @@ def _table(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     show(0.0, "Opening the model")
     loaded = load(options.model)
     analysis = analyse(loaded, cache=not options.no_cache)
-    about = describe_here(
-        options.runtime,
-        threads=options.threads,
-        batch=options.batch,
-        image_size=options.image_size or loaded.facts.image_size,
-        device=options.device,
-        half=options.half,
-    )
+    settings: dict[str, Any] = {
+        "threads": options.threads,
+        "batch": options.batch,
+        "image_size": options.image_size or loaded.facts.image_size,
+    }
+    if options.on:
+        from core.ship.devices.known import described_on
+
+        about = described_on(options.on, options.runtime, **settings)
+    else:
+        about = describe_here(options.runtime, device=options.device, half=options.half, **settings)
     latency = build_latency(
         loaded.model,
         analysis.table,
@@ -137,6 +157,37 @@ def _table(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     )
     result = table_json(latency, analysis.table)
     return result, _table_text(latency, result)
+
+
+def _kit(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.pipeline import analyse, load
+    from core.ship.devices.kit import read_kit, write_kit
+    from core.ship.latency.runtime import Settings
+    from core.ship.latency.table import table_json
+    from core.system.files import check_folder
+
+    show = shown_progress(options)
+    output = Path(options.output or f"{Path(options.model).stem}-bench.zip")
+    if not options.answers:
+        check_folder(output)
+    show(0.0, "Opening the model")
+    loaded = load(options.model)
+    table = analyse(loaded, cache=not options.no_cache).table
+    sha256, name = loaded.facts.sha256, str(options.name)
+    if options.answers:
+        latency, device = read_kit(loaded.model, table, sha256, Path(options.answers), name=name)
+        result = table_json(latency, table)
+        text = f"{_table_text(latency, result)}\nThe device is called {device.name}."
+        return {**result, "name": device.name}, text
+    size = ImageSize.of(options.image_size or loaded.facts.image_size)
+    settings = Settings(options.batch, size, options.threads or 0)
+    count = write_kit(loaded.model, table, sha256, settings, output, name=name, progress=show)
+    text = (
+        f"{output} ({count / 1e6:.1f} MB, without the weights)\n"
+        "Unpack it on the device and run `python3 bench.py` there; it needs onnxruntime. Then\n"
+        f"secateur latency-kit {shlex.quote(str(options.model))} --answers answers.jsonl"
+    )
+    return {"output": str(output), "bytes": count}, text
 
 
 def _threads(count: int) -> str:
@@ -156,4 +207,8 @@ def _table_text(latency: LatencyTable, result: Mapping[str, Any]) -> str:
     )
 
 
-COMMANDS: Mapping[str, Command] = {"latency": _latency, "latency-table": _table}
+COMMANDS: Mapping[str, Command] = {
+    "latency": _latency,
+    "latency-table": _table,
+    "latency-kit": _kit,
+}

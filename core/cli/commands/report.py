@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_data, data_settings, positive, shown_progress
+from core.cli.options import add_data, add_trust_paths, data_settings, positive, shown_progress
 from core.system.size import USUAL_SIZE
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add_parsers(add: Add) -> None:
     report.add_argument(
         "--jobs", metavar="FOLDER", action="append", help="folder of the jobs, if moved"
     )
+    add_trust_paths(report)
     report.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
@@ -53,8 +54,11 @@ def _report(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.report import ReportSettings, open_project, write_report
     from core.report.measuring import WHAT
     from core.report.wanted import Measuring
+    from core.runs.received import check_project
 
     opened = open_project(options.project)
+    if options.trust_paths:
+        check_project(opened.place, opened.project, trust=True)
     words = [word.strip() for word in options.measure.split(",") if word.strip()]
     measuring = Measuring(
         tuple(WHAT if ALL in words else dict.fromkeys(words)),

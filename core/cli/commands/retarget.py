@@ -23,7 +23,8 @@ def _retarget(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.structure.retarget import retarget, save_retargeted
 
     loaded = load(options.model)
-    done = retarget(loaded, read_source(options.data, "train").names, options.seed)
+    names = read_source(options.data, "train", task=loaded.facts.task).names
+    done = retarget(loaded, names, options.seed)
     save_retargeted(loaded, done, options.output)
     return {"output": options.output, **done.to_json()}, f"{done.text} Saved as {options.output}."
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from core.cli.commands import Add, Command
 from core.cli.options import add_image_size, shown_progress
 from core.errors import UserError
+from core.system.scratch import Scratch
 
 NETWORKS = (".pt", ".yaml", ".yml")
 
@@ -39,7 +39,7 @@ def add_parsers(add: Add) -> None:
 def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.compare.pictures import check_free, write_sheets
     from core.progress import Span
-    from core.tryout.agreement import total
+    from core.tryout.agreement import same, total
     from core.tryout.pictures import sheet_of, tried_text
     from core.tryout.run import try_networks
 
@@ -49,7 +49,7 @@ def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         raise UserError("No image was given.", "Pass an image, a folder of images or a video.")
     target = None if options.output is None else check_free(Path(options.output))
     show, confidence = shown_progress(options), options.confidence
-    with tempfile.TemporaryDirectory(prefix="secateur-try-") as frames:
+    with Scratch("try") as frames:
         result = try_networks(
             networks,
             sources,
@@ -61,6 +61,8 @@ def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         )
         counts = [total(result, number, confidence).to_json() for number in range(len(networks))]
         more: dict[str, Any] = {"counts": counts}
+        if (shares := [same(result, number) for number in range(len(networks))])[0] is not None:
+            more = {"same": shares}
         text = tried_text(result, confidence)
         if target is not None:
             sheets = [sheet_of(result, n, confidence) for n in range(len(result["images"]))]
@@ -69,6 +71,7 @@ def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             text += f"\n{len(written)} pictures in {target}"
         for image in result["images"]:  # frames of videos are gone with their folder
             image["image"] = "" if image["image"].startswith(frames) else image["image"]
+            image.pop("maps", None)
     return {**result, **more}, text
 
 

@@ -79,8 +79,8 @@ def retarget_model(models: Models, args: Args, progress: Progress) -> dict[str, 
     from core.data.source import read_source
     from core.structure.retarget import retarget, save_retargeted
 
-    names = read_source(str(args["data"]), "train").names
     loaded = network_of(models, args, progress)
+    names = read_source(str(args["data"]), "train", task=loaded.facts.task).names
     done = retarget(loaded, names, int(args.get("seed", 0)))
     save_retargeted(loaded, done, str(args["output"]))
     return {"output": str(args["output"]), "text": done.text, **done.to_json()}

@@ -166,6 +166,14 @@ def read_latency(path: Path) -> LatencyTable:
         ) from error
 
 
+def read_about(path: Path) -> dict[str, Any] | None:
+    """Return what a table is of, without its times; None where it cannot be read."""
+    try:
+        return dict(read_arrays(path, FORMAT)[0]["about"])
+    except DAMAGED:
+        return None
+
+
 def _grid(name: str, inputs: Any, outputs: Any, ms: Any) -> Grid:
     rising = (np.diff(inputs) > 0).all() and (np.diff(outputs) > 0).all()
     if ms.shape != (len(inputs), len(outputs)) or not rising or not np.isfinite(ms).all():
@@ -206,14 +214,44 @@ def usual_latency(sha256: str, image_size: SizeLike) -> LatencyTable | None:
     return None
 
 
-def known_latency(sha256: str, image_size: SizeLike, table: ChannelTable) -> LatencyTable | None:
+def known_latency(
+    sha256: str, image_size: SizeLike, table: ChannelTable, on: str = ""
+) -> LatencyTable | None:
     """Return the cached table that a model is timed by; None when there is none that fits.
 
     Everything that rounds or times a plan takes its table from here: the window, the commands and
     the engine.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the model's file.
+    image_size : ImageSize, int or pair of int
+        Of the model.
+    table : ChannelTable
+    on : str
+        Address of another device; this machine when empty.
     """
-    known = usual_latency(sha256, image_size)
+    known = latency_on(sha256, on) if on else usual_latency(sha256, image_size)
     return known if known is not None and known.fits(table) else None
+
+
+def latency_on(sha256: str, on: str) -> LatencyTable | None:
+    """Return a model's table of another device that was made last.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the model's file.
+    on : str
+        Address of the device.
+    """
+    for path in _newest(latency_folder(), sha256):
+        with contextlib.suppress(UserError):
+            latency = read_latency(path)
+            if latency.about.get("on") == on:
+                return latency
+    return None
 
 
 def _newest(folder: Path, sha256: str) -> list[Path]:
@@ -227,6 +265,8 @@ def _newest(folder: Path, sha256: str) -> list[Path]:
 def _holds(latency: LatencyTable) -> bool:
     """Whether a table is of this machine's processor (or a GPU) and of the libraries installed."""
     about = latency.about
+    if about.get("on"):
+        return False
     try:
         now = describe(str(about["runtime"]))
     except (UserError, KeyError):

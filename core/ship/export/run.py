@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ from core.errors import UserError
 from core.progress import Progress, Span, silent
 from core.registry import resolve
 from core.ship.export.formats import PRECISIONS, Format, format_of
-from core.system.files import check_folder, unwritable, write_atomically
+from core.system.files import check_folder, write_atomically
+from core.system.scratch import Scratch, put_folder
 from core.system.size import ImageSize
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def export(
     device = settings.device or ("cuda" if form.gpu or _half_on_gpu(form, settings) else "cpu")
     progress(0.0, "Reading images" if settings.data else "Preparing")
     images, real = _images(loaded, settings, size)
-    with tempfile.TemporaryDirectory(prefix="secateur-export-") as name:
+    with Scratch("export") as name:
         progress(0.05, f"Exporting to {form.title}")
         made = _run(loaded, form, settings, size, device, Path(name), Span(progress, 0.1, 0.55))
         progress(0.6, "Comparing with the checkpoint")
@@ -285,23 +284,7 @@ def _put(made: Path, target: Path) -> None:
         with made.open("rb") as source:
             write_atomically(target, lambda stream: shutil.copyfileobj(source, stream))
         return
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-    old = part.with_suffix(".old")
-    try:
-        shutil.copytree(made, part)
-        if target.exists():
-            target.rename(old)
-        try:
-            part.rename(target)
-        except OSError:
-            if old.exists():
-                old.rename(target)
-            raise
-    except OSError as error:
-        raise unwritable(target, error) from error
-    finally:
-        for rest in (part, old):
-            shutil.rmtree(rest, ignore_errors=True)
+    put_folder(made, target)
 
 
 def size_of(path: Path) -> int:

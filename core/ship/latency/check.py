@@ -14,6 +14,7 @@ from core.plan.latency.times import Times
 from core.plan.widths import Mask
 from core.progress import Progress, silent
 from core.pruning.surgery import cut_network
+from core.ship.latency.place import place_of
 from core.ship.latency.table import NETWORK_REPEATS, settings_of, time_networks
 from core.structure.stage import Stage
 from core.system.cache import DAMAGED
@@ -54,9 +55,10 @@ def measured_times(
     if known is not None:
         return known
     pruned = cut_network(stage.loaded.model, stage.analysis.table, removed)
-    runtime, settings = str(latency.about["runtime"]), settings_of(latency.about)
+    settings = settings_of(latency.about)
     models = [stage.original.model, pruned]
-    before, after = time_networks(models, runtime, settings, NETWORK_REPEATS, progress)
+    with place_of(latency.about) as there:
+        before, after = time_networks(models, there, settings, NETWORK_REPEATS, progress)
     times = Times(float(before), float(after))
     if cache:
         with contextlib.suppress(OSError, UserError):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.plan.latency.clock import Grid
 from core.progress import Progress
+from core.ship.devices.bench import find_step
 from core.ship.latency.layers import Point
 from core.ship.latency.shapes import Shape, Use
 from core.ship.latency.store import LayerStore, Place
@@ -21,9 +22,6 @@ LEVELS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 FINEST = 8
 """Grid spacing at the narrow end where no steps show."""
-
-STEPS = (4, 8, 16, 32)
-"""Steps that are looked for: multiples that runtimes work in."""
 
 PROBE = Shape("Conv2d", (3, 3), (1, 1), (1, 1), (1, 1), (0, 0), (40, 40), "SiLU")
 PROBED = tuple(range(32, 132, 4))
@@ -38,31 +36,6 @@ REFERENCE: Point = (PROBE, 64, 64)
 CHUNK_POINTS = 32
 CHUNK_ELEMENTS = 16_000_000
 """Limits of what is measured in turns together: points, and elements of inputs and outputs."""
-
-
-def find_step(widths: Sequence[int], ms: NDArray[np.float64]) -> int:
-    """Return the step of a staircase in measured times, or 1 where none shows.
-
-    For each candidate the times are fitted by a line over the width rounded up to it; the best
-    counts when it explains the times far better than the width itself does.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Evenly spaced, finer than the candidates.
-    ms : float array, shape (widths,)
-    """
-    own = np.array(widths)
-
-    def misfit(step: int) -> float:
-        above = -(-own // step) * step
-        columns = np.stack([above, np.ones(len(own))], axis=1).astype(np.float64)
-        fit = np.linalg.lstsq(columns, ms, rcond=None)[0]
-        return float(np.abs(columns @ fit - ms).sum())
-
-    plain = misfit(1)
-    best = min(STEPS, key=misfit)
-    return best if misfit(best) < 0.6 * plain else 1
 
 
 def levels(most: int, step: int) -> NDArray[np.int32]:
@@ -118,7 +91,7 @@ def measure_points(
     lacking = {place: point for place, point in points.items() if place not in store}
     whole = sum(_work(point) for point in lacking.values()) or 1.0
     done = 0.0
-    for places in _chunks(lacking):
+    for places in chunks(lacking):
         progress(done / whole, f"Measuring layers: {lacking[places[0]][0].name}")
         times = measure([REFERENCE, *(lacking[place] for place in places)])
         store.reference = store.reference or float(times[0])
@@ -136,7 +109,8 @@ def _work(point: Point) -> float:
     return float(pairs * np.prod(shape.kernel) * places)
 
 
-def _chunks(points: dict[Place, Point]) -> Iterable[list[Place]]:
+def chunks(points: dict[Place, Point]) -> Iterable[list[Place]]:
+    """Part points into those that are measured in turns together."""
     chunk: list[Place] = []
     held = 0
     for place, (shape, narrow, wide) in points.items():

@@ -7,10 +7,7 @@ most repeats of a long layer are interrupted, and any quartile would count that 
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.ship.devices.bench import by_point, profile
 from core.ship.latency.runtime import Settings
-from core.ship.latency.runtimes import onnx_session, random_inputs
 from core.ship.latency.shapes import Shape
+from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,9 +33,6 @@ Timer = Callable[[Sequence[Point], Settings, int], Floats]
 def time_onnx(points: Sequence[Point], settings: Settings, repeats: int) -> Floats:
     """Time layers in ONNX Runtime, several in one session, from its own profile.
 
-    The profile leaves out the copies into and out of a layer's blocked memory format: within a
-    network neighbouring layers hand that format on.
-
     Parameters
     ----------
     points : sequence of Point
@@ -49,28 +44,13 @@ def time_onnx(points: Sequence[Point], settings: Settings, repeats: int) -> Floa
     float array, shape (points,)
         Milliseconds.
     """
-    with tempfile.TemporaryDirectory(prefix="secateur-layers-") as folder:
-        model = _onnx_model(points, settings.batch)
-        session = onnx_session(model, settings.threads, profile=Path(folder))
-        inputs = random_inputs(session)
-        for _ in range(repeats + 1):
-            session.run(None, inputs)
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    durations: dict[str, list[float]] = defaultdict(list)
-    for event in events:
-        name = str(event.get("name", ""))
-        if event.get("cat") == "Node" and name.endswith("_kernel_time"):
-            durations[name.removesuffix("_kernel_time")].append(event["dur"] / 1e3)
-    times = np.zeros(len(points))
-    for name, values in durations.items():
-        # Fused nodes keep the name of the first, plus the runtime's own suffix.
-        first = name.lstrip("/").split("_")[0]
-        if first.startswith("L") and first[1:].isdigit():
-            times[int(first[1:])] += min(values[1:])
-    return times
+    with Scratch("layers") as folder:
+        model = onnx_layers(points, settings.batch)
+        nodes = profile(model, settings.threads, repeats, Path(folder))
+    return np.array(by_point(nodes, len(points)))
 
 
-def _onnx_model(points: Sequence[Point], batch: int) -> bytes:
+def onnx_layers(points: Sequence[Point], batch: int) -> bytes:
     """Return a model of independent layers, each with the input of its size."""
     from onnx import TensorProto, helper
 

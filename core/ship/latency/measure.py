@@ -6,8 +6,6 @@ what is compared is the ratio within each turn.
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,16 +16,17 @@ from numpy.typing import NDArray
 
 from core.errors import UserError
 from core.progress import Progress, Span, silent
+from core.ship.devices import bench
 from core.ship.latency.runtime import Run, Runtime, Settings, cuda_available
 from core.ship.latency.runtimes import runtime_of
 from core.system.machine import default_threads, processor
+from core.system.scratch import Scratch
 from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
     from torch import nn
 
 REPEATS = 30
-WARM_UP = 3
 
 Numbers = NDArray[np.float64]
 
@@ -143,18 +142,8 @@ def interleave(
     wall, cpu : float arrays, shape (repeats, runs)
         Milliseconds on the clock, and of the calling thread's own computing.
     """
-    wall = np.zeros((repeats, len(runs)))
-    cpu = np.zeros_like(wall)
-    for turn in range(-WARM_UP, repeats):
-        progress((turn + WARM_UP) / (repeats + WARM_UP), "Measuring")
-        order = range(len(runs)) if turn % 2 else reversed(range(len(runs)))
-        for number in order:
-            own, started = time.thread_time(), time.perf_counter()
-            runs[number]()
-            taken = time.perf_counter() - started, time.thread_time() - own
-            if turn >= 0:
-                wall[turn, number], cpu[turn, number] = 1e3 * taken[0], 1e3 * taken[1]
-    return wall, cpu
+    taken = bench.interleave(runs, repeats, lambda done: progress(done, "Measuring"))
+    return np.array(taken["wall"]), np.array(taken["cpu"])
 
 
 def measure(
@@ -243,7 +232,7 @@ def _measure_case(
     progress: Progress,
 ) -> list[Timing]:
     runs: list[Run] = []
-    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as place:
+    with Scratch("latency") as place:
         for number, (name, model) in enumerate(models.items()):
             progress(0.4 * number / len(models), f"Preparing {name}")
             folder = Path(place) / str(number)
@@ -251,11 +240,18 @@ def _measure_case(
             runs.append(runtime.run(model, settings, folder))
 
         wall, cpu = interleave(runs, repeats, Span(progress, 0.4, 1.0))
+    return timings_of(list(models), runtime.name, settings, wall, cpu)
+
+
+def timings_of(
+    names: Sequence[str], runtime: str, settings: Settings, wall: Numbers, cpu: Numbers
+) -> list[Timing]:
+    """Return what networks took, from their turns; the first is what others are compared with."""
     alone = settings.threads == 1 and settings.device == "cpu"
     return [
         Timing(
             model=name,
-            runtime=runtime.name,
+            runtime=runtime,
             precision="fp16" if settings.half else "fp32",
             batch=settings.batch,
             image_size=settings.image_size,
@@ -265,7 +261,7 @@ def _measure_case(
             ratio=Spread.of(wall[:, number] / wall[:, 0]) if number else None,
             cpu_ratio=Spread.of(cpu[:, number] / cpu[:, 0]) if number and alone else None,
         )
-        for number, name in enumerate(models)
+        for number, name in enumerate(names)
     ]
 
 

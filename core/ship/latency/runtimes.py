@@ -10,9 +10,8 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from core.errors import UserError
+from core.ship.devices.bench import onnx_run, openvino_run
 from core.ship.export.exporter import quiet, run_exporter, sealed
 from core.ship.export.formats import FORMATS
 from core.ship.latency.runtime import RUNTIMES, Run, Runtime, Settings
@@ -80,86 +79,14 @@ def export(model: nn.Module, form: str, settings: Settings, folder: Path) -> Pat
     )
 
 
-def onnx_session(source: str | bytes, threads: int, *, profile: Path | None = None) -> Any:
-    """Open an ONNX Runtime session as an application would, with a number of threads.
-
-    Parameters
-    ----------
-    source : str or bytes
-        A file, or a serialised model.
-    threads : int
-    profile : Path, optional
-        Folder to write a profile of every node to.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Idle threads that spin would slow whatever is timed next.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    if profile is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(profile / "profile")
-    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    able = onnxruntime.get_available_providers()
-    return onnxruntime.InferenceSession(source, options, [w for w in wanted if w in able])
-
-
-def random_inputs(session: Any) -> dict[str, Any]:
-    """Return one random input for every input of a session."""
-    generator = np.random.default_rng(0)
-    kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-    return {
-        entry.name: generator.random(entry.shape).astype(kinds[entry.type])
-        for entry in session.get_inputs()
-    }
-
-
 def prepare_onnx(model: nn.Module, settings: Settings, folder: Path) -> Run:
     """Return what runs a network in ONNX Runtime."""
     return onnx_run(export(model, "onnx", settings, folder), settings.threads)
 
 
-def onnx_run(file: Path, threads: int) -> Run:
-    """Return what runs an exported ONNX network in ONNX Runtime, on one random input."""
-    session = onnx_session(str(file), threads)
-    inputs = random_inputs(session)
-
-    def run() -> object:
-        return session.run(None, inputs)
-
-    return run
-
-
 def prepare_openvino(model: nn.Module, settings: Settings, folder: Path) -> Run:
     """Return what runs a network in OpenVINO."""
     return openvino_run(export(model, "openvino", settings, folder), settings.threads)
-
-
-def openvino_run(folder: Path, threads: int) -> Run:
-    """Return what runs an exported OpenVINO network on the CPU, on one random input.
-
-    Parameters
-    ----------
-    folder : Path
-        As Ultralytics' exporter leaves it.
-    threads : int
-    """
-    import openvino
-
-    path = next(folder.glob("*.xml"))
-    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    compiled = openvino.Core().compile_model(str(path), "CPU", options)
-    request = compiled.create_infer_request()
-    shape = tuple(compiled.input(0).shape)
-    image = np.random.default_rng(0).random(shape).astype(np.float32)
-
-    def run() -> object:
-        return request.infer([image])
-
-    return run
 
 
 def prepare_tensorrt(model: nn.Module, settings: Settings, folder: Path) -> Run:

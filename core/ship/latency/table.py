@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +21,13 @@ from core.plan.widths import Mask
 from core.progress import Progress, Span, silent
 from core.pruning.surgery import cut_network
 from core.ship.latency.grids import grid_of, measure_points, measure_step, points_of
-from core.ship.latency.layers import TIMERS, Point
-from core.ship.latency.measure import interleave
+from core.ship.latency.layers import Point
+from core.ship.latency.place import Place, place_or
 from core.ship.latency.runtime import Settings, cuda_available
-from core.ship.latency.runtimes import fused, runtime_of
+from core.ship.latency.runtimes import fused
 from core.ship.latency.shapes import Use, layer_uses
 from core.ship.latency.store import LayerStore
+from core.system.scratch import Scratch
 from core.system.size import ImageSize, SizeLike
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def build_latency(
     *,
     renew: bool = False,
     cache: bool = True,
+    place: Place | None = None,
     progress: Progress = silent,
 ) -> LatencyTable:
     """Return a network's latency table, from the cache or measured now.
@@ -130,6 +131,8 @@ def build_latency(
         Measure even when a table is cached. Times of single layers are still taken from theirs.
     cache : bool
         Whether to read and write the user's cache.
+    place : Place, optional
+        Where times come from; by default, where ``about`` is of.
     progress : Progress
         May cancel; what was measured until then is kept and not measured again.
 
@@ -142,12 +145,11 @@ def build_latency(
     if known is not None and known.fits(table):
         return known
     settings = settings_of(about)
-    runtime_of(str(about["runtime"]))
-    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as folder:
+    with Scratch("latency") as folder, place_or(place, about) as there:
         store = LayerStore(about, None if cache else Path(folder) / "layers.json")
         progress(0.0, "Measuring steps")
-        bare = _layers(model, table, settings, store, about, Span(progress, 0.15, 0.45))
-        latency = _calibrate(model, table, bare, settings, Span(progress, 0.45, 1.0))
+        bare = _layers(model, table, settings, store, about, there, Span(progress, 0.15, 0.45))
+        latency = _calibrate(model, table, bare, settings, there, Span(progress, 0.45, 1.0))
     latency.about["sha256"] = sha256
     if cache:
         with contextlib.suppress(UserError):
@@ -162,16 +164,15 @@ def _layers(
     settings: Settings,
     store: LayerStore,
     about: Mapping[str, Any],
+    place: Place,
     progress: Progress,
 ) -> LatencyTable:
-    timer = TIMERS[str(about["runtime"])]
-
     def measure(points: Sequence[Point]) -> Any:
-        return timer(points, settings, LAYER_REPEATS)
+        return place.layers(points, settings, LAYER_REPEATS)
 
     def probe(points: Sequence[Point]) -> Any:
         # Steps are the kernels' own; one thread shows them clearest.
-        return timer(points, replace(settings, threads=1), LAYER_REPEATS)
+        return place.layers(points, replace(settings, threads=1), LAYER_REPEATS)
 
     step = measure_step(store, probe)
     uses = layer_uses(fused(model), table, settings.image_size)
@@ -206,19 +207,25 @@ def _calibrate(
     table: ChannelTable,
     bare: LatencyTable,
     settings: Settings,
+    place: Place,
     progress: Progress,
 ) -> LatencyTable:
     """Measure a few whole networks and fit what is not a layer."""
-    resolver = Resolver(table)
-    masks = [_uneven(resolver, ratio, rounding) for ratio, rounding in CALIBRATION]
+    masks = calibration_masks(table)
     times = time_networks(
         [cut_network(model, table, mask) for mask in masks],
-        str(bare.about["runtime"]),
+        place,
         settings,
         NETWORK_REPEATS,
         progress,
     )
     return calibrate(table, bare, masks, times)
+
+
+def calibration_masks(table: ChannelTable) -> list[Mask]:
+    """Return what the networks lack that the sum of layers is calibrated on."""
+    resolver = Resolver(table)
+    return [_uneven(resolver, ratio, rounding) for ratio, rounding in CALIBRATION]
 
 
 def _uneven(resolver: Resolver, ratio: float, rounding: int) -> Mask:
@@ -233,7 +240,7 @@ def _uneven(resolver: Resolver, ratio: float, rounding: int) -> Mask:
 
 def time_networks(
     models: Sequence[nn.Module],
-    runtime: str,
+    place: Place,
     settings: Settings,
     repeats: int,
     progress: Progress = silent,
@@ -250,21 +257,7 @@ def time_networks(
     float array, shape (models,)
         Milliseconds.
     """
-    import torch
-
-    chosen = runtime_of(runtime)
-    before = torch.get_num_threads()
-    with tempfile.TemporaryDirectory(prefix="secateur-latency-") as place:
-        runs = []
-        for number, model in enumerate(models):
-            progress(0.5 * number / len(models), "Preparing whole networks")
-            folder = Path(place) / str(number)
-            folder.mkdir()
-            runs.append(chosen.run(model, settings, folder))
-        try:
-            wall, cpu = interleave(runs, repeats, Span(progress, 0.5, 1.0))
-        finally:
-            torch.set_num_threads(before)
+    wall, cpu = place.networks(models, settings, repeats, progress)
     alone = settings.threads == 1 and settings.device == "cpu"
     if alone:
         return np.median(cpu, axis=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.checkpoint import Facts
 from core.graph.table import ChannelTable
 from core.plan.latency.clock import LatencyTable
+from core.plan.latency.devices import device_of
 from core.plan.latency.files import known_latency
 from core.plan.schema import Plan
 from core.progress import Progress, Span
@@ -31,16 +32,23 @@ def latency_for(
     Raises
     ------
     UserError
-        When a table must be made and ONNX Runtime is not installed.
+        When a table must be made and ONNX Runtime is not installed, or the plan names a device that
+        is not known.
     """
     by_time = plan.target is not None and plan.target.by_time
     if not by_time and plan.round_to != "auto":
         return None
-    known = known_latency(facts.sha256, facts.image_size, table) if cache else None
+    on = device_of(plan.device).address if plan.device else ""
+    known = known_latency(facts.sha256, facts.image_size, table, on) if cache else None
     if known is not None or not by_time:
         return known
     from core.ship.latency.table import build_latency, describe_here
 
-    about = describe_here("onnx", image_size=facts.image_size, device="cpu")
+    if on:
+        from core.ship.devices.known import describe_there
+
+        about = describe_there(device_of(plan.device), "onnx", image_size=facts.image_size)
+    else:
+        about = describe_here("onnx", image_size=facts.image_size, device="cpu")
     making = Span(progress, 0.0, 1.0, "Latency table: ")
     return build_latency(model, table, facts.sha256, about, cache=cache, progress=making)

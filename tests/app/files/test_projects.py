@@ -194,3 +194,42 @@ def test_every_goal_is_taken_from_plans_and_projects(opened, qtbot, tmp_path, an
     assert session.measured.goal is not None
     assert session.measured.goal.file_bytes == 4_000_000
     assert session.plan.target is None
+
+
+def received(monkeypatch, tmp_path, trained):
+    """A project that names a file outside, as another machine wrote it; returns its path."""
+    from core.project import DataSetting, ModelReference, Project, write_project
+
+    place = tmp_path / "received" / "x.secateur"
+    place.parent.mkdir()
+    reference = ModelReference(path=str(trained))
+    outside = DataSetting(path=str(tmp_path / "private" / "data.yaml"))
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path / "another machine"))
+        write_project(place, Project(model=reference, data=outside))
+    return place
+
+
+def test_a_received_project_is_opened_once_its_files_outside_are_confirmed(
+    window, qtbot, trained, tmp_path, monkeypatch
+):
+    from app.files import outside_dialog
+
+    place = received(monkeypatch, tmp_path, trained)
+    documents, session = window.features[FilesFeature].documents, window.session
+    asked = []
+
+    def answer(button):
+        return lambda box: asked.append(box.informativeText()) or button
+
+    monkeypatch.setattr(outside_dialog, "ask", answer(QMessageBox.StandardButton.Cancel))
+    documents.open_project(str(place))
+    qtbot.waitUntil(lambda: len(asked) == 1, timeout=ENGINE_MS)
+    assert "private/data.yaml" in asked[0] and str(trained) in asked[0]
+    assert session.model is None
+    monkeypatch.setattr(outside_dialog, "ask", answer(QMessageBox.StandardButton.Open))
+    for _ in range(2):  # the second time it is known
+        documents.open_project(str(place))
+        qtbot.waitUntil(lambda: session.model is not None, timeout=ENGINE_MS)
+        assert session.project_path == place and len(asked) == 2
+        documents.close_model()

@@ -70,6 +70,27 @@ def test_a_socket_at_the_guessable_place_is_not_asked(qapp, runtime, tmp_path, m
     other.close()
 
 
+LISTEN = (
+    "import sys, time; from PySide6.QtCore import QCoreApplication; a = QCoreApplication([]); "
+    "from app.startup.single_instance import InstanceServer; s = InstanceServer(); "
+    "print(s.listen(), flush=True); time.sleep(60)"
+)
+
+
+def test_a_window_that_does_not_answer_keeps_its_socket_and_one_that_was_killed_does_not(server):
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTEN], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout.readline() == "True\n"
+        inode = Path(server_name()).stat().st_ino
+        assert not hand_over(["a.pt"])  # it sleeps
+        assert not server.listen()
+        assert Path(server_name()).stat().st_ino == inode
+        first.kill()
+    assert Path(server_name()).is_socket()
+    assert server.listen() and Path(server_name()).stat().st_ino != inode
+
+
 @pytest.mark.parametrize("what", ["open to all", "a link", "a file", "another user's"])
 def test_a_folder_that_others_can_enter_is_not_used(runtime, tmp_path, what):
     place = Path(server_name()).parent

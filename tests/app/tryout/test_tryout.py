@@ -213,9 +213,11 @@ def test_the_images_of_all_are_counted(shown, qtbot):
     shown.view.tabs.setCurrentIndex(1)
     rows = cells(shown.view.network_table)
     assert [row[:6] for row in rows] == [
-        ["a", "4", "", "", "", "13.00"],
-        ["b", "4", "3 of 4", "1", "1", "10.00"],
+        ["a", "4", "", "", "", ""],
+        ["b", "4", "3 of 4", "1", "1", ""],
     ]
+    assert [row[6] for row in rows] == ["13.00", "10.00"]
+    assert shown.view.network_table.isColumnHidden(5)  # that is about maps
     shown.view.tabs.setCurrentIndex(2)
     assert cells(shown.view.class_table) == [["apple", "4", "4"]]
     assert shown.view.class_table.isVisible() and not shown.view.network_table.isVisible()
@@ -272,6 +274,43 @@ def test_classes_of_whole_images_are_named(opened, fake, panel, photos, drop):
     ]
     assert cells(panel.view.network_table)[1][:5] == ["b", "1", "0 of 1", "1", "1"]
     panel.grab()  # painted without an outcome, too
+
+
+def test_maps_of_pixels_are_shown_in_the_place_of_objects(
+    opened, fake, panel, photos, tmp_path, drop, qtbot
+):
+    result = tried(*photos)
+    result["task"] = "semantic"
+    road = {"class": "road", "share": 0.42, "colour": "#20c040"}
+    maps = []
+    for name in ("first", "second"):
+        picture = QImage(60, 40, QImage.Format.Format_RGB32)
+        picture.fill(QColor("#a03010" if name == "first" else "#10a030"))
+        maps.append(str(tmp_path / f"{name}.png"))
+        assert picture.save(maps[-1])
+    for image in result["images"]:
+        image.update(objects=[[road], [road]], overlaps=[[], []], maps=maps, same=[1.0, 0.931])
+    drop(opened, *photos)
+    fake.done("try", result)
+    view = panel.view
+    qtbot.waitUntil(lambda: all(v.picture for v in view.panes.views), timeout=QUICK_MS)
+    tones = [v.picture.image.pixelColor(5, 5).name() for v in view.panes.views]
+    assert tones == ["#a03010", "#10a030"]
+    assert [m["class"] for m in view.panes.views[0].marks] == ["road"]
+    assert "road 42%" in view.panes.views[0].accessibleDescription()
+    assert "93.1% of the pixels alike" in view.panes.page.panes[1].title
+    assert not view.slider.isVisible() and not view.different.isVisible()
+    assert not view.tabs.isTabVisible(2)
+    rows = cells(view.network_table)
+    assert [row[5] for row in rows] == ["", "93.1%"]
+    assert [n for n in range(1, 6) if not view.network_table.isColumnHidden(n)] == [5]
+    view.open_large()
+    assert view.dialog.views[0].picture.image.pixelColor(5, 5).name() == "#a03010"
+    view.dialog.close()
+    panel.grab()
+    view.show_result(tried(*photos))
+    assert view.slider.isVisible() and view.tabs.isTabVisible(2)
+    assert view.network_table.isColumnHidden(5) and not view.network_table.isColumnHidden(1)
 
 
 # ---- what is tried ---------------------------------------------------------------------------

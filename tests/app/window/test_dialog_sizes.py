@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QMessa
 import app
 from app.choose.measure_dialog import MeasureDialog
 from app.faults.reporter import BugDialog
+from app.files.outside_dialog import outside_dialog
 from app.jobs.log_dialog import JobLogDialog
 from app.kit.dialogs import FRAME, show_dialog
 from app.kit.save_dialog import SaveDialog
@@ -101,6 +102,10 @@ def show_fault(window) -> None:
     show_dialog(BugDialog("ValueError: " + "a long message " * 20, "Traceback\n" * 60, window))
 
 
+def show_outside(window) -> None:
+    show_dialog(outside_dialog(f"{LONG}x.secateur", [f"{LONG}{n}.jpg" for n in range(40)], window))
+
+
 def show_measure(window) -> None:
     show_dialog(MeasureDialog(2000, ("bn", "refit"), window))
 
@@ -120,6 +125,7 @@ def show_trusted(window) -> None:
 OTHERS = (
     show_review,
     show_trusted,
+    show_outside,
     show_measure,
     show_result,
     show_demo,

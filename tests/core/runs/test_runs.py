@@ -125,7 +125,7 @@ def test_a_replaced_model_is_refused(settings: Settings, tmp_path: Path) -> None
 
 
 CLAIMANT = """
-import sys, time
+import contextlib, sys, time
 from pathlib import Path
 from core.errors import UserError
 from core.runs import run
@@ -134,8 +134,9 @@ run.write_job = lambda *rest: (time.sleep(0.2), real(*rest))  # leave others tim
 folder = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
+life = contextlib.ExitStack()
 try:
-    run._claim(folder)
+    run._claim(folder, life)
 except UserError as error:
     print(error.message, flush=True)
 else:

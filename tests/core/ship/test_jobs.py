@@ -17,6 +17,7 @@ from core.plan.latency.files import read_latency, usual_latency
 from core.plan.schema import Plan, Target
 from core.ship.latency import check
 from core.ship.latency import table as building
+from core.ship.latency.layers import TIMERS
 from core.system.machine import default_threads
 from tests.core.networks import network
 from tests.core.ship.tables import Machine, made_up, silent
@@ -30,8 +31,8 @@ class Models:
 def make_up_times(monkeypatch, cache):
     """Layers and networks take the time that a formula says."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    for name in building.TIMERS:
-        monkeypatch.setitem(building.TIMERS, name, made_up)
+    for name in TIMERS:
+        monkeypatch.setitem(TIMERS, name, made_up)
 
     def time_networks(models, *_):
         sizes = [sum(p.numel() for p in model.parameters()) for model in models]

@@ -10,8 +10,8 @@ import torch
 
 from core.cli.main import main
 from core.errors import CancelledError, UserError
-from core.ship.latency import measure as measuring
-from core.ship.latency.layers import ONNX_ACTIVATIONS, time_onnx, time_torch
+from core.ship.devices import bench
+from core.ship.latency.layers import ONNX_ACTIVATIONS, TIMERS, time_onnx, time_torch
 from core.ship.latency.measure import interleave, measure
 from core.ship.latency.runtime import RUNTIMES, Runtime, Settings
 from core.ship.latency.runtimes import runtime_of
@@ -50,7 +50,7 @@ def test_networks_take_turns(fake):
     )
     turns = ["".join(fake[n : n + 2]) for n in range(0, len(fake), 2)]
     assert set(turns) == {"ab", "ba"}  # neither always goes first
-    assert len(turns) == 2 * (5 + measuring.WARM_UP)
+    assert len(turns) == 2 * (5 + bench.WARM_UP)
     assert [(t.model, t.batch) for t in measured.timings] == [
         ("a", 1),
         ("b", 1),
@@ -65,7 +65,7 @@ def test_networks_take_turns(fake):
 
 def test_a_ratio_is_taken_within_each_turn(monkeypatch):
     clock = iter(np.cumsum([v for turn in range(1, 100) for v in (0, turn, 0, 2 * turn)]))
-    monkeypatch.setattr(measuring.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: float(next(clock)))
     wall, _ = interleave([lambda: None, lambda: None], 6)
     assert sorted(set(np.round(wall[:, 1] / wall[:, 0], 6))) == [0.5, 2.0]
 
@@ -140,7 +140,7 @@ def test_a_table_is_built_once_and_then_read(monkeypatch, tmp_path):
     from tests.core.ship.tables import made_up
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setitem(building.TIMERS, "torch", made_up)
+    monkeypatch.setitem(TIMERS, "torch", made_up)
     monkeypatch.setattr(
         building, "time_networks", lambda models, *_: np.linspace(30.0, 10.0, len(models))
     )
@@ -154,6 +154,6 @@ def test_a_table_is_built_once_and_then_read(monkeypatch, tmp_path):
     first = building.build_latency(model, table, "ef" * 32, about, progress=progress)
     assert first.step == 16 and first.measured_ms == 30.0
     assert [f for f, _ in told] == sorted(f for f, _ in told) and told[-1][0] == 1.0
-    monkeypatch.setitem(building.TIMERS, "torch", None)
+    monkeypatch.setitem(TIMERS, "torch", None)
     again = building.build_latency(model, table, "ef" * 32, about, progress=silent)
     assert again.measured_ms == 30.0 and len(again.grids) == len(first.grids)

@@ -18,7 +18,7 @@ from core.plan.resolve import Resolver
 from core.plan.schema import Entry, Plan, Target, parse_plan
 from core.plan.target import meet_target
 from core.plan.widths import compute_widths
-from core.ship.latency.grids import find_step
+from core.ship.devices.bench import find_step
 from core.ship.latency.table import calibrate
 from tests.core.networks import FAMILIES, table_of
 from tests.core.ship.tables import STEP, latency_of, made_up, uses_of

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +11,7 @@ import pytest
 
 from core.errors import UserError
 from core.system import files
-from core.system.files import remove_parts, write_atomically, write_json, write_text
+from core.system.files import write_atomically, write_json, write_text
 
 
 def pour(stream: BinaryIO) -> None:
@@ -31,21 +29,6 @@ def test_a_failure_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no space left on device"):
         write_atomically(path, fail)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_parts_that_a_killed_process_left_are_removed(tmp_path: Path) -> None:
-    path, other = tmp_path / "a[1].pt", tmp_path / ".b.pt.x.part"
-    mine, fresh = tmp_path / ".a[1].pt.x.part", tmp_path / ".a[1].pt.y.part"
-    for part in (mine, fresh, other):
-        part.write_bytes(b"half")
-    long_ago = time.time() - 7200
-    for part in (mine, other):
-        os.utime(part, (long_ago, long_ago))
-    write_atomically(path, pour)
-    # One that may still be written, and those of other files, are left alone.
-    assert set(tmp_path.iterdir()) == {path, fresh, other}
-    remove_parts(tmp_path, path.name)
-    assert set(tmp_path.iterdir()) == {path, other}
 
 
 def test_text_and_json_are_written_whole_too(tmp_path: Path) -> None:

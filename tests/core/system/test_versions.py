@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.cli.main import main
+from core.engine import server
 from core.system import versions
 from core.system.versions import TESTED, numbers, outside
 
@@ -48,3 +49,9 @@ def test_a_command_says_so_and_goes_on(monkeypatch, capsys) -> None:
     monkeypatch.setattr(versions, "_installed", lambda: {"torch": "2.4.1"})
     assert main(["formats"]) == 0
     assert "torch 2.4.1 (tested: 2.8 up to" in capsys.readouterr().err
+
+
+def test_the_engine_says_so_once_it_is_ready(monkeypatch) -> None:
+    assert server._libraries()["untested"] == outside()
+    monkeypatch.setattr(versions, "_installed", lambda: {"ultralytics": "8.6.2"})
+    assert "ultralytics 8.6.2 (tested: 8.4.150 up to" in server._libraries()["untested"]

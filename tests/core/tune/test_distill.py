@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from ultralytics.cfg import get_cfg
 
 import core
-from core.tune.distill import folded, output_loss
+from core.tune.distill import folded, join, output_loss
 
 CLASSES, POSITIONS = 5, 7
 
@@ -51,3 +52,24 @@ def test_folding_a_teacher_changes_no_output(teacher: Path) -> None:
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
     for name in ("scores", "boxes"):
         torch.testing.assert_close(before[name], after[name], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("way", ["features", "outputs"])
+@pytest.mark.parametrize("read", ["[-1]", "[2, -1]", "[-2, 3]", "[1, 2, 3]"])
+def test_a_head_may_name_what_it_reads_by_its_distance(way: str, read: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    convs = ", ".join("[-1, 1, Conv, [16, 3, 2]]" for _ in range(4))
+    path.write_text(f"nc: 2\nbackbone: [{convs}]\nhead: [[{read}, 1, Detect, [nc]]]\n", "utf-8")
+    student, teacher = (core.load(path).model.float() for _ in range(2))
+    student.args = get_cfg(overrides={"imgsz": 64})
+    joined = join(student, teacher, way, None).train()
+    batch = {
+        "img": torch.rand(2, 3, 64, 64), "batch_idx": torch.tensor([0.0, 1.0]),
+        "cls": torch.tensor([[0.0], [1.0]]), "bboxes": torch.full((2, 4), 0.5),
+    }  # fmt: skip
+    loss, items = joined.loss(batch)
+    assert float(items["dis_loss"]) > 0 and torch.isfinite(loss).all()
+    loss.sum().backward()
+    joined.eval()
+    with torch.no_grad():
+        assert float(joined.loss(batch)[1]["dis_loss"]) == 0

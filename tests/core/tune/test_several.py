@@ -11,6 +11,7 @@ import torch
 
 import core
 from core.errors import CancelledError, UserError
+from core.system.locks import is_taken, take
 from core.tune import device, run, several
 from core.tune.measure import Measurer
 from core.tune.run import finetune
@@ -41,10 +42,13 @@ def test_shape_is_kept_and_a_cancelled_training_goes_on(
 
     def check() -> None:
         if events and events[-1]["event"] == "epoch":
+            held.extend(is_taken(tmp_path / "work" / f"rank-{rank}.lock") for rank in (0, 1))
             raise CancelledError
 
+    held: list[bool | None] = []
     with pytest.raises(CancelledError):
         finetune(settings, tmp_path, emit=events.append, check=check)
+    assert held == [True, True]
     told = [event for event in events if event["event"] == "epoch"]
     assert [event["epoch"] for event in told] == [1]  # one process tells, not both
     result = finetune(settings, tmp_path, emit=events.append, resume=True)
@@ -57,6 +61,13 @@ def test_shape_is_kept_and_a_cancelled_training_goes_on(
         before, after = small.model.state_dict(), tuned.model.state_dict()
         assert {k: v.shape for k, v in after.items()} == {k: v.shape for k, v in before.items()}
     assert any((after[k] != v).any() for k, v in before.items() if v.ndim == 4)
+
+
+def test_an_earlier_training_that_lives_on_is_waited_for(tmp_path: Path) -> None:
+    several.await_earlier(tmp_path)
+    with take(tmp_path / several.LIFE.format(1)), pytest.raises(UserError, match="still write"):
+        several.await_earlier(tmp_path, 0.3)
+    several.await_earlier(tmp_path)
 
 
 def test_what_goes_wrong_in_a_process(

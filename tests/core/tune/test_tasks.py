@@ -100,7 +100,7 @@ def test_a_classifier_gets_closer_to_its_teacher(classifier: Settings, tmp_path:
 
 def test_a_classifier_has_no_feature_maps_to_distil(classifier: Settings, tmp_path: Path) -> None:
     settings = classifier.model_copy(update={"distill": "features"})
-    with pytest.raises(UserError, match="a classifier does not have"):
+    with pytest.raises(UserError, match="which a classifier does not have"):
         finetune(settings, tmp_path / "job")
 
 

@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_take_its_place_gives_way_to_the_older(tmp_path, mo
     rename = path.rename
 
     def refuse(self, other):
-        if self.name.endswith(".part"):
+        if self.name == "new":
             raise OSError(13, "Permission denied")
         return rename(self, other)
 
