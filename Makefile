@@ -10,10 +10,13 @@ ENGINE  := -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
 WINDOW  := tests/app
 PACKAGE := -p no:pytest-qt tests/package
 SCRIPTS := -p no:pytest-qt tests/scripts
+# Of `make fuzz`; another seed draws other inputs.
+SECONDS ?= 60
+SEED    ?= 0
 # Keeps the output of parallel targets apart, if make supports it.
 APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: setup run test test-scripts quick quick-engine quick-window measure lint compat bench screenshots bundle bundle-test bundle-tarball clean
+.PHONY: setup run test test-scripts quick quick-engine quick-window measure fuzz lint compat bench screenshots bundle bundle-test bundle-tarball clean
 
 setup: $(STAMP)
 
@@ -31,7 +34,12 @@ run: setup
 test: setup lint
 	$(PYTEST) -n 2 --dist worksteal $(ENGINE)
 	$(PYTEST) -n 2 --dist loadfile $(WINDOW)
+	@$(MAKE) fuzz
 	SECATEUR_TESTS_BEGAN=$(BEGAN) $(PYTEST) -n 2 --dist worksteal $(PACKAGE)
+
+# Mutated and hostile files, for so many seconds: tests/fuzz. Faults are kept in fuzz-found.
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 # Lint and all tests that are not slow, two at a time.
 quick: setup
@@ -81,4 +89,4 @@ bundle-tarball: bundle
 	$(BIN)/python -m scripts.bundle.tarball dist/secateur dist
 
 clean:
-	rm -rf build dist demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist demo-output fuzz-found .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -67,7 +67,7 @@ class LongJobsWorker(QObject):
         self._places: tuple[str, ...] = ()
         self._known: tuple[RunEntry, ...] = ()
         self._over: dict[str, tuple[int, RunEntry]] = {}
-        self._fault = ""
+        self._fault, self._left_out = "", set[str]()
         self._followers: dict[str, Follower] = {}
         self._timers: dict[str, QTimer] = {}
 
@@ -100,11 +100,19 @@ class LongJobsWorker(QObject):
 
     @Slot()
     def list_jobs(self) -> None:
-        """Start what waits and can, and say so when jobs came, went or changed."""
-        from core.runs.listing import entries
+        """Start what waits and can, and say so when jobs came, went or changed.
 
-        self._go_on()
-        found = entries(self._places, self._over)
+        Damaged ones are named once, for as long as they are.
+        """
+        from core.runs.listing import entries
+        from core.system.records import left_out_note, naming_left_out
+
+        with naming_left_out() as left_out:
+            self._go_on()
+            found = entries(self._places, self._over)
+        if left_out and set(left_out) - self._left_out:
+            self.failed.emit(*left_out_note(left_out))
+        self._left_out = set(left_out)
         if found != self._known:
             self._known = found
             self.listed.emit(found)

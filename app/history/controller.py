@@ -85,9 +85,19 @@ class HistoryController(QObject):
         self._background.run(
             "history",
             lambda: read_known(folder, project, model, own),
-            lambda known: self._lineage.show(str(folder), known),
+            lambda known: self._show(str(folder), known),
             self._failed,
         )
+
+    def _show(self, folder: str, known: Known) -> None:
+        """Show what was read; what is damaged is named, once for as long as it is."""
+        new = set(known.left_out) - set(self._lineage.known.left_out)
+        self._lineage.show(folder, known)
+        if new:
+            from core.system.records import left_out_note
+
+            text, hint = left_out_note(known.left_out)
+            self._session.say(text, hint, "warning", key="history")
 
     def _look_at_project(self) -> None:
         if self._session.project_path != self._project:

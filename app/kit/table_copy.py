@@ -9,6 +9,8 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QHeaderView, QTableView, QTreeView
 
+from core.system.escape import spreadsheet_cell
+
 COPY_ROWS, COPY_TABLE = "Copy rows", "Copy table"
 """Texts of the actions, by which a table's context menu is known."""
 ROWS_KEYS, TABLE_KEYS = "Ctrl+C", "Ctrl+Shift+C"
@@ -58,10 +60,12 @@ def table_text(view: QTableView | QTreeView, rows: Iterable[QModelIndex]) -> str
 
 
 def cell_text(shown: object) -> str:
-    """Write a cell as a spreadsheet reads it: numbers plain, everything on one line."""
+    """Write a cell as a spreadsheet reads it: numbers plain, no formula, everything on one line."""
     text = " ".join(str("" if shown is None else shown).split())
     plain = _MINUS.sub("-", text)
-    return plain.replace(",", "") if _GROUPED.fullmatch(plain) else plain
+    if _GROUPED.fullmatch(plain):
+        return plain.replace(",", "")
+    return spreadsheet_cell(plain)
 
 
 def _columns(view: QTableView | QTreeView) -> list[int]:

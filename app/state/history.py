@@ -32,10 +32,13 @@ class Known:
     history : History or None
     files : mapping of str to str
         By a step's id, where its file is now; steps whose file is gone are missing.
+    left_out : tuple of str
+        What is damaged and therefore missing, as sentences.
     """
 
     history: History | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def branches(self) -> tuple[Branch, ...]:
@@ -225,21 +228,24 @@ def read_known(
     from core.history.results import adopt
     from core.history.tree import read_history, walk
     from core.system.paths import history_of
+    from core.system.records import naming_left_out
 
-    for file in old_stores(project, model.facts.sha256):
-        take_over(file, folder)
-    if project is not None:
-        carry(history_of(project), folder)
-    adopt(folder, own, model.path)
-    if project is not None:
-        carry(folder, history_of(project))
-    history = read_history(folder)
+    with naming_left_out() as left_out:
+        for file in old_stores(project, model.facts.sha256):
+            take_over(file, folder)
+        if project is not None:
+            carry(history_of(project), folder)
+        adopt(folder, own, model.path)
+        if project is not None:
+            carry(folder, history_of(project))
+        history = read_history(folder)
     nodes = [branch.node for _, branch in walk(history.branches)]
     # Of steps that wrote to one name, the last one's file is there.
     last = {n.file: n.sha256 for n in sorted(nodes, key=lambda n: n.date) if n.sha256}
     kept = (node for node in nodes if node.sha256 == last.get(node.file, node.sha256))
     found = ((node.id, _place(node, project)) for node in kept)
-    return Known(history, {node_id: place for node_id, place in found if place})
+    files = {node_id: place for node_id, place in found if place}
+    return Known(history, files, tuple(left_out))
 
 
 def _place(node: Node, project: Path | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from app.context import Context
 from app.engine.task_line import TaskLine
 from app.kit import theme
 from app.kit.widgets import Elided, column, label, show_markup
+from core.system.escape import html_text
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck
@@ -94,19 +94,20 @@ def check_text(check: DatasetCheck) -> str:
     for problem in problems:
         colour = getattr(colours, COLOURS.get(problem["severity"], "muted"))
         word = problem["severity"].capitalize()
-        hint = f' <span style="color:{colours.muted}">{escape(problem["hint"])}</span>'
+        hint = f' <span style="color:{colours.muted}">{html_text(problem["hint"])}</span>'
         lines.append(
-            f'<b style="color:{colour}">{word}:</b> {escape(problem["message"])}'
+            f'<b style="color:{colour}">{word}:</b> {html_text(problem["message"])}'
             + (hint if problem["hint"] else "")
         )
     if not problems:
         lines.append(f'<b style="color:{colours.success}">Ready:</b> no problems found.')
     for name, split in check["splits"].items():
         lines.append(
-            f"<b>{escape(name)}</b>: {split['images']:,} images ({split['labelled']:,} labelled), "
+            f"<b>{html_text(name)}</b>: {split['images']:,} images "
+            f"({split['labelled']:,} labelled), "
             f"{split['objects']:,} objects of {len(split['classes'])} classes"
         )
-    lines.append(f'<span style="color:{colours.muted}">{escape(classes_text(check))}</span>')
+    lines.append(f'<span style="color:{colours.muted}">{html_text(classes_text(check))}</span>')
     return "<br>".join(line for line in lines if line)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import UserError
 from core.history.nodes import ID, MEASURED, home_of, writing
@@ -56,13 +56,6 @@ class Measurement(BaseModel):
     date: str
     models: tuple[str, ...]
     result: dict[str, Any]
-
-    @model_validator(mode="after")
-    def _told(self) -> Measurement:
-        """Refuse what those who read it could not use."""
-        if self.measured in RESULTS:
-            checked(RESULTS[self.measured], self.result)
-        return self
 
 
 def new_measurement(name: str, models: Sequence[str], result: Mapping[str, Any]) -> Measurement:
@@ -112,7 +105,7 @@ def read_measurements(place: str | Path) -> tuple[Measurement, ...]:
         found = each_read({f"{path}, entry {n}": r for n, r in enumerate(records, 1)}, _of_old)
     else:
         files = {file: file for file in sorted((path / MEASURED).glob("*.json"))}
-        found = each_read(files, lambda file: Measurement.model_validate(read_json(file)))
+        found = each_read(files, lambda file: _valid(read_json(file)))
     return tuple(sorted(found, key=lambda m: m.date))
 
 
@@ -127,9 +120,15 @@ def _old_records(path: Path) -> list[dict[str, Any]]:
 def _of_old(record: Mapping[str, Any]) -> Measurement:
     """Read a record of version 0.1; it has the same id wherever it is read."""
     text = json.dumps(record, sort_keys=True)
-    return Measurement.model_validate(
-        {**record, "id": hashlib.sha256(text.encode()).hexdigest()[:12]}
-    )
+    return _valid({**record, "id": hashlib.sha256(text.encode()).hexdigest()[:12]})
+
+
+def _valid(data: Any) -> Measurement:
+    """Return a measurement; raises ``ValueError`` for one that its readers could not use."""
+    found = Measurement.model_validate(data)
+    if found.measured in RESULTS:
+        checked(RESULTS[found.measured], found.result)
+    return found
 
 
 def old_stores(project: str | Path | None, sha256: str | None) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ reads it needs no doubt. Fields that nothing computes with may be anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StrictStr
 
@@ -65,7 +65,7 @@ class _Box(Shape):
     width: float
     height: float
     confidence: float | None = None
-    class_name: str | None = Field(default=None, alias="class")
+    class_name: str = Field(alias="class")
 
 
 class _Image(Shape):
@@ -123,7 +123,9 @@ class Latency(Shape):
 
 
 class _Row(Shape):
-    kind: str
+    kind: Literal[
+        "original", "pruned", "tuned", "model", "resolution", "quantised", "runtime", "stock"
+    ]
     name: str
     image_size: Size
     parameters: float | None
@@ -168,7 +170,7 @@ class Export(Shape):
     image_size: Size = None
     bytes: Count
     model_bytes: Count
-    parity: _Parity | None = None
+    parity: _Parity | None
 
 
 RESULTS: Mapping[str, type[BaseModel]] = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import ceil, floor, log10
 from typing import Any
+
+from core.system.escape import html_text
 
 WIDTH, HEIGHT = 380, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 34
@@ -46,7 +47,7 @@ def curves(
     scale_y = _Scale(*_room(min(ys), max(ys)), HEIGHT - BOTTOM, TOP)
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}">'
+        f'aria-label="{html_text(title)}">'
     ]
     parts += _axes(scale_x, scale_y, x_title)
     if line is not None:
@@ -64,11 +65,11 @@ def curves(
 
 def _legend(drawn: Sequence[tuple[str, Any]], line: tuple[str, float] | None) -> str:
     names = [
-        f'<span class="key s{number}">{escape(name)} {s["y"][-1]:.3g}</span>'
+        f'<span class="key s{number}">{html_text(name)} {s["y"][-1]:.3g}</span>'
         for number, (name, s) in enumerate(drawn)
     ]
     if line is not None:
-        names.append(f'<span class="key line">{escape(line[0])} {line[1]:.3g}</span>')
+        names.append(f'<span class="key line">{html_text(line[0])} {line[1]:.3g}</span>')
     return f'<p class="legend">{" ".join(names)}</p>'
 
 
@@ -117,7 +118,7 @@ def _axes(scale_x: _Scale, scale_y: _Scale, x_title: str) -> list[str]:
     parts.append(f'<path d="M{LEFT} {base}H{WIDTH - RIGHT}" class="axis"/>')
     parts.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">'
-        f"{escape(x_title)}</text>"
+        f"{html_text(x_title)}</text>"
     )
     return parts
 
@@ -149,13 +150,13 @@ def boxes(
     """
     width, height = sample["width"], sample["height"]
     picture = (
-        f'<use href="{escape(href)}"/>'
+        f'<use href="{html_text(href)}"/>'
         if href.startswith("#")
-        else f'<image href="{escape(href)}" width="{width}" height="{height}"/>'
+        else f'<image href="{html_text(href)}" width="{width}" height="{height}"/>'
     )
     parts = [
         f'<svg class="sample" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(title)}">{picture}'
+        f'aria-label="{html_text(title)}">{picture}'
     ]
     for box in sorted(found, key=lambda b: -float(b["width"]) * float(b["height"])):
         x, y = (box["x"] - box["width"] / 2) * width, (box["y"] - box["height"] / 2) * height
@@ -168,6 +169,6 @@ def boxes(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" '
             f'class="{kind}"/>'
             f'<text x="{max(x, 0) + 2:.1f}" y="{(y + 11) if below else (y - 3):.1f}" '
-            f'class="{kind}">{escape(words)}</text>'
+            f'class="{kind}">{html_text(words)}</text>'
         )
     return "".join([*parts, "</svg>"])

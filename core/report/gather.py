@@ -36,6 +36,7 @@ from core.report.network import describe_network, plan_words
 from core.report.trainings import sensitivity, steps, trainings
 from core.report.wanted import Measuring
 from core.runs.received import check_project
+from core.system.escape import shell_command
 from core.system.paths import history_of
 
 VERSION = 1
@@ -231,25 +232,20 @@ def _modules(known: Known) -> list[dict[str, Any]]:
 
 def _trust(path: Path, name: str) -> str:
     """Return the command that trusts a module under the name by which it was trusted here."""
-    named = "" if name == path.stem else f" --as {_quoted(name)}"
-    return f"secateur trust add {_quoted(path.name)}{named}"
+    named = () if name == path.stem else ("--as", name)
+    return shell_command("secateur", "trust", "add", Path(path.name), *named)
 
 
 def _replay(known: Known) -> list[str]:
     """Return the commands that make the newest pruned file again."""
     model = known.original.path.name if known.original else "MODEL.pt"
     pruned = known.pruned
-    again = f"secateur prune {_quoted(model)} --plan plan.json -o again.pt"
+    again = shell_command("secateur", "prune", Path(model), "--plan", "plan.json", "-o", "again.pt")
     if pruned is None:
         return [again]
-    exact = f"secateur plan {_quoted(model)} {_quoted(pruned.path.name)} -o plan.json"
+    made = Path(pruned.path.name)
+    exact = shell_command("secateur", "plan", Path(model), made, "-o", "plan.json")
     return [exact, again]
-
-
-def _quoted(name: str) -> str:
-    import shlex
-
-    return shlex.quote(name)
 
 
 def _versions() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import hypot
 from typing import Any
 
@@ -11,6 +10,7 @@ from core.drawing.layout import layout_blocks
 from core.drawing.places import BoxPlace, EdgePlace, GraphLayout, Point, Points
 from core.drawing.shapes import pill_text
 from core.graph.table import ChannelTable
+from core.system.escape import html_text
 
 RADIUS = 7.0
 LETTER = 7.6
@@ -53,12 +53,12 @@ def _background(layout: GraphLayout, width: float) -> list[str]:
         parts.append(
             f'<rect x="{lane.x - 14:.1f}" y="6" width="{lane.width + 28:.1f}" '
             f'height="{bottom - 6:.1f}" rx="10" class="lane"/>'
-            f'<text x="{lane.x:.1f}" y="26" class="heading">{escape(lane.title)}</text>'
+            f'<text x="{lane.x:.1f}" y="26" class="heading">{html_text(lane.title)}</text>'
         )
     for row in layout.rows:
         parts.append(
             f'<path d="M12 {row.y:.1f}H{width - 12:.0f}" class="row"/>'
-            f'<text x="14" y="{row.y + 18:.1f}" class="heading">{escape(row.name)}</text>'
+            f'<text x="14" y="{row.y + 18:.1f}" class="heading">{html_text(row.name)}</text>'
             f'<text x="14" y="{row.y + 34:.1f}" class="dim">/{row.stride}</text>'
         )
     return parts
@@ -73,7 +73,7 @@ def _edge(edge: EdgePlace, blocks: Mapping[int, Mapping[str, Any]], side: str) -
     text = ""
     if label:
         text = f'<text x="{x:.1f}" y="{y + 3.5:.1f}" class="width" text-anchor="middle">'
-        text += f"{escape(label)}</text>"
+        text += f"{html_text(label)}</text>"
     return f'<path d="{rounded(edge.points)}" class="{kind}"/>{_arrow(edge.points, changed)}{text}'
 
 
@@ -129,7 +129,7 @@ def _box(table: ChannelTable, box: BoxPlace, block: Mapping[str, Any], side: str
         f'height="{height:.1f}" rx="7" class="{kind}"/>'
         for x, y, width, height in areas
     )
-    tip = f"<title>{escape(_tip(block, after))}</title>"
+    tip = f"<title>{html_text(_tip(block, after))}</title>"
     words = _widths(block, after)
     if box.small:
         return f"<g>{tip}{rects}{_small(table, box, words)}</g>"
@@ -157,7 +157,7 @@ def _box(table: ChannelTable, box: BoxPlace, block: Mapping[str, Any], side: str
 def _title(x: float, y: float, title: str, width: float, number: str) -> str:
     room = int((width - 24 - LETTER * (len(number) + 1)) / LETTER)
     number = f'<tspan class="dim">{number}</tspan> ' if number else ""
-    text = escape(_short(title, room))
+    text = html_text(_short(title, room))
     return f'<text x="{x + 12:.1f}" y="{y + 20:.1f}" class="title">{number}{text}</text>'
 
 
@@ -167,14 +167,14 @@ def _small(table: ChannelTable, box: BoxPlace, words: str) -> str:
     block = table.blocks[box.index]
     width = words.removesuffix(" channels")
     if not box.parts:
-        text = escape(pill_text(table, block))
+        text = html_text(pill_text(table, block))
         return (
             f'<text x="{box.x + box.width / 2:.1f}" y="{middle:.1f}" text-anchor="middle">'
             f"{text}</text>"
         )
     return (
         f'<text x="{box.x + 10:.1f}" y="{middle:.1f}"><tspan class="dim">{box.index}'
-        f"</tspan> {escape(block.type)}</text>"
+        f"</tspan> {html_text(block.type)}</text>"
         f'<text x="{box.right - 10:.1f}" y="{middle:.1f}" text-anchor="end" class="dim">'
         f"{width}</text>"
     )

@@ -21,8 +21,10 @@ from core.progress import Progress, Span, silent
 from core.report import charts
 from core.report.gather import ReportSettings, gather
 from core.report.known import OpenProject, open_project
+from core.system.escape import Marked, markdown, markdown_code, shell_word
 from core.system.files import write_text
 from core.system.size import size_text
+from core.system.visible import visible
 
 if TYPE_CHECKING:
     from core.graph.table import ChannelTable
@@ -221,15 +223,20 @@ def _tile(
 # ---- the kinds ----------------------------------------------------------------------------------
 
 
-def _environment(*, autoescape: bool) -> jinja2.Environment:
+def _environment(show: Callable[[str], str], *, autoescape: bool) -> jinja2.Environment:
+    """Return an environment in which every text that is printed is shown by a function first.
+
+    Whatever a template prints may be a name that someone else chose: nothing has to be marked.
+    """
     made = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template),
         autoescape=autoescape,
+        finalize=lambda value: show(value) if isinstance(value, str) else value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    filters: dict[str, Any] = {
         "count": count,
         "gflops": _gflops,
         "size": size,
@@ -238,9 +245,11 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         "signed": signed,
         "date": date,
         "duration": duration,
-        "cell": lambda text: str(text).replace("|", "\\|"),
-        "plain_json": lambda value: json.dumps(value, indent=1, ensure_ascii=False),
+        "file": lambda name: shell_word(Path(name)),
+        "code": markdown_code,
+        "plain_json": lambda value: Marked(json.dumps(value, indent=1)),
     }
+    made.filters |= filters
     made.globals |= {
         "change": change,
         "classes": classes,
@@ -267,7 +276,7 @@ def _html(report: Mapping[str, Any], table: ChannelTable | None) -> str:
         pictures["before"] = Markup(draw(table, report["blocks"], "before"))
         if all(block["after"] is not None for block in report["blocks"]):
             pictures["after"] = Markup(draw(table, report["blocks"], "after"))
-    made = _environment(autoescape=True)
+    made = _environment(_seen, autoescape=True)
     made.globals |= {
         "curves": lambda *args, **more: Markup(charts.curves(*args, **more)),
         "boxes": lambda *args: Markup(charts.boxes(*args)),
@@ -277,7 +286,13 @@ def _html(report: Mapping[str, Any], table: ChannelTable | None) -> str:
 
 
 def _markdown(report: Mapping[str, Any], table: ChannelTable | None) -> str:
-    return _environment(autoescape=False).get_template("report.md.jinja").render(r=report)
+    made = _environment(markdown, autoescape=False)
+    return made.get_template("report.md.jinja").render(r=report)
+
+
+def _seen(text: str) -> str:
+    """Write out what cannot be seen, of text that is to be escaped; markup of our own stays."""
+    return text if isinstance(text, Markup) else visible(text)
 
 
 def _json(report: Mapping[str, Any], table: ChannelTable | None) -> str:

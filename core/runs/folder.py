@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
+from core.system.escape import shell_command
 from core.system.files import sha256_of, write_text
 from core.system.locks import is_taken, take
 from core.system.paths import jobs_folder
@@ -190,7 +191,8 @@ def create_job(
     if (place / JOB).exists():
         raise UserError(
             f"{place} already contains a job.",
-            f"Continue it with `secateur jobs resume {place}`, or choose another folder.",
+            f"Continue it with `{shell_command('secateur', 'jobs', 'resume', place)}`, or choose "
+            "another folder.",
         )
     hashes = {
         key: sha256_of(Path(path))

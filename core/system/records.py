@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -79,6 +79,20 @@ def leave_out(what: object, error: Exception) -> None:
     sentence = f"Left out {what}: {why_damaged(error)}."
     if names is not None and sentence not in names:
         names.append(sentence)
+
+
+def left_out_note(names: Sequence[str]) -> tuple[str, str]:
+    """Return what was left out as a message and more about it.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Sentences of `naming_left_out`, at least one.
+    """
+    if len(names) == 1:
+        return names[0], "The rest is shown."
+    more = f" And {len(names) - 3} more." if len(names) > 3 else ""
+    return f"{len(names)} damaged entries were left out.", f"{' '.join(names[:3])}{more}"
 
 
 def each_read(

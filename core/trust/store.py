@@ -16,6 +16,7 @@ from typing import Any
 import platformdirs
 
 from core.errors import UserError, reason_of
+from core.system.escape import shell_command
 from core.system.files import unwritable, write_json
 from core.system.plain import parse_json
 from core.trust.source import Source, read_source
@@ -139,7 +140,8 @@ def add(source: Source) -> Trusted:
     if taken and not shares_name(entry.name):
         raise UserError(
             f"Another module is trusted as {entry.name}: {taken[0].path}.",
-            f"Remove it with `secateur trust remove {entry.name}`, or choose a name with --as.",
+            f"Remove it with `{shell_command('secateur', 'trust', 'remove', entry.name)}`, or "
+            "choose a name with --as.",
         )
     _write((*others, entry))
     return entry
@@ -209,8 +211,8 @@ def verified(entry: Trusted) -> Source:
 def command_for(entry: Trusted) -> str:
     """Return the command that trusts a module as it is now."""
     place = Path(entry.path)
-    named = "" if entry.name in (place.stem, place.name) else f" --as {entry.name}"
-    return f"secateur trust add {entry.path}{named}"
+    named = () if entry.name in (place.stem, place.name) else ("--as", entry.name)
+    return shell_command("secateur", "trust", "add", place, *named)
 
 
 def still_holds(needed: Mapping[str, Any]) -> bool:

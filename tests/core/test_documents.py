@@ -30,13 +30,14 @@ PYTHON_ELSEWHERE = ("docs/export.md", "docs/latency.md", "docs/report.md")
 
 APART = {
     r"make (setup|run)\b": "installs; tests/scripts runs what it starts",
-    r"make (test|test-scripts|lint|quick|measure)\b": "is what runs this very test",
+    r"make (test|test-scripts|lint|quick|measure|fuzz)\b": "is what runs this very test",
     r"make (bench|screenshots)\b": "minutes; measures the machine, or draws what is checked by eye",
     r"make bundle": "minutes; tests/package/test_bundle.py",
     r"(app|id|rights)=|find \"\$app|codesign |ditto |xcrun ": "needs macOS and its tools",
     r"pre-commit install": "changes the clone; tests/scripts looks at what it would run",
     r"python -m venv |\. \.venv/bin/activate|git clone |cd secateur": "how to install",
     r"python -m pytest ": "is what runs this very test",
+    r"python -m tests\.fuzz ": "a minute; tests/core/test_fuzz.py, one kind for a moment",
     r"python (-m tests\.benchmarks|scripts/)": "minutes to hours; tests/scripts, much shorter",
     r"secateur demo\b": "minutes; tests/core/demo runs it with fewer scenes",
     r"secateur( \S+\.(pt|yaml|secateur))?$": "opens the window; tests/app does",

@@ -67,10 +67,12 @@ class World:
 
     def restore(self) -> None:
         """Make all files what they were, and remove those that are new."""
+        kept = {folder for path in self._whole for folder in path.parents}
         for path in sorted(self.root.rglob("*"), reverse=True):
             if path.is_dir() and not path.is_symlink():
-                continue
-            if path not in self._whole:
+                if path not in kept and not any(path.iterdir()):
+                    path.rmdir()
+            elif path not in self._whole:
                 path.unlink()
         for path, (facts, content) in self._whole.items():
             if not path.is_file() or _facts(path) != facts:

@@ -7,6 +7,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.system.escape import spreadsheet_cell
+
 Cell = str | int | float | None
 
 
@@ -26,9 +28,9 @@ class ChartData:
     rows: Sequence[tuple[Cell, ...]]
 
     def csv(self) -> str:
-        """Return the table as CSV (RFC 4180, with a decimal point)."""
+        """Return the table as CSV (RFC 4180, with a decimal point); no name is a formula in it."""
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
+        for row in (self.columns, *self.rows):
+            writer.writerow([spreadsheet_cell(c) if isinstance(c, str) else c for c in row])
         return out.getvalue()

@@ -15,6 +15,7 @@ from core.cli.output import put_event, put_progress
 from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
+from core.system.escape import shell_command
 from core.tune.presets import DISTILL, PRESETS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -190,10 +191,15 @@ def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], st
         return queued(folder)
     if options.detach:
         pid = queue.start(folder)
-        text = f"Started as process {pid}. To follow it: `secateur jobs show {folder}`."
+        text = f"Started as process {pid}. To follow it: `{_jobs('show', folder)}`."
         return {"folder": str(folder), "pid": pid}, text
     queue.note(folder)
     return run(folder, options)
+
+
+def _jobs(action: str, folder: Path) -> str:
+    """Return a command on a job."""
+    return shell_command("secateur", "jobs", action, folder)
 
 
 def queued(folder: Path) -> tuple[dict[str, Any], str]:
@@ -203,7 +209,7 @@ def queued(folder: Path) -> tuple[dict[str, Any], str]:
     queue.go_on()
     place = queue.read_queue().place(folder)
     text = f"Waiting, number {place} in the queue." if place else "Started."
-    text += f" To follow it: `secateur jobs show {folder}`."
+    text += f" To follow it: `{_jobs('show', folder)}`."
     return {"folder": str(folder), "place": place}, text
 
 
@@ -231,7 +237,7 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
     if event["event"] == "cancelled":
         raise UserError(
             f"Cancelled; the last and the best state are in {folder}.",
-            f"To continue: `secateur jobs resume {folder}`.",
+            f"To continue: `{_jobs('resume', folder)}`.",
         )
     result = {**event["result"], "folder": str(folder)}
     text = KINDS[read_job(folder).kind].text(result)
@@ -240,7 +246,7 @@ def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str
 
 def smaller_text(folder: Path, batch: int) -> str:
     """Describe how to resume a job that ran out of memory."""
-    command = f"secateur jobs resume {folder} --batch {batch}"
+    command = f"{_jobs('resume', folder)} --batch {batch}"
     return f"To continue with batch size {batch}: `{command}`."
 
 

@@ -360,3 +360,19 @@ def fake_jobs(opened, monkeypatch):
     yield FakeEngine(opened.engine, monkeypatch)
     for record_ in opened.engine.running():
         opened.engine._on_cancelled(record_.number)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"id": 7}', '{"version": 1, "id": "../x"}'])
+def test_a_damaged_step_is_named_and_the_rest_is_shown(panel, opened, own, qtbot, content):
+    home = home_of(sha256_of(own))
+    record(home, "evaluate", own, figures={"map50_95": 0.5})
+    (home / "bad.json").write_text(content)
+    opened.features[HistoryFeature].controller.look()
+    qtbot.waitUntil(lambda: bool(opened.session.lineage.known.left_out), timeout=QUICK_MS)
+    said = [m for m in opened.said if "Left out" in m.text]
+    assert len(said) == 1 and "bad.json" in said[0].text and said[0].kind == "warning"
+    assert len(opened.session.lineage.steps()) == 2
+    with qtbot.waitSignal(opened.session.lineage.changed, timeout=QUICK_MS):
+        record(home, "evaluate", own, figures={"map50_95": 0.6})
+        opened.features[HistoryFeature].controller.look()
+    assert len([m for m in opened.said if "Left out" in m.text]) == 1

@@ -205,3 +205,15 @@ def test_an_interrupted_one_is_resumed_before_those_that_wait(
     assert panel.held.text() == "Resume &queue"
     qtbot.mouseClick(panel.held, LEFT)
     shows(qtbot, panel, (name, "running", 0), ("b.pt", "ready", 1))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"id": 7}', '{"version": 1, "kind": []}'])
+def test_a_damaged_job_is_named_and_the_rest_is_shown(panel, opened, qtbot, content):
+    bad = data_folder() / "jobs" / "bad"
+    bad.mkdir(parents=True)
+    (bad / "job.json").write_text(content)
+    begin(opened, "good")
+    qtbot.waitUntil(lambda: any("Left out" in m.text for m in opened.said), timeout=QUICK_MS)
+    qtbot.waitUntil(lambda: [row[0] for row in rows(panel)] == ["good.pt"], timeout=QUICK_MS)
+    said = [m for m in opened.said if "Left out" in m.text]
+    assert len(said) == 1 and str(bad) in said[0].text

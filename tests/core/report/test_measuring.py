@@ -278,10 +278,14 @@ def test_larger_models_of_a_line_cost_more_and_are_better():
 def test_the_store_gives_what_covers_most_and_of_equals_the_newest(tmp_path):
     file = tmp_path / "m.jsonl"
     for models, value in ((["o", "p"], 1), (["o", "p"], 2), (["o"], 3), (["other", "p"], 4)):
-        keep(file, "accuracy", models, {"value": value})
+        keep(file, "accuracy", models, {"models": [{"figures": {"map50_95": value}}]})
     held = read_measurements(file)
-    assert newest(fitting(held, "accuracy", "o"), ["p", None]).result == {"value": 2}
-    assert newest(fitting(held, "accuracy", "o"), []).result == {"value": 3}
+
+    def value(found):
+        return found.result["models"][0]["figures"]["map50_95"]
+
+    assert value(newest(fitting(held, "accuracy", "o"), ["p", None])) == 2
+    assert value(newest(fitting(held, "accuracy", "o"), [])) == 3
     assert newest(fitting(held, "latency", "o"), ["p"]) is None
     assert newest(fitting(held, "accuracy", None), ["p"]) is None
     assert newest(fitting(read_measurements(tmp_path / "none"), "accuracy", "o"), ["p"]) is None
