@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.kit.hints import in_window
+from app.engine.hints import in_window
 from core.system.plain import parse_json
 
 TERMINAL = frozenset({"done", "failed", "cancelled"})

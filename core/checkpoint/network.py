@@ -204,13 +204,16 @@ def _check_module(path: Path, index: int, name: str) -> Candidate | None:
         ops = importlib.import_module(_OPS.rstrip("."))
         found, home = getattr(ops, name.removeprefix(_OPS), None), _OPS
     else:
-        found, home = getattr(modules, name, getattr(tasks, name, None)), "ultralytics.nn.modules."
+        # Of the classes that Ultralytics has, these are the ones that a model YAML can name.
+        found, home = getattr(tasks, name, None), "ultralytics.nn.modules."
     known = isinstance(found, type) and issubclass(found, nn.Module)
     is_stock = known and found is not None and found.__module__.startswith(home)
     own = find_block(name, path, is_stock=is_stock)
     if own is None and not is_stock:
+        lacks = not isinstance(getattr(modules, name, None), type)
+        what = "Ultralytics does not have" if lacks else "no model YAML can name"
         raise UntrustedError(
-            f"Block {index} of {path} uses a module that Ultralytics does not have: {name[:60]}.",
+            f"Block {index} of {path} uses a module that {what}: {name[:60]}.",
             "No code from it was executed. Use one of Ultralytics, torch.nn or torchvision.ops; if "
             "it is yours, trust the Python file that defines it: `secateur trust add FILE`.",
             (name,),
@@ -245,6 +248,14 @@ def _largest(value: object) -> float:
     return 0
 
 
+_OWN_ARGUMENTS = (
+    "Ultralytics gives a class that it does not know ({}) the arguments of the list alone, and "
+    "takes its output to be as wide as its input. Write all arguments, with the channels it reads; "
+    "a network built by a parser that does otherwise can be opened from its checkpoint."
+)
+"""What to do where the parser of a fork would have passed other arguments."""
+
+
 def _construct(path: Path, description: dict[str, Any], own: dict[str, type]) -> Any:
     head = str(description["head"][-1][2]) if description["head"] else "nothing"
     task, kind = next((entry for part, entry in _HEADS.items() if part in head.lower()), ("", None))
@@ -258,7 +269,9 @@ def _construct(path: Path, description: dict[str, Any], own: dict[str, type]) ->
     except Exception as error:  # the arguments of every module come from the file
         raise UserError(
             f"The network in {path} cannot be built ({type(error).__name__}: {one_line(error)}).",
-            "Compare it with the original model YAML.",
+            _OWN_ARGUMENTS.format(", ".join(own))
+            if own
+            else "Compare it with the original model YAML.",
         ) from error
     finally:
         # Ultralytics puts this back only when nothing fails on the way.
