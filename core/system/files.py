@@ -28,6 +28,7 @@ _SIGN = "secateur-"
 _RANDOM = "[a-z0-9_]{8}"
 _NAME_BYTES = 180
 """Of a file's name in that of its part, which must not be too long for a name."""
+_TRIES = 10
 _PART = re.compile(rf"\..+\.{_SIGN}{_RANDOM}\.part", re.DOTALL)
 
 
@@ -128,13 +129,14 @@ def write_atomically(
 def _open_part(path: Path) -> tuple[BinaryIO, Path]:
     """Open a new part of a file, and lock it before anybody may sweep it."""
     name = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES])
-    while True:
+    for _ in range(_TRIES):
         handle, made = tempfile.mkstemp(prefix=f".{name}.{_SIGN}", suffix=".part", dir=path.parent)
         stream, part = os.fdopen(handle, "wb"), Path(made)
         with contextlib.suppress(OSError):
-            if hold_file(stream) is not False and os.path.samestat(part.stat(), os.fstat(handle)):
+            if hold_file(stream) is not False and os.fstat(handle).st_nlink:
                 return stream, part
         stream.close()
+    raise OSError("new files vanish there")
 
 
 def write_bytes(path: Path, data: bytes | memoryview, *, private: bool = False) -> None:
