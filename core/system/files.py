@@ -7,7 +7,6 @@ that is killed meanwhile leaves the file as it was.
 from __future__ import annotations
 
 import contextlib
-import errno
 import glob
 import hashlib
 import json
@@ -30,8 +29,7 @@ _SIGN = "secateur-"
 _RANDOM = "[a-z0-9_]{8}"
 _NAME_BYTES = 180
 """Of a file's name in that of its part, which must not be too long for a name."""
-_TRIES = 100
-"""How often a part is made again that another process swept before it was locked."""
+_TRIES = 10
 _PART = re.compile(rf"\..+\.{_SIGN}{_RANDOM}\.part", re.DOTALL)
 
 
@@ -138,11 +136,10 @@ def _open_part(path: Path) -> tuple[BinaryIO, Path]:
         handle, made = tempfile.mkstemp(prefix=f".{name}.{_SIGN}", suffix=".part", dir=path.parent)
         stream, part = os.fdopen(handle, "wb"), Path(made)
         with contextlib.suppress(OSError):
-            held = hold_file(stream)
-            if held is None or (held and os.path.samestat(part.stat(), os.fstat(handle))):
+            if hold_file(stream) is not False and os.fstat(handle).st_nlink:
                 return stream, part
         stream.close()
-    raise OSError(errno.EBUSY, "Its parts are removed while they are written")
+    raise OSError("new files vanish there")
 
 
 def write_bytes(path: Path, data: bytes | memoryview, *, private: bool = False) -> None:

@@ -125,6 +125,7 @@ def iterate(
     UserError
         For a plan without a target, or what pruning and tuning refuse.
     """
+    from core.checkpoint.writer import check_target
     from core.pipeline import load
     from core.plan.refusals import check_channels_only
     from core.plan.schema import parse_plan
@@ -134,6 +135,8 @@ def iterate(
     check_channels_only(plan, "Pruning and tuning in turn")
     if plan.target is None or not plan.target.by_count:
         raise UserError("The plan has no target.", 'Add one, such as "target": {"macs": 0.5}.')
+    if job.output is not None:
+        check_target(Path(job.output), [job.model])
     emit({"event": "progress", "fraction": 0.0, "text": "Measuring the unpruned network"})
     baseline = _baseline(job, load(job.model), folder)
     emit({"event": "baseline", "metrics": baseline})
@@ -156,8 +159,12 @@ def iterate(
     good = [step for step in steps if step["accepted"]]
     output = current
     if job.output is not None and good:
-        output = Path(job.output)
-        _copy(current, output, job)
+        try:
+            _copy(current, Path(job.output), job)
+            output = Path(job.output)
+        except UserError as error:  # every step is whole, and where the job is
+            hint = f"The result is in {output}."
+            emit({"event": "warning", "message": error.message, "hint": hint})
     return {
         "output": str(output),
         "accepted": len(good),
