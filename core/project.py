@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, first_wrong, reason_of
 from core.plan.schema import Plan, Target
+from core.system.budget import PROJECT, OverBudgetError, read_json
 from core.system.files import write_json
 from core.system.size import USUAL_SIZE, SizeSetting
 
@@ -189,12 +189,14 @@ def read_project(path: str | Path) -> Project:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, PROJECT)
     except OSError as error:
         raise UserError(
             f"Could not read the project {path}: {reason_of(error)}.", "Check the path."
         ) from (error)
-    except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
+    except OverBudgetError as error:
+        raise _damaged(path, f"it {error.why}") from error
+    except ValueError as error:  # also of text that is not UTF-8
         raise _damaged(path, "not valid JSON") from error
     return parse_project(data, path)
 

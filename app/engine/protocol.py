@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.system.budget import MESSAGE, parse_json
+
 TERMINAL = frozenset({"done", "failed", "cancelled"})
 
 
@@ -91,7 +93,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 def decode(line: bytes) -> dict[str, Any] | None:
     """Read one line; None for anything that is not a message."""
     try:
-        message = json.loads(line)
+        message = parse_json(line, MESSAGE)
     except ValueError:
         return None
     return message if isinstance(message, dict) else None

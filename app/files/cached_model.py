@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.system.cache import read_array
+
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
     from core.graph.table import ChannelTable
@@ -49,7 +51,7 @@ def _scores(file: Path | None, table: ChannelTable) -> NDArray[np.float64] | Non
     if file is None:
         return None
     try:
-        found: NDArray[np.float64] = np.load(file, allow_pickle=False)
+        found: NDArray[np.float64] = read_array(file)
     except (OSError, ValueError, EOFError):
         return None
     return found if found.shape == (table.atom_count,) else None
@@ -61,6 +63,6 @@ def from_engine(result: dict[str, Any]) -> Known:
     from core.graph.cache import read_table
 
     table, _ = read_table(Path(result["table"]))
-    scores = np.load(result["scores"], allow_pickle=False)
+    scores = read_array(result["scores"])
     criterion, size = str(result["criterion"]), result.get("file_size")
     return Known(Facts.from_dict(result["facts"]), table, scores, size, criterion)

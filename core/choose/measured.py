@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.plan.schema import Plan
+from core.system.budget import CACHED, read_json
 from core.system.cache import cache_folder, stored
 from core.system.files import write_json
 from core.system.size import ImageSize
@@ -97,7 +98,7 @@ class MeasuredStore:
     def get(self, plan: Plan | None) -> MeasuredPoint | None:
         """Return what was measured of a plan, or of the unpruned network for None."""
         try:
-            data = json.loads(self._path(plan).read_text(encoding="utf-8"))
+            data = read_json(self._path(plan), CACHED)
             return MeasuredPoint.from_json(data)
         except (OSError, ValueError, KeyError, TypeError):
             return None

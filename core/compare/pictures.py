@@ -15,7 +15,7 @@ from core.compare.result import ComparedImage, Comparison
 from core.data.labels import Object
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
-from core.system.files import write_bytes
+from core.system.files import open_regular, write_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -188,7 +188,7 @@ def draw_sheet(sheet: Sheet, side: int = SIDE) -> Image | None:
     from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(sheet.image) as opened:
+        with open_regular(sheet.image) as stream, Image.open(stream) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
         return None

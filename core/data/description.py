@@ -12,6 +12,7 @@ import yaml  # type: ignore[import-untyped]
 
 from core.data.stock import imagenet_names
 from core.errors import UserError, reason_of
+from core.system.budget import DATASET_YAML, MOST_CLASSES, OverBudgetError, parse_yaml, read_text
 
 EXAMPLE = "A dataset YAML has 'train', 'val' and 'names', as documented by Ultralytics."
 LABEL_KEYS = (
@@ -42,8 +43,6 @@ _TYPE_WORDS: Mapping[type, str] = {
     int: "a number",
     float: "a number",
 }
-_LARGEST_FILE = 1 << 22
-_MOST_CLASSES = 100_000
 _UNPRINTABLE = re.compile(
     r"[^\x09\x0A\x0D\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\U00010000-\U0010ffff]+"
 )
@@ -120,26 +119,27 @@ def read_mapping(path: Path) -> dict[str, Any]:
             raise UserError(
                 f"{path} is a folder, not a dataset YAML.", "Choose the YAML file in it."
             )
-        if path.stat().st_size > _LARGEST_FILE:
-            raise UserError(f"{path} is too large for a dataset YAML.", EXAMPLE)
-        data = _parse(path.read_text(encoding="utf-8", errors="ignore"))
+        data = _parse(read_text(path, DATASET_YAML, errors="ignore"), path)
     except OSError as error:
         raise UserError(
             f"Could not read the dataset {path}: {reason_of(error)}.", "Check the path."
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except OverBudgetError as error:
+        raise UserError(error.message, EXAMPLE) from error
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path} is not a dataset YAML.", EXAMPLE) from error
     if not isinstance(data, dict) or not data:
         raise UserError(f"{path} is not a dataset YAML.", EXAMPLE)
     return {str(key): None if value == "None" else value for key, value in data.items()}
 
 
-def _parse(text: str) -> Any:
-    """Parse by PyYAML's own loader: the faster one of C has no limit to its depth."""
+def _parse(text: str, path: Path) -> Any:
     try:
-        return yaml.safe_load(text)
+        return parse_yaml(text, DATASET_YAML, path)
+    except OverBudgetError:
+        raise
     except (yaml.YAMLError, ValueError):  # ValueError: a date that is none
-        return yaml.safe_load(_UNPRINTABLE.sub("", text))
+        return parse_yaml(_UNPRINTABLE.sub("", text), DATASET_YAML, path)
 
 
 def _places(path: Path, data: Mapping[str, Any], split: str) -> str | tuple[str, ...] | None:
@@ -180,9 +180,9 @@ def _count(path: Path, data: Mapping[str, Any]) -> int | None:
         raise UserError(
             f"“nc” in the dataset {path} is not a whole number.", "Correct or remove it."
         ) from error
-    if whole > _MOST_CLASSES:
+    if whole > MOST_CLASSES:
         raise UserError(
-            f"“nc” in the dataset {path} is more than {_MOST_CLASSES:,}.", "Correct or remove it."
+            f"“nc” in the dataset {path} is more than {MOST_CLASSES:,}.", "Correct or remove it."
         )
     return whole
 

@@ -6,7 +6,6 @@ A file next to the other caches, written by the check. Needs no torch.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 from core.data.labels import Object, read_objects
 from core.errors import UserError
+from core.system.budget import INDEX, read_json
 from core.system.cache import cache_folder
 from core.system.files import write_json
 
@@ -138,7 +138,7 @@ def read_index(path: str | Path) -> Index:
         When it is missing or damaged.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = read_json(path, INDEX)
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']}")
         splits = {str(name): _split(split) for name, split in data["splits"].items()}

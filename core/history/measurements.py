@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError
 from core.history.nodes import MEASURED, home_of, writing
+from core.system.budget import MEASUREMENT, read_json
 from core.system.files import write_json
 from core.system.journal import read_journal
 from core.system.paths import SHORT, data_folder, history_of
@@ -102,7 +103,7 @@ def read_measurements(place: str | Path) -> tuple[Measurement, ...]:
 
 def _read(path: Path) -> Measurement | None:
     try:
-        return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
+        return Measurement.model_validate(read_json(path, MEASUREMENT))
     except (OSError, ValueError, ValidationError):
         return None
 

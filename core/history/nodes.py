@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, reason_of
+from core.system.budget import STEP, read_json
 from core.system.files import sha256_of, write_bytes, write_text
 from core.system.paths import SHORT, histories_folder
 
@@ -192,7 +192,7 @@ def read_nodes(folder: str | Path) -> tuple[Node, ...]:
     nodes = []
     for path in Path(folder).glob("*.json"):
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path, STEP)
             if isinstance(data, dict) and int(data.get("version", 0)) > VERSION:
                 raise UserError(f"{path} was written by a newer Secateur.", "Update Secateur.")
             nodes.append(Node.model_validate(data))

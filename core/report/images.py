@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.system.files import open_regular
+
 LARGEST = 400
 """Longer side of a sample in pixels."""
 QUALITY = 72
@@ -46,7 +48,7 @@ def sample(row: Mapping[str, Any]) -> dict[str, Any] | None:
 
     path = Path(str(row["image"]))
     try:
-        with Image.open(path) as opened:
+        with open_regular(path) as stream, Image.open(stream) as opened:
             # As the labels see it: cameras store turned pictures with a note.
             image = ImageOps.exif_transpose(opened).convert("RGB")
             image.thumbnail((LARGEST, LARGEST))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
-from core.system.files import sha256_of, write_text
+from core.system.budget import JOB_FILE, MESSAGE, OPTION, parse_json, read_json, read_text
+from core.system.files import open_regular, sha256_of, write_text
 from core.system.paths import jobs_folder
 
 VERSION = 1
@@ -151,7 +151,7 @@ def read_job(folder: str | Path) -> Job:
     """
     path = Path(folder) / JOB
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, JOB_FILE)
     except OSError as error:
         raise UserError(
             f"{folder} does not contain a job.", "`secateur jobs` lists all jobs."
@@ -247,7 +247,7 @@ def tell(folder: str | Path, word: Word) -> None:
 def told(folder: str | Path) -> str:
     """Return the last command sent to a job."""
     with contextlib.suppress(OSError):
-        return (Path(folder) / CONTROL).read_text(encoding="ascii", errors="replace").strip()
+        return read_text(Path(folder) / CONTROL, OPTION, errors="replace").strip()
     return "run"
 
 
@@ -267,7 +267,7 @@ def read_events(
         Bytes to read at most, or one line where that is longer; all there are when negative.
     """
     try:
-        with (Path(folder) / EVENTS).open("rb") as stream:
+        with open_regular(Path(folder) / EVENTS) as stream:
             stream.seek(offset)
             data = stream.read(limit)
             if 0 <= limit == len(data) and b"\n" not in data:
@@ -281,6 +281,6 @@ def read_events(
 def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
     for line in lines.splitlines():
         with contextlib.suppress(ValueError):
-            event = json.loads(line)
+            event = parse_json(line, MESSAGE)
             if isinstance(event, dict):
                 yield event

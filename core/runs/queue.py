@@ -8,7 +8,6 @@ do so. Needs no torch.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from core.errors import UserError, reason_of
 from core.runs.folder import Job, read_job, status_of, write_job
 from core.runs.kinds import KINDS
 from core.runs.launch import launch
+from core.system.budget import SETTINGS, read_json
 from core.system.files import write_text
 from core.system.paths import jobs_folder
 
@@ -82,7 +82,7 @@ def read_queue() -> Queue:
         When a newer Secateur wrote it.
     """
     try:
-        data = json.loads(queue_file().read_text(encoding="utf-8"))
+        data = read_json(queue_file(), SETTINGS)
     except (OSError, ValueError):
         return Queue()
     version = data.get("version") if isinstance(data, dict) else None

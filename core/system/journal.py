@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import filelock
 
 from core.errors import UserError, reason_of
+from core.system.budget import JOURNAL, MESSAGE, parse_json, read_bytes
 
 VERSION = 1
 
@@ -135,7 +136,7 @@ def read_journal(path: Path, kind: str) -> list[dict[str, Any]]:
         When it is missing or something else.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, JOURNAL)
     except OSError as error:
         raise UserError(f"Could not read {path}: {reason_of(error)}.", "Check the path.") from error
     records = [_parse(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
@@ -151,7 +152,7 @@ def _open(path: Path) -> BinaryIO:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
+        record = parse_json(line, MESSAGE)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None

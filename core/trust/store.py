@@ -16,6 +16,7 @@ from typing import Any
 import platformdirs
 
 from core.errors import UserError, reason_of
+from core.system.budget import SETTINGS, parse_json, read_text
 from core.system.files import unwritable, write_json
 from core.trust.source import Source, read_source
 
@@ -79,7 +80,7 @@ def trusted() -> tuple[Trusted, ...]:
     hint = "Delete it, and trust your modules again."
     try:
         status = path.stat()
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, SETTINGS)
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:
@@ -90,11 +91,11 @@ def trusted() -> tuple[Trusted, ...]:
     if os.name == "posix" and (status.st_mode & 0o022 or status.st_uid != os.getuid()):
         raise UserError(f"The list of trusted modules {path} can be changed by others.", hint)
     try:
-        data = json.loads(text)
+        data = parse_json(text, SETTINGS, path)
         if data["version"] != VERSION:
             raise ValueError(data["version"])
         found = [_entry(item) for item in data["modules"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"The list of trusted modules {path} is damaged.", hint) from error
     return tuple(sorted(found, key=lambda entry: (entry.name, entry.path)))
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from core.checkpoint import prepare
 from core.errors import CancelledError, UserError
+from core.system.budget import JOB_FILE, read_json
 from core.system.files import write_json
 
 
@@ -86,7 +87,7 @@ def main(arguments: list[str]) -> int:
     """Train; what goes wrong is left in a file for the process that started this one."""
     from core.tune.several import FAILURE
 
-    spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    spec = read_json(arguments[0], JOB_FILE)
     rank = int(os.environ["RANK"])
     prepare()
     try:

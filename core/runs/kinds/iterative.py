@@ -6,7 +6,6 @@ kind of long job.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +17,7 @@ from core.data.figures import main_figure
 from core.errors import UserError, first_wrong
 from core.plan.widths import compute_widths
 from core.runs.kinds import Emit, Figures, JobKind, figures_text, spared
+from core.system.budget import JOB_FILE, read_json
 from core.system.files import write_json
 from core.system.size import ImageSize
 
@@ -169,7 +169,7 @@ def iterate(
 def _known(place: Path) -> dict[str, Any] | None:
     """Return a step that was done before an interruption."""
     try:
-        data = json.loads((place / _STEP).read_text(encoding="utf-8"))
+        data = read_json(place / _STEP, JOB_FILE)
     except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) and Path(str(data.get("file"))).is_file() else None
@@ -178,7 +178,7 @@ def _known(place: Path) -> dict[str, Any] | None:
 def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
     known = folder / "baseline.json"
     try:
-        stored: dict[str, float] = json.loads(known.read_text(encoding="utf-8"))
+        stored: dict[str, float] = read_json(known, JOB_FILE)
         return stored
     except (OSError, ValueError):
         pass

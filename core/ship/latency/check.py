@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from core.progress import Progress, silent
 from core.pruning.surgery import cut_network
 from core.ship.latency.table import NETWORK_REPEATS, settings_of, time_networks
 from core.structure.stage import Stage
+from core.system.budget import CACHED, read_json
 from core.system.files import write_json
 
 
@@ -72,7 +72,7 @@ def _place(stage: Stage, removed: Mask, latency: LatencyTable) -> Path:
 
 def _read(place: Path) -> Times | None:
     try:
-        data: Any = json.loads(place.read_text(encoding="utf-8"))
+        data: Any = read_json(place, CACHED)
         return Times(float(data["before_ms"]), float(data["after_ms"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -7,13 +7,13 @@ points, so a build that was cancelled or killed continues where it stopped.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
 from core.plan.latency.files import key_of, latency_folder
+from core.system.budget import CACHED, read_json
 from core.system.files import write_json
 
 FORMAT = 2
@@ -51,7 +51,7 @@ class LayerStore:
 
     def _read(self) -> None:
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            data = read_json(self.path, CACHED)
             if data["format"] != FORMAT or data["about"] != self.about:
                 return
             times = {
