@@ -14,7 +14,7 @@ from typing import Any
 from core.checkpoint.facts import modules_note
 from core.cli.commands import GROUPS
 from core.cli.options import assumed, assumed_text, needed, rounded, with_sizes
-from core.errors import CancelledError, UserError, ended_by_module
+from core.errors import CancelledError, UserError, by_the_user, ended_by_module
 from core.system.logs import append_fault
 from core.system.signals import EndedError, answered
 from core.system.versions import outside
@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away: nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        return _fail(_report_bug(error))
+        mended = by_the_user(error) if isinstance(error, OSError) else None
+        return _fail(str(mended) if mended is not None else _report_bug(error))
     proofs = (result.get("verification"), result.get("parity"))
     return int(any(proof and proof.get("passed") is False for proof in proofs))
 

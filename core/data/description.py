@@ -36,6 +36,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "depth_scale": (int, float),
     "max_depth": (int, float),
 }
+_NUMBERS = ("kpt_shape", "flip_idx")
+"""Lists of whole numbers."""
 _TYPE_WORDS: Mapping[type, str] = {
     str: "text",
     list: "a list",
@@ -88,6 +90,9 @@ def read_description(path: str | Path) -> Description:
         if data.get(key) is not None and not isinstance(data[key], kinds):
             wanted = " or ".join(dict.fromkeys(_TYPE_WORDS[kind] for kind in kinds))
             raise UserError(f"“{key}” in the dataset {path} must be {wanted}.", EXAMPLE)
+    for key in _NUMBERS:
+        if not all(type(item) is int for item in data.get(key) or ()):
+            raise UserError(f"“{key}” in the dataset {path} must be whole numbers.", EXAMPLE)
     return Description(
         path,
         str(data.get("path") or ""),

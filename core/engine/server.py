@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
-from core.errors import CancelledError, UserError, ended_by_module
+from core.errors import CancelledError, UserError, by_the_user, ended_by_module
 from core.system.logs import append_fault
 from core.trust.find import UntrustedError
 from core.trust.store import ChangedError
@@ -169,7 +169,12 @@ class Engine:
         )
         task = find_task(name)
         progress(0.0, "Starting")
-        return task(self._models, request.get("args", {}), progress)
+        try:
+            return task(self._models, request.get("args", {}), progress)
+        except OSError as error:
+            if (mended := by_the_user(error)) is not None:
+                raise mended from error
+            raise
 
 
 def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[str, Any]:
