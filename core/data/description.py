@@ -12,7 +12,15 @@ import yaml  # type: ignore[import-untyped]
 
 from core.data.stock import imagenet_names
 from core.errors import UserError, reason_of
-from core.system.budget import DATASET_YAML, MOST_CLASSES, OverBudgetError, parse_yaml, read_text
+from core.system.budget import (
+    DATASET_YAML,
+    GLANCE,
+    MOST_CLASSES,
+    Budget,
+    OverBudgetError,
+    parse_yaml,
+    read_text,
+)
 
 EXAMPLE = "A dataset YAML has 'train', 'val' and 'names', as documented by Ultralytics."
 LABEL_KEYS = (
@@ -103,9 +111,14 @@ def read_description(path: str | Path) -> Description:
 
 
 def is_description(path: str | Path) -> bool:
-    """Whether a YAML describes a dataset, and not a network: it names images to look at."""
+    """Whether a YAML describes a dataset, and not a network: it names images to look at.
+
+    One that is too large to be looked at in a moment lists many classes: no network is so long.
+    """
     try:
-        data = read_mapping(Path(path))
+        data = _mapping(Path(path), GLANCE)
+    except OverBudgetError:
+        return True
     except UserError:
         return False
     return any(key in data for key in ("train", "val", "validation", "test"))
@@ -120,17 +133,24 @@ def read_mapping(path: Path) -> dict[str, Any]:
         When it cannot be read, or is no mapping.
     """
     try:
+        return _mapping(path, DATASET_YAML)
+    except OverBudgetError as error:
+        raise UserError(error.message, EXAMPLE) from error
+
+
+def _mapping(path: Path, budget: Budget) -> dict[str, Any]:
+    try:
         if path.is_dir():
             raise UserError(
                 f"{path} is a folder, not a dataset YAML.", "Choose the YAML file in it."
             )
-        data = _parse(read_text(path, DATASET_YAML, errors="ignore"), path)
+        data = _parse(read_text(path, budget, errors="ignore"), path, budget)
     except OSError as error:
         raise UserError(
             f"Could not read the dataset {path}: {reason_of(error)}.", "Check the path."
         ) from error
-    except OverBudgetError as error:
-        raise UserError(error.message, EXAMPLE) from error
+    except OverBudgetError:
+        raise
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path} is not a dataset YAML.", EXAMPLE) from error
     if not isinstance(data, dict) or not data:
@@ -138,13 +158,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return {str(key): None if value == "None" else value for key, value in data.items()}
 
 
-def _parse(text: str, path: Path) -> Any:
+def _parse(text: str, path: Path, budget: Budget) -> Any:
     try:
-        return parse_yaml(text, DATASET_YAML, path)
+        return parse_yaml(text, budget, path)
     except OverBudgetError:
         raise
     except (yaml.YAMLError, ValueError):  # ValueError: a date that is none
-        return parse_yaml(_UNPRINTABLE.sub("", text), DATASET_YAML, path)
+        return parse_yaml(_UNPRINTABLE.sub("", text), budget, path)
 
 
 def _places(path: Path, data: Mapping[str, Any], split: str) -> str | tuple[str, ...] | None:

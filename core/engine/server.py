@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError, by_the_user, ended_by_module
+from core.system.budget import MESSAGE, parse_json
 from core.system.logs import append_fault
 from core.trust.find import UntrustedError
 from core.trust.store import ChangedError
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     pass
 
 PROTOCOL = 1
+_SHOWN = 500
+"""Characters of what is no request that go to the log."""
 PATIENCE = 0.7
 """Seconds a running task gets to leave nothing half done when the process is asked to end."""
 
@@ -108,14 +111,14 @@ class Engine:
 
     def serve(self, lines: TextIO) -> None:
         """Read requests until there are no more, or one says to quit."""
-        for line in lines:
+        while line := lines.readline(MESSAGE.size):
             try:
-                request = json.loads(line)
+                request = parse_json(line, MESSAGE)
             except ValueError:
-                print(f"not a request: {line!r}", file=sys.stderr)
+                print(f"not a request: {line[:_SHOWN]!r}", file=sys.stderr)
                 continue
             if not isinstance(request, dict):
-                print(f"not a request: {line!r}", file=sys.stderr)
+                print(f"not a request: {line[:_SHOWN]!r}", file=sys.stderr)
             elif request.get("quit"):
                 break
             elif "cancel" in request:

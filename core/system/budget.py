@@ -48,6 +48,8 @@ class Budget:
 
 MODEL_YAML = Budget("a model YAML", MB, 50_000)
 DATASET_YAML = Budget("a dataset YAML", 4 * MB, 250_000)
+GLANCE = Budget("a YAML that is only looked at", 256 * KB, 10_000)
+"""What takes a moment to read: more is no file that a person writes, and is not read in a hurry."""
 OPTION = Budget("an option", 64 * KB, 1000)
 PLAN = Budget("a plan", 16 * MB, 1_000_000)
 PROJECT = Budget("a project", 32 * MB, 2_000_000)
@@ -83,6 +85,7 @@ INFLATED = 4
 shrink."""
 INFLATED_ROOM = 64 * MB
 
+_LONG = f"has a whole number of more than {LONGEST_NUMBER} digits"
 _HINT = "Check that it is the right file."
 _DIGITS = re.compile(rf"[+-]?\d{{{LONGEST_NUMBER + 1},}}")
 _DIGITS_IN_JSON = re.compile(rb"\d{%d}" % (LONGEST_NUMBER + 1))
@@ -139,11 +142,15 @@ def _too_deep(label: object, budget: Budget) -> OverBudgetError:
     )
 
 
-def _too_long(label: object) -> OverBudgetError:
-    return over(label, f"has a whole number of more than {LONGEST_NUMBER} digits")
-
-
 # ---- files ---------------------------------------------------------------------------------------
+
+
+def is_small(path: str | Path) -> bool:
+    """Whether reading a file takes a moment only, or fails at once because it is none."""
+    try:
+        return os.stat(path).st_size <= GLANCE.size  # noqa: PTH116
+    except (OSError, ValueError):
+        return True
 
 
 def read_bytes(path: str | Path, budget: Budget) -> bytes:
@@ -234,7 +241,7 @@ def _is_flat(data: bytes, depth: int) -> bool:
 def _whole(label: object) -> Callable[[str], int]:
     def read(text: str) -> int:
         if _DIGITS.fullmatch(text):
-            raise _too_long(label)
+            raise over(label, _LONG)
         return int(text)
 
     return read
@@ -315,7 +322,7 @@ class _Entries:
     def _scalar(self, event: Any) -> None:
         number = event.implicit[0] or str(event.tag).endswith((":int", ":float"))
         if number and len(event.value) > LONGEST_NUMBER and _NUMBER_IN_YAML.match(event.value):
-            raise _too_long(self._label)
+            raise over(self._label, _LONG)
 
 
 # ---- objects -------------------------------------------------------------------------------------
