@@ -15,9 +15,9 @@ from typing import Any
 
 from core.data.labels import Object, read_objects
 from core.errors import UserError
+from core.system.budget import INDEX, read_json
 from core.system.cache import DAMAGED, cache_folder, stored
 from core.system.files import write_json
-from core.system.plain import read_json
 
 FORMAT = 1
 KEPT = 8
@@ -135,7 +135,7 @@ def read_index(path: str | Path) -> Index:
         When it is missing or damaged.
     """
     try:
-        data = read_json(Path(path))
+        data = read_json(path, INDEX)
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']}")
         splits = {str(name): _split(split) for name, split in data["splits"].items()}

@@ -7,8 +7,10 @@ that is killed meanwhile leaves the file as it was.
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
+import io
 import json
 import os
 import re
@@ -33,6 +35,35 @@ _TRIES = 10
 _PART = re.compile(rf"\..+\.{_SIGN}{_RANDOM}\.part", re.DOTALL)
 
 
+def open_regular(path: str | Path) -> io.BufferedReader:
+    """Open a file to read, without waiting for what is no file: a pipe, a socket or a device.
+
+    Raises
+    ------
+    OSError
+        When it cannot be opened, is no regular file, or its name is one that no file can have.
+    """
+    try:
+        facts = os.stat(path)  # noqa: PTH116
+        if stat.S_ISREG(facts.st_mode):
+            # Nobody has to write to a pipe that took the file's place meanwhile.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            handle = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                return os.fdopen(handle, "rb")
+            os.close(handle)
+    except ValueError as error:  # a null character, or half of a surrogate pair
+        raise OSError(errno.EINVAL, "No file can have this name", str(path)) from error
+    if stat.S_ISDIR(facts.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "It is a folder", str(path))
+    raise OSError(errno.EINVAL, "It is not a regular file", str(path))
+
+
+def check_regular(path: str | Path) -> None:
+    """Refuse what `open_regular` refuses, for a library that opens files itself."""
+    open_regular(path).close()
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as lower-case hexadecimal.
 
@@ -40,7 +71,7 @@ def sha256_of(path: Path) -> str:
     """
     facts = _facts_of(path)
     if _hashes.get(str(path), ("", ()))[1] != facts:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             _remember(path, hashlib.file_digest(stream, "sha256").hexdigest(), facts)
     return _hashes[str(path)][0]
 

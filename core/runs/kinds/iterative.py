@@ -17,8 +17,8 @@ from core.data.figures import main_figure
 from core.errors import UserError, first_wrong
 from core.plan.widths import compute_widths
 from core.runs.kinds import Emit, Figures, JobKind, figures_text, spared
+from core.system.budget import JOB_FILE, read_json
 from core.system.files import write_json
-from core.system.plain import read_json
 from core.system.records import Shape, checked
 from core.system.size import ImageSize
 
@@ -192,7 +192,7 @@ class _Stored(RootModel[dict[str, float]]):
 def _known(place: Path) -> dict[str, Any] | None:
     """Return a step that was done before an interruption."""
     try:
-        data: dict[str, Any] = checked(_Done, read_json(place / _STEP))
+        data: dict[str, Any] = checked(_Done, read_json(place / _STEP, JOB_FILE))
     except (OSError, ValueError):
         return None
     return data if Path(data["file"]).is_file() else None
@@ -201,7 +201,7 @@ def _known(place: Path) -> dict[str, Any] | None:
 def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
     known = folder / "baseline.json"
     try:
-        return dict(_Stored.model_validate(read_json(known)).root)
+        return dict(_Stored.model_validate(read_json(known, JOB_FILE)).root)
     except (OSError, ValueError):
         pass
     from core.data.evaluate import evaluate
