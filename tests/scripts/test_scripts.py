@@ -131,6 +131,7 @@ FIRST = {"scripts/demo_pictures.py": "scripts/run_demo.py"}
 """What has to be run before in the same folder."""
 ELSEWHERE = {
     "scripts/system-libs.sh": "tests/scripts/test_make.py",
+    "scripts/compat.py": "tests/scripts/test_compat.py",
     "-m scripts.bundle.check": "tests/package/test_bundle.py",
     "-m scripts.bundle.sizes": "tests/package/test_sizes.py",
     "-m scripts.bundle.tarball": "tests/package/test_desktop.py",
