@@ -66,15 +66,7 @@ def finish(
     if chosen.name != BEST:
         _copy(network, run.best, settings)
     shutil.rmtree(run.folder / "work", ignore_errors=True)
-    output = run.best
-    if settings.output is not None:
-        output = Path(settings.output)
-        try:
-            _copy(network, output, settings, kept_dtype(run.student.facts))
-        except UserError as error:  # the result is whole, and where the job is
-            output = run.best
-            hint = f"The result is in {output}."
-            run.emit({"event": "warning", "message": error.message, "hint": hint})
+    output = _put(network, settings, run)
     return {
         "output": str(output),
         "best": str(run.best),
@@ -172,6 +164,20 @@ def _marked(run: Run, chosen: State) -> Loaded:
     history = (*run.history[:-1], record)
     facts = replace(chosen.network.facts, history=history)
     return replace(chosen.network, facts=facts)
+
+
+def _put(network: Loaded, settings: Settings, run: Run) -> Path:
+    """Copy the result to where it was asked for; return where it is, in the job if that fails."""
+    if settings.output is None:
+        return run.best
+    output = Path(settings.output)
+    try:
+        _copy(network, output, settings, kept_dtype(run.student.facts))
+    except UserError as error:
+        hint = f"The result is in {run.best}."
+        run.emit({"event": "warning", "message": error.message, "hint": hint})
+        return run.best
+    return output
 
 
 def _copy(loaded: Loaded, output: Path, settings: Settings, dtype: str = "float32") -> None:

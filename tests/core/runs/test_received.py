@@ -111,27 +111,47 @@ def data_yaml(place: Path, text: str) -> None:
 
 def made(what: str, place: Path, secret: Path) -> Project:
     """Write one way to name a file outside; return the project."""
-    folder, at = place.parent, str(secret)
-    up = "../private/secret.jpg"
-    data = DataSetting(path="data.yaml")
+    at, up = str(secret), "../private/secret.jpg"
+    make_data(what, place, secret)
+    make_near(what, place, secret)
+    return {
+        "model": project().model_copy(update={"model": ModelReference(path=at)}),
+        "model up": project().model_copy(update={"model": ModelReference(path=up)}),
+        "linked model": project().model_copy(update={"model": ModelReference(path="link.pt")}),
+        "dataset": project(data=DataSetting(path=at)),
+        "pruned": project(results=(Result(output=at, **RESULT),)),
+        "tuned": project(tuned=(Tuned(output="a.pt", source=up),)),
+        "scan": project(sensitivity=at),
+        "steps": project(steps=up),
+    }.get(what, project(data=DataSetting(path="data.yaml")) if what in DATA else project())
+
+
+def make_data(what: str, place: Path, secret: Path) -> None:
+    folder = place.parent
     if what == "data":
         data_yaml(place, f"train: images\nval: {secret.parent}")
     elif what == "data up":
         data_yaml(place, "path: ../private\ntrain: .\nval: .")
     elif what == "list":
-        (folder / "list.txt").write_text(f"./images/a.jpg\n{at}\n")
+        (folder / "list.txt").write_text(f"./images/a.jpg\n{secret}\n")
         data_yaml(place, "train: images\nval: list.txt")
     elif what == "linked image":
         (folder / "images" / "deep").mkdir()
         (folder / "images" / "deep" / "a.jpg").symlink_to(secret)
         data_yaml(place, "train: images\nval: images")
-    elif what == "job":
+
+
+def make_near(what: str, place: Path, secret: Path) -> None:
+    at, up = str(secret), "../private/secret.jpg"
+    if what == "job":
         create_job("copy", {"output": at}, {}, folder=jobs_of(place) / "one")
     elif what == "deep in a job":
         arguments = {"output": "tuned.pt", "extra": {"a": [{"b": up}]}}
         create_job("copy", arguments, {}, folder=jobs_of(place) / "one")
     elif what == "result":
-        job = create_job("copy", {"output": str(folder / "out")}, {}, folder=jobs_of(place) / "one")
+        job = create_job(
+            "copy", {"output": str(place.parent / "out")}, {}, folder=jobs_of(place) / "one"
+        )
         done = read_job(job).model_copy(update={"state": "done", "result": {"output": at}})
         write_job(job, done)
     elif what == "linked jobs":
@@ -152,16 +172,6 @@ def made(what: str, place: Path, secret: Path) -> Project:
         add_node(history_of(place), "model", secret)
     elif what == "node's details":
         add_node(history_of(place), "model", None, details={"source": at})
-    return {
-        "model": project().model_copy(update={"model": ModelReference(path=at)}),
-        "model up": project().model_copy(update={"model": ModelReference(path=up)}),
-        "linked model": project().model_copy(update={"model": ModelReference(path="link.pt")}),
-        "dataset": project(data=DataSetting(path=at)),
-        "pruned": project(results=(Result(output=at, **RESULT),)),
-        "tuned": project(tuned=(Tuned(output="a.pt", source=up),)),
-        "scan": project(sensitivity=at),
-        "steps": project(steps=up),
-    }.get(what, project(data=data) if what in DATA else project())
 
 
 DATA = ("data", "data up", "list", "linked image")
