@@ -5,10 +5,17 @@ Any other exception is a bug: it is logged with its traceback and shown to the u
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+
+_PLACES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EILSEQ)
+"""What the system says of a place that a person named, or that cannot be reached."""
+_LONGEST = 200
 
 
 class UserError(Exception):
@@ -78,6 +85,25 @@ def of_system(error: OSError) -> UserError:
 def reason_of(error: OSError) -> str:
     """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()
+
+
+def by_the_user(error: OSError) -> UserError | None:
+    """Return the error for a place that the system does not give access to, wherever it is met.
+
+    Parameters
+    ----------
+    error : OSError
+
+    Returns
+    -------
+    UserError or None
+        None for any other error, which is a bug.
+    """
+    if error.filename is None or error.errno not in _PLACES:
+        return None
+    name = os.fsdecode(error.filename) if not isinstance(error.filename, int) else "A file"
+    shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    return UserError(f"{shown} cannot be used: {reason_of(error)}.", "Check the path.")
 
 
 def no_dataset(what: str, hint: str = "Choose a dataset.", *, labels: bool = True) -> UserError:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, first_wrong, reason_of
 from core.plan.schema import Plan, PlanData, Target
+from core.system.budget import PROJECT, OverBudgetError, read_json
 from core.system.files import write_json
-from core.system.plain import read_json
 from core.system.records import why_damaged
 from core.system.size import USUAL_SIZE, SizeSetting
 from core.trust.border import Border
@@ -192,11 +192,13 @@ def read_project(path: str | Path) -> Project:
     """
     path = Path(path)
     try:
-        data = read_json(path)
+        data = read_json(path, PROJECT)
     except OSError as error:
         raise UserError(
             f"Could not read the project {path}: {reason_of(error)}.", "Check the path."
         ) from (error)
+    except OverBudgetError as error:
+        raise _damaged(path, f"it {error.why}") from error
     except ValueError as error:  # also of text that is not UTF-8
         raise _damaged(path, why_damaged(error)) from error
     return parse_project(data, path)

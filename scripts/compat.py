@@ -2,6 +2,7 @@
 
     python scripts/compat.py              # all; --keep keeps what was installed in .venv-compat
     python scripts/compat.py --only opens
+    python scripts/compat.py --only oldest   # the oldest Ultralytics alone
 
 Secateur's own suite (tests/compat) runs with the ends of Ultralytics and torch; files that it
 wrote are opened in older versions, in a process without Secateur. Each version goes into a folder
@@ -20,7 +21,8 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / ".venv-compat"
 ENDS = ("8.4.150", "8.4.190")
 """Versions of Ultralytics that Secateur runs with: the oldest, and the newest that was tried."""
@@ -28,7 +30,7 @@ TORCH = ("2.8.0", "0.23.0")
 """The oldest torch that Secateur runs with, and its torchvision; the newest is installed anyway."""
 OPENS = ("8.0.196", "8.1.47", "8.2.103", "8.3.40", "8.3.200")
 """Versions that open what Secateur writes."""
-SHARED = ("pandas", "seaborn", "py-cpuinfo", "python-dateutil", "six", "pytz", "tzdata")
+SHARED = ("pandas", "seaborn", "py-cpuinfo", "python-dateutil", "six", "pytz", "tzdata", "tqdm")
 """What older versions import; without their dependencies, which are installed here."""
 FAMILIES = ("yolov8n", "yolov5n", "yolov8n-seg", "yolov8n-pose")
 BOXES_ONLY = ("8.0.196", "8.1.47")
@@ -52,10 +54,10 @@ def environment(*folders: Path) -> dict[str, str]:
     return {**os.environ, **legacy, **offline, "PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 
-def run_ends() -> dict[str, bool]:
-    """Run the small suite with both ends of Ultralytics."""
+def run_ends(versions: Sequence[str] = ENDS) -> dict[str, bool]:
+    """Run the small suite with both ends of Ultralytics, or with some versions."""
     results = {}
-    for version in ENDS:
+    for version in versions:
         folder = install(PLACE / f"ultralytics-{version}", [f"ultralytics=={version}"])
         results[f"runs with ultralytics {version}"] = passes(sys.executable, folder)
     return results
@@ -129,19 +131,20 @@ def run_opens() -> dict[str, bool]:
 
 
 PARTS = {"ends": run_ends, "torch": run_torch, "opens": run_opens}
+ALONE = {**PARTS, "oldest": lambda: run_ends(ENDS[:1])}
+"""What can be run alone: the parts, and a part of one."""
 
 
 def main() -> int:
     """Run what was asked for; return 1 if anything failed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=list(PARTS))
+    parser.add_argument("--only", choices=list(ALONE))
     parser.add_argument("--keep", action="store_true", help="keep what was installed")
     options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
     results: dict[str, bool] = {}
     try:
-        for name, part in PARTS.items():
-            if options.only in (None, name):
+        for name, part in ALONE.items():
+            if name == options.only or (options.only is None and name in PARTS):
                 results |= part()
     finally:
         if not options.keep:

@@ -14,6 +14,7 @@ from app.state import plan_edits
 from app.state.measurements import Alternative, data_arguments
 from app.state.structure.left import structure_only
 from core.plan import criteria
+from core.system.cache import read_array
 
 if TYPE_CHECKING:
     from app.choose.front_controller import FrontController
@@ -222,6 +223,4 @@ class ChooseController(QObject):
 
 
 def _take_scores(session: Session, ranking: Ranking, result: dict[str, Any]) -> None:
-    import numpy as np
-
-    session.set_scores(ranking, np.load(result["scores"], allow_pickle=False))
+    session.set_scores(ranking, read_array(result["scores"]))

@@ -19,6 +19,7 @@ from app.kit import formats
 from app.kit.dialogs import show_dialog
 from app.state.measurements import Alternative, data_arguments
 from core.errors import UserError
+from core.system.budget import CACHED, read_json
 from core.system.paths import front_file
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ class FrontController(QObject):
         if file is None or not file.is_file():
             return
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, UserError):
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_json(file, CACHED)
             if content["version"] != VERSION:
                 return
             front = [_read(one) for one in content["front"]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.engine.client import EngineClient
-from app.kit.hints import in_window
+from app.engine.hints import in_window
 
 if TYPE_CHECKING:
     from core.data.findings import DatasetCheck

@@ -38,7 +38,7 @@ class DataController(QObject):
             context.engine,
             context.settings,
         )
-        self._measured = context.session.measured
+        self._measured, self._background = context.session.measured, context.background
         self._window = window
         self._offers: Offers | None = None
         self.classes = ClassesController(context, window, self)
@@ -62,24 +62,32 @@ class DataController(QObject):
         """
         from core.data.classes import ClassesDifferError
         from core.data.source import read_source
-        from core.project import DataSetting
 
         session = self._session
         if session.model is None:
             session.say("Open a model before you choose a dataset for it.", kind="warning")
             return
-        try:
+        classes = session.model.facts.classes
+
+        def read() -> None:
             for split in ("train", "val"):
-                read_source(path, split, session.model.facts.classes, same_classes=same_classes)
-        except ClassesDifferError as error:
+                read_source(path, split, classes, same_classes=same_classes)
+
+        def refused(error: UserError) -> None:
+            if not isinstance(error, ClassesDifferError):
+                session.say(error.message, error.hint, "error", key="data")
+                return
             self._offers = self.classes.offers(str(Path(path).absolute()), error)
             session.say(
                 error.message, self._offers.hint, "error", actions=self._offers.actions, key="data"
             )
-            return
-        except UserError as error:
-            session.say(error.message, error.hint, "error", key="data")
-            return
+
+        self._background.read(path, read, lambda _: self._use(path, same_classes), refused)
+
+    def _use(self, path: str, same_classes: bool) -> None:
+        from core.project import DataSetting
+
+        session = self._session
         old = self._measured.data
         name = str(Path(path).absolute())
         new = DataSetting(path=name, device=self._settings.device())

@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 from app.engine.protocol import decode, encode
+from core.system.budget import MESSAGE
 from core.system.logs import make_room
 from core.system.program import own_command, own_environment
 
@@ -80,6 +81,8 @@ class EngineProcess(QObject):
         *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(
             b"\n"
         )
+        if len(self._rest) > MESSAGE.size:  # no message is so long
+            self._rest = b""
         for line in lines:
             message = decode(line)
             if message is not None and not self._over:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.kit.hints import in_window
-from core.system.plain import parse_json
+from app.engine.hints import in_window
+from core.system.budget import MESSAGE, parse_json
 
 TERMINAL = frozenset({"done", "failed", "cancelled"})
 
@@ -95,7 +95,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 def decode(line: bytes) -> dict[str, Any] | None:
     """Read one line; None for anything that is not a message."""
     try:
-        message = parse_json(line, finite=False)
+        message = parse_json(line, MESSAGE, finite=False)
     except ValueError:
         return None
     return message if isinstance(message, dict) else None

@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from core.errors import UserError
+from core.system.budget import is_small
+
 Result = TypeVar("Result")
 Failed = Callable[[Exception], object]
 UNPAINTED_MS, PAINTED_MS = 100, 10
@@ -68,6 +71,39 @@ class Background(QObject):
         ticket = next(self._tickets)
         self._newest[key] = (ticket, done, failed)
         self._pool.submit(self._work, key, ticket, work)
+
+    def read(
+        self,
+        path: str,
+        work: Callable[[], Result],
+        done: Callable[[Result], object],
+        refused: Callable[[UserError], object],
+    ) -> None:
+        """Read a file: at once where that takes a moment, and otherwise on the thread.
+
+        Parameters
+        ----------
+        path : str
+        work : callable
+            Reads it.
+        done, refused : callable
+            Called with what was read, or with why it was not.
+        """
+        if not is_small(path):
+
+            def failed(error: Exception | UserError) -> None:
+                if not isinstance(error, UserError):
+                    raise error
+                refused(error)
+
+            self.run(f"read {path}", work, done, failed)
+            return
+        try:
+            found = work()
+        except UserError as error:
+            refused(error)
+        else:
+            done(found)
 
     def drop(self, key: str) -> None:
         """Forget work that is under way; its result goes nowhere."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.system.cache import read_array
+
 if TYPE_CHECKING:
     from core.checkpoint.facts import Facts
     from core.graph.table import ChannelTable
@@ -57,6 +59,6 @@ def from_engine(result: dict[str, Any]) -> Known:
     from core.graph.cache import read_table
 
     table, _ = read_table(Path(result["table"]))
-    scores = np.load(result["scores"], allow_pickle=False)
+    scores = read_array(result["scores"])
     criterion, size = str(result["criterion"]), result.get("file_size")
     return Known(Facts.from_dict(result["facts"]), table, scores, size, criterion)

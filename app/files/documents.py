@@ -27,6 +27,7 @@ from core.tryout.sources import can_try
 
 if TYPE_CHECKING:
     from app.engine.protocol import Failure
+    from core.plan.schema import Plan
     from core.project import Project
 
 OPENABLE = "YOLO models and Secateur projects (*.pt *.yaml *.yml *.secateur);;All files (*)"
@@ -153,13 +154,19 @@ class Documents(QObject):
         """Open a project and the model it is about."""
         from core.project import read_project, with_places
 
-        try:
-            project = with_places(read_project(path), Path(path))
-        except UserError as error:
+        def refused(error: UserError) -> None:
             self._say(error)
             self._settings.forget_recent(path)
             self._data = ""
-            return
+
+        self._background.read(
+            path,
+            lambda: with_places(read_project(path), Path(path)),
+            lambda project: self._take_project(path, project, recovered),
+            refused,
+        )
+
+    def _take_project(self, path: str, project: Project, recovered: bool) -> None:
         model = project.model_path(Path(path))
         place = None if recovered else Path(path)
         if model is None:
@@ -362,14 +369,16 @@ class Documents(QObject):
         """Use a plan file for the open model."""
         from core.plan.schema import read_plan
 
-        session = self._session
-        if session.model is None:
-            session.say("Open a model before you import a plan for it.", kind="warning")
+        if self._session.model is None:
+            self._session.say("Open a model before you import a plan for it.", kind="warning")
             return
-        try:
-            plan = read_plan(path)
-        except UserError as error:
-            self._say(error)
+        self._background.read(
+            path, lambda: read_plan(path), partial(self._take_plan, path), self._say
+        )
+
+    def _take_plan(self, path: str, plan: Plan) -> None:
+        session = self._session
+        if session.model is None:  # closed while a long plan was read
             return
         if plan.model_sha256 not in (None, session.model.facts.sha256):
             session.say(

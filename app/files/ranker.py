@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.context import Context
 from app.state.structure.left import structure_only
+from core.system.cache import read_array
 
 
 class Ranker(QObject):
@@ -33,10 +34,8 @@ class Ranker(QObject):
         }
 
         def done(result: dict[str, Any]) -> None:
-            import numpy as np
-
             if session.same_model(sha256):
-                scores = np.load(result["scores"], allow_pickle=False)
+                scores = read_array(result["scores"])
                 session.set_scores((criterion, seed, "", None, left), scores)
 
         self._engine.submit("scores", "Rank channels", args, done=done)

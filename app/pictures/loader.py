@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage, QImageReader
 
 from core.data.labels import Object
 from core.errors import UserError
+from core.system.files import check_regular
 
 KEEP = 96 * 1024 * 1024
 """Bytes of decoded pictures to keep."""
@@ -139,6 +140,12 @@ class Pictures(QObject):
 
 def decode(wish: Wish) -> Picture:
     """Read and scale a picture, and what is labelled in it; safe on any thread."""
+    try:
+        check_regular(wish.path)
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError)
+        why = "no longer exists" if gone else "cannot be read"
+        return Picture(QImage(), QSize(), (), f"{Path(wish.path).name} {why}.")
     image, size, trouble = QImage(), QSize(), ""
     if not wish.path.lower().endswith(BANDED):
         image, size = _by_qt(wish)

@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from app.state.settings import config_folder
+from core.system.budget import SETTINGS, parse_json
 from core.system.locks import Lock, take
 from core.system.paths import runtime_folder
 
@@ -132,7 +133,7 @@ class InstanceServer(QObject):
         if not socket.canReadLine():
             return
         try:
-            message = json.loads(bytes(socket.readLine().data()))
+            message = parse_json(bytes(socket.readLine().data()), SETTINGS)
             paths = [str(path) for path in message["open"]]
         except (ValueError, KeyError, TypeError):
             return

@@ -14,7 +14,6 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
-from app.kit.hints import in_window
 from app.state.history import Lineage
 from app.state.measurements import Measured, known_clock
 from app.state.open_model import Message, OpenModel
@@ -311,8 +310,8 @@ class Session(Viewed):
     # ---- messages, results, saving ------------------------------------------------------------
 
     def say(self, text: str, hint: str = "", kind: str = "info", **more: Any) -> None:
-        """Raise a message, in the words of the window."""
-        self.messageRaised.emit(Message(in_window(text), in_window(hint), kind, **more))
+        """Raise a message."""
+        self.messageRaised.emit(Message(text, hint, kind, **more))
 
     def unsay(self, key: str) -> None:
         """Withdraw the message of this key, if it shows; an empty one represents all."""

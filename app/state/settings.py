@@ -18,7 +18,7 @@ import platformdirs
 from PySide6.QtCore import QByteArray
 
 from core.errors import UserError
-from core.system.plain import read_json
+from core.system.budget import SETTINGS, read_json
 
 RECENT = 8
 APPEARANCES = ("system", "light", "dark")
@@ -41,7 +41,7 @@ class Settings:
 
     def _read(self) -> dict[str, Any]:
         try:
-            data = read_json(self._path)
+            data = read_json(self._path, SETTINGS)
         except FileNotFoundError:
             data = _old(config_folder() / "window.ini")
         except (OSError, ValueError):

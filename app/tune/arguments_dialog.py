@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.kit.hints import in_window
+from app.engine.hints import in_window
 from app.kit.qt_guard import guarded, guarded_or
 from app.kit.table_model import Column, SortedProxy, TableModel
 from app.kit.widgets import label, set_widths, table_view

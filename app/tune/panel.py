@@ -6,9 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.context import Context
+from app.engine.hints import in_window
 from app.kit import theme
 from app.kit.controls import combo
-from app.kit.hints import in_window
 from app.kit.widgets import Elided, OnScreen
 from app.tune.form_part import TuningForm
 from app.tune.watch_part import WatchPart

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTime, QTimer
 from PySide6.QtGui import QIcon
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.engine.hints import in_window
 from app.kit import theme
 from app.kit.dialogs import show_dialog
 from app.kit.widgets import column, label
@@ -136,7 +138,8 @@ class MessageBar(QWidget):
         return max(0, len(self._waiting) - 1)
 
     def show_message(self, message: Message) -> None:
-        """Show a message, instead of a similar one."""
+        """Show a message, in the words of the window, instead of a similar one."""
+        message = replace(message, text=in_window(message.text), hint=in_window(message.hint))
         self.log.append((QTime.currentTime(), message))
         self._waiting = [m for m in self._waiting if not (_expires(m) or _alike(m, message))]
         self._waiting = [*self._waiting[-MOST:], message]

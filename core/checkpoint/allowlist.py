@@ -97,13 +97,15 @@ def _dtype(name: object, *_flags: object) -> DtypeName:
 
 def _path(*parts: str) -> str:
     # Only shown to people, never opened: the other system's separators are no harm.
+    if not all(isinstance(part, str) for part in parts):
+        raise RefusedError("a path of something else than text")
     return "/".join(str(part).rstrip("/\\") or "/" for part in parts).replace("//", "/")
 
 
 def _interpolation(value: object) -> object:
     from torchvision.transforms.functional import InterpolationMode
 
-    return InterpolationMode(str(value))
+    return InterpolationMode(value)
 
 
 def _getattr(owner: object, name: object) -> object:
@@ -116,7 +118,8 @@ def _getattr(owner: object, name: object) -> object:
     plain_class = isinstance(owner, _NoCall) and issubclass(owner.real, torch.nn.Module)
     if isinstance(name, str) and (plain_class or isinstance(owner, torch.nn.Module)):
         return Method(owner, name)
-    raise RefusedError(f"attribute {name!r} of {type(owner).__name__}")
+    shown = repr(name[:40]) if isinstance(name, str) else f"a {type(name).__name__}"
+    raise RefusedError(f"attribute {shown} of {type(owner).__name__}")
 
 
 def _method(function: object, owner: object) -> Method:
@@ -132,10 +135,7 @@ def _method(function: object, owner: object) -> Method:
 #: methods that fused networks store.
 _DILL_TYPES: dict[str, Callable[..., Any]] = {
     "MethodType": _method,
-    **{
-        kind.__name__: kind
-        for kind in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict)
-    },
+    **{kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, dict)},
     "set": set,
     "frozenset": frozenset,
 }
@@ -144,10 +144,22 @@ _DILL_TYPES: dict[str, Callable[..., Any]] = {
 def _dill_type(name: object) -> Callable[..., Any]:
     # Ultralytics wrote its checkpoints with dill until September 2024. dill spells a builtin type
     # as a call of its own function, which gives out types of code as well: no network needs those.
+    # Nor any needs a bytearray, which torch would make of any length.
     found = _DILL_TYPES.get(name) if isinstance(name, str) else None
     if found is None:
-        raise RefusedError(f"the type {str(name)[:40]!r} of dill")
+        shown = name[:40] if isinstance(name, str) else type(name).__name__
+        raise RefusedError(f"the type {shown!r} of dill")
     return found
+
+
+def encode_latin(text: object, encoding: object) -> bytes:
+    """Return bytes that a pickle of protocol 2 spells as text, as it spells all bytes.
+
+    Any other codec is refused: some double what they are given, again and again.
+    """
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "ascii"):
+        raise RefusedError("bytes in an encoding of their own")
+    return text.encode("latin-1")
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

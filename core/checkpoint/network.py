@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import re
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ from torch import nn
 from core.checkpoint import structure
 from core.checkpoint._stock import DEFAULT_CFG_DICT, ROOT, Conv, modules, tasks
 from core.checkpoint.facts import Facts, Loaded
-from core.checkpoint.sniff import check_readable
+from core.checkpoint.guard import TooLargeError, guarded, rehearse
+from core.checkpoint.sniff import check_readable, unreadable
 from core.errors import UserError, one_line
+from core.system.budget import MODEL_YAML, MOST_OUTPUTS, OverBudgetError, parse_yaml, read_bytes
 from core.trust.find import Candidate, UntrustedError, added_to, find_block, needed_by
 
 #: Part of the last block's name, then task and class; the first that fits counts.
@@ -33,9 +37,9 @@ _HEADS: dict[str, tuple[str, Any]] = {
     "obb": ("obb", tasks.OBBModel),
     "depth": ("depth", tasks.DepthModel),
 }
-_LARGEST_FILE = 1 << 20
 _MOST_BLOCKS = 2000
 _LARGEST_NUMBER = 100_000
+_MOST_REPEATS = 1000
 _OPS = "torchvision.ops."
 _NETWORK = "A model YAML lists its blocks under 'backbone' and 'head'."
 
@@ -56,13 +60,19 @@ def build(path: Path) -> Loaded:
     """
     file = _find(path)
     check_readable(file)
-    data = file.read_bytes()
+    try:
+        data = read_bytes(file, MODEL_YAML)
+    except OSError as error:
+        raise unreadable(path, error) from error
     description = _parse(path, data)
     scale = _scale_of(path, description)
     description.update(scale=scale, yaml_file=path.name)
     own = _check(path, description)
-    model = _construct(path, description, own)
-    task = str(model.task)
+    kind, task = _head_of(path, description)
+    shipped = file.is_relative_to(ROOT)
+    known = shipped or _rehearse(path, description, own, kind)
+    model = _construct(path, description, own, kind, nullcontext() if known else guarded(path))
+    model.task = task
     size = structure.image_size_of(task, {})
     args = {"task": task, "model": path.name, "imgsz": size.plain}
     model.args = {**DEFAULT_CFG_DICT, **args}
@@ -89,7 +99,7 @@ def _find(path: Path) -> Path:
     """Return the file itself, its family next to it, or the one of Ultralytics by that name."""
     try:
         for candidate in (path, path.with_name(_without_scale(path.name))):
-            if candidate.is_file():
+            if candidate.exists():
                 return candidate
     except ValueError as error:
         raise UserError(f"{path!r} is not a file name.", "Check the name.") from error
@@ -107,11 +117,11 @@ def _find(path: Path) -> Path:
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    if len(data) > _LARGEST_FILE:
-        raise UserError(f"{path} is too large for a model YAML.", _NETWORK)
     try:
-        description = yaml.safe_load(data.decode("utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        description = parse_yaml(data.decode("utf-8"), MODEL_YAML, path)
+    except OverBudgetError as error:
+        raise UserError(error.message, _NETWORK) from error
+    except (yaml.YAMLError, ValueError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = "" if line is None else f" (line {line + 1})"
         raise UserError(f"{path} is not valid YAML{where}.", _NETWORK) from error
@@ -181,7 +191,10 @@ def _check(path: Path, description: dict[str, Any]) -> dict[str, type]:
             own[block[2]] = candidate
         elif block[2] == "TorchVision":
             block[3] = _without_weights(path, index, block[3])
-    if _largest([description.get("nc", 1), blocks]) > _LARGEST_NUMBER:
+    repeats = _largest([block[1] for block in blocks]) * _deepest(description)
+    classes = _largest(description.get("nc", 1))
+    large = max(_largest([description.get("channels", 3), blocks]), classes)
+    if classes > MOST_OUTPUTS or large > _LARGEST_NUMBER or repeats > _MOST_REPEATS:
         raise UserError(f"The network in {path} is unreasonably large.", _NETWORK)
     return {name: _module_class(path, name, candidate) for name, candidate in own.items()}
 
@@ -204,13 +217,16 @@ def _check_module(path: Path, index: int, name: str) -> Candidate | None:
         ops = importlib.import_module(_OPS.rstrip("."))
         found, home = getattr(ops, name.removeprefix(_OPS), None), _OPS
     else:
-        found, home = getattr(modules, name, getattr(tasks, name, None)), "ultralytics.nn.modules."
+        # Of the classes that Ultralytics has, these are the ones that a model YAML can name.
+        found, home = getattr(tasks, name, None), "ultralytics.nn.modules."
     known = isinstance(found, type) and issubclass(found, nn.Module)
     is_stock = known and found is not None and found.__module__.startswith(home)
     own = find_block(name, path, is_stock=is_stock)
     if own is None and not is_stock:
+        lacks = not isinstance(getattr(modules, name, None), type)
+        what = "Ultralytics does not have" if lacks else "no model YAML can name"
         raise UntrustedError(
-            f"Block {index} of {path} uses a module that Ultralytics does not have: {name[:60]}.",
+            f"Block {index} of {path} uses a module that {what}: {name[:60]}.",
             "No code from it was executed. Use one of Ultralytics, torch.nn or torchvision.ops; if "
             "it is yours, trust the Python file that defines it: `secateur trust add FILE`.",
             (name,),
@@ -234,6 +250,12 @@ def _without_weights(path: Path, index: int, arguments: list[Any]) -> list[Any]:
     return [channels, name, None, *rest[1:]]
 
 
+def _deepest(description: dict[str, Any]) -> float:
+    """Return what repeats are multiplied by, at least 1."""
+    scale = (description.get("scales") or {}).get(description["scale"], [1.0])
+    return max(1.0, float(scale[0]), _largest(description.get("depth_multiple", 1)))
+
+
 def _largest(value: object) -> float:
     """Return the largest number in nested lists, as text or not."""
     if isinstance(value, str):
@@ -245,23 +267,63 @@ def _largest(value: object) -> float:
     return 0
 
 
-def _construct(path: Path, description: dict[str, Any], own: dict[str, type]) -> Any:
+_OWN_ARGUMENTS = (
+    "Ultralytics gives a class that it does not know ({}) the arguments of the list alone, and "
+    "takes its output to be as wide as its input. Write all arguments, with the channels it reads; "
+    "a network built by a parser that does otherwise can be opened from its checkpoint."
+)
+"""What to do where the parser of a fork would have passed other arguments."""
+
+
+def _head_of(path: Path, description: dict[str, Any]) -> tuple[Any, str]:
+    """Return the class of a network, by its last block, and its task."""
     head = str(description["head"][-1][2]) if description["head"] else "nothing"
-    task, kind = next((entry for part, entry in _HEADS.items() if part in head.lower()), ("", None))
-    if kind is None:
-        raise UserError(f"{path} ends in {head}, which is not the head of a known task.", _NETWORK)
+    for part, (task, kind) in _HEADS.items():
+        if part in head.lower():
+            return kind, task
+    raise UserError(f"{path} ends in {head}, which is not the head of a known task.", _NETWORK)
+
+
+def _rehearse(path: Path, description: dict[str, Any], own: dict[str, type], kind: Any) -> bool:
+    """Refuse a network that is unreasonably large; return whether it is known to be none."""
+    if own:  # the user's code may need real numbers
+        return False
+    try:
+        rehearse(lambda: _made(copy.deepcopy(description), own, kind), path)
+    except TooLargeError as error:
+        raise UserError(error.message, _NETWORK) from error
+    except Exception:  # what fails here fails again, where it is reported
+        return False
+    return True
+
+
+def _made(description: dict[str, Any], own: dict[str, type], kind: Any) -> Any:
     activation = Conv.default_act
     try:
         with torch.random.fork_rng(devices=[]), added_to(tasks, own):
             torch.manual_seed(0)
-            model = kind(description, ch=int(description.get("channels", 3)), verbose=False)
-    except Exception as error:  # the arguments of every module come from the file
-        raise UserError(
-            f"The network in {path} cannot be built ({type(error).__name__}: {one_line(error)}).",
-            "Compare it with the original model YAML.",
-        ) from error
+            return kind(description, ch=int(description.get("channels", 3)), verbose=False)
     finally:
         # Ultralytics puts this back only when nothing fails on the way.
         Conv.default_act = activation
-    model.task = task
-    return model.eval()
+
+
+def _construct(
+    path: Path,
+    description: dict[str, Any],
+    own: dict[str, type],
+    kind: Any,
+    guard: AbstractContextManager[None],
+) -> Any:
+    try:
+        with guard:
+            return _made(description, own, kind).eval()
+    except TooLargeError as error:
+        raise UserError(error.message, _NETWORK) from error
+    except Exception as error:  # the arguments of every module come from the file
+        raise UserError(
+            f"The network in {path} cannot be built ({type(error).__name__}: {one_line(error)}).",
+            _OWN_ARGUMENTS.format(", ".join(own))
+            if own
+            else "Compare it with the original model YAML.",
+        ) from error

@@ -17,6 +17,7 @@ from core.trust.fit import fits
 
 #: Where Secateur keeps what it did to a network.
 HISTORY_KEY = "secateur"
+_LONGEST = 100
 _YAML = (".yaml", ".yml")
 
 
@@ -61,12 +62,13 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
 
     model: Any
     model, checkpoint = unpickle.network_in(unpickle.read(source, label), label)
+    size = source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes
     try:
-        structure.check(model, label, checkpoint)
+        structure.check(model, label, checkpoint, size)
         if not fits(model):  # a fork is trusted, and this network is not one of it
             contents = unpickle.read(source, label, forks=False)
             model, checkpoint = unpickle.network_in(contents, label)
-            structure.check(model, label, checkpoint)
+            structure.check(model, label, checkpoint, size)
         masked = masks.apply(model, label)
         converted = forks.convert(model, label)
         dtype = structure.stored_dtype(model)
@@ -101,7 +103,7 @@ def open_checkpoint(source: Path | io.BytesIO, label: Path, sha256: str) -> Load
 
 def _version_in(checkpoint: Mapping[str, Any]) -> str | None:
     version = checkpoint.get("version")
-    return str(version) if isinstance(version, str) else None
+    return version[:_LONGEST] if isinstance(version, str) else None
 
 
 def _history_in(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import _compat_pickle
 import dataclasses
+import io
 import pickletools
 import re
 import sys
-from collections.abc import Iterable
-from typing import BinaryIO
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
 
+from core.checkpoint.outline import Limited, Outline
 from core.errors import UserError
 from core.trust.find import UntrustedError
 
@@ -98,7 +100,9 @@ class Scan:
     protocol: int
 
 
-def scan_pickles(stream: BinaryIO, count: int) -> Scan:
+def scan_pickles(
+    stream: BinaryIO, count: int, label: object = "The file", held: Mapping[str, int] | None = None
+) -> Scan:
     """List what the first pickles of a stream ask for.
 
     Parameters
@@ -107,19 +111,26 @@ def scan_pickles(stream: BinaryIO, count: int) -> Scan:
         Positioned at the first pickle.
     count : int
         How many pickles follow one another: 1 in a zip archive, 5 in torch's format before 1.6.
+    label : object
+        How messages name the file.
+    held : mapping of str to int, optional
+        Bytes of each storage in the file, by its key.
 
     Raises
     ------
     ValueError
-        When the bytes are no pickle.
+        When the bytes are no pickle; `OverBudgetError` where they ask for too much.
     """
+    limited: Any = stream if isinstance(stream, io.BytesIO) else Limited(stream, label)
     names: set[str] = set()
     protocol = 0
     for _ in range(count):
+        outline = Outline(label, held)
         strings: list[str] = []
         memo: dict[int, str | None] = {}
         last: str | None = None  # the string that the opcode before pushed
-        for opcode, argument, _position in pickletools.genops(stream):
+        for opcode, argument, _position in pickletools.genops(limited):
+            outline.step(opcode.name, argument)
             if opcode.name in ("GLOBAL", "INST"):
                 names.add(_modern(*str(argument).split(" ", 1)))
             elif opcode.name == "STACK_GLOBAL":

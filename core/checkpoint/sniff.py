@@ -9,6 +9,8 @@ import zlib
 from pathlib import Path
 
 from core.errors import UserError
+from core.system.archives import check_directory, check_unpacked
+from core.system.budget import PICKLE, OverBudgetError, over
 
 #: How the file torch wrote before version 1.6 begins: a pickled magic number.
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -59,7 +61,7 @@ def check_file(path: Path) -> None:
         with path.open("rb") as stream:
             head = stream.read(4096)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if head.startswith(b"PK\x03\x04"):
         _check_zip(path, size)
     elif not head.startswith(LEGACY_MAGIC):
@@ -77,7 +79,7 @@ def check_readable(path: Path) -> int:
             "yourself, or use a model YAML such as yolov8n.yaml for an untrained network.",
         ) from error
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if stat.S_ISDIR(status.st_mode):
         hint = _WANTED
         if any((path / name).exists() for name in ("saved_model.pb", "metadata.yaml")):
@@ -99,7 +101,8 @@ def damaged(path: object, detail: str) -> UserError:
     return UserError(f"{path} is damaged or incomplete ({detail}).", _AGAIN)
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
+def unreadable(path: Path, error: Exception) -> UserError:
+    """Return the error for a file that the system does not give out."""
     reason = getattr(error, "strerror", None) or str(error)
     return UserError(
         f"{path} cannot be read: {reason.lower()}.", "Check the path and the permissions."
@@ -108,16 +111,15 @@ def _unreadable(path: Path, error: Exception) -> UserError:
 
 def _check_zip(path: Path, size: int) -> None:
     try:
+        with path.open("rb") as stream:
+            check_directory(stream, path)
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            names = [entry.filename for entry in entries]
-            _check_members(path, names)
-            # Stored tensors do not shrink in an archive: far more than the file holds is a bomb.
-            if sum(entry.file_size for entry in entries) > 20 * size + (64 << 20):
-                raise UserError(
-                    f"{path} would unpack to far more data than a file of its size can contain.",
-                    "Do not open it. Get the model from a trusted source.",
-                )
+            _check_members(path, [entry.filename for entry in entries])
+            check_unpacked(archive, size, path)
+            structure = (entry for entry in entries if "/data/" not in entry.filename)
+            if any(entry.file_size > PICKLE.size for entry in structure):
+                raise over(path, f"has a structure of more than {PICKLE.size >> 20} MB")
             # torch does not compare checksums, so flipped bits in weights would go unnoticed.
             broken = archive.testzip()
     except UserError:
@@ -125,7 +127,7 @@ def _check_zip(path: Path, size: int) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise damaged(path, "the archive is truncated or overwritten") from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     except Exception as error:  # a damaged directory makes zipfile raise nearly anything
         raise damaged(path, "the archive's directory cannot be read") from error
     if broken is not None:
@@ -182,7 +184,9 @@ def _bare_pickle(path: Path) -> UserError:
 
     try:
         with path.open("rb") as stream:
-            asked = scan_pickles(stream, 1).names
+            asked = scan_pickles(stream, 1, path).names
+    except OverBudgetError:
+        raise
     except (ValueError, OSError):
         return damaged(path, "it starts like a pickle but is not one")
     if strangers := foreign_globals(asked):

@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -24,16 +24,43 @@ from core.checkpoint._stock import (
 from core.checkpoint.allowlist import Method, resolve_methods
 from core.checkpoint.plain import plain_items
 from core.errors import UserError
+from core.system.budget import (
+    INFLATED,
+    INFLATED_ROOM,
+    MOST_MODULES,
+    MOST_OBJECTS,
+    MOST_OUTPUTS,
+    Budget,
+    check_tree,
+    over,
+)
 from core.system.size import ImageSize
+
+Place: TypeAlias = "tuple[Place, object] | None"
 
 _RESAVE = "Load it in Ultralytics, save it again with model.save, and open the new file."
 TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
+_PLAIN = ("train_args", "secateur", "version")
+"""What is read of a checkpoint besides its network."""
+_CONTENTS = Budget("a checkpoint", 0, MOST_OBJECTS)
+_MODULES = Budget("a network", 0, MOST_MODULES)
+_TABLES = ("_modules", "_parameters", "_buffers")
 _DEFAULT_SIZE = 640
 _CLASSIFY_SIZE = 224
 
 
-def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> None:
+def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any], size: int) -> None:
     """Refuse a network that is not Ultralytics', or whose parts are not what they must be.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    label : object
+        How messages name the file.
+    checkpoint : mapping
+        What came with it.
+    size : int
+        Bytes of the file.
 
     Raises
     ------
@@ -52,10 +79,11 @@ def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> Non
             f"{label} was trained with quantization, which cannot be pruned.",
             "Open the checkpoint from before quantization.",
         )
-    _check_description(model, label)
+    modules = _walk(model, label)
+    check_tree(_read_of(model, checkpoint), _CONTENTS, label)
     held: dict[int, int] = {}
     claimed = 0
-    for name, module in _walk(model):
+    for place, module in modules:
         parts = vars(module)
         kinds = (("_modules", nn.Module), ("_parameters", nn.Parameter), ("_buffers", torch.Tensor))
         for key, kind in kinds:
@@ -64,19 +92,22 @@ def check(model: nn.Module, label: object, checkpoint: Mapping[str, Any]) -> Non
                 isinstance(at, str) and (item is None or isinstance(item, kind))
                 for at, item in table.items()
             ):
-                raise UserError(
-                    f"{label} contains a damaged part: {name or 'the network'}.", _RESAVE
-                )
+                name = _name_of(place) or "the network"
+                raise UserError(f"{label} contains a damaged part: {name}.", _RESAVE)
         if any(_attaches_code(key, value) for key, value in parts.items()):
-            raise UserError(f"{label} attaches code to the layer {name}.", _RESAVE)
+            raise UserError(f"{label} attaches code to the layer {_name_of(place)}.", _RESAVE)
         for tensor in (*parts["_parameters"].values(), *parts["_buffers"].values()):
             if tensor is not None:
                 claimed += tensor.numel() * tensor.element_size()
                 storage = tensor.untyped_storage()
                 held[storage.data_ptr()] = storage.nbytes()
     # A tensor of stride 0 claims any size over a few bytes, and takes it all once converted.
-    if claimed > 4 * sum(held.values()) + (16 << 20):
+    weights = sum(held.values())
+    if claimed > 4 * weights + (16 << 20) or weights > INFLATED * size + INFLATED_ROOM:
         raise UserError(f"{label} claims more weights than it contains.", _RESAVE)
+    # PyTorch visits a module once for every way to it.
+    check_tree(model, _MODULES, label, _children)
+    _check_description(model, label)
 
 
 def _check_description(model: nn.Module, label: object) -> None:
@@ -143,24 +174,52 @@ def _attaches_code(key: object, value: object) -> bool:
     return hides and (callable(value) or isinstance(value, Method))
 
 
-def _walk(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return all modules by name, however they are held, each once.
+def _walk(model: nn.Module, label: object) -> list[tuple[Place, nn.Module]]:
+    """Return all modules and their places, however they are held, each once.
 
     Neither the tables of modules are trusted, nor that nothing else holds some: a list, or an
     object that is a plain attribute.
     """
-    found: list[tuple[str, nn.Module]] = []
+    found: list[tuple[Place, nn.Module]] = []
     seen: set[int] = set()
-    pending: list[tuple[str, object]] = [("", model)]
+    pending: list[tuple[Place, object]] = [(None, model)]
     while pending:
-        name, item = pending.pop()
+        place, item = pending.pop()
         if id(item) in seen or isinstance(item, torch.Tensor | type):
             continue
         seen.add(id(item))
         if isinstance(item, nn.Module):
-            found.append((name, item))
-        pending += [(f"{name}.{key}".lstrip("."), part) for key, part in _parts(item)]
+            found.append((place, item))
+        parts = _parts(item)
+        pending += [((place, key), part) for key, part in parts]
+        if len(seen) + len(pending) > 2 * MOST_OBJECTS or len(found) > MOST_MODULES:
+            raise over(label, "contains more modules or objects than a network has")
     return found
+
+
+def _read_of(model: nn.Module, checkpoint: Mapping[str, Any]) -> list[object]:
+    """Return the plain data that is read of a checkpoint, wherever it is."""
+    found: list[object] = [checkpoint.get(key) for key in _PLAIN]
+    found += [value for key, value in vars(model).items() if key not in _TABLES]
+    for block in model.get_submodule("model").children():
+        found += [vars(block).get(key) for key in ("i", "f", "type")]
+    return found
+
+
+def _name_of(place: Place) -> str:
+    """Return the dotted name of a place, as much of it as is good for a message."""
+    names: list[str] = []
+    while place is not None and len(names) < _CONTENTS.depth:
+        place, key = place
+        names.append(
+            key[:60] if isinstance(key, str) else str(key) if isinstance(key, int) else "?"
+        )
+    return ".".join(reversed(names))
+
+
+def _children(module: object) -> list[object]:
+    children = module._modules.values() if isinstance(module, nn.Module) else ()
+    return [child for child in children if child is not None]
 
 
 def _parts(item: object) -> list[tuple[object, object]]:
@@ -195,7 +254,7 @@ def normalise(model: Any, train_args: dict[str, Any], label: object) -> dict[str
         model.task = tasks.guess_model_task(model)
     if not hasattr(model, "stride"):
         model.stride = torch.tensor([32.0])
-    model.names = _names_of(model)
+    model.names = _names_of(model, label)
     for module in model.modules():
         if hasattr(module, "inplace"):
             module.inplace = True
@@ -205,15 +264,17 @@ def normalise(model: Any, train_args: dict[str, Any], label: object) -> dict[str
     return args
 
 
-def _names_of(model: nn.Module) -> dict[int, str]:
+def _names_of(model: nn.Module, label: object) -> dict[int, str]:
     names = getattr(model, "names", None)
     if isinstance(names, list | tuple):
         names = dict(enumerate(names))
     if isinstance(names, dict) and names:
         return {int(index): str(name) for index, name in names.items()}
     yaml = getattr(model, "yaml", None)
-    count = yaml.get("nc", 0) if isinstance(yaml, dict) else 0
-    return {index: str(index) for index in range(int(count))}
+    count = int(yaml.get("nc", 0) if isinstance(yaml, dict) else 0)
+    if count > MOST_OUTPUTS:
+        raise over(label, f"says that it has more than {MOST_OUTPUTS:,} classes")
+    return {index: str(index) for index in range(count)}
 
 
 def stored_dtype(model: nn.Module) -> str:

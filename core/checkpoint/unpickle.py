@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import threading
 import warnings
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch._weights_only_unpickler import _get_allowed_globals
 
-from core.checkpoint.allowlist import RefusedError, entries_for
+from core.checkpoint.allowlist import RefusedError, encode_latin, entries_for
 from core.checkpoint.scan import Scan, refusal, scan_pickles
 from core.checkpoint.sniff import LEGACY_MAGIC, damaged
 from core.errors import UserError
+from core.system.budget import OverBudgetError
 
 #: torch keeps its allow-list for the whole process.
 _LOCK = threading.Lock()
+_ENCODE = "_codecs.encode"
 _RESAVE = "Load it in Ultralytics, save it again with model.save, and open the new file."
 _INTO_MODEL = (
     "Load the weights into the model in Ultralytics, save it with model.save, and open that file."
@@ -43,14 +48,21 @@ def read(source: Path | io.BytesIO, label: object, *, forks: bool = True) -> Any
         When it asks for anything but stock classes, or cannot be read.
     """
     try:
-        scan, legacy = _scan(source)
+        scan, legacy = _scan(source, label)
+    except OverBudgetError:
+        raise
     except Exception as error:  # any byte may be wrong, and each fails in its own way
         raise damaged(label, "its contents cannot be listed") from error
     entries, refused = entries_for(scan.names, label, forks=forks)
     if refused:
         raise refusal(label, refused)
     try:
-        with _LOCK, torch.serialization.safe_globals(entries), warnings.catch_warnings():
+        with (
+            _LOCK,
+            torch.serialization.safe_globals(entries),
+            warnings.catch_warnings(),
+            _stricter(),
+        ):
             warnings.simplefilter("ignore")
             return torch.load(source, map_location="cpu", weights_only=True)
     except RefusedError as error:
@@ -68,16 +80,37 @@ def read(source: Path | io.BytesIO, label: object, *, forks: bool = True) -> Any
         raise damaged(label, "its contents are inconsistent") from error
 
 
-def _scan(source: Path | io.BytesIO) -> tuple[Scan, bool]:
+@contextlib.contextmanager
+def _stricter() -> Iterator[None]:
+    """Replace what torch itself allows, where it accepts more than a checkpoint needs."""
+    allowed = _get_allowed_globals()
+    before = allowed.get(_ENCODE)
+    allowed[_ENCODE] = encode_latin
+    try:
+        yield
+    finally:
+        allowed[_ENCODE] = before
+
+
+def _scan(source: Path | io.BytesIO, label: object) -> tuple[Scan, bool]:
     stream: BinaryIO
     with source.open("rb") if isinstance(source, Path) else io.BytesIO(source.getvalue()) as stream:
         legacy = stream.read(len(LEGACY_MAGIC)) == LEGACY_MAGIC
         stream.seek(0)
         if legacy:
-            return scan_pickles(stream, 5), True
+            return scan_pickles(stream, 5, label), True
         # torch's own reader decides which member counts when an archive names one twice.
         record = torch._C.PyTorchFileReader(stream).get_record("data.pkl")
-        return scan_pickles(io.BytesIO(record), 1), False
+        return scan_pickles(io.BytesIO(record), 1, label, _storages(stream)), False
+
+
+def _storages(stream: BinaryIO) -> dict[str, int]:
+    """Return the bytes of each storage in an archive; the least where it names one twice."""
+    held: dict[str, int] = {}
+    for entry in zipfile.ZipFile(stream).infolist():
+        key = entry.filename.rpartition("/data/")[2]
+        held[key] = min(entry.file_size, held.get(key, entry.file_size))
+    return held
 
 
 def _unpickling(label: object, scan: Scan, legacy: bool, text: str) -> UserError:

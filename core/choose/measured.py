@@ -13,9 +13,9 @@ from pydantic import Field
 
 from core.errors import UserError
 from core.plan.schema import Plan
+from core.system.budget import CACHED, read_json
 from core.system.cache import cache_folder, stored
 from core.system.files import write_json
-from core.system.plain import read_json
 from core.system.records import Shape, checked, leave_out
 from core.system.size import ImageSize
 
@@ -124,7 +124,8 @@ class MeasuredStore:
     def get(self, plan: Plan | None) -> MeasuredPoint | None:
         """Return what was measured of a plan, or of the unpruned network for None."""
         try:
-            return MeasuredPoint.from_json(checked(Shape, read_json(self._path(plan))))
+            data = checked(Shape, read_json(self._path(plan), CACHED))
+            return MeasuredPoint.from_json(data)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:

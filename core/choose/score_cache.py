@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from core.graph.modules import digest_of_added
 from core.plan.criteria import code_of_added
-from core.system.cache import DAMAGED, cache_folder, stored
+from core.system.cache import DAMAGED, cache_folder, read_array, stored
 from core.system.files import write_atomically
 from core.system.program import is_packaged
 from core.system.scratch import own_folder
@@ -79,7 +79,7 @@ def read_scores(path: Path | None, atoms: int) -> Scores | None:
     if path is None:
         return None
     with contextlib.suppress(*DAMAGED):
-        scores = np.load(path, allow_pickle=False)
+        scores = read_array(path)
         if scores.shape == (atoms,) and scores.dtype == np.float64 and np.isfinite(scores).all():
             found: Scores = scores
             return found

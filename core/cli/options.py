@@ -14,6 +14,7 @@ from core.cli.output import put_event, put_progress
 from core.data.findings import shortened
 from core.errors import UserError
 from core.progress import Progress, TimeLeft, silent, with_left
+from core.system.machine import check_device
 from core.system.size import USUAL_SIZE, ImageSize, rounded_note
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ def image_size(text: str) -> ImageSize:
     """Read an image size; for ``argparse``."""
     try:
         return ImageSize.of(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def device(text: str) -> str:
+    """Read the name of a device; for ``argparse``."""
+    try:
+        return check_device(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -99,7 +108,9 @@ def add_data(
     add_same_classes(parser)
     parser.add_argument("--images", type=positive, default=images, help="number of images to use")
     add_image_size(parser, USUAL_SIZE)
-    parser.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
+    parser.add_argument(
+        "--device", type=device, default="", help="cpu or cuda (a GPU if there is one)"
+    )
 
 
 def data_settings(

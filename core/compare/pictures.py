@@ -14,7 +14,7 @@ from core.data.labels import Object
 from core.data.picture import open_picture
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
-from core.system.files import write_bytes
+from core.system.files import check_folder, write_bytes
 from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -69,16 +69,13 @@ def check_free(folder: Path) -> Path:
     Raises
     ------
     UserError
-        When it holds something, or its parent does not exist.
+        When it holds something, or its parent does not exist or is not writable.
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty.", "Choose a new folder for the pictures.")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file.", "Choose a new folder for the pictures.")
-    if not folder.absolute().parent.is_dir():
-        raise UserError(
-            f"The folder {folder.parent} does not exist.", "Create it, or choose another."
-        )
+    check_folder(folder)
     return folder
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.system.files import check_regular
+
 
 def read_bands(file: Path, channels: int) -> NDArray[np.uint8] | None:
     """Return an image for a network that takes other images than colour.
@@ -30,6 +32,7 @@ def read_bands(file: Path, channels: int) -> NDArray[np.uint8] | None:
 
     flags = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}.get(channels, cv2.IMREAD_UNCHANGED)
     try:
+        check_regular(file)
         pixels = imread(str(file), flags=flags)
     except (cv2.error, OSError, SyntaxError, ValueError):
         return None

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from core.data.dense import DENSE
 from core.data.listing import image_files
+from core.system.files import open_regular
 
 
 def dataset_class(task: str, masks: bool) -> Any:
@@ -65,7 +66,7 @@ def check_image(path: str) -> tuple[str, tuple[int, int]]:
     from ultralytics.data.utils import exif_size
 
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as stream, Image.open(stream) as image:
             width, height = exif_size(image)
             image.load()
     except ImportError as error:  # Ultralytics looks for a decoder of HEIF when all others failed

@@ -12,6 +12,15 @@ import yaml  # type: ignore[import-untyped]
 
 from core.data.stock import imagenet_names
 from core.errors import UserError, reason_of
+from core.system.budget import (
+    DATASET_YAML,
+    GLANCE,
+    MOST_CLASSES,
+    Budget,
+    OverBudgetError,
+    parse_yaml,
+    read_text,
+)
 
 EXAMPLE = "A dataset YAML has 'train', 'val' and 'names', as documented by Ultralytics."
 LABEL_KEYS = (
@@ -35,6 +44,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "depth_scale": (int, float),
     "max_depth": (int, float),
 }
+_NUMBERS = ("kpt_shape", "flip_idx")
+"""Lists of whole numbers."""
 _TYPE_WORDS: Mapping[type, str] = {
     str: "text",
     list: "a list",
@@ -42,8 +53,6 @@ _TYPE_WORDS: Mapping[type, str] = {
     int: "a number",
     float: "a number",
 }
-_LARGEST_FILE = 1 << 22
-_MOST_CLASSES = 100_000
 _UNPRINTABLE = re.compile(
     r"[^\x09\x0A\x0D\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\U00010000-\U0010ffff]+"
 )
@@ -89,6 +98,9 @@ def read_description(path: str | Path) -> Description:
         if data.get(key) is not None and not isinstance(data[key], kinds):
             wanted = " or ".join(dict.fromkeys(_TYPE_WORDS[kind] for kind in kinds))
             raise UserError(f"“{key}” in the dataset {path} must be {wanted}.", EXAMPLE)
+    for key in _NUMBERS:
+        if not all(type(item) is int for item in data.get(key) or ()):
+            raise UserError(f"“{key}” in the dataset {path} must be whole numbers.", EXAMPLE)
     return Description(
         path,
         str(data.get("path") or ""),
@@ -99,9 +111,14 @@ def read_description(path: str | Path) -> Description:
 
 
 def is_description(path: str | Path) -> bool:
-    """Whether a YAML describes a dataset, and not a network: it names images to look at."""
+    """Whether a YAML describes a dataset, and not a network: it names images to look at.
+
+    One that is too large to be looked at in a moment lists many classes: no network is so long.
+    """
     try:
-        data = read_mapping(Path(path))
+        data = _mapping(Path(path), GLANCE)
+    except OverBudgetError:
+        return True
     except UserError:
         return False
     return any(key in data for key in ("train", "val", "validation", "test"))
@@ -116,30 +133,38 @@ def read_mapping(path: Path) -> dict[str, Any]:
         When it cannot be read, or is no mapping.
     """
     try:
+        return _mapping(path, DATASET_YAML)
+    except OverBudgetError as error:
+        raise UserError(error.message, EXAMPLE) from error
+
+
+def _mapping(path: Path, budget: Budget) -> dict[str, Any]:
+    try:
         if path.is_dir():
             raise UserError(
                 f"{path} is a folder, not a dataset YAML.", "Choose the YAML file in it."
             )
-        if path.stat().st_size > _LARGEST_FILE:
-            raise UserError(f"{path} is too large for a dataset YAML.", EXAMPLE)
-        data = _parse(path.read_text(encoding="utf-8", errors="ignore"))
+        data = _parse(read_text(path, budget, errors="ignore"), path, budget)
     except OSError as error:
         raise UserError(
             f"Could not read the dataset {path}: {reason_of(error)}.", "Check the path."
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except OverBudgetError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path} is not a dataset YAML.", EXAMPLE) from error
     if not isinstance(data, dict) or not data:
         raise UserError(f"{path} is not a dataset YAML.", EXAMPLE)
     return {str(key): None if value == "None" else value for key, value in data.items()}
 
 
-def _parse(text: str) -> Any:
-    """Parse by PyYAML's own loader: the faster one of C has no limit to its depth."""
+def _parse(text: str, path: Path, budget: Budget) -> Any:
     try:
-        return yaml.safe_load(text)
+        return parse_yaml(text, budget, path)
+    except OverBudgetError:
+        raise
     except (yaml.YAMLError, ValueError):  # ValueError: a date that is none
-        return yaml.safe_load(_UNPRINTABLE.sub("", text))
+        return parse_yaml(_UNPRINTABLE.sub("", text), budget, path)
 
 
 def _places(path: Path, data: Mapping[str, Any], split: str) -> str | tuple[str, ...] | None:
@@ -180,9 +205,9 @@ def _count(path: Path, data: Mapping[str, Any]) -> int | None:
         raise UserError(
             f"“nc” in the dataset {path} is not a whole number.", "Correct or remove it."
         ) from error
-    if whole > _MOST_CLASSES:
+    if whole > MOST_CLASSES:
         raise UserError(
-            f"“nc” in the dataset {path} is more than {_MOST_CLASSES:,}.", "Correct or remove it."
+            f"“nc” in the dataset {path} is more than {MOST_CLASSES:,}.", "Correct or remove it."
         )
     return whole
 

@@ -5,6 +5,7 @@ A file next to the other caches, written by the check. Needs no torch.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,9 @@ from typing import Any
 
 from core.data.labels import Object, read_objects
 from core.errors import UserError
-from core.system.cache import DAMAGED, cache_folder
+from core.system.budget import INDEX, read_json
+from core.system.cache import DAMAGED, cache_folder, stored
 from core.system.files import write_json
-from core.system.plain import read_json
 
 FORMAT = 1
 KEPT = 8
@@ -115,14 +116,10 @@ def write_index(index: Index) -> Path:
         "keypoints": index.keypoints,
         "splits": splits,
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
         for old in sorted(path.parent.glob("*.json"), key=_age)[:-KEPT]:
             old.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"Could not write to {path.parent}.", "Free disk space.") from error
-    write_json(path, data, compact=True)
-    return path
+    return stored(path, lambda place: write_json(place, data, compact=True))
 
 
 def _age(path: Path) -> int:
@@ -138,7 +135,7 @@ def read_index(path: str | Path) -> Index:
         When it is missing or damaged.
     """
     try:
-        data = read_json(Path(path))
+        data = read_json(path, INDEX)
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']}")
         splits = {str(name): _split(split) for name, split in data["splits"].items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Required, TypedDict
 
 from core.errors import UserError
+from core.system.budget import LABELS, read_text
 
 Object = TypedDict(
     "Object",
@@ -61,7 +62,7 @@ def read_objects(
     if not path.is_file():
         return []
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path, LABELS).removeprefix("\ufeff").splitlines()
         rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
     except (OSError, ValueError) as error:
         raise UserError(f"{path} contains no labels.", "Correct the file.") from error

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.data.stock import IMG_FORMATS
+from core.system.budget import LIST, read_text
 
 
 def image_files(places: Sequence[str | Path]) -> list[str]:
@@ -34,7 +35,7 @@ def image_files(places: Sequence[str | Path]) -> list[str]:
             pattern = str(Path(glob.escape(str(place))) / "**" / "*.*")
             found += glob.glob(pattern, recursive=True)  # noqa: PTH207
         elif place.is_file():
-            lines = place.read_text(encoding="utf-8-sig").strip().splitlines()
+            lines = read_text(place, LIST).removeprefix("\ufeff").strip().splitlines()
             found += [_listed(line, place.parent) for line in lines]
         else:
             raise FileNotFoundError(f"{place} does not exist")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.system.files import open_regular
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -35,7 +37,7 @@ def open_picture(path: str | Path) -> Image:
     """
     from PIL import Image, ImageOps, ImageSequence
 
-    with Image.open(path) as opened:
+    with open_regular(path) as stream, Image.open(stream) as opened:
         if opened.format == "TIFF" and (pages := getattr(opened, "n_frames", 1)) > 1:
             frames = zip(range(min(pages, SHOWN)), ImageSequence.Iterator(opened), strict=False)
             return Image.fromarray(as_picture(_stacked([np.array(one) for _, one in frames])))

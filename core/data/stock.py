@@ -6,7 +6,6 @@ Its import takes seconds and writes settings; the window needs the same answers 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
+from core.system.budget import DATASET_YAML, SETTINGS, parse_yaml, read_json, read_text
 from core.system.program import USERS_SETTINGS, own_settings
 
 IMG_FORMATS = {"avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg"}
@@ -30,9 +30,9 @@ def datasets_folder() -> Path:
     ``datasets`` in the current folder, as Ultralytics has it.
     """
     try:
-        data = json.loads((_settings_folder() / _SETTINGS).read_text(encoding="utf-8"))
+        data = read_json(_settings_folder() / _SETTINGS, SETTINGS)
         return Path(str(data["datasets_dir"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return Path("datasets").absolute()
 
 
@@ -65,8 +65,9 @@ def imagenet_names() -> Mapping[str, str]:
     """Return the classes of ImageNet by their codes (``n01440764`` is a tench)."""
     folder = _datasets_of_ultralytics()
     try:
-        text = ((folder or Path()) / "ImageNet.yaml").read_text(encoding="utf-8")
-        return {str(code): str(name) for code, name in yaml.safe_load(text)["map"].items()}
+        text = read_text((folder or Path()) / "ImageNet.yaml", DATASET_YAML)
+        names = parse_yaml(text, DATASET_YAML)["map"]
+        return {str(code): str(name) for code, name in names.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return {}
 

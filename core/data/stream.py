@@ -21,6 +21,7 @@ from core.data.source import Source, read_source
 from core.errors import UserError
 from core.graph.drive import image_channels, real_size
 from core.progress import Progress, silent
+from core.system.machine import check_device
 from core.system.paths import NOWHERE
 from core.system.size import USUAL_SIZE, ImageSize
 
@@ -139,6 +140,7 @@ def pick_device(device: str = "") -> str:
     import torch
 
     found = torch.cuda.is_available()
+    check_device(device)
     if device.startswith("cuda") and not found:
         raise no_gpu(device)
     return device or ("cuda" if found else "cpu")

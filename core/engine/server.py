@@ -26,10 +26,10 @@ from pydantic import Field
 
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
-from core.errors import CancelledError, UserError, ended_by_module, of_system
+from core.errors import CancelledError, UserError, by_the_user, ended_by_module, of_system
+from core.system.budget import MESSAGE, parse_json
 from core.system.logs import append_fault
 from core.system.paths import own_folders
-from core.system.plain import parse_json
 from core.system.records import Shape, checked
 from core.system.scratch import sweep_beneath
 from core.system.versions import outside
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     pass
 
 PROTOCOL = 1
+_SHOWN = 500
+"""Characters of what is no request that go to the log."""
 PATIENCE = 0.7
 """Seconds a running task gets to leave nothing half done when the process is asked to end."""
 
@@ -131,11 +133,11 @@ class Engine:
 
     def serve(self, lines: TextIO) -> None:
         """Read requests until there are no more, or one says to quit."""
-        for line in lines:
+        while line := lines.readline(MESSAGE.size):
             try:
-                request = checked(_Request, parse_json(line, finite=False))
+                request = checked(_Request, parse_json(line, MESSAGE, finite=False))
             except ValueError as error:
-                print(f"not a request ({error}): {line[:200]!r}", file=sys.stderr)
+                print(f"not a request ({error}): {line[:_SHOWN]!r}", file=sys.stderr)
                 continue
             if request.get("quit"):
                 break
@@ -196,7 +198,12 @@ class Engine:
         )
         task = find_task(name)
         progress(0.0, "Starting")
-        return task(self._models, _Arguments(request.get("args", {})), progress)
+        try:
+            return task(self._models, _Arguments(request.get("args", {})), progress)
+        except OSError as error:
+            if (mended := by_the_user(error)) is not None:
+                raise mended from error
+            raise
 
 
 def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import nn
 
+from core.checkpoint.guard import guarded, may_grow
 from core.errors import UserError
 from core.graph.blocks import BlockTrace, describe_blocks
 from core.graph.drive import BlockRun, Driver, count_positions, slow_attention, untouched
@@ -20,6 +22,9 @@ from core.graph.modules import described, is_inside, rule_of
 from core.graph.parameters import at_rest, is_sized
 from core.graph.table import NO_ATOM, ChannelTable, Ints, Layer, Port, Split, Step
 from core.system.size import ImageSize, SizeLike
+
+MOST_OPERATIONS = 10**7
+"""Of a trace, when it has to be guarded; those of the largest networks are some ten thousand."""
 
 
 def analyse_model(model: nn.Module, image_size: SizeLike) -> ChannelTable:
@@ -48,7 +53,8 @@ def analyse_model(model: nn.Module, image_size: SizeLike) -> ChannelTable:
             "Open a detection, segmentation, pose, oriented-box or classification checkpoint.",
         )
     findings, size = Findings(), ImageSize.of(image_size)
-    with untouched(model), torch.no_grad(), slow_attention():
+    guard = guarded("The file", MOST_OPERATIONS) if may_grow(model) else nullcontext()
+    with untouched(model), torch.no_grad(), slow_attention(), guard:
         driver = Driver(model, findings, size)
         with driver.watch.watching():
             runs = driver.evaluate()

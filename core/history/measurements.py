@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import UserError
 from core.history.nodes import ID, MEASURED, home_of, writing
 from core.history.shapes import ACCURACY, ALTERNATIVES, EXPORT, LATENCY, RESULTS
+from core.system.budget import MEASUREMENT, read_json
 from core.system.files import write_json
 from core.system.journal import read_journal
 from core.system.paths import SHORT, data_folder, history_of
-from core.system.plain import read_json
 from core.system.records import checked, each_read, leave_out
 from core.trust.own import remember
 
@@ -105,7 +105,7 @@ def read_measurements(place: str | Path) -> tuple[Measurement, ...]:
         found = each_read({f"{path}, entry {n}": r for n, r in enumerate(records, 1)}, _of_old)
     else:
         files = {file: file for file in sorted((path / MEASURED).glob("*.json"))}
-        found = each_read(files, lambda file: _valid(read_json(file)))
+        found = each_read(files, lambda file: _valid(read_json(file, MEASUREMENT)))
     return tuple(sorted(found, key=lambda m: m.date))
 
 

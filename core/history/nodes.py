@@ -21,9 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.errors import UserError, reason_of
 from core.history.shapes import Details
+from core.system.budget import STEP, read_json
 from core.system.files import sha256_of, write_bytes, write_text
 from core.system.paths import SHORT, histories_folder
-from core.system.plain import read_json
 from core.system.records import checked, each_read
 from core.trust.own import remember
 
@@ -207,7 +207,7 @@ def read_nodes(folder: str | Path) -> tuple[Node, ...]:
 
 
 def _read_node(path: Path) -> Node:
-    data = read_json(path)
+    data = read_json(path, STEP)
     version = data.get("version") if isinstance(data, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise UserError(f"{path} was written by a newer Secateur.", "Update Secateur.")

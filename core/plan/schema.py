@@ -21,7 +21,7 @@ from pydantic import (
 
 from core.errors import UserError, first_wrong, reason_of
 from core.plan.ratio import LEAST, WHOLE
-from core.system.plain import read_json
+from core.system.budget import PLAN, OverBudgetError, read_json
 
 Ratio = Annotated[float, Field(ge=LEAST, le=WHOLE)]
 Scope = Literal["output", "inside", "all"]
@@ -315,13 +315,15 @@ def read_plan(path: str | Path) -> Plan:
     """Read a plan file; raises ``UserError`` when it is missing or not valid."""
     path = Path(path)
     try:
-        data = read_json(path)
+        data = read_json(path, PLAN)
     except OSError as error:
         raise UserError(
             f"Could not read the plan {path}: {reason_of(error)}.", "Check the path."
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a plan: it is not a text file.", _EXAMPLE) from error
+    except OverBudgetError as error:
+        raise UserError(f"The plan {error.message}", error.hint) from error
     except ValueError as error:  # JSON allows numbers that Python refuses
         reason = str(error).partition(";")[0]
         raise UserError(f"The plan {path} is not valid JSON: {reason}.", _EXAMPLE) from error

@@ -17,6 +17,7 @@ from core.data.listing import image_files
 from core.data.stream import DataSettings
 from core.errors import UserError
 from core.progress import Progress, silent
+from core.system.files import open_regular
 from core.system.size import ImageSize, SizeLike
 
 Pixels = NDArray[np.uint8]
@@ -271,7 +272,7 @@ def _decode(file: Path, longest: int, channels: int = 3) -> Pixels | None:
 
     if channels == 3:
         try:
-            with Image.open(file) as image:
+            with open_regular(file) as stream, Image.open(stream) as image:
                 upright = ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             return None

@@ -22,7 +22,7 @@ from core.report import charts
 from core.report.gather import ReportSettings, gather
 from core.report.known import OpenProject, open_project
 from core.system.escape import Marked, markdown, markdown_code, shell_word
-from core.system.files import write_text
+from core.system.files import check_folder, write_text
 from core.system.size import size_text
 from core.system.visible import visible
 
@@ -68,10 +68,9 @@ def write_report(
         raise UserError(
             f"{path} is not a report.", f"The file name must end in {', '.join(KINDS)}."
         )
-    if not path.parent.is_dir():
-        raise UserError(
-            f"The folder {path.parent} does not exist.", "Create it, or choose another."
-        )
+    check_folder(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder.", "Choose a file name.")
     opened = project if isinstance(project, OpenProject) else open_project(project)
     report, known = gather(opened, settings or ReportSettings(), Span(progress, 0.0, 0.95))
     text = KINDS[kind](report, known.table) + "\n"

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
+from core.system.budget import JOB_FILE, MESSAGE, OPTION, parse_json, read_json, read_text
 from core.system.escape import shell_command
-from core.system.files import sha256_of, write_text
+from core.system.files import open_regular, sha256_of, write_text
 from core.system.locks import is_taken, take
 from core.system.paths import jobs_folder
-from core.system.plain import parse_json, read_json
 from core.system.records import Shape, checked, why_damaged
 from core.trust.own import is_own, remember
 
@@ -231,7 +231,7 @@ def read_job(folder: str | Path) -> Job:
     """
     path = Path(folder) / JOB
     try:
-        data = read_json(path)
+        data = read_json(path, JOB_FILE)
     except OSError as error:
         raise UserError(
             f"{folder} does not contain a job.", "`secateur jobs` lists all jobs."
@@ -397,7 +397,7 @@ def tell(folder: str | Path, word: Word) -> None:
 def told(folder: str | Path) -> str:
     """Return the last command sent to a job."""
     with contextlib.suppress(OSError):
-        return (Path(folder) / CONTROL).read_text(encoding="ascii", errors="replace").strip()
+        return read_text(Path(folder) / CONTROL, OPTION, errors="replace").strip()
     return "run"
 
 
@@ -417,7 +417,7 @@ def read_events(
         Bytes to read at most, or one line where that is longer; all there are when negative.
     """
     try:
-        with (Path(folder) / EVENTS).open("rb") as stream:
+        with open_regular(Path(folder) / EVENTS) as stream:
             stream.seek(offset)
             data = stream.read(limit)
             if 0 <= limit == len(data) and b"\n" not in data:
@@ -431,6 +431,6 @@ def read_events(
 def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
     for line in lines.splitlines():
         with contextlib.suppress(ValueError):
-            event = parse_json(line, finite=False)
+            event = parse_json(line, MESSAGE, finite=False)
             if isinstance(event, dict):
                 yield event

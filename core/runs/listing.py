@@ -13,7 +13,8 @@ from core.runs.folder import EVENTS, JOB, list_jobs, read_job, status_of, told
 from core.runs.kinds import KINDS
 from core.runs.queue import Queue, blocker, read_queue
 from core.runs.tail import RunEntry
-from core.system.plain import parse_json
+from core.system.budget import MESSAGE, parse_json
+from core.system.files import open_regular
 from core.system.records import leave_out
 
 TAIL = 8192
@@ -103,14 +104,14 @@ def progress_of(folder: str | Path) -> tuple[str, float | None]:
     Empty and None while no event did.
     """
     try:
-        with (Path(folder) / EVENTS).open("rb") as stream:
+        with open_regular(Path(folder) / EVENTS) as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL))
             lines = stream.read().splitlines()
     except OSError:
         return "", None
     for line in reversed(lines):
         try:
-            event = parse_json(line)
+            event = parse_json(line, MESSAGE)
             kind, left = event.get("event"), event.get("seconds_left")
             left = float(left) if left is not None else None
             step = f"step {event['step']} of {event['steps']}, " if "steps" in event else ""

@@ -21,10 +21,10 @@ from core.runs.folder import Job, already_running, amend_job, read_job, status_o
 from core.runs.kinds import KINDS
 from core.runs.launch import launch
 from core.runs.received import check_job
+from core.system.budget import SETTINGS, read_json
 from core.system.files import write_text
 from core.system.locks import take
 from core.system.paths import jobs_folder
-from core.system.plain import read_json
 from core.system.records import each_read, leave_out
 
 VERSION = 1
@@ -99,7 +99,7 @@ def read_queue() -> Queue:
         When a newer Secateur wrote it.
     """
     try:
-        data = read_json(queue_file())
+        data = read_json(queue_file(), SETTINGS)
     except FileNotFoundError:
         return Queue()
     except (OSError, ValueError) as error:

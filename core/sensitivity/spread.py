@@ -21,6 +21,7 @@ from core.plan.widths import Mask
 from core.progress import Progress
 from core.sensitivity.masks import pack
 from core.sensitivity.trunk import first_change
+from core.system.budget import MESSAGE, parse_json
 from core.system.program import own_command, own_environment
 
 TICK_S = 0.2
@@ -148,7 +149,7 @@ class _Worker:
         assert self.process.stdout is not None
         with contextlib.suppress(OSError, ValueError):
             for line in self.process.stdout:
-                heard.put((self.number, json.loads(line)))
+                heard.put((self.number, parse_json(line, MESSAGE)))
         heard.put((self.number, None))
 
     def over(self, event: Mapping[str, Any] | None) -> bool:

@@ -7,8 +7,10 @@ that is killed meanwhile leaves the file as it was.
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
+import io
 import json
 import os
 import re
@@ -29,7 +31,37 @@ _SIGN = "secateur-"
 _RANDOM = "[a-z0-9_]{8}"
 _NAME_BYTES = 180
 """Of a file's name in that of its part, which must not be too long for a name."""
+_TRIES = 10
 _PART = re.compile(rf"\..+\.{_SIGN}{_RANDOM}\.part", re.DOTALL)
+
+
+def open_regular(path: str | Path) -> io.BufferedReader:
+    """Open a file to read, without waiting for what is no file: a pipe, a socket or a device.
+
+    Raises
+    ------
+    OSError
+        When it cannot be opened, is no regular file, or its name is one that no file can have.
+    """
+    try:
+        facts = os.stat(path)  # noqa: PTH116
+        if stat.S_ISREG(facts.st_mode):
+            # Nobody has to write to a pipe that took the file's place meanwhile.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            handle = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                return os.fdopen(handle, "rb")
+            os.close(handle)
+    except ValueError as error:  # a null character, or half of a surrogate pair
+        raise OSError(errno.EINVAL, "No file can have this name", str(path)) from error
+    if stat.S_ISDIR(facts.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "It is a folder", str(path))
+    raise OSError(errno.EINVAL, "It is not a regular file", str(path))
+
+
+def check_regular(path: str | Path) -> None:
+    """Refuse what `open_regular` refuses, for a library that opens files itself."""
+    open_regular(path).close()
 
 
 def sha256_of(path: Path) -> str:
@@ -39,7 +71,7 @@ def sha256_of(path: Path) -> str:
     """
     facts = _facts_of(path)
     if _hashes.get(str(path), ("", ()))[1] != facts:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             _remember(path, hashlib.file_digest(stream, "sha256").hexdigest(), facts)
     return _hashes[str(path)][0]
 
@@ -131,13 +163,14 @@ def write_atomically(
 def _open_part(path: Path) -> tuple[BinaryIO, Path]:
     """Open a new part of a file, and lock it before anybody may sweep it."""
     name = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES])
-    while True:
+    for _ in range(_TRIES):
         handle, made = tempfile.mkstemp(prefix=f".{name}.{_SIGN}", suffix=".part", dir=path.parent)
         stream, part = os.fdopen(handle, "wb"), Path(made)
         with contextlib.suppress(OSError):
-            if hold_file(stream) is not False and os.path.samestat(part.stat(), os.fstat(handle)):
+            if hold_file(stream) is not False and os.fstat(handle).st_nlink:
                 return stream, part
         stream.close()
+    raise OSError("new files vanish there")
 
 
 def write_bytes(path: Path, data: bytes | memoryview, *, private: bool = False) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import UserError, reason_of
+from core.system.budget import JOURNAL, MESSAGE, parse_json, read_bytes
 from core.system.locks import hold_file
-from core.system.plain import parse_json
 from core.system.records import leave_out
 
 VERSION = 1
@@ -144,7 +144,7 @@ def read_journal(path: Path, kind: str, check: Check = _anything) -> list[dict[s
         When it is missing or something else.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, JOURNAL)
     except OSError as error:
         raise UserError(f"Could not read {path}: {reason_of(error)}.", "Check the path.") from error
     lines = content[: content.rfind(b"\n") + 1].splitlines()
@@ -161,7 +161,7 @@ def _open(path: Path) -> BinaryIO:
 
 def _header(line: bytes) -> dict[str, Any] | None:
     try:
-        header = parse_json(line)
+        header = parse_json(line, MESSAGE)
     except ValueError:
         return None
     return header if isinstance(header, dict) else None
@@ -172,7 +172,7 @@ def _records(path: Path, lines: list[bytes], check: Check) -> list[dict[str, Any
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            record = parse_json(line)
+            record = parse_json(line, MESSAGE)
             if not isinstance(record, dict):
                 raise ValueError("it is not a JSON object")
             if number > 1:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
 
 import psutil
+
+from core.errors import UserError
+
+_DEVICE = re.compile(r"|(cpu|cuda|mps|xpu)(:\d{1,3})?|-?\d{1,3}(,-?\d{1,3})*")
 
 
 @lru_cache(maxsize=1)
@@ -32,3 +37,16 @@ def default_threads() -> int:
     """Return how many threads a runtime gets unless told otherwise: one per core available."""
     able = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(psutil.cpu_count(logical=False) or able or 1, able or 1))
+
+
+def check_device(device: str) -> str:
+    """Return the name of a device as it is; raises ``UserError`` for what is none.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu``, ``cuda``, ``cuda:1``, ``0,1``; empty for a GPU if there is one.
+    """
+    if _DEVICE.fullmatch(device) is None:
+        raise UserError(f"“{device[:40]}” is not a device.", "Use cpu, cuda or cuda:0.")
+    return device

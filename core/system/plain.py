@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from pathlib import Path
 from typing import Any
 
 _LARGEST = 2**63
 _ODD = re.compile(r"[0-9]{19}|[0-9][eE]\+?[0-9]{3}|NaN|Infinity|\\u[dD][89a-fA-F]")
 """What a text must hold for one of the stricter checks to matter; without, they cost nothing."""
+
+
+class TooDeepError(ValueError):
+    """Lists and mappings in one another that Python cannot follow."""
 
 
 def parse_json(text: str | bytes, *, finite: bool = True) -> Any:
@@ -42,7 +45,7 @@ def parse_json(text: str | bytes, *, finite: bool = True) -> Any:
         data = json.loads(text, **numbers)
         json.dumps(data, ensure_ascii=False).encode("utf-8")  # half a character cannot be written
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise TooDeepError("it is nested too deeply") from error
     except UnicodeEncodeError as error:
         raise ValueError("it holds half a character") from error
     return data
@@ -59,16 +62,3 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:20]} is not a finite number")
     return number
-
-
-def read_json(path: Path, *, finite: bool = True) -> Any:
-    """Return the plain data of a JSON file.
-
-    Raises
-    ------
-    OSError
-        When it cannot be read.
-    ValueError
-        As `parse_json`.
-    """
-    return parse_json(path.read_bytes(), finite=finite)

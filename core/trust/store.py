@@ -16,9 +16,9 @@ from typing import Any
 import platformdirs
 
 from core.errors import UserError, reason_of
+from core.system.budget import SETTINGS, parse_json, read_text
 from core.system.escape import shell_command
 from core.system.files import unwritable, write_json
-from core.system.plain import parse_json
 from core.trust.source import Source, read_source
 
 VERSION = 1
@@ -81,7 +81,7 @@ def trusted() -> tuple[Trusted, ...]:
     hint = "Delete it, and trust your modules again."
     try:
         status = path.stat()
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, SETTINGS)
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:
@@ -92,7 +92,7 @@ def trusted() -> tuple[Trusted, ...]:
     if os.name == "posix" and (status.st_mode & 0o022 or status.st_uid != os.getuid()):
         raise UserError(f"The list of trusted modules {path} can be changed by others.", hint)
     try:
-        data = parse_json(text)
+        data = parse_json(text, SETTINGS, path)
         if data["version"] != VERSION:
             raise ValueError(data["version"])
         found = [_entry(item) for item in data["modules"]]

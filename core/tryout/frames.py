@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from core.data.bands import read_bands
 from core.errors import reason_of
 from core.ship.export.exporter import sealed
-from core.system.files import write_bytes
+from core.system.files import check_regular, write_bytes
 from core.tryout.result import Unread
 from core.tryout.sources import MOST_FRAMES, Found, ending, evenly
 
@@ -191,6 +191,7 @@ class _UnreadableError(Exception):
 def _decode(path: Path) -> Pixels:
     """Decode an image as Ultralytics does, if it is whole and not too large."""
     try:
+        check_regular(path)
         with sealed(), warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
             problem = _size_problem(*opened.size)
             if problem:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from core.errors import UserError
+from core.system.budget import OPTION, OverBudgetError, parse_yaml
 from core.tune.presets import (
     OURS,
     PRESETS,
@@ -153,8 +154,10 @@ def read_value(name: str, text: str) -> Any:
     YAML reads ``1e-3`` as a text; people mean a number.
     """
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = parse_yaml(text, OPTION, f"The value of “{name}”")
+    except OverBudgetError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         raise UserError(
             f"The value of “{name}” cannot be read.", "Use the form lr0=0.002."
         ) from error

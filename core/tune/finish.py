@@ -11,6 +11,7 @@ from typing import Any
 
 from core.checkpoint import Loaded, load, save
 from core.checkpoint.facts import kept_dtype
+from core.errors import UserError
 from core.system.files import sha256_of
 from core.tune.average import SHARE, mean_network
 from core.tune.choose import BEFORE, BEST, LAST, MEAN, State, choose, sentence
@@ -68,7 +69,12 @@ def finish(
     output = run.best
     if settings.output is not None:
         output = Path(settings.output)
-        _copy(network, output, settings, kept_dtype(run.student.facts))
+        try:
+            _copy(network, output, settings, kept_dtype(run.student.facts))
+        except UserError as error:  # the result is whole, and where the job is
+            output = run.best
+            hint = f"The result is in {output}."
+            run.emit({"event": "warning", "message": error.message, "hint": hint})
     return {
         "output": str(output),
         "best": str(run.best),

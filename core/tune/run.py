@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from core.checkpoint import Loaded, load, record_head
+from core.checkpoint.writer import check_target
 from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.graph.drive import real_size
@@ -116,9 +117,12 @@ def set_up(
     Raises
     ------
     UserError
-        For settings, data, a device or a teacher that do not fit.
+        For settings, data, a device or a teacher that do not fit, or an output that cannot be
+        written.
     """
     check_values(settings.options)
+    if settings.output is not None:
+        check_target(Path(settings.output), filter(None, (settings.model, settings.teacher)))
     name, device = choose_device(settings.device)
     student = load(settings.model)
     if student.facts.fused:

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from core.errors import UserError
+from core.system.budget import JOB_FILE, MESSAGE, parse_json, read_json
 from core.system.locks import is_taken
 from core.system.program import own_environment
 from core.system.scratch import Scratch
@@ -119,7 +120,7 @@ class Together:
         """Hand on events and answer questions until the first process hangs up."""
         with link.makefile("rw", encoding="utf-8") as stream:
             for line in stream:
-                message = json.loads(line)
+                message = parse_json(line, MESSAGE)
                 if "event" in message:
                     self._run.emit(message)
                 else:
@@ -186,7 +187,7 @@ def _failure(work: Path, processes: int) -> Exception:
     told: dict[str, dict[str, str]] = {}
     for rank in range(processes):
         with contextlib.suppress(OSError, ValueError):
-            note = json.loads((work / FAILURE.format(rank)).read_text(encoding="utf-8"))
+            note = read_json(work / FAILURE.format(rank), JOB_FILE)
             told.setdefault(note["kind"], note)
     if "user" in told:
         return UserError(told["user"]["message"], told["user"]["hint"])

@@ -18,6 +18,7 @@ from typing import Any
 
 from core.checkpoint import prepare
 from core.errors import CancelledError, UserError
+from core.system.budget import JOB_FILE, read_json
 from core.system.files import write_json
 from core.system.locks import Lock, take
 
@@ -90,7 +91,7 @@ def main(arguments: list[str]) -> int:
     """Train; what goes wrong is left in a file for the process that started this one."""
     from core.tune.several import FAILURE, LIFE
 
-    spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    spec = read_json(arguments[0], JOB_FILE)
     rank = int(os.environ["RANK"])
     work = Path(spec["folder"]) / "work"
     with contextlib.suppress(OSError):  # let go of when this process ends, however it does

@@ -64,6 +64,10 @@ RUNS = {
             "judged/fold0-0-int8.onnx",
         ),
     ),
+    "scripts/kill_commands.py": Run(
+        "MODEL DATA --kills 6 --steps 3 --only prune tune save",
+        r"6 kills \(\d hit .*, 3 with a step of the clock\): 6 as if left alone, 0 not",
+    ),
     "scripts/kill_runs.py": Run(
         "MODEL DATA --runs 1 --epochs 2", "1 of 1 runs equal the one that was left alone"
     ),
@@ -127,12 +131,16 @@ FIRST = {"scripts/demo_pictures.py": "scripts/run_demo.py"}
 """What has to be run before in the same folder."""
 ELSEWHERE = {
     "scripts/system-libs.sh": "tests/scripts/test_make.py",
+    "scripts/compat.py": "tests/scripts/test_compat.py",
     "-m scripts.bundle.check": "tests/package/test_bundle.py",
     "-m scripts.bundle.sizes": "tests/package/test_sizes.py",
     "-m scripts.bundle.tarball": "tests/package/test_desktop.py",
 }
 """What other tests run."""
-PARTS = {"scripts/drive_window.py": "scripts/kill_runs.py"}
+PARTS = {
+    "scripts/drive_window.py": "scripts/kill_runs.py",
+    "scripts/kill_deeds.py": "scripts/kill_commands.py",
+}
 """Scripts that another one starts."""
 
 
@@ -164,7 +172,7 @@ def start(program: str, data: Path, folder: Path) -> str:
 
 @pytest.mark.parametrize("program", [name for name in RUNS if name not in FIRST.values()])
 def test_it_runs_to_its_end(program: str, data: Path, tmp_path: Path) -> None:
-    if program == "scripts/kill_runs.py" and sys.platform == "win32":
+    if program.startswith("scripts/kill_") and sys.platform == "win32":
         pytest.skip("kills as POSIX does")
     for name in filter(None, (FIRST.get(program), program)):
         printed = start(name, data, tmp_path)

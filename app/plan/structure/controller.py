@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
@@ -13,6 +11,8 @@ from app.state.structure.left import key_of, left_from, structure_only
 from app.state.structure.parts import Parts, parts_from
 from core.errors import UserError
 from core.plan.criteria import by_images
+from core.system.budget import CACHED, read_json
+from core.system.cache import read_array
 
 if TYPE_CHECKING:
     from app.engine.protocol import Failure
@@ -77,13 +77,11 @@ class StructureController(QObject):
         )
 
     def _take(self, key: str, result: dict[str, Any], ranked_by: tuple[str, int]) -> None:
-        import numpy as np
-
         session = self._session
         assert session.model is not None
         try:
             left = left_from(result, session.model.table)
-            scores = np.load(Path(result["scores"]), allow_pickle=False)
+            scores = read_array(result["scores"])
         except (UserError, OSError, ValueError) as error:
             session.say(str(error), kind="error", key="structure")
             session.refuse_structure(key)
@@ -122,6 +120,6 @@ def known_parts(sha256: str) -> Parts | None:
     from core.graph.cache import parts_path
 
     try:
-        return parts_from(json.loads(parts_path(sha256).read_text("utf-8")))
+        return parts_from(read_json(parts_path(sha256), CACHED))
     except (OSError, ValueError, LookupError, TypeError):  # missing, or of another version
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.cli.commands import Add, Command
 from core.cli.options import add_data, add_history, data_settings, shown_progress
-from core.errors import no_dataset
+from core.errors import UserError, no_dataset
 
 
 def add_parsers(add: Add) -> None:
@@ -67,9 +67,13 @@ def _compare(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if target is not None:
         from core.compare.pictures import write_pictures
 
-        written = write_pictures(result, target, show)
-        more["pictures"] = [str(path) for path in written]
-        text += f"\n{len(written)} images in {target}"
+        try:
+            written = write_pictures(result, target, show)
+            more["pictures"] = [str(path) for path in written]
+            text += f"\n{len(written)} images in {target}"
+        except UserError as error:  # what was measured is given all the same
+            more |= {"pictures": [], "pictures_failed": error.message}
+            text += f"\nNo images: {error.message}"
     text += f"\n{layers_text(result)}" if options.layers else ""
     return {**result, **more}, text
 

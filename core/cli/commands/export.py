@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_image_size, add_same_classes, positive, shown_progress
+from core.cli.options import add_image_size, add_same_classes, device, positive, shown_progress
 from core.progress import Span
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ def add_parsers(add: Add) -> None:
     )
     add_image_size(export)
     export.add_argument("--batch", type=positive, default=1, help="batch size (1)")
-    export.add_argument("--device", default="", help="cpu or cuda (what the format needs)")
+    export.add_argument(
+        "--device", type=device, default="", help="cpu or cuda (what the format needs)"
+    )
     export.add_argument("--events", action="store_true", help="print progress as JSON lines")
     add("formats", "List the export formats and their missing requirements.", model=None)
     plan = add("plan", "Write the exact channels of a pruned file as a plan.")

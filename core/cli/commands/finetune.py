@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_history, add_image_size, add_same_classes, positive
+from core.cli.options import add_history, add_image_size, add_same_classes, device, positive
 from core.cli.output import put_event, put_progress
 from core.errors import UserError
 from core.history.remember import OWN
@@ -67,7 +67,9 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
 
 def _add_course(tune: argparse.ArgumentParser) -> None:
     """Add where a training runs, what it measures, and what else Ultralytics takes."""
-    tune.add_argument("--device", default="", help="cpu, cuda:0, or 0,1 (a GPU if there is one)")
+    tune.add_argument(
+        "--device", type=device, default="", help="cpu, cuda:0, or 0,1 (a GPU if there is one)"
+    )
     tune.add_argument("--threads", type=positive, help="CPU threads")
     tune.add_argument("--seed", type=int, default=0)
     tune.add_argument(

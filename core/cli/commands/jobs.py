@@ -12,6 +12,7 @@ from core.cli.commands import Add, Command
 from core.cli.options import add_trust_paths, positive
 from core.errors import UserError, reason_of
 from core.progress import left_text, with_left
+from core.system.budget import JOB_FILE, OverBudgetError, read_json
 
 if TYPE_CHECKING:
     from core.runs.tail import RunEntry
@@ -102,13 +103,13 @@ def _new(words: list[str], options: argparse.Namespace) -> Answer:
 
 def _settings(path: Path, inputs: Sequence[str]) -> Any:
     """Read settings; the files they name are looked for from here, wherever the job continues."""
-    from core.system.plain import read_json
-
     try:
-        settings = read_json(path)
+        settings = read_json(path, JOB_FILE)
     except OSError as error:
         reason = reason_of(error)
         raise UserError(f"Could not read {path}: {reason}.", "Check the path.") from error
+    except OverBudgetError:
+        raise
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}.", "Correct the value.") from error
     if isinstance(settings, dict):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_image_size, positive, shown_progress
+from core.cli.options import add_image_size, device, positive, shown_progress
 from core.errors import UserError
 from core.progress import Span
 from core.system.columns import laid_out
@@ -50,7 +50,9 @@ def add_parsers(add: Add) -> None:
     for command in (latency, table):
         add_image_size(command)
         command.add_argument("--threads", type=positive, help="CPU threads (one per core)")
-        command.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
+        command.add_argument(
+            "--device", type=device, default="", help="cpu or cuda (a GPU if there is one)"
+        )
         command.add_argument(
             "--on", metavar="DEVICE", help="another device: ssh://user@host[:port], or its name"
         )

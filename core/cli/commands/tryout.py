@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_image_size, shown_progress
+from core.cli.options import add_image_size, device, shown_progress
 from core.errors import UserError
 from core.system.scratch import Scratch
 
@@ -32,7 +32,9 @@ def add_parsers(add: Add) -> None:
         "--confidence", type=float, default=0.25, help="confidence that counts, 0 to 1 (0.25)"
     )
     add_image_size(parser, whose="the first model")
-    parser.add_argument("--device", default="", help="cpu or cuda (a GPU if there is one)")
+    parser.add_argument(
+        "--device", type=device, default="", help="cpu or cuda (a GPU if there is one)"
+    )
     parser.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError
 from core.plan.latency.files import latency_folder, read_about
+from core.system.budget import CACHED, SETTINGS, read_json
 from core.system.files import write_json
 from core.system.paths import data_folder
 
@@ -44,9 +43,6 @@ class Device(BaseModel):
     measured: str = Field(default="", max_length=40)
 
 
-_LIST = TypeAdapter(list[Any])
-
-
 def devices_file() -> Path:
     """Return where they are listed."""
     return data_folder() / "devices.json"
@@ -55,8 +51,10 @@ def devices_file() -> Path:
 def known_devices() -> tuple[Device, ...]:
     """Return the devices by name; entries that cannot be read are left out."""
     try:
-        listed = _LIST.validate_json(devices_file().read_bytes())
-    except (OSError, ValidationError):
+        listed = read_json(devices_file(), SETTINGS)
+    except (OSError, ValueError):
+        return ()
+    if not isinstance(listed, list):
         return ()
     found: dict[str, Device] = {}
     for entry in listed:
@@ -135,7 +133,7 @@ def forget(text: str) -> tuple[Device, int]:
             gone += 1
     for path in latency_folder().glob("layers-*.json"):
         try:
-            on = json.loads(path.read_text(encoding="utf-8"))["about"].get("on")
+            on = read_json(path, CACHED)["about"].get("on")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if on == device.address:

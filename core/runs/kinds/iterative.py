@@ -17,8 +17,8 @@ from core.data.figures import main_figure
 from core.errors import UserError, first_wrong
 from core.plan.widths import compute_widths
 from core.runs.kinds import Emit, Figures, JobKind, figures_text, spared
+from core.system.budget import JOB_FILE, read_json
 from core.system.files import write_json
-from core.system.plain import read_json
 from core.system.records import Shape, checked
 from core.system.size import ImageSize
 
@@ -125,6 +125,7 @@ def iterate(
     UserError
         For a plan without a target, or what pruning and tuning refuse.
     """
+    from core.checkpoint.writer import check_target
     from core.pipeline import load
     from core.plan.refusals import check_channels_only
     from core.plan.schema import parse_plan
@@ -134,6 +135,8 @@ def iterate(
     check_channels_only(plan, "Pruning and tuning in turn")
     if plan.target is None or not plan.target.by_count:
         raise UserError("The plan has no target.", 'Add one, such as "target": {"macs": 0.5}.')
+    if job.output is not None:
+        check_target(Path(job.output), [job.model])
     emit({"event": "progress", "fraction": 0.0, "text": "Measuring the unpruned network"})
     baseline = _baseline(job, load(job.model), folder)
     emit({"event": "baseline", "metrics": baseline})
@@ -156,8 +159,12 @@ def iterate(
     good = [step for step in steps if step["accepted"]]
     output = current
     if job.output is not None and good:
-        output = Path(job.output)
-        _copy(current, output, job)
+        try:
+            _copy(current, Path(job.output), job)
+            output = Path(job.output)
+        except UserError as error:  # every step is whole, and where the job is
+            hint = f"The result is in {output}."
+            emit({"event": "warning", "message": error.message, "hint": hint})
     return {
         "output": str(output),
         "accepted": len(good),
@@ -173,7 +180,7 @@ class _Done(Shape):
     step: int
     parameters: int
     macs: int
-    before: dict[str, float]
+    before: dict[str, float] | None = None
     after: dict[str, float]
     file: str
 
@@ -185,7 +192,7 @@ class _Stored(RootModel[dict[str, float]]):
 def _known(place: Path) -> dict[str, Any] | None:
     """Return a step that was done before an interruption."""
     try:
-        data: dict[str, Any] = checked(_Done, read_json(place / _STEP))
+        data: dict[str, Any] = checked(_Done, read_json(place / _STEP, JOB_FILE))
     except (OSError, ValueError):
         return None
     return data if Path(data["file"]).is_file() else None
@@ -194,7 +201,7 @@ def _known(place: Path) -> dict[str, Any] | None:
 def _baseline(job: Iteration, loaded: Any, folder: Path) -> dict[str, float]:
     known = folder / "baseline.json"
     try:
-        return dict(_Stored.model_validate(read_json(known)).root)
+        return dict(_Stored.model_validate(read_json(known, JOB_FILE)).root)
     except (OSError, ValueError):
         pass
     from core.data.evaluate import evaluate

@@ -45,6 +45,7 @@ from core.ship.latency.table import (
     build_latency,
     calibration_masks,
 )
+from core.system.budget import MEASUREMENT, parse_json, read_text
 from core.system.files import write_bytes
 from core.system.size import ImageSize
 
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 NETWORKS, DESCRIBE = "networks", "describe"
-LARGEST = 64 << 20
-"""Bytes of a file of answers."""
 
 
 def name_of(points: Sequence[Point], settings: Settings, repeats: int) -> str:
@@ -310,9 +309,7 @@ def _about(device: Device, told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"{path.name} is too large for a file of answers.", "")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path, MEASUREMENT).splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"{path.name} is not a file of answers.", "Check the path.") from error
     except OSError as error:
@@ -320,9 +317,9 @@ def _read(path: Path) -> dict[str, Any]:
     found = {}
     for line in lines:
         try:
-            entry = json.loads(line)
+            entry = parse_json(line, MEASUREMENT)
             found[str(entry["request"])] = entry["answer"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             continue  # the line an interruption tore
     if not found:
         raise UserError(

@@ -17,9 +17,9 @@ from core.pruning.surgery import cut_network
 from core.ship.latency.place import place_of
 from core.ship.latency.table import NETWORK_REPEATS, settings_of, time_networks
 from core.structure.stage import Stage
+from core.system.budget import CACHED, read_json
 from core.system.cache import DAMAGED
 from core.system.files import write_json
-from core.system.plain import read_json
 
 
 def measured_times(
@@ -75,7 +75,7 @@ def _place(stage: Stage, removed: Mask, latency: LatencyTable) -> Path:
 
 def _read(place: Path) -> Times | None:
     try:
-        data: Any = read_json(place)
+        data: Any = read_json(place, CACHED)
         times = Times(float(data["before_ms"]), float(data["after_ms"]))
     except DAMAGED:
         return None

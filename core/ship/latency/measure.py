@@ -19,7 +19,7 @@ from core.progress import Progress, Span, silent
 from core.ship.devices import bench
 from core.ship.latency.runtime import Run, Runtime, Settings, cuda_available
 from core.ship.latency.runtimes import runtime_of
-from core.system.machine import default_threads, processor
+from core.system.machine import check_device, default_threads, processor
 from core.system.scratch import Scratch
 from core.system.size import ImageSize, SizeLike
 
@@ -184,7 +184,7 @@ def measure(
     """
     import torch
 
-    place = device or ("cuda" if cuda_available() else "cpu")
+    place = check_device(device) or ("cuda" if cuda_available() else "cpu")
     if place.startswith("cuda") and not cuda_available():
         raise UserError("No NVIDIA GPU was found.", "Measure on the CPU: --device cpu.")
     before = torch.get_num_threads()

@@ -13,9 +13,9 @@ from typing import Any
 
 from core.errors import UserError
 from core.plan.latency.files import key_of, latency_folder
+from core.system.budget import CACHED, read_json
 from core.system.cache import DAMAGED
 from core.system.files import write_json
-from core.system.plain import read_json
 
 FORMAT = 2
 
@@ -52,7 +52,7 @@ class LayerStore:
 
     def _read(self) -> None:
         try:
-            data = read_json(self.path)
+            data = read_json(self.path, CACHED)
             if data["format"] != FORMAT or data["about"] != self.about:
                 return
             times = {

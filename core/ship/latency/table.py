@@ -27,6 +27,7 @@ from core.ship.latency.runtime import Settings, cuda_available
 from core.ship.latency.runtimes import fused
 from core.ship.latency.shapes import Use, layer_uses
 from core.ship.latency.store import LayerStore
+from core.system.machine import check_device
 from core.system.scratch import Scratch
 from core.system.size import ImageSize, SizeLike
 
@@ -84,7 +85,7 @@ def describe_here(
     UserError
         For a runtime without layer tables, or a device that is missing.
     """
-    place = device or ("cuda" if runtime == "torch" and cuda_available() else "cpu")
+    place = check_device(device) or ("cuda" if runtime == "torch" and cuda_available() else "cpu")
     if not place.startswith("cuda"):
         return describe(runtime, threads=threads, batch=batch, image_size=image_size)
     if not cuda_available():

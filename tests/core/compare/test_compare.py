@@ -160,3 +160,20 @@ def test_the_command_writes_pictures_and_lists_layers(
     assert len(result["pictures"]) == 3
     assert main([*models, *data, *options]) == 1
     assert "not empty" in capsys.readouterr().err
+
+
+def test_pictures_that_fail_do_not_cost_the_comparison(
+    scenes: Path, trained: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise UserError("Could not write pictures: no space left on device.")
+
+    monkeypatch.setattr("core.compare.pictures.write_sheets", fail)
+    data = ["--data", str(scenes), "--images", "2", "--turns", "0"]
+    options = [*data, "--pictures", str(tmp_path / "pictures"), "--json"]
+    assert main(["compare", str(trained), str(trained), *options]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert "no space left" in result["pictures_failed"] and len(result["models"]) == 2
+    gone = ["--pictures", str(tmp_path / "none" / "pictures")]
+    assert main(["compare", str(trained), str(trained), *data, *gone]) == 1
+    assert "does not exist" in capsys.readouterr().err

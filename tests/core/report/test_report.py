@@ -192,6 +192,7 @@ def test_what_the_replay_says_makes_the_same_network_again(own, tmp_path, capsys
     [
         (["-o", "r.pdf"], "is not a report"),
         (["-o", "no/such/r.html"], "does not exist"),
+        (["-o", "folder.html", "--measure", "accuracy"], "is a folder"),
         (["-o", "r.html", "--measure", "beauty"], "does not support measuring “beauty”"),
         (["-o", "r.html", "--measure", "accuracy", "--data", "none.yaml"], "none.yaml"),
         (
@@ -202,6 +203,7 @@ def test_what_the_replay_says_makes_the_same_network_again(own, tmp_path, capsys
 )
 def test_bad_input_is_one_clear_sentence(own, capsys, monkeypatch, arguments, words):
     monkeypatch.chdir(own.parent)
+    (own.parent / "folder.html").mkdir(exist_ok=True)
     before = sorted(path.name for path in own.parent.iterdir())
     assert main(["report", str(own), *arguments]) == 1
     said = capsys.readouterr().err

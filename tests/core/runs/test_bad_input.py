@@ -29,11 +29,13 @@ real, states = tempfile.mkstemp, []
 def mkstemp(**options):
     # The kernel itself refuses what is written to this file: no space left on device.
     handle, name = real(**options)
-    if options["prefix"] in (".last.pt.", ".best.pt."):
+    if options["prefix"].startswith((".last.pt.", ".best.pt.")):
         states.append(name)
         if len(states) > 2:
             os.close(handle)
-            handle = os.open("/dev/full", os.O_WRONLY)
+            os.unlink(name)
+            os.symlink("/dev/full", name)
+            handle = os.open(name, os.O_WRONLY)
     return handle, name
 
 tempfile.mkstemp = mkstemp
@@ -256,3 +258,33 @@ def test_a_bug_of_the_history_does_not_cost_what_was_trained(
     assert core.load(output).model is not None
     (warning,) = [e for e in read_events(folder)[0] if e["event"] == "warning"]
     assert "TypeError: not what it should be" in warning["message"]
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_training(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.pt").mkdir()
+    bad = ("no/such/a.pt", "a.onnx", "folder.pt", settings.model)
+    for number, output in enumerate(bad):
+        folder = make(settings, tmp_path / f"job{number}", output=str(tmp_path / output))
+        event = run_job(folder)
+        assert event["event"] == "failed" and not event["bug"]
+        assert [e["event"] for e in read_events(folder)[0]] == ["failed"]  # no image was read
+
+
+def test_an_output_that_fails_at_the_end_does_not_cost_the_training(
+    settings: Settings, tmp_path: Path
+) -> None:
+    place = tmp_path / "gone"
+    place.mkdir()
+    folder = make(settings, tmp_path / "job", epochs=1, output=str(place / "tuned.pt"))
+
+    def vanish(event: dict) -> None:
+        if event["event"] == "epoch":
+            place.rmdir()
+
+    event = run_job(folder, vanish)
+    assert event["event"] == "done" and event["result"]["output"] == str(folder / "best.pt")
+    assert core.load(folder / "best.pt").model is not None
+    (warning,) = [e for e in read_events(folder)[0] if e["event"] == "warning"]
+    assert "does not exist" in warning["message"] and str(folder / "best.pt") in warning["hint"]

@@ -101,3 +101,26 @@ def test_unknown_steps_of_repair(repair: list[str], teacher: Path, data: Path) -
     arguments = {**job(teacher, data), "repair": repair}
     with pytest.raises(UserError, match="no repair step"):
         parse(arguments)
+
+
+def test_an_output_that_cannot_be_written(teacher: Path, data: Path, tmp_path: Path) -> None:
+    for name in ("none/out.pt", "out.onnx", str(teacher)):
+        told: list[dict] = []
+        with pytest.raises(UserError):
+            iterate(job(teacher, data, output=str(tmp_path / name)), tmp_path, told.append, print)
+        assert not told  # before anything is measured
+    place = tmp_path / "gone"
+    place.mkdir()
+    told = []
+
+    def vanish(event: dict) -> None:
+        told.append(event)
+        if event["event"] == "baseline" and place.exists():
+            place.rmdir()
+
+    arguments = job(teacher, data, output=str(place / "out.pt"), steps=1)
+    (folder := tmp_path / "job").mkdir()
+    result = iterate(arguments, folder, vanish, lambda: None)
+    assert result["accepted"] == 1 and core.load(result["output"]).model is not None
+    (warning,) = [e for e in told if e["event"] == "warning"]
+    assert "does not exist" in warning["message"] and result["output"] in warning["hint"]

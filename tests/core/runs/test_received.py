@@ -99,6 +99,12 @@ RESULT = {"date": "", "parameters_before": 1, "parameters_after": 1, "macs_befor
           "macs_after": 1, "relative_error": 0.0}  # fmt: skip
 
 
+def measured(image: str) -> dict[str, object]:
+    """A measurement that shows an image."""
+    shown = {"image": image, "change": 0.0, "scores": [], "truth": [], "boxes": []}
+    return {"models": [{"figures": {}}], "images": [shown]}
+
+
 def data_yaml(place: Path, text: str) -> None:
     (place.parent / "data.yaml").write_text(f"{text}\nnames: [a]\n")
 
@@ -132,10 +138,10 @@ def made(what: str, place: Path, secret: Path) -> Project:
         create_job("copy", {}, {}, folder=secret.parent / "jobs" / "one")
         jobs_of(place).symlink_to(secret.parent / "jobs")
     elif what == "measured":
-        rows = {"images": [{"image": at}]}
+        rows = measured(at)
         write_measurement(history_of(place), new_measurement("accuracy", ["a"], rows))
     elif what == "measured by 0.1":
-        record = new_measurement("accuracy", ["a"], {"images": [{"image": up}]}).model_dump()
+        record = new_measurement("accuracy", ["a"], measured(up)).model_dump()
         lines = [
             {"secateur": "measured", "version": 1},
             {k: record[k] for k in record if k != "id"},
@@ -145,7 +151,7 @@ def made(what: str, place: Path, secret: Path) -> Project:
     elif what == "node":
         add_node(history_of(place), "model", secret)
     elif what == "node's details":
-        add_node(history_of(place), "model", None, details={"job": {"folder": at}})
+        add_node(history_of(place), "model", None, details={"source": at})
     return {
         "model": project().model_copy(update={"model": ModelReference(path=at)}),
         "model up": project().model_copy(update={"model": ModelReference(path=up)}),
@@ -212,7 +218,7 @@ def test_what_stays_inside_is_not_asked_about(place, tmp_path, monkeypatch):
         job = {"model": str(folder / "model.pt"), "output": str(folder / "out.pt")}
         create_job("copy", job, {}, folder=jobs_of(place) / "one")
         add_node(history_of(place), "model", folder / "model.pt", details={"note": "a/b, or c"})
-        rows = {"images": [{"image": "images/a.jpg"}], "names": {"0": "a.b", "1": "https://x/y"}}
+        rows = measured("images/a.jpg") | {"names": {"0": "a.b", "1": "https://x/y"}}
         write_measurement(history_of(place), new_measurement("accuracy", ["a"], rows))
         (folder / "images" / "b.jpg").symlink_to(folder / "images" / "a.jpg")
         write_project(place, project(data=DataSetting(path="data.yaml")))

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserError
-from core.system.plain import parse_json, read_json
+from core.system.budget import SETTINGS, read_json
+from core.system.plain import parse_json
 from core.system.records import Shape, checked, each_read, leave_out, naming_left_out
 
 PLAIN = st.recursive(
@@ -68,9 +69,9 @@ def test_what_diverged_is_read_where_it_may_be() -> None:
 
 def test_a_file_is_read_or_the_system_says_why(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[1]")
-    assert read_json(tmp_path / "a.json") == [1]
+    assert read_json(tmp_path / "a.json", SETTINGS) == [1]
     with pytest.raises(OSError, match="No such file"):
-        read_json(tmp_path / "b.json")
+        read_json(tmp_path / "b.json", SETTINGS)
 
 
 class Point(Shape):

@@ -9,9 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
-from core.checkpoint import load
+import core
+from core.checkpoint import load, save
 from core.errors import UserError
+from core.pipeline import prune
 from core.trust.source import read_new
 from core.trust.store import ChangedError, trusted
 from tests.core.engine.line import Line
@@ -230,3 +233,63 @@ def test_what_is_not_a_module(name: str, tmp_path: Path) -> None:
         read_new(path)
     assert "\n" not in str(caught.value) and caught.value.hint
     assert trusted() == ()
+
+
+WIDER = """
+from torch import nn
+
+
+class Wider(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Attention(nn.Module):
+    def __init__(self, inputs, *, heads):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, inputs, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("block", "arguments"),
+    [
+        ("Wider", "[64]"),  # the fork's parser adds what it reads
+        ("Wider", "[32, 64]"),  # and lets the width change
+        ("Wider", "[]"),
+        ("Attention", "[32]"),
+        ("Attention", "[32, 4]"),
+    ],
+)
+def test_a_description_for_another_parser_says_what_to_write(
+    block: str, arguments: str, trust: Trust, tmp_path: Path
+) -> None:
+    (file := tmp_path / "wider.py").write_text(WIDER, "utf-8")
+    trust(file)
+    with pytest.raises(UserError, match="cannot be built") as refused:
+        load(described(tmp_path, block, arguments))
+    assert f"does not know ({block}) the arguments of the list alone" in refused.value.hint
+    assert load(described(tmp_path, "Wider", "[32, 32]")).facts.modules
+
+
+def test_a_checkpoint_needs_no_parser(trust: Trust, tmp_path: Path) -> None:
+    """A network whose own block changes the width, as the parser of a fork would have built it."""
+    (file := tmp_path / "wider.py").write_text(WIDER, "utf-8")
+    trust(file)
+    loaded = load(described(tmp_path, "Wider", "[32, 32]"))
+    block = type(loaded.model.model[2])(32, 48)
+    block.i, block.f, block.type = 2, -1, "Wider"
+    loaded.model.model[2] = block
+    loaded.model.model[3].conv = torch.nn.Conv2d(48, 64, 3, 2, 1, bias=False)
+    save(loaded.model, tmp_path / "fork.pt", train_args={"imgsz": 64})
+    plan = core.Plan(selection=[{"block": 2, "ratio": 0.5}], round_to=1)
+    done = prune(load(tmp_path / "fork.pt"), plan, tmp_path / "small.pt")
+    assert done.verification.passed
+    assert load(tmp_path / "small.pt").model.model[2].conv.out_channels == 24

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.engine.hints import NAMES, in_window
 from app.engine.protocol import Failure
-from app.kit.hints import NAMES, in_window
 from tests.app.conftest import ROOT
 
 NO_HINTS = {
@@ -84,4 +84,5 @@ def test_failures_and_messages_go_through_it(window) -> None:
     event = {"message": "It fails.", "hint": "Pass a dataset YAML (--data)."}
     assert Failure.from_event(event).hint == "Choose a dataset."
     window.session.say("It fails.", "`secateur jobs` lists all jobs.", "error")
-    assert window.said[-1].hint == "Jobs lists all jobs."
+    (row,) = window.pane.messages.rows
+    assert row.message.hint == "Jobs lists all jobs."
