@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
+from core.runs.shapes import Found, Told
 from core.system.budget import JOB_FILE, MESSAGE, OPTION, parse_json, read_json, read_text
 from core.system.escape import shell_command
 from core.system.files import open_regular, sha256_of, write_text
 from core.system.locks import is_taken, take
 from core.system.paths import jobs_folder
-from core.system.records import Shape, checked, why_damaged
+from core.system.records import checked, why_damaged
 from core.trust.own import is_own, remember
 
 VERSION = 1
@@ -42,39 +43,6 @@ class Process(BaseModel):
 
     pid: int
     started: float
-
-
-class Told(Shape):
-    """What lists and reports read of any job's arguments; its kind checks them all."""
-
-    model: str | None = None
-    teacher: str | None = None
-    preset: str | None = None
-
-
-class Turn(Shape):
-    """What they read of a step of an iterative pruning."""
-
-    step: int
-    parameters: int
-    macs: int
-    after: dict[str, float]
-    accepted: bool
-
-
-class Found(Shape):
-    """What lists and reports read of any job's result."""
-
-    output: str | None = None
-    text: str | None = None
-    before: dict[str, float] | None = None
-    after: dict[str, float] | None = None
-    final: dict[str, float] | None = None
-    baseline: dict[str, float] | None = None
-    parameters: int | None = None
-    epochs: int | None = None
-    seconds: float | None = None
-    steps: list[Turn] | None = None
 
 
 class Job(BaseModel):

@@ -12,9 +12,7 @@ from core.system.escape import html_text
 SIDES: tuple[Literal["bottom"], Literal["left"]] = ("bottom", "left")
 
 
-def name_axis(
-    plot: pg.PlotItem | pg.PlotWidget, side: Literal["bottom", "left"], text: str
-) -> None:
+def name_axis(plot: pg.PlotWidget, side: Literal["bottom", "left"], text: str) -> None:
     """Name an axis; pyqtgraph takes the name for HTML, and it may be out of a file."""
     plot.getAxis(side).setLabel(html_text(text))
 
