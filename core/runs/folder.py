@@ -206,11 +206,8 @@ def read_job(folder: str | Path) -> Job:
         ) from error
     except ValueError as error:
         raise _damaged(path, error) from error
-    if (
-        isinstance(data, dict)
-        and isinstance(data.get("version"), int)
-        and data["version"] > VERSION
-    ):
+    version = data.get("version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > VERSION:
         raise UserError(f"The job {folder} was created by a newer Secateur.", "Update Secateur.")
     try:
         return Job.model_validate(data).found_in(path.parent)
@@ -219,8 +216,8 @@ def read_job(folder: str | Path) -> Job:
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    why = why_damaged(error)
-    return UserError(f"{path} is damaged ({why}).", "Its weight files can still be opened.")
+    hint = "Its weight files can still be opened."
+    return UserError(f"{path} is damaged ({why_damaged(error)}).", hint)
 
 
 def amend_job(folder: str | Path, **change: Any) -> bool:
@@ -380,7 +377,7 @@ def read_events(
     ----------
     folder : path
     offset : int
-        In bytes; 0 is the beginning.
+        In bytes.
     limit : int
         Bytes to read at most, or one line where that is longer; all there are when negative.
     """
@@ -392,13 +389,12 @@ def read_events(
                 data += stream.readline()
     except OSError:
         return [], offset
-    whole = data[: data.rfind(b"\n") + 1]
-    return list(_parsed(whole)), offset + len(whole)
+    end = data.rfind(b"\n") + 1
+    return list(_parsed(data[:end])), offset + end
 
 
 def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
     for line in lines.splitlines():
         with contextlib.suppress(ValueError):
-            event = parse_json(line, MESSAGE, finite=False)
-            if isinstance(event, dict):
+            if isinstance(event := parse_json(line, MESSAGE, finite=False), dict):
                 yield event
