@@ -17,7 +17,7 @@ from app.kit import theme
 from app.kit.charts.chart import Chart
 from app.kit.charts.data import ChartData
 from app.kit.charts.picture import LegendEntry
-from app.kit.charts.style import dress
+from app.kit.charts.style import dress, name_axis
 from app.state.measurements import Alternative
 
 if TYPE_CHECKING:
@@ -170,17 +170,16 @@ class FrontChart(Chart):
         self.setAccessibleDescription(words)
 
     def _show_axes(self) -> None:
-        bottom, left = self.getAxis("bottom"), self.getAxis("left")
-        left.setStyle(showValues=self.measured)
+        self.getAxis("left").setStyle(showValues=self.measured)
         if self.measured and self._unpruned is not None:
-            bottom.setLabel("ms per image")
-            left.setLabel(f"{front_words.metric_of(self._unpruned)}, % of unpruned")
+            name_axis(self, "bottom", "ms per image")
+            name_axis(self, "left", f"{front_words.metric_of(self._unpruned)}, % of unpruned")
             self.setToolTip(MEASURED_TIP)
         else:
-            bottom.setLabel("GFLOPs kept, %")
-            left.setLabel("predicted cost")
+            name_axis(self, "bottom", "GFLOPs kept, %")
+            name_axis(self, "left", "predicted cost")
             self.setToolTip(TIP)
-        left.resizeEvent()  # a label keeps the middle of the text before
+        self.getAxis("left").resizeEvent()  # a label keeps the middle of the text before
 
     def _place(self, number: int) -> tuple[float, float]:
         one = self._front[number]

@@ -17,7 +17,7 @@ from app.kit import theme
 from app.kit.charts.chart import Chart
 from app.kit.charts.data import ChartData
 from app.kit.charts.picture import LegendEntry
-from app.kit.charts.style import dress
+from app.kit.charts.style import dress, name_axis
 
 ROW = 17
 """Pixels that a class needs."""
@@ -69,7 +69,7 @@ class ClassesChart(Chart):
         self._names, self._models = tuple(names), dict(models)
         self._values = tuple(tuple(row) for row in values)
         self._first, self._current = 0, -1
-        self.getAxis("bottom").setLabel(figure)
+        name_axis(self, "bottom", figure)
         self.restyle()
         self.setAccessibleDescription(f"{figure} of {len(names)} classes")
 

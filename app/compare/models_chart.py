@@ -13,7 +13,7 @@ from app.compare.point_labels import place_names
 from app.kit import theme
 from app.kit.charts.chart import Chart
 from app.kit.charts.data import ChartData
-from app.kit.charts.style import dress
+from app.kit.charts.style import dress, name_axis
 
 SYMBOLS = ("o", "s", "t1", "d", "p", "h")
 MARGIN = 1
@@ -47,8 +47,8 @@ class ComparedChart(Chart):
     ) -> None:
         """Show models as (name, cost, accuracy), and say what the two are."""
         self._models = tuple(models)
-        self.getAxis("left").setLabel(figure)
-        self.getAxis("bottom").setLabel(cost)
+        name_axis(self, "left", figure)
+        name_axis(self, "bottom", cost)
         self.restyle()
         told = ", ".join(f"{name}: {y:.4f} at {x:.2f}" for name, x, y in self._models)
         self.setAccessibleDescription(f"{figure} against {cost}; {told}")

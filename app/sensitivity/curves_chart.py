@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from app.kit import theme
 from app.kit.charts.chart import Chart
 from app.kit.charts.data import ChartData
-from app.kit.charts.style import dress
+from app.kit.charts.style import dress, name_axis
 from app.state.measurements import Point
 from core.data.figures import names_of
 
@@ -57,9 +57,9 @@ class CurvesChart(Chart):
             self.addItem(item, ignoreBounds=True)
             item.hide()
         self.setMinimumHeight(110)
-        self.getAxis("bottom").setLabel("channels of the block removed, %")
+        name_axis(self, "bottom", "channels of the block removed, %")
         self.measure = names_of("")[0]
-        self.getAxis("left").setLabel("accuracy kept, %")
+        name_axis(self, "left", "accuracy kept, %")
         self.showGrid(y=True, alpha=0.15)
         self._moves = pg.SignalProxy(self.scene().sigMouseMoved, rateLimit=RATE, slot=self._moved)
         self.scene().sigMouseClicked.connect(self._clicked)

@@ -143,6 +143,7 @@ class MainWindow(QMainWindow):
     def _show_title(self) -> None:
         model, project = self.session.model, self.session.project_path
         name = Path(str(project or (model.path if model else ""))).name
+        name = name.replace("[*]", "[*][*]")  # a place for the mark, unless it is written twice
         self.setWindowTitle(f"{name}[*] – Secateur" if name else "Secateur")
         self.setWindowModified(self.session.dirty)
 

@@ -7,6 +7,7 @@ run scripts, split folders and repair images; here, files are only read.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,11 @@ MASKS = "masks"
 """The folder next to ``images`` in which Ultralytics finds masks unasked."""
 
 __all__ = ["Source", "find_description", "is_description", "read_source"]
+
+
+ENDINGS = (".yaml", ".yml")
+MOST_LOOKED = 500_000
+"""Files and folders below a folder that are looked through for a description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +215,33 @@ def find_description(path: Path) -> Path:
 
 def _descriptions(folder: Path, *, deep: bool) -> list[Path]:
     """Return the YAML files of a folder; one where its name says which is meant."""
-    look = folder.rglob if deep else folder.glob
-    found = next((files for end in ("*.yaml", "*.yml") if (files := sorted(look(end)))), [])
+    held = _below(folder) if deep else [path for end in ENDINGS for path in folder.glob(f"*{end}")]
+    by_ending = (sorted(path for path in held if path.name.endswith(end)) for end in ENDINGS)
+    found = next((files for files in by_ending if files), [])
     for stem in (folder.name, "data"):
         named = [file for file in found if file.stem == stem]
         if len(found) > 1 and len(named) == 1:
             return named
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    """Return the YAML files anywhere in a folder, links to folders not followed.
+
+    Raises
+    ------
+    UserError
+        For a folder of more files than a dataset has.
+    """
+    found, looked = [], 0
+    for place, folders, files in os.walk(folder):
+        looked += len(folders) + len(files)
+        if looked > MOST_LOOKED:
+            raise UserError(
+                f"{folder} contains too many files to look for a dataset YAML.",
+                "Choose the dataset YAML itself.",
+            )
+        found += [Path(place, name) for name in files if name.endswith(ENDINGS)]
     return found
 
 

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
+from core.runs.shapes import Found, Told
 from core.system.budget import JOB_FILE, MESSAGE, OPTION, parse_json, read_json, read_text
 from core.system.escape import shell_command
 from core.system.files import open_regular, sha256_of, write_text
 from core.system.locks import is_taken, take
 from core.system.paths import jobs_folder
-from core.system.records import Shape, checked, why_damaged
+from core.system.records import checked, why_damaged
 from core.trust.own import is_own, remember
 
 VERSION = 1
@@ -42,39 +43,6 @@ class Process(BaseModel):
 
     pid: int
     started: float
-
-
-class Told(Shape):
-    """What lists and reports read of any job's arguments; its kind checks them all."""
-
-    model: str | None = None
-    teacher: str | None = None
-    preset: str | None = None
-
-
-class Turn(Shape):
-    """What they read of a step of an iterative pruning."""
-
-    step: int
-    parameters: int
-    macs: int
-    after: dict[str, float]
-    accepted: bool
-
-
-class Found(Shape):
-    """What lists and reports read of any job's result."""
-
-    output: str | None = None
-    text: str | None = None
-    before: dict[str, float] | None = None
-    after: dict[str, float] | None = None
-    final: dict[str, float] | None = None
-    baseline: dict[str, float] | None = None
-    parameters: int | None = None
-    epochs: int | None = None
-    seconds: float | None = None
-    steps: list[Turn] | None = None
 
 
 class Job(BaseModel):
@@ -238,11 +206,8 @@ def read_job(folder: str | Path) -> Job:
         ) from error
     except ValueError as error:
         raise _damaged(path, error) from error
-    if (
-        isinstance(data, dict)
-        and isinstance(data.get("version"), int)
-        and data["version"] > VERSION
-    ):
+    version = data.get("version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > VERSION:
         raise UserError(f"The job {folder} was created by a newer Secateur.", "Update Secateur.")
     try:
         return Job.model_validate(data).found_in(path.parent)
@@ -251,8 +216,8 @@ def read_job(folder: str | Path) -> Job:
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    why = why_damaged(error)
-    return UserError(f"{path} is damaged ({why}).", "Its weight files can still be opened.")
+    hint = "Its weight files can still be opened."
+    return UserError(f"{path} is damaged ({why_damaged(error)}).", hint)
 
 
 def amend_job(folder: str | Path, **change: Any) -> bool:
@@ -412,7 +377,7 @@ def read_events(
     ----------
     folder : path
     offset : int
-        In bytes; 0 is the beginning.
+        In bytes.
     limit : int
         Bytes to read at most, or one line where that is longer; all there are when negative.
     """
@@ -424,13 +389,12 @@ def read_events(
                 data += stream.readline()
     except OSError:
         return [], offset
-    whole = data[: data.rfind(b"\n") + 1]
-    return list(_parsed(whole)), offset + len(whole)
+    end = data.rfind(b"\n") + 1
+    return list(_parsed(data[:end])), offset + end
 
 
 def _parsed(lines: bytes) -> Iterator[dict[str, Any]]:
     for line in lines.splitlines():
         with contextlib.suppress(ValueError):
-            event = parse_json(line, MESSAGE, finite=False)
-            if isinstance(event, dict):
+            if isinstance(event := parse_json(line, MESSAGE, finite=False), dict):
                 yield event

@@ -7,8 +7,14 @@ from typing import Literal
 import pyqtgraph as pg
 
 from app.kit import theme
+from core.system.escape import html_text
 
 SIDES: tuple[Literal["bottom"], Literal["left"]] = ("bottom", "left")
+
+
+def name_axis(plot: pg.PlotWidget, side: Literal["bottom", "left"], text: str) -> None:
+    """Name an axis; pyqtgraph takes the name for HTML, and it may be out of a file."""
+    plot.getAxis(side).setLabel(html_text(text))
 
 
 def dress(plot: pg.PlotWidget, left: int = 34) -> None:

@@ -12,7 +12,7 @@ from app.kit import theme
 from app.kit.charts.chart import Chart
 from app.kit.charts.data import ChartData
 from app.kit.charts.picture import LegendEntry
-from app.kit.charts.style import SIDES, dress
+from app.kit.charts.style import SIDES, dress, name_axis
 from app.tune.trace import Trace
 from core.runs.tail import Curve
 
@@ -46,7 +46,7 @@ class EpochChart(Chart):
         self._ranges: dict[int, tuple[float, float]] = {}
         self.setMinimumSize(120, 60)
         self.getAxis("left").setStyle(maxTickLevel=0)
-        self.getAxis("bottom").setLabel("epoch")
+        name_axis(self, "bottom", "epoch")
         self.showGrid(y=True, alpha=0.15)
         for side in SIDES:  # numbers and grid, kept as a picture while they stay
             self.getAxis(side).setCacheMode(pg.AxisItem.CacheMode.DeviceCoordinateCache)

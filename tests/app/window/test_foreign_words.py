@@ -101,3 +101,37 @@ def test_markup_of_our_own_is_shown_as_markup(window, qtbot):
     assert own.textFormat() is Qt.TextFormat.RichText
     assert words.textFormat() is Qt.TextFormat.PlainText
     assert own.sizeHint().width() < words.sizeHint().width()
+
+
+@pytest.mark.parametrize("name", [EVIL, "a & b", "<b>x</b>", "&lt;"])
+def test_axes_of_charts_show_names_as_they_are(qtbot, name):
+    import pyqtgraph as pg
+
+    from app.kit.charts.style import dress, name_axis
+
+    plot = pg.PlotWidget()
+    qtbot.addWidget(plot)
+    for side in ("bottom", "left"):
+        name_axis(plot, side, name)
+    dress(plot)
+    for side in ("bottom", "left"):
+        assert plot.getAxis(side).label.toPlainText().strip() == name
+
+
+def test_only_that_names_axes():
+    """Whatever else gives words to a chart or a document as HTML is looked at here."""
+    found = {
+        f"{path.relative_to(ROOT).as_posix()}: {call}"
+        for path in sorted((ROOT / "app").rglob("*.py"))
+        for call in ("setLabel(", "setHtml(", "setMarkdown(", "html=", "LabelItem(", "addLegend(")
+        if call in path.read_text("utf-8")
+    }
+    assert found == {"app/kit/charts/style.py: setLabel(", "app/help/window.py: setHtml("}
+
+
+@pytest.mark.parametrize("name", ["a[*]b", "[*]", "a & b", EVIL.replace("/", "")])
+def test_the_title_shows_the_name(window, tmp_path, name):
+    window.session.project_path = tmp_path / f"{name}.secateur"
+    window.session.titleChanged.emit()
+    assert name.replace("[*]", "[*][*]") in window.windowTitle()
+    window.session.project_path = None

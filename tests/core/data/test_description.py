@@ -386,3 +386,18 @@ def test_a_description_says_what_it_says(tmp_path: Path) -> None:
     said = read_description(path)
     assert said.root == "p" and said.places == {"train": ("a", "b"), "val": "c"}
     assert said.extra == {"kpt_shape": [17, 3], "channels": 1} and said.names == {0: "x"}
+
+
+@pytest.mark.parametrize("most", [0, 5, 11])
+def test_a_folder_of_too_many_files_is_not_looked_through(most, tmp_path, monkeypatch):
+    from core.data.source import find_description
+
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for number in range(10):
+        (tmp_path / "a" / f"{number}.txt").touch()
+    monkeypatch.setattr("core.data.source.MOST_LOOKED", most)
+    with pytest.raises(UserError, match="too many files"):
+        find_description(tmp_path)
+    (tmp_path / "a" / "b" / "data.yaml").touch()
+    monkeypatch.setattr("core.data.source.MOST_LOOKED", 13)
+    assert find_description(tmp_path) == tmp_path / "a" / "b" / "data.yaml"
