@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -83,6 +84,13 @@ def _apply_one(module: nn.Module, key: object) -> bool:
 
 def zeros_in(model: nn.Module) -> float:
     """Return the share of a network's parameters that are exactly zero, 0 to 1."""
-    counts = [(p.numel(), int(torch.count_nonzero(p))) for p in model.parameters()]
+    counts = [(p.numel(), _others_in(p)) for p in model.parameters()]
     total = sum(size for size, _ in counts)
     return (total - sum(other for _, other in counts)) / total if total else 0.0
+
+
+def _others_in(parameter: torch.Tensor) -> int:
+    """Count what is not zero; NumPy takes half the time of torch for FP32 on a processor."""
+    if parameter.dtype == torch.float32 and parameter.device.type == "cpu":
+        return int(np.count_nonzero(parameter.detach().numpy() != 0))
+    return int(torch.count_nonzero(parameter))

@@ -7,7 +7,6 @@ is a key, and a storage may claim more bytes than the file has.
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from core.system.budget import PICKLE, over
@@ -15,8 +14,8 @@ from core.system.budget import PICKLE, over
 MOST_HASHED = 4 * PICKLE.entries
 """Items of tuples, each as often as it is met, that go into lists, dicts and calls."""
 _TUPLES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
-_PUTS = {"BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"}
-_GETS = {"BINGET", "LONG_BINGET", "GET"}
+PUTS = {"BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"}
+GETS = {"BINGET", "LONG_BINGET", "GET"}
 _FILLS = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
 """What changes the object under its arguments, and leaves it on the stack."""
 _SIZES = {
@@ -50,18 +49,19 @@ class Outline:
     ----------
     label : object
         How messages name the file.
-    held : mapping of str to int, optional
-        Bytes of each storage in the file, by its key.
 
     Attributes
     ----------
     opcodes : int
         How many there were.
+    claims : dict of str to int
+        Bytes that each storage claims to have, by its key.
     """
 
-    def __init__(self, label: object, held: Mapping[str, int] | None = None) -> None:
+    def __init__(self, label: object) -> None:
         self.opcodes = 0
-        self._label, self._held = label, held
+        self.claims: dict[str, int] = {}
+        self._label = label
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
@@ -79,7 +79,7 @@ class Outline:
         if self.opcodes > PICKLE.entries:
             raise over(self._label, "describes more objects than a network has")
         stack = self._stack
-        if name in _PUTS:
+        if name in PUTS:
             at = len(self._memo) if argument is None else int(argument)
             if at > PICKLE.size:  # a table of that length would be made
                 raise over(self._label, "numbers more objects than a network has")
@@ -89,7 +89,7 @@ class Outline:
         if not taken and not marked:
             if name == "MARK":
                 self._marks.append(len(stack))
-            elif name in _GETS:
+            elif name in GETS:
                 stack.append(self._memo.get(int(argument)))
             elif gives:
                 stack.append(argument)
@@ -113,7 +113,7 @@ class Outline:
             stack += items * 2
             return
         if name == "BINPERSID" and items:
-            self._check_storage(items[0])
+            self._note_storage(items[0])
         # What is called may give the tuple that it was given, such as torch.Size.
         fills = name in _FILLS
         largest = None
@@ -126,14 +126,14 @@ class Outline:
         if gives:
             stack.append(items[0] if fills and items else largest if name == "REDUCE" else None)
 
-    def _check_storage(self, item: Any) -> None:
-        """Refuse a storage of more bytes than the file has for it."""
-        if self._held is None or type(item) is not Items or len(item) != 5:
+    def _note_storage(self, item: Any) -> None:
+        """Note how many bytes a storage claims."""
+        if type(item) is not Items or len(item) != 5:
             return
         _, kind, key, _, count = item
         size = _SIZES.get(str(kind).rpartition(" ")[2].removesuffix("Storage"))
-        if size and isinstance(count, int) and count * size > self._held.get(str(key), 0):
-            raise over(self._label, "claims more weights than it contains")
+        if size and isinstance(count, int) and isinstance(key, str):
+            self.claims[key] = max(count * size, self.claims.get(key, 0))
 
 
 class Limited:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
-from core.checkpoint.outline import Limited, Outline
+from core.checkpoint.outline import GETS, PUTS, Limited, Outline
 from core.errors import UserError
 from core.trust.find import UntrustedError
 
@@ -52,6 +52,7 @@ TORCHVISION = re.compile(r"torchvision\.(ops|models)\.\w+")
 """Where torchvision has modules of networks; ``_KNOWN`` says which of these."""
 _V5 = re.compile(r"(models\.(yolo|common|experimental)|utils\.\w+)\.")
 _SHOWN = 4
+_ASKING = {"GLOBAL", "INST", "STACK_GLOBAL", "PROTO", "EXT1", "EXT2", "EXT4"}
 _ANCHORS = (
     "Its head predicts three boxes per cell, as factors of stored anchors, and an objectness that "
     "the scores are multiplied by; no head of Ultralytics computes this."
@@ -94,15 +95,17 @@ _V9_ANY = "Its blocks are classes of that repository, which are not converted."
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scan:
-    """Dotted names of all globals asked for, and the highest pickle protocol used."""
+    """Dotted names of all globals asked for, the highest pickle protocol used, and storages.
+
+    Of each storage, by its key, the bytes that it claims to have.
+    """
 
     names: frozenset[str]
     protocol: int
+    claims: Mapping[str, int]
 
 
-def scan_pickles(
-    stream: BinaryIO, count: int, label: object = "The file", held: Mapping[str, int] | None = None
-) -> Scan:
+def scan_pickles(stream: BinaryIO, count: int, label: object = "The file") -> Scan:
     """List what the first pickles of a stream ask for.
 
     Parameters
@@ -113,8 +116,6 @@ def scan_pickles(
         How many pickles follow one another: 1 in a zip archive, 5 in torch's format before 1.6.
     label : object
         How messages name the file.
-    held : mapping of str to int, optional
-        Bytes of each storage in the file, by its key.
 
     Raises
     ------
@@ -123,31 +124,35 @@ def scan_pickles(
     """
     limited: Any = stream if isinstance(stream, io.BytesIO) else Limited(stream, label)
     names: set[str] = set()
+    claims: dict[str, int] = {}
     protocol = 0
     for _ in range(count):
-        outline = Outline(label, held)
+        outline = Outline(label)
         strings: list[str] = []
         memo: dict[int, str | None] = {}
         last: str | None = None  # the string that the opcode before pushed
         for opcode, argument, _position in pickletools.genops(limited):
-            outline.step(opcode.name, argument)
-            if opcode.name in ("GLOBAL", "INST"):
-                names.add(_modern(*str(argument).split(" ", 1)))
-            elif opcode.name == "STACK_GLOBAL":
-                names.add(".".join(strings[-2:]))
-            elif opcode.name == "PROTO":
-                protocol = max(protocol, int(argument or 0))
-            elif opcode.name in ("EXT1", "EXT2", "EXT4"):
-                names.add(f"copyreg.extension {argument}")
-            elif opcode.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):
+            name = opcode.name
+            outline.step(name, argument)
+            if name in PUTS:
                 memo[len(memo) if argument is None else int(argument)] = last
                 continue
+            if name in _ASKING:
+                if name == "STACK_GLOBAL":
+                    names.add(".".join(strings[-2:]))
+                elif name == "PROTO":
+                    protocol = max(protocol, int(argument or 0))
+                elif name.startswith("EXT"):
+                    names.add(f"copyreg.extension {argument}")
+                else:
+                    names.add(_modern(*str(argument).split(" ", 1)))
             last = argument if isinstance(argument, str) else None
-            if opcode.name in ("BINGET", "LONG_BINGET", "GET"):
+            if name in GETS:
                 last = memo.get(int(argument or 0))
             if last is not None:
                 strings.append(last)
-    return Scan(frozenset(names), protocol)
+        claims |= outline.claims
+    return Scan(frozenset(names), protocol, claims)
 
 
 def _modern(module: str, name: str) -> str:

@@ -19,7 +19,7 @@ from core.checkpoint.allowlist import RefusedError, encode_latin, entries_for
 from core.checkpoint.scan import Scan, refusal, scan_pickles
 from core.checkpoint.sniff import LEGACY_MAGIC, damaged
 from core.errors import UserError
-from core.system.budget import OverBudgetError
+from core.system.budget import OverBudgetError, over
 
 #: torch keeps its allow-list for the whole process.
 _LOCK = threading.Lock()
@@ -101,16 +101,20 @@ def _scan(source: Path | io.BytesIO, label: object) -> tuple[Scan, bool]:
             return scan_pickles(stream, 5, label), True
         # torch's own reader decides which member counts when an archive names one twice.
         record = torch._C.PyTorchFileReader(stream).get_record("data.pkl")
-        return scan_pickles(io.BytesIO(record), 1, label, _storages(stream)), False
+        scan = scan_pickles(io.BytesIO(record), 1, label)
+        if sum(scan.claims.values()) > stream.seek(0, io.SEEK_END):
+            _check_storages(stream, scan.claims, label)
+        return scan, False
 
 
-def _storages(stream: BinaryIO) -> dict[str, int]:
-    """Return the bytes of each storage in an archive; the least where it names one twice."""
+def _check_storages(stream: BinaryIO, claims: Mapping[str, int], label: object) -> None:
+    """Refuse storages of more bytes than the archive has for them."""
     held: dict[str, int] = {}
-    for entry in zipfile.ZipFile(stream).infolist():
+    for entry in zipfile.ZipFile(stream).infolist():  # of one that is there twice, the smaller
         key = entry.filename.rpartition("/data/")[2]
         held[key] = min(entry.file_size, held.get(key, entry.file_size))
-    return held
+    if any(size > held.get(key, 0) for key, size in claims.items()):
+        raise over(label, "claims more weights than it contains")
 
 
 def _unpickling(label: object, scan: Scan, legacy: bool, text: str) -> UserError:
