@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ from core.runs.folder import read_job, status_of
 from core.system.scratch import Scratch, sweep_beneath
 from scripts.kill_deeds import DEEDS, PLAN, WANTED, jobs_of, reported, said
 
+FAULT = 70
+"""The exit status of a deed that raised."""
 STEPS = (3.0, 3600.0, -3600.0, 86400.0)
 """Seconds by which the clock is set while something runs."""
 
@@ -92,7 +95,7 @@ class Stage:
         """Do something in a process of its own, whose clock is set by ``step`` seconds."""
         if child := os.fork():
             return child
-        code = 70
+        code = FAULT
         try:
             log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 1)
@@ -101,6 +104,8 @@ class Stage:
             if step:
                 set_clock(step)
             code = act(folder)
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -163,7 +168,10 @@ def one_kill(stage: Stage, name: str, number: int, step: float, options: Any) ->
     for pid in victims if draw.random() < 0.5 else victims[::-1]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    hit = os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    hit = code < 0
+    if code == FAULT:
+        wrong.append("failed before it was killed")
     options.hits += hit
     try:
         wrong += once_more(stage, name, folder, step, options)

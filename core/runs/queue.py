@@ -170,7 +170,7 @@ def note(folder: str | Path) -> None:
     name = _name(folder)
     with _changed() as queue:
         queue.waiting = [other for other in queue.waiting if other != name]
-        queue.running = [*_alive(queue.running), name]
+        queue.running = [*(n for n in _alive(queue.running) if n != name), name]
 
 
 def start(folder: str | Path, launcher: Launch = launch) -> object:
@@ -179,7 +179,7 @@ def start(folder: str | Path, launcher: Launch = launch) -> object:
     with _changed() as queue:
         started = launcher(Path(folder))
         queue.waiting = [other for other in queue.waiting if other != name]
-        queue.running = [*_alive(queue.running), name]
+        queue.running = [*(n for n in _alive(queue.running) if n != name), name]
     return started
 
 

@@ -218,12 +218,13 @@ def queued(folder: Path) -> tuple[dict[str, Any], str]:
 def run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """Run a job here; whatever becomes of it, the next one in the queue starts."""
     from core.runs import queue
+    from core.runs.folder import read_job
 
     try:
         return _run(folder, options)
     finally:
-        with contextlib.suppress(UserError):
-            queue.go_on(ended=folder)
+        with contextlib.suppress(UserError):  # another process's job, which was refused, goes on
+            queue.go_on(ended=None if read_job(folder).runs else folder)
 
 
 def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:

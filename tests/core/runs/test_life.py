@@ -145,6 +145,21 @@ def test_who_is_killed_lets_go_though_a_child_lives_on(start, tmp_path):
     assert run_job(folder)["event"] == "done"
 
 
+def test_a_refused_start_lets_nothing_else_start(start, tmp_path, monkeypatch):
+    folder, waiting = make(tmp_path / "job"), make(tmp_path / "waiting")
+    queue.note(folder)
+    process = start(folder)
+    queue.add(waiting)
+    monkeypatch.setattr(queue.go_on, "__defaults__", (lambda _: pytest.fail("started"), None))
+    assert main(["jobs", "resume", str(folder)]) == 1
+    assert main(["jobs", "run", str(folder)]) == 1
+    assert status_of(read_job(folder)) == "running" and queue.read_queue().place(waiting) == 1
+    process.kill()
+    process.wait()
+    started = []
+    assert queue.go_on(started.append) == [waiting] == started
+
+
 def test_a_copy_of_a_folder_that_runs_does_not_run(start, tmp_path):
     folder = make(tmp_path / "job")
     start(folder)
