@@ -16,6 +16,7 @@ from app.files.cached_model import Known, find_known, from_engine, told_of
 from app.files.dropped import PROJECT, Dropped, sort_dropped
 from app.files.file_watcher import ModelWatcher
 from app.files.outside_dialog import when_confirmed
+from app.files.plan_files import PlanFiles
 from app.files.ranker import Ranker
 from app.files.stock import is_stock
 from app.kit.dialogs import ask
@@ -27,12 +28,10 @@ from core.tryout.sources import can_try
 
 if TYPE_CHECKING:
     from app.engine.protocol import Failure
-    from core.plan.schema import Plan
     from core.project import Project
 
 OPENABLE = "YOLO models and Secateur projects (*.pt *.yaml *.yml *.secateur);;All files (*)"
 PROJECTS = "Secateur projects (*.secateur)"
-PLANS = "Plans (*.json);;All files (*)"
 BUSY = (
     "prune",
     "verify",
@@ -58,6 +57,7 @@ class Documents(QObject):
         self._data = ""
         self.watcher = ModelWatcher(context, self.open_path, self.locate, self)
         self._ranker = Ranker(context, self)
+        self.plans = PlanFiles(context, window)
 
     # ---- opening ------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Documents(QObject):
             return
         kinds: dict[str, Callable[[str], None]] = {
             PROJECT: self.open_project,
-            ".json": self.read_plan,
+            ".json": self.plans.read_plan,
             ".yaml": self._open_yaml,
             ".yml": self._open_yaml,
         }
@@ -354,56 +354,6 @@ class Documents(QObject):
         if answer == Buttons.Save:
             return self.save()
         return answer == Buttons.Discard
-
-    # ---- plans --------------------------------------------------------------------------------
-
-    def import_plan(self) -> None:
-        """Ask for a plan file and use it."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, "Import plan", self._settings.folder(), PLANS
-        )
-        if path:
-            self.read_plan(path)
-
-    def read_plan(self, path: str) -> None:
-        """Use a plan file for the open model."""
-        from core.plan.schema import read_plan
-
-        if self._session.model is None:
-            self._session.say("Open a model before you import a plan for it.", kind="warning")
-            return
-        self._background.read(
-            path, lambda: read_plan(path), partial(self._take_plan, path), self._say
-        )
-
-    def _take_plan(self, path: str, plan: Plan) -> None:
-        session = self._session
-        if session.model is None:  # closed while a long plan was read
-            return
-        if plan.model_sha256 not in (None, session.model.facts.sha256):
-            session.say(
-                "The plan was made for another model file. Check its effect on this one.",
-                kind="warning",
-            )
-        session.edit(plan_edits.replace_plan(plan_edits.unbound(plan), f"Import {Path(path).name}"))
-
-    def export_plan(self) -> None:
-        """Save the plan as JSON, bound to the open model, to be replayed anywhere."""
-        from core.system.files import write_json
-
-        session = self._session
-        if session.model is None:
-            return
-        name, _ = QFileDialog.getSaveFileName(
-            self._window, "Export plan", str(Path(self._settings.folder()) / "plan.json"), PLANS
-        )
-        if not name:
-            return
-        plan = session.plan.model_copy(update={"model_sha256": session.model.facts.sha256})
-        try:
-            write_json(Path(name), plan.to_json())
-        except UserError as error:
-            self._say(error)
 
     def _say(self, error: UserError, *actions: tuple[str, Callable[[], object]]) -> None:
         self._session.say(error.message, error.hint, "error", actions=tuple(actions))

@@ -31,10 +31,10 @@ from core.system.budget import (
     MOST_OBJECTS,
     MOST_OUTPUTS,
     Budget,
-    check_tree,
     over,
 )
 from core.system.size import ImageSize
+from core.system.tree import check_tree
 
 Place: TypeAlias = "tuple[Place, object] | None"
 

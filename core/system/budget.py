@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
@@ -94,7 +93,7 @@ _STRING_IN_JSON = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NUMBER_IN_YAML = re.compile(rf"[+-]?\d[\da-fA-F_:.xXoO+-]{{{LONGEST_NUMBER},}}")
-_WEIGHT = 64
+WEIGHT = 64
 """Characters of a text that count as one entry more."""
 
 
@@ -133,11 +132,13 @@ def _too_large(label: object, size: int, budget: Budget) -> OverBudgetError:
     return over(label, f"is too large for {budget.what}: {shown} MB, of at most {most}")
 
 
-def _too_many(label: object, budget: Budget) -> OverBudgetError:
+def too_many(label: object, budget: Budget) -> OverBudgetError:
+    """Return the error for a file of too many entries."""
     return over(label, f"has more than {budget.entries:,} entries, too many for {budget.what}")
 
 
-def _too_deep(label: object, budget: Budget) -> OverBudgetError:
+def too_deep(label: object, budget: Budget) -> OverBudgetError:
+    """Return the error for a file that is nested too deeply."""
     return over(
         label, f"is nested more than {budget.depth} levels deep, too deep for {budget.what}"
     )
@@ -224,15 +225,15 @@ def parse_json(
     opened = data.count(b"[") + data.count(b"{")
     # Every value but the first of a list follows one of these signs.
     if opened + data.count(b",") + data.count(b":") > budget.entries:
-        raise _too_many(label, budget)
+        raise too_many(label, budget)
     if _DIGITS_IN_JSON.search(data):  # outside texts, it is refused
         json.loads(text, parse_int=_whole(label))
     try:
         found = plain.parse_json(text, finite=finite)
     except plain.TooDeepError as error:
-        raise _too_deep(label, budget) from error
+        raise too_deep(label, budget) from error
     if opened > budget.depth and not _is_flat(data, budget.depth):
-        raise _too_deep(label, budget)
+        raise too_deep(label, budget)
     return found
 
 
@@ -279,7 +280,7 @@ def parse_yaml(text: str, budget: Budget, label: object = "The text") -> Any:
         _Entries(budget, label).count(yaml.parse(text, Loader=loader))
         return yaml.load(text, Loader=loader)
     except (RecursionError, OverflowError) as error:
-        raise _too_deep(label, budget) from error
+        raise too_deep(label, budget) from error
 
 
 class _Entries:
@@ -296,7 +297,7 @@ class _Entries:
             anchor = getattr(event, "anchor", None)
             if isinstance(event, yaml.CollectionStartEvent):
                 if len(self._open) >= self._budget.depth:
-                    raise _too_deep(self._label, self._budget)
+                    raise too_deep(self._label, self._budget)
                 self._open.append((anchor, 1, 1))
                 if anchor:
                     self._anchors[anchor] = None  # until its end: an alias inside never ends
@@ -305,7 +306,7 @@ class _Entries:
                 self._add(anchor, entries, depth)
             elif isinstance(event, yaml.ScalarEvent):
                 self._scalar(event)
-                self._add(anchor, 1 + len(event.value) // _WEIGHT, 0)
+                self._add(anchor, 1 + len(event.value) // WEIGHT, 0)
             elif isinstance(event, yaml.AliasEvent) and anchor in self._anchors:
                 found = self._anchors[anchor]
                 if found is None:
@@ -316,91 +317,16 @@ class _Entries:
         if anchor:
             self._anchors[anchor] = entries, depth
         if entries > self._budget.entries:
-            raise _too_many(self._label, self._budget)
+            raise too_many(self._label, self._budget)
         if self._open:
             name, total, deepest = self._open[-1]
             if total + entries > self._budget.entries:
-                raise _too_many(self._label, self._budget)
+                raise too_many(self._label, self._budget)
             if len(self._open) + depth > self._budget.depth:
-                raise _too_deep(self._label, self._budget)
+                raise too_deep(self._label, self._budget)
             self._open[-1] = name, total + entries, max(deepest, depth + 1)
 
     def _scalar(self, event: Any) -> None:
         number = event.implicit[0] or str(event.tag).endswith((":int", ":float"))
         if number and len(event.value) > LONGEST_NUMBER and _NUMBER_IN_YAML.match(event.value):
             raise over(self._label, _LONG)
-
-
-# ---- objects -------------------------------------------------------------------------------------
-
-
-def check_tree(
-    value: object,
-    budget: Budget,
-    label: object,
-    parts: Callable[[object], Iterable[object]] | None = None,
-) -> int:
-    """Refuse what would be too much to walk, where every part is walked as often as it is met.
-
-    Parameters
-    ----------
-    value : object
-    budget : Budget
-        Its entries and depth count.
-    label : object
-        How messages name the file.
-    parts : callable, optional
-        What an object holds; the items of lists, tuples, sets and dicts otherwise.
-
-    Returns
-    -------
-    int
-        Entries.
-
-    Raises
-    ------
-    OverBudgetError
-        Also when something contains itself.
-    """
-    inside = parts or plain_parts
-    known: dict[int, tuple[int, int]] = {}
-    under_way: set[int] = set()
-    pending: list[tuple[object, bool]] = [(value, False)]
-    while pending:
-        item, done = pending.pop()
-        if done:
-            under_way.discard(id(item))
-            found = [known[id(part)] for part in inside(item)]
-            entries = 1 + sum(count for count, _ in found)
-            depth = 1 + max((deep for _, deep in found), default=0)
-            if entries > budget.entries:
-                raise _too_many(label, budget)
-            if depth > budget.depth:
-                raise _too_deep(label, budget)
-            known[id(item)] = entries, depth
-        elif id(item) in under_way:
-            raise over(label, "contains something that contains itself")
-        elif id(item) not in known:
-            held = list(inside(item))
-            if not held:
-                known[id(item)] = _weight(item), 0
-                continue
-            under_way.add(id(item))
-            pending.append((item, True))
-            pending += [(part, False) for part in held if id(part) not in known]
-            if len(pending) > 2 * budget.entries:
-                raise _too_many(label, budget)
-    return known[id(value)][0]
-
-
-def plain_parts(item: object) -> Iterable[object]:
-    """Return what a list, tuple, set, dict, keys included, or namespace holds; else nothing."""
-    if isinstance(item, SimpleNamespace):
-        item = vars(item)
-    if isinstance(item, dict):
-        return [*item.keys(), *item.values()]
-    return list(item) if isinstance(item, list | tuple | set | frozenset) else ()
-
-
-def _weight(item: object) -> int:
-    return 1 + len(item) // _WEIGHT if isinstance(item, str | bytes) else 1
