@@ -75,7 +75,7 @@ def check_free(folder: Path) -> Path:
         raise UserError(f"{folder} is not empty.", "Choose a new folder for the pictures.")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file.", "Choose a new folder for the pictures.")
-    check_folder(folder)
+    check_folder(folder, is_folder=True)
     return folder
 
 

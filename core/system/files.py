@@ -262,15 +262,22 @@ def _umask() -> int:
     return mask
 
 
-def check_folder(path: Path) -> None:
+def check_folder(path: Path, *, is_folder: bool = False) -> None:
     """Refuse a file that cannot be written, before work begins that would be lost.
+
+    Parameters
+    ----------
+    path : Path
+    is_folder : bool
+        Whether a folder is to be written, in whose place there may be one.
 
     Raises
     ------
     UserError
         When its folder does not exist or is not writable, or what is there is no file.
     """
-    _check_is_file(path)
+    if not (is_folder and path.is_dir()):
+        _check_is_file(path)
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UserError(

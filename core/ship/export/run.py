@@ -194,7 +194,7 @@ def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings)
             f"{target} does not end in {form.suffix}.",
             f"Name it NAME{form.suffix}: Ultralytics detects the format by the file name.",
         )
-    check_folder(target)
+    check_folder(target, is_folder=form.folder)
     if form.folder and target.exists() and not _replaceable(target):
         raise UserError(
             f"{target} already exists and is not an exported network; it is not replaced.",

@@ -225,6 +225,8 @@ def test_full_disk(capsys, model, plan, tmp_path, monkeypatch) -> None:
     real = os.fdopen
 
     def full(handle: int, mode: str):
+        if "w" not in mode:
+            return real(handle, mode)
         os.close(handle)
         return real(os.open("/dev/full", os.O_WRONLY), mode)
 

@@ -64,7 +64,10 @@ def test_what_a_person_can_mend_and_what_not(line, tmp_path):
     assert failed["event"] == "failed"
     assert not failed["bug"]
     assert failed["hint"]
-    line.send(id=5, task="open", args={})
+    line.send(id=8, task="open", args={})
+    failed = line.end_of(8)[-1]
+    assert not failed["bug"] and "no “path”" in failed["message"]
+    line.send(id=5, task="open", args={"path": str(bad), "hash": {"of": "nothing"}})
     failed = line.end_of(5)[-1]
     assert failed["bug"]
     assert "KeyError" in failed["trace"]

@@ -8,7 +8,7 @@ import pytest
 
 import core
 from core.checkpoint import load, save
-from core.cli.options import needed
+from core.checkpoint.needs import needed
 from core.errors import UserError
 from core.graph.modules import digest_of_added, rule_of
 from core.pipeline import analyse, prune
