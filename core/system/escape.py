@@ -14,7 +14,7 @@ from core.system.visible import visible
 _MARKDOWN = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")
 """What Markdown takes for its own; an underscore within a word is one."""
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_LINE_START = re.compile(r"^([#+=-]|\d+(?=[.)]))")
+_LINE_START = re.compile(r"^([#+=-]|\d+(?=[.)](?:\s|$)))")
 """What makes a line a heading or an entry of a list where it begins with it."""
 _FORMULA = tuple("=+-@\t\r\n")
 _NUMBER = re.compile(r"[+-](\d[\d.,]*|inf|nan)([eE][+-]?\d+)?( ?[%\w/]{1,8})?")

@@ -32,6 +32,7 @@ APART = {
     r"make (setup|run)\b": "installs; tests/scripts runs what it starts",
     r"make (test|test-scripts|lint|quick|measure|fuzz)\b": "is what runs this very test",
     r"make (bench|screenshots)\b": "minutes; measures the machine, or draws what is checked by eye",
+    r"make compat\b": "minutes to an hour, and gigabytes; tests/scripts/test_compat.py",
     r"make bundle": "minutes; tests/package/test_bundle.py",
     r"(app|id|rights)=|find \"\$app|codesign |ditto |xcrun ": "needs macOS and its tools",
     r"pre-commit install": "changes the clone; tests/scripts looks at what it would run",

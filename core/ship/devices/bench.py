@@ -319,7 +319,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         sink.flush()
 
     try:
-        own = tempfile.TemporaryDirectory(prefix="secateur-bench-")
+        # Not as Secateur calls its own folders, which it sweeps.
+        own = tempfile.TemporaryDirectory(prefix="bench-secateur-")
     except OSError as error:
         say({"failed": f"no temporary folder can be made: {in_words(error)}"})
         return
