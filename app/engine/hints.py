@@ -14,7 +14,7 @@ RULES: Sequence[tuple[str, str]] = (
     # Modules of the user's own.
     (r"(defines (?:it|them)): `secateur trust add [^`]*`", rf"\1 in {TRUSTED}"),
     (r"\b(again)(?: with|:) `secateur trust add [^`]*`", rf"\1 in {TRUSTED}"),
-    (r"(Remove [^`]*) with `secateur trust remove[^`]*`(, or choose a name with --as)?",
+    (r"(Remove [^`]*) with `(?:secateur trust remove[^`]*|\{\})`(, or choose a name with --as)?",
      rf"\1 in {TRUSTED}"),
     (r"Give it a name with --as, as the checkpoint spells it: my_modules, for example\.",
      "Give the file a name that Python can import: my_modules.py, for example."),
@@ -32,7 +32,12 @@ RULES: Sequence[tuple[str, str]] = (
     (r"Use `secateur predict` with its plan on the original",
      "Open the original with its plan"),
     (r"Prune without --repair", "Prune without repair"),
+    (r"confirm them with --trust-paths, or by opening the project in the window",
+     "confirm them when you open the project"),
     # Time.
+    (r"Measure one: `secateur latency-table [^`]*`", "Measure one from the command line"),
+    (r"(Measure its latency table again|Write an archive for it) with `secateur latency-[^`]*`",
+     r"\1 from the command line"),
     (r"`secateur latency` measures", "Latency measures"),
     (r"(Measure on the CPU): --device cpu", r"\1"),
     (r"Add --runtime torch\.", "Choose the runtime PyTorch as well."),

@@ -232,9 +232,8 @@ READ_ME = f"""Measures how long a network takes on this device. Needs Python 3.8
     python3 bench.py
 
 It leaves {bench.ANSWERS} here; run it again after an interruption, and it continues. The weights
-of the network are not in this archive. Then, where Secateur is:
-
-    secateur latency-kit MODEL --answers {bench.ANSWERS}
+of the network are not in this archive. Take that file back to Secateur, whose command latency-kit
+reads it.
 """
 
 

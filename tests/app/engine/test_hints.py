@@ -15,7 +15,7 @@ NO_HINTS = {
     # A report's command, arguments of other programs, and pieces that a whole one is made of.
     "core/report/gather.py", "core/report/problem.py", "core/tune/several.py",
 }  # fmt: skip
-PIECES = {"--same-classes", " --as {}", "{} --as __main__`."}
+PIECES = {"--same-classes", "--as", "{} --as __main__`."}
 
 
 def text_of(node: ast.AST) -> str:
