@@ -117,8 +117,15 @@ class Settings:
         self._set("device", device)
 
     def folder(self) -> str:
-        """Return the folder last used in a file dialog."""
-        return str(self._held.get("folder") or Path.home())
+        """Return the folder last used in a file dialog; the user's own where none can be it."""
+        held = str(self._held.get("folder") or "")
+        try:
+            Path(held or Path.home()).stat()
+        except FileNotFoundError:  # on a drive that is not there now
+            return held
+        except (OSError, ValueError):
+            return str(Path.home())
+        return held or str(Path.home())
 
     def set_folder(self, folder: str) -> None:
         """Remember a folder."""

@@ -21,6 +21,7 @@ from core.history.nodes import home_of, read_nodes, record
 from core.history.remember import remember_measured
 from core.history.results import pruned_node
 from core.plan.schema import Plan
+from core.runs.received import claims_of, confirm
 from core.system.files import sha256_of
 from tests.app.compare.test_compare import THREE, comparison
 from tests.app.conftest import ENGINE_MS, QUICK_MS
@@ -333,6 +334,7 @@ def test_a_project_of_version_0_1_opens_with_nothing_lost(window, tmp_path, trai
             path.write_text(path.read_text().replace(old, new))
     project, session = folder / "bees.secateur", window.session
     told = json.loads(project.read_text())
+    confirm(claims_of(project))  # it names files of the machine that it comes from
     with qtbot.waitSignal(session.scoresChanged, timeout=ENGINE_MS):
         window.open_paths([str(project)])
     assert [Path(r.output).name for r in session.lineage.results] == ["older.pt", "bees-pruned.pt"]

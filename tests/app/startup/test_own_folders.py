@@ -40,7 +40,7 @@ def test_nothing_is_written_outside_our_folders(tmp_path):
     before = set(tmp_path.iterdir())
     subprocess.run([sys.executable, "-c", CODE], cwd=home, env=environment, check=True, timeout=60)
     files = [path.relative_to(home) for path in home.rglob("*") if path.is_file()]
-    assert Path(".config/secateur/window.ini") in files
+    assert Path(".config/secateur/window.json") in files
     strange = [str(file) for file in files if "secateur" not in file.parts]
     # What fonts there are is the system's own business.
     assert [name for name in strange if not name.startswith(".cache/fontconfig")] == []

@@ -128,8 +128,8 @@ def test_a_pruning_in_turns_is_a_result_with_its_last_step(opened, qtbot, traine
     job = read_job(run.folder)
     write_job(run.folder, job.model_copy(update={"kind": "iterative"}))
     steps = [
-        {"accepted": True, "parameters": 9, "after": {"map50_95": 0.28}},
-        {"accepted": False, "parameters": 5, "after": {"map50_95": 0.1}},
+        {"step": 1, "accepted": True, "parameters": 9, "macs": 2, "after": {"map50_95": 0.28}},
+        {"step": 2, "accepted": False, "parameters": 5, "macs": 1, "after": {"map50_95": 0.1}},
     ]
     ends(run, baseline={"map50_95": 0.3}, steps=steps)
     qtbot.waitUntil(lambda: len(tuned(opened)) == 1, timeout=QUICK_MS)
