@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -206,12 +206,7 @@ def usual_latency(sha256: str, image_size: SizeLike) -> LatencyTable | None:
         known = find_latency(sha256, describe("onnx", image_size=image_size))
         if known is not None:
             return known
-    for path in _newest(latency_folder(), sha256):
-        with contextlib.suppress(UserError):
-            latency = read_latency(path)
-            if _holds(latency):
-                return latency
-    return None
+    return _newest_that(_holds, sha256)
 
 
 def known_latency(
@@ -246,10 +241,14 @@ def latency_on(sha256: str, on: str) -> LatencyTable | None:
     on : str
         Address of the device.
     """
+    return _newest_that(lambda latency: latency.about.get("on") == on, sha256)
+
+
+def _newest_that(holds: Callable[[LatencyTable], bool], sha256: str) -> LatencyTable | None:
     for path in _newest(latency_folder(), sha256):
         with contextlib.suppress(UserError):
             latency = read_latency(path)
-            if latency.about.get("on") == on:
+            if holds(latency):
                 return latency
     return None
 
