@@ -5,7 +5,6 @@ Any other exception is a bug: it is logged with its traceback and shown to the u
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
-_PLACES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EILSEQ)
-"""What the system says of a place that a person named, or that cannot be reached."""
 _LONGEST = 200
+"""Characters of a path in a message."""
 
 
 class UserError(Exception):
@@ -75,9 +73,12 @@ def one_line(error: object, most: int = 200) -> str:
 
 def of_system(error: OSError) -> UserError:
     """Return the error for what the system refused: a disk, a folder or a device, not a bug."""
-    what = f" {error.filename!s}" if error.filename is not None else " a file or device"
+    what = "a file or device"
+    if isinstance(error.filename, str | bytes | os.PathLike):
+        name = os.fsdecode(error.filename)
+        what = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
     return UserError(
-        f"The system could not read or write{what}: {reason_of(error)}.",
+        f"The system could not read or write {what}: {reason_of(error)}.",
         "Check that it is there, that you may use it, and that the disk has room.",
     )
 
@@ -85,25 +86,6 @@ def of_system(error: OSError) -> UserError:
 def reason_of(error: OSError) -> str:
     """Return the system's reason for an error, in lower case, as the end of a sentence."""
     return (error.strerror or str(error)).lower()
-
-
-def by_the_user(error: OSError) -> UserError | None:
-    """Return the error for a place that the system does not give access to, wherever it is met.
-
-    Parameters
-    ----------
-    error : OSError
-
-    Returns
-    -------
-    UserError or None
-        None for any other error, which is a bug.
-    """
-    if error.filename is None or error.errno not in _PLACES:
-        return None
-    name = os.fsdecode(error.filename) if not isinstance(error.filename, int) else "A file"
-    shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
-    return UserError(f"{shown} cannot be used: {reason_of(error)}.", "Check the path.")
 
 
 def no_dataset(what: str, hint: str = "Choose a dataset.", *, labels: bool = True) -> UserError:

@@ -20,13 +20,13 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from pydantic import Field
 
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task
-from core.errors import CancelledError, UserError, by_the_user, ended_by_module, of_system
+from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.budget import MESSAGE, parse_json
 from core.system.logs import append_fault
 from core.system.paths import own_folders
@@ -34,9 +34,6 @@ from core.system.records import Shape, checked
 from core.system.scratch import sweep_beneath
 from core.system.versions import outside
 from core.trust.find import untrusted_in
-
-if TYPE_CHECKING:
-    pass
 
 PROTOCOL = 1
 _SHOWN = 500
@@ -198,12 +195,7 @@ class Engine:
         )
         task = find_task(name)
         progress(0.0, "Starting")
-        try:
-            return task(self._models, _Arguments(request.get("args", {})), progress)
-        except OSError as error:
-            if (mended := by_the_user(error)) is not None:
-                raise mended from error
-            raise
+        return task(self._models, _Arguments(request.get("args", {})), progress)
 
 
 def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[str, Any]:
