@@ -49,9 +49,12 @@ class Settings(BaseModel):
 
 def run(arguments, folder, emit, check):
     if arguments["model"] == "fork":
+        ready, lives = os.pipe()
         if not (child := os.fork()):
+            os.write(lives, b".")  # it has let go by now
             time.sleep(60)
             os._exit(0)
+        os.read(ready, 1)
         print(child, flush=True)
     print("runs", flush=True)
     for _ in range(6000):
