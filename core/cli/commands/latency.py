@@ -79,6 +79,7 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         "progress": Span(show, 0.1, 1.0),
     }
     if options.on:
+        _check_there(options)
         from core.ship.latency.elsewhere import measure_there
 
         runtimes = _words(options.runtime or "onnx")
@@ -87,6 +88,15 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         runtimes = _words(options.runtime or "torch,onnx")
         measured = measure(models, runtimes=runtimes, device=options.device, **told)
     return measured.to_json(), latency_text(measured)
+
+
+def _check_there(options: argparse.Namespace) -> None:
+    """Refuse what is of this machine alone."""
+    if options.device or getattr(options, "half", False):
+        raise UserError(
+            "On another device, networks are measured in FP32 on its processor.",
+            "Leave out --device and --half.",
+        )
 
 
 def _words(text: str) -> list[str]:
@@ -143,6 +153,7 @@ def _table(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         "image_size": options.image_size or loaded.facts.image_size,
     }
     if options.on:
+        _check_there(options)
         from core.ship.devices.known import described_on
 
         about = described_on(options.on, options.runtime, **settings)

@@ -113,6 +113,15 @@ def test_a_bad_entry_leaves_the_others() -> None:
     assert [d.name for d in known_devices()] == ["pi"]
 
 
+@pytest.mark.parametrize(
+    "words", [["latency", "--device", "cpu"], ["latency-table", "--device", "cuda"],
+              ["latency-table", "--half"]]
+)  # fmt: skip
+def test_what_is_of_this_machine_alone(words, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([words[0], "yolov8n.yaml", "--on", "ssh://nobody.invalid", *words[1:]]) == 1
+    assert "Leave out --device and --half." in capsys.readouterr().err
+
+
 def test_a_plan_names_its_device_only_where_it_has_one() -> None:
     assert "device" not in Plan().to_json()
     assert Plan(device="pi").to_json()["device"] == "pi"
