@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StrictStr
+from pydantic import AfterValidator, BaseModel, Field, StrictStr, model_validator
 
 from core.errors import UserError
 from core.plan.schema import PlanData
@@ -84,6 +84,13 @@ class Accuracy(Shape):
     data: str | None = None
     split: str | None = None
     image_size: Size = None
+
+    @model_validator(mode="after")
+    def _each_image_by_every_model(self) -> Accuracy:
+        for image in self.images if isinstance(self.images, list) else ():
+            if not len(image.scores) == len(image.boxes) == len(self.models):
+                raise ValueError(f"{image.image} is not described for every model")
+        return self
 
 
 class _Spread(Shape):

@@ -178,7 +178,7 @@ def _assemble(
         },
         **network,
         "accuracy": accuracy,
-        "samples": _samples(known, found[ACCURACY], settings.samples),
+        "samples": _samples(known, found[ACCURACY], settings.samples) if accuracy else [],
         "trainings": trainings(known),
         "steps": steps(known),
         "latency": _latency(known, found[LATENCY]),

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError, first_wrong, one_line, reason_of
 
+UNFIT = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What reading plain data raises that is not of the shape its reader takes it for: also an index
+too large, or an infinite number taken for a whole one."""
 Model = TypeVar("Model", bound=BaseModel)
 Made = TypeVar("Made")
 
