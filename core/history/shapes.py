@@ -22,16 +22,21 @@ Count = Annotated[int, Field(ge=0)]
 
 
 def _size(value: Any) -> Any:
-    if value is not None:
-        try:
-            ImageSize.of(value)
-        except UserError as error:
-            raise ValueError(error.message) from error
+    try:
+        ImageSize.of(value)
+    except UserError as error:
+        raise ValueError(error.message) from error
     return value
 
 
-Size = Annotated[Any, AfterValidator(_size)]
+def _size_or_none(value: Any) -> Any:
+    return value if value is None else _size(value)
+
+
+Size = Annotated[Any, AfterValidator(_size_or_none)]
 """An image size as JSON has it, or none."""
+KnownSize = Annotated[Any, AfterValidator(_size)]
+"""An image size as JSON has it."""
 
 
 class Details(Shape):
@@ -105,7 +110,7 @@ class _Timing(Shape):
     precision: str
     batch: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
-    image_size: Size
+    image_size: KnownSize
     ms: _Spread
     cpu_ms: _Spread | None = None
     ratio: _Spread | None
@@ -134,7 +139,7 @@ class _Row(Shape):
         "original", "pruned", "tuned", "model", "resolution", "quantised", "runtime", "stock"
     ]
     name: str
-    image_size: Size
+    image_size: KnownSize
     parameters: float | None
     macs: float | None
     bytes: float | None
@@ -149,7 +154,7 @@ class _Row(Shape):
 class Alternatives(Shape):
     """Of `core.report.measuring`."""
 
-    image_size: Size
+    image_size: KnownSize
     rows: list[_Row]
     measure: str | None = None
     data: str | None = None

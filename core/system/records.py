@@ -37,6 +37,11 @@ def checked(shape: type[Model], data: Any) -> Any:
     return data
 
 
+def completed(shape: type[BaseModel], data: Any) -> Any:
+    """Return data of a shape with its defaults where fields are missing, in what it holds too."""
+    return shape.model_validate(data).model_dump(by_alias=True)
+
+
 def why_damaged(error: Exception) -> str:
     """Return why a file cannot be used, in a few words."""
     if isinstance(error, UserError):
