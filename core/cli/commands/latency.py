@@ -83,6 +83,7 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         from core.ship.latency.elsewhere import measure_there
 
         runtimes = _words(options.runtime or "onnx")
+        told["hashes"] = [one.facts.sha256 for one in loaded]
         measured = measure_there(models, options.on, runtimes=runtimes, **told)
     else:
         runtimes = _words(options.runtime or "torch,onnx")
