@@ -83,7 +83,7 @@ def list_runtimes(_models: Models, _args: Args, _progress: Progress) -> dict[str
 
 
 def make_table(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Measure a model's layers, here or ``on`` another device.
+    """Measure a model's layers, here or ``on`` another device; ``again`` where they were.
 
     The window gets a file it can read without torch: its ``table`` is read by
     ``core.plan.latency.files.read_latency``.
@@ -96,8 +96,8 @@ def make_table(models: Models, args: Args, progress: Progress) -> dict[str, Any]
     table = analyse(loaded).table
     about = _described(args, loaded, progress)
     sha256 = loaded.facts.sha256
-    renew = bool(args.get("renew"))
-    latency = build_latency(loaded.model, table, sha256, about, renew=renew, progress=progress)
+    again = bool(args.get("again"))
+    latency = build_latency(loaded.model, table, sha256, about, again=again, progress=progress)
     file = stored_latency(latency, sha256, about)
     return {**table_json(latency, table), "table": str(file)}
 
