@@ -119,6 +119,9 @@ class _Timing(Shape):
 
 class _Machine(Shape):
     device: str
+    name: str | None = None
+    on: str | None = None
+    libraries: dict[str, str | None] | None = None
 
 
 class _Missing(Shape):

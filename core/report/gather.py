@@ -325,19 +325,19 @@ def _latency(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] |
     if stored is None:
         return None
     names = {network.sha256: network for network in known.shown if network.sha256}
-    device = str((stored.get("machine") or {}).get("device"))
+    machine = {"device": None, **(stored.get("machine") or {})}
     timings = []
     for timing in stored.get("timings") or ():
         network = names.get(timing.get("model"))
         if network is not None:
             told = {"model": network.path.name, "role": network.role}
-            predicted = _predicted(known, network, timing, device)
+            predicted = _predicted(known, network, timing, machine)
             timings.append({**timing, **told, "predicted_ms": predicted})
     return {**stored, "timings": timings} if timings else None
 
 
 def _predicted(
-    known: Known, network: Network, timing: Mapping[str, Any], device: str
+    known: Known, network: Network, timing: Mapping[str, Any], machine: Mapping[str, Any]
 ) -> float | None:
     from core.ship.latency.predicted import predicted_ms
 
@@ -348,7 +348,7 @@ def _predicted(
         removed = np.zeros(known.table.atom_count, bool)
     if removed is None:
         return None
-    return predicted_ms(known.table, known.sha256, removed, timing, device)
+    return predicted_ms(known.table, known.sha256, removed, timing, machine)
 
 
 def _exports(known: Known, held: Sequence[Measurement]) -> list[dict[str, Any]]:

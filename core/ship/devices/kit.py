@@ -24,13 +24,12 @@ from numpy.typing import NDArray
 from core.errors import UserError, reason_of
 from core.graph.table import ChannelTable
 from core.plan.latency.clock import LatencyTable
-from core.plan.latency.devices import Device, remember
+from core.plan.latency.devices import KIT, Device, remember
 from core.plan.latency.files import table_path, write_latency
 from core.progress import Progress, Span, silent
 from core.pruning.surgery import cut_network
 from core.ship.devices import bench
 from core.ship.devices.hollow import hollow
-from core.ship.devices.ssh import KIT
 from core.ship.latency.grids import PROBE, PROBED, PROBES, REFERENCE, chunks, points_of
 from core.ship.latency.layers import Point, onnx_layers
 from core.ship.latency.measure import Numbers
