@@ -80,6 +80,24 @@ def point_json(point: MeasuredPoint, base: MeasuredPoint | None) -> dict[str, An
     return {**point.to_json(), "share": share}
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a network's accuracy is.
+
+    Attributes
+    ----------
+    main : tuple of float
+        The main figure, and its 95% interval (`MeasuredPoint`).
+    figures : mapping of str to float
+        All that the task measures.
+    images : ByImage
+    """
+
+    main: Three
+    figures: Mapping[str, float]
+    images: ByImage
+
+
 class Bench:
     """Measures pruned networks next to the unpruned one; see `measure_front`."""
 
@@ -108,6 +126,7 @@ class Bench:
         self._train = replace(data, split="train")
         self.validation = Validation(loaded.model, data, facts.classes, facts.task)
         self._runtime = "onnx" if runtimes()["onnx"].missing() is None else "torch"
+        self._steps = "" if repair is None else ",".join(repair.steps)
         self._store = MeasuredStore(self._settings())
         self._others: dict[ImageSize, Validation] = {}
 
@@ -150,8 +169,8 @@ class Bench:
             timing = self._time(None, Span(progress, 0.7, 1.0, "Unpruned network: "))
             figure, spread = main_figure(accuracy.figures), timing.wall
             times = (spread.median, spread.low, spread.high)
-            name = main_name(accuracy.figures)
-            found.base = self._point((figure, figure, figure), times, name, images, began)
+            now = Judged((figure, figure, figure), accuracy.figures, images)
+            found.base = self.point(now, times, self._data.image_size, began, self._steps)
             if self._cache:
                 self._store.add(None, found.base)
         self.base = found.base
@@ -164,7 +183,7 @@ class Bench:
         UserError
             For a plan that cannot be pruned.
         """
-        began, base = time.monotonic(), self.base
+        began = time.monotonic()
         model = prune(
             self._loaded,
             _prunable(plan),
@@ -173,16 +192,16 @@ class Bench:
             repair=self._repair,
             progress=Quiet(Span(progress, 0.0, 0.7)),
         ).model
-        now, images = self.accuracy(model, Span(progress, 0.7, 0.85))
+        now = self.accuracy(model, Span(progress, 0.7, 0.85))
         times = self.times(model, Span(progress, 0.85, 1.0))
-        point = self._point(now, times, base.metric, images, began)
+        point = self.point(now, times, self._data.image_size, began, self._steps)
         if self._cache:
             self._store.add(plan, point)
         return point
 
     def accuracy(
         self, model: nn.Module, progress: Progress, size: ImageSize | None = None
-    ) -> tuple[Three, ByImage]:
+    ) -> Judged:
         """Evaluate a network, and resample it together with the unpruned one.
 
         Parameters
@@ -191,19 +210,14 @@ class Bench:
         progress : Progress
         size : ImageSize, optional
             Of the images, where it is another than the unpruned network's.
-
-        Returns
-        -------
-        accuracy : tuple of float
-            The main figure, and its 95% interval (`MeasuredPoint`).
-        images : ByImage
         """
         validation = self._validation_at(size or self._data.image_size)
         accuracy, images = validation.evaluate_by_image(model, Span(progress, 0.0, 0.8))
         progress(0.8, "Estimating the spread of the accuracy")
         figure = main_figure(accuracy.figures)
         now = images.figures(self._draws)
-        return (figure, *interval(figure, self.base.accuracy, now, self._before)), images
+        low, high = interval(figure, self.base.accuracy, now, self._before)
+        return Judged((figure, low, high), accuracy.figures, images)
 
     def times(self, model: nn.Module, progress: Progress, size: ImageSize | None = None) -> Three:
         """Return what a network takes, in milliseconds: the median and the quartiles.
@@ -225,19 +239,25 @@ class Bench:
             self._others = {size: made}  # one at a time: they hold decoded images
         return self._others[size]
 
-    def _point(
-        self,
-        accuracy: Three,
-        times: Three,
-        metric: str,
-        images: ByImage,
-        began: float,
+    def point(
+        self, now: Judged, times: Three, size: ImageSize, began: float, repair: str
     ) -> MeasuredPoint:
-        size, seconds = self._data.image_size, time.monotonic() - began
-        repair = "" if self._repair is None else ",".join(self._repair.steps)
-        return MeasuredPoint(
-            *accuracy, *times, metric, images.images, size, self._runtime, round(seconds, 1), repair
-        )
+        """Return what was measured of a network as a point.
+
+        Parameters
+        ----------
+        now : Judged
+        times : tuple of float
+            As `times` returns them.
+        size : ImageSize
+        began : float
+            By ``time.monotonic``.
+        repair : str
+            Its steps, with commas between them.
+        """
+        seconds = round(time.monotonic() - began, 1)
+        name, images = main_name(now.figures), now.images.images
+        return MeasuredPoint(*now.main, *times, name, images, size, self._runtime, seconds, repair)
 
     def _time(
         self, model: nn.Module | None, progress: Progress, size: ImageSize | None = None
