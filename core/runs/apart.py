@@ -20,7 +20,7 @@ from core.cluster.place import Place
 from core.errors import UserError
 from core.runs.folder import LOG, Job, amend_job, read_job, status_of, write_job
 from core.runs.life import SUBMISSION, SUBMITTED, Submitted
-from core.runs.run import check_startable
+from core.runs.run import check_startable, check_together
 from core.system.files import write_text
 from core.system.program import own_command, own_environment
 
@@ -107,6 +107,8 @@ def submit(folder: str | Path, place: Place, limits: Mapping[str, str]) -> Job:
         raise UserError(
             f"The job {job.id} is already submitted.", "To follow it: `secateur jobs show`."
         )
+    if limits.get("nodes", "1") != "1":
+        check_together(job)
     executor = slurm.executor(folder / SUBMISSION, place, limits, job.id)
     work = Work(str(folder), int(limits.get("nodes", "1")))
     (folder / SUBMITTED).unlink(missing_ok=True)

@@ -68,6 +68,7 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     text = "wait in the queue for the device; runs in the background"
     tune.add_argument("--queue", action="store_true", help=text)
     add_slurm(tune)
+    add_nodes(tune)
     tune.add_argument("--events", action="store_true", help="print events as JSON lines")
 
 
@@ -84,6 +85,20 @@ def add_slurm(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="of Slurm: minutes, memory (GB), cores, gpus, nodes, or an option of sbatch such as "
         "account; can be repeated",
+    )
+
+
+def add_nodes(parser: argparse.ArgumentParser) -> None:
+    """Add where this computer stands among several, by the names that torchrun has for it."""
+    several = parser.add_argument_group("one training on several computers, as torchrun has it")
+    several.add_argument("--nnodes", type=positive, default=1, metavar="N", help="computers (1)")
+    text = "number of this one; 0, which leads, by default"
+    several.add_argument("--node-rank", type=int, default=0, metavar="K", help=text)
+    several.add_argument(
+        "--master-addr", default="127.0.0.1", metavar="HOST", help="name of number 0"
+    )
+    several.add_argument(
+        "--master-port", type=positive, default=29_500, metavar="PORT", help="free there (29500)"
     )
 
 
@@ -253,6 +268,11 @@ def where_of(options: argparse.Namespace) -> Where | None:
     from core.cluster.place import Place
     from core.cluster.slurm import parse_limits
 
+    if options.nnodes > 1 and (options.on or options.detach or getattr(options, "queue", False)):
+        raise UserError(
+            "A training on several computers runs in the foreground on each.",
+            "Leave out --on, --detach and --queue; Slurm starts nodes by --limit nodes=N.",
+        )
     if not options.on and not options.limits:
         return None
     if not options.on:
@@ -296,9 +316,16 @@ def run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]
 def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.runs.folder import read_job
     from core.runs.kinds import KINDS
-    from core.runs.run import run_job
+    from core.runs.run import check_together, follow_job, run_job
+    from core.tune.nodes import Nodes, among
 
-    event = run_job(folder, listener(options))
+    with among(Nodes(options.nnodes, options.node_rank, options.master_addr, options.master_port)):
+        if options.nnodes > 1:
+            check_together(read_job(folder))
+        if options.node_rank:
+            follow_job(folder)
+            return {"folder": str(folder)}, "The training is over on this node."
+        event = run_job(folder, listener(options))
     if event["event"] == "failed":
         batch = event.get("next_batch")
         hint = smaller_text(folder, batch) if batch else event["hint"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.commands.finetune import add_slurm
+from core.cli.commands.finetune import add_nodes, add_slurm
 from core.cli.options import add_trust_paths, positive
 from core.errors import UserError, reason_of
 from core.progress import left_text, with_left
@@ -49,6 +49,7 @@ def add_parsers(add: Add) -> None:
     batch = "resume with this batch size or less, if memory ran out"
     jobs.add_argument("--batch", type=positive, metavar="N", help=batch)
     add_slurm(jobs)
+    add_nodes(jobs)
     add_trust_paths(jobs)
     jobs.add_argument("--events", action="store_true", help="print events as JSON lines")
 

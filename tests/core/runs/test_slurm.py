@@ -175,6 +175,32 @@ def test_a_job_waits_is_run_and_is_withdrawn(
     assert status_of(read_job(folder)) == "cancelled"
 
 
+def test_nodes_find_each_other_as_torchrun_has_it(
+    cluster: Path, tuning: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tuning(1)
+    job = apart.submit(folder, PLACE, {"nodes": "2"})
+    assert job.submitted is not None
+    text = (cluster / f"{job.submitted.id}.sh").read_text()
+    assert "#SBATCH --nodes=2" in text and "#SBATCH --ntasks-per-node=1" in text
+    for name, value in {
+        "SLURM_JOB_ID": job.submitted.id, "SLURM_PROCID": "1", "SLURM_NTASKS": "2",
+        "SLURM_JOB_NUM_NODES": "2", "SLURM_NODEID": "1", "SLURM_LOCALID": "0",
+        "SLURM_JOB_NODELIST": "node[3-4]", "SUBMITIT_EXECUTOR": "slurm",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    words = apart.Work(str(folder), 2)._together()
+    assert " ".join(words) == ("--nnodes 2 --node-rank 1 --master-addr node3 --master-port 29500")
+    assert apart.Work(str(folder))._together() == []
+
+
+def test_a_job_that_is_told_of_its_time_limit_continues(tuning: Callable[[int], Path]) -> None:
+    folder = tuning(1)
+    again = apart.Work(str(folder), 2).checkpoint()
+    assert isinstance(again.function, apart.Work)
+    assert vars(again.function) == vars(apart.Work(str(folder), 2))
+
+
 def test_slurm_is_not_asked_again_and_again(
     cluster: Path, tuning: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +245,7 @@ def test_what_is_no_limit(word: str) -> None:
         (["--on", "ray"], "does not run jobs"),
         (["--on", "slurm", "--detach"], "Leave out --detach and --queue"),
         (["--on", "slurm:a b"], "not a place to run on"),
+        (["--nnodes", "2", "--detach"], "runs in the foreground on each"),
     ],
 )
 def test_what_does_not_go_together_makes_no_job(
