@@ -245,6 +245,8 @@ def test_devices_are_renamed_measured_again_and_forgotten(opened, panel, fake, t
     opened.actions_table.by_id["devices"].trigger()
     (dialog,) = opened.findChildren(DevicesDialog)
     assert [d.name for d in dialog.model.rows] == ["hall", "kitchen", "nano"]
+    assert dialog.chosen.name == "kitchen" and dialog.measure.isEnabled()
+    qtbot.keyClick(dialog.view, Qt.Key.Key_Up)
     assert not dialog.measure.isEnabled() and "kit" in dialog.measure.toolTip()
     qtbot.keyClick(dialog.view, Qt.Key.Key_Down)
     assert dialog.chosen.name == dialog.name.text() == "kitchen" and not dialog.rename.isEnabled()
