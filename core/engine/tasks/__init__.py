@@ -44,6 +44,7 @@ GROUPS: Groups[Task] = Groups(
         "export": "core.engine.tasks.export",
         "latency": "core.engine.tasks.latency",
         "report": "core.engine.tasks.report",
+        "search": "core.engine.tasks.search",
         "structure": "core.engine.tasks.structure",
         "trust": "core.engine.tasks.trust",
         "tuning": "core.engine.tasks.tuning",

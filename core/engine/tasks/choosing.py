@@ -116,7 +116,7 @@ def _known(loaded: Loaded, plans: list[Plan], args: Args) -> dict[str, Any] | No
 
 def _repair(args: Args) -> RepairSettings | None:
     """Return the repair of a request by its steps: the usual one if it names none, or no repair."""
-    from core.compare.front import QUICK
+    from core.compare.bench import QUICK
 
     steps = args.get("repair", QUICK.steps)
     return replace(QUICK, steps=tuple(steps)) if steps else None
