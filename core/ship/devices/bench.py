@@ -20,6 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,60 @@ def openvino_run(file: Path, threads: int) -> Run:
     return run
 
 
-RUNS: dict[str, Callable[[Path, int], Run]] = {"onnx": onnx_run, "openvino": openvino_run}
+def ncnn_run(file: Path, threads: int) -> Run:
+    """Return what runs a network in NCNN on the CPU, on one random input.
+
+    NCNN takes one image at a time; those of a batch run one after the other.
+
+    Parameters
+    ----------
+    file : Path
+        A line of JSON (``shape`` of an image, ``batch``, bytes of the ``param`` file), then that
+        file and the compressed weights.
+    threads : int
+
+    Raises
+    ------
+    DeviceError
+        When NCNN refuses the network.
+    """
+    import ncnn
+    import numpy as np
+
+    head, _, content = file.read_bytes().partition(b"\n")
+    facts = json.loads(head)
+    net = ncnn.Net()
+    net.opt.use_vulkan_compute = False
+    net.opt.num_threads = threads
+    net.opt.openmp_blocktime = 0  # idle threads that spin would slow whatever is timed next
+    with tempfile.TemporaryDirectory(prefix="bench-secateur-") as place:
+        param, weights = Path(place) / "param", Path(place) / "bin"
+        param.write_bytes(content[: facts["param"]])
+        weights.write_bytes(zlib.decompress(content[facts["param"] :]))
+        if net.load_param(str(param)) or net.load_model(str(weights)):
+            raise DeviceError(f"NCNN {version('ncnn')} cannot open the network")
+    image = np.random.default_rng(0).random(facts["shape"]).astype(np.float32)
+    entry, ends = ncnn.Mat(image).clone(), net.output_names()
+
+    def run() -> object:
+        found: list[Any] = []
+        for _ in range(facts["batch"]):
+            extractor = net.create_extractor()
+            extractor.input(net.input_names()[0], entry)
+            made = [extractor.extract(name) for name in ends]
+            if any(failed for failed, _ in made):
+                raise DeviceError("NCNN cannot run the network")
+            found = [np.array(result) for _, result in made]
+        return found
+
+    return run
+
+
+RUNS: dict[str, Callable[[Path, int], Run]] = {
+    "onnx": onnx_run,
+    "openvino": openvino_run,
+    "ncnn": ncnn_run,
+}
 """How a file is run, by runtime."""
 
 
