@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.checkpoint import Loaded
+    from core.cluster.place import Place
+    from core.cluster.pool import Pool
     from core.data.stream import DataSettings
+    from core.data.validation import Validation
     from core.graph.table import ChannelTable
     from core.plan.resolve import Scores
     from core.sensitivity.one_by_one import AfterStep, Run
-    from core.sensitivity.scan import Sensitivity
+    from core.sensitivity.scan import Sensitivity, Source
+    from core.sensitivity.sources import Baseline
 
 RANKING = "fisher"
 """The criterion of a scan that names none: with images, what measured best (docs/accuracy.md)."""
@@ -47,6 +51,7 @@ def sensitivity(
     ratios: Sequence[float] | None = None,
     blocks: Sequence[int] | None = None,
     scores: Scores | None = None,
+    on: Place | None = None,
     cache: bool = True,
     progress: Progress = silent,
 ) -> Sensitivity:
@@ -71,6 +76,8 @@ def sensitivity(
         All by default.
     scores : float array, shape (atoms,), optional
         The ranking, where it is known already.
+    on : Place, optional
+        Where points are measured: Ray on this computer or a cluster; this process by default.
     progress : Progress
         Handed every point as it is measured; may cancel, and what was measured is kept.
 
@@ -79,7 +86,7 @@ def sensitivity(
     UserError
         For data that cannot be used, a block that is missing, a file that is something else.
     """
-    from core.data.validation import Validation
+    from core.cluster.pool import open_pool
     from core.sensitivity import scan as scans
     from core.sensitivity.records import SCANS, check
     from core.sensitivity.spread import devices_of
@@ -87,33 +94,70 @@ def sensitivity(
 
     plan = _settled(loaded, plan or Plan(criterion=RANKING), cache)
     ratios = _checked(ratios or SCANNED)
-    devices = devices_of(data.device)
-    data = replace(data, device=devices[0])
-    facts = loaded.facts
-    kept = nullcontext() if output is None else Journal(Path(output), SCANS, check)
-    with kept as journal:
+    facts, table = loaded.facts, analyse(loaded, cache=cache).table
+    with ExitStack() as stack:
+        journal = None
+        if output is not None:
+            journal = stack.enter_context(Journal(Path(output), SCANS, check))
+        pool = None
+        if on is not None:
+            _check_sendable(loaded)
+            progress(0.0, f"Starting {on.text}")
+            pool = stack.enter_context(open_pool(on, data.device))
         progress(0.0, "Reading the dataset")
-        validation = Validation(loaded.model, data, facts.classes, facts.task)
-        table = analyse(loaded, cache=cache).table
+        validation, device, baseline, measure = _sources(loaded, data, table, pool)
         if scores is None:
-            ranked = replace(data, split="train", images=RANKING_IMAGES)
+            here = devices_of(data.device)[0] if pool is None else ""
+            ranked = replace(data, split="train", images=RANKING_IMAGES, device=here)
             part = Span(progress, 0.0, 0.1, "Ranking channels: ")
             scores = score(loaded, plan, ranked, part, cache=cache).scores
         points, unprunable = scans.scan_points(Resolver(table), plan, scores, ratios, blocks)
         settings = scans.scan_settings(validation, facts.sha256, plan, _ranking(plan, data))
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
-        baseline, measure = scans.measured_here(loaded.model, table, validation)
-        if len(devices) > 1 and Path(facts.path).is_file():  # a description has random weights
-            measure = scans.measured_on(devices, table, _request(loaded, data))
         base, done, resumed = scans.scan(
             points,
-            scans.Ledger(journal, settings),
+            scans.Ledger(journal, settings | {"device": device}),
             baseline,
             measure,
             (widths.macs, widths.parameters),
             Span(progress, 0.1, 1.0),
         )
     return scans.Sensitivity(base, done, tuple(unprunable), resumed)
+
+
+def _sources(
+    loaded: Loaded, data: DataSettings, table: ChannelTable, pool: Pool | None
+) -> tuple[Validation, str, Baseline, Source]:
+    """Return the images, the kind of device, and how baseline and points are measured on it."""
+    from core.data.validation import Validation
+    from core.sensitivity import sources
+    from core.sensitivity.spread import devices_of
+
+    facts = loaded.facts
+    if pool is not None:
+        validation = Validation(
+            loaded.model, replace(data, device="cpu"), facts.classes, facts.task
+        )
+        request = _request(loaded, replace(data, device=pool.device))
+        request["images_sha256"] = validation.sha256
+        return validation, pool.device, *sources.measured_by(pool, table, request)
+    devices = devices_of(data.device)
+    data = replace(data, device=devices[0])
+    validation = Validation(loaded.model, data, facts.classes, facts.task)
+    baseline, measure = sources.measured_here(loaded.model, table, validation)
+    if len(devices) > 1 and Path(facts.path).is_file():  # a description has random weights
+        measure = sources.measured_on(devices, table, _request(loaded, data))
+    return validation, validation.device.type, baseline, measure
+
+
+def _check_sendable(loaded: Loaded) -> None:
+    """Refuse a network that other processes cannot read: each would draw weights of its own."""
+    path = Path(loaded.facts.path)
+    if not path.is_file() or path.suffix in (".yaml", ".yml"):
+        raise UserError(
+            f"{path} describes a network without weights, which cannot be sent to others.",
+            "Save it as a checkpoint first, or measure in this process.",
+        )
 
 
 def _settled(loaded: Loaded, plan: Plan, cache: bool) -> Plan:

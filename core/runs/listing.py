@@ -15,7 +15,7 @@ from core.runs.queue import Queue, blocker, read_queue
 from core.runs.tail import RunEntry
 from core.system.budget import MESSAGE, parse_json
 from core.system.files import open_regular
-from core.system.records import leave_out
+from core.system.records import UNFIT, leave_out
 
 TAIL = 8192
 """Bytes from the end of the events that tell how far a job is."""
@@ -72,7 +72,7 @@ def entries(places: Iterable[str | Path], over: Over | None = None) -> tuple[Run
             entry = over[name][1] if over.get(name, (0,))[0] == written else entry_of(folder)
             if entry is not None:
                 found[os.path.realpath(folder)] = entry
-                if not entry.active:
+                if not entry.stoppable:
                     over[name] = written, entry
     queue = _queue()
     listed = [_in_line(entry, name, queue) for name, entry in found.items()]
@@ -121,7 +121,7 @@ def progress_of(folder: str | Path) -> tuple[str, float | None]:
                 return at + (within if kind == "batch" else ""), left
             if kind == "progress" and event.get("text"):
                 return f"{step}{event['text']}", left
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except UNFIT:
             continue
     return "", None
 

@@ -17,15 +17,14 @@ from core.runs.folder import (
     CONTROL,
     EVENTS,
     LOG,
-    RUNNING,
     Job,
     already_running,
     read_job,
-    this_process,
     told,
     write_job,
 )
 from core.runs.kinds import KINDS, Emit
+from core.runs.life import RUNNING, this_process
 from core.runs.received import check_job
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of

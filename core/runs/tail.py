@@ -13,6 +13,7 @@ from typing import Any
 from core.checkpoint.facts import modules_note
 from core.data.figures import FIGURES, MAIN, figure_name, key_of, main_figure, main_name
 from core.runs.kinds import KINDS
+from core.system.records import UNFIT
 
 POINTS = 400
 """A curve keeps between this many points and twice as many: more than a chart has pixels for."""
@@ -85,6 +86,11 @@ class RunEntry:
         return self.state in ("running", "paused")
 
     @property
+    def stoppable(self) -> bool:
+        """Whether it can be cancelled, apart from one in the queue of this computer."""
+        return self.active or self.state == "submitted"
+
+    @property
     def resumable(self) -> bool:
         """Whether it can continue, and does not wait to do so."""
         return not self.place and self.state in ("ready", "cancelled", "failed", "interrupted")
@@ -139,7 +145,9 @@ class RunEntry:
             return "pausing"
         if self.place:
             return f"waiting, number {self.place}"
-        return {"ready": "not started"}.get(self.state, self.state)
+        return {"ready": "not started", "submitted": "waiting for Slurm"}.get(
+            self.state, self.state
+        )
 
 
 class Series:
@@ -259,7 +267,7 @@ class Digest:
         if act is not None:
             try:
                 act(event)
-            except (TypeError, ValueError, AttributeError, KeyError):
+            except UNFIT:
                 return
 
     def snapshot(self, entry: RunEntry) -> Snapshot:
@@ -281,7 +289,7 @@ class Digest:
         self.facts.update(
             device=told,
             epochs=int(event.get("epochs") or 0),
-            parameters=event.get("parameters"),
+            parameters=int(event.get("parameters") or 0) or None,
         )
         after = event.get("resumed_after")
         if after:

@@ -152,8 +152,10 @@ class CutEvaluator:
                 for number in range(self._batches):
                     progress(number / self._batches, f"Evaluating cuts of block {first}")
                     state = self._trunk.state(number, first)
+                    self._set_threads()  # as many as elsewhere: figures depend on it a little
                     for tail in tails:
                         tail.add(state)
+                    torch.set_num_threads(self._threads)
             for cut, tail in zip(some, tails, strict=True):
                 yield cut.name, tail.result()
 

@@ -12,23 +12,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from core.data.validation import Accuracy, Validation
-from core.graph.table import ChannelTable
 from core.plan.resolve import Resolver, Scores
 from core.plan.schema import Entry, Plan
 from core.plan.widths import Mask, compute_widths
 from core.progress import Progress, Span, publish, silent
-from core.sensitivity.cuts import CutEvaluator
-from core.sensitivity.spread import spread
 from core.system.journal import Journal
-
-if TYPE_CHECKING:
-    from torch import nn
-
 
 Figures = dict[str, Any]
 Source = Callable[[Sequence["Point"], Progress], Iterable[tuple["Point", Accuracy]]]
@@ -277,35 +270,3 @@ def _each_once(
     for point, accuracy in measure([group[0] for group in alike.values()], progress):
         for same in alike[point.atoms]:
             yield same, accuracy
-
-
-def measured_here(
-    model: nn.Module, table: ChannelTable, validation: Validation
-) -> tuple[Callable[[Progress], Accuracy], Source]:
-    """Return how to measure baseline and points in this process."""
-    made: list[CutEvaluator] = []
-
-    def evaluator() -> CutEvaluator:
-        if not made:
-            made.append(CutEvaluator(model, table, validation))
-        return made[0]
-
-    def measure(points: Sequence[Point], progress: Progress) -> Iterable[tuple[Point, Accuracy]]:
-        if points:
-            cuts = [point.removed for point in points]
-            for place, accuracy in evaluator().evaluate(cuts, progress):
-                yield points[place], accuracy
-
-    return lambda progress: evaluator().baseline(progress), measure
-
-
-def measured_on(devices: Sequence[str], table: ChannelTable, request: Mapping[str, Any]) -> Source:
-    """Return how to measure points in a process for each device."""
-
-    def measure(points: Sequence[Point], progress: Progress) -> Iterable[tuple[Point, Accuracy]]:
-        if points:
-            cuts = [point.removed for point in points]
-            for place, accuracy in spread(table, cuts, devices, request, progress):
-                yield points[place], accuracy
-
-    return measure

@@ -16,10 +16,15 @@ from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
 from core.system.escape import shell_command
+from core.system.records import UNFIT
 from core.tune.presets import DISTILL, PRESETS, SCHEDULES
 
 if TYPE_CHECKING:
+    from core.cluster.place import Place
     from core.tune.settings import Settings
+
+
+Where = tuple["Place", dict[str, str]]
 
 
 def add_parsers(add: Add) -> None:
@@ -62,7 +67,24 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--detach", action="store_true", help="run in the background")
     text = "wait in the queue for the device; runs in the background"
     tune.add_argument("--queue", action="store_true", help=text)
+    add_slurm(tune)
     tune.add_argument("--events", action="store_true", help="print events as JSON lines")
+
+
+def add_slurm(parser: argparse.ArgumentParser) -> None:
+    """Add how a job is handed to Slurm."""
+    parser.add_argument(
+        "--on", metavar="PLACE", help="slurm or slurm:PARTITION: a node of the cluster runs the job"
+    )
+    parser.add_argument(
+        "--limit",
+        dest="limits",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of Slurm: minutes, memory (GB), cores, gpus, nodes, or an option of sbatch such as "
+        "account; can be repeated",
+    )
 
 
 def _add_course(tune: argparse.ArgumentParser) -> None:
@@ -129,10 +151,11 @@ _SETTINGS = (
 def _finetune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.runs.folder import create_job
 
+    where = where_of(options)
     settings = _settings(options)
     inputs = {"model": settings.model, "teacher": settings.teacher, "data": settings.data}
     arguments = settings.model_dump(mode="json")
-    return start(create_job("finetune", arguments, inputs, folder=options.folder), options)
+    return start(create_job("finetune", arguments, inputs, folder=options.folder), options, where)
 
 
 def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -144,7 +167,7 @@ def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     steps: tuple[str, ...] = REPAIR if options.repair is None else ()
     if options.repair not in (None, "none"):
         steps = parse_steps(options.repair)
-    settings = _settings(options)
+    where, settings = where_of(options), _settings(options)
     own = ("model", "data", "output", "version", "history")
     tune = {k: v for k, v in settings.model_dump(mode="json").items() if k not in own}
     if settings.teacher is None:
@@ -163,7 +186,7 @@ def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     )
     inputs = {"model": settings.model, "data": settings.data}
     arguments = iteration.model_dump(mode="json")
-    return start(create_job("iterative", arguments, inputs, folder=options.folder), options)
+    return start(create_job("iterative", arguments, inputs, folder=options.folder), options, where)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -184,10 +207,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings
 
 
-def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """Run a job here, or detached, or put it in the queue; return what the command prints."""
+def start(
+    folder: Path, options: argparse.Namespace, where: Where | None
+) -> tuple[dict[str, Any], str]:
+    """Run a job here, or detached, or put it in a queue; return what the command prints."""
     from core.runs import queue
 
+    if where is not None:
+        return submit(folder, where)
     if getattr(options, "queue", False):
         queue.add(folder)
         return queued(folder)
@@ -202,6 +229,45 @@ def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], st
 def _jobs(action: str, folder: Path) -> str:
     """Return a command on a job."""
     return shell_command("secateur", "jobs", action, folder)
+
+
+def submit(folder: Path, where: Where) -> tuple[dict[str, Any], str]:
+    """Hand a job to Slurm."""
+    from core.runs import apart
+
+    job = apart.submit(folder, *where)
+    handed = job.submitted
+    assert handed is not None
+    text = f"Submitted as job {handed.id}. To follow it: `{_jobs('show', folder)}`."
+    return {"folder": str(folder), "submitted": handed.model_dump(mode="json")}, text
+
+
+def where_of(options: argparse.Namespace) -> Where | None:
+    """Return to which place a job is handed, and its limits; None where it runs here.
+
+    Raises
+    ------
+    UserError
+        For a place that takes no jobs, or limits that are none.
+    """
+    from core.cluster.place import Place
+    from core.cluster.slurm import parse_limits
+
+    if not options.on and not options.limits:
+        return None
+    if not options.on:
+        raise UserError("--limit is for jobs that Slurm runs.", "Add --on slurm.")
+    place = Place.parse(options.on)
+    if place.kind != "slurm":
+        raise UserError(
+            f"“{place.text}” does not run jobs.", "Use slurm or slurm:PARTITION, or leave out --on."
+        )
+    if options.detach or getattr(options, "queue", False):
+        raise UserError(
+            "A job that Slurm runs is detached, in a queue of Slurm's own.",
+            "Leave out --detach and --queue.",
+        )
+    return place, parse_limits(options.limits)
 
 
 def queued(folder: Path) -> tuple[dict[str, Any], str]:
@@ -276,7 +342,7 @@ def event_text(event: Mapping[str, Any]) -> str:
     """Return one line for people about an event; of one that is not whole, what kind it is."""
     try:
         return _event_text(event)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except UNFIT:
         return str(event.get("event"))
 
 

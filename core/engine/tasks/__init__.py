@@ -40,6 +40,7 @@ GROUPS: Groups[Task] = Groups(
         "choosing": "core.engine.tasks.choosing",
         "data": "core.engine.tasks.data",
         "demo": "core.engine.tasks.demo",
+        "devices": "core.engine.tasks.devices",
         "export": "core.engine.tasks.export",
         "latency": "core.engine.tasks.latency",
         "report": "core.engine.tasks.report",

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.engine.tasks import Args, Models, Task, data_of, delivered, network_of
-from core.errors import no_dataset
+from core.errors import UserError, no_dataset
 from core.progress import Progress, publish
 
 if TYPE_CHECKING:
     from core.data.stream import DataSettings
+    from core.graph.table import ChannelTable
+    from core.sensitivity.cuts import CutEvaluator
+
+    Evaluators = dict[str, tuple[CutEvaluator, ChannelTable, str]]
+
+_evaluators: Evaluators = {}
+"""What evaluated cuts last in this process, by what it was made for."""
 
 
 def labelled(args: Args) -> DataSettings:
@@ -57,21 +65,43 @@ def scan_sensitivity(models: Models, args: Args, progress: Progress) -> dict[str
 
 
 def evaluate_cuts(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Evaluate cuts of a model, for a scan over several devices; each is a partial result."""
-    from core.data.validation import Validation
-    from core.pipeline import analyse
-    from core.sensitivity.cuts import CutEvaluator
+    """Evaluate cuts of a model, for a scan in several processes; each is a partial result.
+
+    With ``baseline``, the uncut network first, as cut None. ``images_sha256`` is what the images
+    and labels must be.
+    """
     from core.sensitivity.masks import unpack
     from core.sensitivity.scan import plain_figures
 
-    loaded = models.get(str(args["path"]), args.get("sha256"))
-    facts, table = loaded.facts, analyse(loaded).table
-    validation = Validation(loaded.model, labelled(args), facts.classes, facts.task)
+    evaluator, table, images = _evaluator_of(models, args)
+    if args.get("images_sha256", images) != images:
+        raise UserError(
+            f"The images or labels of {args['data']['path']} are not those the scan began with.",
+            "Use the same dataset everywhere.",
+        )
+    if args.get("baseline"):
+        publish(progress, {"cut": None, **plain_figures(evaluator.baseline(progress))})
     cuts = [unpack(text, table.atom_count) for text in args["cuts"]]
-    evaluator = CutEvaluator(loaded.model, table, validation)
     for place, accuracy in evaluator.evaluate(cuts, progress):
         publish(progress, {"cut": place, **plain_figures(accuracy)})
     return {"cuts": len(cuts)}
+
+
+def _evaluator_of(models: Models, args: Args) -> tuple[CutEvaluator, ChannelTable, str]:
+    """Return what evaluates cuts of a model, kept for the requests that follow on the same."""
+    from core.data.validation import Validation
+    from core.pipeline import analyse
+    from core.sensitivity.cuts import CutEvaluator
+
+    wanted = json.dumps([args["path"], args.get("sha256"), args["data"]], sort_keys=True)
+    if wanted not in _evaluators:
+        _evaluators.clear()  # never the images of two scans at once
+        loaded = models.get(str(args["path"]), args.get("sha256"))
+        facts, table = loaded.facts, analyse(loaded).table
+        validation = Validation(loaded.model, labelled(args), facts.classes, facts.task)
+        evaluator = CutEvaluator(loaded.model, table, validation)
+        _evaluators[wanted] = evaluator, table, validation.sha256
+    return _evaluators[wanted]
 
 
 def one_by_one(models: Models, args: Args, progress: Progress) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Engine tasks run elsewhere: as Ray tasks, on this computer or on a cluster."""

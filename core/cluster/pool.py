@@ -1,0 +1,138 @@
+"""What runs engine tasks for many requests: this process, or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol
+
+from core.cluster.place import Place
+from core.cluster.tasks import perform
+from core.errors import UserError
+from core.progress import Progress, Span, silent
+from core.registry import resolve
+
+Request = Mapping[str, Any]
+Event = dict[str, Any]
+
+
+class Pool(Protocol):
+    """Runs an engine task for many requests, several at once where it can.
+
+    Attributes
+    ----------
+    device : str
+        The device that requests should name, such as ``cpu`` or ``cuda``; empty leaves it to the
+        task.
+    room : int
+        Requests that run at once.
+    """
+
+    @property
+    def device(self) -> str: ...  # noqa: D102
+
+    @property
+    def room(self) -> int: ...  # noqa: D102
+
+    def run(
+        self, task: str, requests: Sequence[Request], progress: Progress = silent
+    ) -> Iterator[tuple[int, Event]]:
+        """Run a task for every request.
+
+        Parameters
+        ----------
+        task : str
+            Of `core.engine.tasks`.
+        requests : sequence of mapping
+            Plain data. The checkpoint at ``path`` goes along when ``sha256`` names its content;
+            the dataset at ``data.path`` must be readable at the same path wherever work runs.
+        progress : Progress
+            Called several times a second; when it raises, no request keeps running.
+
+        Yields
+        ------
+        (int, dict)
+            The place of a request, and an event of it: any number of ``partial`` ones with
+            ``data``, then one ``done`` with ``result`` or one ``failed`` with ``message``, ``hint``
+            and ``layers``. Requests come in no particular order; each event comes once, also where
+            a request was run again because its worker was lost.
+
+        Raises
+        ------
+        UserError
+            When requests cannot be run at all: no dataset there, a worker lost again and again.
+        """
+        ...
+
+
+class HerePool:
+    """Runs one request after the other in this process.
+
+    Parameters
+    ----------
+    device : str
+        Passed on to requests as it is.
+    """
+
+    def __init__(self, device: str = "") -> None:
+        self.device, self.room = device, 1
+
+    def __enter__(self) -> HerePool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is left running."""
+
+    def run(
+        self, task: str, requests: Sequence[Request], progress: Progress = silent
+    ) -> Iterator[tuple[int, Event]]:
+        """Run a task for every request; see `Pool.run`."""
+        count = len(requests)
+        for place, request in enumerate(requests):
+            part = Span(progress, place / count, (place + 1) / count)
+            for event in perform(task, request, part):
+                yield place, event
+
+
+POOLS: Mapping[str, str] = {"ray": "core.cluster.ray_pool:RayPool"}
+"""What runs work at each kind of place: takes the place and the device wanted."""
+
+
+def open_pool(on: Place | None, device: str = "") -> AbstractContextManager[Pool]:
+    """Return what runs work at a place, to be used as a context.
+
+    Parameters
+    ----------
+    on : Place, optional
+        This process without one.
+    device : str
+        The device wanted: ``cpu``, ``cuda``, or empty for GPUs if there are any.
+
+    Raises
+    ------
+    UserError
+        When that place runs no such work, or what it needs is not installed.
+    """
+    if on is None:
+        return HerePool(device)
+    if on.kind not in POOLS:
+        raise UserError(f"This work cannot run on “{on.text}”.", "Use ray or ray://HOST:PORT.")
+    pool: AbstractContextManager[Pool] = resolve(POOLS[on.kind])(on, device)
+    return pool
+
+
+def raise_failed(event: Event) -> None:
+    """Raise what a ``failed`` event says; nothing for other events.
+
+    Raises
+    ------
+    UserError
+    """
+    if event["event"] == "failed":
+        raise UserError(event["message"], event["hint"], tuple(event["layers"]))

@@ -1,0 +1,219 @@
+"""Engine tasks as Ray tasks, on this computer or on a cluster.
+
+A request is one Ray task, and its events are what that returns: Ray runs a task of a lost worker
+again, and since nothing of the first run was handed on, nothing counts twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from core.cluster.place import Place
+from core.cluster.pool import Event, Request
+from core.cluster.ray_start import Session, start
+from core.cluster.worker import Order, Parcel, versions, work
+from core.errors import UserError, one_line
+from core.progress import Progress, silent
+
+RETRIES = 3
+"""Times that a request is run again whose worker or node was lost."""
+TICK_S = 0.2
+"""How often a wait looks whether it is cancelled."""
+PATIENCE_S = 10.0
+"""Seconds that cancelled tasks of a cluster get to end."""
+
+
+class RayPool:
+    """Runs engine tasks on Ray; see `core.cluster.pool.Pool`.
+
+    Parameters
+    ----------
+    place : Place
+        Without an address, Ray is started on this computer, and ended with the context. In a
+        process that has connected to Ray already, that connection is used and left.
+    device : str
+        ``cpu``, ``cuda``, or empty for GPUs where there are any.
+    threads : int, optional
+        Of torch in every task; those of this process by default. Figures depend on it in their
+        last bits, so a task has as many as the same work in this process would have.
+
+    Raises
+    ------
+    UserError
+        When Ray is not installed.
+    """
+
+    def __init__(self, place: Place, device: str = "", threads: int | None = None) -> None:
+        self._place, self._wanted = place, device
+        self._threads = threads
+        self._session: Session | None = None
+        self.device = device
+
+    def __enter__(self) -> RayPool:
+        """Start Ray, or connect to it."""
+        if self._threads is None:
+            import torch
+
+            self._threads = torch.get_num_threads()
+        self._session = start(self._place)
+        try:
+            self.device = _device(self._wanted, self._nodes(), self._place.text)
+        except BaseException:
+            self._session.end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End what was started, or the connection."""
+        if self._session is not None:
+            self._session.end()
+
+    # ---- what there is ------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are."""
+        return len(self._nodes())
+
+    @property
+    def room(self) -> int:
+        """Requests that run at once, as the cluster is now; at least 1."""
+        need = self._needs()
+        return max(1, sum(_fits(node, need) for node in self._nodes()))
+
+    def _nodes(self) -> list[Mapping[str, float]]:
+        """Return the resources of all nodes that are alive."""
+        import ray
+
+        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+    def _needs(self) -> dict[str, float]:
+        """Return what a task reserves; never more cores than a node has, or it would never run."""
+        if self.device.startswith("cuda"):
+            return {"CPU": 1, "GPU": 1}
+        threads = self._threads or 1
+        most = max((int(node.get("CPU", 0)) for node in self._nodes()), default=0)
+        return {"CPU": min(threads, most) if most else threads}
+
+    # ---- running ------------------------------------------------------------------------------
+
+    def run(
+        self, task: str, requests: Sequence[Request], progress: Progress = silent
+    ) -> Iterator[tuple[int, Event]]:
+        """Run a task for every request; see `core.cluster.pool.Pool.run`."""
+        import ray
+
+        need = self._needs()
+        remote = ray.remote(work).options(
+            num_cpus=need["CPU"],
+            num_gpus=need.get("GPU", 0),
+            max_retries=RETRIES,
+            name=task,
+        )
+        parcels: dict[str, Parcel] = {}
+        waiting: dict[Any, int] = {}
+        try:
+            for place, request in enumerate(requests):
+                waiting[remote.remote(self._order(task, request, parcels))] = place
+            while waiting:
+                done = len(requests) - len(waiting)
+                progress(done / len(requests), f"Done: {done} of {len(requests)} parts, by Ray")
+                with _explained(self._place):
+                    ended, _ = ray.wait(list(waiting), timeout=TICK_S)
+                for reference in ended:
+                    place = waiting.pop(reference)
+                    for event in self._events(reference):
+                        yield place, event
+        finally:
+            self._cancel(list(waiting))
+
+    def _order(self, task: str, request: Request, parcels: dict[str, Parcel]) -> Order:
+        """Pack a request; the same checkpoint is sent once."""
+        import ray
+
+        path, sha256 = request.get("path"), request.get("sha256")
+        parcel = None
+        if path and sha256 and Path(path).is_file():
+            if sha256 not in parcels:
+                content = Path(path).read_bytes()
+                if hashlib.sha256(content).hexdigest() != sha256:
+                    raise UserError(
+                        f"{path} was replaced by another file after it was opened.",
+                        "Open it again.",
+                    )
+                parcels[sha256] = Parcel(Path(path).name, sha256, (ray.put(content),))
+            parcel = parcels[sha256]
+        return Order(task, dict(request), parcel, self._threads or 1, versions())
+
+    def _events(self, reference: Any) -> list[Event]:
+        import ray
+
+        with _explained(self._place):
+            told = ray.get(reference)
+        if "events" not in told:
+            raise UserError(told["message"], told["hint"])
+        events: list[Event] = told["events"]
+        return events
+
+    def _cancel(self, references: list[Any]) -> None:
+        """End tasks at once; they write to folders of their own only."""
+        import ray
+
+        for reference in references:
+            with contextlib.suppress(Exception):  # the connection may be what ended the run
+                ray.cancel(reference, force=True)
+        if references and self._place.address:
+            with contextlib.suppress(Exception):
+                ray.wait(references, num_returns=len(references), timeout=PATIENCE_S)
+
+
+def _fits(node: Mapping[str, float], need: Mapping[str, float]) -> int:
+    return min(int(node.get(name, 0) // amount) for name, amount in need.items())
+
+
+def _device(wanted: str, nodes: Sequence[Mapping[str, float]], where: str) -> str:
+    """Return the device that tasks run on: a GPU each, or the processor."""
+    found = any(node.get("GPU", 0) >= 1 for node in nodes)
+    if wanted.startswith("cuda") and not found:
+        raise UserError(
+            f"The device “{wanted}” was selected, but Ray finds no GPU ({where}).", "Select cpu."
+        )
+    if found and (not wanted or wanted.startswith("cuda")):
+        return "cuda"
+    return wanted or "cpu"
+
+
+@contextlib.contextmanager
+def _explained(place: Place) -> Iterator[None]:
+    """Say in one line what a person can mend of Ray's errors."""
+    from ray import exceptions
+
+    again = "Finished parts are kept. Start again."
+    try:
+        yield
+    except exceptions.OutOfMemoryError as error:
+        raise UserError(
+            "A node ran out of memory, again and again.",
+            "Finished parts are kept. Use fewer threads, or nodes with more memory.",
+        ) from error
+    except exceptions.RayTaskError as error:
+        if "No module named 'core" in str(error):
+            raise UserError(
+                f"Secateur is not installed on every node of {place.text}.",
+                "Install the same version in the environment that Ray runs in there.",
+            ) from error
+        raise
+    except (exceptions.RayError, ConnectionError) as error:
+        raise UserError(
+            f"Ray lost the workers of {place.text}, again and again: {one_line(error)}", again
+        ) from error

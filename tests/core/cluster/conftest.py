@@ -1,0 +1,62 @@
+"""A Ray cluster of two nodes on this machine, as two machines would make it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from core.cluster.place import Place
+from core.cluster.ray_start import QUIET
+from core.pipeline import load
+from tests.core.conftest import ROOT
+from tests.core.images import make_dataset
+
+STORE = 1 << 27
+
+
+@pytest.fixture(scope="session")
+def ray() -> Any:
+    """Ray, where it is installed."""
+    return pytest.importorskip("ray", reason="needs Ray (pip install 'secateur[cluster]')")
+
+
+@pytest.fixture(scope="session")
+def cluster(ray) -> Iterator[Any]:
+    """Two nodes with a core each; this process is connected to the first."""
+    os.environ.update(QUIET)
+    os.environ.update({"RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(ROOT)})
+    from ray.cluster_utils import Cluster
+
+    options = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
+    made = Cluster(initialize_head=True, head_node_args=options)
+    try:
+        made.add_node(num_cpus=1, object_store_memory=STORE)
+        ray.init(address=made.address, log_to_driver=False, logging_level="CRITICAL")
+        yield made
+    finally:
+        ray.shutdown()
+        made.shutdown()
+
+
+@pytest.fixture(scope="session")
+def place() -> Place:
+    """Ray, as the process is connected to it."""
+    return Place.parse("ray")
+
+
+@pytest.fixture(scope="session")
+def small(trained, tmp_path_factory):
+    """A trained network and images of its classes."""
+    data = make_dataset(tmp_path_factory.mktemp("data"), load(trained).facts.classes, images=6)
+    return trained, data
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(1)
