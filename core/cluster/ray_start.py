@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from core.cluster.guard import Guard
 from core.cluster.place import Place
 from core.errors import UserError, one_line
 from core.system.program import to_install
@@ -84,6 +85,7 @@ def _library() -> Any:
 def _start_here(ray: Any, stack: contextlib.ExitStack) -> None:
     place = stack.enter_context(Scratch("ray"))
     stack.enter_context(_token())
+    stack.callback(Guard().close)
     folder = {"_temp_dir": place} if os.name == "nt" or len(place) <= LONGEST else {}
     try:
         with _own_signals():

@@ -16,6 +16,7 @@ from core.registry import Groups
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
+    from core.cluster.place import Place
     from core.data.stream import DataSettings
 
 Args = Mapping[str, Any]
@@ -90,3 +91,16 @@ def data_of(args: Args, **defaults: Any) -> DataSettings | None:
     from core.data.stream import DataSettings
 
     return DataSettings.from_json(args["data"], **defaults)
+
+
+def place_of(args: Args) -> Place | None:
+    """Return where a request's work runs by its ``on``; None for this process.
+
+    Raises
+    ------
+    UserError
+        When it names no such place.
+    """
+    from core.cluster.place import Place
+
+    return Place.parse(str(args["on"])) if args.get("on") else None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.engine.tasks import Args, Models, Task, data_of, delivered, network_of
+from core.engine.tasks import Args, Models, Task, data_of, delivered, network_of, place_of
 from core.errors import UserError, no_dataset
 from core.progress import Progress, publish
 
@@ -59,6 +59,7 @@ def scan_sensitivity(models: Models, args: Args, progress: Progress) -> dict[str
         plan=parse_plan(args["plan"]) if args.get("plan") else None,
         ratios=args.get("ratios"),
         blocks=args.get("blocks"),
+        on=place_of(args),
         progress=progress,
     )
     return {**result.to_json(), "output": args.get("output")}
