@@ -25,8 +25,9 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",
 }
-"""Variables that keep Ray to itself."""
+"""Variables that keep Ray to itself, and its workers from waiting for all other programs."""
 STORE_BYTES = 1 << 28
 """Memory for what travels between processes on this computer: checkpoints."""
 LONGEST = 40

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.choose.measured import MeasuredPoint, MeasuredStore, plan_facts
+from core.cluster.pool import open_pool
+from core.compare.judged import Judge, Judged, judge_by
+from core.data.elsewhere import check_sendable, request_of
 from core.data.figures import main_figure, main_name
 from core.data.resample import draw, interval
 from core.data.validation import Validation
@@ -20,7 +24,6 @@ from core.plan.schema import Plan
 from core.progress import Forward, Progress, Span, publish, silent
 from core.repair import RepairSettings, check_request
 from core.repair.images import files_of
-from core.repair.refit import passes
 from core.ship.latency.measure import Timing, measure
 from core.ship.latency.runtimes import runtimes
 from core.system.machine import default_threads, processor
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.checkpoint import Loaded
-    from core.data.resample import ByImage
+    from core.cluster.place import Place
+    from core.cluster.pool import Pool
     from core.data.stream import DataSettings
 
 QUICK = RepairSettings(steps=("bn", "refit"), minutes=5.0)
@@ -38,13 +42,6 @@ TURNS = 20
 """How often a network takes turns with the unpruned one when they are timed."""
 Three = tuple[float, float, float]
 UNPRUNED, PRUNED = "unpruned", "pruned"
-
-EVALUATED = 1.3
-"""Times that a network takes for an image, with what an evaluation does next to it."""
-REPAIRED = {"fold": 3.0, "bn": 4.0, "refit": 12.5}
-"""The same for every step of repair, and every image that it reads, or view that it looks at."""
-ELSEWHERE = 8.0
-"""Seconds per network for what does not depend on the images: exports, and the bootstrap."""
 
 
 @dataclass
@@ -64,6 +61,11 @@ class MeasuredFront:
     base: MeasuredPoint | None
     points: list[MeasuredPoint | None]
     refused: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return self.base is not None and all(point is not None for point in self.points)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data; the points have ``share``, of the unpruned network's accuracy."""
@@ -85,6 +87,7 @@ def measure_front(
     data: DataSettings,
     repair: RepairSettings | None = QUICK,
     *,
+    on: Place | None = None,
     cache: bool = True,
     progress: Progress = silent,
 ) -> MeasuredFront:
@@ -101,6 +104,9 @@ def measure_front(
         as many images of the train split, without labels.
     repair : RepairSettings, optional
         Before the evaluation; None measures networks as they are pruned.
+    on : Place, optional
+        Where networks are pruned, repaired and evaluated: Ray on this computer or a cluster. They
+        are timed on this computer in any case, once nothing else runs on it.
     cache : bool
         Whether to read and write the user's cache. What was measured before is not measured again.
     progress : Progress
@@ -115,27 +121,44 @@ def measure_front(
     """
     progress = Forward(progress)
     bench = Bench(loaded, plans, data, repair, cache, progress)
-    found = bench.known()
-    _hand_on(found, progress)
+    with ExitStack() as stack:
+        pool = None
+        if on is not None and not bench.known().whole:
+            check_sendable(loaded)
+            progress(0.0, f"Starting {on.text}")
+            pool = stack.enter_context(open_pool(on, data.device))
+            bench.evaluate_on(pool.device)
+        found = bench.known()
+        _hand_on(found, progress)
+        if not found.whole:
+            _measure_missing(bench, found, plans, pool, progress)
+    progress(1.0, "Done")
+    return found
+
+
+def _measure_missing(
+    bench: Bench, found: MeasuredFront, plans: Sequence[Plan], pool: Pool | None, progress: Progress
+) -> None:
+    """Measure what is not known; by a pool, all are judged before the first is timed."""
     missing = [n for n, point in enumerate(found.points) if point is None]
-    if not missing and found.base is not None:
-        progress(1.0, "Done")
-        return found
+    judge: Judge = bench.judge
+    if pool is not None:
+        wanted = [None, *(plans[number] for number in missing)]
+        judge = judge_by(pool, bench.request(), wanted, Span(progress, 0.02, 0.7))
+        progress = Span(progress, 0.7, 1.0)
     share = 0.4 / (len(missing) + 0.4)
-    bench.begin(found, Span(progress, 0.02, share))
+    bench.begin(found, judge, Span(progress, 0.02, share))
     publish(progress, {"plan": None, **point_json(bench.base, bench.base)})
     for place, number in enumerate(missing):
         start, end = (share + (1 - share) * (place + n) / len(missing) for n in (0, 1))
         part = Span(progress, start, end, f"Network {place + 1} of {len(missing)}: ")
         try:
-            point = found.points[number] = bench.measure(plans[number], part)
+            point = found.points[number] = bench.measure(plans[number], judge, part)
         except UserError as error:
             found.refused[number] = str(error)
             publish(progress, {"plan": number, "refused": str(error)})
         else:
             publish(progress, {"plan": number, **point_json(point, bench.base)})
-    progress(1.0, "Done")
-    return found
 
 
 def known_front(
@@ -143,35 +166,6 @@ def known_front(
 ) -> MeasuredFront:
     """Return what the cache has of a front; nothing is measured. See `measure_front`."""
     return Bench(loaded, plans, data, repair).known()
-
-
-def estimate_front(
-    loaded: Loaded,
-    plans: Sequence[Plan],
-    data: DataSettings,
-    repair: RepairSettings | None = QUICK,
-    progress: Progress = silent,
-) -> dict[str, Any]:
-    """Estimate how long `measure_front` takes; runs the network on a few images.
-
-    Returns
-    -------
-    dict
-        ``seconds``, ``networks`` (to measure), ``known`` (measured before), ``images``.
-    """
-    bench = Bench(loaded, plans, data, repair, progress=progress)
-    found = bench.known()
-    took = [point.seconds for point in found.points if point is not None]
-    missing = len(found.points) - len(took)
-    each = sum(took) / len(took) if took else bench.guess(Span(progress, 0.3, 1.0))
-    first = bench.guess(silent, repaired=False) if missing or found.base is None else 0.0
-    progress(1.0, "Done")
-    return {
-        "seconds": missing * each + first,
-        "networks": missing,
-        "known": len(took),
-        "images": len(bench.validation.dataset),
-    }
 
 
 def _hand_on(found: MeasuredFront, progress: Progress) -> None:
@@ -205,26 +199,27 @@ class Bench:
         facts = loaded.facts
         if repair is not None and repair.images is None:
             repair = replace(repair, images=data.images)
-        self._loaded, self._plans, self._data, self._repair = loaded, plans, data, repair
+        self.loaded, self._plans, self.data, self.repair = loaded, plans, data, repair
         self._cache = cache
-        self._train = replace(data, split="train")
+        self.train = replace(data, split="train")
         self.validation = Validation(loaded.model, data, facts.classes, facts.task)
+        self._elsewhere = data.device
         self._runtime = "onnx" if runtimes()["onnx"].missing() is None else "torch"
         self._store = MeasuredStore(self._settings())
 
     def _settings(self) -> dict[str, Any]:
         """Return all that a point depends on, besides its plan."""
-        data = self._data
+        data = self.data
         ranked = any(by_images(p.criterion) and "criterion" in _facts(p) for p in self._plans)
-        images = files_of(self._train) if self._repair is not None or ranked else []
+        images = files_of(self.train) if self.repair is not None or ranked else []
         return {
-            "model": self._loaded.facts.sha256,
+            "model": self.loaded.facts.sha256,
             "data": self.validation.sha256,
             "split": data.split,
             "image_size": data.image_size.plain,
             "batch": data.batch,
             "device": self.validation.device.type,
-            "repair": None if self._repair is None else asdict(self._repair),
+            "repair": None if self.repair is None else asdict(self.repair),
             "train": [_file_facts(path) for path in images],
             "runtime": self._runtime,
             "machine": [processor(), default_threads()],
@@ -240,116 +235,113 @@ class Bench:
 
     # ---- measuring ----------------------------------------------------------------------------
 
-    def begin(self, found: MeasuredFront, progress: Progress) -> None:
-        """Evaluate the unpruned network, and time it where that was not done before."""
-        began = time.monotonic()
-        show = Span(progress, 0.0, 0.7, "Unpruned network: ")
-        accuracy, images = self.validation.evaluate_by_image(self._loaded.model, show)
-        self._draws = draw(images.images)
-        self._before = images.figures(self._draws)
-        if found.base is None:
-            timing = self._time(None, Span(progress, 0.7, 1.0, "Unpruned network: "))
-            figure, spread = main_figure(accuracy.figures), timing.wall
-            times = (spread.median, spread.low, spread.high)
-            name = main_name(accuracy.figures)
-            found.base = self._point((figure, figure, figure), times, name, images, began)
-            if self._cache:
-                self._store.add(None, found.base)
-        self.base = found.base
+    def evaluate_on(self, device: str) -> None:
+        """Have networks evaluated on another kind of device, elsewhere."""
+        self._elsewhere = device
+        kind = device.split(":")[0]
+        if kind != self.validation.device.type:
+            self._store = MeasuredStore({**self._settings(), "device": kind})
 
-    def measure(self, plan: Plan, progress: Progress) -> MeasuredPoint:
-        """Prune, repair, evaluate and time one network.
+    def request(self) -> dict[str, Any]:
+        """Return what another process needs to judge networks as this one does."""
+        return {
+            **request_of(self.loaded, replace(self.data, device=self._elsewhere)),
+            "repair": None if self.repair is None else asdict(self.repair),
+            "cache": self._cache,
+            "images_sha256": self.validation.sha256,
+        }
+
+    def judge(self, plan: Plan | None, progress: Progress) -> Judged:
+        """Prune, repair and evaluate a network; the unpruned one for None.
 
         Raises
         ------
         UserError
             For a plan that cannot be pruned.
         """
-        began, base = time.monotonic(), self.base
-        model = prune(
-            self._loaded,
-            _prunable(plan),
-            cache=self._cache,
-            data=self._train,
-            repair=self._repair,
-            progress=Quiet(Span(progress, 0.0, 0.7)),
-        ).model
-        accuracy, images = self.validation.evaluate_by_image(model, Span(progress, 0.7, 0.82))
-        progress(0.82, "Estimating the spread of the accuracy")
-        figure = main_figure(accuracy.figures)
-        now = images.figures(self._draws)
-        low, high = interval(figure, base.accuracy, now, self._before)
+        began, model, show = time.monotonic(), self.loaded.model, progress
+        if plan is not None:
+            model = self._pruned(plan, self.repair, Quiet(Span(progress, 0.0, 0.8)))
+            show = Span(progress, 0.8, 0.97)
+        accuracy, images = self.validation.evaluate_by_image(model, show)
+        progress(0.97, "Estimating the spread of the accuracy")
+        resampled = images.figures(draw(images.images))
+        figures, seconds = accuracy.figures, time.monotonic() - began
+        return Judged(
+            main_figure(figures), main_name(figures), images.images, resampled, seconds,
+            None if plan is None else model,
+        )  # fmt: skip
+
+    def begin(self, found: MeasuredFront, judge: Judge, progress: Progress) -> None:
+        """Evaluate the unpruned network, and time it where that was not done before."""
+        judged = judge(None, Span(progress, 0.0, 0.7, "Unpruned network: "))
+        self._before = judged.resampled
+        if found.base is None:
+            began = time.monotonic() - judged.seconds
+            wall = self._time(None, Span(progress, 0.7, 1.0, "Unpruned network: ")).wall
+            same = (judged.accuracy,) * 3
+            times = (wall.median, wall.low, wall.high)
+            found.base = self._point(same, times, judged, began)
+            if self._cache:
+                self._store.add(None, found.base)
+        self.base = found.base
+
+    def measure(self, plan: Plan, judge: Judge, progress: Progress) -> MeasuredPoint:
+        """Judge a network, and time it.
+
+        Raises
+        ------
+        UserError
+            For a plan that cannot be pruned.
+        """
+        judged, base = judge(plan, Span(progress, 0.0, 0.85)), self.base
+        began = time.monotonic() - judged.seconds
+        low, high = interval(judged.accuracy, base.accuracy, judged.resampled, self._before)
+        model = judged.model
+        if model is None:  # its weights are elsewhere; its time depends on its widths alone
+            model = self._pruned(plan, None, silent)
         ratio = self._time(model, Span(progress, 0.85, 1.0)).ratio
         assert ratio is not None  # the unpruned network is the first
         ms = base.latency_ms
         times = (ms * ratio.median, ms * ratio.low, ms * ratio.high)
-        point = self._point((figure, low, high), times, base.metric, images, began)
+        point = self._point((judged.accuracy, low, high), times, judged, began)
         if self._cache:
             self._store.add(plan, point)
         return point
 
-    def _point(
-        self,
-        accuracy: Three,
-        times: Three,
-        metric: str,
-        images: ByImage,
-        began: float,
-    ) -> MeasuredPoint:
-        size, seconds = self._data.image_size, time.monotonic() - began
-        repair = "" if self._repair is None else ",".join(self._repair.steps)
+    def _pruned(self, plan: Plan, repair: RepairSettings | None, progress: Progress) -> nn.Module:
+        return prune(
+            self.loaded,
+            _prunable(plan),
+            cache=self._cache,
+            data=self.train,
+            repair=repair,
+            progress=progress,
+        ).model
+
+    def _point(self, accuracy: Three, times: Three, judged: Judged, began: float) -> MeasuredPoint:
+        size, seconds = self.data.image_size, round(time.monotonic() - began, 1)
+        repair = "" if self.repair is None else ",".join(self.repair.steps)
         return MeasuredPoint(
-            *accuracy, *times, metric, images.images, size, self._runtime, round(seconds, 1), repair
+            *accuracy, *times, judged.metric, judged.images, size, self._runtime, seconds, repair
         )
 
     def _time(self, model: nn.Module | None, progress: Progress) -> Timing:
         """Time a network in turns with the unpruned one; that alone for None."""
-        networks: Mapping[str, nn.Module] = {UNPRUNED: self._loaded.model}
+        networks: Mapping[str, nn.Module] = {UNPRUNED: self.loaded.model}
         if model is not None:
             networks = {**networks, PRUNED: model}
         timed = measure(
             networks,
             runtimes=(self._runtime,),
-            image_size=self._data.image_size,
+            image_size=self.data.image_size,
             repeats=TURNS,
-            device=self._data.device,
+            device=self.data.device,
             progress=progress,
         )
         wanted = UNPRUNED if model is None else PRUNED
         found = (t for t in timed.timings if t.model == wanted and t.precision == "fp32")
         return next(found)
-
-    # ---- estimating ---------------------------------------------------------------------------
-
-    def guess(self, progress: Progress, *, repaired: bool = True) -> float:
-        """Guess the seconds that a network takes, from those of the unpruned one for a batch."""
-        each = self._image_seconds(progress)
-        seconds = EVALUATED * each * len(self.validation.dataset) + ELSEWHERE
-        seconds += 2 * TURNS * each
-        if self._repair is None or not repaired:
-            return seconds
-        limit = 60 * self._repair.minutes
-        if not set(self._repair.steps) <= set(REPAIRED):  # one takes the time it is given
-            return seconds + limit
-        images = len(files_of(self._train))
-        looks = {"refit": passes(images, self._data.image_size)}
-        times = (REPAIRED[step] * looks.get(step, images) for step in self._repair.steps)
-        return seconds + min(limit, each * sum(times))
-
-    def _image_seconds(self, progress: Progress) -> float:
-        if not hasattr(self, "_each"):
-            import torch
-
-            measuring = self.validation.measure(_copied(self._loaded.model))
-            image = measuring.prepare(0)["img"]
-            with torch.inference_mode():
-                for turn in range(2):  # the first one warms up
-                    progress(turn / 2, "Timing the network")
-                    began = time.monotonic()
-                    measuring.network(image)
-                    self._each = (time.monotonic() - began) / len(image)
-            measuring.close()
-        return self._each
 
 
 class Quiet:
@@ -382,9 +374,3 @@ def _file_facts(path: Path) -> list[Any]:
     """Name a file by its place, size and time; one that is missing by its place."""
     facts = path.stat() if path.is_file() else None
     return [str(path), *((facts.st_size, facts.st_mtime_ns) if facts else ())]
-
-
-def _copied(model: nn.Module) -> nn.Module:
-    import copy
-
-    return copy.deepcopy(model).float().eval()

@@ -1,19 +1,23 @@
 """A sensitivity scan by Ray on this computer against the same in one process, in turns.
 
 ``python -m tests.benchmarks.ray MODEL DATA`` scans in one process, by Ray, and with the home-made
-spreading where there are several devices, each ``--turns`` times in turns. Prints the wall-clock
-seconds, the ratio with and without Ray's start, and whether all figures are equal.
+spreading where there are several devices, each ``--turns`` times in turns. Prints seconds of the
+wall clock, of Ray's start and of the processor, their ratios, and whether all figures are equal.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+import psutil
 import torch
 
 
@@ -29,6 +33,59 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--spread", help="devices of the home-made spreading: cuda:0,cuda:1")
     parser.add_argument("--blocks", type=int, nargs="+")
     return parser.parse_args()
+
+
+class Took(NamedTuple):
+    """Seconds: by the wall clock, of them the start, and of the processor in all processes."""
+
+    wall: float
+    start: float
+    processor: float
+
+
+class Clock:
+    """A progress that reads the clocks of this process and of those that it started."""
+
+    def __init__(self) -> None:
+        self._since, self._ready = time.perf_counter(), 0.0
+        self._mine, self._theirs = time.process_time(), {}
+
+    def __call__(self, share: float, text: str) -> None:
+        if text == "Reading the dataset":
+            self._ready = time.perf_counter() - self._since
+        self._look()
+
+    def partial(self, data: dict) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                self._theirs[process] = times.user + times.system
+
+    def took(self) -> Took:
+        """Return the seconds so far; processes that have ended count as they were seen last."""
+        processor = time.process_time() - self._mine + sum(self._theirs.values())
+        return Took(time.perf_counter() - self._since, self._ready, processor)
+
+
+def reported(threads: int, took: dict[str, list[Took]], figures: list) -> dict[str, object]:
+    """Return what is printed: medians of ratios of the same turn."""
+    turns = list(zip(took["one"], took["ray"], strict=True))
+    report = {
+        "points": len(figures[0][1]),
+        "images": figures[0][0]["images"],
+        "threads": threads,
+        "took": {name: np.round(each, 1).tolist() for name, each in took.items()},
+        "ratio_wall": statistics.median(ray.wall / one.wall for one, ray in turns),
+        "ratio_without_start": statistics.median(
+            (ray.wall - ray.start) / (one.wall - one.start) for one, ray in turns
+        ),
+        "ratio_processor": statistics.median(ray.processor / one.processor for one, ray in turns),
+        "equal": all(one == figures[0] for one in figures),
+    }
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in report.items()}
 
 
 def main() -> None:
@@ -50,39 +107,17 @@ def main() -> None:
         ways["spread"] = replace(data, device=options.spread), None
     plan = Plan(criterion="l2")
     sensitivity(loaded, data, None, plan=plan, blocks=[21], ratios=[0.5])  # libraries warm up
-    took: dict[str, list[float]] = {name: [] for name in ways}
-    starts, figures = [], []
+    took: dict[str, list[Took]] = {name: [] for name in ways}
+    figures = []
     for _ in range(options.turns):
         for name, (images, place) in ways.items():
-            since, ready = time.perf_counter(), []
-
-            def progress(share: float, text: str, ready: list[float] = ready) -> None:
-                if text == "Reading the dataset" and not ready:
-                    ready.append(time.perf_counter())
-
+            clock = Clock()
             found = sensitivity(
-                loaded, images, None, plan=plan, blocks=options.blocks, on=place, progress=progress
+                loaded, images, None, plan=plan, blocks=options.blocks, on=place, progress=clock
             )
-            took[name].append(time.perf_counter() - since)
+            took[name].append(clock.took())
             figures.append((found.baseline, found.points))
-            if name == "ray":
-                starts.append(ready[0] - since)
-    ratios = [ray / one for one, ray in zip(took["one"], took["ray"], strict=True)]
-    pure = [
-        (ray - start) / one
-        for one, ray, start in zip(took["one"], took["ray"], starts, strict=True)
-    ]
-    report = {
-        "points": len(figures[0][1]),
-        "images": figures[0][0]["images"],
-        "threads": options.threads,
-        "seconds": {name: [round(s, 1) for s in each] for name, each in took.items()},
-        "start_s": [round(s, 1) for s in starts],
-        "ratio": round(statistics.median(ratios), 3),
-        "ratio_without_start": round(statistics.median(pure), 3),
-        "equal": all(one == figures[0] for one in figures),
-    }
-    print(json.dumps(report))
+    print(json.dumps(reported(options.threads, took, figures)))
 
 
 if __name__ == "__main__":
