@@ -80,7 +80,7 @@ def exported(folder: Path) -> dict[str, int]:
 
 
 def report(folder: Path) -> int:
-    return said("report", folder / "own.secateur", "-o", folder / "report.html",
+    return said("report", folder / "own.secateur", "--trust-paths", "-o", folder / "report.html",
                 "--measure", "accuracy", *SIZE)  # fmt: skip
 
 

@@ -139,6 +139,7 @@ class ChooseController(QObject):
                 "round_to": wanted.round_to,
                 "allocation": wanted.allocation,
                 "depth": wanted.depth,
+                "device": wanted.device,
                 "rankings": wanted.rankings,
                 "model_sha256": self._session.plan.model_sha256,
             }
@@ -177,7 +178,8 @@ class ChooseController(QObject):
         times = result.get("times")
         if times:
             change = formats.change_ms(float(times["before_ms"]), float(times["after_ms"]))
-            self._session.say(f"Measured time per image: {change}.", kind="success", key="times")
+            words = f"Measured time per image {self._session.where}: {change}."
+            self._session.say(words, kind="success", key="times")
 
     def _say_rankings(self, result: dict[str, Any]) -> None:
         """Say which of several rankings is kept, and by what."""

@@ -178,7 +178,7 @@ class FrontController(QObject):
         ----------
         plans : sequence of Plan
         known : mapping or None
-            As `core.compare.front.MeasuredFront.to_json` returns it.
+            As `core.compare.bench.MeasuredFront.to_json` returns it.
         """
         if known is None or known["unpruned"] is None:
             return

@@ -25,7 +25,7 @@ USUAL = 70.0
 USUAL_MS = 10.0
 RANGES = {"%": (5.0, 100.0, 0), " ms": (0.01, 100_000.0, 2), " MB": (0.1, 100_000.0, 1)}
 """The lowest and the highest amount of a unit, and its decimals."""
-NOT_TIMED = "No latency table yet. Press Measure, or let Suggest build it."
+NOT_TIMED = "No latency table {} yet. Press Measure, or let Suggest build it."
 
 
 class GoalPart(QWidget):
@@ -34,7 +34,7 @@ class GoalPart(QWidget):
     Signals
     -------
     timeRequested()
-        The layers of the model should be timed on this machine.
+        The layers of the model should be timed on the device that counts.
     """
 
     timeRequested = Signal()
@@ -88,7 +88,7 @@ class GoalPart(QWidget):
         self.time = label("", "muted")
         self.measure = QPushButton("Measure")
         self.measure.setToolTip(
-            "Build the latency table of this model on this machine; takes minutes"
+            "Build the latency table of this model; takes minutes. Latency chooses the device"
         )
         self.measure.clicked.connect(self.timeRequested)
         self._time_row = row(self.time, self.measure, stretch=0)
@@ -121,10 +121,11 @@ class GoalPart(QWidget):
         self.measure.setVisible(clock is None)
         self.measure.setEnabled(not self._engine.running("latency_table", "suggest"))
         if clock is None or before is None or prediction is None:
-            self.time.setText(NOT_TIMED)
+            self.time.setText(NOT_TIMED.format(self._session.where))
             return
         now = clock.ms(prediction.resolution.removed)
-        self.time.setText(f"Time per image on this machine: {formats.change_ms(before, now)}.")
+        change = formats.change_ms(before, now)
+        self.time.setText(f"Time per image {self._session.where}: {change}.")
 
     def _show_only(self) -> None:
         self.only.setEnabled(bool(self._session.selection))

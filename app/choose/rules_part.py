@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROUNDS = (1, 2, 4, 8, 16, 32)
 AUTO = (
     plan_edits.rounding("auto"),
-    "Use the channel step measured on this machine",
+    "Use the channel step that the latency table measured",
 )
 NOT_RANKED = "Not ranked by {wanted} yet: {shown} is shown. Press Rank by images or Suggest."
 NEEDS_DATA = "{wanted} needs images: choose a dataset above."

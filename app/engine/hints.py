@@ -35,9 +35,9 @@ RULES: Sequence[tuple[str, str]] = (
     (r"confirm them with --trust-paths, or by opening the project in the window",
      "confirm them when you open the project"),
     # Time.
-    (r"Measure one: `secateur latency-table [^`]*`", "Measure one from the command line"),
+    (r"Measure one: `secateur latency-table [^`]*`", "Add one in Latency"),
     (r"(Measure its latency table again|Write an archive for it) with `secateur latency-[^`]*`",
-     r"\1 from the command line"),
+     r"\1 in Latency"),
     (r"`secateur latency` measures", "Latency measures"),
     (r"(Measure on the CPU): --device cpu", r"\1"),
     (r"Add --runtime torch\.", "Choose the runtime PyTorch as well."),

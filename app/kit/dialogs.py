@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 
 FRAME = 40
@@ -14,6 +14,12 @@ def show_dialog(dialog: QDialog) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     place(dialog)
     dialog.open()
+
+
+def size_of_words(dialog: QDialog) -> QSize:
+    """Return a hint of size: as high as the words need at the least width."""
+    layout, width = dialog.layout(), dialog.minimumWidth()
+    return QSize(width, layout.totalHeightForWidth(width) if layout is not None else 0)
 
 
 def ask(box: QMessageBox) -> int:

@@ -13,15 +13,18 @@ from PySide6.QtWidgets import QWidget
 from app.context import Context
 from app.engine.preconditions import is_free
 from app.engine.protocol import Failure
-from app.state.measurements import known_clock
 
 LATENCY = "latency"
 """The overlay that colours blocks by their milliseconds."""
 TABLE_WANTED = "clock"
 """Key of the message that asks for a table of layer times."""
+MEASURING = ("latency_table", "latency_answers", "latency", "suggest")
+"""Tasks after which there may be another table, or a device that was not known."""
+CANCELLED = "The latency measurement was cancelled."
+CANCELLED_THERE = f"{CANCELLED} Finished runtimes are kept, and the same measurement continues."
 SETTLE_MS = 300
 """How long the folder of latency tables must be left alone before it is read again."""
-NOT_TIMED = "There is no latency table of this model on this machine."
+NOT_TIMED = "There is no latency table of this model {}."
 
 
 class LatencyController(QObject):
@@ -31,9 +34,12 @@ class LatencyController(QObject):
     -------
     answered
         A table of layer times is being made or is there: nobody need ask for one.
+    kitWanted
+        The device that counts cannot be reached: an archive for it is needed.
     """
 
     answered = Signal()
+    kitWanted = Signal()
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -52,55 +58,75 @@ class LatencyController(QObject):
     # ---- the table of layers ------------------------------------------------------------------
 
     def _watch_tables(self) -> None:
-        """Follow what others make of the tables on disk: a command, another window."""
+        """Follow what others make of the tables and devices on disk: a command, another window."""
+        from core.plan.latency.devices import devices_file
         from core.plan.latency.files import latency_folder
 
-        folder = str(latency_folder())
-        if self._session.model is not None and folder not in self._tables.directories():
-            with contextlib.suppress(OSError):
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                self._tables.addPath(folder)
+        for folder in map(str, (latency_folder(), devices_file().parent)):
+            if self._session.model is not None and folder not in self._tables.directories():
+                with contextlib.suppress(OSError):
+                    Path(folder).mkdir(parents=True, exist_ok=True)
+                    self._tables.addPath(folder)
 
     def _disk_changed(self) -> None:
+        self._session.devices.refresh()
         if self._session.model is not None and not self._engine.running("latency_table"):
-            self._look_up()
-
-    def _look_up(self) -> None:
-        """Take in the latency table of the open model as it is on disk now, if there is one."""
-        model = self._session.model
-        clock = None if model is None else known_clock(model.facts, model.table)
-        self._session.measured.set_clock(clock)
+            self._session.look_up_clock()
 
     def _told(self) -> None:
         if self._session.measured.clock is not None:
             self.answered.emit()
 
     def measure(self, options: Mapping[str, Any] | None = None) -> None:
-        """Measure the layers of the open model on this machine.
+        """Measure the layers of the open model on the device that counts.
 
         Parameters
         ----------
         options : mapping, optional
-            ``runtime``, ``threads``, ``batch``, ``image_size``; the usual ones otherwise.
+            ``runtime``, ``threads``, ``batch``, ``image_size``; the usual ones otherwise. With
+            ``again``, layers that are known are measured, too. With ``on``, on another device.
         """
-        model = self._session.model
+        model, options = self._session.model, dict(options or {})
         if model is None or self._engine.running("latency_table"):
+            return
+        on = str(options.pop("on", "") or self._session.plan.device)
+        if not self._reaches(on):
             return
         self.answered.emit()
         self._engine.submit(
             "latency_table",
-            f"Measure the layers of {Path(model.path).name}",
-            {"path": model.path, "sha256": model.facts.sha256, **(options or {})},
+            f"Measure the layers of {Path(model.path).name}{self._there(on)}",
+            {"path": model.path, "sha256": model.facts.sha256, **_on(on), **options},
             cancelled=lambda: self._session.say(
                 "Cancelled; finished measurements are kept, and the next run continues there."
             ),
         )
 
+    def _there(self, on: str) -> str:
+        return f" {self._session.devices.where(on)}" if on else ""
+
+    def _reaches(self, on: str) -> bool:
+        """Whether a device may be reached; reports why not, and what to do."""
+        device = self._session.devices.find(on)
+        if device is None or device.reachable:
+            return True
+        self._session.say(
+            f"{device.name} cannot be reached from here.",
+            "Write a measurement kit, run it there, and read its answers.",
+            "warning",
+            actions=(("Measurement kit…", self.kitWanted.emit),),
+            key="device",
+        )
+        return False
+
     def _ended(self, number: int, state: str) -> None:
-        """A suggestion towards a time makes its table too."""
+        """A suggestion towards a time makes its table too; whoever was reached is known now."""
         record = self._engine.record(number)
-        if state == "done" and record is not None and record.task in ("latency_table", "suggest"):
-            self._look_up()
+        if record is None or record.task not in MEASURING:
+            return
+        self._session.devices.refresh()
+        if state == "done":
+            self._session.look_up_clock()
 
     def _offer(self) -> None:
         """Describe what the overlay of milliseconds needs, where it is asked for without."""
@@ -109,7 +135,8 @@ class LatencyController(QObject):
             return
         if session.measured.clock is None and not self._engine.running("latency_table"):
             actions = (("Measure layers", self.measure),)
-            session.say(NOT_TIMED, "This takes minutes.", actions=actions, key=TABLE_WANTED)
+            words = NOT_TIMED.format(session.where)
+            session.say(words, "This takes minutes.", actions=actions, key=TABLE_WANTED)
 
     # ---- whole networks -----------------------------------------------------------------------
 
@@ -139,10 +166,14 @@ class LatencyController(QObject):
         ----------
         paths : sequence of str
         options : mapping
-            ``runtimes``, ``batches``, ``image_size``, ``threads``, ``device``.
+            ``runtimes``, ``batches``, ``image_size``, ``threads``, ``device``; not the last of them
+            on another device, if that is the one that counts.
         """
         session, model = self._session, self._session.model
         if model is None or not is_free(session, self._engine, "latency"):
+            return
+        on = session.plan.device
+        if not self._reaches(on):
             return
         sha256 = model.facts.sha256
         others = [path for path in paths if path != model.path]
@@ -154,10 +185,11 @@ class LatencyController(QObject):
         self._engine.submit(
             "latency",
             f"Measure latency of {Path(model.path).name}"
-            + (f" and {len(others)} more" if others else ""),
-            {"path": model.path, "sha256": sha256, "others": others, **options},
+            + (f" and {len(others)} more" if others else "")
+            + self._there(on),
+            {"path": model.path, "sha256": sha256, "others": others, **_on(on), **options},
             done=done,
-            cancelled=lambda: session.say("The latency measurement was cancelled."),
+            cancelled=lambda: session.say(CANCELLED_THERE if on else CANCELLED),
         )
 
     def _keep(self, result: Mapping[str, Any]) -> None:
@@ -171,3 +203,8 @@ class LatencyController(QObject):
         kept = {key: result[key] for key in ("machine", "missing")}
         kept |= {"timings": timings, "names": names}
         self._session.lineage.measure(new_measurement(TIMES, list(hashes.values()), kept))
+
+
+def _on(device: str) -> dict[str, str]:
+    """Return the argument of a task that names another device."""
+    return {"on": device} if device else {}

@@ -1,4 +1,4 @@
-"""The overlay of the graph that tells how long each block takes on this machine."""
+"""The overlay of the graph that tells how long each block takes on the device that counts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def _texts(session: Session) -> Mapping[int, str]:
 
 def _heading(session: Session) -> str:
     clock, prediction = session.clock, session.prediction
+    where = f" {session.where}" if session.plan.device else ""
     if clock is None or prediction is None:
-        return "Milliseconds: not measured"
-    return f"Milliseconds, {clock.ms(prediction.resolution.removed):.1f} in total"
+        return f"Milliseconds{where}: not measured"
+    return f"Milliseconds{where}, {clock.ms(prediction.resolution.removed):.1f} in total"
 
 
 OVERLAY = Overlay(
@@ -41,5 +42,5 @@ OVERLAY = Overlay(
     _texts,
     _heading,
     shortcut="Ctrl+8",
-    tip="Predicted time of each block on this machine",
+    tip="Predicted time of each block on the device chosen in Latency",
 )

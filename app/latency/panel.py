@@ -1,4 +1,4 @@
-"""Latency: networks timed on this machine, and a target in milliseconds that suggests."""
+"""Latency: networks timed here or on another device, and a target in milliseconds."""
 
 from __future__ import annotations
 
@@ -28,16 +28,19 @@ from app.kit.controls import SizeBox, combo, set_able
 from app.kit.table_model import Column, TableModel
 from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, TableView, column, label, table_view
+from app.latency.device_part import DevicePart
 from app.latency.target_part import LatencyTarget
 from app.state.deliverables import times_of
 from app.state.files import at_hand
+from app.state.shipping import Runtime
 from core.system.size import size_text
+from core.system.visible import visible
 
 USUAL = ("torch", "onnx")
 """Runtimes that are ticked to begin with."""
 LAYERED = ("onnx", "torch")
 """Runtimes whose layers can be timed one by one, the usual one first."""
-TASKS = ("latency", "latency_table", "suggest")
+TASKS = ("latency", "latency_table", "suggest", "device_add", "latency_kit", "latency_answers")
 """What can be started here, shown and cancelled here."""
 NOTHING = "Tick networks and runtimes, then press Measure. Ratios are relative to the open model."
 Row = tuple[str, ...]
@@ -65,12 +68,13 @@ class LatencyPanel(OnScreen, QWidget):
     runtimesWanted
     layersRequested(dict)
         The layers of the open model should be timed so.
-    suggestRequested
+    suggestRequested, kitRequested
     """
 
     timeRequested = Signal(list, dict)
     runtimesWanted = Signal()
     layersRequested = Signal(dict)
+    kitRequested = Signal()
     suggestRequested = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -78,21 +82,31 @@ class LatencyPanel(OnScreen, QWidget):
         self._session = context.session
         self._shipped = context.session.shipped
         self._timed: Mapping[str, Any] | None = None
+        self._ticked: dict[str, dict[str, bool]] = {}
+        self._on = ""
         self.runtimes: dict[str, QCheckBox] = {}
         self._make(context)
         self._lay_out()
         for signal in (self._session.modelChanged, self._session.resultsChanged):
             signal.connect(self._offer)
         self._shipped.runtimesChanged.connect(self._show_runtimes)
+        for signal in (
+            self._session.modelChanged,
+            self._session.planChanged,
+            self._session.devices.changed,
+        ):
+            signal.connect(self._show_device)
         for signal in (self._session.modelChanged, self._session.lineage.changed):
             signal.connect(self._show_times)
         context.engine.changed.connect(self._enable)
         self._offer()
         self._show_times()
+        self._show_device()
 
     # ---- parts --------------------------------------------------------------------------------
 
     def _make(self, context: Context) -> None:
+        self.where = DevicePart(context)
         self.networks = TickList("Networks to measure")
         self.networks.ticked.connect(self._enable)
         self.batch = QLineEdit("1")
@@ -120,6 +134,7 @@ class LatencyPanel(OnScreen, QWidget):
         self.target = LatencyTarget(context)
         self.target.layersRequested.connect(self._ask_layers)
         self.target.suggestRequested.connect(self.suggestRequested)
+        self.target.kitRequested.connect(self.kitRequested)
 
     def _lay_out(self) -> None:
         side = QWidget()
@@ -137,6 +152,7 @@ class LatencyPanel(OnScreen, QWidget):
         for number, (name, widget) in enumerate(fields):
             title = QLabel(name)
             title.setBuddy(widget)
+            self._place = title
             self._grid.addWidget(title, number, 0)
             self._grid.addWidget(widget, number, 1)
         self._boxes = QVBoxLayout()
@@ -150,13 +166,18 @@ class LatencyPanel(OnScreen, QWidget):
         results = column(self.status, self.times, None, margins=0, spacing=4)
         results.setStretch(1, 100)
         right.setLayout(results)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
+        parts = QWidget()
+        layout = QHBoxLayout(parts)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
         for widget in (side, how):
             layout.addWidget(widget)
         layout.addWidget(right, 1)
         layout.addWidget(self.target)
+        whole = column(self.where, parts, margins=0, spacing=6)
+        whole.setContentsMargins(8, 6, 8, 6)
+        whole.setStretch(1, 1)
+        self.setLayout(whole)
         self.setAccessibleName("Latency")
 
     # ---- showing ------------------------------------------------------------------------------
@@ -175,17 +196,54 @@ class LatencyPanel(OnScreen, QWidget):
             if runtime.name in self.runtimes:
                 continue
             box = QCheckBox(runtime.title)
-            box.setChecked(runtime.name in USUAL and not runtime.missing)
-            box.setEnabled(not runtime.missing)
-            box.setToolTip(runtime.missing or f"Measure the networks in {runtime.title}")
             box.toggled.connect(self._enable)
             self.runtimes[runtime.name] = box
             self._boxes.addWidget(box)
         for device in DEVICES:
             set_able(self.device, device, self._shipped.gpu or not device.startswith("cuda"))
-        cores = self._shipped.threads
-        self.threads.setToolTip(f"CPU threads of the runtime; one per core means {cores} here")
+        self._tick()
+
+    def _show_device(self) -> None:
+        """Offer what the device that counts has."""
+        on = self._session.plan.device
+        if self.runtimes and on != self._on:
+            self._ticked[self._on] = {n: box.isChecked() for n, box in self.runtimes.items()}
+        self._on = on
+        self._tick()
+
+    def _tick(self) -> None:
+        """Tick what was ticked for this device, or what is usual, and enable what it can run."""
+        known = self._ticked.get(self._on, {})
+        for runtime in self._shipped.runtimes:
+            box, problem = self.runtimes[runtime.name], self._missing(runtime)
+            box.setEnabled(not problem)
+            box.setChecked(not problem and known.get(runtime.name, runtime.name in USUAL))
+            box.setToolTip(problem or f"Measure the networks in {runtime.title}")
+        other = self._session.devices.find(self._on)
+        self.device.setVisible(not self._on)
+        self._place.setVisible(not self._on)
+        cores = self._shipped.threads if not self._on else other.cores if other else 0
+        means = f"; one per core means {cores} {self._session.where}" if cores else ""
+        self.threads.setToolTip(f"CPU threads of the runtime{means}")
         self._enable()
+
+    def _missing(self, runtime: Runtime) -> str:
+        """Describe why a runtime cannot be timed on the device that counts; empty when it can."""
+        if not self._on:
+            return runtime.missing
+        from core.plan.latency.devices import NEEDS
+
+        device = self._session.devices.find(self._on)
+        if device is None:
+            return "This device is not known"
+        if not device.reachable:
+            return f"{device.name} cannot be reached from here"
+        if runtime.name not in NEEDS:
+            return f"{runtime.title} is not measured on other devices"
+        if device.version_of(runtime.name) is None:
+            package = NEEDS[runtime.name][1]
+            return f"Missing on {device.name}: python3 -m pip install {package}"
+        return ""
 
     def _show_times(self) -> None:
         timed = times_of(self._session)
@@ -211,6 +269,8 @@ class LatencyPanel(OnScreen, QWidget):
             problem = "Batch sizes must be numbers, such as 1, 8."
         elif self.runtimes and not wanted:
             problem = "Tick a runtime."
+            if not any(box.isEnabled() for box in self.runtimes.values()):
+                problem = f"No runtime can be measured {self._session.where}."
         self.run.setToolTip(problem or "Measure the networks in turns, in every selected runtime")
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(not problem and bool(wanted) and bool(self.networks.count()))
@@ -222,10 +282,11 @@ class LatencyPanel(OnScreen, QWidget):
         ticked = [name for name, box in self.runtimes.items() if box.isChecked()]
         tables = [name for name in LAYERED if name in ticked]
         options: dict[str, Any] = {
-            "runtime": tables[0] if tables else LAYERED[0],
+            "runtime": tables[0] if tables and not self._on else LAYERED[0],
             "batch": next(iter(self._batches()), 1),
             "image_size": self.image_size.currentData(),
             "threads": self.threads.value() or None,
+            "again": self._session.measured.clock is not None,
         }
         self.layersRequested.emit(options)
 
@@ -235,8 +296,9 @@ class LatencyPanel(OnScreen, QWidget):
             "batches": self._batches(),
             "image_size": self.image_size.currentData(),
             "threads": self.threads.value() or None,
-            "device": str(self.device.currentData()),
         }
+        if not self._on:
+            options["device"] = str(self.device.currentData())
         self.timeRequested.emit(self.networks.chosen, options)
 
 
@@ -287,5 +349,9 @@ def time_words(timed: Mapping[str, Any]) -> str:
     first = timed["timings"][0]
     alone = " Processor time of the thread." if first.get("cpu_ms") else ""
     threads = "1 thread" if first["threads"] == 1 else f"{first['threads']} threads"
-    words = f"{timed['machine']['device']}, {threads}, {size_text(first['image_size'])}.{alone}"
+    machine = timed["machine"]
+    where = visible(str(machine["device"]))
+    if machine.get("on"):
+        where = f"{visible(str(machine.get('name') or machine['on']))}: {where}"
+    words = f"{where}, {threads}, {size_text(first['image_size'])}.{alone}"
     return " ".join([words, *(item["message"] for item in timed["missing"])])

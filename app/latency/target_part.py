@@ -25,9 +25,12 @@ class LatencyTarget(QWidget):
     Signals
     -------
     layersRequested, suggestRequested
+    kitRequested
+        The device that counts has no shell: it needs an archive.
     """
 
     layersRequested = Signal()
+    kitRequested = Signal()
     suggestRequested = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -56,13 +59,14 @@ class LatencyTarget(QWidget):
         self.suggest.clicked.connect(self._suggest)
         self.time = QPushButton()
         self.time.setToolTip("With the runtime, image size, batch size and threads selected here")
-        self.time.clicked.connect(self.layersRequested)
+        self.time.clicked.connect(self._measure)
         self._lay_out()
         for signal in (
             self._measured.clockChanged,
             self._measured.goalChanged,
             self._session.modelChanged,
             self._session.predictionChanged,
+            self._session.devices.changed,
             context.engine.changed,
         ):
             signal.connect(self.show_target)
@@ -89,22 +93,29 @@ class LatencyTarget(QWidget):
         whole, prediction = self.whole, self._session.prediction
         self._controls.setVisible(whole is not None)
         running = bool(self._engine.running("latency_table", "suggest", "scores"))
-        self.time.setText("Measure &layers" if whole is None else "Measure &layers again")
-        self.time.setEnabled(self._session.model is not None and not running)
+        device = self._session.devices.find(self._session.plan.device)
+        unknown = bool(self._session.plan.device) and device is None
+        words = "Measure &layers" if whole is None else "Measure &layers again"
+        self.time.setText("Measurement &kit…" if self._by_kit() else words)
+        self.time.setEnabled(self._session.model is not None and not running and not unknown)
         self.suggest.setEnabled(not running)
         clock = self._session.clock
         if whole is None or prediction is None or clock is None:
             self.now.setText(NOT_TIMED)
             return
         after = clock.ms(prediction.resolution.removed)
-        self.now.setText(
-            f"Predicted for the plan: {formats.change_ms(whole, after)}{self._about()}."
-        )
+        change = f"{formats.change_ms(whole, after)}{self._about()}"
+        self.now.setText(f"Predicted for the plan {self._session.where}: {change}.")
         goal = self._measured.goal
         asked = goal.latency_ms if goal is not None else None
         if goal is not None and goal.latency is not None:
             asked = goal.latency * whole
         self._show(asked if asked is not None else whole * self.slider.value() / 100, whole)
+
+    def _by_kit(self) -> bool:
+        """Whether the device that counts is measured by an archive."""
+        device = self._session.devices.find(self._session.plan.device)
+        return device is not None and not device.reachable
 
     def _about(self) -> str:
         """Describe what the prediction holds for."""
@@ -120,6 +131,9 @@ class LatencyTarget(QWidget):
         self.slider.setToolTip(f"{ms:.2f} of {whole:.2f} ms")
 
     # ---- asking -------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        (self.kitRequested if self._by_kit() else self.layersRequested).emit()
 
     def _slid(self, percent: int) -> None:
         whole = self.whole

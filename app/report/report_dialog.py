@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QCheckBox, QWidget
 
+from app.kit.dialogs import size_of_words
 from app.kit.save_dialog import SaveDialog
 from app.kit.widgets import column, label
 
@@ -90,9 +91,7 @@ class ReportDialog(SaveDialog):
 
     def sizeHint(self) -> QSize:
         """As high as the words need at the least width."""
-        layout, width = self.layout(), self.minimumWidth()
-        height = layout.totalHeightForWidth(width) if layout is not None else 0
-        return QSize(width, height)
+        return size_of_words(self)
 
     def _enable(self) -> None:
         path = Path(self.path.text().strip() or ".")

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
-    from core.checkpoint.facts import Facts
     from core.choose.measured import MeasuredPoint
     from core.compare.result import Comparison
     from core.data.findings import DatasetCheck
-    from core.graph.table import ChannelTable
     from core.plan.latency.clock import Clock
     from core.plan.schema import Plan, Target
     from core.project import DataSetting, Project
@@ -114,8 +112,9 @@ class Measured(QObject):
     Attributes
     ----------
     clock : Clock or None
-        Tells a plan's milliseconds on this machine. Its latency table is the only one in the
-        window: what rounds the plan that shows, and so the plan that the engine is asked for.
+        Tells a plan's milliseconds on the device that it names, or on this computer. Its latency
+        table is the only one in the window: what rounds the plan that shows, and so the plan that
+        the engine is asked for.
 
     Signals
     -------
@@ -245,7 +244,7 @@ class Measured(QObject):
             self.pairChanged.emit()
 
     def set_clock(self, clock: Clock | None) -> None:
-        """Take in what tells a plan's milliseconds on this machine."""
+        """Take in what tells a plan's milliseconds."""
         if clock is not self.clock:
             self.clock = clock
             self.clockChanged.emit()
@@ -352,15 +351,6 @@ class Measured(QObject):
         self._scan_tick.stop()
         self._step_tick.stop()
         self.blockSignals(True)
-
-
-def known_clock(facts: Facts, table: ChannelTable) -> Clock | None:
-    """Return what tells a plan's milliseconds on this machine, when a table of it is cached."""
-    from core.plan.latency.clock import Clock
-    from core.plan.latency.files import known_latency
-
-    known = known_latency(facts.sha256, facts.image_size, table)
-    return None if known is None else Clock(known, table)
 
 
 def point_of(data: Mapping[str, Any]) -> Point:

@@ -253,6 +253,11 @@ def set_depth(plan: Plan, on: bool) -> Edit:
     )
 
 
+def set_device(plan: Plan, device: str, name: str) -> Edit:
+    """Choose the device whose milliseconds count, by its address; this computer when empty."""
+    return Edit(f"Milliseconds of {name}", _changed(plan, device=device))
+
+
 def set_rankings(plan: Plan, count: int) -> Edit:
     """Choose how many rankings a suggestion tries."""
     text = "Try one ranking" if count == 1 else f"Try {count} rankings"

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from app.state.history import Lineage
-from app.state.measurements import Measured, known_clock
+from app.state.measurements import Measured
 from app.state.open_model import Message, OpenModel
 from app.state.overlays import OverlayOf
 from app.state.plan_edits import Edit, PlanCommand
@@ -24,6 +24,8 @@ from app.state.requests import Requests
 from app.state.shipping import Shipped
 from app.state.structure.edits import channels_alone
 from app.state.structure.structures import Structures
+from app.state.times.clock import known_clock
+from app.state.times.devices import Devices
 from app.state.view.viewed import Viewed
 from core.data.figures import names_of
 from core.plan.criteria import by_images
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 class Session(Viewed):
     """State of the window.
 
-    ``measured`` holds what images say (dataset, goal, measurements), ``structures`` what can go
+    ``measured`` holds what images say (dataset, goal, measurements), ``devices`` whose times are
+    known, ``structures`` what can go
     besides channels and what is left, ``shipped`` what there is to ship with, ``lineage`` the
     history of the network, all that resulted; ``requests`` is how the parts of the window ask
     things of each other.
@@ -78,6 +81,8 @@ class Session(Viewed):
         self.measured = Measured(self)
         self.measured.kept.connect(self.mark_unsaved)
         self.measured.clockChanged.connect(self._timed)
+        self.devices = Devices(self)
+        self.devices.changed.connect(self._devices_changed)
         self.structures = Structures(self._take_left, self)
         self.shipped = Shipped(self)
         self.lineage = Lineage(self)
@@ -125,6 +130,11 @@ class Session(Viewed):
     def clock(self) -> Clock | None:
         """What tells the milliseconds of the network that the plan's structure leaves."""
         return self.structures.clock(self.measured.clock)
+
+    @property
+    def where(self) -> str:
+        """Where the plan's milliseconds are of: on this computer, on kitchen."""
+        return self.devices.where(self.plan.device)
 
     @property
     def unpruned_ms(self) -> float | None:
@@ -188,8 +198,8 @@ class Session(Viewed):
         self._extra_unsaved = False
         self.undo_stack.clear()
         self.lineage.begin(project)
-        clock = None if model is None else known_clock(model.facts, model.table)
-        self.measured.begin(project, clock)
+        self.devices.refresh()
+        self.measured.begin(project, self._known_clock())
         self._reset_view(project)
         self._predict(announce=False)
         self._announce()
@@ -250,7 +260,10 @@ class Session(Viewed):
         self._drag = 0
 
     def _set_plan(self, plan: Plan) -> None:
+        elsewhere = plan.device != self.plan.device
         self._plan = plan
+        if elsewhere:
+            self.look_up_clock()
         self._clear_coupling()
         self.structures.follow(plan)
         self.planChanged.emit()
@@ -282,6 +295,26 @@ class Session(Viewed):
         if self.structures.is_wanted(key):
             self._set_plan(channels_alone(self.plan))
             self.mark_unsaved()
+
+    # ---- milliseconds -------------------------------------------------------------------------
+
+    def look_up_clock(self) -> None:
+        """Take in the latency table that the plan is timed by, as it is on disk now."""
+        self.measured.set_clock(self._known_clock())
+
+    def _known_clock(self) -> Clock | None:
+        """Return what tells milliseconds on the device of the plan; None without a table."""
+        model, text = self.model, self.plan.device
+        device = self.devices.find(text)
+        if model is None or (text and device is None):
+            return None
+        on = "" if device is None else device.address
+        return known_clock(model.facts, model.table, on)
+
+    def _devices_changed(self) -> None:
+        """A device has another name or table, or is gone."""
+        self.look_up_clock()
+        self.measured.clockChanged.emit()
 
     def _timed(self) -> None:
         """What rounding left open follows the latency table."""

@@ -16,6 +16,7 @@ MENUS: Mapping[str, tuple[str, ...]] = {
     "&File": ("open", "save", "exchange", "try", "close", "quit"),
     "&Edit": ("undo", "select", "find"),
     "&Plan": ("prune", "ratio", "structure", "why"),
+    "&Latency": ("device", "kit"),
     "&View": (
         "zoom",
         "go",

@@ -19,7 +19,7 @@ from core.system.files import write_json
 from core.system.records import Shape, checked, leave_out
 from core.system.size import ImageSize
 
-RANKED_BY = ("criterion", "allocation", "representative", "round_to", "seed", "target")
+RANKED_BY = ("criterion", "allocation", "representative", "round_to", "seed", "target", "device")
 """What exact channels do not depend on."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from core.compare.front import QUICK, TURNS, Bench
+from core.compare.bench import QUICK, TURNS, Bench
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
 from core.repair import RepairSettings

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from core.data.bands import read_bands
+from core.data.beneath import files_beneath
 from core.data.source import Source
+from core.data.stock import IMG_FORMATS
 from core.errors import UserError
 from core.progress import Progress, silent
 from core.system.size import ImageSize
@@ -208,16 +210,19 @@ class FolderDataset:
 
 def _listed(source: Source) -> list[tuple[Path, int]]:
     """List the images of all classes, by place."""
-    from ultralytics.data.utils import IMG_FORMATS
-
     number = {folder: kind for kind, folder in source.folders.items()}
     found = []
     for place in source.images:
         for folder in sorted(path for path in Path(place).iterdir() if path.is_dir()):
             if folder.name in number:
-                files = sorted(p for p in folder.rglob("*") if p.suffix[1:].lower() in IMG_FORMATS)
+                held = files_beneath(str(folder), _is_image, links=False, hidden=True)
+                files = sorted(map(Path, held))
                 found += [(path, number[folder.name]) for path in files]
     return found
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix[1:].lower() in IMG_FORMATS
 
 
 def _drawn(listed: list[tuple[Path, int]], images: int, seed: int) -> list[tuple[Path, int]]:

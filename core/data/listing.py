@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.data.beneath import files_beneath
 from core.data.stock import IMG_FORMATS
 from core.system.budget import LIST, read_text
 
@@ -27,13 +27,14 @@ def image_files(places: Sequence[str | Path]) -> list[str]:
         Where a place does not exist.
     UnicodeDecodeError
         For a list that is not UTF-8.
+    UserError
+        For a folder with far more other files than images.
     """
     found: list[str] = []
     for place in map(Path, places):
         if place.is_dir():
-            # Of glob, as in Ultralytics: that of pathlib finds hidden files too.
-            pattern = str(Path(glob.escape(str(place))) / "**" / "*.*")
-            found += glob.glob(pattern, recursive=True)  # noqa: PTH207
+            # As the glob of Ultralytics does: through links, and without hidden files.
+            found += files_beneath(str(place), _is_image_file, links=True, hidden=False)
         elif place.is_file():
             lines = read_text(place, LIST).removeprefix("\ufeff").strip().splitlines()
             found += [_listed(line, place.parent) for line in lines]
@@ -51,6 +52,10 @@ def _listed(line: str, folder: Path) -> str:
     if not Path(line).exists() and beside.exists():
         return str(beside)
     return str(Path(line).absolute())  # labels are found by “/images/” in the path
+
+
+def _is_image_file(name: str) -> bool:
+    return "." in name and _is_image(name)
 
 
 def _is_image(path: str) -> bool:

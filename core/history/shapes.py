@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StrictStr
+from pydantic import AfterValidator, BaseModel, Field, StrictStr, model_validator
 
 from core.errors import UserError
 from core.plan.schema import PlanData
@@ -22,16 +22,21 @@ Count = Annotated[int, Field(ge=0)]
 
 
 def _size(value: Any) -> Any:
-    if value is not None:
-        try:
-            ImageSize.of(value)
-        except UserError as error:
-            raise ValueError(error.message) from error
+    try:
+        ImageSize.of(value)
+    except UserError as error:
+        raise ValueError(error.message) from error
     return value
 
 
-Size = Annotated[Any, AfterValidator(_size)]
+def _size_or_none(value: Any) -> Any:
+    return value if value is None else _size(value)
+
+
+Size = Annotated[Any, AfterValidator(_size_or_none)]
 """An image size as JSON has it, or none."""
+KnownSize = Annotated[Any, AfterValidator(_size)]
+"""An image size as JSON has it."""
 
 
 class Details(Shape):
@@ -85,6 +90,13 @@ class Accuracy(Shape):
     split: str | None = None
     image_size: Size = None
 
+    @model_validator(mode="after")
+    def _each_image_by_every_model(self) -> Accuracy:
+        for image in self.images if isinstance(self.images, list) else ():
+            if not len(image.scores) == len(image.boxes) == len(self.models):
+                raise ValueError(f"{image.image} is not described for every model")
+        return self
+
 
 class _Spread(Shape):
     median: Annotated[float, Field(ge=0)]
@@ -98,7 +110,7 @@ class _Timing(Shape):
     precision: str
     batch: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
-    image_size: Size
+    image_size: KnownSize
     ms: _Spread
     cpu_ms: _Spread | None = None
     ratio: _Spread | None
@@ -107,6 +119,9 @@ class _Timing(Shape):
 
 class _Machine(Shape):
     device: str
+    name: str | None = None
+    on: str | None = None
+    libraries: dict[str, str | None] | None = None
 
 
 class _Missing(Shape):
@@ -127,7 +142,7 @@ class _Row(Shape):
         "original", "pruned", "tuned", "model", "resolution", "quantised", "runtime", "stock"
     ]
     name: str
-    image_size: Size
+    image_size: KnownSize
     parameters: float | None
     macs: float | None
     bytes: float | None
@@ -142,7 +157,7 @@ class _Row(Shape):
 class Alternatives(Shape):
     """Of `core.report.measuring`."""
 
-    image_size: Size
+    image_size: KnownSize
     rows: list[_Row]
     measure: str | None = None
     data: str | None = None

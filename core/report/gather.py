@@ -26,6 +26,7 @@ from core.history.measurements import (
     read_measurements,
     write_measurement,
 )
+from core.history.shapes import RESULTS
 from core.progress import Progress, Span, silent
 from core.project import SUFFIX
 from core.report import images
@@ -38,6 +39,7 @@ from core.report.wanted import Measuring
 from core.runs.received import check_project
 from core.system.escape import shell_command
 from core.system.paths import history_of
+from core.system.records import completed
 
 VERSION = 1
 LIBRARIES = ("secateur", "torch", "ultralytics", "numpy", "onnxruntime", "openvino")
@@ -155,7 +157,9 @@ def _assemble(
     found: dict[str, dict[str, Any] | None] = {}
     for name in (ACCURACY, LATENCY, ALTERNATIVES):
         record = newest(fitting(held, name, known.sha256), shown)
-        stored = None if record is None else {**record.result, "date": record.date}
+        stored = None
+        if record is not None:
+            stored = {**completed(RESULTS[name], record.result), "date": record.date}
         found[name] = fresh.get(name) or stored
     network = describe_network(known)
     accuracy = _accuracy(known, found[ACCURACY])
@@ -178,7 +182,7 @@ def _assemble(
         },
         **network,
         "accuracy": accuracy,
-        "samples": _samples(known, found[ACCURACY], settings.samples),
+        "samples": _samples(known, found[ACCURACY], settings.samples) if accuracy else [],
         "trainings": trainings(known),
         "steps": steps(known),
         "latency": _latency(known, found[LATENCY]),
@@ -289,7 +293,7 @@ def _accuracy(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] 
 
 def _samples(known: Known, stored: Mapping[str, Any] | None, count: int) -> list[dict[str, Any]]:
     """Return sample images with what the networks shown found."""
-    if stored is None or not stored.get("images"):
+    if stored is None or not isinstance(stored.get("images"), list):
         return []
     hashes = [entry.get("sha256") for entry in stored.get("models") or ()]
     places = [hashes.index(n.sha256) for n in known.shown if n.sha256 in hashes]
@@ -321,19 +325,19 @@ def _latency(known: Known, stored: Mapping[str, Any] | None) -> dict[str, Any] |
     if stored is None:
         return None
     names = {network.sha256: network for network in known.shown if network.sha256}
-    device = str((stored.get("machine") or {}).get("device"))
+    machine = {"device": None, **(stored.get("machine") or {})}
     timings = []
     for timing in stored.get("timings") or ():
         network = names.get(timing.get("model"))
         if network is not None:
             told = {"model": network.path.name, "role": network.role}
-            predicted = _predicted(known, network, timing, device)
+            predicted = _predicted(known, network, timing, machine)
             timings.append({**timing, **told, "predicted_ms": predicted})
     return {**stored, "timings": timings} if timings else None
 
 
 def _predicted(
-    known: Known, network: Network, timing: Mapping[str, Any], device: str
+    known: Known, network: Network, timing: Mapping[str, Any], machine: Mapping[str, Any]
 ) -> float | None:
     from core.ship.latency.predicted import predicted_ms
 
@@ -344,7 +348,7 @@ def _predicted(
         removed = np.zeros(known.table.atom_count, bool)
     if removed is None:
         return None
-    return predicted_ms(known.table, known.sha256, removed, timing, device)
+    return predicted_ms(known.table, known.sha256, removed, timing, machine)
 
 
 def _exports(known: Known, held: Sequence[Measurement]) -> list[dict[str, Any]]:
@@ -354,7 +358,7 @@ def _exports(known: Known, held: Sequence[Measurement]) -> list[dict[str, Any]]:
     for record in fitting(held, EXPORT, known.sha256):
         name = names.get(record.models[-1])
         if name is not None:
-            result = record.result
+            result = completed(RESULTS[EXPORT], record.result)
             key = (name, result.get("format"), result.get("precision"))
             found[key] = {**result, "model": name, "date": record.date}
     return list(found.values())

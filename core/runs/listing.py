@@ -15,7 +15,7 @@ from core.runs.queue import Queue, blocker, read_queue
 from core.runs.tail import RunEntry
 from core.system.budget import MESSAGE, parse_json
 from core.system.files import open_regular
-from core.system.records import leave_out
+from core.system.records import UNFIT, leave_out
 
 TAIL = 8192
 """Bytes from the end of the events that tell how far a job is."""
@@ -121,7 +121,7 @@ def progress_of(folder: str | Path) -> tuple[str, float | None]:
                 return at + (within if kind == "batch" else ""), left
             if kind == "progress" and event.get("text"):
                 return f"{step}{event['text']}", left
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except UNFIT:
             continue
     return "", None
 

@@ -13,6 +13,7 @@ from typing import Any
 from core.checkpoint.facts import modules_note
 from core.data.figures import FIGURES, MAIN, figure_name, key_of, main_figure, main_name
 from core.runs.kinds import KINDS
+from core.system.records import UNFIT
 
 POINTS = 400
 """A curve keeps between this many points and twice as many: more than a chart has pixels for."""
@@ -259,7 +260,7 @@ class Digest:
         if act is not None:
             try:
                 act(event)
-            except (TypeError, ValueError, AttributeError, KeyError):
+            except UNFIT:
                 return
 
     def snapshot(self, entry: RunEntry) -> Snapshot:
@@ -281,7 +282,7 @@ class Digest:
         self.facts.update(
             device=told,
             epochs=int(event.get("epochs") or 0),
-            parameters=event.get("parameters"),
+            parameters=int(event.get("parameters") or 0) or None,
         )
         after = event.get("resumed_after")
         if after:

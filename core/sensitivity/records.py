@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.plan.schema import Entry
 from core.system.journal import read_journal
@@ -34,6 +34,12 @@ class _Point(Shape):
     macs: Count = 0
     parameters: Count = 0
     atoms: str = ""
+
+    @model_validator(mode="after")
+    def _of_a_block_or_of_all(self) -> _Point:
+        if (self.block is None) != (self.ratio is None):
+            raise ValueError("a block without a ratio, or a ratio without a block")
+        return self
 
 
 class _Scan(Shape):

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import UserError, first_wrong, one_line, reason_of
 
+UNFIT = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What reading plain data raises that is not of the shape its reader takes it for: also an index
+too large, or an infinite number taken for a whole one."""
 Model = TypeVar("Model", bound=BaseModel)
 Made = TypeVar("Made")
 
@@ -32,6 +35,11 @@ def checked(shape: type[Model], data: Any) -> Any:
     except ValidationError as error:
         raise ValueError(first_wrong(error, "it")) from error
     return data
+
+
+def completed(shape: type[BaseModel], data: Any) -> Any:
+    """Return data of a shape with its defaults where fields are missing, in what it holds too."""
+    return shape.model_validate(data).model_dump(by_alias=True)
 
 
 def why_damaged(error: Exception) -> str:

@@ -19,6 +19,7 @@ from core.errors import UserError, reason_of
 from core.system.budget import SETTINGS, parse_json, read_text
 from core.system.escape import shell_command
 from core.system.files import unwritable, write_json
+from core.system.records import UNFIT
 from core.trust.source import Source, read_source
 
 VERSION = 1
@@ -96,7 +97,7 @@ def trusted() -> tuple[Trusted, ...]:
         if data["version"] != VERSION:
             raise ValueError(data["version"])
         found = [_entry(item) for item in data["modules"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNFIT as error:
         raise UserError(f"The list of trusted modules {path} is damaged.", hint) from error
     return tuple(sorted(found, key=lambda entry: (entry.name, entry.path)))
 

@@ -72,7 +72,7 @@ MODES: tuple[Mode, ...] = (
     Mode(
         "ship",
         "Ship",
-        "Export, time on this machine, and report",
+        "Export, time on this computer or another device, and report",
         main=("export", "latency"),
         actions=("report",),
     ),

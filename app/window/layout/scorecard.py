@@ -207,16 +207,18 @@ class Scorecard(QFrame):
 
     def _show_time(self) -> None:
         clock, prediction = self._session.clock, self._session.prediction
-        before = self._session.unpruned_ms
+        before, where = self._session.unpruned_ms, self._session.where
+        device = self._session.devices.brief(self._session.plan.device)
+        self.time.title.setText(f"Latency, {device}" if device else "Latency")
         if clock is None or before is None or prediction is None:
             self.time.set_missing()
-            self.time.setToolTip("Milliseconds for one image: not measured on this machine yet")
+            self.time.setToolTip(f"Milliseconds for one image: not measured {where} yet")
             return
         removed = prediction.resolution.removed
         after = clock.ms(removed)
         self.time.set_change(before, after, lambda ms: f"{ms:.1f} ms")
         how = formats.timed_how(clock.latency.about)
-        self.time.setToolTip(f"One pass, predicted from layers timed on this machine: {how}")
+        self.time.setToolTip(f"One pass, predicted from layers timed {where}: {how}")
 
     def _show_accuracy(self) -> None:
         accuracy, prediction = self._session.measured.accuracy, self._session.prediction

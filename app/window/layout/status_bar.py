@@ -36,7 +36,7 @@ class StatusBar(QStatusBar):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        self._engine = context.engine
+        self._engine, self._session = context.engine, context.session
         self.setSizeGripEnabled(False)
         self.setContentsMargins(0, 0, 10, 0)
         self._job = Elided()  # the window would grow by long words
@@ -55,6 +55,12 @@ class StatusBar(QStatusBar):
         self.setMinimumHeight(self.cancel.sizeHint().height() + 2 * EDGE)
         self._engine.changed.connect(self._show_job)
         self._engine.engine_changed.connect(self._show_engine)
+        for signal in (
+            self._session.modelChanged,
+            self._session.planChanged,
+            self._session.devices.changed,
+        ):
+            signal.connect(lambda: self._show_engine(self._engine.state))
         self._show_job()
         self._show_engine(self._engine.state)
 
@@ -74,9 +80,12 @@ class StatusBar(QStatusBar):
     def _show_engine(self, state: EngineState) -> None:
         words = PHASES[state.phase]
         untested = str(state.facts.get("untested", ""))
-        parts = [state.device, words, UNTESTED if untested else ""]
+        plan, devices = self._session.plan, self._session.devices
+        timed = f"times of {devices.brief(plan.device)}" if plan.device else ""
+        parts = [timed, state.device, words, UNTESTED if untested else ""]
         text = " · ".join(part for part in parts if part)
-        self.engine.setText(text if state.device else text.capitalize())
+        self.engine.setText(text if state.device else text[:1].upper() + text[1:])
         self.engine.setContentsMargins(8, 2, 14, 2)
-        lines = [DEVICE_TIP, versions_line(state), untested]
+        elsewhere = f"Milliseconds are those {devices.where(plan.device)}" if timed else ""
+        lines = [DEVICE_TIP, elsewhere, versions_line(state), untested]
         self.engine.setToolTip("\n".join(line for line in lines if line))

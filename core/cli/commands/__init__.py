@@ -49,6 +49,7 @@ GROUPS: Groups[Command] = Groups(
         "latency": "core.cli.commands.latency",
         "retarget": "core.cli.commands.retarget",
         "report": "core.cli.commands.report",
+        "search": "core.cli.commands.search",
         "support": "core.cli.commands.support",
         "trust": "core.cli.commands.trust",
         "tryout": "core.cli.commands.tryout",

@@ -15,7 +15,7 @@ from core.system.columns import laid_out
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
     from core.choose.suggest import Suggestion
-    from core.compare.front import MeasuredFront
+    from core.compare.bench import MeasuredFront
     from core.progress import Progress
 
 
@@ -75,7 +75,8 @@ def _measured(
 ) -> MeasuredFront:
     from dataclasses import replace
 
-    from core.compare.front import QUICK, measure_front
+    from core.compare.bench import QUICK
+    from core.compare.front import measure_front
     from core.repair import parse_steps
 
     data = data_settings(options, found.plan.seed, "val")

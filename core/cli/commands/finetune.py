@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.history.remember import OWN
 from core.progress import left_text, with_left
 from core.system.escape import shell_command
+from core.system.records import UNFIT
 from core.tune.presets import DISTILL, PRESETS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ def event_text(event: Mapping[str, Any]) -> str:
     """Return one line for people about an event; of one that is not whole, what kind it is."""
     try:
         return _event_text(event)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except UNFIT:
         return str(event.get("event"))
 
 

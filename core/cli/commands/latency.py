@@ -39,6 +39,7 @@ def add_parsers(add: Add) -> None:
     table.add_argument("--batch", type=positive, default=1, help="batch size (1)")
     table.add_argument("--half", action="store_true", help="FP16; only on a GPU")
     table.add_argument("--renew", action="store_true", help="calibrate again")
+    table.add_argument("--again", action="store_true", help="measure everything again")
     kit = add("latency-kit", "Measure a device that cannot be reached from here, by an archive.")
     kit.add_argument("--name", default="", help="what to call the device (its processor)")
     kit.add_argument("--batch", type=positive, default=1, help="batch size (1)")
@@ -83,6 +84,7 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         from core.ship.latency.elsewhere import measure_there
 
         runtimes = _words(options.runtime or "onnx")
+        told["hashes"] = [one.facts.sha256 for one in loaded]
         measured = measure_there(models, options.on, runtimes=runtimes, **told)
     else:
         runtimes = _words(options.runtime or "torch,onnx")
@@ -165,6 +167,7 @@ def _table(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         loaded.facts.sha256,
         about,
         renew=options.renew,
+        again=options.again,
         cache=not options.no_cache,
         progress=show,
     )

@@ -116,7 +116,7 @@ def _known(loaded: Loaded, plans: list[Plan], args: Args) -> dict[str, Any] | No
 
 def _repair(args: Args) -> RepairSettings | None:
     """Return the repair of a request by its steps: the usual one if it names none, or no repair."""
-    from core.compare.front import QUICK
+    from core.compare.bench import QUICK
 
     steps = args.get("repair", QUICK.steps)
     return replace(QUICK, steps=tuple(steps)) if steps else None
@@ -142,11 +142,11 @@ def measure_alternatives(models: Models, args: Args, progress: Progress) -> dict
 
 
 def judge_network(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Prune, repair and evaluate the network of a ``plan``, or the unpruned one; see `Judged`.
+    """Prune, repair and evaluate the network of a ``plan``, or the unpruned one; see `Evaluated`.
 
     ``repair`` has all settings of the repair, as plain data, or is null.
     """
-    from core.compare.front import Bench
+    from core.compare.bench import Bench
     from core.plan.schema import parse_plan
     from core.repair import RepairSettings
 

@@ -16,6 +16,13 @@ from core.system.paths import data_folder
 
 NAME = r"^[\w][\w .+-]{0,63}$"
 
+KIT = "kit:"
+"""What the address of a device begins with that has no shell to reach; its name follows."""
+NEEDS = {"onnx": ("onnxruntime", "onnxruntime"), "openvino": ("openvino", "openvino")}
+"""The module that a runtime needs on a device, and what to pass to pip there."""
+LAYERED_THERE = "onnx"
+"""The runtime of latency tables of other devices."""
+
 
 class Device(BaseModel):
     """A device, by the name that people gave it.
@@ -41,6 +48,15 @@ class Device(BaseModel):
     cores: int = Field(ge=1)
     libraries: dict[str, str | None]
     measured: str = Field(default="", max_length=40)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it has a shell that can be reached from here."""
+        return not self.address.startswith(KIT)
+
+    def version_of(self, runtime: str) -> str | None:
+        """Return the version of a runtime there; None where it is missing."""
+        return self.libraries.get(NEEDS[runtime][0]) if runtime in NEEDS else None
 
 
 def devices_file() -> Path:
@@ -97,7 +113,8 @@ def remember(device: Device) -> Device:
     known = {d.address: d for d in known_devices()}
     old = known.get(device.address)
     name = old.name if old else _free(device.name, known.values())
-    kept = device.model_copy(update={"name": name})
+    measured = device.measured or (old.measured if old else "")
+    kept = device.model_copy(update={"name": name, "measured": measured})
     _write({**known, device.address: kept}.values())
     return kept
 
@@ -111,14 +128,23 @@ def rename(text: str, name: str) -> Device:
         If there is no such device, or the name is taken or not one.
     """
     device = device_of(text)
-    if not re.match(NAME, name):
-        raise UserError(f"“{name}” is not a name.", "Use up to 64 letters, digits, spaces, - or _.")
-    others = [d for d in known_devices() if d.address != device.address]
-    if any(name == other.name for other in others):
-        raise UserError(f"Another device is called {name}.", "Choose another name.")
+    check_name(name, device.address)
     renamed = device.model_copy(update={"name": name})
-    _write([*others, renamed])
+    _write([*(d for d in known_devices() if d.address != device.address), renamed])
     return renamed
+
+
+def check_name(name: str, address: str) -> None:
+    """Refuse a name that is none, or that of a device with another address.
+
+    Raises
+    ------
+    UserError
+    """
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"“{name}” is not a name.", "Use up to 64 letters, digits, spaces, - or _.")
+    if any(name == other.name for other in known_devices() if other.address != address):
+        raise UserError(f"Another device is called {name}.", "Choose another name.")
 
 
 def forget(text: str) -> tuple[Device, int]:

@@ -231,7 +231,7 @@ def known_latency(
     return known if known is not None and known.fits(table) else None
 
 
-def latency_on(sha256: str, on: str) -> LatencyTable | None:
+def latency_on(sha256: str, on: str, **settings: Any) -> LatencyTable | None:
     """Return a model's table of another device that was made last.
 
     Parameters
@@ -240,8 +240,13 @@ def latency_on(sha256: str, on: str) -> LatencyTable | None:
         Of the model's file.
     on : str
         Address of the device.
+    **settings
+        Further parts of its description that it must have, such as ``threads``.
     """
-    return _newest_that(lambda latency: latency.about.get("on") == on, sha256)
+    wanted = {"on": on, **settings}.items()
+    return _newest_that(
+        lambda latency: all(latency.about.get(key) == value for key, value in wanted), sha256
+    )
 
 
 def _newest_that(holds: Callable[[LatencyTable], bool], sha256: str) -> LatencyTable | None:

@@ -24,13 +24,12 @@ from numpy.typing import NDArray
 from core.errors import UserError, reason_of
 from core.graph.table import ChannelTable
 from core.plan.latency.clock import LatencyTable
-from core.plan.latency.devices import Device, remember
+from core.plan.latency.devices import KIT, Device, remember
 from core.plan.latency.files import table_path, write_latency
 from core.progress import Progress, Span, silent
 from core.pruning.surgery import cut_network
 from core.ship.devices import bench
 from core.ship.devices.hollow import hollow
-from core.ship.devices.ssh import KIT
 from core.ship.latency.grids import PROBE, PROBED, PROBES, REFERENCE, chunks, points_of
 from core.ship.latency.layers import Point, onnx_layers
 from core.ship.latency.measure import Numbers
@@ -47,6 +46,7 @@ from core.ship.latency.table import (
 )
 from core.system.budget import MEASUREMENT, parse_json, read_text
 from core.system.files import write_bytes
+from core.system.records import UNFIT
 from core.system.size import ImageSize
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def read_kit(
         latency = build_latency(model, table, sha256, about, cache=False, place=place)
         if not np.isfinite([latency.measured_ms, *(grid.ms.sum() for grid in latency.grids)]).all():
             raise ValueError("a time is not a number")
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except UNFIT as error:
         wrong = " ".join(str(error).split())[:120]
         raise UserError(f"{path.name} is damaged: {wrong}.", "Measure there again.") from error
     write_latency(table_path(sha256, about), latency)
@@ -318,7 +318,7 @@ def _read(path: Path) -> dict[str, Any]:
         try:
             entry = parse_json(line, MEASUREMENT)
             found[str(entry["request"])] = entry["answer"]
-        except (ValueError, KeyError, TypeError):
+        except UNFIT:
             continue  # the line an interruption tore
     if not found:
         raise UserError(

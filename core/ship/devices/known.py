@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
 from core.errors import UserError
-from core.plan.latency.devices import Device, find_device, remember
+from core.plan.latency.devices import (
+    LAYERED_THERE,
+    NEEDS,
+    Device,
+    check_name,
+    find_device,
+    remember,
+    rename,
+)
 from core.ship.devices.ssh import Address, Connection
 from core.system.size import ImageSize, SizeLike
 
-NEEDS = {"onnx": ("onnxruntime", "onnxruntime"), "openvino": ("openvino", "openvino")}
-"""The module that a runtime needs on a device, and what to pass to pip there."""
 ROOM = 64 << 20
 """Bytes that must be free in the temporary folder of a device."""
 
@@ -23,8 +30,31 @@ def address_of(text: str) -> Address:
     return Address.parse(known.address if known else text)
 
 
+def add_device(text: str, name: str = "") -> Device:
+    """Reach a device, describe it and remember it; nothing is measured.
+
+    Parameters
+    ----------
+    text : str
+        Its address.
+    name : str
+        What to call it; by its host when empty.
+
+    Raises
+    ------
+    UserError
+        When it cannot be reached, or the name is taken or not one.
+    """
+    address = Address.parse(text)
+    if name:
+        check_name(name, str(address))
+    with Connection(address) as connection:
+        device = remember(_device(connection, connection.ask({"do": "describe"})))
+    return rename(device.address, name) if name else device
+
+
 def look(connection: Connection, runtime: str) -> Device:
-    """Describe a device, and remember it.
+    """Describe a device that is measured now, and remember it.
 
     Raises
     ------
@@ -32,7 +62,24 @@ def look(connection: Connection, runtime: str) -> Device:
         When the runtime is not there, or there is no room.
     """
     found = connection.ask({"do": "describe"})
-    address = connection.address
+    check_runtime(connection.address, found, runtime)
+    if found["free"] < ROOM:
+        raise UserError(
+            f"{connection.address} has {found['free'] >> 20} MB free in its temporary folder; "
+            f"{ROOM >> 20} MB are needed.",
+            "Remove files there, or set TMPDIR to another folder.",
+        )
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return remember(_device(connection, found).model_copy(update={"measured": now}))
+
+
+def check_runtime(address: object, found: Mapping[str, Any], runtime: str) -> None:
+    """Refuse a runtime that a device does not have, by how the device describes itself.
+
+    Raises
+    ------
+    UserError
+    """
     if runtime not in NEEDS:
         raise UserError(
             f"{runtime} is not measured on other devices.", f"Use {' or '.join(NEEDS)}."
@@ -43,21 +90,15 @@ def look(connection: Connection, runtime: str) -> Device:
             f"{address} has no {module} for its Python {found['python']}.",
             f"Install it there: python3 -m pip install {package}.",
         )
-    if found["free"] < ROOM:
-        raise UserError(
-            f"{address} has {found['free'] >> 20} MB free in its temporary folder; "
-            f"{ROOM >> 20} MB are needed.",
-            "Remove files there, or set TMPDIR to another folder.",
-        )
-    return remember(
-        Device(
-            name=address.host,
-            address=str(address),
-            processor=str(found["processor"])[:300],
-            cores=int(found["cores"]),
-            libraries=dict(found["libraries"]),
-            measured=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        )
+
+
+def _device(connection: Connection, found: Mapping[str, Any]) -> Device:
+    return Device(
+        name=connection.address.host,
+        address=str(connection.address),
+        processor=str(found["processor"])[:300],
+        cores=int(found["cores"]),
+        libraries=dict(found["libraries"]),
     )
 
 
@@ -100,8 +141,11 @@ def described_on(on: str, runtime: str, **settings: Any) -> dict[str, Any]:
     UserError
         When it cannot be reached or measured.
     """
-    if runtime != "onnx":
-        raise UserError(f"Latency tables of other devices support onnx, not {runtime}.", "")
+    if runtime != LAYERED_THERE:
+        raise UserError(
+            f"Latency tables of other devices support {LAYERED_THERE}, not {runtime}.",
+            "`secateur latency` measures whole networks in every runtime.",
+        )
     with Connection(address_of(on)) as connection:
         device = look(connection, runtime)
     return describe_there(device, runtime, **settings)

@@ -26,9 +26,6 @@ CONNECT = 15
 START = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
 """What Python on the device is started with: it reads the rest of its program."""
 
-KIT = "kit:"
-"""What the address of a device begins with that has no shell to reach; its name follows."""
-
 Tell = Callable[[float], None]
 
 
@@ -226,7 +223,7 @@ class Connection:
         last = next((line for line in reversed(self._said) if line), f"exit status {status}")
         return AwayError(
             f"The connection to {self.address} ended: {last}.",
-            "What was measured is kept; the same command continues.",
+            "What was measured is kept; measure again to continue.",
         )
 
 

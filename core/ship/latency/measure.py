@@ -152,6 +152,7 @@ def measure(
     runtimes: Sequence[str] = ("torch", "onnx"),
     batches: Sequence[int] = (1,),
     image_size: SizeLike = 640,
+    sizes: Mapping[str, SizeLike] | None = None,
     threads: int | None = None,
     repeats: int = REPEATS,
     device: str = "",
@@ -168,6 +169,8 @@ def measure(
     batches : sequence of int
     image_size : ImageSize, int or pair of int
         A square's side, or height and width.
+    sizes : mapping of str to ImageSize, int or pair of int, optional
+        Of networks that run at another size than the others, by their names.
     threads : int, optional
         By default one per core.
     repeats : int
@@ -202,7 +205,13 @@ def measure(
     try:
         for number, (runtime, settings) in enumerate(cases):
             part = _part(progress, number, len(cases), runtime.title)
-            timings.extend(_measure_case(models, runtime, settings, repeats, part))
+            own = {
+                name: replace(
+                    settings, image_size=ImageSize.of((sizes or {}).get(name, image_size))
+                )
+                for name in models
+            }
+            timings.extend(_measure_case(models, runtime, own, repeats, part))
     finally:
         torch.set_num_threads(before)
     progress(1.0, "Done")
@@ -227,7 +236,7 @@ def _available(names: Sequence[str]) -> tuple[list[Runtime], tuple[tuple[str, st
 def _measure_case(
     models: Mapping[str, nn.Module],
     runtime: Runtime,
-    settings: Settings,
+    settings: Mapping[str, Settings],
     repeats: int,
     progress: Progress,
 ) -> list[Timing]:
@@ -237,10 +246,11 @@ def _measure_case(
             progress(0.4 * number / len(models), f"Preparing {name}")
             folder = Path(place) / str(number)
             folder.mkdir()
-            runs.append(runtime.run(model, settings, folder))
+            runs.append(runtime.run(model, settings[name], folder))
 
         wall, cpu = interleave(runs, repeats, Span(progress, 0.4, 1.0))
-    return timings_of(list(models), runtime.name, settings, wall, cpu)
+    timings = timings_of(list(models), runtime.name, next(iter(settings.values())), wall, cpu)
+    return [replace(one, image_size=settings[one.model].image_size) for one in timings]
 
 
 def timings_of(

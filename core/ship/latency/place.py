@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.plan.latency.devices import KIT
 from core.progress import Progress, Span
 from core.ship.devices.bench import by_point
 from core.ship.devices.hollow import hollow
-from core.ship.devices.ssh import KIT, Address, AwayError, Connection
+from core.ship.devices.known import check_runtime
+from core.ship.devices.ssh import Address, AwayError, Connection
 from core.ship.latency.layers import TIMERS, Point, onnx_layers
 from core.ship.latency.measure import Numbers, interleave
 from core.ship.latency.runtime import Settings
@@ -144,7 +146,9 @@ def place_of(about: Mapping[str, Any]) -> Iterator[Place]:
             "Write an archive for it with `secateur latency-kit MODEL`.",
         )
     with Connection(Address.parse(str(about["on"]))) as connection:
-        check_same(about, connection.ask({"do": "describe"}))
+        found = connection.ask({"do": "describe"})
+        check_same(about, found)
+        check_runtime(connection.address, found, runtime)
         yield There(connection, runtime)
 
 

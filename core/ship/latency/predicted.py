@@ -12,7 +12,8 @@ from core.checkpoint import Facts
 from core.errors import UserError
 from core.graph.table import ChannelTable
 from core.plan.latency.clock import Clock
-from core.plan.latency.files import describe, find_latency
+from core.plan.latency.devices import NEEDS
+from core.plan.latency.files import describe, find_latency, latency_on
 from core.pruning.record import stored_removal
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def predicted_ms(
-    table: ChannelTable, sha256: str, removed: Mask, timing: Mapping[str, Any], device: str
+    table: ChannelTable,
+    sha256: str,
+    removed: Mask,
+    timing: Mapping[str, Any],
+    machine: Mapping[str, Any],
 ) -> float | None:
     """Return the milliseconds that a cached latency table predicts for a network as it was timed.
 
@@ -34,20 +39,26 @@ def predicted_ms(
         What the timed network lacks.
     timing : mapping
         As `core.ship.latency.measure.Timing.to_json` gives it.
-    device : str
-        What it was timed on.
+    machine : mapping
+        What it was timed on: ``device``; of another one, ``on``, its address, and ``libraries``.
 
     Returns
     -------
     float or None
         None without a table of the same device, runtime, versions and settings.
     """
-    names = ("threads", "batch", "image_size", "precision")
-    try:
-        about = describe(timing["runtime"], device=device, **{name: timing[name] for name in names})
-    except UserError:
-        return None
-    latency = find_latency(sha256, about)
+    settings = {name: timing[name] for name in ("threads", "batch", "image_size", "precision")}
+    runtime, device = timing["runtime"], str(machine["device"])
+    if machine.get("on"):
+        found, module = machine.get("libraries"), NEEDS.get(runtime, ("",))[0]
+        version = found.get(module) if isinstance(found, Mapping) else None
+        settings |= {"runtime": runtime, "device": device, "version": version}
+        latency = latency_on(sha256, str(machine["on"]), **settings)
+    else:
+        try:
+            latency = find_latency(sha256, describe(runtime, device=device, **settings))
+        except UserError:
+            return None
     if latency is None or not latency.fits(table):
         return None
     return Clock(latency, table).ms(removed)

@@ -33,6 +33,9 @@ class LayerStore:
     path : Path, optional
         The file; in the user's cache by default. One that is missing, damaged or of another
         version counts as empty.
+    again : bool
+        Measure anew: the times are kept next to the file, until `settle` puts them in its place. A
+        build that was interrupted continues with them.
 
     Attributes
     ----------
@@ -42,9 +45,14 @@ class LayerStore:
         Milliseconds of the reference layer when the first points were measured.
     """
 
-    def __init__(self, about: Mapping[str, Any], path: Path | None = None) -> None:
+    def __init__(
+        self, about: Mapping[str, Any], path: Path | None = None, *, again: bool = False
+    ) -> None:
         self.about = {key: about[key] for key in about if key not in ("sha256", "image_size")}
-        self.path = path or latency_folder() / f"layers-{key_of(self.about)}.json"
+        self._usual = path or latency_folder() / f"layers-{key_of(self.about)}.json"
+        self.path = (
+            self._usual.with_name(f"{self._usual.stem}-again.json") if again else self._usual
+        )
         self.step: int | None = None
         self.reference: float | None = None
         self._times: dict[Place, float] = {}
@@ -81,6 +89,13 @@ class LayerStore:
         """Add measurements and write the file; a cache that cannot be written only costs time."""
         self._times.update(zip(places, map(float, times), strict=True))
         self.save()
+
+    def settle(self) -> None:
+        """All that was wanted is measured: the times take the place of those before."""
+        if self.path != self._usual:
+            with contextlib.suppress(OSError):
+                self.path.replace(self._usual)
+            self.path = self._usual
 
     def save(self) -> None:
         """Write the file."""

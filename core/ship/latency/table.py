@@ -112,6 +112,7 @@ def build_latency(
     about: Mapping[str, Any],
     *,
     renew: bool = False,
+    again: bool = False,
     cache: bool = True,
     place: Place | None = None,
     progress: Progress = silent,
@@ -130,6 +131,8 @@ def build_latency(
         Machine, runtime and settings (``describe_here``).
     renew : bool
         Measure even when a table is cached. Times of single layers are still taken from theirs.
+    again : bool
+        Measure the single layers again, too. Until that is done, the earlier times stay.
     cache : bool
         Whether to read and write the user's cache.
     place : Place, optional
@@ -142,15 +145,16 @@ def build_latency(
     UserError
         When the runtime cannot run here.
     """
-    known = find_latency(sha256, about) if cache and not renew else None
+    known = find_latency(sha256, about) if cache and not (renew or again) else None
     if known is not None and known.fits(table):
         return known
     settings = settings_of(about)
     with Scratch("latency") as folder, place_or(place, about) as there:
-        store = LayerStore(about, None if cache else Path(folder) / "layers.json")
+        store = LayerStore(about, None if cache else Path(folder) / "layers.json", again=again)
         progress(0.0, "Measuring steps")
         bare = _layers(model, table, settings, store, about, there, Span(progress, 0.15, 0.45))
         latency = _calibrate(model, table, bare, settings, there, Span(progress, 0.45, 1.0))
+        store.settle()
     latency.about["sha256"] = sha256
     if cache:
         with contextlib.suppress(UserError):

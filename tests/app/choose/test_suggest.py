@@ -350,14 +350,14 @@ def test_time_is_a_goal_and_said_before_and_after(opened, fake, choose, qtbot, m
     assert session.measured.goal == Target(latency_ms=10.0)
     assert panel.millis.isVisibleTo(panel)
     assert not panel.percent.isVisibleTo(panel)
-    assert "No latency table yet" in panel.time.text()
+    assert "No latency table on this computer yet" in panel.time.text()
     panel.measure.click()
     assert fake.last("latency_table").args["sha256"] == session.model.facts.sha256
-    monkeypatch.setattr("app.latency.controller.known_clock", lambda facts, table: Clock())
+    monkeypatch.setattr("app.state.session.known_clock", lambda *_: Clock())
     with qtbot.waitSignal(session.measured.clockChanged, timeout=QUICK_MS):
         fake.done("latency_table", {"table": "anywhere"})
     before = 0.01 * session.table.atom_count
-    assert f"Time per image on this machine: {before:.1f} ms" in panel.time.text()
+    assert f"Time per image on this computer: {before:.1f} ms" in panel.time.text()
     choose(opened, 5)
     assert f"{before:.1f} → {before - 0.64:.1f} ms" in panel.time.text()
     panel.millis.setValue(7.5)
@@ -409,7 +409,7 @@ def test_a_share_of_the_time_is_a_goal(opened, fake):
     pick(goal, "latency")
     assert session.measured.goal == Target(latency=0.7)
     assert goal.percent.isVisibleTo(goal)
-    assert "No latency table yet" in goal.time.text()
+    assert "No latency table on this computer yet" in goal.time.text()
     assert goal._time_row.isVisibleTo(goal)
     goal.percent.setValue(60)
     assert session.measured.goal == Target(latency=0.6)

@@ -370,7 +370,7 @@ def test_the_overlay_shows_the_milliseconds_of_every_block(opened, fake, clock, 
     assert graph_state(session).overlay_title == "Milliseconds: not measured"
     session.set_overlay("none")
     session.set_overlay("latency")
-    assert "no latency table of this model on this machine" in heard()[-1]
+    assert "no latency table of this model on this computer" in heard()[-1]
     assert [row.message.key for row in opened.pane.messages.rows] == [TABLE_WANTED]
     opened.workspace["latency"].widget().target.time.click()
     assert opened.pane.messages.rows == []  # it is under way

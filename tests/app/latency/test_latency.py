@@ -9,7 +9,7 @@ import pytest
 from app.latency.feature import LatencyFeature
 from app.pruning.feature import PruningFeature
 from app.state import plan_edits
-from app.state.measurements import known_clock
+from app.state.times.clock import known_clock
 from core.plan.latency.files import describe, table_path, write_latency
 from core.plan.schema import Entry, Plan, Target
 from core.system.files import sha256_of

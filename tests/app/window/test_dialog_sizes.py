@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QTime
@@ -17,6 +18,9 @@ from app.files.outside_dialog import outside_dialog
 from app.jobs.log_dialog import JobLogDialog
 from app.kit.dialogs import FRAME, show_dialog
 from app.kit.save_dialog import SaveDialog
+from app.latency.add_dialog import AddDialog
+from app.latency.devices_dialog import DevicesDialog
+from app.latency.kit_dialog import KitDialog
 from app.pictures.dialog import PictureDialog
 from app.pictures.drawing import Pens
 from app.pictures.panes import Page
@@ -27,6 +31,7 @@ from app.trust.review_dialog import ReviewDialog
 from app.tune.arguments_dialog import ArgumentsDialog
 from app.welcome.demo_dialog import DemoDialog
 from core.demo import HEAD, STEPS
+from core.plan.latency.devices import Device
 from core.runs.tail import RunEntry
 from core.tune.arguments import Argument
 from tests.app.window.layout_faults import find_faults
@@ -122,7 +127,31 @@ def show_trusted(window) -> None:
     show_dialog(ListDialog([{**row, "state": state} for state in ("trusted", "gone")], window))
 
 
+def show_devices(window) -> None:
+    libraries = {"onnxruntime": "1.30.0", "openvino": "2026.1.0-12345-abcdef", "ncnn": "1.0.2026"}
+    told = {"processor": "Raspberry Pi 5 Model B Rev 1.0 " * 3, "cores": 64, "libraries": libraries}
+    window.session.devices.known = tuple(
+        Device(name=f"{n} {'name ' * 11}x", address=f"ssh://{LONG[1:30]}{n}.local:22022", **told)
+        for n in range(20)
+    )
+    show_dialog(DevicesDialog(window.session.devices, True, window))
+    window.session.devices.known = ()
+
+
+def show_add(window) -> None:
+    dialog = AddDialog("not an address " * 8, "name", window)
+    show_dialog(dialog)
+    dialog.go.click()
+
+
+def show_kit(window) -> None:
+    show_dialog(KitDialog(Path(f"{LONG}kit.zip"), "name " * 12, window))
+
+
 OTHERS = (
+    show_devices,
+    show_add,
+    show_kit,
     show_review,
     show_trusted,
     show_outside,

@@ -8,7 +8,6 @@ import pytest
 
 from core.choose.measured import MeasuredPoint, MeasuredStore, plan_facts
 from core.cli.main import main
-from core.compare import front as fronts
 from core.compare.estimate import estimate_front
 from core.compare.front import known_front, measure_front
 from core.data.stream import DataSettings
@@ -42,7 +41,7 @@ class Heard(list):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, tmp_path) -> None:
     """Two turns are enough here, and no test sees what another one kept."""
-    monkeypatch.setattr(fronts, "TURNS", 2)
+    monkeypatch.setattr("core.compare.bench.TURNS", 2)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.core import small_files
 from tests.core.warm import Warm
 
-SECONDS, MEGABYTES = 4.0, 500
+SECONDS, MEGABYTES = 2.0, 500
 _MEASURE = """
 import json, resource, sys
 from pathlib import Path
@@ -41,7 +41,17 @@ class Refusals:
         self._environment, self.folder = warm.environment(), folder
 
     def __call__(self, *words: str | Path) -> str:
-        """Return the line that a command prints; fails where it takes too much, or does it."""
+        """Return the line that a command prints; fails where it takes too much, or does it.
+
+        Other work on the machine only adds to the seconds, so of two tries the shorter one counts.
+        """
+        line, seconds = self._try(*words)
+        if seconds > SECONDS:
+            line, seconds = self._try(*words)
+        assert seconds < SECONDS, f"{seconds:.1f} s: {line}"
+        return line
+
+    def _try(self, *words: str | Path) -> tuple[str, float]:
         place = self.folder / "told.json"
         place.unlink(missing_ok=True)
         command = ["python", "-c", _MEASURE, str(place), *map(str, words)]
@@ -55,9 +65,8 @@ class Refusals:
         assert code == 1 and len(lines) == 1, (code, lines)
         assert lines[0].startswith("secateur: ") and len(lines[0]) < 700, lines[0]
         assert "Internal error" not in lines[0] and "Traceback" not in done.stdout
-        assert seconds < SECONDS, f"{seconds:.1f} s: {lines[0]}"
         assert megabytes < MEGABYTES, f"{megabytes:.0f} MB: {lines[0]}"
-        return lines[0]
+        return lines[0], seconds
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import pytest
 
-from core.compare import front as fronts
 from core.compare.front import known_front, measure_front
 from core.data.stream import ALL, DataSettings
 from core.pipeline import load
@@ -34,7 +33,7 @@ def test_accuracies_and_refusals_are_those_of_one_process(
     cluster, place, small, monkeypatch, tmp_path
 ):
     repair = RepairSettings(steps=("bn",), minutes=5.0)
-    monkeypatch.setattr(fronts, "TURNS", 2)
+    monkeypatch.setattr("core.compare.bench.TURNS", 2)
     loaded = load(small[0])
     data = DataSettings(small[1], images=ALL, image_size=96, device="cpu", split="val")
     here = measure_front(loaded, PLANS, data, repair, cache=False)

@@ -91,6 +91,22 @@ def test_samples_whose_images_are_gone_are_told(own, data):
     assert "sample images can no longer be read" in report["notes"][0]["message"]
 
 
+@pytest.mark.parametrize("now", ["gone", "another", "replaced"])
+def test_without_the_unpruned_network_there_is_nothing_to_compare_with(own, data, now, tmp_path):
+    measure(own, data, "accuracy")
+    model = own.parent / "a<b>.pt"
+    if now == "gone":
+        model.unlink()
+    elif now == "replaced":
+        save(network("yolo11n"), model, train_args={"imgsz": 640})
+    else:
+        change(own, model=open_project(own).project.model.model_copy(update={"path": "nan"}))
+    report = build_report(own)
+    assert report["accuracy"] is None and report["samples"] == []
+    for name in ("r.html", "r.md", "r.json"):
+        write_report(own, tmp_path / name)
+
+
 def test_the_unpruned_network_alone_is_measured_too(own, data):
     change(own, results=())
     report = measure(own, data, "accuracy")

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserError
+from core.history.shapes import ACCURACY, RESULTS
+from core.sensitivity.records import check
 from core.system.budget import SETTINGS, read_json
 from core.system.plain import parse_json
 from core.system.records import Shape, checked, each_read, leave_out, naming_left_out
@@ -22,6 +24,30 @@ PLAIN = st.recursive(
     | st.text(st.characters(exclude_categories=["Cs"])),
     lambda held: st.lists(held, max_size=4) | st.dictionaries(st.text(), held, max_size=4),
 )
+
+
+IMAGE = {"image": "a.png", "change": 0.0, "scores": [0.5, None], "truth": [], "boxes": [[], []]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scores": [0.5]}, {"boxes": []}, {"boxes": [[], [], []]}, {"scores": []}],
+)
+def test_parts_that_do_not_agree_are_damaged(change: dict[str, object]) -> None:
+    models = [{"figures": {"map50_95": 0.5}}] * 2
+    whole = {"models": models, "images": [IMAGE]}
+    assert checked(RESULTS[ACCURACY], whole) == whole
+    with pytest.raises(ValueError, match="not described for every model"):
+        checked(RESULTS[ACCURACY], {"models": models, "images": [{**IMAGE, **change}]})
+
+
+@pytest.mark.parametrize("change", [{"block": None}, {"ratio": None}])
+def test_a_point_of_a_scan_has_a_block_and_a_ratio_or_none(change: dict[str, object]) -> None:
+    point = {"scan": "k", "block": 2, "ratio": 0.5, "map50_95": 0.25}
+    check(point)
+    check({**point, "block": None, "ratio": None})
+    with pytest.raises(ValueError, match="without a"):
+        check({**point, **change})
 
 
 @given(PLAIN)

@@ -11,57 +11,68 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.cluster.pool import Pool, raise_failed
-from core.data.resample import Numbers
+from core.data.resample import Numbers, draw
 from core.plan.schema import Plan
-from core.progress import Progress
+from core.progress import Progress, Span
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from core.data.validation import Validation
 
 TASK = "judge"
 """The engine task that prunes, repairs and evaluates a network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class Evaluated:
     """What an evaluation found.
 
     Attributes
     ----------
-    accuracy : float
-        The main figure of the task.
-    metric : str
-        Its key (`core.data.figures`).
+    figures : mapping of str to float
+        All that the task measures (`core.data.figures`).
     images : int
         How many were looked at.
     resampled : float array, shape (resamples,)
-        The figure on resampled images; NaN where a resample has no labels.
+        The main figure on resampled images; NaN where a resample has no labels.
     seconds : float
-        How long it took.
+        How long it took, with pruning and repair.
     model : nn.Module or None
-        The network; None where that is elsewhere.
+        The network; None where that is elsewhere, or is the unpruned one.
     """
 
-    accuracy: float
-    metric: str
+    figures: Mapping[str, float]
     images: int
     resampled: Numbers
-    seconds: float
+    seconds: float = 0.0
     model: nn.Module | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, without the network."""
-        plain = {name: getattr(self, name) for name in ("accuracy", "metric", "images", "seconds")}
         values = (None if math.isnan(value) else value for value in self.resampled.tolist())
-        return {**plain, "resampled": list(values)}
+        return {
+            "figures": dict(self.figures),
+            "images": self.images,
+            "resampled": list(values),
+            "seconds": self.seconds,
+        }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Judged:
+    def from_json(cls, data: Mapping[str, Any]) -> Evaluated:
         """Read what `to_json` returned."""
         return cls(**{**data, "resampled": np.array(data["resampled"], float)})
 
 
-Judge = Callable[[Plan | None, Progress], Judged]
+def evaluated(validation: Validation, model: nn.Module, progress: Progress) -> Evaluated:
+    """Evaluate a network, on resampled images as well."""
+    accuracy, images = validation.evaluate_by_image(model, Span(progress, 0.0, 0.8))
+    progress(0.8, "Estimating the spread of the accuracy")
+    resampled = images.figures(draw(images.images))
+    return Evaluated(accuracy.figures, images.images, resampled)
+
+
+Judge = Callable[[Plan | None, Progress], Evaluated]
 """Judges what a plan makes of a network, or the unpruned network for None."""
 
 
@@ -91,10 +102,10 @@ def judge_by(
         if event["event"] != "partial"
     }
 
-    def judge(plan: Plan | None, progress: Progress) -> Judged:
+    def judge(plan: Plan | None, progress: Progress) -> Evaluated:
         event = events[_key(plan)]
         raise_failed(event)
-        return Judged.from_json(event["result"])
+        return Evaluated.from_json(event["result"])
 
     return judge
 

@@ -1,0 +1,1 @@
+"""Milliseconds: whose they are, and what tells them."""

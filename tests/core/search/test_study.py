@@ -1,0 +1,261 @@
+"""The search itself: what is drawn, resumed and kept, with figures that are given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import CancelledError, UserError
+from core.plan.schema import Entry, Plan, Removal, Target
+from core.search import records
+from core.search.settings import SearchSettings, TrialRequest
+from core.search.space import Space, Subject, Suggested
+from core.search.study import IDLE, Search, StoppedError, spread
+from core.system.size import ImageSize
+
+BUDGET = Target(latency=0.7)
+PLANS = tuple(
+    Plan(selection=(Entry(layer="model.5.conv", channels=tuple(range(n))),)) for n in (8, 16, 24)
+)
+REMOVALS = (
+    ("model.2.m.0", Removal(block=2, units=(0,))),
+    ("the scale of stride 8", Removal(scale=8)),
+)
+
+
+def point(ms: float, accuracy: float) -> dict:
+    known = {"latency_low": ms, "latency_high": ms, "low": accuracy, "high": accuracy}
+    told = {"metric": "map50_95", "images": 8, "image_size": 320, "runtime": "torch"}
+    return {"latency_ms": ms, "accuracy": accuracy, **known, **told, "seconds": 1.0, "repair": ""}
+
+
+class Given:
+    """Trials whose figures follow from their settings alone; they end as often as they are told."""
+
+    def __init__(self, *, until: int | None = None, refuse=lambda settings: False) -> None:
+        self.space = Space(Subject(ImageSize(320, 320), 32, BUDGET, Plan(), REMOVALS))
+        self.asked: list[TrialRequest] = []
+        self.until, self.refuse, self.suggestions = until, refuse, 0
+
+    def unpruned(self, progress=None) -> dict:
+        return {"point": point(10.0, 0.7), "parameters": 100, "macs": 100}
+
+    def suggested(self, progress=None) -> list[Suggested]:
+        self.suggestions += 1
+        return [Suggested(a, plan) for a, plan in zip((1.0, 0.8, 1.2), PLANS, strict=True)]
+
+    def run(self, request: TrialRequest, progress=None) -> dict:
+        if self.until is not None and len(self.asked) >= self.until:
+            raise CancelledError
+        self.asked.append(request)
+        record = {"trial": request.number, "settings": request.settings, "seconds": 1.0}
+        if self.refuse(request.settings):
+            return {**record, "state": "refused", "message": "It cannot be."}
+        key = hashlib.sha256(json.dumps([request.settings, request.plan]).encode()).hexdigest()
+        if key in request.known:
+            return {**record, "state": "same", "same_as": request.known[key], "key": key}
+        ms = 10 * request.settings["amount"] * int(key[:4], 16) / 65536 + 1
+        Path(request.output).write_bytes(b"network")
+        return {
+            **record,
+            "state": "measured",
+            "key": key,
+            "point": point(ms, int(key[4:8], 16) / 65536),
+            "figures": {},
+            "report": {},
+            "file": request.output,
+        }
+
+
+def settings(**given) -> SearchSettings:
+    told = {"model": "a.pt", "data": "a.yaml", "budget": BUDGET, "trials": 24, "minutes": 1e6}
+    return SearchSettings(**{**told, **given})
+
+
+def searched(folder: Path, bench: Given | None = None, progress=lambda *_: None, **given):
+    bench = bench or Given()
+    return Search(bench, settings(**given), "sha", folder, clock=lambda: 0.0).run(progress)
+
+
+def told(found) -> list:
+    return [(t["settings"], t["state"], t.get("point")) for t in found.trials]
+
+
+def test_the_same_seed_searches_the_same(tmp_path) -> None:
+    one, two = searched(tmp_path / "a"), searched(tmp_path / "b")
+    assert told(one) == told(two)
+    assert told(one) != told(searched(tmp_path / "c", seed=1))
+
+
+@pytest.mark.parametrize("ended", [0, 1, 3, 11, 17])
+def test_a_search_that_was_cut_off_goes_on_as_if_it_had_not_been(tmp_path, ended: int) -> None:
+    whole = searched(tmp_path / "whole")
+    with pytest.raises(StoppedError) as stop:
+        searched(tmp_path / "cut", Given(until=ended))
+    assert len(stop.value.found.trials) == ended
+    again = Given()
+    found = searched(tmp_path / "cut", again)
+    assert told(found) == told(whole)
+    assert found.resumed == ended
+    assert again.suggestions == 0  # the suggestion was kept, too
+    assert len(again.asked) == len(whole.trials) - ended
+
+
+def test_a_record_that_a_kill_cut_short_is_measured_again(tmp_path) -> None:
+    whole = searched(tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        searched(tmp_path / "cut", Given(until=12))
+    journal = tmp_path / "cut" / records.JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-20])
+    found = searched(tmp_path / "cut")
+    assert found.resumed == 11
+    assert told(found) == told(whole)
+
+
+def test_what_comes_after_a_damaged_record_is_measured_again(tmp_path) -> None:
+    whole = searched(tmp_path / "whole")
+    searched(tmp_path / "damaged")
+    journal = tmp_path / "damaged" / records.JOURNAL
+    lines = journal.read_bytes().splitlines(keepends=True)
+    bad = next(n for n, line in enumerate(lines) if b'"trial": 5' in line)
+    lines[bad] = lines[bad].replace(b'"latency_ms"', b'"latency"')
+    journal.write_bytes(b"".join(lines))
+    found = searched(tmp_path / "damaged")
+    assert found.resumed == 5
+    assert told(found) == told(whole)
+    assert told(searched(tmp_path / "damaged")) == told(whole)  # the newer records count
+
+
+def test_it_begins_with_what_one_suggestion_gives(tmp_path) -> None:
+    bench = Given()
+    searched(tmp_path / "search", bench)
+    first = bench.asked[: len(PLANS)]
+    assert [request.plan for request in first] == [plan.to_json() for plan in PLANS]
+    assert [request.settings["amount"] for request in first] == [1.0, 0.8, 1.2]
+    usual = bench.space.usual
+    assert all({**r.settings, "amount": 1.0} == usual for r in first)
+    sizes = [r.settings["image_size"] for r in bench.asked[3:7]]
+    assert sorted([*sizes, 320]) == bench.space.axes["image_size"]
+    assert not any(request.plan for request in bench.asked[3:])
+
+
+def test_networks_that_were_measured_are_named_to_later_trials(tmp_path) -> None:
+    bench = Given()
+    found = searched(tmp_path / "search", bench, trials=60)
+    last = bench.asked[-1]
+    measured = records.measured(found.trials[:-1])
+    assert last.known == {t["key"]: t["trial"] for t in measured}
+    assert len(last.front) == len(measured)
+
+
+def test_the_networks_of_the_front_are_kept_and_no_others(tmp_path) -> None:
+    heard = []
+    progress = type("P", (), {"__call__": lambda *_: None, "partial": lambda s, d: heard.append(d)})
+    found = searched(tmp_path / "search", progress=progress())
+    kept = sorted(path.name for path in (tmp_path / "search").glob("*.pt"))
+    assert kept == sorted(Path(record["file"]).name for record in found.front)
+    assert len(found.trials) == 24
+    assert heard[-1]["front"] == [record["trial"] for record in found.front]
+    assert [one["trial"]["trial"] for one in heard[1:]] == list(range(24))
+
+
+def test_a_file_elsewhere_is_never_removed(tmp_path) -> None:
+    own, other = tmp_path / "search", tmp_path / "model.pt"
+    own.mkdir()
+    other.write_bytes(b"")
+    worse = {"trial": 1, "state": "measured", "point": point(9.0, 0.1), "file": str(other)}
+    assert records.prune_files([worse], [], own) == []
+    assert other.is_file()
+
+
+def test_refused_points_count_as_trials(tmp_path) -> None:
+    found = searched(tmp_path / "search", Given(refuse=lambda s: s["criterion"] != "l2"))
+    states = {t["state"] for t in found.trials}
+    assert len(found.trials) == 24
+    assert "refused" in states
+    assert all(t["settings"]["criterion"] == "l2" for t in records.measured(found.trials))
+
+
+def test_a_space_that_is_used_up_ends_the_search(tmp_path) -> None:
+    found = searched(tmp_path / "search", Given(refuse=lambda s: True), trials=1000)
+    assert len(found.trials) == IDLE
+    assert found.front == ()
+
+
+def test_time_ends_a_search_and_more_time_continues_it(tmp_path) -> None:
+    times = iter(range(0, 100_000, 15))
+    bench = Given()
+    folder = tmp_path / "search"
+    made = Search(bench, settings(minutes=1.0), "sha", folder, clock=lambda: float(next(times)))
+    assert len(made.run().trials) == 4  # of 15 seconds each
+    again = Search(bench, settings(minutes=2.0), "sha", folder, clock=lambda: float(next(times)))
+    found = again.run()
+    assert (len(found.trials), found.resumed) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"seed": 1}, "other seed"),
+        ({"budget": Target(macs=0.5)}, "other budget"),
+        ({"tune_minutes": 1.0}, "other tune minutes"),
+        ({"images": 20}, "other images"),
+        ({"plan": Plan(locked=(3,)).to_json()}, "other plan"),
+    ],
+)
+def test_a_folder_of_another_search_is_refused(tmp_path, other: dict, words: str) -> None:
+    searched(tmp_path / "search", trials=2)
+    before = (tmp_path / "search" / records.JOURNAL).read_bytes()
+    with pytest.raises(UserError, match=words):
+        searched(tmp_path / "search", trials=2, **other)
+    assert (tmp_path / "search" / records.JOURNAL).read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path) -> None:
+    (tmp_path / "search").write_text("a file")
+    with pytest.raises(UserError, match="Could not make the folder"):
+        searched(tmp_path / "search")
+
+
+def test_the_storage_holds_plain_lines_of_json(tmp_path) -> None:
+    searched(tmp_path / "search", trials=3)
+    files = [path.name for path in (tmp_path / "search").iterdir() if path.suffix != ".pt"]
+    assert files == [records.JOURNAL]
+    for line in (tmp_path / "search" / records.JOURNAL).read_text().splitlines():
+        json.loads(line)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(1, 100, width=16), st.floats(0, 1, width=16)), min_size=0, max_size=24
+    )
+)
+def test_nothing_beats_the_front_and_the_front_beats_the_rest(points: list) -> None:
+    trials = [
+        {"trial": n, "state": "measured", "point": point(*one)} for n, one in enumerate(points)
+    ]
+    found = records.front(trials)
+    places = [records.point_of(record) for record in found]
+    assert places == sorted(places)
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(places))
+    for ms, accuracy in points:
+        assert any(at <= ms and best >= accuracy for at, best in places)
+        best = records.best_at(places, ms)
+        assert best is not None
+        assert best >= accuracy
+
+
+@given(st.lists(st.floats(0.1, 3.0), min_size=0, max_size=20))
+def test_the_suggestion_comes_first_and_what_is_far_off_is_left_out(amounts: list) -> None:
+    space = Given().space
+    made = spread([Suggested(1.0, PLANS[0]), *(Suggested(a, PLANS[1]) for a in amounts)], space)
+    assert made[0].plan is PLANS[0]
+    assert len(made) <= 4
+    low, high = space.axes["amount"][0], space.axes["amount"][-1]
+    assert all(low <= one.amount <= high for one in made)
