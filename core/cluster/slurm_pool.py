@@ -80,23 +80,16 @@ class SlurmPool:
     Parameters
     ----------
     place : Place
+        Its limits are those of each job.
     device : str
         Passed on to requests as it is.
-    limits : mapping, optional
-        Of each job, as `core.cluster.slurm.parse_limits` returns them.
     threads : int, optional
         Of torch in every task; those of this process by default, so that figures are the same.
     """
 
-    def __init__(
-        self,
-        place: Place,
-        device: str = "",
-        limits: Mapping[str, str] | None = None,
-        threads: int | None = None,
-    ) -> None:
+    def __init__(self, place: Place, device: str = "", threads: int | None = None) -> None:
         self.device, self.room = device, ROOM
-        self._place, self._limits, self._threads = place, dict(limits or {}), threads
+        self._place, self._threads = place, threads
         self._folder = jobs_folder() / FOLDER / secrets.token_hex(6)
         self._executor: Any = None
 
@@ -106,7 +99,7 @@ class SlurmPool:
             import torch
 
             self._threads = torch.get_num_threads()
-        limits = {"cores": str(self._threads), **self._limits}
+        limits = {"cores": str(self._threads), **dict(self._place.limits)}
         self._executor = slurm.executor(self._folder, self._place, limits, "secateur", array=ROOM)
         return self
 

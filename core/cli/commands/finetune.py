@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_history, add_image_size, add_same_classes, device, positive
+from core.cli.options import (
+    add_history,
+    add_image_size,
+    add_limits,
+    add_same_classes,
+    device,
+    positive,
+)
 from core.cli.output import put_event, put_progress
 from core.errors import UserError
 from core.history.remember import OWN
@@ -77,15 +84,7 @@ def add_slurm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on", metavar="PLACE", help="slurm or slurm:PARTITION: a node of the cluster runs the job"
     )
-    parser.add_argument(
-        "--limit",
-        dest="limits",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of Slurm: minutes, memory (GB), cores, gpus, nodes, or an option of sbatch such as "
-        "account; can be repeated",
-    )
+    add_limits(parser)
 
 
 def add_nodes(parser: argparse.ArgumentParser) -> None:
