@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,8 +86,6 @@ def sensitivity(
     UserError
         For data that cannot be used, a block that is missing, a file that is something else.
     """
-    from core.cluster.pool import open_pool
-    from core.data.elsewhere import check_sendable
     from core.sensitivity import scan as scans
     from core.sensitivity.records import SCANS, check
     from core.sensitivity.spread import devices_of
@@ -100,11 +98,7 @@ def sensitivity(
         journal = None
         if output is not None:
             journal = stack.enter_context(Journal(Path(output), SCANS, check))
-        pool = None
-        if on is not None:
-            check_sendable(loaded)
-            progress(0.0, f"Starting {on.text}")
-            pool = stack.enter_context(open_pool(on, data.device))
+        pool = None if on is None else stack.enter_context(_pool(loaded, on, data, progress))
         progress(0.0, "Reading the dataset")
         validation, device, baseline, measure = _sources(loaded, data, table, pool)
         if scores is None:
@@ -124,6 +118,17 @@ def sensitivity(
             Span(progress, 0.1, 1.0),
         )
     return scans.Sensitivity(base, done, tuple(unprunable), resumed)
+
+
+def _pool(
+    loaded: Loaded, on: Place, data: DataSettings, progress: Progress
+) -> AbstractContextManager[Pool]:
+    from core.cluster.pool import open_pool
+    from core.data.elsewhere import check_sendable
+
+    check_sendable(loaded)
+    progress(0.0, f"Starting {on.text}")
+    return open_pool(on, data.device)
 
 
 def _sources(

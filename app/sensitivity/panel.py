@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.engine.task_line import TaskLine
 from app.kit.controls import choose, combo, row
-from app.kit.place_choice import PlaceChoice
 from app.kit.widgets import OnScreen, column, label
+from app.sensitivity.place_choice import PlaceChoice
 from core.errors import UserError
 from core.plan.ratio import LEAST, SCANNED, WHOLE
 

@@ -7,10 +7,10 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from app.data.feature import DataFeature
 from app.files.feature import FilesFeature
-from app.kit.place_choice import PlaceChoice
 from app.sensitivity.controller import read_scan
 from app.sensitivity.feature import SensitivityFeature
 from app.sensitivity.panel import read_ratios
+from app.sensitivity.place_choice import PlaceChoice
 from app.state.files import scan_file
 from app.state.measurements import HEAT_FULL, Point
 from app.window.graph_binding import graph_state
