@@ -87,6 +87,7 @@ def sensitivity(
         For data that cannot be used, a block that is missing, a file that is something else.
     """
     from core.cluster.pool import open_pool
+    from core.data.elsewhere import check_sendable
     from core.sensitivity import scan as scans
     from core.sensitivity.records import SCANS, check
     from core.sensitivity.spread import devices_of
@@ -101,7 +102,7 @@ def sensitivity(
             journal = stack.enter_context(Journal(Path(output), SCANS, check))
         pool = None
         if on is not None:
-            _check_sendable(loaded)
+            check_sendable(loaded)
             progress(0.0, f"Starting {on.text}")
             pool = stack.enter_context(open_pool(on, data.device))
         progress(0.0, "Reading the dataset")
@@ -129,6 +130,7 @@ def _sources(
     loaded: Loaded, data: DataSettings, table: ChannelTable, pool: Pool | None
 ) -> tuple[Validation, str, Baseline, Source]:
     """Return the images, the kind of device, and how baseline and points are measured on it."""
+    from core.data.elsewhere import request_of
     from core.data.validation import Validation
     from core.sensitivity import sources
     from core.sensitivity.spread import devices_of
@@ -138,7 +140,7 @@ def _sources(
         validation = Validation(
             loaded.model, replace(data, device="cpu"), facts.classes, facts.task
         )
-        request = _request(loaded, replace(data, device=pool.device))
+        request = request_of(loaded, replace(data, device=pool.device))
         request["images_sha256"] = validation.sha256
         return validation, pool.device, *sources.measured_by(pool, table, request)
     devices = devices_of(data.device)
@@ -146,18 +148,8 @@ def _sources(
     validation = Validation(loaded.model, data, facts.classes, facts.task)
     baseline, measure = sources.measured_here(loaded.model, table, validation)
     if len(devices) > 1 and Path(facts.path).is_file():  # a description has random weights
-        measure = sources.measured_on(devices, table, _request(loaded, data))
+        measure = sources.measured_on(devices, table, request_of(loaded, data))
     return validation, validation.device.type, baseline, measure
-
-
-def _check_sendable(loaded: Loaded) -> None:
-    """Refuse a network that other processes cannot read: each would draw weights of its own."""
-    path = Path(loaded.facts.path)
-    if not path.is_file() or path.suffix in (".yaml", ".yml"):
-        raise UserError(
-            f"{path} describes a network without weights, which cannot be sent to others.",
-            "Save it as a checkpoint first, or measure in this process.",
-        )
 
 
 def _settled(loaded: Loaded, plan: Plan, cache: bool) -> Plan:
@@ -168,13 +160,6 @@ def _settled(loaded: Loaded, plan: Plan, cache: bool) -> Plan:
     on = device_of(plan.device).address if plan.device else ""
     latency = known_latency(facts.sha256, facts.image_size, analyse(loaded).table, on)
     return plan if latency is None else rounded(plan, latency)
-
-
-def _request(loaded: Loaded, data: DataSettings) -> dict[str, Any]:
-    """Return what another process needs to evaluate the same network on the same images."""
-    used = data.to_json() | {"path": str(Path(data.path).resolve())}
-    path = str(Path(loaded.facts.path).resolve())
-    return {"path": path, "sha256": loaded.facts.sha256, "data": used}
 
 
 def _ranking(plan: Plan, data: DataSettings) -> dict[str, Any]:

@@ -239,10 +239,12 @@ class LongJobsWorker(QObject):
     @Slot(str, str)
     def tell(self, folder: str, word: Word) -> None:
         """Tell a job ``pause``, ``run`` or ``cancel``."""
+        from core.runs.apart import withdraw
         from core.runs.folder import tell
 
         try:
-            tell(folder, word)
+            if word != "cancel" or not withdraw(folder):
+                tell(folder, word)
         except (UserError, OSError) as error:
             self._sorry(error)
         self.list_jobs()

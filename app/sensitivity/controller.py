@@ -27,7 +27,9 @@ class SensitivityController(QObject):
         for signal in (context.session.modelChanged, self._measured.dataChanged):
             signal.connect(self.recall)
 
-    def scan(self, ratios: tuple[float, ...], blocks: frozenset[int] = frozenset()) -> None:
+    def scan(
+        self, ratios: tuple[float, ...], blocks: frozenset[int] = frozenset(), on: str = ""
+    ) -> None:
         """Measure how accuracy falls with the ratio, block by block; continues where it stopped.
 
         Parameters
@@ -35,6 +37,8 @@ class SensitivityController(QObject):
         ratios : tuple of float
         blocks : frozenset of int
             Every block that has channels to give when empty.
+        on : str
+            Where points are measured, as `core.cluster.place.Place` reads it.
         """
         session, measured = self._session, self._measured
         if session.model is None or not self._may("sensitivity"):
@@ -66,6 +70,7 @@ class SensitivityController(QObject):
                 "ratios": list(ratios),
                 "blocks": sorted(blocks) or None,
                 "output": str(file),
+                "on": on,
             },
             partial=found,
             done=done,

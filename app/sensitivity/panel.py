@@ -20,7 +20,9 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.engine.task_line import TaskLine
 from app.kit.controls import choose, combo, row
+from app.kit.place_choice import PlaceChoice
 from app.kit.widgets import OnScreen, column, label
+from core.errors import UserError
 from core.plan.ratio import LEAST, SCANNED, WHOLE
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ NOTHING = (
     "Not measured. A scan prunes one block at a time, on a copy, and measures the "
     "remaining accuracy on the val split."
 )
+NO_CLUSTER = "Enter the host and port of the cluster's Ray client server, such as head:10001."
 NO_DATA = "Choose a dataset first (in Choose, or drop its YAML on the window)."
 
 
@@ -38,11 +41,11 @@ class SensitivityPanel(OnScreen, QWidget):
 
     Signals
     -------
-    scanRequested(tuple of float, frozenset of int)
-        Ratios, and the blocks to scan; empty means all.
+    scanRequested(tuple of float, frozenset of int, str)
+        Ratios, the blocks to scan (empty means all), and where (empty means this computer).
     """
 
-    scanRequested = Signal(object, object)
+    scanRequested = Signal(object, object, str)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -57,6 +60,8 @@ class SensitivityPanel(OnScreen, QWidget):
         self.ratios.setAccessibleName("Ratios to measure, in percent")
         self.ratios.setToolTip("Percentages of the channels to remove, separated by commas")
         self.only = QCheckBox("Only the selected blocks")
+        self.on = PlaceChoice(context.settings.place())
+        self.on.changed.connect(context.settings.set_place)
         self.heat: QComboBox = combo({}, "Ratio that colours the graph")
         self.heat.setMinimumContentsLength(5)
         self.heat.setToolTip("The graph (Ctrl+7) is coloured by the accuracy lost at this ratio")
@@ -78,7 +83,8 @@ class SensitivityPanel(OnScreen, QWidget):
         self._heat_row = row(label("Graph shows the loss at", wrap=False), self.heat, None)
         self.status.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._begin = row(self.only, None, self.scan)
-        parts = (percent, self._begin, self.progress, self._heat_row)
+        on = row(label("Run on", wrap=False), self.on, stretch=1)
+        parts = (percent, on, self._begin, self.progress, self._heat_row)
         side.setLayout(column(*parts, self.status, None, margins=0, spacing=5))
         return side
 
@@ -174,8 +180,14 @@ class SensitivityPanel(OnScreen, QWidget):
                 key="scan",
             )
             return
+        try:
+            place = self.on.place()
+        except UserError as error:
+            self._session.say(error.message, NO_CLUSTER, "warning", key="scan")
+            return
         only = self.only.isEnabled() and self.only.isChecked()
-        self.scanRequested.emit(ratios, self._session.selection if only else frozenset())
+        blocks = self._session.selection if only else frozenset()
+        self.scanRequested.emit(ratios, blocks, place.text if place is not None else "")
 
 
 def read_ratios(text: str) -> tuple[float, ...]:

@@ -116,6 +116,14 @@ class Settings:
         """Remember a device."""
         self._set("device", device)
 
+    def place(self) -> str:
+        """Return where scans run; empty for this computer."""
+        return str(self._held.get("place", ""))
+
+    def set_place(self, place: str) -> None:
+        """Remember where scans run."""
+        self._set("place", place)
+
     def folder(self) -> str:
         """Return the folder last used in a file dialog; the user's own where none can be it."""
         held = str(self._held.get("folder") or "")
@@ -151,7 +159,8 @@ def _is_list(value: Any) -> bool:
 _FITTING: Mapping[str, Callable[[Any], bool]] = {
     "recent": _is_list,
     **dict.fromkeys(
-        ("appearance", "geometry", "state", "tour", "notifications", "device", "folder"), _is_text
+        ("appearance", "geometry", "state", "tour", "notifications", "device", "folder", "place"),
+        _is_text,
     ),
 }
 

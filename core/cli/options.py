@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from core.cli.output import put_event, put_progress
+from core.cluster.place import Place
 from core.data.findings import shortened
 from core.errors import UserError
 from core.progress import Progress, TimeLeft, silent, with_left
@@ -51,6 +52,32 @@ def device(text: str) -> str:
         return check_device(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def place(text: str) -> Place:
+    """Read where work runs; for ``argparse``."""
+    try:
+        return Place.parse(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def add_place(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--on``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    what : str
+        What runs there, as the beginning of a sentence.
+    """
+    parser.add_argument(
+        "--on",
+        type=place,
+        metavar="PLACE",
+        help=f"{what} by Ray: ray for this computer, ray://HOST:PORT for a cluster "
+        "(in this process)",
+    )
 
 
 def add_image_size(

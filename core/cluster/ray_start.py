@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from core.cluster.guard import Guard
 from core.cluster.place import Place
 from core.errors import UserError, one_line
 from core.system.program import to_install
@@ -24,8 +25,9 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",
 }
-"""Variables that keep Ray to itself."""
+"""Variables that keep Ray to itself, and its workers from waiting for all other programs."""
 STORE_BYTES = 1 << 28
 """Memory for what travels between processes on this computer: checkpoints."""
 LONGEST = 40
@@ -84,6 +86,7 @@ def _library() -> Any:
 def _start_here(ray: Any, stack: contextlib.ExitStack) -> None:
     place = stack.enter_context(Scratch("ray"))
     stack.enter_context(_token())
+    stack.callback(Guard().close)
     folder = {"_temp_dir": place} if os.name == "nt" or len(place) <= LONGEST else {}
     try:
         with _own_signals():

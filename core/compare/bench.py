@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.choose.measured import MeasuredPoint, MeasuredStore, plan_facts
+from core.compare.evaluated import Evaluated, Judge, evaluated
+from core.data.elsewhere import request_of
 from core.data.figures import main_figure, main_name
-from core.data.resample import draw, interval
+from core.data.resample import interval
 from core.data.validation import Validation
 from core.errors import UserError
 from core.pipeline import prune
@@ -20,7 +22,6 @@ from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
 from core.repair import RepairSettings, check_request
 from core.repair.images import files_of
-from core.repair.refit import passes
 from core.ship.latency.measure import Timing, measure
 from core.ship.latency.runtimes import runtimes
 from core.system.machine import default_threads, processor
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.checkpoint import Loaded
-    from core.data.resample import ByImage
     from core.data.stream import DataSettings
 
 QUICK = RepairSettings(steps=("bn", "refit"), minutes=5.0)
@@ -39,13 +39,6 @@ TURNS = 20
 """How often a network takes turns with the unpruned one when they are timed."""
 Three = tuple[float, float, float]
 UNPRUNED, PRUNED = "unpruned", "pruned"
-
-EVALUATED = 1.3
-"""Times that a network takes for an image, with what an evaluation does next to it."""
-REPAIRED = {"fold": 3.0, "bn": 4.0, "refit": 12.5}
-"""The same for every step of repair, and every image that it reads, or view that it looks at."""
-ELSEWHERE = 8.0
-"""Seconds per network for what does not depend on the images: exports, and the bootstrap."""
 
 
 @dataclass
@@ -65,6 +58,11 @@ class MeasuredFront:
     base: MeasuredPoint | None
     points: list[MeasuredPoint | None]
     refused: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return self.base is not None and all(point is not None for point in self.points)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data; the points have ``share``, of the unpruned network's accuracy."""
@@ -90,12 +88,13 @@ class Judged:
         The main figure, and its 95% interval (`MeasuredPoint`).
     figures : mapping of str to float
         All that the task measures.
-    images : ByImage
+    images : int
+        How many it was measured on.
     """
 
     main: Three
     figures: Mapping[str, float]
-    images: ByImage
+    images: int
 
 
 class Bench:
@@ -121,10 +120,11 @@ class Bench:
         facts = loaded.facts
         if repair is not None and repair.images is None:
             repair = replace(repair, images=data.images)
-        self._loaded, self._plans, self._data, self._repair = loaded, plans, data, repair
+        self.loaded, self._plans, self.data, self.repair = loaded, plans, data, repair
         self._cache = cache
-        self._train = replace(data, split="train")
+        self.train = replace(data, split="train")
         self.validation = Validation(loaded.model, data, facts.classes, facts.task)
+        self._elsewhere = data.device
         self._runtime = "onnx" if runtimes()["onnx"].missing() is None else "torch"
         self._steps = "" if repair is None else ",".join(repair.steps)
         self._store = MeasuredStore(self._settings())
@@ -132,17 +132,17 @@ class Bench:
 
     def _settings(self) -> dict[str, Any]:
         """Return all that a point depends on, besides its plan."""
-        data = self._data
+        data = self.data
         ranked = any(by_images(p.criterion) and "criterion" in _facts(p) for p in self._plans)
-        images = files_of(self._train) if self._repair is not None or ranked else []
+        images = files_of(self.train) if self.repair is not None or ranked else []
         return {
-            "model": self._loaded.facts.sha256,
+            "model": self.loaded.facts.sha256,
             "data": self.validation.sha256,
             "split": data.split,
             "image_size": data.image_size.plain,
             "batch": data.batch,
             "device": self.validation.device.type,
-            "repair": None if self._repair is None else asdict(self._repair),
+            "repair": None if self.repair is None else asdict(self.repair),
             "train": [_file_facts(path) for path in images],
             "runtime": self._runtime,
             "machine": [processor(), default_threads()],
@@ -158,43 +158,91 @@ class Bench:
 
     # ---- measuring ----------------------------------------------------------------------------
 
-    def begin(self, found: MeasuredFront, progress: Progress) -> None:
-        """Evaluate the unpruned network, and time it where that was not done before."""
-        began = time.monotonic()
-        show = Span(progress, 0.0, 0.7, "Unpruned network: ")
-        accuracy, images = self.validation.evaluate_by_image(self._loaded.model, show)
-        self._draws = draw(images.images)
-        self._before = images.figures(self._draws)
-        if found.base is None:
-            timing = self._time(None, Span(progress, 0.7, 1.0, "Unpruned network: "))
-            figure, spread = main_figure(accuracy.figures), timing.wall
-            times = (spread.median, spread.low, spread.high)
-            now = Judged((figure, figure, figure), accuracy.figures, images)
-            found.base = self.point(now, times, self._data.image_size, began, self._steps)
-            if self._cache:
-                self._store.add(None, found.base)
-        self.base = found.base
+    def evaluate_on(self, device: str) -> None:
+        """Have networks evaluated on another kind of device, elsewhere."""
+        self._elsewhere = device
+        kind = device.split(":")[0]
+        if kind != self.validation.device.type:
+            self._store = MeasuredStore({**self._settings(), "device": kind})
 
-    def measure(self, plan: Plan, progress: Progress) -> MeasuredPoint:
-        """Prune, repair, evaluate and time one network.
+    def request(self) -> dict[str, Any]:
+        """Return what another process needs to judge networks as this one does."""
+        return {
+            **request_of(self.loaded, replace(self.data, device=self._elsewhere)),
+            "repair": None if self.repair is None else asdict(self.repair),
+            "cache": self._cache,
+            "images_sha256": self.validation.sha256,
+        }
+
+    def judge(self, plan: Plan | None, progress: Progress) -> Evaluated:
+        """Prune, repair and evaluate a network; the unpruned one for None.
 
         Raises
         ------
         UserError
             For a plan that cannot be pruned.
         """
-        began = time.monotonic()
-        model = prune(
-            self._loaded,
+        began, model, show = time.monotonic(), self.loaded.model, progress
+        if plan is not None:
+            model = self._pruned(plan, self.repair, Quiet(Span(progress, 0.0, 0.8)))
+            show = Span(progress, 0.8, 1.0)
+        found = evaluated(self.validation, model, show)
+        return replace(
+            found, seconds=time.monotonic() - began, model=None if plan is None else model
+        )
+
+    def _pruned(self, plan: Plan, repair: RepairSettings | None, progress: Progress) -> nn.Module:
+        return prune(
+            self.loaded,
             _prunable(plan),
             cache=self._cache,
-            data=self._train,
-            repair=self._repair,
-            progress=Quiet(Span(progress, 0.0, 0.7)),
+            data=self.train,
+            repair=repair,
+            progress=progress,
         ).model
-        now = self.accuracy(model, Span(progress, 0.7, 0.85))
+
+    def begin(self, found: MeasuredFront, progress: Progress, judge: Judge | None = None) -> None:
+        """Evaluate the unpruned network, and time it where that was not done before.
+
+        ``judge`` is as for `measure`.
+        """
+        judge = judge or self.judge
+        first = judge(None, Span(progress, 0.0, 0.7, "Unpruned network: "))
+        self._before = first.resampled
+        if found.base is None:
+            began = time.monotonic() - first.seconds
+            wall = self._time(None, Span(progress, 0.7, 1.0, "Unpruned network: ")).wall
+            now = Judged((main_figure(first.figures),) * 3, first.figures, first.images)
+            times = (wall.median, wall.low, wall.high)
+            found.base = self.point(now, times, self.data.image_size, began, self._steps)
+            if self._cache:
+                self._store.add(None, found.base)
+        self.base = found.base
+
+    def measure(self, plan: Plan, progress: Progress, judge: Judge | None = None) -> MeasuredPoint:
+        """Prune, repair, evaluate and time one network.
+
+        Parameters
+        ----------
+        plan : Plan
+        progress : Progress
+        judge : callable, optional
+            What prunes, repairs and evaluates: `judge` of this bench by default.
+
+        Raises
+        ------
+        UserError
+            For a plan that cannot be pruned.
+        """
+        judge = judge or self.judge
+        found = judge(plan, Span(progress, 0.0, 0.85))
+        began = time.monotonic() - found.seconds
+        model = found.model
+        if model is None:  # its weights are elsewhere; its time depends on its widths alone
+            model = self._pruned(plan, None, silent)
         times = self.times(model, Span(progress, 0.85, 1.0))
-        point = self.point(now, times, self._data.image_size, began, self._steps)
+        now = self._compared(found)
+        point = self.point(now, times, self.data.image_size, began, self._steps)
         if self._cache:
             self._store.add(plan, point)
         return point
@@ -211,13 +259,13 @@ class Bench:
         size : ImageSize, optional
             Of the images, where it is another than the unpruned network's.
         """
-        validation = self._validation_at(size or self._data.image_size)
-        accuracy, images = validation.evaluate_by_image(model, Span(progress, 0.0, 0.8))
-        progress(0.8, "Estimating the spread of the accuracy")
-        figure = main_figure(accuracy.figures)
-        now = images.figures(self._draws)
-        low, high = interval(figure, self.base.accuracy, now, self._before)
-        return Judged((figure, low, high), accuracy.figures, images)
+        validation = self._validation_at(size or self.data.image_size)
+        return self._compared(evaluated(validation, model, progress))
+
+    def _compared(self, found: Evaluated) -> Judged:
+        figure = main_figure(found.figures)
+        low, high = interval(figure, self.base.accuracy, found.resampled, self._before)
+        return Judged((figure, low, high), found.figures, found.images)
 
     def times(self, model: nn.Module, progress: Progress, size: ImageSize | None = None) -> Three:
         """Return what a network takes, in milliseconds: the median and the quartiles.
@@ -231,11 +279,11 @@ class Bench:
         return ms * ratio.median, ms * ratio.low, ms * ratio.high
 
     def _validation_at(self, size: ImageSize) -> Validation:
-        if size == self._data.image_size:
+        if size == self.data.image_size:
             return self.validation
-        facts, data = self._loaded.facts, replace(self._data, image_size=size)
+        facts, data = self.loaded.facts, replace(self.data, image_size=size)
         if size not in self._others:
-            made = Validation(self._loaded.model, data, facts.classes, facts.task)
+            made = Validation(self.loaded.model, data, facts.classes, facts.task)
             self._others = {size: made}  # one at a time: they hold decoded images
         return self._others[size]
 
@@ -256,60 +304,30 @@ class Bench:
             Its steps, with commas between them.
         """
         seconds = round(time.monotonic() - began, 1)
-        name, images = main_name(now.figures), now.images.images
-        return MeasuredPoint(*now.main, *times, name, images, size, self._runtime, seconds, repair)
+        name = main_name(now.figures)
+        return MeasuredPoint(
+            *now.main, *times, name, now.images, size, self._runtime, seconds, repair
+        )
 
     def _time(
         self, model: nn.Module | None, progress: Progress, size: ImageSize | None = None
     ) -> Timing:
         """Time a network in turns with the unpruned one; that alone for None."""
-        networks: Mapping[str, nn.Module] = {UNPRUNED: self._loaded.model}
+        networks: Mapping[str, nn.Module] = {UNPRUNED: self.loaded.model}
         if model is not None:
             networks = {**networks, PRUNED: model}
         timed = measure(
             networks,
             runtimes=(self._runtime,),
-            image_size=self._data.image_size,
+            image_size=self.data.image_size,
             sizes={} if size is None else {PRUNED: size},
             repeats=TURNS,
-            device=self._data.device,
+            device=self.data.device,
             progress=progress,
         )
         wanted = UNPRUNED if model is None else PRUNED
         found = (t for t in timed.timings if t.model == wanted and t.precision == "fp32")
         return next(found)
-
-    # ---- estimating ---------------------------------------------------------------------------
-
-    def guess(self, progress: Progress, *, repaired: bool = True) -> float:
-        """Guess the seconds that a network takes, from those of the unpruned one for a batch."""
-        each = self._image_seconds(progress)
-        seconds = EVALUATED * each * len(self.validation.dataset) + ELSEWHERE
-        seconds += 2 * TURNS * each
-        if self._repair is None or not repaired:
-            return seconds
-        limit = 60 * self._repair.minutes
-        if not set(self._repair.steps) <= set(REPAIRED):  # one takes the time it is given
-            return seconds + limit
-        images = len(files_of(self._train))
-        looks = {"refit": passes(images, self._data.image_size)}
-        times = (REPAIRED[step] * looks.get(step, images) for step in self._repair.steps)
-        return seconds + min(limit, each * sum(times))
-
-    def _image_seconds(self, progress: Progress) -> float:
-        if not hasattr(self, "_each"):
-            import torch
-
-            measuring = self.validation.measure(_copied(self._loaded.model))
-            image = measuring.prepare(0)["img"]
-            with torch.inference_mode():
-                for turn in range(2):  # the first one warms up
-                    progress(turn / 2, "Timing the network")
-                    began = time.monotonic()
-                    measuring.network(image)
-                    self._each = (time.monotonic() - began) / len(image)
-            measuring.close()
-        return self._each
 
 
 class Quiet:
@@ -342,9 +360,3 @@ def _file_facts(path: Path) -> list[Any]:
     """Name a file by its place, size and time; one that is missing by its place."""
     facts = path.stat() if path.is_file() else None
     return [str(path), *((facts.st_size, facts.st_mtime_ns) if facts else ())]
-
-
-def _copied(model: nn.Module) -> nn.Module:
-    import copy
-
-    return copy.deepcopy(model).float().eval()

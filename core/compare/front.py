@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
+from core.cluster.pool import open_pool
 from core.compare.bench import QUICK, Bench, MeasuredFront, point_json
+from core.compare.evaluated import Judge, judge_by
+from core.data.elsewhere import check_sendable
 from core.errors import UserError
 from core.plan.schema import Plan
 from core.progress import Forward, Progress, Span, publish, silent
@@ -13,6 +17,8 @@ from core.repair import RepairSettings
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
+    from core.cluster.place import Place
+    from core.cluster.pool import Pool
     from core.data.stream import DataSettings
 
 
@@ -22,6 +28,7 @@ def measure_front(
     data: DataSettings,
     repair: RepairSettings | None = QUICK,
     *,
+    on: Place | None = None,
     cache: bool = True,
     progress: Progress = silent,
 ) -> MeasuredFront:
@@ -38,6 +45,9 @@ def measure_front(
         as many images of the train split, without labels.
     repair : RepairSettings, optional
         Before the evaluation; None measures networks as they are pruned.
+    on : Place, optional
+        Where networks are pruned, repaired and evaluated: Ray on this computer or a cluster. They
+        are timed on this computer in any case, once nothing else runs on it.
     cache : bool
         Whether to read and write the user's cache. What was measured before is not measured again.
     progress : Progress
@@ -52,27 +62,44 @@ def measure_front(
     """
     progress = Forward(progress)
     bench = Bench(loaded, plans, data, repair, cache, progress)
-    found = bench.known()
-    _hand_on(found, progress)
+    with ExitStack() as stack:
+        pool = None
+        if on is not None and not bench.known().whole:
+            check_sendable(loaded)
+            progress(0.0, f"Starting {on.text}")
+            pool = stack.enter_context(open_pool(on, data.device))
+            bench.evaluate_on(pool.device)
+        found = bench.known()
+        _hand_on(found, progress)
+        if not found.whole:
+            _measure_missing(bench, found, plans, pool, progress)
+    progress(1.0, "Done")
+    return found
+
+
+def _measure_missing(
+    bench: Bench, found: MeasuredFront, plans: Sequence[Plan], pool: Pool | None, progress: Progress
+) -> None:
+    """Measure what is not known; by a pool, all are judged before the first is timed."""
     missing = [n for n, point in enumerate(found.points) if point is None]
-    if not missing and found.base is not None:
-        progress(1.0, "Done")
-        return found
+    judge: Judge = bench.judge
+    if pool is not None:
+        wanted = [None, *(plans[number] for number in missing)]
+        judge = judge_by(pool, bench.request(), wanted, Span(progress, 0.02, 0.7))
+        progress = Span(progress, 0.7, 1.0)
     share = 0.4 / (len(missing) + 0.4)
-    bench.begin(found, Span(progress, 0.02, share))
+    bench.begin(found, Span(progress, 0.02, share), judge)
     publish(progress, {"plan": None, **point_json(bench.base, bench.base)})
     for place, number in enumerate(missing):
         start, end = (share + (1 - share) * (place + n) / len(missing) for n in (0, 1))
         part = Span(progress, start, end, f"Network {place + 1} of {len(missing)}: ")
         try:
-            point = found.points[number] = bench.measure(plans[number], part)
+            point = found.points[number] = bench.measure(plans[number], part, judge)
         except UserError as error:
             found.refused[number] = str(error)
             publish(progress, {"plan": number, "refused": str(error)})
         else:
             publish(progress, {"plan": number, **point_json(point, bench.base)})
-    progress(1.0, "Done")
-    return found
 
 
 def known_front(
@@ -80,35 +107,6 @@ def known_front(
 ) -> MeasuredFront:
     """Return what the cache has of a front; nothing is measured. See `measure_front`."""
     return Bench(loaded, plans, data, repair).known()
-
-
-def estimate_front(
-    loaded: Loaded,
-    plans: Sequence[Plan],
-    data: DataSettings,
-    repair: RepairSettings | None = QUICK,
-    progress: Progress = silent,
-) -> dict[str, Any]:
-    """Estimate how long `measure_front` takes; runs the network on a few images.
-
-    Returns
-    -------
-    dict
-        ``seconds``, ``networks`` (to measure), ``known`` (measured before), ``images``.
-    """
-    bench = Bench(loaded, plans, data, repair, progress=progress)
-    found = bench.known()
-    took = [point.seconds for point in found.points if point is not None]
-    missing = len(found.points) - len(took)
-    each = sum(took) / len(took) if took else bench.guess(Span(progress, 0.3, 1.0))
-    first = bench.guess(silent, repaired=False) if missing or found.base is None else 0.0
-    progress(1.0, "Done")
-    return {
-        "seconds": missing * each + first,
-        "networks": missing,
-        "known": len(took),
-        "images": len(bench.validation.dataset),
-    }
 
 
 def _hand_on(found: MeasuredFront, progress: Progress) -> None:

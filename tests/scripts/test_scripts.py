@@ -119,6 +119,9 @@ RUNS = {
         "--model MODEL --data DATA --size 64 --seconds 1 --rounds 1 --events 100 --threads 1",
         '"training": .*"events": .*"told": ',
     ),
+    "-m tests.benchmarks.ray": Run(
+        "MODEL DATA --image-size 64 --threads 1 --turns 1 --blocks 15 21", '"equal": true'
+    ),
     "-m tests.benchmarks.sensitivity": Run(
         "MODEL DATA --image-size 64 --threads 1 --every 40", '"largest_gap": 0.0'
     ),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_data, add_history, data_settings, shown_progress
+from core.cli.options import add_data, add_history, add_place, data_settings, shown_progress
 
 
 def add_parsers(add: Add) -> None:
@@ -29,6 +29,7 @@ def add_parsers(add: Add) -> None:
         "--plan", metavar="PLAN", help="use the ranking, rounding and locks of this plan"
     )
     scan.add_argument("--criterion", help="ranking criterion (that of the plan, or fisher)")
+    add_place(scan, "measure points")
     scan.add_argument("--events", action="store_true", help="print points as JSON lines")
 
 
@@ -97,6 +98,7 @@ def _sensitivity(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         plan=plan,
         ratios=options.ratios,
         blocks=options.blocks,
+        on=options.on,
         cache=not options.no_cache,
         progress=show,
     )

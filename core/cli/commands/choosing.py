@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_data, data_settings, shown_progress
-from core.errors import no_dataset
+from core.cli.options import add_data, add_place, data_settings, shown_progress
+from core.errors import UserError, no_dataset
 from core.system.columns import laid_out
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def add_parsers(add: Add) -> None:
         action="store_true",
         help="prune, repair, evaluate and time every alternative, on --data",
     )
+    add_place(suggest, "prune, repair and evaluate for --measure")
     suggest.add_argument(
         "--repair",
         metavar="STEPS",
@@ -48,6 +49,8 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         check_folder(Path(options.output))
     if options.measure and options.data is None:
         raise no_dataset("--measure", "Pass a dataset YAML (--data).")
+    if options.on is not None and not options.measure:
+        raise UserError("--on says where --measure measures.", "Pass --measure, or leave out --on.")
     plan = read_plan(options.plan)
     show = shown_progress(options)
     show(0.0, "Opening the model")
@@ -86,6 +89,7 @@ def _measured(
         [alternative.plan for alternative in found.front],
         data,
         None if options.repair == "none" else repair,
+        on=options.on,
         cache=not options.no_cache,
         progress=progress,
     )

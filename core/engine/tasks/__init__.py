@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core.errors import UserError
 from core.progress import Progress
 from core.registry import Groups
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
+    from core.cluster.place import Place
     from core.data.stream import DataSettings
 
 Args = Mapping[str, Any]
@@ -92,3 +94,36 @@ def data_of(args: Args, **defaults: Any) -> DataSettings | None:
     from core.data.stream import DataSettings
 
     return DataSettings.from_json(args["data"], **defaults)
+
+
+def place_of(args: Args) -> Place | None:
+    """Return where a request's work runs by its ``on``; None for this process.
+
+    Raises
+    ------
+    UserError
+        When it names no such place.
+    """
+    from core.cluster.place import Place
+
+    return Place.parse(str(args["on"])) if args.get("on") else None
+
+
+def check_images(args: Args, sha256: str) -> None:
+    """Refuse images that are not those a request was made for: its ``images_sha256``.
+
+    Parameters
+    ----------
+    args : mapping
+    sha256 : str
+        Of the images and labels that are there, as `core.data.validation.Validation` has it.
+
+    Raises
+    ------
+    UserError
+    """
+    if args.get("images_sha256", sha256) != sha256:
+        raise UserError(
+            f"The images or labels of {args['data']['path']} are not those the work began with.",
+            "Use the same dataset everywhere.",
+        )

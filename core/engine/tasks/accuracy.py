@@ -7,8 +7,17 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.engine.tasks import Args, Models, Task, data_of, delivered, network_of
-from core.errors import UserError, no_dataset
+from core.engine.tasks import (
+    Args,
+    Models,
+    Task,
+    check_images,
+    data_of,
+    delivered,
+    network_of,
+    place_of,
+)
+from core.errors import no_dataset
 from core.progress import Progress, publish
 
 if TYPE_CHECKING:
@@ -59,6 +68,7 @@ def scan_sensitivity(models: Models, args: Args, progress: Progress) -> dict[str
         plan=parse_plan(args["plan"]) if args.get("plan") else None,
         ratios=args.get("ratios"),
         blocks=args.get("blocks"),
+        on=place_of(args),
         progress=progress,
     )
     return {**result.to_json(), "output": args.get("output")}
@@ -74,11 +84,7 @@ def evaluate_cuts(models: Models, args: Args, progress: Progress) -> dict[str, A
     from core.sensitivity.scan import plain_figures
 
     evaluator, table, images = _evaluator_of(models, args)
-    if args.get("images_sha256", images) != images:
-        raise UserError(
-            f"The images or labels of {args['data']['path']} are not those the scan began with.",
-            "Use the same dataset everywhere.",
-        )
+    check_images(args, images)
     if args.get("baseline"):
         publish(progress, {"cut": None, **plain_figures(evaluator.baseline(progress))})
     cuts = [unpack(text, table.atom_count) for text in args["cuts"]]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.engine.tasks import Args, Models, Task, data_of, network_of
+from core.engine.tasks import Args, Models, Task, check_images, data_of, network_of, place_of
 from core.errors import UserError, no_dataset
 from core.progress import Progress
 
@@ -137,12 +137,36 @@ def measure_alternatives(models: Models, args: Args, progress: Progress) -> dict
     """Measure accuracy and time of networks, by their plans; every point is a partial result."""
     from core.compare.front import measure_front
 
-    return measure_front(*_front(models, args, progress), progress=progress).to_json()
+    request, on = _front(models, args, progress), place_of(args)
+    return measure_front(*request, on=on, progress=progress).to_json()
+
+
+def judge_network(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
+    """Prune, repair and evaluate the network of a ``plan``, or the unpruned one; see `Evaluated`.
+
+    ``repair`` has all settings of the repair, as plain data, or is null.
+    """
+    from core.compare.bench import Bench
+    from core.plan.schema import parse_plan
+    from core.repair import RepairSettings
+
+    loaded = network_of(models, args, progress)
+    data = data_of(args, split="val")
+    if data is None:
+        raise no_dataset("Measuring alternatives")
+    plan = None if args["plan"] is None else parse_plan(args["plan"])
+    told, repair = args["repair"], None
+    if told is not None:
+        repair = RepairSettings(**{**told, "steps": tuple(told["steps"])})
+    plans = [] if plan is None else [plan]
+    bench = Bench(loaded, plans, data, repair, bool(args.get("cache", True)), progress)
+    check_images(args, bench.validation.sha256)
+    return bench.judge(plan, progress).to_json()
 
 
 def estimate_alternatives(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
     """Estimate how long measuring them takes."""
-    from core.compare.front import estimate_front
+    from core.compare.estimate import estimate_front
 
     return estimate_front(*_front(models, args, progress), progress=progress)
 
@@ -152,4 +176,5 @@ TASKS: Mapping[str, Task] = {
     "suggest": suggest_plan,
     "measure_front": measure_alternatives,
     "estimate_front": estimate_alternatives,
+    "judge": judge_network,
 }

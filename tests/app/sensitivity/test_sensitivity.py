@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from app.data.feature import DataFeature
 from app.files.feature import FilesFeature
+from app.kit.place_choice import PlaceChoice
 from app.sensitivity.controller import read_scan
 from app.sensitivity.feature import SensitivityFeature
 from app.sensitivity.panel import read_ratios
@@ -221,3 +222,43 @@ def test_the_legend_covers_no_heading(opened, choose):
     for box in view.scene().layout.boxes:
         middle = view.mapFromScene(QPointF(*box.middle))
         assert not legend.contains(QPoint(middle.x(), middle.y()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "place"),
+    [
+        ("", "", ""),
+        ("ray", "", "ray"),
+        ("cluster", "head:6000", "ray://head:6000"),
+        ("cluster", " ray://10.0.0.1 ", "ray://10.0.0.1:10001"),
+    ],
+)
+def test_where_a_scan_runs_is_asked_for_and_remembered(
+    opened, fake, scanning, kind, address, place, qtbot
+):
+    fake.done("sensitivity", {"points": [], "resumed": 0, "baseline": BASE})
+    on = scanning.on
+    on.box.setCurrentIndex(on.box.findData(kind))
+    on.box.activated.emit(on.box.currentIndex())
+    assert on.address.isVisibleTo(scanning) == (kind == "cluster")
+    if address:
+        on.address.setText(address)
+        on.address.editingFinished.emit()
+    qtbot.mouseClick(scanning.scan, LEFT)
+    assert fake.last("sensitivity").args["on"] == place
+    assert opened.context.settings.place() == place
+    again = PlaceChoice(place)
+    assert (again.place().text if again.place() else "") == place
+
+
+@pytest.mark.parametrize("address", ["", "no host", "head:0", "head:10001; ls", "user@head"])
+def test_an_address_that_is_none_starts_nothing(opened, fake, scanning, address, qtbot, heard):
+    fake.done("sensitivity", {"points": [], "resumed": 0, "baseline": BASE})
+    before = len(fake.requests)
+    on = scanning.on
+    on.box.setCurrentIndex(on.box.findData("cluster"))
+    on.address.setText(address)
+    qtbot.mouseClick(scanning.scan, LEFT)
+    assert "is not a place to run on" in heard()[-1]
+    assert opened.context.settings.place() == ""
+    assert len(fake.requests) == before

@@ -8,7 +8,8 @@ import pytest
 
 from core.choose.measured import MeasuredPoint, MeasuredStore, plan_facts
 from core.cli.main import main
-from core.compare.front import estimate_front, known_front, measure_front
+from core.compare.estimate import estimate_front
+from core.compare.front import known_front, measure_front
 from core.data.stream import DataSettings
 from core.engine.models import ModelStore
 from core.engine.tasks import find_task

@@ -163,11 +163,13 @@ def test_what_a_node_lacks_is_one_line_that_names_it(
     assert refused.value.hint and "\n" not in str(refused.value)
 
 
-def test_other_images_elsewhere_are_refused(cluster, place, small):
-    with open_pool(place, "cpu") as pool:
-        asked = request(*small, cuts=[], images_sha256="0" * 64)
-        ((failed,),) = gathered(pool, "cuts", [asked])
-    assert "are not those the scan began with" in failed["message"]
+@pytest.mark.parametrize(
+    ("task", "more"), [("cuts", {"cuts": []}), ("judge", {"plan": None, "repair": None})]
+)
+def test_other_images_elsewhere_are_refused(small, task, more):
+    asked = request(*small, images_sha256="0" * 64, **more)
+    ((failed,),) = gathered(HerePool("cpu"), task, [asked])
+    assert "are not those the work began with" in failed["message"]
 
 
 def test_a_network_that_changed_is_not_sent(cluster, place, small, tmp_path):
