@@ -57,7 +57,7 @@ APART = {
 
 SHORTER = {
     "suggest": "--images 4 --image-size 64",
-    "search": "--trials 1 --images 4 --image-size 64",
+    "search": "--budget 'macs 0.8' --trials 1 --images 4 --image-size 64",
     "prune": "--images 4 --image-size 64 --repair-minutes 0.02",
     "finetune": "--epochs 1 --image-size 64 --batch 4",
     "iterate": "--epochs 1 --image-size 64 --batch 4 --images 4",
