@@ -198,7 +198,6 @@ def _explained(place: Place) -> Iterator[None]:
     """Say in one line what a person can mend of Ray's errors."""
     from ray import exceptions
 
-    again = "Finished parts are kept. Start again."
     try:
         yield
     except exceptions.OutOfMemoryError as error:
@@ -214,6 +213,8 @@ def _explained(place: Place) -> Iterator[None]:
             ) from error
         raise
     except (exceptions.RayError, ConnectionError) as error:
+        reason = one_line(error).rstrip(".")
         raise UserError(
-            f"Ray lost the workers of {place.text}, again and again: {one_line(error)}", again
+            f"Ray lost the workers of {place.text}, again and again: {reason}.",
+            "Finished parts are kept. Start again.",
         ) from error

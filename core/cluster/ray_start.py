@@ -12,6 +12,7 @@ import os
 import secrets
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,14 +102,15 @@ def _start_here(ray: Any, stack: contextlib.ExitStack) -> None:
     except Exception as error:  # many kinds, of its processes and of the system
         ray.shutdown()
         raise UserError(
-            f"Ray did not start on this computer: {one_line(error)}",
+            f"Ray did not start on this computer: {_reason(error)}.",
             "Run the work in this process, without Ray.",
         ) from error
 
 
 def _connect(ray: Any, place: Place) -> None:
     try:
-        with _own_signals():
+        with _own_signals(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says is in the error
             ray.init(place.text, log_to_driver=False, logging_level=logging.CRITICAL)
     except ImportError as error:
         raise UserError(
@@ -117,10 +119,14 @@ def _connect(ray: Any, place: Place) -> None:
     except Exception as error:
         ray.shutdown()
         raise UserError(
-            f"The Ray cluster at {place.text} did not answer: {one_line(error)}",
+            f"The Ray cluster at {place.text} did not answer: {_reason(error)}.",
             "Check the address: it is that of the Ray client server, with port 10001 as a rule. "
             "Ray and Python must have the same versions there.",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return one_line(error).rstrip(".")
 
 
 @contextlib.contextmanager

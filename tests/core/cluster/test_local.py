@@ -107,3 +107,19 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch):
         open_pool(Place.parse("ray"), "cpu"),
     ):
         pass
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(monkeypatch):
+    ray = pytest.importorskip("ray", reason="needs Ray (pip install 'secateur[cluster]')")
+
+    def init(*args, **options):
+        raise ConnectionError("ray client connection\ntimeout.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with (
+        pytest.raises(UserError, match=r"ray://head:10001 did not answer: .* timeout\. Check the"),
+        open_pool(Place.parse("ray://head"), "cpu"),
+    ):
+        pass
