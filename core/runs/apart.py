@@ -124,6 +124,21 @@ def submit(folder: str | Path, place: Place, limits: Mapping[str, str]) -> Job:
     return read_job(folder)
 
 
+def submit_again(folder: str | Path) -> bool:
+    """Hand a job back to Slurm, with its partition and limits; return whether it was there.
+
+    Raises
+    ------
+    UserError
+        As `submit`.
+    """
+    handed = read_job(folder).submitted
+    if handed is None:
+        return False
+    submit(folder, Place("slurm", partition=handed.partition), handed.limits)
+    return True
+
+
 def withdraw(folder: str | Path) -> bool:
     """Take a job that Slurm has not started out of its queue; return whether there was one.
 
