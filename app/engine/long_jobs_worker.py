@@ -179,8 +179,8 @@ class LongJobsWorker(QObject):
             self._sorry(error)
             return
         if again:
-            self.waits.emit(folder)
             self.list_jobs()
+            self.waits.emit(folder)
             return
         self._enqueue(folder, first=True)
 

@@ -179,8 +179,12 @@ class TuneController(QObject):
 
     def _say_waits(self, folder: str) -> None:
         name = Path(str(self._arguments_of(folder).get("model") or folder)).name
-        text = f"{name} is waiting in the queue."
-        hint = "It starts automatically when its device is free, with or without this window."
+        entry = self._jobs.entry(folder)
+        if entry is not None and entry.state == "submitted":
+            text, hint = f"{name} is waiting for Slurm.", "Slurm starts it when a node is free."
+        else:
+            text = f"{name} is waiting in the queue."
+            hint = "It starts automatically when its device is free, with or without this window."
         show = ("Show", lambda: self._session.requests.jobWanted.emit(folder))
         self._session.say(text, hint, "info", actions=(show,), key="run")
 

@@ -23,6 +23,7 @@ from core.runs.life import SUBMISSION, SUBMITTED, Submitted
 from core.runs.run import check_startable, check_together
 from core.system.files import write_text
 from core.system.program import own_command, own_environment
+from core.tune.nodes import Nodes
 
 ANEW = {"state": "ready", "message": "", "hint": "", "next_batch": 0, "untrusted": {}}
 """What a job says of itself that is to run again."""
@@ -68,11 +69,10 @@ class Work:
         """Return the arguments by which the nodes of one training find each other."""
         if self._nodes == 1:
             return []
+        from core.tune.several import arguments_of
+
         here = slurm.library().JobEnvironment()
-        return [
-            "--nnodes", str(self._nodes), "--node-rank", str(here.global_rank),
-            "--master-addr", here.hostnames[0], "--master-port", str(PORT),
-        ]  # fmt: skip
+        return arguments_of(Nodes(self._nodes, here.global_rank, here.hostnames[0], PORT))
 
     def _end(self) -> None:
         if self._process is None or self._process.poll() is not None:

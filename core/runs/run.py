@@ -172,7 +172,7 @@ def check_together(job: Job) -> None:
     """
     kind = KINDS.find(job.kind)
     if kind.training != "":
-        raise UserError(f"One computer runs an {kind.noun}.", "Leave out --nnodes; nodes=1.")
+        raise UserError(f"One computer runs an {kind.noun}.", "Run it on one node.")
 
 
 def _run(job: Job, folder: Path, listener: Emit | None) -> Event:

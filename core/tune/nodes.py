@@ -52,12 +52,12 @@ class Nodes:
         if not 0 <= self.rank < self.count:
             raise UserError(
                 f"Of {self.count} nodes, none has the number {self.rank}.",
-                f"--node-rank is 0 to {self.count - 1}.",
+                f"They are numbered from 0 to {self.count - 1}.",
             )
         if not _HOST.fullmatch(self.address) or not 0 < self.port < 65_536:
             raise UserError(
                 f"“{self.address}:{self.port}” is not an address.",
-                "--master-addr is the first node's name, --master-port a free port there.",
+                "It is the first node's name, and a free port there.",
             )
 
 
@@ -111,7 +111,7 @@ def follow(
                 return
             raise UserError(
                 f"The first of {these.count} nodes did not begin to train.",
-                f"Start the job there, with --node-rank 0; both must see {work}.",
+                f"Start the job there, as node 0; both must see {work}.",
             )
         time.sleep(LOOK_S)
 

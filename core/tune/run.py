@@ -211,7 +211,7 @@ def _options(
     if nodes().count > 1 and not gpus(device):
         raise UserError(
             f"Several nodes train on GPUs, and the device is {device}.",
-            "Leave out --nnodes, or select GPUs that every node has, such as 0 or 0,1.",
+            "Train on one node, or select GPUs that every node has, such as 0 or 0,1.",
         )
     _divide(options, settings.batch is not None, _processes(device))
     if settings.batch and "nbs" not in settings.options:

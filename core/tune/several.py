@@ -27,7 +27,7 @@ from core.system.locks import is_taken
 from core.system.program import own_environment
 from core.system.scratch import Scratch
 from core.tune.device import choose_device, gpus
-from core.tune.nodes import SPEC, follow, nodes
+from core.tune.nodes import SPEC, Nodes, follow, nodes
 from core.tune.settings import Settings
 from core.tune.training import Run
 
@@ -154,6 +154,14 @@ def await_earlier(work: Path, patience: float = _EARLIER) -> None:
                 "End them, then resume the job.",
             )
         time.sleep(0.1)
+
+
+def arguments_of(these: Nodes) -> list[str]:
+    """Return the arguments by which a job is run on one of several computers."""
+    return [
+        "--nnodes", str(these.count), "--node-rank", str(these.rank),
+        "--master-addr", these.address, "--master-port", str(these.port),
+    ]  # fmt: skip
 
 
 def command(processes: int, spec: Path) -> list[str]:
