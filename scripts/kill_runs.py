@@ -32,7 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the tree this sc
 
 import core
 from core.project import DataSetting, ModelReference, Project, read_project, write_project
-from core.runs.folder import is_alive, list_jobs, read_events, read_job, status_of
+from core.runs.folder import list_jobs, read_events, read_job, status_of
+from core.runs.life import is_alive
 from core.system.paths import jobs_of
 
 TARGETS = (

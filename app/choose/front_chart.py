@@ -172,7 +172,7 @@ class FrontChart(Chart):
     def _show_axes(self) -> None:
         self.getAxis("left").setStyle(showValues=self.measured)
         if self.measured and self._unpruned is not None:
-            name_axis(self, "bottom", "ms per image")
+            name_axis(self, "bottom", "ms per image on this computer")
             name_axis(self, "left", f"{front_words.metric_of(self._unpruned)}, % of unpruned")
             self.setToolTip(MEASURED_TIP)
         else:

@@ -94,7 +94,8 @@ def models_table(result: Comparison) -> Table:
     columns += figures[:1]
     columns += [_cost(title, n) for n, title in enumerate(("Parameters", "GFLOPs"), 1)]
     if keys:
-        tip = "ms per image ± half the interquartile range, and the change from the baseline"
+        tip = "ms per image on this computer ± half the interquartile range, and the change from "
+        tip += "the baseline"
         show = partial(_time, first)
         columns.append(Column("ms/image", lambda row: show(row[3]), tip=tip, right=True))
     return Table((*columns, *figures[1:]), tuple(rows))

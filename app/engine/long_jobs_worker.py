@@ -164,14 +164,23 @@ class LongJobsWorker(QObject):
 
     @Slot(str, int)
     def resume(self, folder: str, batch: int = 0) -> None:
-        """Continue a job that was cancelled, failed or interrupted, once its device is free."""
+        """Continue a job that was cancelled, failed or interrupted, once its device is free.
+
+        One that Slurm ran continues there.
+        """
+        from core.runs.apart import submit_again
         from core.runs.folder import limit_batch
 
         try:
             if batch:
                 limit_batch(folder, batch)
+            again = submit_again(folder)
         except (UserError, OSError) as error:
             self._sorry(error)
+            return
+        if again:
+            self.waits.emit(folder)
+            self.list_jobs()
             return
         self._enqueue(folder, first=True)
 
@@ -239,10 +248,12 @@ class LongJobsWorker(QObject):
     @Slot(str, str)
     def tell(self, folder: str, word: Word) -> None:
         """Tell a job ``pause``, ``run`` or ``cancel``."""
+        from core.runs.apart import withdraw
         from core.runs.folder import tell
 
         try:
-            tell(folder, word)
+            if word != "cancel" or not withdraw(folder):
+                tell(folder, word)
         except (UserError, OSError) as error:
             self._sorry(error)
         self.list_jobs()

@@ -168,7 +168,7 @@ class LongJobsPart(QWidget):
             (self.up, place > 1),
             (self.down, 0 < place < last),
             (self.pause, active and not ending),
-            (self.stop, (active and not ending) or place > 0),
+            (self.stop, place > 0 or (entry is not None and entry.stoppable and not ending)),
             (self.resume, entry is not None and entry.resumable),
             (self.open, entry is not None and bool(entry.output)),
             (self.log, entry is not None),

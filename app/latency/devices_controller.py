@@ -78,7 +78,8 @@ class DevicesController(QObject):
         """List the devices."""
         devices = self._session.devices
         devices.refresh()
-        dialog = DevicesDialog(devices, self._session.model is not None, self._window)
+        current, has_model = self._session.plan.device, self._session.model is not None
+        dialog = DevicesDialog(devices, current, has_model, self._window)
         dialog.addWanted.connect(self.add)
         dialog.renameWanted.connect(self.rename)
         dialog.measureWanted.connect(lambda on: self.measureWanted.emit({"on": on, "again": True}))

@@ -26,6 +26,10 @@ def _runtimes(device: Device) -> str:
     return ", ".join(f"{name} {version}" for name, version in there.items()) or "none"
 
 
+def _address(device: Device) -> str:
+    return visible(device.address) if device.reachable else "measurement kit"
+
+
 def _processor(device: Device) -> str:
     return f"{visible(device.processor)}, {formats.counted(device.cores, 'core')}"
 
@@ -33,7 +37,7 @@ def _processor(device: Device) -> str:
 def _columns() -> list[Column[Device]]:
     return [
         Column("Name", lambda d: d.name),
-        Column("Address", lambda d: visible(d.address)),
+        Column("Address", _address),
         Column("Processor", _processor, hint=_processor),
         Column("Runtimes", _runtimes, hint=_runtimes),
         Column("Last measured", lambda d: d.measured[:10] or "never", hint=lambda d: d.measured),
@@ -55,6 +59,8 @@ class DevicesDialog(QDialog):
     Parameters
     ----------
     devices : Devices
+    current : str
+        Address or name of the one to select first.
     has_model : bool
         Whether there is a model to measure.
     parent : QWidget, optional
@@ -65,11 +71,14 @@ class DevicesDialog(QDialog):
     measureWanted = Signal(str)
     forgetWanted = Signal(str)
 
-    def __init__(self, devices: Devices, has_model: bool, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, devices: Devices, current: str, has_model: bool, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Devices")
         self.resize(820, 380)
         self._devices, self._has_model = devices, has_model
+        self._first = devices.find(current)
         self.words = label("", "muted")
         self.model = TableModel(_columns(), self)
         self.view = table_view(self.model, "Devices", stretch=2)
@@ -105,7 +114,7 @@ class DevicesDialog(QDialog):
 
     def show_devices(self) -> None:
         """Show the list; the same device stays chosen, whatever it is called now."""
-        before = self.chosen
+        before = self.chosen or self._first
         known = self._devices.known
         self.model.set_rows(known)
         self.words.setText(ABOUT if known else NONE)

@@ -243,7 +243,7 @@ class LatencyPanel(OnScreen, QWidget):
         if device.version_of(runtime.name) is None:
             package = NEEDS[runtime.name][1]
             return f"Missing on {device.name}: python3 -m pip install {package}"
-        return ""
+        return runtime.elsewhere
 
     def _show_times(self) -> None:
         timed = times_of(self._session)

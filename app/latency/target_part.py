@@ -13,6 +13,10 @@ from app.kit.widgets import column, label
 LOWEST, WHOLE = 20, 100
 """Percent of the unpruned network's time that the slider reaches."""
 START = 70
+BY_KIT = (
+    "This device cannot be reached from here: write a measurement kit, run it there, and choose "
+    "Latency › Read answers."
+)
 NOT_TIMED = (
     "Measure the layers of this model once to predict the milliseconds of every plan as "
     "you edit it. This takes minutes."
@@ -101,7 +105,7 @@ class LatencyTarget(QWidget):
         self.suggest.setEnabled(not running)
         clock = self._session.clock
         if whole is None or prediction is None or clock is None:
-            self.now.setText(NOT_TIMED)
+            self.now.setText(BY_KIT if self._by_kit() else NOT_TIMED)
             return
         after = clock.ms(prediction.resolution.removed)
         change = f"{formats.change_ms(whole, after)}{self._about()}"

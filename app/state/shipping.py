@@ -58,11 +58,20 @@ def format_of(data: Mapping[str, Any]) -> Format:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A runtime that networks can be timed in; ``missing`` is empty where it can run here."""
+    """A runtime that networks can be timed in.
+
+    Attributes
+    ----------
+    missing : str
+        What is in the way here; empty when nothing is.
+    elsewhere : str
+        What is missing here to send networks to other devices; empty when nothing is.
+    """
 
     name: str
     title: str
     missing: str
+    elsewhere: str = ""
 
 
 class Shipped(QObject):
@@ -101,7 +110,10 @@ class Shipped(QObject):
     def set_runtimes(self, found: Mapping[str, Any]) -> None:
         """Take in which runtimes there are here, as the engine's job ``runtimes`` has them."""
         self.runtimes = tuple(
-            Runtime(str(r["name"]), str(r["title"]), str(r["missing"] or ""))
+            Runtime(
+                *(str(r[key]) for key in ("name", "title")),
+                *(str(r.get(key) or "") for key in ("missing", "elsewhere")),
+            )
             for r in found["runtimes"]
         )
         self.gpu, self.threads = bool(found.get("gpu")), int(found.get("threads") or 0)

@@ -31,6 +31,7 @@ FEATURES: Registry[type[Feature]] = _Features(
         "pruning": "app.pruning.feature:PruningFeature",
         "data": "app.data.feature:DataFeature",
         "choose": "app.choose.feature:ChooseFeature",
+        "search": "app.search.feature:SearchFeature",
         "tune": "app.tune.feature:TuneFeature",
         "compare": "app.compare.feature:CompareFeature",
         "history": "app.history.feature:HistoryFeature",

@@ -7,6 +7,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -75,9 +76,41 @@ def add_place(parser: argparse.ArgumentParser, what: str) -> None:
         "--on",
         type=place,
         metavar="PLACE",
-        help=f"{what} by Ray: ray for this computer, ray://HOST:PORT for a cluster "
-        "(in this process)",
+        help=f"{what} by Ray: ray for this computer, ray://HOST:PORT for a cluster; or as jobs of "
+        "Slurm: slurm, slurm:PARTITION (in this process)",
     )
+    add_limits(parser)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add ``--limit``, of jobs that Slurm runs."""
+    parser.add_argument(
+        "--limit",
+        dest="limits",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of Slurm: minutes, memory (GB), cores, gpus, nodes, or an option of sbatch such as "
+        "account; can be repeated",
+    )
+
+
+def place_of(options: argparse.Namespace) -> Place | None:
+    """Return where work runs, with its limits; None for this process.
+
+    Raises
+    ------
+    UserError
+        For limits that are none, or have nothing to limit.
+    """
+    from core.cluster.slurm import parse_limits
+
+    on: Place | None = options.on
+    if not options.limits:
+        return on
+    if on is None or on.kind != "slurm":
+        raise UserError("--limit is for jobs that Slurm runs.", "Add --on slurm.")
+    return replace(on, limits=tuple(parse_limits(options.limits).items()))
 
 
 def add_image_size(

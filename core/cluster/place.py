@@ -31,11 +31,14 @@ class Place:
         Host and port of a Ray cluster; empty for Ray on this computer.
     partition : str
         Of Slurm; empty for the cluster's default.
+    limits : tuple of (str, str)
+        Of Slurm's jobs, as `core.cluster.slurm.parse_limits` returns them; not in the text.
     """
 
     kind: str
     address: str = ""
     partition: str = ""
+    limits: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Place:

@@ -100,7 +100,10 @@ class HerePool:
                 yield place, event
 
 
-POOLS: Mapping[str, str] = {"ray": "core.cluster.ray_pool:RayPool"}
+POOLS: Mapping[str, str] = {
+    "ray": "core.cluster.ray_pool:RayPool",
+    "slurm": "core.cluster.slurm_pool:SlurmPool",
+}
 """What runs work at each kind of place: takes the place and the device wanted."""
 
 

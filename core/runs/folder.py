@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from core.errors import UserError, reason_of
 from core.runs.kinds import KINDS
+from core.runs.life import RUNNING, Process, Submitted, is_alive, read_submitted
 from core.runs.shapes import Found, Told
 from core.system.budget import JOB_FILE, MESSAGE, OPTION, parse_json, read_json, read_text
 from core.system.escape import shell_command
 from core.system.files import open_regular, sha256_of, write_text
-from core.system.locks import is_taken, take
+from core.system.locks import take
 from core.system.paths import jobs_folder
 from core.system.records import checked, why_damaged
 from core.trust.own import is_own, remember
 
 VERSION = 1
-RUNNING = "running.lock"
-"""Held by a job's process for its life. Where there is none, version 0.1 ran the job."""
 JOB, EVENTS, CONTROL, LOG = "job.json", "events.jsonl", "control", "log.txt"
 State = Literal["ready", "running", "paused", "done", "failed", "cancelled"]
 Word = Literal["run", "pause", "cancel"]
-_CLOCK = 2.0
-"""Seconds by which the system's own account of when a process began may wander."""
-_WORKS = frozenset({"finetune", "iterate", "jobs"})
-"""Commands that run a job."""
-
-
-class Process(BaseModel):
-    """A process: its number alone may be another's after a while."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    pid: int
-    started: float
 
 
 class Job(BaseModel):
@@ -112,7 +96,29 @@ class Job(BaseModel):
     @property
     def runs(self) -> bool:
         """Whether a process works on it now."""
-        return self.state in ("running", "paused") and is_alive(self.process, self._folder)
+        if self.state not in ("running", "paused"):
+            return False
+        return is_alive(self.process, self._folder) or self._runs_elsewhere
+
+    @property
+    def submitted(self) -> Submitted | None:
+        """To which scheduler it was handed; None for one that runs on this computer."""
+        return None if self._folder is None else read_submitted(self._folder)
+
+    @property
+    def _runs_elsewhere(self) -> bool:
+        """Whether a scheduler runs it; the lock of another computer need not be seen here."""
+        handed = self.submitted
+        if handed is None or handed.is_this or self._folder is None:
+            return False
+        return handed.on == "slurm" and handed.becomes(self._folder) == "running"
+
+    @property
+    def waits(self) -> bool:
+        """Whether a scheduler has it and has not started it yet."""
+        if self.state != "ready" or self.submitted is None or self._folder is None:
+            return False
+        return self.submitted.becomes(self._folder) != "over"
 
     @field_validator("arguments")
     @classmethod
@@ -299,56 +305,19 @@ def limit_batch(folder: str | Path, batch: int) -> None:
         raise already_running(job)
 
 
-def this_process() -> Process:
-    """Return the process that runs now."""
-    return Process(pid=os.getpid(), started=psutil.Process().create_time())
-
-
-def is_alive(process: Process | None, folder: Path | None = None) -> bool:
-    """Return whether the process of a job still runs.
-
-    Parameters
-    ----------
-    process : Process or None
-    folder : Path, optional
-        The job's, whose lock tells. Where it cannot, because version 0.1 began the job or the file
-        system has no locks, the process itself is looked at.
-    """
-    taken = None if folder is None else is_taken(folder / RUNNING)
-    return _lives(process, folder) if taken is None else taken
-
-
-def _lives(process: Process | None, folder: Path | None) -> bool:
-    """Return whether a process of that number is the one that was noted.
-
-    When it began is known by the clock at the time, which may have been set since. A process that
-    works on jobs is therefore believed to be the same.
-    """
-    if process is None:
-        return False
-    with contextlib.suppress(psutil.Error):
-        found = psutil.Process(process.pid)
-        if found.status() == psutil.STATUS_ZOMBIE:
-            return False
-        same = abs(found.create_time() - process.started) < _CLOCK
-        return same or _works_on(found.cmdline(), folder)
-    return False
-
-
-def _works_on(command: list[str], folder: Path | None) -> bool:
-    if folder is not None and os.path.realpath(folder) in map(os.path.realpath, command[1:]):
-        return True
-    ours = any("secateur" in Path(word).name or word == "core.cli" for word in command[:4])
-    return ours and not _WORKS.isdisjoint(command)
-
-
 def already_running(job: Job) -> UserError:
     """Return the error for a job that another process works on."""
     return UserError(f"The job {job.id} is already running.", "To follow it: `secateur jobs show`.")
 
 
 def status_of(job: Job) -> str:
-    """Return the state of a job now: its state, or ``interrupted`` when its process is gone."""
+    """Return the state of a job now.
+
+    That is its state, ``interrupted`` when its process is gone, or ``submitted`` while a scheduler
+    has it and has not started it.
+    """
+    if job.waits:
+        return "submitted"
     if job.state in ("running", "paused") and not job.runs:
         return "interrupted"
     return job.state

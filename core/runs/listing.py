@@ -72,7 +72,7 @@ def entries(places: Iterable[str | Path], over: Over | None = None) -> tuple[Run
             entry = over[name][1] if over.get(name, (0,))[0] == written else entry_of(folder)
             if entry is not None:
                 found[os.path.realpath(folder)] = entry
-                if not entry.active:
+                if not entry.stoppable:
                     over[name] = written, entry
     queue = _queue()
     listed = [_in_line(entry, name, queue) for name, entry in found.items()]

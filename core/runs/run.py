@@ -17,15 +17,14 @@ from core.runs.folder import (
     CONTROL,
     EVENTS,
     LOG,
-    RUNNING,
     Job,
     already_running,
     read_job,
-    this_process,
     told,
     write_job,
 )
 from core.runs.kinds import KINDS, Emit
+from core.runs.life import RUNNING, this_process
 from core.runs.received import check_job
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
@@ -140,6 +139,40 @@ def run_job(folder: str | Path, listener: Emit | None = None) -> Event:
         job = _claim(folder, life)
         sweep_beneath(folder)
         return _run(job, folder, listener)
+
+
+def follow_job(folder: str | Path) -> None:
+    """Train along on this computer, in a job that another one runs (`core.tune.nodes`).
+
+    Raises
+    ------
+    UserError
+        When it cannot run, or the first computer does not begin in time.
+    """
+    from core.checkpoint import prepare
+
+    prepare()
+    from core.tune.several import take_part
+
+    folder = Path(folder)
+    check_together(read_job(folder))
+
+    def goes_on() -> bool:
+        return read_job(folder).state in ("ready", "running", "paused")
+
+    take_part(folder, goes_on)
+
+
+def check_together(job: Job) -> None:
+    """Refuse what does not run on several computers: all but a training alone.
+
+    Raises
+    ------
+    UserError
+    """
+    kind = KINDS.find(job.kind)
+    if kind.training != "":
+        raise UserError(f"One computer runs an {kind.noun}.", "Leave out --nnodes; nodes=1.")
 
 
 def _run(job: Job, folder: Path, listener: Emit | None) -> Event:

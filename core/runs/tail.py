@@ -86,6 +86,11 @@ class RunEntry:
         return self.state in ("running", "paused")
 
     @property
+    def stoppable(self) -> bool:
+        """Whether it can be cancelled, apart from one in the queue of this computer."""
+        return self.active or self.state == "submitted"
+
+    @property
     def resumable(self) -> bool:
         """Whether it can continue, and does not wait to do so."""
         return not self.place and self.state in ("ready", "cancelled", "failed", "interrupted")
@@ -140,7 +145,9 @@ class RunEntry:
             return "pausing"
         if self.place:
             return f"waiting, number {self.place}"
-        return {"ready": "not started"}.get(self.state, self.state)
+        return {"ready": "not started", "submitted": "waiting for Slurm"}.get(
+            self.state, self.state
+        )
 
 
 class Series:

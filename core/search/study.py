@@ -20,6 +20,7 @@ from core.search.records import Record
 from core.search.settings import SearchSettings, TrialRequest
 from core.search.space import Space, Suggested
 from core.system.journal import Journal
+from core.system.signals import EndedError
 
 SUGGESTED = 4
 """Plans of the suggestion and its alternatives that are measured first."""
@@ -154,6 +155,8 @@ class Search:
                 study.replay(record, self._trials)
             try:
                 self._search(study, journal, show)
+            except EndedError:  # whoever ends a process waits for no results
+                raise
             except (CancelledError, KeyboardInterrupt) as error:
                 raise StoppedError(self.found(resumed)) from error
         progress(1.0, "Done")

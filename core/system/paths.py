@@ -97,6 +97,11 @@ def scan_file(project: Path | None, sha256: str) -> Path:
     return data_folder() / "sensitivity" / f"{sha256[:SHORT]}{SCAN}"
 
 
+def search_folder(sha256: str, digest: str) -> Path:
+    """Return where the window keeps a search, by the model's hash and that of its settings."""
+    return data_folder() / "searches" / f"{sha256[:SHORT]}-{digest[:SHORT]}"
+
+
 def front_file(sha256: str) -> Path:
     """Return where the alternatives to a plan that were measured are kept, by a model's hash."""
     return data_folder() / "alternatives" / f"{sha256[:SHORT]}.json"

@@ -27,6 +27,7 @@ from core.tune.distill import WHOLE, check_teacher
 from core.tune.feed import read_feed
 from core.tune.finish import finish
 from core.tune.measure import Measurer, tell_scarce
+from core.tune.nodes import nodes, world_size
 from core.tune.presets import PRESETS, merged_options
 from core.tune.report import Reporter
 from core.tune.settings import Settings
@@ -207,7 +208,12 @@ def _options(
         "time": settings.minutes and settings.minutes / 60,
     }
     options.update({key: value for key, value in chosen.items() if value is not None})
-    _divide(options, settings.batch is not None, len(gpus(device)))
+    if nodes().count > 1 and not gpus(device):
+        raise UserError(
+            f"Several nodes train on GPUs, and the device is {device}.",
+            "Leave out --nnodes, or select GPUs that every node has, such as 0 or 0,1.",
+        )
+    _divide(options, settings.batch is not None, _processes(device))
     if settings.batch and "nbs" not in settings.options:
         options["nbs"] = settings.batch
     options["batch"] = _limited(options["batch"], settings, device)
@@ -237,9 +243,14 @@ def _per_class(settings: Settings, student: Loaded) -> float:
     return len(images) / max(len(student.facts.classes), 1)
 
 
+def _processes(device: str) -> int:
+    """Return how many processes train: one for each GPU of each computer."""
+    return max(world_size(), max(len(gpus(device)), 1) * nodes().count)
+
+
 def _limited(batch: int, settings: Settings, device: str) -> int:
     """Take no more images per batch than the user allows, and one for every GPU at least."""
-    devices, limit = max(len(gpus(device)), 1), settings.largest_batch
+    devices, limit = _processes(device), settings.largest_batch
     return batch if limit is None or batch <= limit else max(limit // devices, 1) * devices
 
 
@@ -307,7 +318,7 @@ def _before(settings: Settings, run: Run, options: Mapping[str, Any]) -> State |
 
 def _train(settings: Settings, run: Run, options: dict[str, Any]) -> None:
     """Train to the end; when memory runs out later on, continue with half the batch."""
-    devices = max(len(gpus(options["device"])), 1)
+    devices = _processes(options["device"])
     while True:
         if devices > 1:
             trainer: Any = Together(run, options, settings)

@@ -9,13 +9,12 @@ process reach it that way.
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,12 @@ import torch
 
 from core.errors import UserError
 from core.system.budget import JOB_FILE, MESSAGE, parse_json, read_json
+from core.system.files import write_json
 from core.system.locks import is_taken
 from core.system.program import own_environment
 from core.system.scratch import Scratch
+from core.tune.device import choose_device, gpus
+from core.tune.nodes import SPEC, follow, nodes
 from core.tune.settings import Settings
 from core.tune.training import Run
 
@@ -63,7 +65,8 @@ class Together:
     def __init__(self, run: Run, options: Mapping[str, Any], settings: Settings) -> None:
         self._run, self._settings = run, settings
         self.batch_size = int(options["batch"])
-        self._processes = len(str(options["device"]).split(","))
+        self._here = len(str(options["device"]).split(","))
+        self._processes = self._here * nodes().count
 
     def train(self) -> None:
         """Train to the end.
@@ -81,12 +84,13 @@ class Together:
         """
         work = self._run.folder / "work"
         work.mkdir(exist_ok=True)
+        (work / SPEC).unlink(missing_ok=True)  # of a training that was killed
         await_earlier(work)
         for rank in range(self._processes):
             (work / FAILURE.format(rank)).unlink(missing_ok=True)
         with socket.create_server((HOME, 0)) as server, self._spec(server) as (spec, token):
             process = subprocess.Popen(
-                command(self._processes, spec), stdout=subprocess.DEVNULL, env=own_environment()
+                command(self._here, spec), stdout=subprocess.DEVNULL, env=own_environment()
             )
             try:
                 link = _accept(server, process, token)
@@ -111,9 +115,14 @@ class Together:
             "port": server.getsockname()[1],
             "token": token,
         }
-        with Scratch("several") as folder:
-            path = Path(folder) / "spec.json"
-            path.write_text(json.dumps(spec), encoding="utf-8")
+        with contextlib.ExitStack() as held:
+            if nodes().count > 1:  # where the other computers look for it
+                path = self._run.folder / "work" / SPEC
+                held.callback(path.unlink, missing_ok=True)
+            else:
+                path = Path(held.enter_context(Scratch("several"))) / SPEC
+            path.touch(mode=0o600)
+            write_json(path, spec)
             yield path, token
 
     def _serve(self, link: socket.socket) -> None:
@@ -148,11 +157,47 @@ def await_earlier(work: Path, patience: float = _EARLIER) -> None:
 
 
 def command(processes: int, spec: Path) -> list[str]:
-    """Return the command that starts the processes with torchrun."""
-    with socket.create_server((HOME, 0)) as free:
-        port = free.getsockname()[1]
-    start = ["--nproc_per_node", str(processes), "--master_addr", HOME, "--master_port", str(port)]
+    """Return the command that starts this computer's processes with torchrun."""
+    these = nodes()
+    start = ["--nproc_per_node", str(processes)]
+    if these.count > 1:
+        start += ["--nnodes", str(these.count), "--node_rank", str(these.rank)]
+        address, port = these.address, these.port
+    else:
+        with socket.create_server((HOME, 0)) as free:
+            address, port = HOME, free.getsockname()[1]
+    start += ["--master_addr", address, "--master_port", str(port)]
     return [sys.executable, "-m", "torch.distributed.run", *start, "-m", WORKER, str(spec)]
+
+
+def take_part(folder: Path, goes_on: Callable[[], bool]) -> None:
+    """Train along on this computer, in a training that another one leads.
+
+    Parameters
+    ----------
+    folder : Path
+        The training's.
+    goes_on : callable
+        Whether the training is still to begin, or goes on.
+
+    Raises
+    ------
+    UserError
+        When the device is not here, or the first computer does not begin in time.
+    """
+
+    def start(spec: Path) -> int:
+        settings = read_json(spec, JOB_FILE)["settings"]
+        here = len(gpus(choose_device(settings["device"])[0])) or 1
+        process = subprocess.Popen(
+            command(here, spec), stdout=subprocess.DEVNULL, env=own_environment()
+        )
+        try:
+            return process.wait()
+        finally:
+            _end(process)
+
+    follow(folder / "work", nodes(), start, goes_on)
 
 
 def _accept(

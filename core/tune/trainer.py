@@ -28,6 +28,7 @@ from core.graph.drive import image_channels
 from core.system.size import ImageSize
 from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count
+from core.tune.nodes import world_size
 from core.tune.sparsity import watch
 from core.tune.state import capture, number, restore
 from core.tune.timed import Timed
@@ -109,10 +110,13 @@ class KeepsShape:
     train_loader: Any
     test_loader: Any
     train_time_start: float
+    world_size: int
 
     def __init__(self, run: Run, overrides: dict[str, Any]) -> None:
         self.run = run
         self._stock.__init__(overrides=overrides)
+        if world_size() > 1:  # Ultralytics counts the GPUs of this computer alone
+            self.world_size = world_size()
         self.last, self.best = run.last, run.best
         self.loss = None
         self._bad_steps = 0

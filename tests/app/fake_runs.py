@@ -2,7 +2,8 @@
 
 import json
 
-from core.runs.folder import EVENTS, create_job, read_job, this_process, write_job
+from core.runs.folder import EVENTS, create_job, read_job, write_job
+from core.runs.life import this_process
 from core.system.paths import data_folder
 
 

@@ -197,7 +197,8 @@ def stream(window: Any, place: Path, rounds: int, count: int) -> dict[str, Any]:
     import psutil
 
     from core.runs.folder import EVENTS as FILE
-    from core.runs.folder import create_job, read_job, this_process, write_job
+    from core.runs.folder import create_job, read_job, write_job
+    from core.runs.life import this_process
 
     folder = create_job("finetune", {"model": "a.pt"}, {}, parent=place)
     job = read_job(folder)

@@ -44,6 +44,9 @@ APART = {
     r"secateur( \S+\.(pt|yaml|secateur))?$": "opens the window; tests/app does",
     r"secateur --self-test": "minutes; tests/package/test_self_test.py",
     r"secateur .* --on ray": "starts Ray, or needs a cluster; tests/core/cluster has both",
+    r"secateur .* --on slurm": "needs a cluster; tests/core/runs/test_slurm.py, tests/core/cluster",
+    r"secateur .* --nnodes ": "needs two computers; tests/core/tune/test_nodes.py has both",
+    r"secateur jobs (show|cancel) JOB": "needs a job of Slurm; tests/core/runs/test_slurm.py",
     r"secateur latency.* --on ssh://": "needs a device; tests/core/ship/devices has a real sshd",
     r"secateur devices (rename|forget)": "needs a device; tests/core/ship/devices",
     r"secateur latency-kit .* --answers": "needs a device; tests/core/ship/devices",
@@ -54,6 +57,7 @@ APART = {
 
 SHORTER = {
     "suggest": "--images 4 --image-size 64",
+    "search": "--budget 'macs 0.8' --trials 1 --images 4 --image-size 64",
     "prune": "--images 4 --image-size 64 --repair-minutes 0.02",
     "finetune": "--epochs 1 --image-size 64 --batch 4",
     "iterate": "--epochs 1 --image-size 64 --batch 4 --images 4",

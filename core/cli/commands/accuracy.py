@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_data, add_history, add_place, data_settings, shown_progress
+from core.cli.options import (
+    add_data,
+    add_history,
+    add_place,
+    data_settings,
+    place_of,
+    shown_progress,
+)
 
 
 def add_parsers(add: Add) -> None:
@@ -98,7 +105,7 @@ def _sensitivity(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         plan=plan,
         ratios=options.ratios,
         blocks=options.blocks,
-        on=options.on,
+        on=place_of(options),
         cache=not options.no_cache,
         progress=show,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_data, add_place, data_settings, shown_progress
+from core.cli.options import add_data, add_place, data_settings, place_of, shown_progress
 from core.errors import UserError, no_dataset
 from core.system.columns import laid_out
 
@@ -49,7 +49,7 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         check_folder(Path(options.output))
     if options.measure and options.data is None:
         raise no_dataset("--measure", "Pass a dataset YAML (--data).")
-    if options.on is not None and not options.measure:
+    if (options.on is not None or options.limits) and not options.measure:
         raise UserError("--on says where --measure measures.", "Pass --measure, or leave out --on.")
     plan = read_plan(options.plan)
     show = shown_progress(options)
@@ -89,7 +89,7 @@ def _measured(
         [alternative.plan for alternative in found.front],
         data,
         None if options.repair == "none" else repair,
-        on=options.on,
+        on=place_of(options),
         cache=not options.no_cache,
         progress=progress,
     )

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_history, add_image_size, add_same_classes, device, positive
+from core.cli.options import (
+    add_history,
+    add_image_size,
+    add_limits,
+    add_same_classes,
+    device,
+    positive,
+)
 from core.cli.output import put_event, put_progress
 from core.errors import UserError
 from core.history.remember import OWN
@@ -20,7 +27,11 @@ from core.system.records import UNFIT
 from core.tune.presets import DISTILL, PRESETS, SCHEDULES
 
 if TYPE_CHECKING:
+    from core.cluster.place import Place
     from core.tune.settings import Settings
+
+
+Where = tuple["Place", dict[str, str]]
 
 
 def add_parsers(add: Add) -> None:
@@ -63,7 +74,31 @@ def _add_settings(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--detach", action="store_true", help="run in the background")
     text = "wait in the queue for the device; runs in the background"
     tune.add_argument("--queue", action="store_true", help=text)
+    add_slurm(tune)
+    add_nodes(tune)
     tune.add_argument("--events", action="store_true", help="print events as JSON lines")
+
+
+def add_slurm(parser: argparse.ArgumentParser) -> None:
+    """Add how a job is handed to Slurm."""
+    parser.add_argument(
+        "--on", metavar="PLACE", help="slurm or slurm:PARTITION: a node of the cluster runs the job"
+    )
+    add_limits(parser)
+
+
+def add_nodes(parser: argparse.ArgumentParser) -> None:
+    """Add where this computer stands among several, by the names that torchrun has for it."""
+    several = parser.add_argument_group("one training on several computers, as torchrun has it")
+    several.add_argument("--nnodes", type=positive, default=1, metavar="N", help="computers (1)")
+    text = "number of this one; 0, which leads, by default"
+    several.add_argument("--node-rank", type=int, default=0, metavar="K", help=text)
+    several.add_argument(
+        "--master-addr", default="127.0.0.1", metavar="HOST", help="name of number 0"
+    )
+    several.add_argument(
+        "--master-port", type=positive, default=29_500, metavar="PORT", help="free there (29500)"
+    )
 
 
 def _add_course(tune: argparse.ArgumentParser) -> None:
@@ -130,10 +165,11 @@ _SETTINGS = (
 def _finetune(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.runs.folder import create_job
 
+    where = where_of(options)
     settings = _settings(options)
     inputs = {"model": settings.model, "teacher": settings.teacher, "data": settings.data}
     arguments = settings.model_dump(mode="json")
-    return start(create_job("finetune", arguments, inputs, folder=options.folder), options)
+    return start(create_job("finetune", arguments, inputs, folder=options.folder), options, where)
 
 
 def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -145,7 +181,7 @@ def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     steps: tuple[str, ...] = REPAIR if options.repair is None else ()
     if options.repair not in (None, "none"):
         steps = parse_steps(options.repair)
-    settings = _settings(options)
+    where, settings = where_of(options), _settings(options)
     own = ("model", "data", "output", "version", "history")
     tune = {k: v for k, v in settings.model_dump(mode="json").items() if k not in own}
     if settings.teacher is None:
@@ -164,7 +200,7 @@ def _iterate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     )
     inputs = {"model": settings.model, "data": settings.data}
     arguments = iteration.model_dump(mode="json")
-    return start(create_job("iterative", arguments, inputs, folder=options.folder), options)
+    return start(create_job("iterative", arguments, inputs, folder=options.folder), options, where)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -185,10 +221,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings
 
 
-def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """Run a job here, or detached, or put it in the queue; return what the command prints."""
+def start(
+    folder: Path, options: argparse.Namespace, where: Where | None
+) -> tuple[dict[str, Any], str]:
+    """Run a job here, or detached, or put it in a queue; return what the command prints."""
     from core.runs import queue
 
+    if where is not None:
+        return submit(folder, where)
     if getattr(options, "queue", False):
         queue.add(folder)
         return queued(folder)
@@ -203,6 +243,50 @@ def start(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], st
 def _jobs(action: str, folder: Path) -> str:
     """Return a command on a job."""
     return shell_command("secateur", "jobs", action, folder)
+
+
+def submit(folder: Path, where: Where) -> tuple[dict[str, Any], str]:
+    """Hand a job to Slurm."""
+    from core.runs import apart
+
+    job = apart.submit(folder, *where)
+    handed = job.submitted
+    assert handed is not None
+    text = f"Submitted as job {handed.id}. To follow it: `{_jobs('show', folder)}`."
+    return {"folder": str(folder), "submitted": handed.model_dump(mode="json")}, text
+
+
+def where_of(options: argparse.Namespace) -> Where | None:
+    """Return to which place a job is handed, and its limits; None where it runs here.
+
+    Raises
+    ------
+    UserError
+        For a place that takes no jobs, or limits that are none.
+    """
+    from core.cluster.place import Place
+    from core.cluster.slurm import parse_limits
+
+    if options.nnodes > 1 and (options.on or options.detach or getattr(options, "queue", False)):
+        raise UserError(
+            "A training on several computers runs in the foreground on each.",
+            "Leave out --on, --detach and --queue; Slurm starts nodes by --limit nodes=N.",
+        )
+    if not options.on and not options.limits:
+        return None
+    if not options.on:
+        raise UserError("--limit is for jobs that Slurm runs.", "Add --on slurm.")
+    place = Place.parse(options.on)
+    if place.kind != "slurm":
+        raise UserError(
+            f"“{place.text}” does not run jobs.", "Use slurm or slurm:PARTITION, or leave out --on."
+        )
+    if options.detach or getattr(options, "queue", False):
+        raise UserError(
+            "A job that Slurm runs is detached, in a queue of Slurm's own.",
+            "Leave out --detach and --queue.",
+        )
+    return place, parse_limits(options.limits)
 
 
 def queued(folder: Path) -> tuple[dict[str, Any], str]:
@@ -231,9 +315,16 @@ def run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]
 def _run(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.runs.folder import read_job
     from core.runs.kinds import KINDS
-    from core.runs.run import run_job
+    from core.runs.run import check_together, follow_job, run_job
+    from core.tune.nodes import Nodes, among
 
-    event = run_job(folder, listener(options))
+    with among(Nodes(options.nnodes, options.node_rank, options.master_addr, options.master_port)):
+        if options.nnodes > 1:
+            check_together(read_job(folder))
+        if options.node_rank:
+            follow_job(folder)
+            return {"folder": str(folder)}, "The training is over on this node."
+        event = run_job(folder, listener(options))
     if event["event"] == "failed":
         batch = event.get("next_batch")
         hint = smaller_text(folder, batch) if batch else event["hint"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
+from core.cli.commands.finetune import add_nodes, add_slurm
 from core.cli.options import add_trust_paths, positive
 from core.errors import UserError, reason_of
 from core.progress import left_text, with_left
@@ -47,6 +48,8 @@ def add_parsers(add: Add) -> None:
     jobs.add_argument("--queue", action="store_true", help="new or resume: wait for a free device")
     batch = "resume with this batch size or less, if memory ran out"
     jobs.add_argument("--batch", type=positive, metavar="N", help=batch)
+    add_slurm(jobs)
+    add_nodes(jobs)
     add_trust_paths(jobs)
     jobs.add_argument("--events", action="store_true", help="print events as JSON lines")
 
@@ -74,9 +77,10 @@ def _jobs(options: argparse.Namespace) -> Answer:
     if options.batch is not None:
         _limit(folder, action, options.batch)
     if action in ("resume", "run"):
-        from core.cli.commands.finetune import run, start
+        from core.cli.commands.finetune import run, start, where_of
 
-        return (run if action == "run" else start)(folder, options)
+        where = where_of(options)
+        return run(folder, options) if action == "run" else start(folder, options, where)
     acts: Mapping[str, Callable[[Path], Answer]] = {
         "show": _show,
         "log": _log,
@@ -88,17 +92,18 @@ def _jobs(options: argparse.Namespace) -> Answer:
 
 def _new(words: list[str], options: argparse.Namespace) -> Answer:
     """Start a job of any kind by its settings."""
-    from core.cli.commands.finetune import start
+    from core.cli.commands.finetune import start, where_of
     from core.runs.folder import create_job
     from core.runs.kinds import KINDS
 
+    where = where_of(options)
     if len(words) != 2:
         kinds = ", ".join(KINDS)
         raise UserError("A kind and a file are needed.", f"Write `jobs new KIND FILE`: {kinds}.")
     kind = KINDS.find(words[0])
     arguments = kind.settings(_settings(Path(words[1]), kind.inputs)).model_dump(mode="json")
     inputs = {key: arguments.get(key) for key in kind.inputs}
-    return start(create_job(words[0], arguments, inputs), options)
+    return start(create_job(words[0], arguments, inputs), options, where)
 
 
 def _settings(path: Path, inputs: Sequence[str]) -> Any:
@@ -257,6 +262,12 @@ def _tell(folder: Path, action: str) -> Answer:
             "folder": str(folder),
             "told": "cancel",
         }, f"{folder.name} was removed from the queue."
+    if action == "cancel":
+        from core.runs.apart import withdraw
+
+        if withdraw(folder):
+            told = {"folder": str(folder), "told": "cancel"}
+            return told, f"{folder.name} was taken out of Slurm's queue."
     state = summary(folder)["state"]
     if state not in ("running", "paused"):
         raise UserError(f"The job {folder.name} is not running (state: {state}).")

@@ -28,7 +28,8 @@ def add_parsers(add: Add) -> None:
     latency.add_argument("others", nargs="*", metavar="OTHER", help="compared with the first model")
     latency.add_argument(
         "--runtime",
-        help="such as torch, onnx or openvino (torch,onnx; on another device, onnx)",
+        help="such as torch, onnx or openvino (torch,onnx); on another device onnx, openvino, ncnn "
+        "(onnx)",
     )
     latency.add_argument("--batch", default="1", help="batch sizes, such as 1,8 (1)")
     latency.add_argument("--repeats", type=positive, default=REPEATS, help="turns (30)")

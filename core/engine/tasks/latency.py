@@ -69,13 +69,20 @@ def _timed(networks: Mapping[str, Loaded], args: Args, progress: Progress) -> Me
 
 
 def list_runtimes(_models: Models, _args: Args, _progress: Progress) -> dict[str, Any]:
-    """List the runtimes, with what is missing for each here."""
+    """List the runtimes, with what is missing for each: here, and for other devices."""
+    from core.ship.latency.packing import PACKS
     from core.ship.latency.runtime import cuda_available
     from core.ship.latency.runtimes import runtimes
     from core.system.machine import default_threads, processor
 
+    found = {name: runtime.to_json() for name, runtime in runtimes().items()}
+    for name, pack in PACKS.items():
+        alone = f"{pack.title} is measured on other devices only."
+        found.setdefault(name, {"name": name, "title": pack.title, "missing": alone})
+        problem = pack.missing()
+        found[name]["elsewhere"] = None if problem is None else str(problem)
     return {
-        "runtimes": [runtime.to_json() for runtime in runtimes().values()],
+        "runtimes": list(found.values()),
         "threads": default_threads(),
         "processor": processor(),
         "gpu": cuda_available(),

@@ -18,7 +18,11 @@ NAME = r"^[\w][\w .+-]{0,63}$"
 
 KIT = "kit:"
 """What the address of a device begins with that has no shell to reach; its name follows."""
-NEEDS = {"onnx": ("onnxruntime", "onnxruntime"), "openvino": ("openvino", "openvino")}
+NEEDS = {
+    "onnx": ("onnxruntime", "onnxruntime"),
+    "openvino": ("openvino", "openvino"),
+    "ncnn": ("ncnn", "ncnn"),
+}
 """The module that a runtime needs on a device, and what to pass to pip there."""
 LAYERED_THERE = "onnx"
 """The runtime of latency tables of other devices."""

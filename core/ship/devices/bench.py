@@ -20,6 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,13 +94,7 @@ def version(library: str) -> str | None:
 def onnx_session(source: str | bytes, threads: int, *, profile: Path | None = None) -> Any:
     """Open an ONNX Runtime session as an application would, with a number of threads.
 
-    Parameters
-    ----------
-    source : str or bytes
-        A file, or a serialised model.
-    threads : int
-    profile : Path, optional
-        Folder to write a profile of every node to.
+    The source is a file or a serialised model; ``profile`` is a folder for times of every node.
     """
     import onnxruntime
 
@@ -143,11 +138,7 @@ def onnx_run(file: Path, threads: int) -> Run:
 def openvino_run(file: Path, threads: int) -> Run:
     """Return what runs a network in OpenVINO on the CPU, on one random input.
 
-    Parameters
-    ----------
-    file : Path
-        ONNX, or the folder that Ultralytics' exporter leaves.
-    threads : int
+    The file is ONNX, or the folder that Ultralytics' exporter leaves.
     """
     import numpy as np
     import openvino
@@ -167,18 +158,57 @@ def openvino_run(file: Path, threads: int) -> Run:
     return run
 
 
-RUNS: dict[str, Callable[[Path, int], Run]] = {"onnx": onnx_run, "openvino": openvino_run}
+def ncnn_run(file: Path, threads: int) -> Run:
+    """Return what runs a network in NCNN on the CPU, on one random input, a batch in turn.
+
+    The file is a line of JSON (``shape`` of an image, ``batch``, bytes of the ``param`` file), then
+    that file and the compressed weights. A network that NCNN refuses raises ``DeviceError``.
+    """
+    import ncnn
+    import numpy as np
+
+    head, _, content = file.read_bytes().partition(b"\n")
+    facts = json.loads(head)
+    net = ncnn.Net()
+    net.opt.use_vulkan_compute = False
+    net.opt.num_threads = threads
+    net.opt.openmp_blocktime = 0  # idle threads that spin would slow whatever is timed next
+    with tempfile.TemporaryDirectory(prefix="bench-secateur-") as place:
+        param, weights = Path(place) / "param", Path(place) / "bin"
+        param.write_bytes(content[: facts["param"]])
+        weights.write_bytes(zlib.decompress(content[facts["param"] :]))
+        if net.load_param(str(param)) or net.load_model(str(weights)):
+            raise DeviceError(f"NCNN {version('ncnn')} cannot open the network")
+    image = np.random.default_rng(0).random(facts["shape"]).astype(np.float32)
+    entry, ends = ncnn.Mat(image).clone(), net.output_names()
+
+    def run() -> object:
+        found: list[Any] = []
+        for _ in range(facts["batch"]):
+            extractor = net.create_extractor()
+            extractor.input(net.input_names()[0], entry)
+            made = [extractor.extract(name) for name in ends]
+            if any(failed for failed, _ in made):
+                raise DeviceError("NCNN cannot run the network")
+            found = [np.array(result) for _, result in made]
+        return found
+
+    return run
+
+
+RUNS: dict[str, Callable[[Path, int], Run]] = {
+    "onnx": onnx_run,
+    "openvino": openvino_run,
+    "ncnn": ncnn_run,
+}
 """How a file is run, by runtime."""
 
 
 def interleave(runs: Sequence[Run], repeats: int, tell: Tell) -> dict[str, list[list[float]]]:
     """Let runs take turns, in changing order, after a few turns that do not count.
 
-    Returns
-    -------
-    dict
-        ``wall`` and ``cpu``, a row of milliseconds for each turn: on the clock, and of the calling
-        thread's own computing.
+    Returns ``wall`` and ``cpu``, a row of milliseconds for each turn: on the clock, and of the
+    calling thread's own computing.
     """
     wall, cpu = [], []
     for turn in range(-WARM_UP, repeats):
@@ -202,11 +232,8 @@ def profile(source: str | bytes, threads: int, repeats: int, folder: Path) -> di
     The profile goes to a folder and is removed again. It leaves out the copies into and out of a
     layer's blocked memory format: within a network neighbouring layers hand that format on.
 
-    Returns
-    -------
-    dict
-        The least milliseconds of each node. Fused nodes keep the name of the first, plus the
-        runtime's own suffix.
+    Returns the least milliseconds of each node. Fused nodes keep the name of the first, plus the
+    runtime's own suffix.
     """
     session = onnx_session(source, threads, profile=folder)
     inputs = random_inputs(session)
@@ -238,13 +265,8 @@ def find_step(widths: Sequence[int], ms: Any) -> int:
     """Return the step of a staircase in measured times, or 1 where none shows.
 
     For each candidate the times are fitted by a line over the width rounded up to it; the best
-    counts when it explains the times far better than the width itself does.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Evenly spaced, finer than the candidates.
-    ms : float array, shape (widths,)
+    counts when it explains the times far better than the width itself does. Widths are evenly
+    spaced, finer than the candidates; ``ms`` is a float array of as many.
     """
     import numpy as np
 
@@ -265,13 +287,7 @@ def find_step(widths: Sequence[int], ms: Any) -> int:
 
 
 def answer(request: dict[str, Any], folder: Path, tell: Tell) -> dict[str, Any]:
-    """Do what one request asks for, with the files of a folder.
-
-    Raises
-    ------
-    DeviceError
-        When the device cannot.
-    """
+    """Do what one request asks for, with the files of a folder; ``DeviceError`` if it cannot."""
     kind = request["do"]
     if kind == "describe":
         return {**describe(folder), "told": request.get("told")}

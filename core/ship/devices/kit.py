@@ -33,7 +33,7 @@ from core.ship.devices.hollow import hollow
 from core.ship.latency.grids import PROBE, PROBED, PROBES, REFERENCE, chunks, points_of
 from core.ship.latency.layers import Point, onnx_layers
 from core.ship.latency.measure import Numbers
-from core.ship.latency.place import exported
+from core.ship.latency.packing import packed
 from core.ship.latency.runtime import Settings
 from core.ship.latency.runtimes import fused
 from core.ship.latency.shapes import layer_uses
@@ -100,9 +100,9 @@ class Recorder:
     ) -> tuple[Numbers, Numbers]:
         """Keep a request for networks."""
         names = []
-        for number, content in enumerate(exported(models, settings, progress)):
-            names.append(f"{number}.onnx")
-            self.files[names[-1]] = content
+        for name, content in packed(models, "onnx", settings, progress):
+            names.append(name)
+            self.files[name] = content
         request = {"name": NETWORKS, "do": "turns", "runtime": "onnx", "files": names, "step": 0}
         self.requests.append({**request, "threads": settings.threads, "repeats": repeats})
         ones = np.ones((repeats, len(models)))

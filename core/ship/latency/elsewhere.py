@@ -11,6 +11,7 @@ from core.progress import Progress, Span, silent
 from core.ship.devices.known import address_of, look
 from core.ship.devices.ssh import Connection
 from core.ship.latency.measure import REPEATS, Measured, Numbers, timings_of
+from core.ship.latency.packing import PACKS
 from core.ship.latency.place import There
 from core.ship.latency.runtime import Settings
 from core.ship.latency.unfinished import Unfinished
@@ -107,7 +108,10 @@ def _available(
     last = UserError("No runtime was given.", f"Use some of {', '.join(NEEDS)}.")
     for runtime in runtimes:
         try:
-            found.append((runtime, look(connection, runtime)))
+            device = look(connection, runtime)
+            if (problem := PACKS[runtime].missing()) is not None:
+                raise problem
+            found.append((runtime, device))
         except UserError as error:
             missing.append((runtime, str(error)))
             last = error

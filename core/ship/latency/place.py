@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,8 +20,9 @@ from core.ship.devices.known import check_runtime
 from core.ship.devices.ssh import Address, AwayError, Connection
 from core.ship.latency.layers import TIMERS, Point, onnx_layers
 from core.ship.latency.measure import Numbers, interleave
+from core.ship.latency.packing import packed
 from core.ship.latency.runtime import Settings
-from core.ship.latency.runtimes import export, runtime_of
+from core.ship.latency.runtimes import runtime_of
 from core.system.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """Another device: networks go there as ONNX without their weights."""
+    """Another device: networks go there without their weights."""
 
     connection: Connection
     runtime: str
@@ -94,10 +95,10 @@ class There:
         self, models: Sequence[nn.Module], settings: Settings, repeats: int, progress: Progress
     ) -> tuple[Numbers, Numbers]:
         """Return what networks take in turns."""
-        names = [f"{number}.onnx" for number in range(len(models))]
-        contents = exported(models, settings, Span(progress, 0.0, 0.5))
-        for name, content in zip(names, contents, strict=True):
+        names = []
+        for name, content in packed(models, self.runtime, settings, Span(progress, 0.0, 0.5)):
             self._put(name, content)
+            names.append(name)
         request = {"do": "turns", "runtime": self.runtime, "files": names}
         told = self.connection.ask(
             {**request, "threads": settings.threads, "repeats": repeats},
@@ -108,17 +109,6 @@ class There:
 
     def _put(self, name: str, content: bytes) -> None:
         self.connection.ask({"do": "put", "file": name}, content)
-
-
-def exported(
-    models: Sequence[nn.Module], settings: Settings, progress: Progress
-) -> Iterator[bytes]:
-    """Yield networks as ONNX files without their weights."""
-    for number, model in enumerate(models):
-        progress(number / len(models), "Preparing whole networks")
-        with Scratch("latency") as folder:
-            file = export(model, "onnx", replace(settings, device="cpu"), Path(folder))
-            yield hollow(file.read_bytes())
 
 
 @contextmanager

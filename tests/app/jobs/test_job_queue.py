@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QMessageBox
 
 from app.jobs.log_dialog import JobLogDialog, tail_of
 from core.runs import queue
-from core.runs.folder import read_job, this_process, told, write_job
+from core.runs.folder import read_job, told, write_job
+from core.runs.life import this_process
 from core.system.paths import data_folder
 from tests.app.conftest import QUICK_MS
 from tests.app.fake_runs import FakeRun

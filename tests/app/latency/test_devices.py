@@ -73,8 +73,9 @@ def pick(panel, address):
 RUNTIMES = [("torch", "PyTorch"), ("onnx", "ONNX Runtime"), ("openvino", "OpenVINO")]
 
 
-def runtimes(session):
+def runtimes(session, **elsewhere):
     listed = [{"name": name, "title": title, "missing": None} for name, title in RUNTIMES]
+    listed += [{"name": "ncnn", "title": "NCNN", "missing": "On other devices only.", **elsewhere}]
     session.shipped.set_runtimes({"runtimes": listed, "threads": 2, "gpu": False})
 
 
@@ -187,7 +188,19 @@ def test_what_a_device_can_run_is_offered(opened, panel, fake, pi):
     assert "not measured on other devices" in boxes["torch"].toolTip()
     assert not panel.device.isVisibleTo(panel) and "4 on kitchen" in panel.threads.toolTip()
     pick(panel, "")
-    assert all(box.isChecked() for box in boxes.values()) and panel.device.isVisibleTo(panel)
+    assert all(boxes[n].isChecked() for n, _ in RUNTIMES) and panel.device.isVisibleTo(panel)
+    assert not boxes["ncnn"].isEnabled()
+
+
+@pytest.mark.parametrize("problem", [None, "NCNN needs pnnx, which is not installed."])
+def test_ncnn_is_offered_where_it_is_and_can_be_sent(opened, panel, pi, problem):
+    runtimes(opened.session, elsewhere=problem)
+    remember(device("kitchen", PI, libraries={**LIBRARIES, "ncnn": "1.0"}))
+    opened.session.devices.refresh()
+    pick(panel, PI)
+    box = panel.runtimes["ncnn"]
+    assert box.isEnabled() == (problem is None) and not box.isChecked()
+    assert box.toolTip() == (problem or "Measure the networks in NCNN")
 
 
 def test_an_unreachable_device_is_said_and_nothing_is_lost(opened, panel, fake, times, pi, heard):
@@ -245,6 +258,8 @@ def test_devices_are_renamed_measured_again_and_forgotten(opened, panel, fake, t
     opened.actions_table.by_id["devices"].trigger()
     (dialog,) = opened.findChildren(DevicesDialog)
     assert [d.name for d in dialog.model.rows] == ["hall", "kitchen", "nano"]
+    assert dialog.chosen.name == "kitchen" and dialog.measure.isEnabled()
+    qtbot.keyClick(dialog.view, Qt.Key.Key_Up)
     assert not dialog.measure.isEnabled() and "kit" in dialog.measure.toolTip()
     qtbot.keyClick(dialog.view, Qt.Key.Key_Down)
     assert dialog.chosen.name == dialog.name.text() == "kitchen" and not dialog.rename.isEnabled()

@@ -134,7 +134,7 @@ def show_devices(window) -> None:
         Device(name=f"{n} {'name ' * 11}x", address=f"ssh://{LONG[1:30]}{n}.local:22022", **told)
         for n in range(20)
     )
-    show_dialog(DevicesDialog(window.session.devices, True, window))
+    show_dialog(DevicesDialog(window.session.devices, "", True, window))
     window.session.devices.known = ()
 
 

@@ -20,16 +20,15 @@ from core.errors import UserError
 from core.runs import queue
 from core.runs.folder import (
     JOB,
-    RUNNING,
     amend_job,
     create_job,
     limit_batch,
     read_job,
     status_of,
-    this_process,
     write_job,
 )
 from core.runs.kinds import KINDS, JobKind
+from core.runs.life import RUNNING, this_process
 from core.runs.run import check_startable, run_job
 from core.system.locks import is_taken, take
 

@@ -78,7 +78,8 @@ def test_the_limit_reaches_every_tuning_of_a_pruning_in_turns(tmp_path: Path) ->
 
 
 def test_only_what_can_go_on_takes_another_batch(settings: Settings, tmp_path: Path) -> None:
-    from core.runs.folder import this_process, write_job
+    from core.runs.folder import write_job
+    from core.runs.life import this_process
 
     folder = make(settings, tmp_path / "job", allowed=False)
     for state, words in (("running", "Cancel it first"), ("done", "Start a new one")):

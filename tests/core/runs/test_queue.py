@@ -21,9 +21,9 @@ from core.runs.folder import (
     read_events,
     read_job,
     status_of,
-    this_process,
     write_job,
 )
+from core.runs.life import this_process
 from core.runs.listing import entries, entry_of, figures_of
 from core.runs.queue import Queue, devices_of, go_on, queue_file, read_queue
 from core.system.program import own_environment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from core.search import records
 from core.search.settings import SearchSettings, TrialRequest
 from core.search.space import Space, Subject, Suggested
 from core.search.study import IDLE, Search, StoppedError, spread
+from core.system.signals import EndedError
 from core.system.size import ImageSize
 
 BUDGET = Target(latency=0.7)
@@ -38,10 +40,11 @@ def point(ms: float, accuracy: float) -> dict:
 class Given:
     """Trials whose figures follow from their settings alone; they end as often as they are told."""
 
-    def __init__(self, *, until: int | None = None, refuse=lambda settings: False) -> None:
+    def __init__(self, *, until=None, refuse=lambda settings: False, ending=None) -> None:
         self.space = Space(Subject(ImageSize(320, 320), 32, BUDGET, Plan(), REMOVALS))
         self.asked: list[TrialRequest] = []
         self.until, self.refuse, self.suggestions = until, refuse, 0
+        self.ending = ending or CancelledError()
 
     def unpruned(self, progress=None) -> dict:
         return {"point": point(10.0, 0.7), "parameters": 100, "macs": 100}
@@ -52,7 +55,7 @@ class Given:
 
     def run(self, request: TrialRequest, progress=None) -> dict:
         if self.until is not None and len(self.asked) >= self.until:
-            raise CancelledError
+            raise self.ending
         self.asked.append(request)
         record = {"trial": request.number, "settings": request.settings, "seconds": 1.0}
         if self.refuse(request.settings):
@@ -105,6 +108,17 @@ def test_a_search_that_was_cut_off_goes_on_as_if_it_had_not_been(tmp_path, ended
     assert found.resumed == ended
     assert again.suggestions == 0  # the suggestion was kept, too
     assert len(again.asked) == len(whole.trials) - ended
+
+
+@pytest.mark.parametrize(
+    ("ended", "wanted"),
+    [(CancelledError(), StoppedError), (KeyboardInterrupt(), StoppedError),
+     (EndedError(signal.SIGTERM), EndedError)],
+)  # fmt: skip
+def test_what_was_measured_is_there_however_it_ended(tmp_path, ended, wanted) -> None:
+    with pytest.raises(wanted):
+        searched(tmp_path / "search", Given(until=4, ending=ended))
+    assert searched(tmp_path / "search").resumed == 4
 
 
 def test_a_record_that_a_kill_cut_short_is_measured_again(tmp_path) -> None:

@@ -1,0 +1,1 @@
+"""Search: many plans around the goal, measured in accuracy and milliseconds."""
