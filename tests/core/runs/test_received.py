@@ -101,7 +101,7 @@ RESULT = {"date": "", "parameters_before": 1, "parameters_after": 1, "macs_befor
 
 def measured(image: str) -> dict[str, object]:
     """A measurement that shows an image."""
-    shown = {"image": image, "change": 0.0, "scores": [], "truth": [], "boxes": []}
+    shown = {"image": image, "change": 0.0, "scores": [0.5], "truth": [], "boxes": [[]]}
     return {"models": [{"figures": {}}], "images": [shown]}
 
 
