@@ -34,6 +34,7 @@ class CrashRecovery(QObject):
     def __init__(self, context: Context, documents: Documents, parent: QObject) -> None:
         super().__init__(parent)
         self._session, self._documents = context.session, documents
+        self._background = context.background
         self.path = folder() / f"{uuid.uuid4().hex}{SUFFIX}"
         self._lock: Lock | None = None
         self._timer = QTimer(self, singleShot=True, interval=DELAY_MS)
@@ -91,10 +92,21 @@ class CrashRecovery(QObject):
         if not found:
             return
         newest = found[0]
+        self._background.read(
+            str(newest),
+            lambda: _about(newest),
+            lambda about: self._ask(found, about),
+            lambda error: self._ask(found, "Last changed"),
+        )
+
+    def _ask(self, found: list[Path], about: str) -> None:
+        newest = found[0]
+        if not newest.exists():
+            return
         when = time.strftime("%d %B, %H:%M", time.localtime(newest.stat().st_mtime))
         self._session.say(
             "Secateur did not close properly. Your unsaved plan was kept.",
-            f"{_about(newest)} {when}.",
+            f"{about} {when}.",
             "warning",
             actions=(
                 ("Restore", lambda: self._restore(newest)),
