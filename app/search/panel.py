@@ -110,6 +110,7 @@ class SearchPanel(OnScreen, QWidget):
         for box in (self.trials, self.minutes, self.tune):
             box.setEnabled(not running)
         self.goal.setText(plan_edits.wish(measured.aim))
+        self.status.setText(self._words())
 
     def _show_trials(self) -> None:
         found = self._controller
@@ -127,7 +128,7 @@ class SearchPanel(OnScreen, QWidget):
     def _words(self) -> str:
         found = self._controller
         if found.unpruned is None:
-            return ABOUT
+            return ABOUT if self._session.measured.data is not None else f"{NO_DATA} {ABOUT}"
         states = [trial["state"] for trial in found.trials]
         words = [f"{formats.counted(len(states), 'trial')}, {len(found.front)} on the front"]
         for state, text in (

@@ -170,3 +170,12 @@ def test_it_needs_a_dataset_and_can_be_cancelled(opened, fake, qtbot, dataset):
     assert fake.cancels == [fake.last("search").number]
     assert "The search was stopped" in messages[-1].text
     assert panel.search.isEnabled()
+
+
+def test_why_it_cannot_begin_is_in_sight(opened, fake, dataset, qtbot):
+    opened.workspace.go_to("search")
+    panel = opened.workspace["search"].widget()
+    assert not panel.search.isEnabled() and "Choose a dataset first" in panel.status.text()
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    qtbot.waitUntil(panel.search.isEnabled, timeout=QUICK_MS)
+    assert "Choose a dataset" not in panel.status.text()
