@@ -112,6 +112,8 @@ def check(record: Record) -> None:
     if "unpruned" in record:
         MeasuredPoint.from_json(record["unpruned"]["point"])
     if record.get("state") in MEASURED:
+        if missing := sorted({"key", "file", "figures", "report"} - record.keys()):
+            raise ValueError(f"it has no {missing[0]}")
         for name in ("point", *(("repaired",) if record.get("repaired") else ())):
             MeasuredPoint.from_json(record.get(name) or {})
 

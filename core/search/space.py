@@ -195,6 +195,14 @@ class Space:
         axis = AXES.get(name)
         return (self.names, False) if axis is None else (self.axes[name], axis.ordered)
 
+    def holds(self, settings: Settings) -> bool:
+        """Whether settings out of a file are a point of this space, with a value for every axis."""
+        if any(settings.get(name, self) not in values for name, values in self.axes.items()):
+            return False
+        removed = self.places_of(settings)
+        whole = set(settings) == {*self.axes, *removed}
+        return whole and all(settings[name] in self.names for name in removed)
+
     def nearest(self, name: str, value: float) -> Any:
         """Return the value of an ordered axis that is nearest to a number."""
         return min(self.axes[name], key=lambda one: abs(one - value))

@@ -7,7 +7,7 @@ continues where it was: every trial is drawn by a seed of its own, so that it dr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -189,9 +189,17 @@ class Search:
         trials = {r["trial"]: r for r in journal.records if "trial" in r}
         self._trials = []
         for number in range(len(trials)):
-            if number not in trials:  # damaged: what came after it was drawn knowing it
-                break
+            if not self._is_sound(number, trials):
+                break  # what came after it was drawn knowing it
             self._trials.append(trials[number])
+
+    def _is_sound(self, number: int, trials: Mapping[int, Record]) -> bool:
+        """Whether a trial is there, of this space, and refers to one before it at most."""
+        record = trials.get(number)
+        if record is None or not self._bench.space.holds(record["settings"]):
+            return False
+        same = record.get("same_as")
+        return record["state"] != "same" or (same is not None and same < number)
 
     def _begin(self, journal: Journal, progress: Progress) -> None:
         known = next((r["unpruned"] for r in journal.records if "unpruned" in r), None)
