@@ -11,6 +11,7 @@ from app.engine.long_jobs_worker import LongJobsWorker, StartRequest
 from core.runs.tail import RunEntry, Snapshot
 
 if TYPE_CHECKING:
+    from core.cluster.place import Place
     from core.runs.folder import Word
 
 PATIENCE_MS = 5000
@@ -124,10 +125,18 @@ class LongJobs(QObject):
         return tuple(snapshot for snapshot in known if snapshot is not None)
 
     def start(
-        self, kind: str, arguments: dict[str, Any], inputs: dict[str, str | None], parent: str
+        self,
+        kind: str,
+        arguments: dict[str, Any],
+        inputs: dict[str, str | None],
+        parent: str,
+        where: Place | None = None,
     ) -> None:
-        """Make a job that starts in its turn; ``started``, ``waits`` or ``failed`` follows."""
-        self._start.emit(StartRequest(kind, arguments, inputs, parent))
+        """Make a job that starts in its turn; ``started``, ``waits`` or ``failed`` follows.
+
+        With a place, Slurm runs it.
+        """
+        self._start.emit(StartRequest(kind, arguments, inputs, parent, where))
 
     def resume(self, folder: str, batch: int = 0) -> None:
         """Continue a job; ``started``, ``waits`` or ``failed`` follows.

@@ -13,6 +13,7 @@ from core.errors import UserError, reason_of
 from core.runs.tail import RunEntry
 
 if TYPE_CHECKING:
+    from core.cluster.place import Place
     from core.runs.folder import Word
 
 FOLLOW_MS = 250
@@ -32,12 +33,15 @@ class StartRequest:
         Files it reads, by argument.
     parent : str
         Where its folder should be.
+    where : Place or None
+        Where Slurm should run it, with its limits; None for this computer.
     """
 
     kind: str
     arguments: dict[str, Any]
     inputs: dict[str, str | None]
     parent: str
+    where: Place | None = None
 
 
 class LongJobsWorker(QObject):
@@ -160,7 +164,23 @@ class LongJobsWorker(QObject):
         except (UserError, OSError) as error:
             self._sorry(error)
             return
-        self._enqueue(str(folder), first=False)
+        if request.where is not None:
+            self._submit(str(folder), request.where)
+        else:
+            self._enqueue(str(folder), first=False)
+
+    def _submit(self, folder: str, where: Place) -> None:
+        """Hand a job to Slurm; where that fails, it stays in the list, not started."""
+        from core.runs import apart
+
+        try:
+            apart.submit(folder, where, dict(where.limits))
+        except (UserError, OSError) as error:
+            self.list_jobs()
+            self._sorry(error)
+            return
+        self.list_jobs()
+        self.waits.emit(folder)
 
     @Slot(str, int)
     def resume(self, folder: str, batch: int = 0) -> None:

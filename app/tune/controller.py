@@ -94,7 +94,8 @@ class TuneController(QObject):
         ----------
         settings : mapping
             As `core.tune.settings.Settings` has them, or with the ``kind`` “iterative”
-            as `core.runs.kinds.iterative.Iteration`; ``data`` and ``output`` are set here.
+            as `core.runs.kinds.iterative.Iteration`; ``data`` and ``output`` are set here. With
+            ``on``, as `core.runs.apart.where_of` reads it, Slurm runs it.
         """
         network, check = str(settings["model"]), self._measured.check
         if check is not None and check["usable"] and self._alike(network, check["network"]):
@@ -111,12 +112,13 @@ class TuneController(QObject):
 
     def _start(self, settings: Mapping[str, Any]) -> None:
         from core.errors import UserError
+        from core.runs import apart
         from core.runs.kinds import KINDS
 
         data, wanted = self._measured.data, dict(settings)
         if data is None:
             return
-        name = wanted.pop("kind", "finetune")
+        name, on = wanted.pop("kind", "finetune"), str(wanted.pop("on", ""))
         kind = KINDS[name]
         taken = {str(e.arguments.get("output")) for e in self._jobs.entries if e.state != "done"}
         output = free_name(Path(str(settings["model"])), taken, kind.ending)
@@ -132,6 +134,7 @@ class TuneController(QObject):
                 wanted["same_classes"] = True
         try:
             parsed = kind.settings({**wanted, **places})
+            where = apart.where_of(on) if on else None
         except UserError as error:
             self._session.say(error.message, error.hint, "error", key="run")
             return
@@ -139,7 +142,7 @@ class TuneController(QObject):
         arguments = parsed.model_dump(mode="json")
         inputs = {key: arguments.get(key) for key in kind.inputs}
         parent = str(job_places(self._session)[-1])
-        self._jobs.start(name, arguments, inputs, parent)
+        self._jobs.start(name, arguments, inputs, parent, where)
 
     # ---- what became of jobs ------------------------------------------------------------------
 

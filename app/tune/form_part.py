@@ -28,6 +28,7 @@ from app.kit.widgets import label
 from app.tune.data_part import DataCheck
 from app.tune.sparsity_part import SparsityPart
 from app.tune.turns_part import TurnsPart
+from app.tune.where_part import WherePart
 
 OTHER = "…"
 """Stands for a file that is asked for."""
@@ -126,6 +127,7 @@ class TuningForm(QWidget):
         sizes = {None: ("default", "The image size that the network was trained with")}
         self.image_size = SizeBox(sizes)
         self.device = combo(DEVICES, "Device")
+        self.where = WherePart()
         self.more = QPushButton()
         self.more.clicked.connect(self._ask)
         self.set_options({})
@@ -153,6 +155,7 @@ class TuningForm(QWidget):
                 ("Batch size", row(self.batch, self.smaller)),
                 ("Image size", self.image_size),
                 ("Device", self.device),
+                ("Run on", self.where.widget),
             )
         )
         layout = QVBoxLayout(self)
@@ -310,7 +313,8 @@ class TuningForm(QWidget):
             result["epochs"] = int(self.amount.value())
         elif length == "minutes":
             result["minutes"] = self.amount.value()
-        return self.turns.settings(result) if self.turns.chosen else result
+        result = self.turns.settings(result) if self.turns.chosen else result
+        return {**result, "on": self.where.text}
 
 
 def _named(path: str, results: list[str], own: list[str]) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import signal
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,30 @@ class Work:
             self._process.wait(_PATIENCE)
         self._process.kill()
         self._process.wait()
+
+
+def where_of(text: str) -> Place:
+    """Read where Slurm should run a job.
+
+    Parameters
+    ----------
+    text : str
+        ``slurm``, then the partition if any, and limits, ``name=value`` each.
+
+    Raises
+    ------
+    UserError
+        For anything else.
+    """
+    kind, *words = text.split()
+    names = [word for word in words if "=" not in word]
+    if len(names) > 1:
+        raise UserError(f"“{names[1]}” is not a limit.", "Write the partition, then NAME=VALUE.")
+    place = Place.parse(":".join([kind, *names]))
+    if place.kind != "slurm":
+        raise UserError(f"“{place.text}” does not run jobs.", "Use Slurm.")
+    limits = slurm.parse_limits([word for word in words if "=" in word])
+    return replace(place, limits=tuple(limits.items()))
 
 
 def submit(folder: str | Path, place: Place, limits: Mapping[str, str]) -> Job:

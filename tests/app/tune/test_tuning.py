@@ -374,7 +374,8 @@ def test_start_checks_the_data_first_and_asks_for_what_the_form_says(
     assert not form.begin.isEnabled()
     assert not begun
     fake.done("check_data", checked(dataset, {"severity": "warning", "message": "W.", "hint": ""}))
-    ((kind, arguments, inputs, parent),) = begun
+    ((kind, arguments, inputs, parent, where),) = begun
+    assert where is None
     assert kind == "finetune"
     assert arguments["minutes"] == 15
     assert arguments["epochs"] is None
@@ -448,7 +449,7 @@ def test_pruning_in_turns_asks_for_the_plans_rules_and_the_target(
     choose(form.preset, "recover_fully")
     opened.session.measured.set_check({**checked(dataset), "network": str(trained)})
     qtbot.mouseClick(form.begin, LEFT)
-    ((kind, arguments, inputs, _),) = begun
+    ((kind, arguments, inputs, *_),) = begun
     assert kind == "iterative"
     iteration = parse_iteration(arguments)
     assert (iteration.steps, iteration.max_loss) == (4, 0.05)
