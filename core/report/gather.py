@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -157,10 +158,10 @@ def _assemble(
     found: dict[str, dict[str, Any] | None] = {}
     for name in (ACCURACY, LATENCY, ALTERNATIVES):
         record = newest(fitting(held, name, known.sha256), shown)
-        stored = None
-        if record is not None:
-            stored = {**completed(RESULTS[name], record.result), "date": record.date}
-        found[name] = fresh.get(name) or stored
+        told = fresh.get(name)
+        if told is None and record is not None:
+            told = {**record.result, "date": record.date}
+        found[name] = None if told is None else completed(RESULTS[name], _plain(told))
     network = describe_network(known)
     accuracy = _accuracy(known, found[ACCURACY])
     plan = _plan(known)
@@ -193,6 +194,11 @@ def _assemble(
         "modules": _modules(known),
         "replay": _replay(known),
     } | {"notes": [{"message": message, "hint": hint} for message, hint in known.notes]}
+
+
+def _plain(told: Mapping[str, Any]) -> Any:
+    """Return what was measured as it is read again."""
+    return json.loads(json.dumps(told))
 
 
 def _model(known: Known) -> dict[str, Any]:

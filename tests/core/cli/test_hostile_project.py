@@ -33,6 +33,7 @@ COMMANDS = [
     "jobs log JOB", "jobs resume JOB", "report PROJECT -o OUT", "trust list", "trust show OWN",
     "trust remove OWN", "report-problem -o OUT --project PROJECT", "arguments epochs",
     "prune MODEL --plan PLAN -o OUT",
+    f"search MODEL --data DATA --budget {EVIL.split()[0]} --out OUT",
 ]  # fmt: skip
 ELSEWHERE = {"demo": "has no names of others"}
 ENDINGS = {"plan": ".json", "export": ".torchscript", "report": ".md", "report-problem": ".zip",
