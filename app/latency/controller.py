@@ -48,8 +48,8 @@ class LatencyController(QObject):
         self._asked = False
         self._tables = QFileSystemWatcher(self)
         self._settling = QTimer(self, singleShot=True, interval=SETTLE_MS)
-        self._tables.directoryChanged.connect(lambda _folder: self._settling.start())
-        self._settling.timeout.connect(self._disk_changed)
+        self._tables.directoryChanged.connect(self._changed)
+        self._settling.timeout.connect(self._look_again)
         self._session.modelChanged.connect(self._watch_tables)
         self._session.measured.clockChanged.connect(self._told)
         self._session.viewChanged.connect(self._offer)
@@ -68,8 +68,16 @@ class LatencyController(QObject):
                     Path(folder).mkdir(parents=True, exist_ok=True)
                     self._tables.addPath(folder)
 
-    def _disk_changed(self) -> None:
-        self._session.devices.refresh()
+    def _changed(self, folder: str) -> None:
+        """Read the list of devices, or soon the table: much else is in the folder of the list."""
+        from core.plan.latency.files import latency_folder
+
+        if folder == str(latency_folder()):
+            self._settling.start()
+        else:
+            self._session.devices.refresh()
+
+    def _look_again(self) -> None:
         if self._session.model is not None and not self._engine.running("latency_table"):
             self._session.look_up_clock()
 

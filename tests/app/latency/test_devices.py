@@ -16,7 +16,8 @@ from app.latency.kit_dialog import KitDialog
 from app.pruning.feature import PruningFeature
 from app.state import plan_edits
 from app.window.graph_binding import graph_state
-from core.plan.latency.devices import Device, device_of, known_devices, remember
+from core.plan.latency import files
+from core.plan.latency.devices import Device, device_of, devices_file, known_devices, remember
 from core.plan.latency.files import describe, table_path, write_latency
 from core.system.files import sha256_of
 from tests.app.conftest import QUICK_MS
@@ -291,6 +292,15 @@ def test_what_the_command_line_changes_is_followed(opened, panel, pi, qtbot):
     with qtbot.waitSignal(opened.session.devices.changed, timeout=QUICK_MS):
         remember(device("nano", NANO))
     assert panel.where.box.findData(NANO) > 0
+
+
+def test_what_else_is_in_the_folder_of_the_list_reads_no_table(opened, panel, times, qtbot):
+    controller = opened.features[LatencyFeature].controller
+    for folder, reads in ((devices_file().parent, False), (files.latency_folder(), True)):
+        controller._watch_tables()
+        with qtbot.waitSignal(controller._tables.directoryChanged, timeout=QUICK_MS):
+            (folder / "something").mkdir()
+        assert controller._settling.isActive() is reads
 
 
 def test_a_kit_is_written_and_its_answers_are_read(opened, panel, fake, answers, times, tmp_path,
