@@ -95,6 +95,8 @@ class EngineWorker(QObject):
     def stop(self) -> None:
         """End the engine and every task; nothing starts again."""
         self._closing = True
+        if self._patience is not None:  # it can be stopped on this thread alone
+            self._patience.stop()
         if self._engine is not None:
             self._engine.stop()
             self._engine = None
