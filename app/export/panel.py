@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.engine.task_line import TaskLine
 from app.export.words import exported_row
-from app.kit.controls import SizeBox, add_items, choose, combo, row, set_able
+from app.kit.controls import add_items, choose, combo, row, set_able, trained_size
 from app.kit.desktop import open_file
 from app.kit.table_model import Column, TableModel
 from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
@@ -94,8 +94,7 @@ class ExportPanel(OnScreen, QWidget):
         self.precision: QComboBox = combo(PRECISIONS, "Precision")
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
-        own = {None: ("as trained", "The image size that the network was trained with")}
-        self.image_size = SizeBox(own)
+        self.image_size = trained_size()
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
         self.batch.setAccessibleName("Batch size")

@@ -11,6 +11,7 @@ from PySide6.QtGui import QHelpEvent, QPaintEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
+    QSpinBox,
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
@@ -165,6 +166,20 @@ class SizeBox(QComboBox):
 
     def _say(self, text: str) -> None:
         QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), text, self)
+
+
+def trained_size() -> SizeBox:
+    """Return a box of image sizes that begins with the one that the network was trained with."""
+    return SizeBox({None: ("as trained", "The image size that the network was trained with")})
+
+
+def threads_box() -> QSpinBox:
+    """Return a box for threads of a runtime; 0 is one per core."""
+    box = QSpinBox()
+    box.setRange(0, 256)
+    box.setSpecialValueText("one per core")
+    box.setAccessibleName("Threads")
+    return box
 
 
 def _size_in(text: str) -> ImageSize:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QLineEdit, QSpinBox, QWidget
 
-from app.kit.controls import SizeBox
+from app.kit.controls import threads_box, trained_size
 from app.kit.dialogs import size_of_words
 from app.kit.save_dialog import SaveDialog
 from core.errors import UserError
@@ -45,12 +45,8 @@ class KitDialog(SaveDialog):
         self.name.setProperty("field", "true")
         self.name.setAccessibleName("Name of the device")
         self.name.setPlaceholderText("its processor")
-        own = {None: ("as trained", "The image size that the network was trained with")}
-        self.image_size = SizeBox(own)
-        self.threads = QSpinBox()
-        self.threads.setRange(0, 256)
-        self.threads.setSpecialValueText("one per core")
-        self.threads.setAccessibleName("Threads")
+        self.image_size = trained_size()
+        self.threads = threads_box()
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
         self.batch.setAccessibleName("Batch size")

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +23,7 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.data.source_part import DEVICES
 from app.engine.task_line import TaskLine
-from app.kit.controls import SizeBox, combo, set_able
+from app.kit.controls import combo, set_able, threads_box, trained_size
 from app.kit.table_model import Column, TableModel
 from app.kit.tick_list import TickList
 from app.kit.widgets import OnScreen, TableView, column, label, table_view
@@ -114,12 +113,8 @@ class LatencyPanel(OnScreen, QWidget):
         self.batch.setAccessibleName("Batch sizes")
         self.batch.setToolTip("Images per batch; separate several by commas, such as 1, 8")
         self.batch.textChanged.connect(self._enable)
-        own = {None: ("as trained", "The image size that the network was trained with")}
-        self.image_size = SizeBox(own)
-        self.threads = QSpinBox()
-        self.threads.setRange(0, 256)
-        self.threads.setSpecialValueText("one per core")
-        self.threads.setAccessibleName("Threads")
+        self.image_size = trained_size()
+        self.threads = threads_box()
         self.threads.setToolTip("CPU threads of the runtime")
         self.device: QComboBox = combo(DEVICES, "Device")
         self.device.setToolTip("On a GPU, both FP32 and FP16 are measured")

@@ -1,16 +1,14 @@
-"""What runs engine tasks for many requests: this process, or a cluster."""
+"""What runs engine tasks for many requests, elsewhere than in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Any, Protocol
 
 from core.cluster.place import Place
-from core.cluster.tasks import perform
 from core.errors import UserError
-from core.progress import Progress, Span, silent
+from core.progress import Progress, silent
 from core.registry import resolve
 
 Request = Mapping[str, Any]
@@ -66,40 +64,6 @@ class Pool(Protocol):
         ...
 
 
-class HerePool:
-    """Runs one request after the other in this process.
-
-    Parameters
-    ----------
-    device : str
-        Passed on to requests as it is.
-    """
-
-    def __init__(self, device: str = "") -> None:
-        self.device, self.room = device, 1
-
-    def __enter__(self) -> HerePool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing is left running."""
-
-    def run(
-        self, task: str, requests: Sequence[Request], progress: Progress = silent
-    ) -> Iterator[tuple[int, Event]]:
-        """Run a task for every request; see `Pool.run`."""
-        count = len(requests)
-        for place, request in enumerate(requests):
-            part = Span(progress, place / count, (place + 1) / count)
-            for event in perform(task, request, part):
-                yield place, event
-
-
 POOLS: Mapping[str, str] = {
     "ray": "core.cluster.ray_pool:RayPool",
     "slurm": "core.cluster.slurm_pool:SlurmPool",
@@ -107,13 +71,12 @@ POOLS: Mapping[str, str] = {
 """What runs work at each kind of place: takes the place and the device wanted."""
 
 
-def open_pool(on: Place | None, device: str = "") -> AbstractContextManager[Pool]:
+def open_pool(on: Place, device: str = "") -> AbstractContextManager[Pool]:
     """Return what runs work at a place, to be used as a context.
 
     Parameters
     ----------
-    on : Place, optional
-        This process without one.
+    on : Place
     device : str
         The device wanted: ``cpu``, ``cuda``, or empty for GPUs if there are any.
 
@@ -122,10 +85,10 @@ def open_pool(on: Place | None, device: str = "") -> AbstractContextManager[Pool
     UserError
         When that place runs no such work, or what it needs is not installed.
     """
-    if on is None:
-        return HerePool(device)
     if on.kind not in POOLS:
-        raise UserError(f"This work cannot run on “{on.text}”.", "Use ray or ray://HOST:PORT.")
+        raise UserError(
+            f"This work cannot run on “{on.text}”.", "Use ray, ray://HOST:PORT or slurm."
+        )
     pool: AbstractContextManager[Pool] = resolve(POOLS[on.kind])(on, device)
     return pool
 

@@ -155,11 +155,6 @@ def front(trials: Sequence[Record], unpruned: Record | None = None) -> list[Reco
     return sorted(chosen, key=point_of)
 
 
-def best_at(points: Sequence[tuple[float, float]], ms: float) -> float | None:
-    """Return the best accuracy of networks that take no longer than a time; None without one."""
-    return max((accuracy for at, accuracy in points if at <= ms), default=None)
-
-
 def prune_files(trials: Sequence[Record], kept: Sequence[Record], folder: Path) -> list[Path]:
     """Remove the networks of trials that are not on the front, and return them.
 

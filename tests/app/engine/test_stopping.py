@@ -8,8 +8,8 @@ from app.engine.protocol import Request
 from app.engine.worker import EngineWorker
 
 
-def test_a_cancel_just_before_the_end_leaves_no_timer(qapp):
-    worker, ended = EngineWorker(), []
+def test_a_cancel_just_before_the_end_leaves_no_timer(qapp, tmp_path):
+    worker, ended = EngineWorker(tmp_path / "engine.log"), []
     worker.cancelled.connect(ended.append)
     worker._running = Request(1, "suggest", {})
     worker.cancel(1)

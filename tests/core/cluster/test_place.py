@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.cluster.place import CLIENT_PORT, POSSIBLE, Place
-from core.cluster.pool import HerePool, open_pool
+from core.cluster.pool import open_pool
 from core.errors import UserError
 
 hosts = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?", fullmatch=True)
@@ -62,8 +62,3 @@ def test_anything_else_is_refused_in_one_line(text):
 def test_work_that_a_place_does_not_run_is_refused():
     with pytest.raises(UserError, match="cannot run on “nowhere:x”"):
         open_pool(Place("nowhere", partition="x"))
-
-
-def test_without_a_place_it_is_this_process():
-    with open_pool(None, "cpu") as pool:
-        assert isinstance(pool, HerePool) and (pool.device, pool.room) == ("cpu", 1)

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from core.cluster import ray_pool, worker
-from core.cluster.pool import HerePool, open_pool, raise_failed
+from core.cluster.pool import open_pool, raise_failed
+from core.cluster.tasks import perform
 from core.data.stream import ALL, DataSettings
 from core.errors import CancelledError, UserError
 from core.measure import sensitivity
 from core.pipeline import load
 from core.plan.schema import Plan
+from core.progress import silent
 from core.system.files import sha256_of
 from tests.core.cluster import deadly
 from tests.core.cluster.conftest import STORE
@@ -29,6 +31,11 @@ def gathered(pool, task, requests, progress=lambda share, text: None):
     for place, event in pool.run(task, requests, progress):
         found.setdefault(place, []).append(event)
     return [found[place] for place in sorted(found)]
+
+
+def performed(task, requests):
+    """Do in this process what a pool does elsewhere."""
+    return [perform(task, request, silent) for request in requests]
 
 
 def scan(small, output=None, **options):
@@ -57,7 +64,7 @@ def test_a_pool_gives_what_this_process_gives(cluster, place, small):
     with open_pool(place, "cpu") as pool:
         assert (pool.room, pool.nodes, pool.device) == (2, 2, "cpu")
         there = gathered(pool, "evaluate", requests)
-    here = gathered(HerePool("cpu"), "evaluate", requests)
+    here = performed("evaluate", requests)
     for events in (*here, *there):
         events[-1].get("result", {}).pop("milliseconds", None)
     assert there == here
@@ -168,7 +175,7 @@ def test_what_a_node_lacks_is_one_line_that_names_it(
 )
 def test_other_images_elsewhere_are_refused(small, task, more):
     asked = request(*small, images_sha256="0" * 64, **more)
-    ((failed,),) = gathered(HerePool("cpu"), task, [asked])
+    ((failed,),) = performed(task, [asked])
     assert "are not those the work began with" in failed["message"]
 
 

@@ -12,12 +12,12 @@ import torch
 
 from core.cluster import slurm, slurm_pool
 from core.cluster.place import Place
-from core.cluster.pool import HerePool, open_pool
+from core.cluster.pool import open_pool
 from core.cluster.slurm_pool import SlurmPool
 from core.errors import CancelledError, UserError
 from core.system.paths import jobs_folder
 from tests.core.cluster import deadly_errand
-from tests.core.cluster.test_ray import gathered, request, same, scan
+from tests.core.cluster.test_ray import gathered, performed, request, same, scan
 from tests.core.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -41,8 +41,7 @@ def test_a_pool_gives_what_this_process_gives(small: Any) -> None:
     bad = {**good, "data": {**good["data"], "split": "nowhere"}}
     with open_pool(PLACE, "cpu") as pool:
         there = gathered(pool, "evaluate", [good, bad])
-    with HerePool("cpu") as pool:
-        here = gathered(pool, "evaluate", [good, bad])
+    here = performed("evaluate", [good, bad])
     for events in (*here, *there):
         events[-1].get("result", {}).pop("milliseconds", None)
     assert there == json.loads(json.dumps(here))
