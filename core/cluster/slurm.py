@@ -119,13 +119,8 @@ def executor(
     UserError
         When submitit is not installed, or there is no Slurm here.
     """
-    submitit = library()
-    local = is_local()
-    if not local and shutil.which("sbatch") is None:
-        raise UserError(
-            "There is no Slurm on this computer: sbatch was not found.",
-            "Run this on a login node of the cluster.",
-        )
+    check_here()
+    submitit, local = library(), is_local()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = submitit.AutoExecutor(
         folder=folder, cluster="local" if local else "slurm",
@@ -147,6 +142,22 @@ def executor(
             f"submitit refuses the limits: {one_line(error)}", "Correct them."
         ) from error
     return made
+
+
+def check_here() -> None:
+    """Refuse to submit from a computer that cannot.
+
+    Raises
+    ------
+    UserError
+        When submitit is not installed, or there is no Slurm here.
+    """
+    library()
+    if not is_local() and shutil.which("sbatch") is None:
+        raise UserError(
+            "There is no Slurm on this computer: sbatch was not found.",
+            "Run this on a login node of the cluster.",
+        )
 
 
 def library() -> Any:

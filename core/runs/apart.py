@@ -96,7 +96,7 @@ def where_of(text: str) -> Place:
     Raises
     ------
     UserError
-        For anything else.
+        For anything else, or when jobs cannot be submitted from this computer.
     """
     kind, *words = text.split()
     names = [word for word in words if "=" not in word]
@@ -106,6 +106,7 @@ def where_of(text: str) -> Place:
     if place.kind != "slurm":
         raise UserError(f"“{place.text}” does not run jobs.", "Use Slurm.")
     limits = slurm.parse_limits([word for word in words if "=" in word])
+    slurm.check_here()
     return replace(place, limits=tuple(limits.items()))
 
 

@@ -265,7 +265,7 @@ def where_of(options: argparse.Namespace) -> Where | None:
         For a place that takes no jobs, or limits that are none.
     """
     from core.cluster.place import Place
-    from core.cluster.slurm import parse_limits
+    from core.cluster.slurm import check_here, parse_limits
 
     if options.nnodes > 1 and (options.on or options.detach or getattr(options, "queue", False)):
         raise UserError(
@@ -286,7 +286,9 @@ def where_of(options: argparse.Namespace) -> Where | None:
             "A job that Slurm runs is detached, in a queue of Slurm's own.",
             "Leave out --detach and --queue.",
         )
-    return place, parse_limits(options.limits)
+    limits = parse_limits(options.limits)
+    check_here()
+    return place, limits
 
 
 def queued(folder: Path) -> tuple[dict[str, Any], str]:

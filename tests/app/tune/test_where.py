@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 
 from app.data.feature import DataFeature
 from app.kit.controls import choose
+from core.cluster import slurm
 from core.runs import apart
 from core.runs.folder import read_job
 from tests.app.conftest import QUICK_MS
@@ -30,6 +31,7 @@ def form(opened, fake, dataset, qtbot):
 def handed(monkeypatch):
     """What was handed to Slurm."""
     found = []
+    monkeypatch.setenv(slurm.LOCAL, "local")
     monkeypatch.setattr(apart, "submit", lambda *given: found.append(given))
     return found
 
@@ -64,10 +66,19 @@ def test_what_is_no_limit_makes_no_job(form, handed, qtbot, opened, heard, limit
     assert handed == [] and len(opened.context.jobs.entries) == before
 
 
+def test_without_slurm_no_job_is_made(form, qtbot, opened, heard, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    choose(form.where.place, "slurm")
+    qtbot.mouseClick(form.begin, LEFT)
+    qtbot.waitUntil(lambda: any("no Slurm" in text for text in heard()), timeout=QUICK_MS)
+    assert opened.context.jobs.entries == ()
+
+
 def test_what_slurm_refuses_stays_in_the_list(form, qtbot, opened, heard, monkeypatch):
     def refuse(*given):
         raise apart.UserError("Slurm did not accept it: invalid account", "Correct the limits.")
 
+    monkeypatch.setenv(slurm.LOCAL, "local")
     monkeypatch.setattr(apart, "submit", refuse)
     choose(form.where.place, "slurm")
     qtbot.mouseClick(form.begin, LEFT)

@@ -222,6 +222,18 @@ def test_a_job_that_slurm_refuses_can_be_started_elsewhere(
     assert status_of(read_job(folder)) == "ready"
 
 
+def test_without_slurm_no_job_is_made(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("PATH", "/nowhere")
+    job = tmp_path / "job"
+    asked = ["finetune", settings.model, "--data", settings.data, "--folder", str(job)]
+    assert main([*asked, "--on", "slurm"]) == 1
+    assert "no Slurm on this computer" in capsys.readouterr().err
+    assert not job.exists()
+
+
 def test_no_slurm_here(tuning: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match="no Slurm on this computer"):
