@@ -16,7 +16,7 @@ SEED    ?= 0
 # Keeps the output of parallel targets apart, if make supports it.
 APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: setup run test test-scripts quick quick-engine quick-window measure fuzz lint compat bench screenshots bundle bundle-test bundle-tarball clean
+.PHONY: setup run test test-scripts quick quick-engine quick-window measure fuzz lint compat bench screenshots bundle bundle-test bundle-tarball appimage clean
 
 setup: $(STAMP)
 
@@ -87,6 +87,11 @@ bundle-test: bundle
 
 bundle-tarball: bundle
 	$(BIN)/python -m scripts.bundle.tarball dist/secateur dist
+
+# The same as one file that runs as it is; with the runtime of the AppImage project.
+APPIMAGE_RUNTIME ?= runtime-$(shell uname -m)
+appimage: bundle
+	$(BIN)/python -m scripts.bundle.appimage dist/secateur dist --runtime $(APPIMAGE_RUNTIME)
 
 clean:
 	rm -rf build dist demo-output fuzz-found .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

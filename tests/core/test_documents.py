@@ -33,7 +33,7 @@ APART = {
     r"make (test|test-scripts|lint|quick|measure|fuzz)\b": "is what runs this very test",
     r"make (bench|screenshots)\b": "minutes; measures the machine, or draws what is checked by eye",
     r"make compat\b": "minutes to an hour, and gigabytes; tests/scripts/test_compat.py",
-    r"make bundle": "minutes; tests/package/test_bundle.py",
+    r"make (bundle|appimage)": "minutes; tests/package/test_bundle.py, test_desktop.py",
     r"(app|id|rights)=|find \"\$app|codesign |ditto |xcrun ": "needs macOS and its tools",
     r"pre-commit install": "changes the clone; tests/scripts looks at what it would run",
     r"python -m venv |\. \.venv/bin/activate|git clone |cd secateur": "how to install",
