@@ -5,16 +5,16 @@ from __future__ import annotations
 import platform
 import sys
 import tarfile
-from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
 
 from core.system.files import write_atomically
+from core.system.versions import SECATEUR
 
 
 def name() -> str:
     """Return the archive's name without its suffix, which is also the folder's in it."""
-    return f"secateur-{metadata.version('secateur')}-{sys.platform}-{platform.machine()}"
+    return f"secateur-{SECATEUR}-{sys.platform}-{platform.machine()}"
 
 
 def pack(folder: Path, where: Path) -> Path:
