@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 import sys
 import tarfile
-from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
 
 from core.system.files import write_atomically
+from core.system.versions import SECATEUR
 from scripts.bundle.sizes import edition
 
 
@@ -21,8 +21,7 @@ def name(folder: Path) -> str:
     folder : Path
         The program's: whether it can use GPUs is in its name.
     """
-    version, system = metadata.version("secateur"), f"{sys.platform}-{platform.machine()}"
-    return f"secateur-{version}-{system}-{edition(folder)}"
+    return f"secateur-{SECATEUR}-{sys.platform}-{platform.machine()}-{edition(folder)}"
 
 
 def pack(folder: Path, where: Path) -> Path:

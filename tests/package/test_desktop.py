@@ -7,12 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from core.system.versions import SECATEUR
 from scripts.bundle import appimage, contents, platforms, tarball
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -241,7 +241,7 @@ def test_the_desktop_opens_a_file_with_it(
 def test_identifiers_and_versions_agree() -> None:
     plist = platforms.info_plist("1.2.3")
     assert plist["CFBundleVersion"] == plist["CFBundleShortVersionString"] == "1.2.3"
-    assert contents.version() == metadata.version("secateur")
+    assert contents.version() == SECATEUR
     kinds = {t for kind in plist["CFBundleDocumentTypes"] for t in kind["LSItemContentTypes"]}
     declared = [*plist["UTExportedTypeDeclarations"], *plist["UTImportedTypeDeclarations"]]
     assert kinds == {kind["UTTypeIdentifier"] for kind in declared}

@@ -12,6 +12,7 @@ import pytest
 
 from app.__main__ import main
 from core.system import logs, program
+from core.system.versions import SECATEUR
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -174,9 +175,7 @@ def test_the_version(capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    from importlib import metadata
-
-    assert capsys.readouterr().out == f"secateur {metadata.version('secateur')}\n"
+    assert capsys.readouterr().out == f"secateur {SECATEUR}\n"
 
 
 def test_packaged_training_loads_images_itself(
