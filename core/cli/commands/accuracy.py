@@ -15,6 +15,7 @@ from core.cli.options import (
     place_of,
     shown_progress,
 )
+from core.errors import UserError
 
 
 def add_parsers(add: Add) -> None:
@@ -50,10 +51,17 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.data.evaluate import evaluate
     from core.data.figures import names_of
     from core.history.remember import folder_of, remember_measured, with_step
+    from core.ship.exported.metadata import exported_format
     from core.ship.exported.network import open_network
 
     show = shown_progress(options)
     show(0.0, "Opening the model")
+    if options.history is not None and exported_format(options.model) is not None:
+        raise UserError(
+            "An exported file is no step of a history.",
+            "Leave out --history, or put it next to its checkpoint: "
+            "secateur compare MODEL FILE --data DATA --history.",
+        )
     loaded = open_network(options.model)
     settings = data_settings(options, split=options.split)
     assert settings is not None  # --data is required

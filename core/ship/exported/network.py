@@ -70,7 +70,7 @@ class ExportedNetwork(RuntimeNetwork):
         from ultralytics.nn.autobackend import AutoBackend
 
         with (
-            self._explained("opened"),
+            self.explained("opened"),
             sealed(),
             _told(self.about),
             _in_full(self.form),
@@ -79,7 +79,8 @@ class ExportedNetwork(RuntimeNetwork):
             return AutoBackend(str(self.path), device=device, verbose=False).eval()
 
     @contextlib.contextmanager
-    def _explained(self, done: str) -> Iterator[None]:
+    def explained(self, done: str) -> Iterator[None]:
+        """Turn whatever a runtime raises into a sentence; ``done`` is what could not be done."""
         try:
             yield
         except (UserError, MemoryError):
