@@ -7,13 +7,13 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from core.progress import silent
 from core.system.program import prepare
 from core.system.scratch import own_folder
+from core.system.versions import versions_of
 
 COMPARED = ("secateur", "torch", "ultralytics")
 """Packages whose versions figures depend on."""
@@ -62,7 +62,7 @@ class Order:
 
 def versions() -> dict[str, str]:
     """Return the versions of what figures depend on, in this process's environment."""
-    return {name: metadata.version(name) for name in COMPARED}
+    return versions_of(*COMPARED)
 
 
 def work(order: Order) -> dict[str, Any]:

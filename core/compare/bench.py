@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from core.ship.latency.measure import Timing, measure
 from core.ship.latency.runtimes import runtimes
 from core.system.machine import default_threads, processor
 from core.system.size import ImageSize
+from core.system.versions import versions_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -146,7 +146,7 @@ class Bench:
             "train": [_file_facts(path) for path in images],
             "runtime": self._runtime,
             "machine": [processor(), default_threads()],
-            "versions": {n: metadata.version(n) for n in ("secateur", "torch", "ultralytics")},
+            "versions": versions_of("secateur", "torch", "ultralytics"),
         }
 
     def known(self) -> MeasuredFront:

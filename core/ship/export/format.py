@@ -70,6 +70,9 @@ class Format:
         Counts the weights in an exported network, by its path.
     runtime : Runtime or None
         How networks are timed in this format.
+    opens : mapping of str to str or None
+        Python modules that running an exported file needs, as in ``packages``; None where
+        exported files are not opened as networks (`core.ship.exported`).
     """
 
     name: str
@@ -93,6 +96,7 @@ class Format:
     run: Callable[[Path], Any] | str | None = None
     weights: Callable[[Path], int] | str | None = None
     runtime: Runtime | None = None
+    opens: Mapping[str, str] | None = None
 
     @property
     def folder(self) -> bool:

@@ -41,6 +41,7 @@ _ROWS = (
             False,
             "core.ship.latency.runtimes:prepare_onnx",
         ),
+        opens={"onnxruntime": "onnxruntime"},
     ),
     Format(
         "torchscript",
@@ -51,6 +52,7 @@ _ROWS = (
         gpu_half=True,
         aliases=("jit",),
         weights="core.ship.export.weights:count_torchscript",
+        opens={},
     ),
     Format(
         "openvino",
@@ -69,6 +71,7 @@ _ROWS = (
             False,
             "core.ship.latency.runtimes:prepare_openvino",
         ),
+        opens={"openvino": "openvino"},
     ),
     Format(
         "engine",
@@ -87,8 +90,16 @@ _ROWS = (
             True,
             "core.ship.latency.runtimes:prepare_tensorrt",
         ),
+        opens={"tensorrt": "tensorrt"},
     ),
-    Format("ncnn", "NCNN", "_ncnn_model", {"ncnn": "ncnn", "pnnx": "pnnx"}, ("fp32", "fp16")),
+    Format(
+        "ncnn",
+        "NCNN",
+        "_ncnn_model",
+        {"ncnn": "ncnn", "pnnx": "pnnx"},
+        ("fp32", "fp16"),
+        opens={"ncnn": "ncnn"},
+    ),
     Format("mnn", "MNN", ".mnn", {**_ONNX, "MNN": "MNN"}, PRECISIONS),
     Format(
         "coreml",

@@ -16,6 +16,7 @@ from core.progress import Progress, Span, silent
 from core.ship.devices.bench import RUNS
 from core.ship.export.exporter import brief
 from core.ship.export.format import Format
+from core.ship.exported.network import open_exported
 from core.ship.latency.measure import Timing, interleave, timings_of
 from core.ship.latency.runtime import Settings
 from core.system.size import ImageSize
@@ -70,7 +71,7 @@ class Judge:
         """
         assert self._opened is not None
         try:
-            return self._opened.evaluate(file, progress)
+            return self._opened.evaluate(open_exported(file).model, progress)
         except (RuntimeError, ValueError) as error:  # of runtimes
             raise UserError(
                 f"The quantised network could not be evaluated: {brief(error)}.",

@@ -38,8 +38,8 @@ COMMANDS = [
     f"search MODEL --data DATA --budget {EVIL.split()[0]} --out OUT",
 ]  # fmt: skip
 ELSEWHERE = {"demo": "has no names of others"}
-ENDINGS = {"plan": ".json", "export": ".torchscript", "quantize": ".onnx", "report": ".md", "report-problem": ".zip",
-           "sensitivity": ".jsonl"}  # fmt: skip
+ENDINGS = {"plan": ".json", "export": ".torchscript", "quantize": ".onnx", "report": ".md",
+           "report-problem": ".zip", "sensitivity": ".jsonl"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

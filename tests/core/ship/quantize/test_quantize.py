@@ -31,7 +31,7 @@ from tests.core.images import make_dataset
 from tests.core.networks import network
 from tests.core.ship.export.conftest import SIZE, confident, left, needs
 
-FAMILIES = ("yolov8n-seg", "yolov8n-cls", "yolov10n", "yolo11n")
+FAMILIES = ("yolov8n-seg", "yolo11n")
 
 
 @pytest.fixture(scope="module")
