@@ -7,10 +7,13 @@ beginning. What is saved are the weights without that: they lose less when they 
 from __future__ import annotations
 
 from importlib import util
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.system.program import to_install
+
+if TYPE_CHECKING:
+    from core.tune.settings import Settings
 
 NEEDS = {"modelopt": "nvidia-modelopt", "huggingface_hub": "huggingface_hub"}
 """Modules that it needs, each with the package that brings it."""
@@ -28,17 +31,19 @@ def missing() -> UserError | None:
     )
 
 
-def check_aware(teacher: str | None) -> None:
-    """Refuse training for INT8 where it cannot be.
+def check_aware(settings: Settings) -> None:
+    """Refuse training for INT8 where it is wanted and cannot be.
 
     Raises
     ------
     UserError
         When a package is missing, or for a teacher: its layers would round as well.
     """
+    if not settings.aware:
+        return
     if (absent := missing()) is not None:
         raise absent
-    if teacher is not None:
+    if settings.teacher is not None:
         raise UserError(
             "Quantisation-aware training takes no teacher.", "Fine-tune with the teacher before."
         )

@@ -123,8 +123,7 @@ def set_up(
         written.
     """
     check_values(settings.options)
-    if settings.aware:
-        check_aware(settings.teacher)
+    check_aware(settings)
     if settings.output is not None:
         check_target(Path(settings.output), filter(None, (settings.model, settings.teacher)))
     name, device = choose_device(settings.device)

@@ -100,5 +100,9 @@ def check_kept(kept: Collection[str], known: Collection[str]) -> None:
     for name in kept:
         if not any(within(layer, name) for layer in known):
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"Did you mean {near[0]}?" if near else "`secateur inspect` lists all."
+            hint = (
+                f"Did you mean {near[0]}?"
+                if near
+                else "Use one of another name: `secateur inspect` lists all."
+            )
             raise UserError(f"The network has no layer “{name}” that is quantised.", hint)

@@ -75,7 +75,7 @@ class Judge:
         except (RuntimeError, ValueError) as error:  # of runtimes
             raise UserError(
                 f"The quantised network could not be evaluated: {brief(error)}.",
-                "Keep more layers in higher precision (--keep), or use another format.",
+                "Keep more layers in higher precision, or use another format.",
             ) from error
 
 

@@ -19,7 +19,7 @@ from core.ship.quantize.methods import RANKING, method_of
 from core.ship.quantize.settings import Quantized, QuantizeSettings, Trained
 from core.ship.quantize.work import Made, Work
 from core.system.scratch import Scratch
-from core.tune.aware import check_aware
+from core.tune.aware import missing
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
@@ -53,8 +53,8 @@ def quantize(
     size = real_size(loaded.model, settings.image_size or loaded.facts.image_size)
     data = replace(settings.data, image_size=size).fitted(loaded.model)
     check_export(form, loaded, target, ExportSettings(form.name, "int8", size, data=data))
-    if settings.aware is not None:
-        check_aware(None)
+    if settings.aware is not None and (absent := missing()) is not None:
+        raise absent
     if settings.kept is None:  # layers are ranked in another format
         FORMATS[RANKING].check(loaded.facts.task, "int8")
     with Scratch("quantize") as name:
