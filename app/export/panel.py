@@ -28,6 +28,7 @@ from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
 from app.state.deliverables import Exported, exports_of
 from app.state.files import at_hand
 from app.state.shipping import Format
+from core.ship.quantize.methods import METHODS
 
 PRECISIONS = {
     "fp32": ("FP32", "Full precision; the outputs must match the checkpoint"),
@@ -35,6 +36,19 @@ PRECISIONS = {
     "int8": (
         "INT8",
         "A quarter of the size; most formats need images of the dataset for calibration",
+    ),
+}
+QUANTISED = {
+    "auto": (
+        "Measure which layers",
+        "Layers that lose most stay in higher precision where that is worth their time; takes a "
+        "minute or more",
+    ),
+    "none": ("All layers", "All layers in INT8; only the decoding of the outputs is not"),
+    "aware": (
+        "Train for INT8 first",
+        "Ultralytics' quantisation-aware training of a few epochs, then as measured; needs labels "
+        "and nvidia-modelopt",
     ),
 }
 VIEWS = ("Formats", "Exported")
@@ -59,11 +73,14 @@ class ExportPanel(OnScreen, QWidget):
     -------
     exportRequested(str, str, str, object, int)
         Network, format, precision, image size or None, batch.
+    quantizeRequested(str, str, str, object)
+        Network, format, one of ``QUANTISED``, image size or None.
     wanted
         The formats should be looked up.
     """
 
     exportRequested = Signal(str, str, str, object, int)
+    quantizeRequested = Signal(str, str, str, object)
     wanted = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -94,6 +111,7 @@ class ExportPanel(OnScreen, QWidget):
         self.precision: QComboBox = combo(PRECISIONS, "Precision")
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
+        self.quantised: QComboBox = combo(QUANTISED, "Layers in INT8")
         self.image_size = trained_size()
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
@@ -102,7 +120,7 @@ class ExportPanel(OnScreen, QWidget):
         self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
-        self.progress = TaskLine(context.engine, "export", "formats", tall=True)
+        self.progress = TaskLine(context.engine, "export", "quantize", "formats", tall=True)
         self.note = label("", "muted")
         self.views = QTabBar()
         self.views.setAccessibleName("Table to show")
@@ -130,9 +148,10 @@ class ExportPanel(OnScreen, QWidget):
         fields: tuple[tuple[str, QWidget], ...] = (
             ("&Network", self.network),
             ("For&mat", row(self.form, self.precision)),
+            ("&INT8", self.quantised),
             ("Im&ages", row(self.image_size, batch_name, self.batch)),
         )
-        leads = (self.network, self.form, self.image_size)
+        leads = (self.network, self.form, self.quantised, self.image_size)
         for number, (name, widget) in enumerate(fields):
             title = QLabel(name)
             title.setBuddy(leads[number])
@@ -246,20 +265,25 @@ class ExportPanel(OnScreen, QWidget):
         self.note.setText(problem or ("" if known is not None else WAITS))
         self.note.setVisible(bool(self.note.text()))
         able = known is not None and model is not None and not problem
+        self.quantised.setEnabled(able and self._quantises(precision))
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(able and self.network.count() > 0)
         self.folder.setEnabled(self.exported.selectionModel().hasSelection())
 
     # ---- asking -------------------------------------------------------------------------------
 
+    def _quantises(self, precision: str) -> bool:
+        """Whether layers can be chosen: other formats quantise by their own tools."""
+        return precision == "int8" and str(self.form.currentData()) in METHODS
+
     def _ask(self) -> None:
-        self.exportRequested.emit(
-            str(self.network.currentData()),
-            str(self.form.currentData()),
-            str(self.precision.currentData()),
-            self.image_size.currentData(),
-            self.batch.value(),
-        )
+        network, form = str(self.network.currentData()), str(self.form.currentData())
+        precision, size = str(self.precision.currentData()), self.image_size.currentData()
+        if self._quantises(precision):
+            how = str(self.quantised.currentData())
+            self.quantizeRequested.emit(network, form, how, size)
+            return
+        self.exportRequested.emit(network, form, precision, size, self.batch.value())
 
     def _open_folder(self) -> None:
         rows = self.exported.selectionModel().selectedRows()

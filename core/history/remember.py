@@ -132,7 +132,7 @@ def remember_quantized(
     UserError
         When the folder cannot be written.
     """
-    node = attach(folder, quantized_node(report), model)
+    node = attach(folder, quantized_node(report, model), model)
     write_measurement(folder, exported(report, model, origin))
     return node
 
