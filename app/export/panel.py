@@ -266,6 +266,7 @@ class ExportPanel(OnScreen, QWidget):
         self.note.setVisible(bool(self.note.text()))
         able = known is not None and model is not None and not problem
         self.quantised.setEnabled(able and self._quantises(precision))
+        self.batch.setEnabled(not self._quantises(precision))  # such files take one image
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(able and self.network.count() > 0)
         self.folder.setEnabled(self.exported.selectionModel().hasSelection())
