@@ -123,8 +123,8 @@ def restore(trainer: Any, state: Mapping[str, Any]) -> bool:
     Returns
     -------
     bool
-        Whether the optimizer continues, too. It starts anew where it is another one than that of
-        the state: presets differ from version to version.
+        Whether the optimizer continues, too. It starts without momentum where it is another one
+        than that of the state: presets differ from version to version.
     """
     own = state[STATE_KEY]
     _load(unwrap_model(trainer.model), own["weights"])
@@ -168,7 +168,6 @@ def restore(trainer: Any, state: Mapping[str, Any]) -> bool:
 
 def _same_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> bool:
     """Whether a state is of an optimizer of this kind, with its parameters in these groups."""
-
     here = optimizer.param_groups
     if len(saved["param_groups"]) != len(here):
         return False

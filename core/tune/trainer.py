@@ -41,8 +41,9 @@ _MOST_BAD_STEPS = 20
 
 MEASUREMENTS = 10
 """Validations of a training, next to that of the last epoch, unless the user says how many."""
-_ANEW = {
-    "message": "The optimizer starts anew: another version of Secateur began this fine-tuning.",
+_OTHER_OPTIMIZER = {
+    "message": "The optimizer starts without its momentum: an older version of Secateur began "
+    "this fine-tuning with another one.",
     "hint": "Weights and epochs continue.",
 }
 SAVING = 0.05
@@ -164,7 +165,7 @@ class KeepsShape:
         """Resume from the run's state, if there is one; the way of Ultralytics loses the shape."""
         state = self.run.state
         if state is not None and not restore(self, state) and RANK <= 0:
-            self.run.emit({"event": "warning", **_ANEW})
+            self.run.emit({"event": "warning", **_OTHER_OPTIMIZER})
 
     def _get_warmup_iterations(self, batches: int) -> int:
         """Leave the warm-up of a training that is limited by time to `Timed`."""

@@ -145,7 +145,7 @@ def test_resumed_with_another_optimizer(
     finetune(goes_on, tmp_path, emit=events.append, resume=True)
     assert events[0]["resumed_after"] == 1
     (warned,) = (event for event in events if event["event"] == "warning")
-    assert warned["message"].startswith("The optimizer starts anew")
+    assert warned["message"].startswith("The optimizer starts without")
     assert all(t.isfinite().all() for t in weights(tmp_path / "last.pt").values())
 
 
