@@ -38,7 +38,7 @@ class SensitivityController(QObject):
         blocks : frozenset of int
             Every block that has channels to give when empty.
         on : str
-            Where points are measured, as `core.cluster.place.Place` reads it.
+            Where points are measured, as `core.cluster.slurm.read_place` reads it.
         """
         session, measured = self._session, self._measured
         if session.model is None or not self._may("sensitivity"):

@@ -18,10 +18,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
+from app.engine.place_choice import CLUSTER, HERE, RAY, SLURM, PlaceChoice
 from app.engine.task_line import TaskLine
 from app.kit.controls import choose, combo, row
 from app.kit.widgets import OnScreen, column, label
-from app.sensitivity.place_choice import PlaceChoice
 from core.errors import UserError
 from core.plan.ratio import LEAST, SCANNED, WHOLE
 
@@ -32,7 +32,12 @@ NOTHING = (
     "Not measured. A scan prunes one block at a time, on a copy, and measures the "
     "remaining accuracy on the val split."
 )
-NO_CLUSTER = "Enter the host and port of the cluster's Ray client server, such as head:10001."
+PLACES = {
+    HERE: ("This computer", "Measure in the engine process"),
+    RAY: ("Ray, local", "Measure by Ray on the cores and GPUs of this computer"),
+    CLUSTER: ("Ray cluster…", "Measure on the nodes of a Ray cluster"),
+    SLURM: ("Slurm", "Measure by jobs of Slurm; everything must lie on a shared disk"),
+}
 NO_DATA = "Choose a dataset first (in Choose, or drop its YAML on the window)."
 
 
@@ -60,7 +65,7 @@ class SensitivityPanel(OnScreen, QWidget):
         self.ratios.setAccessibleName("Ratios to measure, in percent")
         self.ratios.setToolTip("Percentages of the channels to remove, separated by commas")
         self.only = QCheckBox("Only the selected blocks")
-        self.on = PlaceChoice(context.settings.place())
+        self.on = PlaceChoice(PLACES, context.settings.place(), narrow=True)
         self.on.changed.connect(context.settings.set_place)
         self.heat: QComboBox = combo({}, "Ratio that colours the graph")
         self.heat.setMinimumContentsLength(5)
@@ -83,8 +88,7 @@ class SensitivityPanel(OnScreen, QWidget):
         self._heat_row = row(label("Graph shows the loss at", wrap=False), self.heat, None)
         self.status.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._begin = row(self.only, None, self.scan)
-        on = row(label("Run on", wrap=False), self.on, stretch=1)
-        parts = (percent, on, self._begin, self.progress, self._heat_row)
+        parts = (percent, self.on, self._begin, self.progress, self._heat_row)
         side.setLayout(column(*parts, self.status, None, margins=0, spacing=5))
         return side
 
@@ -183,11 +187,11 @@ class SensitivityPanel(OnScreen, QWidget):
         try:
             place = self.on.place()
         except UserError as error:
-            self._session.say(error.message, NO_CLUSTER, "warning", key="scan")
+            self._session.say(error.message, self.on.hint, "warning", key="scan")
             return
         only = self.only.isEnabled() and self.only.isChecked()
         blocks = self._session.selection if only else frozenset()
-        self.scanRequested.emit(ratios, blocks, place.text if place is not None else "")
+        self.scanRequested.emit(ratios, blocks, place.line if place is not None else "")
 
 
 def read_ratios(text: str) -> tuple[float, ...]:

@@ -22,13 +22,13 @@ from PySide6.QtWidgets import (
 
 from app.context import Context
 from app.data.source_part import DEVICES
+from app.engine.place_choice import HERE, SLURM, PlaceChoice
 from app.kit.controls import SizeBox, add_items, choose, combo, row
 from app.kit.layouts import Flow
 from app.kit.widgets import label
 from app.tune.data_part import DataCheck
 from app.tune.sparsity_part import SparsityPart
 from app.tune.turns_part import TurnsPart
-from app.tune.where_part import WherePart
 
 OTHER = "…"
 """Stands for a file that is asked for."""
@@ -43,6 +43,10 @@ LENGTHS = {
     "preset": ("default", "The number of epochs of the preset"),
     "epochs": ("epochs", "Number of passes over the images"),
     "minutes": ("minutes", "Time limit; the learning rate decays over this time"),
+}
+PLACES = {
+    HERE: ("This computer", "In the queue of this computer"),
+    SLURM: ("Slurm", "A node of the cluster runs the job; everything must lie on a shared disk"),
 }
 NEEDS_DATA = "Choose a dataset first"
 NO_CHECKPOINT = "Open a checkpoint (.pt) first, or choose one as the network"
@@ -127,7 +131,7 @@ class TuningForm(QWidget):
         sizes = {None: ("default", "The image size that the network was trained with")}
         self.image_size = SizeBox(sizes)
         self.device = combo(DEVICES, "Device")
-        self.where = WherePart()
+        self.where = PlaceChoice(PLACES)
         self.more = QPushButton()
         self.more.clicked.connect(self._ask)
         self.set_options({})
@@ -155,7 +159,7 @@ class TuningForm(QWidget):
                 ("Batch size", row(self.batch, self.smaller)),
                 ("Image size", self.image_size),
                 ("Device", self.device),
-                ("Run on", self.where.widget),
+                ("Run on", self.where),
             )
         )
         layout = QVBoxLayout(self)

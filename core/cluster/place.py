@@ -73,3 +73,8 @@ class Place:
         if self.address:
             return f"{self.kind}://{self.address}"
         return f"{self.kind}:{self.partition}" if self.partition else self.kind
+
+    @property
+    def line(self) -> str:
+        """The place with its limits, as `core.cluster.slurm.read_place` reads it."""
+        return " ".join([self.text, *(f"{name}={value}" for name, value in self.limits)])

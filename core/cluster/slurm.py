@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +94,32 @@ def parse_limits(words: Iterable[str]) -> dict[str, str]:
             )
         found[name] = value
     return found
+
+
+def read_place(line: str) -> Place:
+    """Read a place with its limits, as a line of the window has it.
+
+    Parameters
+    ----------
+    line : str
+        As `Place.parse` reads it. For Slurm, the partition may be a word of its own, and limits
+        follow, ``name=value`` each: ``slurm gpu minutes=240``.
+
+    Raises
+    ------
+    UserError
+        For anything else.
+    """
+    kind, *words = line.split() or [""]
+    if kind.partition(":")[0] != "slurm":
+        return Place.parse(line.strip())
+    names = [word for word in words if "=" not in word]
+    if len(names) > 1:
+        raise UserError(
+            f"“{names[1][:80]}” is not a limit.", "Write the partition, then NAME=VALUE."
+        )
+    limits = parse_limits(word for word in words if "=" in word)
+    return replace(Place.parse(":".join([kind, *names])), limits=tuple(limits.items()))
 
 
 def executor(

@@ -10,7 +10,6 @@ import contextlib
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +97,11 @@ def where_of(text: str) -> Place:
     UserError
         For anything else, or when jobs cannot be submitted from this computer.
     """
-    kind, *words = text.split()
-    names = [word for word in words if "=" not in word]
-    if len(names) > 1:
-        raise UserError(f"“{names[1]}” is not a limit.", "Write the partition, then NAME=VALUE.")
-    place = Place.parse(":".join([kind, *names]))
+    place = slurm.read_place(text)
     if place.kind != "slurm":
         raise UserError(f"“{place.text}” does not run jobs.", "Use Slurm.")
-    limits = slurm.parse_limits([word for word in words if "=" in word])
     slurm.check_here()
-    return replace(place, limits=tuple(limits.items()))
+    return place
 
 
 def submit(folder: str | Path, place: Place, limits: Mapping[str, str]) -> Job:

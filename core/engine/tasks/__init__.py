@@ -45,6 +45,7 @@ GROUPS: Groups[Task] = Groups(
         "devices": "core.engine.tasks.devices",
         "export": "core.engine.tasks.export",
         "latency": "core.engine.tasks.latency",
+        "ranking": "core.engine.tasks.ranking",
         "report": "core.engine.tasks.report",
         "search": "core.engine.tasks.search",
         "structure": "core.engine.tasks.structure",
@@ -104,9 +105,9 @@ def place_of(args: Args) -> Place | None:
     UserError
         When it names no such place.
     """
-    from core.cluster.place import Place
+    from core.cluster.slurm import read_place
 
-    return Place.parse(str(args["on"])) if args.get("on") else None
+    return read_place(str(args["on"])) if args.get("on") else None
 
 
 def check_images(args: Args, sha256: str) -> None:

@@ -6,11 +6,11 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
 from app.data.feature import DataFeature
+from app.engine.place_choice import PlaceChoice
 from app.files.feature import FilesFeature
 from app.sensitivity.controller import read_scan
 from app.sensitivity.feature import SensitivityFeature
-from app.sensitivity.panel import read_ratios
-from app.sensitivity.place_choice import PlaceChoice
+from app.sensitivity.panel import PLACES, read_ratios
 from app.state.files import scan_file
 from app.state.measurements import HEAT_FULL, Point
 from app.window.graph_binding import graph_state
@@ -225,30 +225,35 @@ def test_the_legend_covers_no_heading(opened, choose):
 
 
 @pytest.mark.parametrize(
-    ("kind", "address", "place"),
+    ("kind", "line", "place"),
     [
         ("", "", ""),
         ("ray", "", "ray"),
         ("cluster", "head:6000", "ray://head:6000"),
         ("cluster", " ray://10.0.0.1 ", "ray://10.0.0.1:10001"),
+        ("slurm", "", "slurm"),
+        ("slurm", "minutes=30", "slurm minutes=30"),
+        ("slurm", " gpu  minutes=240 gpus=1 ", "slurm:gpu minutes=240 gpus=1"),
+        ("slurm", "gpu account=vision", "slurm:gpu account=vision"),
     ],
 )
 def test_where_a_scan_runs_is_asked_for_and_remembered(
-    opened, fake, scanning, kind, address, place, qtbot
+    opened, fake, scanning, kind, line, place, qtbot
 ):
     fake.done("sensitivity", {"points": [], "resumed": 0, "baseline": BASE})
     on = scanning.on
     on.box.setCurrentIndex(on.box.findData(kind))
     on.box.activated.emit(on.box.currentIndex())
-    assert on.address.isVisibleTo(scanning) == (kind == "cluster")
-    if address:
-        on.address.setText(address)
-        on.address.editingFinished.emit()
+    lines = {"cluster": on.address, "slurm": on.limits}
+    assert [lines[k].isVisibleTo(scanning) for k in lines] == [k == kind for k in lines]
+    if line:
+        lines[kind].setText(line)
+        lines[kind].editingFinished.emit()
     qtbot.mouseClick(scanning.scan, LEFT)
     assert fake.last("sensitivity").args["on"] == place
     assert opened.context.settings.place() == place
-    again = PlaceChoice(place)
-    assert (again.place().text if again.place() else "") == place
+    again = PlaceChoice(PLACES, place)
+    assert (again.place().line if again.place() else "") == place
 
 
 @pytest.mark.parametrize("address", ["", "no host", "head:0", "head:10001; ls", "user@head"])
@@ -262,3 +267,29 @@ def test_an_address_that_is_none_starts_nothing(opened, fake, scanning, address,
     assert "is not a place to run on" in heard()[-1]
     assert opened.context.settings.place() == ""
     assert len(fake.requests) == before
+
+
+@pytest.mark.parametrize("limits", ["minutes=soon", "gpu cpu", "gpu; rm -rf", "=1", "gpu nodes=0"])
+def test_limits_that_are_none_start_nothing(opened, fake, scanning, limits, qtbot, heard):
+    fake.done("sensitivity", {"points": [], "resumed": 0, "baseline": BASE})
+    before = len(fake.requests)
+    on = scanning.on
+    on.box.setCurrentIndex(on.box.findData("slurm"))
+    on.limits.setText(limits)
+    qtbot.mouseClick(scanning.scan, LEFT)
+    assert "limit" in heard()[-1] or "place" in heard()[-1]
+    assert opened.context.settings.place() == ""
+    assert len(fake.requests) == before
+
+
+@pytest.mark.parametrize("text", ["pbs", "slurm minutes=soon", "ray://", "slurm:gpu a b"])
+def test_a_place_that_was_remembered_and_is_none_is_this_computer(qtbot, text):
+    choice = PlaceChoice(PLACES, text)
+    qtbot.addWidget(choice)
+    assert choice.place() is None and choice.kind == ""
+
+
+def test_a_place_that_is_not_offered_is_this_computer(qtbot):
+    choice = PlaceChoice({k: PLACES[k] for k in ("", "slurm")}, "ray://head:1")
+    qtbot.addWidget(choice)
+    assert choice.place() is None

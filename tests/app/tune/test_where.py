@@ -42,7 +42,7 @@ def test_this_computer_is_the_default(form):
 
 
 def test_slurm_gets_the_job_with_its_limits(form, handed, qtbot):
-    choose(form.where.place, "slurm")
+    choose(form.where.box, "slurm")
     assert form.where.limits.isVisibleTo(form)
     form.where.limits.setText("gpu minutes=240 gpus=1 account=vision")
     qtbot.mouseClick(form.begin, LEFT)
@@ -58,7 +58,7 @@ def test_slurm_gets_the_job_with_its_limits(form, handed, qtbot):
 @pytest.mark.parametrize("limits", ["minutes=soon", "gpu cpu", "a b=1 c", "gpu; rm -rf", "=1"])
 def test_what_is_no_limit_makes_no_job(form, handed, qtbot, opened, heard, limits):
     before = len(opened.context.jobs.entries)
-    choose(form.where.place, "slurm")
+    choose(form.where.box, "slurm")
     form.where.limits.setText(limits)
     qtbot.mouseClick(form.begin, LEFT)
     qtbot.waitUntil(lambda: bool(heard()), timeout=QUICK_MS)
@@ -68,7 +68,7 @@ def test_what_is_no_limit_makes_no_job(form, handed, qtbot, opened, heard, limit
 
 def test_without_slurm_no_job_is_made(form, qtbot, opened, heard, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    choose(form.where.place, "slurm")
+    choose(form.where.box, "slurm")
     qtbot.mouseClick(form.begin, LEFT)
     qtbot.waitUntil(lambda: any("no Slurm" in text for text in heard()), timeout=QUICK_MS)
     assert opened.context.jobs.entries == ()
@@ -80,7 +80,7 @@ def test_what_slurm_refuses_stays_in_the_list(form, qtbot, opened, heard, monkey
 
     monkeypatch.setenv(slurm.LOCAL, "local")
     monkeypatch.setattr(apart, "submit", refuse)
-    choose(form.where.place, "slurm")
+    choose(form.where.box, "slurm")
     qtbot.mouseClick(form.begin, LEFT)
     qtbot.waitUntil(lambda: any("invalid account" in text for text in heard()), timeout=QUICK_MS)
     jobs = opened.context.jobs

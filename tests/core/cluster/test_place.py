@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from core.cluster.place import CLIENT_PORT, POSSIBLE, Place
 from core.cluster.pool import open_pool
+from core.cluster.slurm import read_place
 from core.errors import UserError
 
 hosts = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?", fullmatch=True)
@@ -57,6 +58,36 @@ def test_anything_else_is_refused_in_one_line(text):
         assert Place.parse(Place.parse(text).text) == Place.parse(text)
     except UserError as error:
         assert error.hint == POSSIBLE and len(error.message) < 120
+
+
+limits = st.dictionaries(
+    st.sampled_from(["minutes", "gpus", "account", "qos"]), st.integers(1, 9**5).map(str)
+)
+names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
+
+
+@given(st.one_of(st.just(""), names), limits)
+def test_lines_come_back_with_their_limits(partition, wanted):
+    place = Place("slurm", partition=partition, limits=tuple(wanted.items()))
+    assert read_place(place.line) == place
+    words = " ".join(f"{name}={value}" for name, value in wanted.items())
+    assert read_place(f" slurm  {partition} {words} ") == place
+
+
+@pytest.mark.parametrize("text", ["ray", "ray://head:6000"])
+def test_lines_without_limits(text):
+    assert read_place(f" {text} ") == Place.parse(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", " ", "ray minutes=3", "ray://head 10001", "slurm a b", "slurm:a b", "slurm minutes=x",
+     "slurm a b=1 c", "slurm gpu; ls", "pbs minutes=3", "slurm =1", "minutes=3"],
+)  # fmt: skip
+def test_lines_that_are_no_place_are_refused_in_one_line(line):
+    with pytest.raises(UserError) as refused:
+        read_place(line)
+    assert refused.value.hint and "\n" not in str(refused.value)
 
 
 def test_work_that_a_place_does_not_run_is_refused():
