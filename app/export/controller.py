@@ -47,7 +47,15 @@ class ExportController(QObject):
     def _take_formats(self, result: dict[str, Any]) -> None:
         self._shipped.set_formats(map(format_of, result["formats"]))
 
-    def export(self, model: str, form: str, precision: str, size: int | None, batch: int) -> None:
+    def export(
+        self,
+        model: str,
+        form: str,
+        precision: str,
+        size: int | None,
+        batch: int,
+        kit: bool = False,
+    ) -> None:
         """Ask where to, then export a network.
 
         Parameters
@@ -58,9 +66,11 @@ class ExportController(QObject):
         size : int or None
             Side of the images in pixels; None takes the network's.
         batch : int
+        kit : bool
+            Whether to write a deployment kit next to the file.
         """
         told = {"precision": precision, "image_size": size, "batch": batch}
-        self._export(model, form, "export", told)
+        self._export(model, form, "export", told, kit=kit)
 
     def quantize(self, model: str, form: str, how: str, size: int | None) -> None:
         """Ask where to, then write a network in INT8.
@@ -79,7 +89,9 @@ class ExportController(QObject):
         told = {"precision": "int8", "image_size": size, "aware": aware}
         self._export(model, form, "quantize", {**told, "keep": "auto" if aware else how})
 
-    def _export(self, model: str, form: str, task: str, told: dict[str, Any]) -> None:
+    def _export(
+        self, model: str, form: str, task: str, told: dict[str, Any], *, kit: bool = False
+    ) -> None:
         session, known = self._session, self._shipped.formats.get(form)
         if session.model is None or known is None:
             return
@@ -96,7 +108,10 @@ class ExportController(QObject):
             return
         output = self._ask(Path(model), known, precision)
         if output is not None:
-            self._start(model, known, task, {**told, "output": str(output)})
+            asked = {**told, "output": str(output)}
+            if kit:
+                asked["kit"] = str(_free(output.with_name(f"{output.stem}-kit")))
+            self._start(model, known, task, asked)
 
     def _ask(self, model: Path, form: Format, precision: str) -> Path | None:
         """Ask for the file or folder; its name must end as the format's do."""
@@ -152,6 +167,8 @@ class ExportController(QObject):
         words += f"; detections: {found}" if found else ""
         gained = quantised_words(told.result)
         words += f"; {gained}" if gained else ""
+        kit = told.result.get("kit")
+        words += f"; deployment kit: {Path(kit['folder']).name}" if kit else ""
         self._session.say(
             f"{name} differs from its checkpoint." if differs else f"{name} was exported.",
             f"{size_words(told.result)}; {words}.",
@@ -159,3 +176,11 @@ class ExportController(QObject):
             actions=(("Show folder", lambda: open_file(told.path.parent)),),
             key="export",
         )
+
+
+def _free(folder: Path) -> Path:
+    """Return a folder that does not exist yet: this one, or with a number."""
+    number, found = 2, folder
+    while found.exists():
+        found, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return found

@@ -46,6 +46,7 @@ GROUPS: Groups[Task] = Groups(
         "export": "core.engine.tasks.export",
         "latency": "core.engine.tasks.latency",
         "quantize": "core.engine.tasks.quantize",
+        "ranking": "core.engine.tasks.ranking",
         "report": "core.engine.tasks.report",
         "search": "core.engine.tasks.search",
         "structure": "core.engine.tasks.structure",
