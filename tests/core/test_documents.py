@@ -56,6 +56,7 @@ APART = {
     r"secateur jobs resume ": "needs a job that was cut off; tests/core/runs makes some",
     r"secateur export .* --format openvino --int8": "half a minute; tests/core/ship/quantize",
     r"secateur quantize .* --format openvino": "a minute; tests/core/ship/quantize",
+    r"secateur .*bccd-(pruned|tuned)": "minutes; the document has shorter ones",
     r"secateur quantize .* --aware": "needs nvidia-modelopt; tests/core/ship/quantize",
 }
 """Commands that are not run here, and why; whether they have their options is still looked at."""
