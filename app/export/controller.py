@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class ExportController(QObject):
         precision: str,
         size: int | None,
         batch: int,
-        kit: bool = False,
+        more: Collection[str] = (),
     ) -> None:
         """Ask where to, then export a network.
 
@@ -66,8 +67,8 @@ class ExportController(QObject):
         size : int or None
             Side of the images in pixels; None takes the network's.
         batch : int
-        kit : bool
-            Whether to write a deployment kit next to the file.
+        more : collection of str
+            ``kit`` to write a deployment kit next to the file, ``nms`` to export NMS with it.
         """
         session, known = self._session, self._shipped.formats.get(form)
         if session.model is None or known is None:
@@ -84,7 +85,9 @@ class ExportController(QObject):
         output = self._ask(Path(model), known, precision)
         if output is not None:
             asked: dict[str, Any] = {"image_size": size, "batch": batch}
-            if kit:
+            if "nms" in more:
+                asked["nms"] = True
+            if "kit" in more:
                 asked["kit"] = str(_free(output.with_name(f"{output.stem}-kit")))
             self._start(model, known, precision, asked, output)
 
