@@ -59,7 +59,7 @@ class SearchController(QObject):
 
     # ---- searching ----------------------------------------------------------------------------
 
-    def search(self, trials: int, minutes: float, tune_minutes: float) -> None:
+    def search(self, trials: int, minutes: float, tune_minutes: float, on: str = "") -> None:
         """Search around the goal, or continue with it.
 
         Parameters
@@ -68,6 +68,9 @@ class SearchController(QObject):
             At most.
         minutes, tune_minutes : float
             Of all trials together, and of the fine-tuning of one.
+        on : str
+            Where trials are made, as `core.cluster.slurm.read_place` reads it; empty for the engine
+            process.
         """
         session, data = self._session, self._measured.data
         if session.model is None or not has_data(session, "A search") or data is None:
@@ -96,6 +99,7 @@ class SearchController(QObject):
                 "search": {**asked, "trials": trials, "minutes": minutes},
                 "folder": str(search_folder(sha256, digest)),
                 "history": OWN,
+                "on": on,
             },
             partial=self.take,
             done=self._say_done,

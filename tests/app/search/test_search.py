@@ -83,6 +83,47 @@ def test_more_time_continues_the_search_and_other_settings_begin_one(
     assert fake.last("search").args["folder"] != first
 
 
+@pytest.mark.parametrize(
+    ("kind", "line", "place"),
+    [
+        ("", "", ""),
+        ("ray", "", "ray"),
+        ("cluster", "head:6000", "ray://head:6000"),
+        ("slurm", "", "slurm"),
+        ("slurm", "gpu minutes=240 gpus=1", "slurm:gpu minutes=240 gpus=1"),
+    ],
+)
+def test_where_trials_are_made_is_asked_for_and_another_place_continues(
+    opened, fake, searching, kind, line, place, qtbot
+):
+    first = fake.last("search").args
+    assert first["on"] == ""
+    assert not searching.on.isEnabled()
+    fake.done("search", {"front": []})
+    on = searching.on
+    on.box.setCurrentIndex(on.box.findData(kind))
+    if line:
+        {"cluster": on.address, "slurm": on.limits}[kind].setText(line)
+    qtbot.mouseClick(searching.search, LEFT)
+    asked = fake.last("search").args
+    assert (asked["on"], asked["folder"]) == (place, first["folder"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"), [("cluster", ""), ("cluster", "no host"), ("slurm", "a b"), ("slurm", "x=$y")]
+)
+def test_a_place_that_is_none_starts_nothing(opened, fake, searching, kind, line, qtbot):
+    fake.done("search", {"front": []})
+    before, messages = len(fake.requests), []
+    opened.session.messageRaised.connect(messages.append)
+    on = searching.on
+    on.box.setCurrentIndex(on.box.findData(kind))
+    {"cluster": on.address, "slurm": on.limits}[kind].setText(line)
+    qtbot.mouseClick(searching.search, LEFT)
+    assert len(fake.requests) == before
+    assert messages[-1].hint == on.hint and on.hint
+
+
 def test_the_front_grows_while_it_runs(opened, fake, searching, qtbot):
     hear(opened, fake, qtbot, begun())
     chart = searching._chart
