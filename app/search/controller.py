@@ -42,6 +42,10 @@ class SearchController(QObject):
     front : tuple of int
         Numbers of those that no other one beats.
     unpruned : MeasuredPoint or None
+    int8 : MeasuredPoint or None
+        The unpruned network as INT8.
+    missing : str
+        Why that is not measured.
     model : str
         Path of the network that was searched around.
     """
@@ -55,6 +59,8 @@ class SearchController(QObject):
         self.trials: tuple[Mapping[str, Any], ...] = ()
         self.front: tuple[int, ...] = ()
         self.unpruned: MeasuredPoint | None = None
+        self.int8: MeasuredPoint | None = None
+        self.missing = ""
         self.model = ""
 
     # ---- searching ----------------------------------------------------------------------------
@@ -115,6 +121,7 @@ class SearchController(QObject):
 
     def _begin(self, model: str) -> None:
         self.model, self.trials, self.front, self.unpruned = model, (), (), None
+        self.int8, self.missing = None, ""
         self.changed.emit()
 
     def take(self, data: Mapping[str, Any]) -> None:
@@ -130,6 +137,9 @@ class SearchController(QObject):
         from core.choose.measured import MeasuredPoint
 
         self.unpruned = MeasuredPoint.from_json(data["unpruned"]["point"])
+        int8 = data["int8"]
+        self.int8 = MeasuredPoint.from_json(int8["point"]) if int8.get("point") else None
+        self.missing = str(int8.get("missing", ""))
         more = data["trials"] if "trials" in data else [*self.trials, data["trial"]]
         self.trials, self.front = tuple(more), tuple(data["front"])
         self.changed.emit()

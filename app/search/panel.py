@@ -134,7 +134,7 @@ class SearchPanel(OnScreen, QWidget):
             self._chart = SearchChart()
             self._chart.picked.connect(self.openRequested)
             self._place.addWidget(self._chart)
-        self._chart.set_trials(found.trials, found.front, found.unpruned)
+        self._chart.set_trials(found.trials, found.front, found.unpruned, found.int8)
 
     def _words(self) -> str:
         found = self._controller
@@ -149,7 +149,10 @@ class SearchPanel(OnScreen, QWidget):
         ):
             if state in states:
                 words.append(f"{states.count(state)} {text}")
-        return f"{', '.join(words)}. The square is the unpruned network."
+        signs = "The square is the unpruned network"
+        if found.int8 is not None:
+            return f"{', '.join(words)}. {signs}, the diamond the same as INT8."
+        return f"{', '.join(words)}. {signs}. INT8 was not measured: {found.missing}"
 
     def _restyle(self) -> None:
         if self._chart is not None:

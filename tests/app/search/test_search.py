@@ -46,12 +46,15 @@ def hear(window, fake, qtbot, *items):
             fake.partial("search", item)
 
 
-def begun(*trials, front=()):
-    return {"unpruned": UNTOUCHED, "trials": list(trials), "front": list(front)}
+INT8 = {"format": "openvino", "point": {**point(8.0, 0.78), "runtime": "openvino"}, "figures": {}}
+
+
+def begun(*trials, front=(), int8=INT8):
+    return {"unpruned": UNTOUCHED, "int8": int8, "trials": list(trials), "front": list(front)}
 
 
 def more(record, *front):
-    return {"unpruned": UNTOUCHED, "trial": record, "front": list(front)}
+    return {"unpruned": UNTOUCHED, "int8": INT8, "trial": record, "front": list(front)}
 
 
 def test_it_asks_for_what_is_set(opened, fake, searching, dataset):
@@ -134,8 +137,8 @@ def test_the_front_grows_while_it_runs(opened, fake, searching, qtbot):
     hear(opened, fake, qtbot, more(trial(3, at=(10.0, 0.65)), 3, 0))
     assert list(chart.places) == [3, 0, UNPRUNED]
     rows = chart.data().rows
-    assert [row[0] for row in rows] == [1, 2, 4, None]
-    assert [row[-1] for row in rows] == [1, 0, 1, 0]
+    assert [row[0] for row in rows] == [1, 2, 4, None, "unpruned, INT8"]
+    assert [row[-1] for row in rows] == [1, 0, 1, 0, 0]
     assert "4 trials, 2 on the front" in searching.status.text()
     assert "1 not possible" in searching.status.text()
     assert "3 networks measured" in chart.accessibleDescription()
@@ -147,6 +150,25 @@ def test_a_search_that_continues_shows_what_it_had(opened, fake, searching, qtbo
         opened, fake, qtbot, begun(trial(0, at=(15.0, 0.7)), trial(1, at=(9.0, 0.6)), front=(1, 0))
     )
     assert list(searching._chart.places) == [1, 0, UNPRUNED]
+
+
+def test_the_unpruned_network_as_int8_is_a_diamond(opened, fake, searching, qtbot):
+    hear(opened, fake, qtbot, begun(trial(0, at=(15.0, 0.7)), front=(0,)))
+    chart = searching._chart
+    (spot,) = chart._small.points()
+    assert (spot.pos().x(), spot.pos().y()) == (8.0, 0.78)
+    assert list(chart.places) == [0, UNPRUNED]  # there is no file of it to open
+    assert "Unpruned as INT8: 8.0 ms, mAP50-95 0.7800" in chart.accessibleDescription()
+    assert "the diamond the same as INT8" in searching.status.text()
+    assert [entry.sign for entry in chart.legend()] == ["●", "○", "□", "◇"]
+
+
+@pytest.mark.parametrize("why", ["Not installed: nncf.", "It cannot be exported."])
+def test_without_int8_the_panel_says_why(opened, fake, searching, qtbot, why):
+    hear(opened, fake, qtbot, begun(int8={"format": "openvino", "missing": why}))
+    assert f"INT8 was not measured: {why}" in searching.status.text()
+    assert [entry.sign for entry in searching._chart.legend()] == ["●", "○", "□"]
+    assert len(searching._chart.data().rows) == 1
 
 
 def test_partial_results_of_its_parts_are_not_trials(opened, fake, searching, qtbot):
