@@ -17,7 +17,7 @@ SEED    ?= 0
 # Keeps the output of parallel targets apart, if make supports it.
 APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: setup run test test-scripts quick quick-engine quick-window measure fuzz lint compat bench screenshots bundle bundle-test bundle-tarball appimage dist clean
+.PHONY: setup run test test-scripts quick quick-engine quick-window measure fuzz lint compat bench screenshots bundle bundle-test bundle-tarball appimage dist docs clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,10 @@ test: setup lint
 	$(PYTEST) -n 2 --dist loadfile $(WINDOW)
 	@$(MAKE) fuzz
 	SECATEUR_TESTS_BEGAN=$(BEGAN) $(PYTEST) -n 2 --dist worksteal $(PACKAGE)
+
+# Every script and benchmark that the documents name, to its end.
+test-scripts: setup
+	$(PYTEST) $(SCRIPTS)
 
 # Mutated and hostile files, for so many seconds: tests/fuzz. Faults are kept in fuzz-found.
 fuzz: setup
@@ -101,5 +105,9 @@ dist: setup
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python -m twine check --strict dist/secateur-$(VERSION)-py3-none-any.whl dist/secateur-$(VERSION).tar.gz
 
+# The documents as a site, in site: `python -m http.server --directory site` shows it, with search.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 clean:
-	rm -rf build dist demo-output fuzz-found .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist site demo-output fuzz-found .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,7 @@ def sensitivity(
     scores : float array, shape (atoms,), optional
         The ranking, where it is known already.
     on : Place, optional
-        Where points are measured: Ray on this computer or a cluster; this process by default.
+        Where images are looked at and points measured: Ray or Slurm; this process by default.
     progress : Progress
         Handed every point as it is measured; may cancel, and what was measured is kept.
 
@@ -86,6 +86,7 @@ def sensitivity(
     UserError
         For data that cannot be used, a block that is missing, a file that is something else.
     """
+    from core.data.elsewhere import pool_for
     from core.sensitivity import scan as scans
     from core.sensitivity.records import SCANS, check
     from core.sensitivity.spread import devices_of
@@ -98,14 +99,14 @@ def sensitivity(
         journal = None
         if output is not None:
             journal = stack.enter_context(Journal(Path(output), SCANS, check))
-        pool = None if on is None else stack.enter_context(_pool(loaded, on, data, progress))
+        pool = None if on is None else stack.enter_context(pool_for(loaded, on, data, progress))
         progress(0.0, "Reading the dataset")
         validation, device, baseline, measure = _sources(loaded, data, table, pool)
         if scores is None:
             here = devices_of(data.device)[0] if pool is None else ""
             ranked = replace(data, split="train", images=RANKING_IMAGES, device=here)
             part = Span(progress, 0.0, 0.1, "Ranking channels: ")
-            scores = score(loaded, plan, ranked, part, cache=cache).scores
+            scores = score(loaded, plan, ranked, part, cache=cache, pool=pool).scores
         points, unprunable = scans.scan_points(Resolver(table), plan, scores, ratios, blocks)
         settings = scans.scan_settings(validation, facts.sha256, plan, _ranking(plan, data))
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
@@ -118,17 +119,6 @@ def sensitivity(
             Span(progress, 0.1, 1.0),
         )
     return scans.Sensitivity(base, done, tuple(unprunable), resumed)
-
-
-def _pool(
-    loaded: Loaded, on: Place, data: DataSettings, progress: Progress
-) -> AbstractContextManager[Pool]:
-    from core.cluster.pool import open_pool
-    from core.data.elsewhere import check_sendable
-
-    check_sendable(loaded)
-    progress(0.0, f"Starting {on.text}")
-    return open_pool(on, data.device)
 
 
 def _sources(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from core.checkpoint.facts import kept_dtype
 from core.data.classes import ClassesDifferError
 from core.errors import CancelledError, UserError, one_line
 from core.graph.analysis import Analysis, analyse, cached_analysis, load
+from core.plan.criteria import can_be_shared
 from core.plan.latency.clock import Clock
 from core.plan.latency.devices import device_of
 from core.plan.latency.files import known_latency
@@ -23,7 +25,7 @@ from core.plan.refusals import check_channels_only, check_made_for
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan
 from core.progress import Progress, Span, silent
-from core.settle import Settler, nothing_of, resolved
+from core.settle import Settler, nothing_of, nothing_to_choose, removes_nothing, resolved
 from core.trust.find import needed_by
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from core.choose.ranking import Ranking
     from core.choose.suggest import Suggestion
+    from core.cluster.place import Place
+    from core.cluster.pool import Pool
     from core.data.stream import DataSettings
     from core.plan.latency.times import Times
     from core.plan.widths import Mask
@@ -98,18 +102,24 @@ def score(
     progress: Progress = silent,
     *,
     cache: bool = True,
+    pool: Pool | None = None,
 ) -> Ranking:
     """Score every atom by the plan's criterion; ``data`` is for criteria from images.
+
+    ``pool`` looks at them, where other processes can look at a part each.
 
     Raises
     ------
     UserError
         For data that is missing or cannot be used, or scores that are not numbers.
     """
+    from core.choose.elsewhere import Elsewhere
     from core.choose.ranking import Ranker
 
-    ranker = Ranker(loaded, plan, data, cache=cache)
-    return ranker.rank(loaded.model, analyse(loaded, cache=cache).table, progress)
+    table = analyse(loaded, cache=cache).table
+    there = None if pool is None else Elsewhere(pool, loaded, Plan(), table)
+    ranker = Ranker(loaded, plan, data, cache=cache, elsewhere=there)
+    return ranker.rank(loaded.model, table, progress)
 
 
 def resolve(
@@ -139,6 +149,7 @@ def suggest(
     progress: Progress = silent,
     *,
     cache: bool = True,
+    on: Place | None = None,
 ) -> Suggestion:
     """Find the exact channels that meet a plan's target, and alternatives next to them.
 
@@ -154,6 +165,8 @@ def suggest(
         May cancel; finished scores stay in the cache.
     cache : bool
         Whether to read and write the user's cache.
+    on : Place, optional
+        Where images are looked at, by criteria whose images can be shared out: Ray or Slurm.
 
     Raises
     ------
@@ -162,19 +175,21 @@ def suggest(
         message names the nearest), or a dataset that cannot be used.
     """
     from core.choose.suggest import hint_of
+    from core.data.elsewhere import pool_for
     from core.structure.scales import strides_of
 
     progress(0.0, "Analysing the network")
-    found = Settler(loaded, data, cache=cache).settle(plan, Span(progress, 0.02, 0.9))
+    with ExitStack() as stack:
+        pool = None
+        if on is not None and can_be_shared(plan.criterion):
+            pool = stack.enter_context(pool_for(loaded, on, data, progress))
+        settler = Settler(loaded, data, cache=cache, pool=pool)
+        found = settler.settle(plan, Span(progress, 0.02, 0.9))
+        if found.chooser is None:
+            raise nothing_to_choose(plan)
+        show = Span(progress, 0.9, 1.0)
+        made = found.chooser.suggestion(found.plan, found.resolution, show)
     stage = found.stage
-    if found.chooser is None:
-        raise UserError(
-            "What the plan removes meets its target already."
-            if plan.target is not None
-            else "The plan asks for no channels to be chosen.",
-            "Prune with it as it is, or set a lower target.",
-        )
-    made = found.chooser.suggestion(found.plan, found.resolution, Span(progress, 0.9, 1.0))
     made = replace(made, times=found.times, rankings=found.rankings)
     if stage.is_whole:
         scales = len(strides_of(loaded.model))
@@ -210,7 +225,10 @@ def predict(
 ) -> Prediction:
     """Predict what a plan does to every layer; exact, nothing is pruned.
 
-    ``data`` is for criteria from images.
+    Parameters
+    ----------
+    loaded, plan, cache, data, progress
+        As for `suggest`; the plan needs no target.
 
     Raises
     ------
@@ -255,8 +273,8 @@ def prune(
     plan : Plan
     output : path, optional
         A ``.pt`` file to write. Nothing is written unless verification passes.
-    data : DataSettings, optional
-        Images for a criterion that needs them, and for repair.
+    data, cache
+        As for `suggest`; repair takes its images from ``data``, too.
     repair : RepairSettings, optional
         How to repair the remaining weights after verification; each step is kept only if it helps.
     fp32 : bool
@@ -283,7 +301,7 @@ def prune(
     stage, plan, resolution = found.stage, found.plan, found.resolution
     prediction = _predict(stage, resolution, cache, plan.device)
     if stage.is_whole and not resolution.removed.any():
-        raise _nothing(prediction)
+        raise removes_nothing(prediction)
     removed = resolution.removed
     cut(ready, "Removing channels")
     dtype = kept_dtype(loaded.facts, full=fp32)
@@ -379,16 +397,3 @@ def verify(original: Loaded, pruned: Loaded, plan: Plan | None = None) -> Verifi
     if stored is not None:
         return stored
     return proof_of(stage, pruned.model, removed)
-
-
-def _nothing(prediction: Prediction) -> UserError:
-    if prediction.blocked:
-        first = prediction.blocked[0]
-        hint = ""
-        if first.nearest:
-            hint = f"The nearest possible selection: {first.nearest[0].to_json()}."
-        return UserError(f"The plan removes nothing. {first.message}", hint, (first.layer,))
-    return UserError(
-        "The plan removes nothing: its ratios are too small for the rounding.",
-        "Increase the ratios, or set a smaller round_to.",
-    )

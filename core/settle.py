@@ -15,6 +15,7 @@ from core.plan.cost import CostModel
 from core.plan.goal import MODELS, Goal
 from core.plan.latency.clock import Clock, LatencyTable
 from core.plan.latency.cost import Milliseconds
+from core.plan.predict import Prediction
 from core.plan.resolve import Resolution
 from core.plan.schema import Plan, Target
 from core.plan.target import settled
@@ -25,6 +26,7 @@ from core.ship.latency.usual import latency_for
 if TYPE_CHECKING:
     from core.choose.ranking import TriedRanking
     from core.choose.suggest import Chooser
+    from core.cluster.pool import Pool
     from core.data.stream import DataSettings
     from core.plan.latency.times import Times
     from core.structure.stage import Stage
@@ -78,12 +80,19 @@ class Settler:
         Images, for a criterion that uses them and for choosing units.
     cache : bool
         Whether to read and write the user's cache.
+    pool : Pool, optional
+        What looks at images to rank on, by criteria whose images can be shared out.
     """
 
     def __init__(
-        self, loaded: Loaded, data: DataSettings | None = None, *, cache: bool = True
+        self,
+        loaded: Loaded,
+        data: DataSettings | None = None,
+        *,
+        cache: bool = True,
+        pool: Pool | None = None,
     ) -> None:
-        self.loaded, self.data, self.cache = loaded, data, cache
+        self.loaded, self.data, self.cache, self.pool = loaded, data, cache, pool
 
     def settle(self, plan: Plan, progress: Progress = silent) -> Settled:
         """Choose units where the plan asks for that, meet its target, and check a time.
@@ -123,7 +132,7 @@ class Settler:
         self, stage: Stage, plan: Plan, data: DataSettings | None, progress: Progress
     ) -> Settled:
         """Settle a plan by one ranking."""
-        chooser = self.chooser(stage, progress, data)
+        chooser = self.chooser(stage, progress, data, plan)
         found, resolution = resolved(chooser, progress)
         made = found if stage.is_whole else stage.replayed(found, plan)
         return Settled(stage, made, resolution, chooser=chooser, data=data or self.data)
@@ -145,9 +154,17 @@ class Settler:
         return replace(found[best], rankings=tried)
 
     def chooser(
-        self, stage: Stage, progress: Progress, data: DataSettings | None = None
+        self,
+        stage: Stage,
+        progress: Progress,
+        data: DataSettings | None = None,
+        asked: Plan | None = None,
     ) -> Chooser:
-        """Return what turns a stage's plan into channels to remove."""
+        """Return what turns a stage's plan into channels to remove.
+
+        ``asked`` is the plan that made the stage, where it takes structure away.
+        """
+        from core.choose.elsewhere import Elsewhere
         from core.choose.ranking import Ranker
         from core.choose.suggest import Chooser
 
@@ -155,8 +172,11 @@ class Settler:
         latency = self._latency(stage, stage.plan, progress)
         plan, latency = stage.settled(latency), stage.timed(latency)
         cost = None if latency is None else Milliseconds(stage.analysis.table, latency)
-        ranker = Ranker(stage.loaded, plan, data or self.data, cache=self.cache)
-        return Chooser(ranker, stage.analysis.table, plan, cost)
+        there, table = None, stage.analysis.table
+        if self.pool is not None:
+            there = Elsewhere(self.pool, stage.original, asked or stage.plan, table)
+        ranker = Ranker(stage.loaded, plan, data or self.data, cache=self.cache, elsewhere=there)
+        return Chooser(ranker, table, plan, cost)
 
     def _latency(self, stage: Stage, plan: Plan, progress: Progress) -> LatencyTable | None:
         whole = stage.before
@@ -281,3 +301,27 @@ def check_strategy(plan: Plan) -> None:
             "Pass a dataset YAML with --data (in Python, core.measure.prune_one_by_one), or use "
             "the strategy structural.",
         )
+
+
+def nothing_to_choose(plan: Plan) -> UserError:
+    """Return why a plan is refused that leaves no channels to choose."""
+    return UserError(
+        "What the plan removes meets its target already."
+        if plan.target is not None
+        else "The plan asks for no channels to be chosen.",
+        "Prune with it as it is, or set a lower target.",
+    )
+
+
+def removes_nothing(prediction: Prediction) -> UserError:
+    """Return why a plan that removes nothing is refused."""
+    if prediction.blocked:
+        first = prediction.blocked[0]
+        hint = ""
+        if first.nearest:
+            hint = f"The nearest possible selection: {first.nearest[0].to_json()}."
+        return UserError(f"The plan removes nothing. {first.message}", hint, (first.layer,))
+    return UserError(
+        "The plan removes nothing: its ratios are too small for the rounding.",
+        "Increase the ratios, or set a smaller round_to.",
+    )

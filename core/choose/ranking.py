@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,16 @@ import numpy as np
 
 from core.choose.score_cache import Scores, read_scores, score_path, write_scores
 from core.graph.table import ChannelTable
-from core.plan.criteria import by_images, keeps_one
+from core.plan.criteria import by_images, can_be_shared, keeps_one
 from core.plan.schema import Plan
 from core.progress import Progress, silent
-from core.pruning.criteria import score_atoms
+from core.pruning.criteria import checked_scores, score_atoms
 
 if TYPE_CHECKING:
     from torch import nn
 
     from core.checkpoint import Loaded
+    from core.choose.elsewhere import Elsewhere
     from core.data.stream import DataSettings, Stream
 
 
@@ -78,12 +79,21 @@ class Ranker:
         Images, for criteria that look at them.
     cache : bool
         Whether to read and write the user's cache.
+    elsewhere : Elsewhere, optional
+        What looks at images, by criteria whose images can be shared out; this process by default.
     """
 
     def __init__(
-        self, loaded: Loaded, plan: Plan, data: DataSettings | None = None, *, cache: bool = True
+        self,
+        loaded: Loaded,
+        plan: Plan,
+        data: DataSettings | None = None,
+        *,
+        cache: bool = True,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.loaded, self.plan, self.data, self.cache = loaded, plan, data, cache
+        self._elsewhere = elsewhere if can_be_shared(plan.criterion) else None
         self._stream: Stream | None = None
 
     @property
@@ -109,6 +119,8 @@ class Ranker:
 
             facts = self.loaded.facts
             data = self.data.fitted(self.loaded.model)
+            if self._elsewhere is not None:  # what is here may lack the device that is there
+                data = replace(data, device="cpu")
             self._stream = Stream(data, facts.task, facts.classes)
         return self._stream
 
@@ -127,8 +139,19 @@ class Ranker:
             if known is not None:
                 progress(1.0, "Ranking from images found in the cache")
                 return Ranking(known, file, self.skipped)
+        scores = self._scores(model, table, stream, progress)
+        if file is not None:
+            file = write_scores(file, scores)
+        return Ranking(scores, file, self.skipped)
+
+    def _scores(
+        self, model: nn.Module, table: ChannelTable, stream: Stream | None, progress: Progress
+    ) -> Scores:
         plan = self.plan
-        scores = score_atoms(
+        if stream is not None and self._elsewhere is not None:
+            found = self._elsewhere.scores(model, table, plan.criterion, stream, progress)
+            return checked_scores(plan.criterion, found, table.atom_count)
+        return score_atoms(
             model,
             table,
             plan.criterion,
@@ -137,9 +160,12 @@ class Ranker:
             progress,
             representative=plan.representative,
         )
-        if file is not None:
-            file = write_scores(file, scores)
-        return Ranking(scores, file, self.skipped)
+
+    def _device(self, stream: Stream) -> str:
+        """Return the kind of device that looks at images."""
+        there = self._elsewhere
+        device = stream.settings.pick_device() if there is None else there.pool.device
+        return device.split(":")[0]
 
     def _file(self, model: nn.Module, stream: Stream) -> Path | None:
         settings = {
@@ -151,7 +177,7 @@ class Ranker:
             "weights": _weights(model),
             "images": stream.fingerprint(),
             "settings": settings,
-            "device": stream.settings.pick_device().split(":")[0],
+            "device": self._device(stream),
         }
         if keeps_one(self.plan.criterion):
             facts["representative"] = self.plan.representative

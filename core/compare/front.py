@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from core.cluster.pool import open_pool
 from core.compare.bench import QUICK, Bench, MeasuredFront, point_json
 from core.compare.evaluated import Judge, judge_by
-from core.data.elsewhere import check_sendable
+from core.data.elsewhere import pool_for
 from core.errors import UserError
 from core.plan.schema import Plan
 from core.progress import Forward, Progress, Span, publish, silent
@@ -65,9 +64,7 @@ def measure_front(
     with ExitStack() as stack:
         pool = None
         if on is not None and not bench.known().whole:
-            check_sendable(loaded)
-            progress(0.0, f"Starting {on.text}")
-            pool = stack.enter_context(open_pool(on, data.device))
+            pool = stack.enter_context(pool_for(loaded, on, data, progress))
             bench.evaluate_on(pool.device)
         found = bench.known()
         _hand_on(found, progress)

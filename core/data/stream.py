@@ -190,6 +190,7 @@ class Stream:
         self.dataset, self.skipped = open_dataset(source, settings, task)
         self._items: dict[int, Mapping[str, Any]] = {}
         self._room = KEEP
+        self._digest = ""
         if task not in DENSE and not any(len(label["cls"]) for label in self.dataset.labels):
             raise UserError(
                 f"None of the {len(self.dataset)} images of {settings.path} has a labelled object.",
@@ -211,11 +212,32 @@ class Stream:
             digest.update(repr(known).encode())
         return digest.hexdigest()
 
-    def batches(self, size: int | None = None) -> Iterator[Batch]:
-        """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, height, width)."""
+    @property
+    def sha256(self) -> str:
+        """A hash of what the images, their labels and the classes are, wherever they are."""
+        if not self._digest:
+            digest = hashlib.sha256(repr(sorted(self.dataset.data["names"].items())).encode())
+            for name in (*self.dataset.im_files, *getattr(self.dataset, "label_files", [])):
+                path = Path(name)
+                digest.update(path.read_bytes() if path.is_file() else b"-")
+                digest.update(b"|")
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    def batches(self, size: int | None = None, numbers: range | None = None) -> Iterator[Batch]:
+        """Yield batches on the device; ``img`` is float, 0 to 1, shape (n, c, height, width).
+
+        Parameters
+        ----------
+        size : int, optional
+            Images of a batch; that of the settings by default.
+        numbers : range, optional
+            Which batches; all by default.
+        """
         size = size or self.settings.batch
         device = self.settings.pick_device()
-        for start in range(0, len(self.dataset), size):
+        starts = range(0, len(self.dataset), size)
+        for start in starts if numbers is None else starts[numbers.start : numbers.stop]:
             items = [self._item(n) for n in range(start, min(start + size, len(self.dataset)))]
             batch: Batch = self.dataset.collate_fn(items)
             for key, value in batch.items():

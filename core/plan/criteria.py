@@ -35,6 +35,10 @@ class Criterion:
     keeps_one : bool
         Whether it keeps one of several similar channels; it is then told which, as
         ``representative``.
+    sum : str
+        Where its scores come from a sum over batches of images, what makes it
+        (`core.pruning.criteria.sums.MakeSum`), as ``module:name``: batches may then be looked at in
+        other processes. Empty for others.
     """
 
     title: str
@@ -42,6 +46,7 @@ class Criterion:
     score: Callable[..., Scores] | str
     by_images: bool = False
     keeps_one: bool = False
+    sum: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.score, str):
@@ -87,24 +92,28 @@ CRITERIA: Registry[Criterion] = Registry(
             "Removes the channels with the least effect on the loss, from your images",
             f"{_HERE}.fisher:fisher",
             by_images=True,
+            sum=f"{_HERE}.fisher:Fisher",
         ),
         "taylor": Criterion(
             "Taylor",
             "Removes the channels with the smallest first-order effect on the loss",
             f"{_HERE}.taylor:taylor",
             by_images=True,
+            sum=f"{_HERE}.taylor:Taylor",
         ),
         "hessian": Criterion(
             "Hessian",
             "Removes the channels with the smallest second-order effect on the loss",
             f"{_HERE}.hessian:hessian",
             by_images=True,
+            sum=f"{_HERE}.hessian:Hessian",
         ),
         "activation": Criterion(
             "Activation",
             "Removes the channels with the lowest activation on your images",
             f"{_HERE}.activation:activation",
             by_images=True,
+            sum=f"{_HERE}.activation:Activation",
         ),
         "separability": Criterion(
             "Class separability",
@@ -121,6 +130,11 @@ CRITERIA: Registry[Criterion] = Registry(
 def by_images(criterion: str) -> bool:
     """Whether a criterion uses images."""
     return criterion in CRITERIA and CRITERIA[criterion].by_images
+
+
+def can_be_shared(criterion: str) -> bool:
+    """Whether other processes can look at a part of a criterion's images each."""
+    return criterion in CRITERIA and bool(CRITERIA[criterion].sum)
 
 
 def keeps_one(criterion: str) -> bool:

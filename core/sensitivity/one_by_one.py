@@ -20,6 +20,7 @@ import numpy as np
 from core.data.validation import Accuracy, Validation
 from core.errors import UserError
 from core.plan.allocate import explicit_plan
+from core.plan.masks import pack, unpack
 from core.plan.predict import Prediction, predict_plan
 from core.plan.resolve import Resolution, Resolver, Scores
 from core.plan.schema import Entry, Plan
@@ -30,7 +31,6 @@ from core.pruning.record import record, save_pruned
 from core.pruning.surgery import cut_network
 from core.pruning.verify import Verification, verify_networks
 from core.sensitivity.fallbacks import forms
-from core.sensitivity.masks import pack, unpack
 from core.sensitivity.scan import plain_figures, settings_key, share_of
 from core.system.journal import Journal
 

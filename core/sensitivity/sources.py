@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from core.cluster.pool import Event, Pool, raise_failed
 from core.data.validation import Accuracy, Validation
 from core.graph.table import ChannelTable
+from core.plan.masks import pack
 from core.plan.widths import Mask
 from core.progress import Progress
 from core.sensitivity.cuts import WORKERS, CutEvaluator
-from core.sensitivity.masks import pack
 from core.sensitivity.scan import Point, Source
 from core.sensitivity.spread import TASK, spread
 from core.sensitivity.trunk import first_change

@@ -17,9 +17,9 @@ from typing import Any
 from core.data.validation import Accuracy
 from core.errors import UserError
 from core.graph.table import ChannelTable
+from core.plan.masks import pack
 from core.plan.widths import Mask
 from core.progress import Progress
-from core.sensitivity.masks import pack
 from core.sensitivity.trunk import first_change
 from core.system.budget import MESSAGE, parse_json
 from core.system.program import own_command, own_environment

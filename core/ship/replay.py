@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.errors import UserError
+from core.graph.weights import weights_sha256 as weights_sha256
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from core.checkpoint import Facts
     from core.graph.table import ChannelTable
     from core.plan.schema import Plan
-
-
-def weights_sha256(model: nn.Module) -> str:
-    """Hash the weights and statistics of a network, with their names, types and shapes.
-
-    Unlike the hash of a file it does not change with the date and versions a file states.
-
-    Returns
-    -------
-    str
-        SHA-256, lower-case hexadecimal.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        values = tensor.detach().cpu().contiguous().numpy()
-        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
 
 
 def replay_plan(table: ChannelTable, sha256: str, pruned: Facts) -> Plan:

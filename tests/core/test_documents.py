@@ -34,6 +34,7 @@ APART = {
     r"make (bench|screenshots)\b": "minutes; measures the machine, or draws what is checked by eye",
     r"make compat\b": "minutes to an hour, and gigabytes; tests/scripts/test_compat.py",
     r"make dist\b": "half a minute; tests/package/test_distribution.py",
+    r"make docs\b": "builds the site; tests/package/test_site.py",
     r"make (bundle|appimage)": "minutes; tests/package/test_bundle.py, test_desktop.py",
     r"(app|id|rights)=|find \"\$app|codesign |ditto |xcrun ": "needs macOS and its tools",
     r"pre-commit install": "changes the clone; tests/scripts looks at what it would run",

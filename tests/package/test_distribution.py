@@ -93,7 +93,7 @@ def test_the_sdist_has_documents_tests_and_tools_too(sdist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = tree(*PACKAGES, "docs", "scripts", "tests", "typings")
     needed |= {path.name for path in ROOT.glob("*.md")}
-    needed |= {"Makefile", "build.spec", "CITATION.cff", "pyproject.toml", "LICENSE"}
+    needed |= {"Makefile", "build.spec", "mkdocs.yml", "CITATION.cff", "pyproject.toml", "LICENSE"}
     assert needed <= names, needed - names
     strange = [name for name in names if ".git/" in name or name.endswith((".pyc", ".so"))]
     assert strange == []

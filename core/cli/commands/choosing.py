@@ -15,7 +15,9 @@ from core.system.columns import laid_out
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
     from core.choose.suggest import Suggestion
+    from core.cluster.place import Place
     from core.compare.bench import MeasuredFront
+    from core.plan.schema import Plan
     from core.progress import Progress
 
 
@@ -31,7 +33,7 @@ def add_parsers(add: Add) -> None:
         action="store_true",
         help="prune, repair, evaluate and time every alternative, on --data",
     )
-    add_place(suggest, "prune, repair and evaluate for --measure")
+    add_place(suggest, "rank on images, and prune, repair and evaluate for --measure")
     suggest.add_argument(
         "--repair",
         metavar="STEPS",
@@ -49,29 +51,47 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         check_folder(Path(options.output))
     if options.measure and options.data is None:
         raise no_dataset("--measure", "Pass a dataset YAML (--data).")
-    if (options.on is not None or options.limits) and not options.measure:
-        raise UserError("--on says where --measure measures.", "Pass --measure, or leave out --on.")
     plan = read_plan(options.plan)
+    on = _place(options, plan)
     show = shown_progress(options)
     show(0.0, "Opening the model")
     loaded = load(options.model)
     data = data_settings(options, plan.seed)
     part = Span(show, 0.0, 0.2) if options.measure else show
-    found = suggest(loaded, plan, data, part, cache=not options.no_cache)
+    found = suggest(loaded, plan, data, part, cache=not options.no_cache, on=on)
     if options.output:
         write_json(Path(options.output), found.plan.to_json())
     report = {**found.to_json(), "output": options.output}
     if not options.measure:
         return report, suggestion_text(found, options.output)
-    measured = _measured(options, loaded, found, Span(show, 0.2, 1.0))
+    measured = _measured(options, loaded, found, on, Span(show, 0.2, 1.0))
     told = measured.to_json()
     front = [{**one, **(told["points"][n] or {})} for n, one in enumerate(report["front"])]
     report |= {"front": front, "unpruned": told["unpruned"], "refused": told["refused"]}
     return report, suggestion_text(found, options.output, measured)
 
 
+def _place(options: argparse.Namespace, plan: Plan) -> Place | None:
+    """Return where work runs; raise ``UserError`` where none of it can run elsewhere."""
+    from core.plan.criteria import CRITERIA, can_be_shared
+
+    on = place_of(options)
+    if on is None or options.measure or can_be_shared(plan.criterion):
+        return on
+    shared = ", ".join(name for name in CRITERIA if can_be_shared(name))
+    raise UserError(
+        f"The criterion “{plan.criterion}” ranks in this process, so that nothing is left for "
+        f"{on.text}.",
+        f"Leave out --on, pass --measure, or use one of {shared}.",
+    )
+
+
 def _measured(
-    options: argparse.Namespace, loaded: Loaded, found: Suggestion, progress: Progress
+    options: argparse.Namespace,
+    loaded: Loaded,
+    found: Suggestion,
+    on: Place | None,
+    progress: Progress,
 ) -> MeasuredFront:
     from dataclasses import replace
 
@@ -89,7 +109,7 @@ def _measured(
         [alternative.plan for alternative in found.front],
         data,
         None if options.repair == "none" else repair,
-        on=place_of(options),
+        on=on,
         cache=not options.no_cache,
         progress=progress,
     )

@@ -45,6 +45,7 @@ GROUPS: Groups[Task] = Groups(
         "devices": "core.engine.tasks.devices",
         "export": "core.engine.tasks.export",
         "latency": "core.engine.tasks.latency",
+        "ranking": "core.engine.tasks.ranking",
         "report": "core.engine.tasks.report",
         "search": "core.engine.tasks.search",
         "structure": "core.engine.tasks.structure",

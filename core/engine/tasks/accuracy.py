@@ -80,7 +80,7 @@ def evaluate_cuts(models: Models, args: Args, progress: Progress) -> dict[str, A
     With ``baseline``, the uncut network first, as cut None. ``images_sha256`` is what the images
     and labels must be.
     """
-    from core.sensitivity.masks import unpack
+    from core.plan.masks import unpack
     from core.sensitivity.scan import plain_figures
 
     evaluator, table, images = _evaluator_of(models, args)

@@ -72,7 +72,7 @@ def score_atoms(
         options = {"representative": representative} if chosen.keeps_one else {}
         with full_precision():
             scores = resolve(chosen.score)(model, table, stream, progress, **options)
-    return _checked(criterion, scores, table.atom_count)
+    return checked_scores(criterion, scores, table.atom_count)
 
 
 @contextmanager
@@ -89,8 +89,14 @@ def full_precision() -> Iterator[None]:
         yield
 
 
-def _checked(criterion: str, scores: object, atoms: int) -> Scores:
-    """Refuse scores that rank nothing."""
+def checked_scores(criterion: str, scores: object, atoms: int) -> Scores:
+    """Return scores, shape (atoms,), that rank something.
+
+    Raises
+    ------
+    UserError
+        For scores of another shape, or that are not numbers.
+    """
     found = np.asarray(scores, np.float64)
     if found.shape != (atoms,):
         raise UserError(

@@ -8,14 +8,47 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.data.stream import Stream
+from core.data.stream import Batch, Stream
 from core.graph.table import ChannelTable
 from core.progress import Progress, silent
 from core.pruning.criteria.losses import ImageLoss, resting
 from core.pruning.criteria.masks import AtomReadings
+from core.pruning.criteria.sums import summed
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class Fisher:
+    """Sums squared gradients to the masks of a network's atoms.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Not changed.
+    table : ChannelTable
+    device : str
+    """
+
+    def __init__(self, model: nn.Module, table: ChannelTable, device: str) -> None:
+        trial = resting(model, device).requires_grad_(False)
+        self._loss = ImageLoss(trial)
+        self._readings = AtomReadings(trial, table)
+        self.size = None if self._loss.separable else 1
+
+    def __call__(self, batch: Batch) -> NDArray[np.float64]:
+        """Return the squares, summed over the images of a batch."""
+        readings = self._readings
+        with readings.gradients(), torch.enable_grad():
+            batch["img"].requires_grad_(True)
+            readings.start(len(batch["img"]))
+            self._loss(batch).backward()
+            squares: NDArray[np.float64] = readings.take().double().square().sum(0).cpu().numpy()
+        return squares
+
+    def scores(self, total: NDArray[np.float64], images: int) -> NDArray[np.float64]:
+        """Return the sum; atoms that no layer reads score as high as the highest."""
+        return self._readings.spare_unread(total)
 
 
 def fisher(
@@ -26,17 +59,4 @@ def fisher(
     The mask is shared by all members of an atom: their gradients are summed before squaring
     (2108.00708, section 3.2). Atoms that no layer reads score as high as the highest.
     """
-    trial = resting(model, stream.settings.pick_device()).requires_grad_(False)
-    loss = ImageLoss(trial)
-    readings = AtomReadings(trial, table)
-    total = np.zeros(table.atom_count)
-    done = 0
-    with readings.gradients(), torch.enable_grad():
-        for batch in stream.batches(None if loss.separable else 1):
-            batch["img"].requires_grad_(True)
-            readings.start(len(batch["img"]))
-            loss(batch).backward()
-            total += readings.take().double().square().sum(0).cpu().numpy()
-            done += len(batch["img"])
-            progress(done / len(stream), f"Reading image {done} of {len(stream)}")
-    return readings.spare_unread(total)
+    return summed(Fisher, model, table, stream, progress)

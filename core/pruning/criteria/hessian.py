@@ -8,14 +8,44 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.data.stream import Stream
+from core.data.stream import Batch, Stream
 from core.graph.table import ChannelTable
 from core.progress import Progress, silent
 from core.pruning.criteria.filters import sum_of_gradients
 from core.pruning.criteria.losses import ImageLoss, resting
+from core.pruning.criteria.sums import summed
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class Hessian:
+    """Sums squares of gradient times weight, weight by weight, image by image.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Not changed.
+    table : ChannelTable
+    device : str
+    """
+
+    size = 1
+
+    def __init__(self, model: nn.Module, table: ChannelTable, device: str) -> None:
+        self._trial, self._table = resting(model, device).requires_grad_(True), table
+        self._loss = ImageLoss(self._trial)
+
+    def __call__(self, batch: Batch) -> NDArray[np.float64]:
+        """Return the squares by the gradient of an image."""
+        self._trial.zero_grad(set_to_none=True)
+        with torch.enable_grad():
+            self._loss(batch).backward()
+        return sum_of_gradients(self._trial, self._table, power=2)
+
+    def scores(self, total: NDArray[np.float64], images: int) -> NDArray[np.float64]:
+        """Return half the mean over images."""
+        return total / (2 * images)
 
 
 def hessian(
@@ -29,15 +59,4 @@ def hessian(
     over images of the squared gradient of each image's loss, which is that of the Gauss–Newton
     approximation at a minimum (Torch-Pruning's GroupHessianImportance takes the same).
     """
-    trial = resting(model, stream.settings.pick_device()).requires_grad_(True)
-    loss = ImageLoss(trial)
-    total = np.zeros(table.atom_count)
-    done = 0
-    with torch.enable_grad():
-        for batch in stream.batches(1):
-            trial.zero_grad(set_to_none=True)
-            loss(batch).backward()
-            total += sum_of_gradients(trial, table, power=2)
-            done += 1
-            progress(done / len(stream), f"Reading image {done} of {len(stream)}")
-    return total / (2 * done)
+    return summed(Hessian, model, table, stream, progress)

@@ -109,6 +109,16 @@ def is_exported(path: str | Path) -> bool:
     return form is not None and form.opens is not None
 
 
+def exported_of(path: str | Path) -> str:
+    """Return the folder of an exported network where a file in it is named; else the path itself.
+
+    Dialogs choose files, and networks of OpenVINO and NCNN are folders.
+    """
+    file = Path(path)
+    inside = not file.is_dir() and exported_format(path) is None and is_exported(file.parent)
+    return str(file.parent if inside else path)
+
+
 def read_metadata(path: Path, form: Format) -> Metadata:
     """Read what Ultralytics wrote into an exported file; nothing of the network is opened.
 

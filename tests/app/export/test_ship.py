@@ -210,6 +210,27 @@ def test_cancelling_an_export_says_that_nothing_was_written(exports, fake, answe
     assert heard()[-1] == "The export was cancelled; no file was written."
 
 
+def test_a_deployment_kit_goes_next_to_the_file(exports, pruned, fake, answers, heard, qtbot):
+    (taken := pruned.with_name("mine-kit")).mkdir()
+    answers["save"] += [str(pruned.with_name("mine.onnx"))] * 2
+    exports.kit.setChecked(True)
+    qtbot.mouseClick(exports.run, LEFT)
+    args = fake.last("export").args
+    assert args["kit"] == str(pruned.with_name("mine-kit-2"))
+    fake.done("export", {**exported(args["output"]), "kit": {"folder": args["kit"]}})
+    assert "deployment kit: mine-kit-2" in heard()[-1]
+    exports.batch.setValue(2)
+    assert not exports.kit.isEnabled()
+    qtbot.mouseClick(exports.run, LEFT)
+    assert "kit" not in fake.last("export").args
+    exports.batch.setValue(1)
+    assert exports.kit.isEnabled()
+    exports.precision.setCurrentIndex(1)
+    exports.precision.activated.emit(1)
+    assert not exports.kit.isEnabled()
+    assert taken.is_dir()
+
+
 def test_leaving_the_file_dialog_starts_nothing(exports, fake, answers, qtbot):
     answers["save"].append("")
     before = len(fake.requests)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +54,40 @@ def small(trained, tmp_path_factory):
     """A trained network and images of its classes."""
     data = make_dataset(tmp_path_factory.mktemp("data"), load(trained).facts.classes, images=6)
     return trained, data
+
+
+class Killer:
+    """A progress that kills a node once a part of the work is done.
+
+    Parameters
+    ----------
+    cluster : ray.cluster_utils.Cluster
+        Gets a node that runs half of the work.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self._node = cluster.add_node(num_cpus=2, object_store_memory=STORE)
+        self.killed = False
+
+    def __call__(self, share: float, text: str) -> None:
+        found = re.search(r"Done: (\d+) of (\d+) parts, by Ray", text)
+        if found and 0 < int(found[1]) < int(found[2]):
+            self.kill()
+
+    def kill(self) -> None:
+        """End the node at once, as a power cut would."""
+        if not self.killed:
+            self.killed = True
+            self._cluster.remove_node(self._node, allow_graceful=False)
+
+
+@pytest.fixture
+def killer(cluster) -> Iterator[Killer]:
+    """A node that dies once a part of the work is done."""
+    made = Killer(cluster)
+    yield made
+    made.kill()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,6 @@ from core.plan.schema import Plan
 from core.progress import silent
 from core.system.files import sha256_of
 from tests.core.cluster import deadly
-from tests.core.cluster.conftest import STORE
 
 pytestmark = pytest.mark.slow
 TIMES = ("milliseconds", "preprocess", "postprocess")
@@ -100,23 +99,18 @@ def test_a_scan_resumes_wherever_it_began(cluster, place, small, whole, tmp_path
     assert scan(small, tmp_path / "s.jsonl", on=place).resumed == len(whole.points)
 
 
-def test_a_node_that_dies_costs_nothing_but_time(cluster, place, small, whole):
-    """The one that runs most is killed once the first points are there."""
-    node = cluster.add_node(num_cpus=4, object_store_memory=STORE)
+def test_a_node_that_dies_costs_nothing_but_time(place, small, whole, killer):
+    """One that runs half of it is killed once the first points are there."""
 
-    class Killer:
-        killed = False
-
+    class AfterAPoint:
         def __call__(self, share, text):
             pass
 
         def partial(self, data):
-            if data["block"] is not None and not self.killed:
-                self.killed = True
-                cluster.remove_node(node, allow_graceful=False)
+            if data["block"] is not None:
+                killer.kill()
 
-    killer = Killer()
-    found = scan(small, on=place, progress=killer)
+    found = scan(small, on=place, progress=AfterAPoint())
     assert killer.killed
     assert same(found, whole)
 
