@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class ExportController(QObject):
         precision: str,
         size: int | None,
         batch: int,
-        kit: bool = False,
+        more: Collection[str] = (),
     ) -> None:
         """Ask where to, then export a network.
 
@@ -66,11 +67,12 @@ class ExportController(QObject):
         size : int or None
             Side of the images in pixels; None takes the network's.
         batch : int
-        kit : bool
-            Whether to write a deployment kit next to the file.
+        more : collection of str
+            ``kit`` to write a deployment kit next to the file, ``nms`` to export NMS with it.
         """
-        told = {"precision": precision, "image_size": size, "batch": batch}
-        self._export(model, form, "export", told, kit=kit)
+        told: dict[str, Any] = {"precision": precision, "image_size": size, "batch": batch}
+        told |= {"nms": True} if "nms" in more else {}
+        self._export(model, form, "export", told, more)
 
     def quantize(self, model: str, form: str, how: str, size: int | None) -> None:
         """Ask where to, then write a network in INT8.
@@ -90,7 +92,7 @@ class ExportController(QObject):
         self._export(model, form, "quantize", {**told, "keep": "auto" if aware else how})
 
     def _export(
-        self, model: str, form: str, task: str, told: dict[str, Any], *, kit: bool = False
+        self, model: str, form: str, task: str, told: dict[str, Any], more: Collection[str] = ()
     ) -> None:
         session, known = self._session, self._shipped.formats.get(form)
         if session.model is None or known is None:
@@ -108,10 +110,9 @@ class ExportController(QObject):
             return
         output = self._ask(Path(model), known, precision)
         if output is not None:
-            asked = {**told, "output": str(output)}
-            if kit:
-                asked["kit"] = str(_free(output.with_name(f"{output.stem}-kit")))
-            self._start(model, known, task, asked)
+            if "kit" in more:
+                told["kit"] = str(_free(output.with_name(f"{output.stem}-kit")))
+            self._start(model, known, task, {**told, "output": str(output)})
 
     def _ask(self, model: Path, form: Format, precision: str) -> Path | None:
         """Ask for the file or folder; its name must end as the format's do."""
@@ -165,10 +166,10 @@ class ExportController(QObject):
         name, found = told.path.name, detection_words(parity)
         words = f"compared with the checkpoint: {parity_words(parity)}"
         words += f"; detections: {found}" if found else ""
-        gained = quantised_words(told.result)
-        words += f"; {gained}" if gained else ""
         kit = told.result.get("kit")
         words += f"; deployment kit: {Path(kit['folder']).name}" if kit else ""
+        gained = quantised_words(told.result)
+        words += f"; {gained}" if gained else ""
         self._session.say(
             f"{name} differs from its checkpoint." if differs else f"{name} was exported.",
             f"{size_words(told.result)}; {words}.",

@@ -29,6 +29,7 @@ from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
 from app.state.deliverables import Exported, exports_of
 from app.state.files import at_hand
 from app.state.shipping import Format
+from core.ship.export.format import NMS_TASKS
 from core.ship.quantize.methods import METHODS
 
 PRECISIONS = {
@@ -39,6 +40,8 @@ PRECISIONS = {
         "A quarter of the size; most formats need images of the dataset for calibration",
     ),
 }
+MORE = ("kit", "nms")
+"""Choices to tick."""
 QUANTISED = {
     "auto": (
         "Measure which layers",
@@ -72,15 +75,16 @@ class ExportPanel(OnScreen, QWidget):
 
     Signals
     -------
-    exportRequested(str, str, str, object, int, bool)
-        Network, format, precision, image size or None, batch, and whether with a deployment kit.
+    exportRequested(str, str, str, object, int, object)
+        Network, format, precision, image size or None, batch, and what else is chosen: the names
+        of `MORE`.
     quantizeRequested(str, str, str, object)
         Network, format, one of ``QUANTISED``, image size or None.
     wanted
         The formats should be looked up.
     """
 
-    exportRequested = Signal(str, str, str, object, int, bool)
+    exportRequested = Signal(str, str, str, object, int, object)
     quantizeRequested = Signal(str, str, str, object)
     wanted = Signal()
 
@@ -124,7 +128,11 @@ class ExportPanel(OnScreen, QWidget):
             "Next to the file, a folder with examples in Python and C++ that run it, and what they "
             "should find (ONNX, detection)"
         )
-        self.kit.toggled.connect(lambda _: self._enable())
+        self.nms = QCheckBox("&NMS in the file")
+        self.nms.setToolTip(
+            "The network puts out detections: overlapping ones are suppressed inside, at a "
+            "confidence above 0.25"
+        )
         self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
@@ -165,9 +173,9 @@ class ExportPanel(OnScreen, QWidget):
             title.setBuddy(leads[number])
             grid.addWidget(title, number, 0)
             grid.addWidget(widget, number, 1)
-        for number, part in enumerate((self.kit, self.run, self.progress, self.note)):
+        for number, part in enumerate((self.nms, self.kit, self.run, self.progress, self.note)):
             grid.addWidget(part, len(fields) + number, 0, 1, 2)
-        grid.setRowStretch(len(fields) + 4, 1)
+        grid.setRowStretch(len(fields) + 5, 1)
         grid.setColumnStretch(1, 1)
         side = QWidget()
         side.setFixedWidth(300)
@@ -268,16 +276,19 @@ class ExportPanel(OnScreen, QWidget):
         )
         detects = model is not None and model.facts.task == "detect"
         is_onnx = known is not None and known.name == "onnx" and precision != "fp16"
-        able = detects and is_onnx and self.batch.value() == 1
-        self.kit.setEnabled(able and not self._quantises(precision))
+        layers = self._quantises(precision)  # by another task, which writes the file alone
+        self.kit.setEnabled(detects and is_onnx and not layers and self.batch.value() == 1)
+        task = "" if model is None else model.facts.task
+        can = known is not None and known.nms and task in NMS_TASKS
+        self.nms.setEnabled(can and not layers)
         needs = known is not None and precision == "int8" and known.calibrates
         if not problem and needs and self._session.measured.data is None:
             problem = "INT8 needs a dataset: choose one in Choose, or drop its YAML on the window."
         self.note.setText(problem or ("" if known is not None else WAITS))
         self.note.setVisible(bool(self.note.text()))
         able = known is not None and model is not None and not problem
-        self.quantised.setEnabled(able and self._quantises(precision))
-        self.batch.setEnabled(not self._quantises(precision))  # such files take one image
+        self.quantised.setEnabled(able and layers)
+        self.batch.setEnabled(not layers)  # such files take one image
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(able and self.network.count() > 0)
         self.folder.setEnabled(self.exported.selectionModel().hasSelection())
@@ -295,8 +306,10 @@ class ExportPanel(OnScreen, QWidget):
             how = str(self.quantised.currentData())
             self.quantizeRequested.emit(network, form, how, size)
             return
-        kit = self.kit.isEnabled() and self.kit.isChecked()
-        self.exportRequested.emit(network, form, precision, size, self.batch.value(), kit)
+        more = {
+            name for name in MORE if (box := getattr(self, name)).isEnabled() and box.isChecked()
+        }
+        self.exportRequested.emit(network, form, precision, size, self.batch.value(), more)
 
     def _open_folder(self) -> None:
         rows = self.exported.selectionModel().selectedRows()

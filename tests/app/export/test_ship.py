@@ -36,7 +36,7 @@ LEFT = Qt.MouseButton.LeftButton
 IMAGE_SIZE = 640
 FORMATS = [
     {"name": "onnx", "title": "ONNX", "suffix": ".onnx", "precisions": ["fp32", "fp16", "int8"],
-     "calibrates": True, "tasks": ["detect"], "missing": None, "missing_for": {}},
+     "calibrates": True, "tasks": ["detect"], "missing": None, "missing_for": {}, "nms": True},
     {"name": "openvino", "title": "OpenVINO", "suffix": "_openvino_model",
      "precisions": ["fp32", "int8"], "calibrates": True, "tasks": ["detect"], "missing": None,
      "missing_for": {"int8": "OpenVINO in INT8 needs nncf, which is not installed."}},
@@ -270,6 +270,17 @@ def test_a_deployment_kit_goes_next_to_the_file(exports, pruned, fake, answers, 
     exports.precision.activated.emit(1)
     assert not exports.kit.isEnabled()
     assert taken.is_dir()
+
+
+def test_nms_is_offered_where_a_format_has_it(exports, pruned, fake, answers, qtbot):
+    answers["save"] += [str(pruned.with_name("mine.onnx"))]
+    assert exports.nms.isEnabled()
+    exports.nms.setChecked(True)
+    qtbot.mouseClick(exports.run, LEFT)
+    assert fake.last("export").args["nms"] is True
+    exports.form.setCurrentIndex(1)
+    exports.form.activated.emit(1)
+    assert not exports.nms.isEnabled()
 
 
 def test_leaving_the_file_dialog_starts_nothing(exports, fake, answers, qtbot):
