@@ -135,6 +135,9 @@ class ModelsView(View):
             add_items(self.figure, {key: (figure_name(key), "") for key in keys})
             if keys:
                 choose(self.figure, tables.main_figure(result))
+        cost = str(self.cost.currentData())
+        if keys and any(tables.cost_of(model, cost) is None for model in result["models"]):
+            choose(self.cost, "milliseconds")  # or exported files would not be in the chart
         self._draw()
 
     def _draw(self) -> None:
