@@ -35,6 +35,7 @@ RULES: Sequence[tuple[str, str]] = (
     (r"confirm them with --trust-paths, or by opening the project in the window",
      "confirm them when you open the project"),
     (r"Choose another with --out\.", "Choose another folder."),
+    (r"(a folder on a disk that the nodes share) \(--out\)", r"\1"),
     # Time.
     (r"Measure one: `secateur latency-table [^`]*`", "Add one in Latency"),
     (r"(Measure its latency table again|Write an archive for it) with `secateur latency-[^`]*`",
