@@ -42,6 +42,10 @@ RULES: Sequence[tuple[str, str]] = (
     (r"`secateur latency` measures", "Latency measures"),
     (r"(Measure on the CPU): --device cpu", r"\1"),
     (r"Add --runtime torch\.", "Choose the runtime PyTorch as well."),
+    # Export.
+    (r"`secateur export --int8` has other formats", "Export has other formats"),
+    (r"`secateur inspect` lists all", "the graph shows all"),
+    (r"use `secateur quantize --aware`", "train for INT8 in Export"),
     # Jobs and tuning.
     (r"Continue it with `secateur jobs resume [^`]*`", "Resume it in Jobs"),
     (r"`secateur jobs` lists all jobs", "Jobs lists all jobs"),

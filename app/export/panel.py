@@ -29,6 +29,8 @@ from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
 from app.state.deliverables import Exported, exports_of
 from app.state.files import at_hand
 from app.state.shipping import Format
+from core.ship.export.format import NMS_TASKS
+from core.ship.quantize.methods import METHODS
 
 PRECISIONS = {
     "fp32": ("FP32", "Full precision; the outputs must match the checkpoint"),
@@ -36,6 +38,21 @@ PRECISIONS = {
     "int8": (
         "INT8",
         "A quarter of the size; most formats need images of the dataset for calibration",
+    ),
+}
+MORE = ("kit", "nms")
+"""Choices to tick."""
+QUANTISED = {
+    "auto": (
+        "Measure which layers",
+        "Layers that lose most stay in higher precision where that is worth their time; takes a "
+        "minute or more",
+    ),
+    "none": ("All layers", "All layers in INT8; only the decoding of the outputs is not"),
+    "aware": (
+        "Train for INT8 first",
+        "Ultralytics' quantisation-aware training of a few epochs, then as measured; needs labels "
+        "and nvidia-modelopt",
     ),
 }
 VIEWS = ("Formats", "Exported")
@@ -58,13 +75,17 @@ class ExportPanel(OnScreen, QWidget):
 
     Signals
     -------
-    exportRequested(str, str, str, object, int, bool)
-        Network, format, precision, image size or None, batch, and whether with a deployment kit.
+    exportRequested(str, str, str, object, int, object)
+        Network, format, precision, image size or None, batch, and what else is chosen: the names
+        of `MORE`.
+    quantizeRequested(str, str, str, object)
+        Network, format, one of ``QUANTISED``, image size or None.
     wanted
         The formats should be looked up.
     """
 
-    exportRequested = Signal(str, str, str, object, int, bool)
+    exportRequested = Signal(str, str, str, object, int, object)
+    quantizeRequested = Signal(str, str, str, object)
     wanted = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -95,6 +116,7 @@ class ExportPanel(OnScreen, QWidget):
         self.precision: QComboBox = combo(PRECISIONS, "Precision")
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
+        self.quantised: QComboBox = combo(QUANTISED, "Layers in INT8")
         self.image_size = trained_size()
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
@@ -106,11 +128,15 @@ class ExportPanel(OnScreen, QWidget):
             "Next to the file, a folder with examples in Python and C++ that run it, and what they "
             "should find (ONNX, detection)"
         )
-        self.kit.toggled.connect(lambda _: self._enable())
+        self.nms = QCheckBox("&NMS in the file")
+        self.nms.setToolTip(
+            "The network puts out detections: overlapping ones are suppressed inside, at a "
+            "confidence above 0.25"
+        )
         self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
-        self.progress = TaskLine(context.engine, "export", "formats", tall=True)
+        self.progress = TaskLine(context.engine, "export", "quantize", "formats", tall=True)
         self.note = label("", "muted")
         self.views = QTabBar()
         self.views.setAccessibleName("Table to show")
@@ -138,17 +164,18 @@ class ExportPanel(OnScreen, QWidget):
         fields: tuple[tuple[str, QWidget], ...] = (
             ("&Network", self.network),
             ("For&mat", row(self.form, self.precision)),
+            ("&INT8", self.quantised),
             ("Im&ages", row(self.image_size, batch_name, self.batch)),
         )
-        leads = (self.network, self.form, self.image_size)
+        leads = (self.network, self.form, self.quantised, self.image_size)
         for number, (name, widget) in enumerate(fields):
             title = QLabel(name)
             title.setBuddy(leads[number])
             grid.addWidget(title, number, 0)
             grid.addWidget(widget, number, 1)
-        for number, part in enumerate((self.kit, self.run, self.progress, self.note)):
+        for number, part in enumerate((self.nms, self.kit, self.run, self.progress, self.note)):
             grid.addWidget(part, len(fields) + number, 0, 1, 2)
-        grid.setRowStretch(len(fields) + 4, 1)
+        grid.setRowStretch(len(fields) + 5, 1)
         grid.setColumnStretch(1, 1)
         side = QWidget()
         side.setFixedWidth(300)
@@ -249,28 +276,40 @@ class ExportPanel(OnScreen, QWidget):
         )
         detects = model is not None and model.facts.task == "detect"
         is_onnx = known is not None and known.name == "onnx" and precision != "fp16"
-        self.kit.setEnabled(detects and is_onnx and self.batch.value() == 1)
+        layers = self._quantises(precision)  # by another task, which writes the file alone
+        self.kit.setEnabled(detects and is_onnx and not layers and self.batch.value() == 1)
+        task = "" if model is None else model.facts.task
+        can = known is not None and known.nms and task in NMS_TASKS
+        self.nms.setEnabled(can and not layers)
         needs = known is not None and precision == "int8" and known.calibrates
         if not problem and needs and self._session.measured.data is None:
             problem = "INT8 needs a dataset: choose one in Choose, or drop its YAML on the window."
         self.note.setText(problem or ("" if known is not None else WAITS))
         self.note.setVisible(bool(self.note.text()))
         able = known is not None and model is not None and not problem
+        self.quantised.setEnabled(able and layers)
+        self.batch.setEnabled(not layers)  # such files take one image
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(able and self.network.count() > 0)
         self.folder.setEnabled(self.exported.selectionModel().hasSelection())
 
     # ---- asking -------------------------------------------------------------------------------
 
+    def _quantises(self, precision: str) -> bool:
+        """Whether layers can be chosen: other formats quantise by their own tools."""
+        return precision == "int8" and str(self.form.currentData()) in METHODS
+
     def _ask(self) -> None:
-        self.exportRequested.emit(
-            str(self.network.currentData()),
-            str(self.form.currentData()),
-            str(self.precision.currentData()),
-            self.image_size.currentData(),
-            self.batch.value(),
-            self.kit.isEnabled() and self.kit.isChecked(),
-        )
+        network, form = str(self.network.currentData()), str(self.form.currentData())
+        precision, size = str(self.precision.currentData()), self.image_size.currentData()
+        if self._quantises(precision):
+            how = str(self.quantised.currentData())
+            self.quantizeRequested.emit(network, form, how, size)
+            return
+        more = {
+            name for name in MORE if (box := getattr(self, name)).isEnabled() and box.isChecked()
+        }
+        self.exportRequested.emit(network, form, precision, size, self.batch.value(), more)
 
     def _open_folder(self) -> None:
         rows = self.exported.selectionModel().selectedRows()

@@ -160,3 +160,12 @@ def test_the_window_says_how_to_install_it(words, installed: Path, tmp_path: Pat
 def test_the_command_of_the_wheel_is_the_program(wheel: Path) -> None:
     points = zipfile.ZipFile(wheel).read(f"secateur-{SECATEUR}.dist-info/entry_points.txt")
     assert points.decode().split() == ["[console_scripts]", "secateur", "=", "app.__main__:main"]
+
+
+def test_the_packaged_program_has_the_window(installed: Path) -> None:
+    """By what the wheel asks for, whatever asked for it when this environment was made."""
+    code = "from scripts.bundle import contents; print(*contents.distributions())"
+    path = os.pathsep.join([str(installed), str(ROOT)])
+    said = run(sys.executable, "-P", "-c", code, env={**os.environ, "PYTHONPATH": path})
+    assert {"pyside6-essentials", "pyqtgraph", "onnx", "torch", "optuna"} <= set(said.split())
+    assert not {"pytest", "mkdocs", "twine", "build"} & set(said.split())

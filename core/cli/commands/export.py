@@ -43,6 +43,9 @@ def add_parsers(add: Add) -> None:
         "--device", type=device, default="", help="cpu or cuda (what the format needs)"
     )
     export.add_argument(
+        "--nms", action="store_true", help="export NMS with the network, which puts out detections"
+    )
+    export.add_argument(
         "--kit",
         metavar="DIR",
         help="also write a deployment kit: the file with examples in Python and C++ (ONNX, detect)",
@@ -74,6 +77,7 @@ def _export(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         batch=options.batch,
         device=options.device,
         data=data,
+        nms=options.nms,
     )
     folder = None if options.kit is None else Path(options.kit)
     report, done = export_with_kit(

@@ -25,6 +25,7 @@ def export_model(models: Models, args: Args, progress: Progress) -> dict[str, An
         batch=int(args.get("batch") or 1),
         device=str(args.get("device") or ""),
         data=data_of(args),
+        nms=bool(args.get("nms")),
     )
     folder = Path(args["kit"]) if args.get("kit") else None
     report, _ = export_with_kit(

@@ -42,6 +42,7 @@ _ROWS = (
             "core.ship.latency.runtimes:prepare_onnx",
         ),
         opens={"onnxruntime": "onnxruntime"},
+        nms=True,
     ),
     Format(
         "torchscript",
@@ -53,6 +54,7 @@ _ROWS = (
         aliases=("jit",),
         weights="core.ship.export.weights:count_torchscript",
         opens={},
+        nms=True,
     ),
     Format(
         "openvino",
@@ -72,6 +74,7 @@ _ROWS = (
             "core.ship.latency.runtimes:prepare_openvino",
         ),
         opens={"openvino": "openvino"},
+        nms=True,
     ),
     Format(
         "engine",
@@ -91,6 +94,7 @@ _ROWS = (
             "core.ship.latency.runtimes:prepare_tensorrt",
         ),
         opens={"tensorrt": "tensorrt"},
+        nms=True,
     ),
     Format(
         "ncnn",
@@ -100,7 +104,7 @@ _ROWS = (
         ("fp32", "fp16"),
         opens={"ncnn": "ncnn"},
     ),
-    Format("mnn", "MNN", ".mnn", {**_ONNX, "MNN": "MNN"}, PRECISIONS),
+    Format("mnn", "MNN", ".mnn", {**_ONNX, "MNN": "MNN"}, PRECISIONS, nms=True),
     Format(
         "coreml",
         "CoreML",
@@ -129,6 +133,7 @@ _ROWS = (
         _TENSORFLOW,
         ("fp32", "int8"),
         calibrates=True,
+        nms=True,
     ),
     Format("pb", "TensorFlow GraphDef", ".pb", _TENSORFLOW),
     Format(

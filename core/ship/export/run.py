@@ -49,6 +49,8 @@ class ExportSettings:
         Images to calibrate INT8 by, and to compare on; without, comparing takes generated ones.
     compared : int
         Images to compare on.
+    nms : bool
+        Whether NMS is exported with the network, which then puts out detections.
     """
 
     form: str = "onnx"
@@ -58,6 +60,7 @@ class ExportSettings:
     device: str = ""
     data: DataSettings | None = None
     compared: int = COMPARED
+    nms: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
@@ -142,7 +145,7 @@ def export(
     started = time.monotonic()
     form = format_of(settings.form)
     target = Path(output)
-    _check(form, loaded, target, settings)
+    check_export(form, loaded, target, settings)
     from core.graph.drive import real_size
     from core.ship.export.parity import compare
 
@@ -162,11 +165,12 @@ def export(
             precision=settings.precision,
             real=real,
             device=device if form.gpu else "cpu",
+            nms=settings.nms,
             progress=Span(progress, 0.6, 0.95),
         )
         counted = None if form.weights is None else int(resolve(form.weights)(made))
         progress(0.95, "Writing")
-        _put(made, target)
+        put_export(made, target)
     progress(1.0, "Done")
     file = Path(loaded.facts.path)
     return Exported(
@@ -183,8 +187,15 @@ def export(
     )
 
 
-def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings) -> None:
-    """Refuse what cannot come to anything, before anything is done."""
+def check_export(form: Format, loaded: Loaded, target: Path, settings: ExportSettings) -> None:
+    """Refuse what cannot come to anything, before anything is done.
+
+    Raises
+    ------
+    UserError
+        For a precision or task that does not fit, a name or a place that cannot be written, tools
+        or images that are missing.
+    """
     if settings.precision not in PRECISIONS:
         raise UserError(
             f"There is no precision “{settings.precision}”.", f"Use one of {', '.join(PRECISIONS)}."
@@ -203,6 +214,8 @@ def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings)
     if not form.folder and target.is_dir():
         raise UserError(f"{target} is a folder.", "Choose a file name.")
     form.check(loaded.facts.task, settings.precision)
+    if settings.nms:
+        form.check_nms(loaded.facts.task, bool(getattr(loaded.model, "end2end", False)))
     if settings.precision == "int8" and form.calibrates and settings.data is None:
         raise UserError(
             "INT8 needs images for calibration.",
@@ -244,6 +257,7 @@ def _run(
         device=device,
         images=images,
         keep_choice=True,
+        nms=settings.nms,
     )
     if not made.exists():
         raise UserError(
@@ -278,7 +292,7 @@ def _images(
     return chosen, True
 
 
-def _put(made: Path, target: Path) -> None:
+def put_export(made: Path, target: Path) -> None:
     """Copy what was made next to its place and rename it, so that it is whole or absent."""
     if made.is_file():
         with made.open("rb") as source:

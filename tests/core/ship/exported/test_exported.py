@@ -9,6 +9,7 @@ import json
 import shutil
 import zipfile
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,10 +23,13 @@ from core.data.evaluate import evaluate
 from core.data.stream import DataSettings
 from core.errors import UserError
 from core.ship.export.formats import FORMATS
+from core.ship.export.run import ExportSettings, export
 from core.ship.exported.literal import parse_literal
 from core.ship.exported.metadata import METADATA, exported_format, is_exported, read_metadata
 from core.ship.exported.network import open_exported
 from core.ship.exported.protobuf import onnx_properties
+from core.tryout.agreement import total
+from core.tryout.run import try_networks
 from tests.core.ship.exported.conftest import SIZE
 
 
@@ -86,6 +90,45 @@ def test_other_classes_are_refused(shipped, tmp_path, scenes):
     loaded = open_exported(file)
     with pytest.raises(UserError, match="class"):
         evaluate(loaded.model, settings_on(scenes), loaded.facts.classes, loaded.facts.task)
+
+
+# ---- NMS in the file -----------------------------------------------------------------------------
+
+
+def test_a_file_with_nms_finds_what_the_checkpoint_finds(trained, scenes, shipped, tmp_path):
+    images = DataSettings(scenes, images=4, split="val")
+    settings = ExportSettings(image_size=SIZE, data=images, nms=True)
+    done = export(core.load(trained), tmp_path / "nms.onnx", settings)
+    assert done.parity.passed and done.parity.matched == 1.0 and done.parity.detections > 4
+    about = open_exported(done.output).model.about
+    assert about.nms and about.end2end
+    pictures = [Path(scenes).parent / "images" / "val"]
+    result = try_networks([done.output, shipped("onnx")], pictures, confidence=0.25, device="cpu")
+    both = [total(result, number, 0.25) for number in (0, 1)]
+    assert both[0].found == both[1].kept == both[1].found > 5
+
+
+def test_formats_have_nms_where_ultralytics_has_it():
+    from ultralytics.engine.exporter import export_formats
+
+    known = export_formats()
+    with_nms = {
+        name for name, more in zip(known["Argument"], known["Arguments"], strict=True)
+        if "nms" in more
+    }  # fmt: skip
+    assert {name for name, form in FORMATS.items() if form.nms} <= with_nms
+
+
+@pytest.mark.parametrize(
+    ("family", "form", "word"),
+    [("yolov8n", "ncnn", "cannot contain NMS"), ("yolov8n-cls", "onnx", "task “classify”")],
+)
+def test_nms_is_refused_where_there_is_none(tmp_path, family, form, word):
+    if FORMATS[form].missing():
+        pytest.skip(str(FORMATS[form].missing()))
+    loaded = core.load(f"{family}.yaml")
+    with pytest.raises(UserError, match=word):
+        export(loaded, tmp_path / f"a{FORMATS[form].suffix}", ExportSettings(form, nms=True))
 
 
 # ---- names and metadata --------------------------------------------------------------------------
