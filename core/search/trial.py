@@ -280,7 +280,7 @@ def _hash(path: Path) -> str:
     except OSError as error:
         raise UserError(
             f"The network that a node saved is not at {path}.",
-            "Search in a folder on a disk that the nodes share (--out).",
+            "Search in a folder on a disk that the nodes share.",
         ) from error
 
 

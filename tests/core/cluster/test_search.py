@@ -44,7 +44,8 @@ def accuracies(result: Any) -> list[Any]:
     told = []
     for record in result.trials:
         point = record.get("repaired") or record.get("point") or {}
-        told.append([record["state"], record.get("key"), *(point.get(name) for name in wanted)])
+        has_point = record["state"] in records.MEASURED
+        told.append([has_point, record.get("key"), *(point.get(name) for name in wanted)])
     return told
 
 
