@@ -65,6 +65,13 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in COMPARED}
 
 
+def threads_here() -> int:
+    """Return the number of torch's threads in this process."""
+    import torch
+
+    return torch.get_num_threads()
+
+
 def work(order: Order) -> dict[str, Any]:
     """Run a request in this process.
 

@@ -99,7 +99,9 @@ def head() -> Iterator[tuple[str, dict[str, str]]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def go(place: str, own: dict[str, str], small: Any, script: Path) -> subprocess.CompletedProcess[str]:
+def go(
+    place: str, own: dict[str, str], small: Any, script: Path
+) -> subprocess.CompletedProcess[str]:
     script.write_text(GO, encoding="utf-8")
     command = [sys.executable, str(script), place, *map(str, small), json.dumps(WANTED)]
     return subprocess.run(command, env=own, capture_output=True, text=True, timeout=300)
