@@ -10,17 +10,19 @@ ENGINE  := -p no:pytest-qt tests/test_house.py tests/test_words.py tests/core
 WINDOW  := tests/app
 PACKAGE := -p no:pytest-qt tests/package
 SCRIPTS := -p no:pytest-qt tests/scripts
+VERSION := $(shell sed -n 's/^SECATEUR = "\(.*\)"/\1/p' core/system/versions.py)
 # Of `make fuzz`; another seed draws other inputs.
 SECONDS ?= 60
 SEED    ?= 0
 # Keeps the output of parallel targets apart, if make supports it.
 APART   := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: setup run test test-scripts quick quick-engine quick-window measure fuzz lint compat bench screenshots bundle bundle-test bundle-tarball clean
+.PHONY: setup run test test-scripts quick quick-engine quick-window measure fuzz lint compat bench screenshots bundle bundle-test bundle-tarball appimage dist docs clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml scripts/system-libs.sh
+# The version is in versions.py: what is installed must have it.
+$(STAMP): pyproject.toml core/system/versions.py scripts/system-libs.sh
 	@sh scripts/system-libs.sh
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
@@ -36,6 +38,10 @@ test: setup lint
 	$(PYTEST) -n 2 --dist loadfile $(WINDOW)
 	@$(MAKE) fuzz
 	SECATEUR_TESTS_BEGAN=$(BEGAN) $(PYTEST) -n 2 --dist worksteal $(PACKAGE)
+
+# Every script and benchmark that the documents name, to its end.
+test-scripts: setup
+	$(PYTEST) $(SCRIPTS)
 
 # Mutated and hostile files, for so many seconds: tests/fuzz. Faults are kept in fuzz-found.
 fuzz: setup
@@ -88,5 +94,20 @@ bundle-test: bundle
 bundle-tarball: bundle
 	$(BIN)/python -m scripts.bundle.tarball dist/secateur dist
 
+# The same as one file that runs as it is; with the runtime of the AppImage project.
+APPIMAGE_RUNTIME ?= runtime-$(shell uname -m)
+appimage: bundle
+	$(BIN)/python -m scripts.bundle.appimage dist/secateur dist --runtime $(APPIMAGE_RUNTIME)
+
+# The sdist, and the wheel built from it, in dist: docs/install.md.
+dist: setup
+	rm -rf secateur.egg-info dist/secateur-*.whl
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/secateur-$(VERSION)-py3-none-any.whl dist/secateur-$(VERSION).tar.gz
+
+# The documents as a site, in site: `python -m http.server --directory site` shows it, with search.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 clean:
-	rm -rf build dist demo-output fuzz-found .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist site demo-output fuzz-found .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

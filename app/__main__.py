@@ -7,8 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from core.system.program import prepare, refusal
+from core.system.program import prepare, refusal, to_install
+from core.system.versions import has_module
 from core.system.visible import visible
+
+WINDOW_NEEDS = {"PySide6.QtWidgets": "PySide6", "pyqtgraph": "pyqtgraph"}
+"""Modules that only the window needs, and their names for people."""
+WINDOW_EXTRA = "'secateur[gui]'"
+"""What pip installs them by."""
+
+
+def _refused(reason: str, code: int) -> int:
+    print(visible(f"secateur: {reason}"), file=sys.stderr)
+    return code
 
 
 def _command_line(arguments: list[str]) -> int:
@@ -24,18 +35,35 @@ def _engine(arguments: list[str]) -> int:
 
 
 def _window(arguments: list[str]) -> int:
-    from app.startup import display
-
-    reason = display.refusal()
+    reason = _without_qt() or _without_display()
     if reason is not None:
-        print(visible(f"secateur: {reason}"), file=sys.stderr)
-        return 1
+        return _refused(reason, 1)
     from app.startup.application import run
 
     return run(arguments)
 
 
+def _without_qt() -> str | None:
+    """Return why there is no window where its libraries are missing, or None."""
+    missing = [name for module, name in WINDOW_NEEDS.items() if not has_module(module)]
+    if not missing:
+        return None
+    return (
+        f"The window needs {' and '.join(missing)}, which this installation lacks. "
+        f"{to_install(WINDOW_EXTRA)} Or use the commands: secateur --help lists them."
+    )
+
+
+def _without_display() -> str | None:
+    from app.startup import display
+
+    return display.refusal()
+
+
 def _self_test(arguments: list[str]) -> int:
+    reason = _without_qt()
+    if reason is not None:
+        return _refused(reason, 1)
     from app.startup.self_test import main as self_test
 
     return self_test(arguments[1:])
@@ -76,8 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _window([])
     reason = refusal(arguments) or unknown_word(arguments[0])
     if reason is not None:
-        print(visible(f"secateur: {reason}"), file=sys.stderr)
-        return 2
+        return _refused(reason, 2)
     return _program(arguments[0])(arguments)
 
 

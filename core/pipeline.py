@@ -225,7 +225,10 @@ def predict(
 ) -> Prediction:
     """Predict what a plan does to every layer; exact, nothing is pruned.
 
-    ``data`` is for criteria from images.
+    Parameters
+    ----------
+    loaded, plan, cache, data, progress
+        As for `suggest`; the plan needs no target.
 
     Raises
     ------
@@ -270,8 +273,8 @@ def prune(
     plan : Plan
     output : path, optional
         A ``.pt`` file to write. Nothing is written unless verification passes.
-    data : DataSettings, optional
-        Images for a criterion that needs them, and for repair.
+    data, cache
+        As for `suggest`; repair takes its images from ``data``, too.
     repair : RepairSettings, optional
         How to repair the remaining weights after verification; each step is kept only if it helps.
     fp32 : bool

@@ -6,7 +6,8 @@ set -eu
 
 packages="libegl1 libgl1 libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
-libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core python3-venv xvfb openssh-client openssh-server"
+libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core python3-venv xvfb openssh-client openssh-server \
+xdg-utils shared-mime-info desktop-file-utils squashfs-tools"
 
 if [ "${1:-}" = bundle ]; then
     packages="$packages binutils"

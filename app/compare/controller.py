@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.compare.graph_overlay import NAMES, is_kin
 from app.compare.tables import has_images
 from app.context import Context
 from app.engine.preconditions import is_free
+from app.state.files import NETWORKS
 from app.state.measurements import data_arguments
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class CompareController(QObject):
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
         self._session, self._engine = context.session, context.engine
+        self._window, self._settings = window, context.settings
         self._measured = context.session.measured
         self._session.planChanged.connect(self._show_plan)
         self._measured.compared.connect(self._look)
@@ -38,6 +41,17 @@ class CompareController(QObject):
     def _look(self) -> None:
         if self._measured.comparison is None:
             self._show_plan()
+
+    def choose_files(self) -> list[str]:
+        """Ask for networks to put next to the others: checkpoints, or exported files."""
+        from core.ship.exported.metadata import exported_of
+
+        paths, _ = QFileDialog.getOpenFileNames(
+            self._window, "Add models to compare", self._settings.folder(), NETWORKS
+        )
+        if paths:
+            self._settings.set_folder(str(Path(paths[0]).parent))
+        return list(dict.fromkeys(map(exported_of, paths)))
 
     def compare(self, paths: Sequence[str]) -> None:
         """Put models side by side; the first is the baseline.

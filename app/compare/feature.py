@@ -35,6 +35,7 @@ class CompareFeature(Feature):
 
         panel = ComparePanel(self.context)
         panel.compareRequested.connect(self.controller.compare)
+        panel.addRequested.connect(lambda: panel.add_files(self.controller.choose_files()))
         requests = self.session.requests
         requests.compareWanted.connect(lambda: requests.panelWanted.emit("compare"))
         requests.compareWanted.connect(panel.ask)

@@ -32,7 +32,7 @@ class ComparedChart(Chart):
     def __init__(self, parent: QWidget | None = None) -> None:
         tip = "Further left is cheaper, higher is better"
         super().__init__("Accuracy against cost", tip, parent)
-        self._models: tuple[tuple[str, float, float], ...] = ()
+        self._models: tuple[tuple[str, float | None, float], ...] = ()
         self.names: list[pg.TextItem] = []
         self.setMinimumSize(120, 90)
         self.showGrid(x=True, y=True, alpha=0.12)
@@ -43,14 +43,17 @@ class ComparedChart(Chart):
         return QSize(260, 150)
 
     def set_models(
-        self, models: Sequence[tuple[str, float, float]], figure: str, cost: str
+        self, models: Sequence[tuple[str, float | None, float]], figure: str, cost: str
     ) -> None:
-        """Show models as (name, cost, accuracy), and say what the two are."""
+        """Show models as (name, cost, accuracy), and say what the two are.
+
+        A model whose cost is None is not drawn.
+        """
         self._models = tuple(models)
         name_axis(self, "left", figure)
         name_axis(self, "bottom", cost)
         self.restyle()
-        told = ", ".join(f"{name}: {y:.4f} at {x:.2f}" for name, x, y in self._models)
+        told = ", ".join(f"{name}: {y:.4f} at {x:.2f}" for _, name, x, y in self._known)
         self.setAccessibleDescription(f"{figure} against {cost}; {told}")
 
     def data(self) -> ChartData:
@@ -58,18 +61,23 @@ class ComparedChart(Chart):
         figure, cost = (self.getAxis(side).labelText for side in ("left", "bottom"))
         return ChartData(("model", cost, figure), self._models)
 
+    @property
+    def _known(self) -> list[tuple[int, str, float, float]]:
+        """Number, name, cost and accuracy of the models that are drawn."""
+        return [(n, name, x, y) for n, (name, x, y) in enumerate(self._models) if x is not None]
+
     def restyle(self) -> None:
         """Draw it in the colours of the theme."""
         dress(self, 44)
         self.getPlotItem().clear()
         self.names = []
-        if not self._models:
+        if not self._known:
             return
-        most = max(x for _, x, _ in self._models)
-        best = max(y for _, _, y in self._models)
+        most = max(x for *_, x, _ in self._known)
+        best = max(y for *_, y in self._known)
         self.setXRange(0.0, 1.08 * most or 1.0, padding=0)
         self.setYRange(-0.08 * best, 1.2 * best or 1.0, padding=0)
-        for number, (name, x, y) in enumerate(self._models):
+        for number, name, x, y in self._known:
             colour = theme.colour(colour_of(number))
             symbol = SYMBOLS[number % len(SYMBOLS)]
             pen = pg.mkPen(theme.colour("base"), width=1)
@@ -96,7 +104,7 @@ class ComparedChart(Chart):
             return
         (left, right), (low, high) = box.viewRange()
         across, down = width / (right - left), height / (high - low)
-        at = [((x - left) * across, (high - y) * down) for _, x, y in self._models]
+        at = [((x - left) * across, (high - y) * down) for *_, x, y in self._known]
         sizes = [self._size(words) for words in self.names]
         for words, (x, y) in zip(self.names, place_names(at, sizes, (width, height)), strict=True):
             words.setPos(QPointF(left + x / across, high - y / down))

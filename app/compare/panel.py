@@ -39,9 +39,12 @@ class ComparePanel(OnScreen, QWidget):
     Signals
     -------
     compareRequested(list of str)
+    addRequested
+        Files are to be chosen and added.
     """
 
     compareRequested = Signal(list)
+    addRequested = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -49,6 +52,9 @@ class ComparePanel(OnScreen, QWidget):
         self._measured = context.session.measured
         self.models = TickList("Models to compare")
         self.models.ticked.connect(self._enable)
+        self.add = QPushButton("&Add model…")
+        self.add.setToolTip("Add a checkpoint or an exported file that is not in the list")
+        self.add.clicked.connect(self.addRequested.emit)
         self.run = QPushButton("&Compare")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(lambda: self.compareRequested.emit(self.chosen))
@@ -84,7 +90,7 @@ class ComparePanel(OnScreen, QWidget):
     def _lay_out(self) -> None:
         side = QWidget()
         side.setFixedWidth(SIDE)
-        parts = (self.models, self.progress, self.run, self.own, self.status)
+        parts = (self.models, self.add, self.progress, self.run, self.own, self.status)
         side.setLayout(column(*parts, margins=0, spacing=5))
         top = QHBoxLayout()
         top.addWidget(self.tabs)
@@ -120,6 +126,13 @@ class ComparePanel(OnScreen, QWidget):
         # In the order of the history: the first one ticked is the baseline.
         self.models.offer(offered(self._session, self._asked), at_hand(self._session))
         self._enable()
+
+    def add_files(self, paths: Sequence[str]) -> None:
+        """Offer these next to the others, ticked."""
+        chosen = self.chosen
+        self._asked = tuple(dict.fromkeys([*self._asked, *paths]))
+        self.offer()
+        self.models.choose([*chosen, *paths])
 
     def ask(self, paths: Sequence[str]) -> None:
         """Tick these and no others, and compare them."""

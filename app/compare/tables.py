@@ -19,6 +19,7 @@ from app.kit import formats
 from app.kit.table_model import Column
 from core.compare.result import ComparedImage, ComparedModel, Comparison
 from core.data.figures import FIGURES, figure_name, main_name
+from core.system.paths import model_names
 
 COSTS = {
     "macs": ("GFLOPs", "GFLOPs", 5e8),
@@ -53,11 +54,7 @@ def has_images(result: Comparison) -> bool:
 
 def names(result: Comparison) -> list[str]:
     """Name the models, each differently."""
-    paths = [Path(model["path"]) for model in result["models"]]
-    often = Counter(path.stem for path in paths)
-    return [
-        path.stem if often[path.stem] == 1 else f"{path.parent.name}/{path.stem}" for path in paths
-    ]
+    return model_names([model["path"] for model in result["models"]])
 
 
 def pairs(result: Comparison) -> dict[Pair, str]:
@@ -101,20 +98,26 @@ def models_table(result: Comparison) -> Table:
     return Table((*columns, *figures[1:]), tuple(rows))
 
 
-def points(result: Comparison, figure: str, cost: str) -> list[tuple[str, float, float]]:
-    """Return every model as a point: its name, its cost in the unit of ``COSTS``, a figure."""
+def points(result: Comparison, figure: str, cost: str) -> list[tuple[str, float | None, float]]:
+    """Return every model as a point: its name, its cost in the unit of ``COSTS``, a figure.
+
+    The cost is None where a file does not say.
+    """
     unit = COSTS[cost][2]
-    return [
-        (name, cost_of(model, cost) / unit, float(model["figures"].get(figure, 0.0)))
-        for name, model in zip(names(result), result["models"], strict=True)
-    ]
+    found = []
+    for name, model in zip(names(result), result["models"], strict=True):
+        value = cost_of(model, cost)
+        reached = float(model["figures"].get(figure, 0.0))
+        found.append((name, None if value is None else value / unit, reached))
+    return found
 
 
-def cost_of(model: ComparedModel, cost: str) -> float:
-    """Return what a model costs, by a key of ``COSTS``."""
+def cost_of(model: ComparedModel, cost: str) -> float | None:
+    """Return what a model costs, by a key of ``COSTS``; None where a file does not say."""
     if cost == "milliseconds":
         return model["milliseconds"]
-    return float(model["macs"] if cost == "macs" else model["parameters"])
+    value = model["macs"] if cost == "macs" else model["parameters"]
+    return None if value is None else float(value)
 
 
 def _time(first: ComparedModel, model: ComparedModel) -> str:
@@ -321,11 +324,18 @@ def _number(title: str, place: int, kind: str) -> Column[Row]:
 def _cost(title: str, place: int) -> Column[Row]:
     def show(row: Row) -> str:
         value, first = row[place]
+        if value is None:
+            return "–"
         write = formats.gflops if title == "GFLOPs" else formats.count
         change = formats.percent(value / first) if first and value != first else ""
         return write(value) + (f" ({change})" if change else "")
 
-    return Column(title, show, right=True, tip=f"{title}, and the change from the baseline")
+    def order(row: Row) -> float:
+        value: float | None = row[place][0]
+        return -1.0 if value is None else value
+
+    tip = f"{title}, and the change from the baseline; “–” of an exported file, which does not say"
+    return Column(title, show, order, tip, right=True)
 
 
 def _width(name: str, side: int) -> Column[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,15 @@ class ExportController(QObject):
     def _take_formats(self, result: dict[str, Any]) -> None:
         self._shipped.set_formats(map(format_of, result["formats"]))
 
-    def export(self, model: str, form: str, precision: str, size: int | None, batch: int) -> None:
+    def export(
+        self,
+        model: str,
+        form: str,
+        precision: str,
+        size: int | None,
+        batch: int,
+        more: Collection[str] = (),
+    ) -> None:
         """Ask where to, then export a network.
 
         Parameters
@@ -58,6 +67,8 @@ class ExportController(QObject):
         size : int or None
             Side of the images in pixels; None takes the network's.
         batch : int
+        more : collection of str
+            ``kit`` to write a deployment kit next to the file, ``nms`` to export NMS with it.
         """
         session, known = self._session, self._shipped.formats.get(form)
         if session.model is None or known is None:
@@ -73,7 +84,12 @@ class ExportController(QObject):
             return
         output = self._ask(Path(model), known, precision)
         if output is not None:
-            self._start(model, known, precision, size, batch, output)
+            asked: dict[str, Any] = {"image_size": size, "batch": batch}
+            if "nms" in more:
+                asked["nms"] = True
+            if "kit" in more:
+                asked["kit"] = str(_free(output.with_name(f"{output.stem}-kit")))
+            self._start(model, known, precision, asked, output)
 
     def _ask(self, model: Path, form: Format, precision: str) -> Path | None:
         """Ask for the file or folder; its name must end as the format's do."""
@@ -91,7 +107,7 @@ class ExportController(QObject):
         return Path(name) if name.endswith(form.suffix) else Path(name + form.suffix)
 
     def _start(
-        self, model: str, form: Format, precision: str, size: int | None, batch: int, output: Path
+        self, model: str, form: Format, precision: str, asked: dict[str, Any], output: Path
     ) -> None:
         from core.history.measurements import EXPORT, new_measurement
 
@@ -114,8 +130,7 @@ class ExportController(QObject):
                 "format": form.name,
                 "precision": precision,
                 "output": str(output),
-                "image_size": size,
-                "batch": batch,
+                **asked,
                 "data": data_arguments(session.measured.data),
             },
             done=done,
@@ -128,6 +143,8 @@ class ExportController(QObject):
         name, found = told.path.name, detection_words(parity)
         words = f"compared with the checkpoint: {parity_words(parity)}"
         words += f"; detections: {found}" if found else ""
+        kit = told.result.get("kit")
+        words += f"; deployment kit: {Path(kit['folder']).name}" if kit else ""
         self._session.say(
             f"{name} differs from its checkpoint." if differs else f"{name} was exported.",
             f"{size_words(told.result)}; {words}.",
@@ -135,3 +152,11 @@ class ExportController(QObject):
             actions=(("Show folder", lambda: open_file(told.path.parent)),),
             key="export",
         )
+
+
+def _free(folder: Path) -> Path:
+    """Return a folder that does not exist yet: this one, or with a number."""
+    number, found = 2, folder
+    while found.exists():
+        found, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return found

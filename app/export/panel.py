@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
@@ -28,6 +29,7 @@ from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
 from app.state.deliverables import Exported, exports_of
 from app.state.files import at_hand
 from app.state.shipping import Format
+from core.ship.export.format import NMS_TASKS
 
 PRECISIONS = {
     "fp32": ("FP32", "Full precision; the outputs must match the checkpoint"),
@@ -37,6 +39,8 @@ PRECISIONS = {
         "A quarter of the size; most formats need images of the dataset for calibration",
     ),
 }
+MORE = ("kit", "nms")
+"""Choices to tick."""
 VIEWS = ("Formats", "Exported")
 WAITS = "Checking the installed tools…"
 Row = tuple[str, ...]
@@ -57,13 +61,14 @@ class ExportPanel(OnScreen, QWidget):
 
     Signals
     -------
-    exportRequested(str, str, str, object, int)
-        Network, format, precision, image size or None, batch.
+    exportRequested(str, str, str, object, int, object)
+        Network, format, precision, image size or None, batch, and what else is chosen: the names
+        of `MORE`.
     wanted
         The formats should be looked up.
     """
 
-    exportRequested = Signal(str, str, str, object, int)
+    exportRequested = Signal(str, str, str, object, int, object)
     wanted = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -99,6 +104,17 @@ class ExportPanel(OnScreen, QWidget):
         self.batch.setRange(1, 1024)
         self.batch.setAccessibleName("Batch size")
         self.batch.setToolTip("Images per batch; most applications use one")
+        self.batch.valueChanged.connect(lambda _: self._enable())
+        self.kit = QCheckBox("Deployment &kit")
+        self.kit.setToolTip(
+            "Next to the file, a folder with examples in Python and C++ that run it, and what they "
+            "should find (ONNX, detection)"
+        )
+        self.nms = QCheckBox("&NMS in the file")
+        self.nms.setToolTip(
+            "The network puts out detections: overlapping ones are suppressed inside, at a "
+            "confidence above 0.25"
+        )
         self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
@@ -138,10 +154,9 @@ class ExportPanel(OnScreen, QWidget):
             title.setBuddy(leads[number])
             grid.addWidget(title, number, 0)
             grid.addWidget(widget, number, 1)
-        grid.addWidget(self.run, len(fields), 0, 1, 2)
-        grid.addWidget(self.progress, len(fields) + 1, 0, 1, 2)
-        grid.addWidget(self.note, len(fields) + 2, 0, 1, 2)
-        grid.setRowStretch(len(fields) + 3, 1)
+        for number, part in enumerate((self.nms, self.kit, self.run, self.progress, self.note)):
+            grid.addWidget(part, len(fields) + number, 0, 1, 2)
+        grid.setRowStretch(len(fields) + 5, 1)
         grid.setColumnStretch(1, 1)
         side = QWidget()
         side.setFixedWidth(300)
@@ -240,6 +255,11 @@ class ExportPanel(OnScreen, QWidget):
         problem = (
             "" if known is None or model is None else known.problem(precision, model.facts.task)
         )
+        detects = model is not None and model.facts.task == "detect"
+        is_onnx = known is not None and known.name == "onnx" and precision != "fp16"
+        self.kit.setEnabled(detects and is_onnx and self.batch.value() == 1)
+        task = "" if model is None else model.facts.task
+        self.nms.setEnabled(known is not None and known.nms and task in NMS_TASKS)
         needs = known is not None and precision == "int8" and known.calibrates
         if not problem and needs and self._session.measured.data is None:
             problem = "INT8 needs a dataset: choose one in Choose, or drop its YAML on the window."
@@ -259,6 +279,7 @@ class ExportPanel(OnScreen, QWidget):
             str(self.precision.currentData()),
             self.image_size.currentData(),
             self.batch.value(),
+            {name for name in MORE if (box := getattr(self, name)).isEnabled() and box.isChecked()},
         )
 
     def _open_folder(self) -> None:

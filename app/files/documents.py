@@ -24,6 +24,7 @@ from app.state import plan_edits
 from app.state.project_state import to_project
 from core.errors import UserError
 from core.plan.criteria import by_images
+from core.ship.exported.metadata import is_exported
 from core.tryout.sources import can_try
 
 if TYPE_CHECKING:
@@ -86,30 +87,31 @@ class Documents(QObject):
         """
         model = self._session.model
         others = dropped.compared_with(model.path) if model is not None else ()
-        if compare and others:
+        if others and (compare or len(others) == len(dropped.exported)):
             self._compare(others)
         elif dropped.for_trying:
-            self._session.requests.tryWanted.emit(list(dropped.images), list(dropped.models))
+            self._session.requests.tryWanted.emit(list(dropped.images), list(dropped.networks))
         elif dropped.pair is not None:
             path, self._data = dropped.pair
             self.open_path(path)
-        elif len(dropped.paths) == 1:
+        elif len(dropped.paths) == max(1, len(dropped.exported)):
             self.open_path(dropped.paths[0])
         else:
-            self._ask_which(dropped.paths, others)
+            self._ask_which(dropped, others)
 
     def _compare(self, others: Sequence[str]) -> None:
         if self._session.model is not None:
             self._session.requests.compareWanted.emit([self._session.model.path, *others])
 
-    def _ask_which(self, paths: Sequence[str], others: Sequence[str]) -> None:
+    def _ask_which(self, dropped: Dropped, others: Sequence[str]) -> None:
+        opened = [path for path in dropped.paths if path not in dropped.exported]
         actions: list[tuple[str, Callable[[], object]]] = [
-            (f"Open {Path(p).name}", partial(self.open_path, p)) for p in paths[:3]
+            (f"Open {Path(p).name}", partial(self.open_path, p)) for p in opened[:3]
         ]
         if others:
             actions.append(("Compare them", lambda: self._compare(others)))
         self._session.say(
-            f"{len(paths)} files were dropped, but Secateur opens one at a time.",
+            f"{len(dropped.paths)} files were dropped, but Secateur opens one at a time.",
             "Select one, or drop a single file.",
             "warning",
             actions=tuple(actions),
@@ -120,6 +122,9 @@ class Documents(QObject):
         """Open a model, a project or a plan; try the open model on an image."""
         if can_try(path):
             self._session.requests.tryWanted.emit([path], [])
+            return
+        if is_exported(path):
+            self._refuse_exported(path)
             return
         running = self._engine.running(*BUSY)
         if running:
@@ -142,6 +147,23 @@ class Documents(QObject):
             ".yml": self._open_yaml,
         }
         kinds.get(Path(path).suffix.lower(), self.open_model)(path)
+
+    def _refuse_exported(self, path: str) -> None:
+        """Say what can be done with an exported file."""
+        model, name = self._session.model, Path(path).name
+        actions: tuple[tuple[str, Callable[[], object]], ...] = ()
+        hint = "Open its checkpoint, and drop the file again to compare it."
+        if model is not None:
+            hint = "Compare it with the open model, or try it on an image."
+            actions = ((f"Compare it with {Path(model.path).name}", lambda: self._compare([path])),)
+        self._data = ""
+        self._session.say(
+            f"{name} is an exported file, which has no layers to show or to prune.",
+            hint,
+            "warning",
+            actions=actions,
+            key="drop",
+        )
 
     def _open_yaml(self, path: str) -> None:
         """Open a model YAML; one of a dataset is for features that use images."""

@@ -9,6 +9,7 @@ from pathlib import Path
 PROJECT = ".secateur"
 PLAN = ".json"
 DESCRIPTIONS = (".yaml", ".yml")
+EXPORTED = "Exported files have no layers to show or to prune"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Dropped:
     projects, datasets, plans : tuple of str
     images : tuple of str
         Images, videos, and folders of them.
+    exported : tuple of str
+        Exported networks, which are compared and tried but not opened.
     """
 
     models: tuple[str, ...] = ()
@@ -29,27 +32,34 @@ class Dropped:
     datasets: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    exported: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """All of them."""
-        return (*self.projects, *self.models, *self.plans, *self.datasets, *self.images)
+        opened = (*self.projects, *self.models, *self.plans, *self.datasets)
+        return (*opened, *self.images, *self.exported)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """What can be compared and tried: models, then exported files."""
+        return (*self.models, *self.exported)
 
     @property
     def for_trying(self) -> bool:
         """Whether networks are to be tried on images: there is nothing else but models."""
-        return bool(self.images) and len(self.images) + len(self.models) == len(self.paths)
+        return bool(self.images) and len(self.images) + len(self.networks) == len(self.paths)
 
     @property
     def pair(self) -> tuple[str, str] | None:
         """What is opened and the dataset that it is opened with, where these two were dropped."""
         opened = (*self.projects, *self.models)
-        fits = len(opened) == len(self.datasets) == 1 and not self.plans and not self.images
+        fits = len(opened) == len(self.datasets) == 1 and len(self.paths) == 2
         return (opened[0], self.datasets[0]) if fits else None
 
     def compared_with(self, model: str) -> tuple[str, ...]:
         """Return the models to compare with the open one, named by its path; empty for none."""
-        others = tuple(path for path in self.models if Path(path) != Path(model))
+        others = tuple(path for path in self.networks if Path(path) != Path(model))
         return others if model and len(others) == len(self.paths) else ()
 
 
@@ -61,17 +71,22 @@ def sort_dropped(paths: Sequence[str]) -> Dropped:
     paths : sequence of str
         Files and folders; a folder is taken for a dataset unless it holds images alone.
     """
-    kinds = ("models", "projects", "datasets", "plans", "images")
+    from core.ship.exported.metadata import exported_of
+
+    kinds = ("models", "projects", "datasets", "plans", "images", "exported")
     found: dict[str, list[str]] = {kind: [] for kind in kinds}
-    for path in paths:
+    for path in dict.fromkeys(map(exported_of, paths)):
         found[_kind(path)].append(path)
     return Dropped(**{name: tuple(kind) for name, kind in found.items()})
 
 
 def _kind(path: str) -> str:
     from core.data.source import is_description
+    from core.ship.exported.metadata import is_exported
     from core.tryout.sources import can_try
 
+    if is_exported(path):
+        return "exported"
     if can_try(path):
         return "images"
     ending = Path(path).suffix.lower()
@@ -97,7 +112,7 @@ def announce(dropped: Dropped, model: str, compare: bool) -> tuple[str, str]:
         What will happen, and what else is possible.
     """
     opened, others = Path(model).name, dropped.compared_with(model)
-    if compare and others:
+    if others and (compare or len(others) == len(dropped.exported)):
         return f"Compare {_named(others)} with {opened}", ""
     if dropped.pair is not None:
         first, data = dropped.pair
@@ -108,6 +123,8 @@ def announce(dropped: Dropped, model: str, compare: bool) -> tuple[str, str]:
         more = f"Hold Shift to compare them with {opened}" if others else ""
         return f"Choose which of {len(dropped.paths)} files to open", more
     name = Path(dropped.paths[0]).name
+    if dropped.exported:
+        return f"Open a model to compare {name} with it", EXPORTED
     if (dropped.datasets or dropped.plans) and not model:
         return f"Open a model to use {name}", "Drop them together, or the model first"
     if dropped.datasets:
@@ -122,8 +139,8 @@ def _announce_trying(dropped: Dropped, model: str) -> tuple[str, str]:
     from core.tryout.sources import describe
 
     images, opened = describe(dropped.images), Path(model).name
-    others = tuple(path for path in dropped.models if Path(path) != Path(model))
-    if not opened and not others:
+    others = tuple(path for path in dropped.networks if Path(path) != Path(model))
+    if not opened and not dropped.models:
         return f"Open a model to try it on {images}", "Drop them together, or the images first"
     if not opened:
         return f"Open {Path(others[0]).name} and try it on {images}", ""

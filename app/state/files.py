@@ -11,6 +11,12 @@ from core.system import paths
 if TYPE_CHECKING:
     from app.state.session import Session
 
+NETWORKS = (
+    "YOLO models and exported files "
+    "(*.pt *.yaml *.yml *.onnx *.torchscript *.engine *.xml *.param);;All files (*)"
+)
+"""What networks to compare or to try are chosen by; folders, by the file in them."""
+
 
 def at_hand(session: Session) -> tuple[str, ...]:
     """Return the networks that are there: the open model, those pruned from it, those tuned."""

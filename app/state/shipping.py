@@ -22,6 +22,8 @@ class Format:
         What is in the way here; empty when nothing does.
     missing_for : mapping of str to str
         The same by precision, for those that need more.
+    nms : bool
+        Whether NMS can be exported with a network.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Format:
     tasks: tuple[str, ...]
     missing: str
     missing_for: Mapping[str, str]
+    nms: bool = False
 
     def problem(self, precision: str, task: str) -> str:
         """Describe why a network of a task cannot be exported so; empty when it can."""
@@ -53,6 +56,7 @@ def format_of(data: Mapping[str, Any]) -> Format:
         tuple(data["tasks"]),
         str(data["missing"] or ""),
         dict(data.get("missing_for") or {}),
+        bool(data.get("nms")),
     )
 
 

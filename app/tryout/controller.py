@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.context import Context
 from app.engine.preconditions import is_free
+from app.state.files import NETWORKS
 from core.system.scratch import Scratch
 from core.tryout.sources import IMAGES, VIDEOS, describe
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 PATTERNS = " ".join(f"*.{ending}" for ending in sorted(IMAGES | VIDEOS))
 KINDS = f"Images and videos ({PATTERNS});;All files (*)"
-MODELS = "YOLO models (*.pt *.yaml *.yml);;All files (*)"
 PICTURES = "PNG image (*.png);;JPEG image (*.jpg)"
 CANCELLED = "Cancelled: the other images were not tried."
 SIDE = 1600
@@ -130,11 +130,13 @@ class TryController(QObject):
 
     def add_network(self) -> None:
         """Ask for a network to put next to the others."""
+        from core.ship.exported.metadata import exported_of
+
         path, _ = QFileDialog.getOpenFileName(
-            self._window, "Add a network", self._context.settings.folder(), MODELS
+            self._window, "Add a network", self._context.settings.folder(), NETWORKS
         )
         if path:
-            self.ask(networks=[path])
+            self.ask(networks=[exported_of(path)])
 
     def _follow(self) -> None:
         """Results are of the model that was open; images that wait are tried on the new one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
@@ -21,6 +20,7 @@ from app.window.parts import Parts
 from app.window.tour import Tour
 from core.errors import UserError
 from core.system.program import licences
+from core.system.versions import SECATEUR
 
 PICTURES = "Pictures (*.svg *.png)"
 OVERLAYS = "&View/Colour blocks by"
@@ -290,7 +290,7 @@ class FrameActions(QObject):
         """Show the versions, with what is to be said about them, and the licence."""
         box = QMessageBox(self._parts.window)
         box.setWindowTitle("About Secateur")
-        box.setText(f"Secateur {metadata.version('secateur')}")
+        box.setText(f"Secateur {SECATEUR}")
         lines = [
             "Prunes YOLO networks: smaller and faster, verified before saving.",
             "Free software under the AGPL, version 3 or later.",

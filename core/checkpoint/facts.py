@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.system.size import ImageSize
+from core.system.versions import SECATEUR
 
 if TYPE_CHECKING:
     from torch import nn
@@ -206,7 +206,7 @@ def record_head(facts: Facts) -> dict[str, Any]:
     """
     return {
         "version": 1,
-        "secateur": metadata.version("secateur"),
+        "secateur": SECATEUR,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "source": {
             "name": Path(facts.path).name,

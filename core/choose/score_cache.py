@@ -24,6 +24,7 @@ from core.system.cache import DAMAGED, cache_folder, read_array, stored
 from core.system.files import write_atomically
 from core.system.program import is_packaged
 from core.system.scratch import own_folder
+from core.system.versions import SECATEUR
 
 CODE = ("pruning/criteria", "data")
 """Folders of the code that makes scores, below `core`."""
@@ -62,7 +63,7 @@ def score_path(
 @lru_cache(maxsize=1)
 def _code() -> str:
     """Name the code that makes scores, so that those of an older one are not taken for its own."""
-    digest = hashlib.sha256(metadata.version("secateur").encode())
+    digest = hashlib.sha256(SECATEUR.encode())
     root = Path(__file__).parents[1]
     for folder in CODE:
         files = sorted((root / folder).glob("*.py"))

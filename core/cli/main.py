@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 from core.checkpoint.facts import modules_note
@@ -18,7 +17,7 @@ from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.logs import append_fault
 from core.system.records import naming_left_out
 from core.system.signals import EndedError, answered
-from core.system.versions import outside
+from core.system.versions import SECATEUR, outside
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,9 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Without a command, the window opens, with FILE if given. --self-test tests the "
         "program, including the window.",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"secateur {metadata.version('secateur')}"
-    )
+    parser.add_argument("--version", action="version", version=f"secateur {SECATEUR}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, text: str, model: str | None = "MODEL") -> argparse.ArgumentParser:

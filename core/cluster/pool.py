@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -42,7 +42,7 @@ class Pool(Protocol):
 
     def run(
         self, task: str, requests: Sequence[Request], progress: Progress = silent
-    ) -> Iterator[tuple[int, Event]]:
+    ) -> Generator[tuple[int, Event], None, None]:
         """Run a task for every request.
 
         Parameters
@@ -50,8 +50,10 @@ class Pool(Protocol):
         task : str
             Of `core.engine.tasks`.
         requests : sequence of mapping
-            Plain data. The checkpoint at ``path`` goes along when ``sha256`` names its content;
-            the dataset at ``data.path`` must be readable at the same path wherever work runs.
+            Plain data. The checkpoint at ``path`` goes along when ``sha256`` names its content, and
+            the file at ``network`` when ``network_sha256`` does; the dataset at ``data.path`` must
+            be readable at the same path wherever work runs. What a task saves at ``output`` is
+            there on this computer before its ``done`` event comes.
         progress : Progress
             Called several times a second; when it raises, no request keeps running.
 

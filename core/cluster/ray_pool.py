@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,9 +16,10 @@ from typing import Any
 from core.cluster.place import Place
 from core.cluster.pool import Event, Request
 from core.cluster.ray_start import Session, start
-from core.cluster.worker import Order, Parcel, threads_here, versions, work
+from core.cluster.worker import OUTPUT, SENT, Order, Parcel, threads_here, versions, work
 from core.errors import UserError, one_line
 from core.progress import Progress, silent
+from core.system.files import write_bytes
 
 RETRIES = 3
 """Times that a request is run again whose worker or node was lost."""
@@ -121,7 +122,7 @@ class RayPool:
 
     def run(
         self, task: str, requests: Sequence[Request], progress: Progress = silent
-    ) -> Iterator[tuple[int, Event]]:
+    ) -> Generator[tuple[int, Event], None, None]:
         """Run a task for every request; see `core.cluster.pool.Pool.run`."""
         import ray
 
@@ -138,38 +139,33 @@ class RayPool:
                     ended, _ = ray.wait(list(waiting), timeout=TICK_S)
                 for reference in ended:
                     place = waiting.pop(reference)
-                    for event in self._events(reference):
+                    told = self._told(reference)
+                    if "file" in told:
+                        write_bytes(Path(requests[place][OUTPUT]), told["file"])
+                    for event in told["events"]:
                         yield place, event
         finally:
             self._cancel(list(waiting))
 
     def _order(self, task: str, request: Request, parcels: dict[str, Parcel]) -> Order:
-        """Pack a request; the same checkpoint is sent once."""
-        import ray
+        """Pack a request; the same file is sent once."""
+        packed = {}
+        for name, hashed in SENT.items():
+            path, sha256 = request.get(name), request.get(hashed)
+            if path and sha256 and Path(path).is_file():
+                if sha256 not in parcels:
+                    parcels[sha256] = _parcel(Path(path), sha256)
+                packed[name] = parcels[sha256]
+        return Order(task, dict(request), self._threads, versions(), packed, returns=True)
 
-        path, sha256 = request.get("path"), request.get("sha256")
-        parcel = None
-        if path and sha256 and Path(path).is_file():
-            if sha256 not in parcels:
-                content = Path(path).read_bytes()
-                if hashlib.sha256(content).hexdigest() != sha256:
-                    raise UserError(
-                        f"{path} was replaced by another file after it was opened.",
-                        "Open it again.",
-                    )
-                parcels[sha256] = Parcel(Path(path).name, sha256, (ray.put(content),))
-            parcel = parcels[sha256]
-        return Order(task, dict(request), parcel, self._threads, versions())
-
-    def _events(self, reference: Any) -> list[Event]:
+    def _told(self, reference: Any) -> dict[str, Any]:
         import ray
 
         with _explained(self._place):
-            told = ray.get(reference)
+            told: dict[str, Any] = ray.get(reference)
         if "events" not in told:
             raise UserError(told["message"], told["hint"])
-        events: list[Event] = told["events"]
-        return events
+        return told
 
     def _cancel(self, references: list[Any]) -> None:
         """End tasks at once; they write to folders of their own only."""
@@ -181,6 +177,18 @@ class RayPool:
         if references and self._place.address:
             with contextlib.suppress(Exception):
                 ray.wait(references, num_returns=len(references), timeout=PATIENCE_S)
+
+
+def _parcel(path: Path, sha256: str) -> Parcel:
+    """Hand a file to Ray, checked against its hash."""
+    import ray
+
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError(
+            f"{path} was replaced by another file after it was opened.", "Open it again."
+        )
+    return Parcel(path.name, sha256, (ray.put(content),))
 
 
 def _fits(node: Mapping[str, float], need: Mapping[str, float]) -> int:

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,7 +23,7 @@ import psutil
 from core.cluster import slurm
 from core.cluster.place import Place
 from core.cluster.pool import Event, Request
-from core.cluster.worker import Order, threads_here, versions, work
+from core.cluster.worker import OUTPUT, SENT, Order, threads_here, versions, work
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
 from core.system.budget import MESSAGE, parse_json, read_text
@@ -47,13 +47,13 @@ class Errand:
     Parameters
     ----------
     order : Order
-    sha256 : str
-        What the checkpoint at the request's path must be; empty where it is none.
+    sha256 : mapping of str to str
+        What the files that the request names must be, by their paths.
     result : str
         Where the events go.
     """
 
-    def __init__(self, order: Order, sha256: str, result: str) -> None:
+    def __init__(self, order: Order, sha256: Mapping[str, str], result: str) -> None:
         self._order, self._sha256, self._result = order, sha256, result
 
     def __call__(self) -> None:
@@ -62,16 +62,19 @@ class Errand:
         write_text(Path(self._result), json.dumps(told))
 
     def _lacking(self) -> dict[str, Any] | None:
-        path = Path(str(self._order.request.get("path") or ""))
-        if not self._sha256:
-            return None
-        try:
-            if sha256_of(path) == self._sha256:
-                return None
-            message = f"{path} is another file on the node than on this computer."
-        except OSError as error:
-            message = f"The node cannot read {path}: {reason_of(error)}."
-        return {"message": message, "hint": "Put it on a disk that the nodes share."}
+        for path, sha256 in self._sha256.items():
+            try:
+                if sha256_of(Path(path)) == sha256:
+                    continue
+                message = f"{path} is another file on the node than on this computer."
+            except OSError as error:
+                message = f"The node cannot read {path}: {reason_of(error)}."
+            return {"message": message, "hint": "Put it on a disk that the nodes share."}
+        output = self._order.request.get(OUTPUT)
+        if output and not Path(output).parent.is_dir():
+            message = f"The node cannot read {Path(output).parent}."
+            return {"message": message, "hint": "Put it on a disk that the nodes share."}
+        return None
 
 
 class SlurmPool:
@@ -92,6 +95,7 @@ class SlurmPool:
         self._place, self._threads = place, threads or threads_here()
         self._folder = jobs_folder() / FOLDER / secrets.token_hex(6)
         self._executor: Any = None
+        self._runs = 0
 
     def __enter__(self) -> SlurmPool:
         """Make the folder of requests and results."""
@@ -113,8 +117,9 @@ class SlurmPool:
 
     def run(
         self, task: str, requests: Sequence[Request], progress: Progress = silent
-    ) -> Iterator[tuple[int, Event]]:
+    ) -> Generator[tuple[int, Event], None, None]:
         """Run a task for every request; see `core.cluster.pool.Pool.run`."""
+        self._runs += 1  # results are not those of a run before
         errands = [self._errand(task, place, request) for place, request in enumerate(requests)]
         waiting = self._submit(dict(enumerate(errands)))
         tries = dict.fromkeys(waiting, 1)
@@ -145,16 +150,19 @@ class SlurmPool:
 
     def _errand(self, task: str, place: int, request: Request) -> Errand:
         made = dict(request)
-        if made.get("path"):
-            made["path"] = str(Path(str(made["path"])).absolute())
-        sent = Path(made.get("path") or "").is_file()
-        order = Order(task, made, None, self._threads, versions())
-        return Errand(
-            order, str(made.get("sha256") or "") if sent else "", str(self._result(place))
-        )
+        for name in (*SENT, OUTPUT):
+            if made.get(name):
+                made[name] = str(Path(str(made[name])).absolute())
+        sent = {
+            made[name]: str(made[hashed])
+            for name, hashed in SENT.items()
+            if made.get(name) and made.get(hashed) and Path(made[name]).is_file()
+        }
+        order = Order(task, made, self._threads, versions())
+        return Errand(order, sent, str(self._result(place)))
 
     def _result(self, place: int) -> Path:
-        return self._folder / f"{place}.result.json"
+        return self._folder / f"{self._runs}-{place}.result.json"
 
     def _submit(self, errands: Mapping[int, Errand]) -> dict[int, Any]:
         """Submit requests as one array; return their jobs."""

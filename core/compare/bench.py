@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from core.ship.latency.measure import Timing, measure
 from core.ship.latency.runtimes import runtimes
 from core.system.machine import default_threads, processor
 from core.system.size import ImageSize
+from core.system.versions import versions_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -146,7 +146,7 @@ class Bench:
             "train": [_file_facts(path) for path in images],
             "runtime": self._runtime,
             "machine": [processor(), default_threads()],
-            "versions": {n: metadata.version(n) for n in ("secateur", "torch", "ultralytics")},
+            "versions": versions_of("secateur", "torch", "ultralytics"),
         }
 
     def known(self) -> MeasuredFront:
@@ -241,7 +241,7 @@ class Bench:
         if model is None:  # its weights are elsewhere; its time depends on its widths alone
             model = self._pruned(plan, None, silent)
         times = self.times(model, Span(progress, 0.85, 1.0))
-        now = self._compared(found)
+        now = self.compared(found)
         point = self.point(now, times, self.data.image_size, began, self._steps)
         if self._cache:
             self._store.add(plan, point)
@@ -259,10 +259,16 @@ class Bench:
         size : ImageSize, optional
             Of the images, where it is another than the unpruned network's.
         """
-        validation = self._validation_at(size or self.data.image_size)
-        return self._compared(evaluated(validation, model, progress))
+        return self.compared(self.evaluated(model, progress, size))
 
-    def _compared(self, found: Evaluated) -> Judged:
+    def evaluated(
+        self, model: nn.Module, progress: Progress, size: ImageSize | None = None
+    ) -> Evaluated:
+        """Evaluate a network by itself; arguments are as for `accuracy`."""
+        return evaluated(self._validation_at(size or self.data.image_size), model, progress)
+
+    def compared(self, found: Evaluated) -> Judged:
+        """Return what was found of a network, resampled together with the unpruned one."""
         figure = main_figure(found.figures)
         low, high = interval(figure, self.base.accuracy, found.resampled, self._before)
         return Judged((figure, low, high), found.figures, found.images)

@@ -10,18 +10,19 @@ from pathlib import Path
 
 from core.checkpoint import Loaded
 from core.compare.images import Seen, image_by_image, watch_of
-from core.compare.layers import compare_blocks, compare_channels, model_entry
+from core.compare.layers import Model, compare_blocks, compare_channels, model_entry
 from core.compare.result import ComparedModel, Comparison
-from core.data.evaluate import evaluate
+from core.data.evaluate import Accuracy, evaluate
+from core.data.runtime import RuntimeNetwork
 from core.data.stream import DataSettings
 from core.errors import UserError
-from core.graph.table import ChannelTable
 from core.plan.cost import gflops
 from core.progress import Progress, Span, silent
+from core.system.size import ImageSize
 
 
 def compare(
-    models: Sequence[tuple[Loaded, ChannelTable]],
+    models: Sequence[Model],
     settings: DataSettings,
     *,
     shown: int = 50,
@@ -31,8 +32,9 @@ def compare(
 
     Parameters
     ----------
-    models : sequence of (Loaded, ChannelTable)
-        Two or more, of one task and the same classes.
+    models : sequence of (Loaded, ChannelTable or None)
+        Two or more, of one task and the same classes; an exported file is without a table. If one
+        of them takes whole images alone, all are evaluated on these.
     settings : DataSettings
         Its split is evaluated.
     shown : int
@@ -53,6 +55,7 @@ def compare(
     if len(models) < 2:
         raise UserError("Comparing needs at least two models.", "Pass two or more.")
     _check(models)
+    square = any(_own_size(loaded) is not None for loaded, _ in models)
     seen: list[Seen] = []
     entries: list[ComparedModel] = []
     for number, (loaded, table) in enumerate(models):
@@ -61,18 +64,16 @@ def compare(
         facts = loaded.facts
         watch = watch_of(images, facts.task)
         accuracy = evaluate(
-            loaded.model, settings, facts.classes, facts.task, progress=part, watch=watch
+            loaded.model,
+            settings,
+            facts.classes,
+            facts.task,
+            progress=part,
+            watch=watch,
+            square=square,
         )
         seen.append(images)
-        entries.append(
-            {
-                **model_entry(loaded, table),
-                "figures": dict(accuracy.figures),
-                "classes": {name: dict(values) for name, values in accuracy.classes.items()},
-                "milliseconds": round(accuracy.milliseconds, 3),
-                "images": accuracy.images,
-            }
-        )
+        entries.append(_measured(model_entry(loaded, table), accuracy, _own_size(loaded)))
     return {
         "models": entries,
         "split": settings.split,
@@ -83,7 +84,24 @@ def compare(
     }
 
 
-def _check(models: Sequence[tuple[Loaded, ChannelTable]]) -> None:
+def _own_size(loaded: Loaded) -> ImageSize | None:
+    """Return the only image size that an exported file takes; None of any other network."""
+    return loaded.model.image_size if isinstance(loaded.model, RuntimeNetwork) else None
+
+
+def _measured(entry: ComparedModel, found: Accuracy, size: ImageSize | None) -> ComparedModel:
+    entry["figures"] = dict(found.figures)
+    entry["classes"] = {name: dict(values) for name, values in found.classes.items()}
+    entry["milliseconds"] = round(found.milliseconds, 3)
+    entry["preprocess"] = round(found.preprocess, 3)
+    entry["postprocess"] = round(found.postprocess, 3)
+    entry["images"] = found.images
+    if size is not None:
+        entry["image_size"] = size.plain
+    return entry
+
+
+def _check(models: Sequence[Model]) -> None:
     first = models[0][0].facts
     for loaded, _ in models[1:]:
         facts = loaded.facts
@@ -102,7 +120,9 @@ def compared_text(result: Comparison) -> str:
     head = "".join(f"{name:>18}" for name in ("parameters", "GFLOPs", *names, "ms/image"))
     lines = [" " * width + head]
     for model in models:
-        cells = [f"{model['parameters']:,}", gflops(model["macs"])]
+        parameters, macs = model["parameters"], model["macs"]
+        cells = ["–" if parameters is None else f"{parameters:,}"]
+        cells.append("–" if macs is None else gflops(macs))
         cells += [f"{model['figures'].get(name, float('nan')):.4f}" for name in names]
         cells.append(f"{model['milliseconds']:.1f}")
         lines.append(f"{Path(model['path']).name:<{width}}" + "".join(f"{c:>18}" for c in cells))

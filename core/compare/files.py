@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import UserError
+from core.errors import UserError, no_dataset
 from core.progress import Progress, Span, silent
 
 if TYPE_CHECKING:
-    from core.checkpoint import Loaded
     from core.compare.layers import Model
     from core.compare.result import Comparison, LayerComparison
     from core.data.stream import DataSettings
-    from core.graph.table import ChannelTable
 
 TURNS = 10
 """How often models take turns at one image when a comparison times them."""
@@ -35,7 +33,7 @@ def compare_files(
     Parameters
     ----------
     paths : sequence of path
-        Two or more; the first is the baseline.
+        Two or more checkpoints or exported files; the first is the baseline.
     data : DataSettings
         Its split is evaluated.
     shown : int
@@ -83,17 +81,24 @@ def compare_layer_files(
 
     if len(paths) < 2:
         raise UserError("Comparing needs at least two models.", "Pass two or more.")
-    return compare_layers(_opened(paths, progress))
+    models = _opened(paths, progress)
+    if all(table is None for _, table in models):
+        raise no_dataset("Comparing exported files", "Choose a dataset: their layers are unknown.")
+    return compare_layers(models)
 
 
 def _opened(paths: Sequence[str | Path], progress: Progress) -> list[Model]:
+    from core.data.runtime import RuntimeNetwork
     from core.graph.builder import analyse_model
-    from core.pipeline import load
+    from core.ship.exported.network import open_network
 
-    models: list[tuple[Loaded, ChannelTable]] = []
+    models: list[Model] = []
     for path in paths:
         progress(0.0, f"Opening {Path(path).name}")
-        loaded = load(path)
+        loaded = open_network(path)
+        if isinstance(loaded.model, RuntimeNetwork):
+            models.append((loaded, None))
+            continue
         # A tuned file may name another image size: costs are counted at one size for all.
         size = models[0][0].facts.image_size if models else loaded.facts.image_size
         models.append((loaded, analyse_model(loaded.model, size)))
@@ -108,10 +113,10 @@ def _time(
     progress: Progress,
 ) -> None:
     """Time the networks in turns, so that a busy machine is as busy for all of them."""
-    from core.ship.latency.measure import measure
+    from core.ship.exported.timing import measure_in_turns
 
     networks = {str(number): loaded.model for number, (loaded, _) in enumerate(models)}
-    measured = measure(
+    measured = measure_in_turns(
         networks,
         runtimes=("torch",),
         image_size=data.image_size,
@@ -120,9 +125,9 @@ def _time(
         progress=progress,
     )
     for timing in measured.timings:
-        if timing.precision != "fp32":
-            continue
         entry = result["models"][int(timing.model)]
+        if timing.precision != "fp32" and entry["macs"] is not None:
+            continue  # of a checkpoint on a GPU, which is timed in FP16 too
         entry["milliseconds"] = round(timing.wall.median, 3)
         entry["speed"] = {
             "median": round(timing.wall.median, 3),

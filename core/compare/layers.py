@@ -20,22 +20,25 @@ from core.graph.table import ChannelTable
 from core.plan.widths import compute_widths, layer_costs
 from core.system.columns import laid_out
 
-Model = tuple[Loaded, ChannelTable]
+Model = tuple[Loaded, ChannelTable | None]
+"""A network and its channels; an exported file has none that are known."""
 Figure = Literal["inputs", "outputs", "parameters", "macs"]
 FIGURES: tuple[Figure, ...] = ("inputs", "outputs", "parameters", "macs")
 
 
-def model_entry(loaded: Loaded, table: ChannelTable) -> ComparedModel:
+def model_entry(loaded: Loaded, table: ChannelTable | None) -> ComparedModel:
     """Return what is reported of every network: file, family, origin and cost."""
-    widths = compute_widths(table, np.zeros(table.atom_count, bool))
+    widths = None
+    if table is not None:
+        widths = compute_widths(table, np.zeros(table.atom_count, bool))
     facts = loaded.facts
     return {
         "path": facts.path,
         "family": facts.family,
         "sha256": facts.sha256,
         "origin": origin_of(facts),
-        "parameters": widths.parameters,
-        "macs": widths.macs,
+        "parameters": None if widths is None else widths.parameters,
+        "macs": None if widths is None else widths.macs,
     }
 
 
@@ -43,12 +46,16 @@ def compare_channels(models: Sequence[Model]) -> list[ComparedLayer]:
     """Return the widths, costs and surviving channels of every layer, in order of execution."""
     costs: list[tuple[Any, ...]] = []
     for _, table in models:
+        if table is None:
+            costs.append(((),) * len(FIGURES))
+            continue
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
         parameters, macs = layer_costs(table, widths)
         costs.append((widths.inputs, widths.outputs, parameters, macs))
     origin = origin_of(models[0][0].facts)
     kin = [origin_of(loaded.facts) == origin for loaded, _ in models]
-    names = list(dict.fromkeys(layer.name for _, table in models for layer in table.layers))
+    tables = [table for _, table in models if table is not None]
+    names = list(dict.fromkeys(layer.name for table in tables for layer in table.layers))
     rows: list[ComparedLayer] = []
     for name in names:
         row: ComparedLayer = {
@@ -62,8 +69,8 @@ def compare_channels(models: Sequence[Model]) -> list[ComparedLayer]:
             "survived": [],
         }
         for (loaded, table), figures, same in zip(models, costs, kin, strict=True):
-            place = table.index.get(name)
-            if place is not None:
+            place = None if table is None else table.index.get(name)
+            if table is not None and place is not None:
                 row["block"] = table.layers[place].block
             for key, values in zip(FIGURES, figures, strict=True):
                 row[key].append(None if place is None else int(values[place]))
@@ -77,7 +84,10 @@ def compare_channels(models: Sequence[Model]) -> list[ComparedLayer]:
 
 def compare_blocks(models: Sequence[Model]) -> list[ComparedBlock]:
     """Return the widths and costs of every block in every model, in order."""
-    tables = [{block.index: block for block in table.blocks} for _, table in models]
+    tables = [
+        {block.index: block for block in table.blocks} if table is not None else {}
+        for _, table in models
+    ]
     rows: list[ComparedBlock] = []
     for index in sorted({index for blocks in tables for index in blocks}):
         found = [blocks.get(index) for blocks in tables]

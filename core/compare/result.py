@@ -23,8 +23,14 @@ class ComparedModel(TypedDict):
     ----------
     origin : str
         The hash of the file that it comes from, through every pruning and tuning.
+    parameters, macs : int or None
+        None of an exported file, which does not say.
     figures, classes, milliseconds, images
         Only where the models were measured on images.
+    preprocess, postprocess : float
+        Milliseconds of an image before and after the network, where they were measured.
+    image_size : int or list of int
+        What an exported file takes, where it takes that alone.
     speed : Speed
         Only where they were timed in turns; ``milliseconds`` is its median then.
     """
@@ -33,12 +39,15 @@ class ComparedModel(TypedDict):
     family: str
     sha256: str
     origin: str
-    parameters: int
-    macs: int
+    parameters: int | None
+    macs: int | None
     figures: NotRequired[dict[str, float]]
     classes: NotRequired[dict[str, dict[str, float]]]
     milliseconds: NotRequired[float]
     images: NotRequired[int]
+    preprocess: NotRequired[float]
+    postprocess: NotRequired[float]
+    image_size: NotRequired[int | list[int]]
     speed: NotRequired[Speed]
 
 

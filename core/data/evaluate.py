@@ -23,13 +23,14 @@ def evaluate(
     *,
     progress: Progress = silent,
     watch: Watch | None = None,
+    square: bool = False,
 ) -> Accuracy:
     """Evaluate a copy of a network.
 
     Parameters
     ----------
     model : nn.Module
-        Not changed.
+        Not changed; an exported file as `core.ship.exported` opens it, too.
     settings : DataSettings
         Its ``split`` is evaluated; ``val`` as a rule.
     classes : mapping
@@ -40,10 +41,14 @@ def evaluate(
     watch : callable, optional
         Called as ``watch(validator, predictions, batch)`` for every batch, before it is counted.
 
+    square : bool
+        Whether every image is letterboxed to the whole size, as exported files take them.
+
     Raises
     ------
     UserError
         For data that cannot be used, or a task without a validator here.
     """
     progress(0.0, "Reading the dataset")
-    return Validation(model, settings, classes, task).evaluate(model, progress, watch)
+    validation = Validation(model, settings, classes, task, square=square)
+    return validation.evaluate(model, progress, watch)

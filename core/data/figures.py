@@ -81,3 +81,25 @@ def main_name(figures: Mapping[str, Any]) -> str:
 def main_figure(figures: Mapping[str, float]) -> float:
     """Return the figure that decides between two networks of one task; larger is better."""
     return figures[main_name(figures)]
+
+
+def named_figures(raw: Mapping[str, Any]) -> dict[str, float]:
+    """Give Ultralytics' figures names that need no key."""
+    named = ((key_of(metric), value) for metric, value in raw.items())
+    return {key: float(value) for key, value in named if key is not None}
+
+
+def class_figures(validator: Any) -> dict[str, dict[str, float]]:
+    """Return the figures of every class that a validator of Ultralytics saw."""
+    metrics = validator.metrics
+    if not hasattr(metrics, "ap_class_index"):
+        return {}
+    boxes = getattr(metrics, "box", None)
+    names: tuple[str, ...] = ("precision", "recall", "map50", "map50_95")
+    if boxes is None:
+        names = ("miou", "pixel_accuracy")
+    found = {}
+    for place, number in enumerate(metrics.ap_class_index):
+        values = (float(value) for value in (boxes or metrics).class_result(place))
+        found[str(validator.names[int(number)])] = dict(zip(names, values, strict=True))
+    return found

@@ -14,14 +14,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from core.data.dense import DENSE
-from core.data.figures import SECOND, key_of, main_figure, main_name
+from core.data.figures import SECOND, class_figures, main_figure, main_name, named_figures
 from core.data.maps import take_in
 from core.data.resample import BoxImages, ByImage, ClassImages, MapImages
+from core.data.runtime import RuntimeNetwork, kind_of
 from core.data.stream import Batch, DataSettings, _quiet, open_dataset
 from core.errors import UserError
 from core.graph.drive import image_unit
@@ -70,6 +71,9 @@ class Accuracy:
         ``miou`` and ``pixel_accuracy``.
     milliseconds : float
         Of one image in the network, in batches; 0 where a caller ran the network its own way.
+    preprocess, postprocess : float
+        Milliseconds of one image before and after the network: scaling its values, and making
+        detections of what the network puts out.
     """
 
     map50_95: float
@@ -79,6 +83,8 @@ class Accuracy:
     figures: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     milliseconds: float = field(default=0.0, compare=False)
+    preprocess: float = field(default=0.0, compare=False)
+    postprocess: float = field(default=0.0, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -125,12 +131,16 @@ class Validation:
         *,
         square: bool = False,
     ) -> None:
-        kind = "rtdetr" if type(model).__name__ == "RTDETRDetectionModel" else task
+        kind = kind_of(model, task)
         if kind not in VALIDATORS:
             raise UserError(f"Evaluation does not support the task “{task}”.")
         module, name = VALIDATORS[kind]
         self._validator = getattr(importlib.import_module(module), name)
-        fitted = settings.fitted(model)
+        if isinstance(model, RuntimeNetwork):
+            settings = fitted = model.fitted(settings)
+            square = square or model.image_size is not None
+        else:
+            fitted = settings.fitted(model)
         whole = square or not settings.image_size.square
         settings = fitted if whole else replace(settings, channels=fitted.channels)
         self.settings, self.task = settings, task
@@ -217,36 +227,42 @@ class Validation:
         watch : callable, optional
             Called as ``watch(validator, predictions, batch)`` before a batch is counted.
         """
-        measure, milliseconds = self._measured(model, progress, watch)
-        return replace(measure.result(), milliseconds=milliseconds)
+        measure, times = self._measured(model, progress, watch)
+        return replace(measure.result(), **times)
 
     def evaluate_by_image(
         self, model: nn.Module, progress: Progress = silent
     ) -> tuple[Accuracy, ByImage]:
         """Evaluate a copy of a network, and return what it found on every image as well."""
-        measure, milliseconds = self._measured(model, progress)
+        measure, times = self._measured(model, progress)
         images = measure.by_image()
-        return replace(measure.result(), milliseconds=milliseconds), images
+        return replace(measure.result(), **times), images
 
     def _measured(
         self, model: nn.Module | Path, progress: Progress, watch: Watch | None = None
-    ) -> tuple[Measure, float]:
-        """Return an evaluation of all batches, and the milliseconds that an image took."""
-        seconds = 0.0
-        own = model if isinstance(model, Path) else copy.deepcopy(model).float().eval()
-        measure = self.measure(own)
+    ) -> tuple[Measure, dict[str, Any]]:
+        """Return an evaluation of all batches, and the milliseconds of an image in every step."""
+        times = dict.fromkeys(("preprocess", "milliseconds", "postprocess"), 0.0)
+        is_file = isinstance(model, Path | RuntimeNetwork)
+        measure = self.measure(
+            model if is_file else copy.deepcopy(cast("Any", model)).float().eval()
+        )
         with torch.inference_mode(), _quiet():
             for number in range(len(self)):
+                measure.seconds.clear()
                 batch = measure.prepare(number)
                 began = time.perf_counter()
                 outputs = measure.network(batch["img"])
                 if batch["img"].is_cuda:
                     torch.cuda.synchronize()
-                seconds += time.perf_counter() - began
+                times["milliseconds"] += time.perf_counter() - began
                 measure.add(outputs, batch, watch)
+                for step, seconds in measure.seconds.items():
+                    times[step] += seconds
                 done = (number + 1) / len(self)
                 progress(done, f"Evaluating batch {number + 1} of {len(self)}")
-        return measure, 1000 * seconds / max(len(self.dataset), 1)
+        count = max(len(self.dataset), 1)
+        return measure, {step: 1000 * seconds / count for step, seconds in times.items()}
 
     def loader(self) -> _Loader:
         """Return what a validator of Ultralytics wants for a data loader."""
@@ -260,12 +276,13 @@ class Measure:
     ----------
     network : nn.Module
         Ultralytics' wrapper of the network; called with images as ``prepare`` gives them.
+    seconds : dict of str to float
+        What the last ``prepare`` and ``add`` took, as ``preprocess`` and ``postprocess``.
     """
 
     def __init__(self, validation: Validation, model: nn.Module | Path) -> None:
-        from ultralytics.nn.autobackend import AutoBackend
-
         self._validation = validation
+        self.seconds: dict[str, float] = {}
         settings = validation.settings
         self._folder = Scratch("evaluate")
         options = {
@@ -282,12 +299,7 @@ class Measure:
                 dataloader=validation.loader(), save_dir=self._folder.path, args=options
             )
             device = validation.device
-            self.network = AutoBackend(
-                str(model) if isinstance(model, Path) else model,
-                device=device,
-                verbose=False,
-                end2end=validator.args.nms is False,
-            ).eval()
+            self.network = _wrapped(model, device, chooses=validator.args.nms is False)
             validator.training = False
             validator.device = device
             validator.data = validation._data
@@ -304,12 +316,17 @@ class Measure:
 
     def prepare(self, number: int) -> Batch:
         """Return a batch on the device; ``img`` is float, 0 to 1."""
-        batch: Batch = self._state.preprocess(self._validation.batch(number))
+        read = self._validation.batch(number)
+        began = time.perf_counter()
+        batch: Batch = self._state.preprocess(read)
+        self.seconds["preprocess"] = time.perf_counter() - began
         return batch
 
     def add(self, outputs: Any, batch: Batch, watch: Watch | None = None) -> None:
         """Take in what the network put out for a batch."""
+        began = time.perf_counter()
         predictions = self._state.postprocess(outputs)
+        self.seconds["postprocess"] = time.perf_counter() - began
         if watch is not None:
             watch(self._state, predictions, batch)
         if self._validation.task in DENSE:
@@ -332,7 +349,7 @@ class Measure:
     def result(self) -> Accuracy:
         """Return the figures over all that was taken in."""
         with _quiet():
-            figures = _figures(self._state.get_stats())
+            figures = named_figures(self._state.get_stats())
         self._folder.cleanup()
         return Accuracy(
             main_figure(figures),
@@ -340,29 +357,22 @@ class Measure:
             len(self._validation.dataset),
             self._validation.skipped,
             figures,
-            _by_class(self._state),
+            class_figures(self._state),
         )
 
 
-def _figures(raw: Mapping[str, Any]) -> dict[str, float]:
-    """Give Ultralytics' figures names that need no key."""
-    named = ((key_of(metric), value) for metric, value in raw.items())
-    return {key: float(value) for key, value in named if key is not None}
+def _wrapped(model: nn.Module | Path, device: torch.device, *, chooses: bool) -> Any:
+    """Return Ultralytics' wrapper of a network on a device."""
+    from ultralytics.nn.autobackend import AutoBackend
 
-
-def _by_class(validator: Any) -> dict[str, dict[str, float]]:
-    metrics = validator.metrics
-    if not hasattr(metrics, "ap_class_index"):
-        return {}
-    boxes = getattr(metrics, "box", None)
-    names: tuple[str, ...] = ("precision", "recall", "map50", "map50_95")
-    if boxes is None:
-        names = ("miou", "pixel_accuracy")
-    found = {}
-    for place, number in enumerate(metrics.ap_class_index):
-        values = (float(value) for value in (boxes or metrics).class_result(place))
-        found[str(validator.names[int(number)])] = dict(zip(names, values, strict=True))
-    return found
+    if isinstance(model, RuntimeNetwork):
+        return model.opened(device)
+    return AutoBackend(
+        str(model) if isinstance(model, Path) else model,
+        device=device,
+        verbose=False,
+        end2end=chooses,
+    ).eval()
 
 
 class _Loader:

@@ -19,7 +19,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from typing import Any, TextIO
 
 from pydantic import Field
@@ -32,7 +31,7 @@ from core.system.logs import append_fault
 from core.system.paths import own_folders
 from core.system.records import Shape, checked
 from core.system.scratch import sweep_beneath
-from core.system.versions import outside
+from core.system.versions import SECATEUR, outside
 from core.trust.find import untrusted_in
 
 PROTOCOL = 1
@@ -122,7 +121,7 @@ class Engine:
             {
                 "event": "hello",
                 "protocol": PROTOCOL,
-                "secateur": metadata.version("secateur"),
+                "secateur": SECATEUR,
                 "process": os.getpid(),
             }
         )
@@ -232,7 +231,7 @@ def _libraries() -> dict[str, Any]:
 
     cuda = torch.cuda.is_available()
     return {
-        "secateur": metadata.version("secateur"),
+        "secateur": SECATEUR,
         "process": os.getpid(),
         "torch": str(torch.__version__),
         "ultralytics": str(ultralytics.__version__),

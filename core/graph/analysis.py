@@ -23,7 +23,21 @@ class Analysis:
 
 
 def load(path: str | Path) -> Loaded:
-    """Open a checkpoint or an Ultralytics yaml through the restricted loader."""
+    """Open a checkpoint, or build the untrained network of a model YAML.
+
+    Nothing in the file is run, nothing is downloaded, and the file is not changed.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.pt`` checkpoint saved by Ultralytics or Secateur, or a ``.yaml`` description: a name
+        such as ``yolov8n.yaml`` that is not in the folder means Ultralytics' own.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, damaged, something else, or names classes that are not trusted.
+    """
     prepare()
     return load_file(path)
 

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StrictStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Discriminator,
+    Field,
+    StrictStr,
+    Tag,
+    model_validator,
+)
 
 from core.errors import UserError
 from core.plan.schema import PlanData
@@ -64,21 +72,37 @@ class _Model(Shape):
     images: Count | None = None
 
 
-class _Box(Shape):
+class _Guess(Shape):
+    """A class of the whole image: what a classifier found, or a label."""
+
+    confidence: float | None = None
+    class_name: str = Field(alias="class")
+
+
+class _Box(_Guess):
     x: float
     y: float
     width: float
     height: float
-    confidence: float | None = None
-    class_name: str = Field(alias="class")
+
+
+def _is_box(data: Any) -> str:
+    """Whether data is meant as a box, whole or not."""
+    named = data if isinstance(data, Mapping) else {}
+    return "box" if {"x", "y", "width", "height"} & set(named) else "guess"
+
+
+_Object = Annotated[
+    Annotated[_Box, Tag("box")] | Annotated[_Guess, Tag("guess")], Discriminator(_is_box)
+]
 
 
 class _Image(Shape):
     image: str
     change: float
     scores: list[float | None]
-    truth: list[_Box]
-    boxes: list[list[_Box]]
+    truth: list[_Object]
+    boxes: list[list[_Object]]
 
 
 class Accuracy(Shape):

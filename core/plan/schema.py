@@ -292,6 +292,11 @@ PlanData = Annotated[dict[str, Any], AfterValidator(_valid)]
 def parse_plan(data: Any) -> Plan:
     """Check plain data and return the plan.
 
+    Parameters
+    ----------
+    data : dict
+        As in a plan file: ``version``, and the fields of `Plan`.
+
     Raises
     ------
     UserError
@@ -312,7 +317,18 @@ _EXAMPLE = 'An example of a plan: {"version": 1, "selection": [{"block": 5, "rat
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Read a plan file; raises ``UserError`` when it is missing or not valid."""
+    """Read a plan file.
+
+    Parameters
+    ----------
+    path : str or Path
+        JSON.
+
+    Raises
+    ------
+    UserError
+        When it is missing or not valid.
+    """
     path = Path(path)
     try:
         data = read_json(path, PLAN)

@@ -142,7 +142,8 @@ def boxes(
     sample : mapping
         Of `core.report.images.sample`.
     found : sequence of mapping
-        Boxes in fractions of the image, those without a confidence being labels.
+        Boxes in fractions of the image, those without a confidence being labels. Guesses of a
+        classifier have no place and are listed.
     href : str
         Of the picture: a data URI, or ``#name`` of one that is elsewhere in the page.
     title : str
@@ -158,17 +159,29 @@ def boxes(
         f'<svg class="sample" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="{html_text(title)}">{picture}'
     ]
-    for box in sorted(found, key=lambda b: -float(b["width"]) * float(b["height"])):
+    guesses = [one for one in found if "x" not in one]
+    parts += [
+        f'<text x="4" y="{13 * (line + 1)}" class="{_kind(one)}">{html_text(_words(one))}</text>'
+        for line, one in enumerate(guesses)
+    ]
+    placed = [one for one in found if "x" in one]
+    for box in sorted(placed, key=lambda b: -float(b["width"]) * float(b["height"])):
         x, y = (box["x"] - box["width"] / 2) * width, (box["y"] - box["height"] / 2) * height
-        wide, high = box["width"] * width, box["height"] * height
-        sure = box.get("confidence")
-        kind = "label" if sure is None else "found"
-        words = box["class"] if sure is None else f"{box['class']} {sure:.2f}"
+        wide, high, kind = box["width"] * width, box["height"] * height, _kind(box)
         below = y < 12
         parts.append(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" '
             f'class="{kind}"/>'
             f'<text x="{max(x, 0) + 2:.1f}" y="{(y + 11) if below else (y - 3):.1f}" '
-            f'class="{kind}">{html_text(words)}</text>'
+            f'class="{kind}">{html_text(_words(box))}</text>'
         )
     return "".join([*parts, "</svg>"])
+
+
+def _kind(found: Mapping[str, Any]) -> str:
+    return "label" if found.get("confidence") is None else "found"
+
+
+def _words(found: Mapping[str, Any]) -> str:
+    sure = found.get("confidence")
+    return str(found["class"]) if sure is None else f"{found['class']} {sure:.2f}"

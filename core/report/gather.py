@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,7 @@ from core.runs.received import check_project
 from core.system.escape import shell_command
 from core.system.paths import history_of
 from core.system.records import completed
+from core.system.versions import versions_of
 
 VERSION = 1
 LIBRARIES = ("secateur", "torch", "ultralytics", "numpy", "onnxruntime", "openvino")
@@ -190,7 +189,7 @@ def _assemble(
         "sensitivity": sensitivity(known),
         "exports": _exports(known, held),
         "alternatives": alternatives(known, found[ALTERNATIVES], accuracy),
-        "versions": _versions(),
+        "versions": versions_of(*LIBRARIES),
         "modules": _modules(known),
         "replay": _replay(known),
     } | {"notes": [{"message": message, "hint": hint} for message, hint in known.notes]}
@@ -256,14 +255,6 @@ def _replay(known: Known) -> list[str]:
     made = Path(pruned.path.name)
     exact = shell_command("secateur", "plan", Path(model), made, "-o", "plan.json")
     return [exact, again]
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
 
 
 # ---- measurements of the available files ----------------------------------------------------

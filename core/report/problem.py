@@ -15,7 +15,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +27,7 @@ from core.system.files import write_atomically
 from core.system.machine import default_threads, processor
 from core.system.paths import job_folders
 from core.system.program import is_packaged
+from core.system.versions import SECATEUR, version_of
 
 LIBRARIES = (
     "torch", "torchvision", "ultralytics", "numpy", "scipy", "networkx", "pydantic", "pillow",
@@ -105,7 +105,7 @@ def _texts(project: Path | None, about: Mapping[str, Any]) -> Iterator[tuple[str
 def describe() -> dict[str, Any]:
     """Return versions, machine and environment as plain data."""
     return {
-        "secateur": metadata.version("secateur"),
+        "secateur": SECATEUR,
         "packaged": is_packaged(),
         "python": sys.version,
         "system": platform.platform(),
@@ -114,16 +114,9 @@ def describe() -> dict[str, Any]:
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "memory_free_gb": round(psutil.virtual_memory().available / 1e9, 1),
         "gpus": _gpus(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: version_of(name) for name in LIBRARIES},
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES)},
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _gpus() -> list[str]:

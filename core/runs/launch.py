@@ -36,7 +36,7 @@ def launch(folder: str | Path) -> int:
         apart = {"creationflags": flags}
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
-            own_command("core.cli", "jobs", "run", str(folder)),
+            own_command("core.cli", "jobs", "run", str(folder), outlives=True),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -50,7 +50,8 @@ class Draws:
         plan: dict[str, Any] = {}
         # A sampler for every trial: what a continued search draws does not depend on its stops.
         seed = (self._seed * 1_000_003 + number) % LARGEST
-        self._study.sampler = TPESampler(seed=seed, n_startup_trials=STARTUP)
+        # Trials that are made at once keep away from each other.
+        self._study.sampler = TPESampler(seed=seed, n_startup_trials=STARTUP, constant_liar=True)
         if number < len(self._seeds):
             settings, plan = self._seeds[number]
             self._study.enqueue_trial(self._places(settings))

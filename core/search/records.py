@@ -12,22 +12,28 @@ from pydantic import BaseModel, Field
 from core.choose.front import not_dominated
 from core.choose.measured import MeasuredPoint
 from core.plan.schema import PlanData
+from core.search import parts
+from core.search.parts import Count, Part, PruningReport
+from core.search.settings import AT_ONCE
 from core.system.records import Shape, checked
 
 KIND = "search"
 """Of the journal."""
 JOURNAL = "search.jsonl"
 """Its name in the folder of a search."""
+Record = parts.Record
 MEASURED = ("measured", "stopped")
 """States of trials that have a point."""
-Record = dict[str, Any]
-Count = Annotated[int, Field(ge=0)]
+
+
+class _Identity(Shape):
+    at_once: Annotated[int, Field(ge=1, le=AT_ONCE)] = 1
 
 
 class _Search(Shape):
     """The first record: what is searched."""
 
-    search: dict[str, Any]
+    search: _Identity
 
 
 class _Unpruned(Shape):
@@ -51,10 +57,8 @@ class _Seeds(Shape):
     suggested: list[_Suggested]
 
 
-class _Report(Shape):
-    plan: PlanData | None = None
-    before: dict[str, int] | None = None
-    after: dict[str, int] | None = None
+class _Part(Shape):
+    part: Part
 
 
 class Trial(Shape):
@@ -90,7 +94,7 @@ class Trial(Shape):
     point: dict[str, Any] | None = None
     repaired: dict[str, Any] | None = None
     figures: dict[str, float] = Field(default_factory=dict)
-    report: _Report | None = None
+    report: PruningReport | None = None
     file: str = ""
 
 
@@ -99,6 +103,7 @@ SHAPES: Mapping[str, type[BaseModel]] = {
     "unpruned": _Base,
     "suggested": _Seeds,
     "trial": Trial,
+    "part": _Part,
 }
 """Shapes of records by the field that only they have."""
 
@@ -109,6 +114,8 @@ def check(record: Record) -> None:
     if shape is None:
         raise ValueError("it is no record of a search")
     checked(shape, record)
+    if "part" in record:
+        parts.check(record["part"])
     if "unpruned" in record:
         MeasuredPoint.from_json(record["unpruned"]["point"])
     if record.get("state") in MEASURED:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.checkpoint.facts import origin_of
+from core.cluster.pool import open_pool
+from core.data.elsewhere import check_sendable
 from core.data.figures import figure_name
 from core.history.nodes import Node, attach, new_node
 from core.history.remember import folder_of, with_step
@@ -19,6 +22,7 @@ from core.search.trial import Workbench
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
+    from core.cluster.place import Place
 
 
 def search(
@@ -27,6 +31,7 @@ def search(
     folder: str | Path,
     *,
     history: str | None = None,
+    on: Place | None = None,
     cache: bool = True,
     progress: Progress = silent,
 ) -> Found:
@@ -41,6 +46,8 @@ def search(
         Of the search: its journal, and the networks of the front.
     history : str, optional
         A history's folder, or `core.history.remember.OWN`, that gets a step for every trial.
+    on : Place, optional
+        Where networks are made, evaluated and tuned: Ray or Slurm. They are timed in this process.
     cache : bool
         Whether to read and write the user's cache.
     progress : Progress
@@ -61,9 +68,16 @@ def search(
             told = with_step({}, lambda: remember_trial(place, loaded.facts.path, record, settings))
             record.update(told)
 
-    folder = Path(folder).absolute()
-    made = Search(bench, settings, loaded.facts.sha256, folder, remember=remember)
-    return made.run(progress)
+    folder, room = Path(folder).absolute(), 1
+    with ExitStack() as stack:
+        if on is not None:
+            check_sendable(loaded)
+            progress(0.0, f"Starting {on.text}")
+            pool = stack.enter_context(open_pool(on, settings.device))
+            bench.send_to(pool)
+            room = pool.room
+        made = Search(bench, settings, loaded.facts.sha256, folder, room=room, remember=remember)
+        return made.run(progress)
 
 
 def remember_trial(

@@ -14,8 +14,10 @@ from core.system.size import SizeSetting
 
 IMAGES = 48
 """Training images that a trial ranks and repairs on: with more, it takes longer than it gains."""
-FREE = ("model", "data", "trials", "minutes")
-"""What may change when a search is continued; the files are known by other means."""
+FREE = ("model", "data", "trials", "minutes", "at_once")
+"""What may change when a search is continued, or is known by other means."""
+AT_ONCE = 1000
+"""Trials that are made at once, at most."""
 _EXAMPLE = 'Use a target of plans and its value, such as "latency 0.7" or "macs 0.5".'
 
 
@@ -36,6 +38,9 @@ class SearchSettings(BaseModel):
         That all trials may take together; one that runs is finished.
     tune_minutes : float
         That a promising trial is fine-tuned for; 0 for none.
+    at_once : int or None
+        Trials that are drawn and made at once, none of which knows what the others found; what the
+        folder's search has, or as many as there is room for, unless given.
     seed : int
         Of what is drawn.
     images : int
@@ -58,6 +63,7 @@ class SearchSettings(BaseModel):
     trials: Annotated[int, Field(ge=1, le=10_000)] = 40
     minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     tune_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    at_once: Annotated[int, Field(ge=1, le=AT_ONCE)] | None = None
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     images: Annotated[int, Field(ge=2)] = IMAGES
     image_size: SizeSetting | None = None
@@ -73,16 +79,19 @@ class SearchSettings(BaseModel):
         plan = parse_plan(self.plan or usual)
         return plan.model_copy(update={"target": None, "depth": False, "rankings": 1})
 
-    def identity(self, sha256: str) -> dict[str, Any]:
+    def identity(self, sha256: str, at_once: int) -> dict[str, Any]:
         """Return what must not change when the search is continued.
 
         Parameters
         ----------
         sha256 : str
             Of the model's file.
+        at_once : int
+            Trials that are made at once.
         """
         told = self.model_dump(mode="json", exclude=set(FREE))
-        return {**told, "model_sha256": sha256, "data": Path(self.data).name}
+        more = {"model_sha256": sha256, "data": Path(self.data).name, "at_once": at_once}
+        return {**told, **more}
 
 
 def parse_search(data: Any) -> SearchSettings:
@@ -120,7 +129,7 @@ def parse_budget(text: str) -> Target:
 
 
 class TrialRequest(BaseModel):
-    """What one trial needs to know; everything else is in the settings.
+    """What making the network of a trial needs to know; everything else is in the settings.
 
     Attributes
     ----------
@@ -130,8 +139,6 @@ class TrialRequest(BaseModel):
         A value for every axis of the space (`core.search.space`).
     plan : dict
         The exact channels, where they are known already; empty otherwise.
-    front : tuple of (milliseconds, accuracy)
-        What networks of this search were after repair: a trial that is far behind is not tuned.
     known : dict of str to int
         Trials by what their networks are: one that is the same is not measured again.
     output : str
@@ -143,7 +150,6 @@ class TrialRequest(BaseModel):
     number: Annotated[int, Field(ge=0)]
     settings: dict[str, Any]
     plan: PlanData = Field(default_factory=dict)
-    front: tuple[tuple[float, float], ...] = ()
     known: dict[str, int] = Field(default_factory=dict)
     output: str
 

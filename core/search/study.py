@@ -1,7 +1,8 @@
 """A search: trials drawn by Optuna, each evaluated and recorded, until its time is over.
 
 What was measured is in a journal of the search's folder. A search that was cut off reads it and
-continues where it was: every trial is drawn by a seed of its own, so that it draws the same.
+continues where it was: every trial is drawn by a seed of its own, and knows the trials of earlier
+batches alone, so that it draws the same wherever and however often its batches are carried out.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from core.errors import CancelledError, UserError, reason_of
 from core.progress import Forward, Progress, Span, publish, silent
-from core.search import records
+from core.search import parts, records
+from core.search.batch import Batch, Bench
 from core.search.draws import Draws, Seed
 from core.search.records import Record
-from core.search.settings import SearchSettings, TrialRequest
+from core.search.settings import AT_ONCE, SearchSettings, TrialRequest
 from core.search.space import Space, Suggested
 from core.system.journal import Journal
 from core.system.signals import EndedError
@@ -26,23 +28,6 @@ SUGGESTED = 4
 """Plans of the suggestion and its alternatives that are measured first."""
 IDLE = 30
 """Trials in a row that measured nothing, after which a search ends: its space is used up."""
-
-
-class Bench(Protocol):
-    """Carries out trials: here (`core.search.trial.Workbench`), or elsewhere."""
-
-    @property
-    def space(self) -> Space:
-        """What trials are points of."""
-
-    def unpruned(self, progress: Progress = silent) -> dict[str, Any]:
-        """Measure what trials compare with."""
-
-    def suggested(self, progress: Progress = silent) -> Sequence[Suggested]:
-        """Return what one suggestion gives, and its alternatives after it."""
-
-    def run(self, request: TrialRequest, progress: Progress = silent) -> dict[str, Any]:
-        """Carry out one trial, and return its record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +86,8 @@ class Search:
         Of the model's file.
     folder : Path
         Made where it is missing.
+    room : int
+        Trials to make at once where neither the settings nor the folder say how many.
     remember : callable, optional
         Told the record of every trial that was measured, while its file is there.
     clock : callable
@@ -114,11 +101,13 @@ class Search:
         sha256: str,
         folder: Path,
         *,
+        room: int = 1,
         remember: Callable[[Record], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bench, self._settings, self._sha256 = bench, settings, sha256
         self._folder, self._remember, self._clock = folder, remember, clock
+        self._room, self._at_once = room, 1
         self._trials: list[Record] = []
         self._unpruned: dict[str, Any] = {}
 
@@ -151,8 +140,6 @@ class Search:
             seeds = self._seeds(journal, Span(show, 0.05, 0.1))
             self._publish(show, None)
             study = Draws(self._bench.space, self._settings.seed, seeds)
-            for record in self._trials:
-                study.replay(record, self._trials)
             try:
                 self._search(study, journal, show)
             except EndedError:  # whoever ends a process waits for no results
@@ -168,16 +155,24 @@ class Search:
         return Found(self._unpruned, tuple(self._trials), tuple(front), resumed)
 
     def _search(self, study: Draws, journal: Journal, progress: Progress) -> None:
+        first = len(self._trials) // self._at_once * self._at_once
+        for record in self._trials[:first]:
+            study.replay(record, self._trials)
         idle = 0
         while idle < IDLE and not self._over():
-            record = self._next(study, journal, progress)
-            idle = 0 if record["state"] in records.MEASURED else idle + 1
+            for record in self._next(study, journal, progress):
+                idle = 0 if record["state"] in records.MEASURED else idle + 1
 
     # ---- what is there already ----------------------------------------------------------------
 
     def _open(self, journal: Journal) -> None:
-        identity = self._settings.identity(self._sha256)
         first = next((r["search"] for r in journal.records if "search" in r), None)
+        before = min(self._room, self._settings.trials, AT_ONCE)
+        if first is not None:
+            first = {"at_once": 1, **first}  # that of version 0.1
+            before = first["at_once"]
+        self._at_once = self._settings.at_once or before
+        identity = self._settings.identity(self._sha256, self._at_once)
         if first is None:
             journal.append({"search": identity})
         elif first != identity:
@@ -226,7 +221,7 @@ class Search:
         sizes = (size for size in space.axes["image_size"] if size != own)
         return [*seeds, *(({**space.usual, "image_size": size}, {}) for size in sizes)]
 
-    # ---- the next trial -----------------------------------------------------------------------
+    # ---- the next trials ----------------------------------------------------------------------
 
     def _over(self) -> bool:
         spent = sum(record["seconds"] for record in self._trials)
@@ -238,32 +233,56 @@ class Search:
         share = spent / (60 * self._settings.minutes)
         return min(1.0, max(share, len(self._trials) / self._settings.trials))
 
-    def _next(self, study: Draws, journal: Journal, progress: Progress) -> Record:
-        number = len(self._trials)
-        settings, plan = study.draw(number)
-        request = TrialRequest(
+    def _next(self, study: Draws, journal: Journal, progress: Progress) -> list[Record]:
+        """Carry out the batch that comes next, or what is left of it; return its records."""
+        first = len(self._trials) // self._at_once * self._at_once
+        numbers = range(first, min(first + self._at_once, self._settings.trials))
+        drawn = [study.draw(number) for number in numbers]
+        for number, (settings, _) in zip(numbers, drawn, strict=True):
+            if number < len(self._trials) and self._trials[number]["settings"] != settings:
+                del self._trials[number:]  # it was not drawn by this search
+        requests = [
+            self._request(number, seed)
+            for number, seed in zip(numbers, drawn, strict=True)
+            if number >= len(self._trials)
+        ]
+        several = self._at_once > 1
+        batch = Batch(
+            self._bench,
+            parts.known(journal.records) if several else {},
+            journal.append if several else None,
+            tune=self._settings.tune_minutes > 0,
+            clock=self._clock,
+        )
+        names = {first + 1: None, numbers[-1] + 1: None}
+        title = f"Trial{'s' * several} {' to '.join(map(str, names))}: "
+        start = 0.1 + 0.9 * self._share()
+        step = 0.9 * len(requests) / self._settings.trials
+        part = Span(progress, start, min(1.0, start + step), title)
+        for record in batch.run(requests, self._trials, part):
+            self._add(record, journal, progress)
+        for number in numbers:
+            study.tell(self._trials[number], self._trials)
+        return self._trials[first:]
+
+    def _request(self, number: int, seed: Seed) -> TrialRequest:
+        settings, plan = seed
+        return TrialRequest(
             number=number,
             settings=settings,
             plan=plan,
-            front=tuple(map(records.repaired_of, records.measured(self._trials))),
             known={r["key"]: r["trial"] for r in records.measured(self._trials)},
             output=str(self._folder / f"trial-{number:03}.pt"),
         )
-        start = 0.1 + 0.9 * self._share()
-        step = 0.9 / max(self._settings.trials, 1)
-        part = Span(progress, start, min(1.0, start + step), f"Trial {number + 1}: ")
-        began = self._clock()
-        record = self._bench.run(request, part)
-        record["seconds"] = round(self._clock() - began, 1)
+
+    def _add(self, record: Record, journal: Journal, progress: Progress) -> None:
         journal.append(record)
         self._trials.append(record)
-        study.tell(record, self._trials)
         if self._remember is not None and record["state"] in records.MEASURED:
             self._remember(record)
         front = records.front(self._trials, self._unpruned)
         records.prune_files(self._trials, front, self._folder)
         self._publish(progress, record)
-        return record
 
     def _publish(self, progress: Progress, record: Record | None) -> None:
         found = self.found()

@@ -1,72 +1,43 @@
-"""One trial: settings become a plan, a pruned, repaired and perhaps tuned network, and figures."""
+"""Trials of one search: networks made here or by a pool, and timed in this process."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.choose.measured import plan_facts
-from core.compare.bench import Bench, Quiet
+from core.choose.measured import MeasuredPoint
+from core.cluster.pool import raise_failed
+from core.compare.bench import Bench
+from core.compare.evaluated import Evaluated, judge_by
 from core.data.classes import ClassesDifferError
-from core.data.stream import ALL, DataSettings
-from core.errors import CancelledError, UserError
-from core.graph.drive import image_unit
-from core.pipeline import analyse, prune, suggest
-from core.plan.allocate import explicit_plan
-from core.plan.resolve import Resolver
-from core.plan.schema import Plan, Removal, parse_plan
+from core.data.elsewhere import request_of
+from core.errors import UserError
+from core.pipeline import analyse, load, suggest
 from core.plan.widths import compute_widths
 from core.progress import Progress, Span, silent
-from core.repair import RepairSettings, parse_steps
+from core.search.batch import Results
+from core.search.maker import Maker
 from core.search.settings import SearchSettings, TrialRequest
-from core.search.space import Space, Subject, Suggested
-from core.search.tuning import tuned
-from core.sensitivity.depth import candidates
-from core.settle import Settler
-from core.structure.stage import stage_of
+from core.search.space import Suggested
+from core.system.files import sha256_of
 from core.system.size import ImageSize
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from core.checkpoint import Loaded
+    from core.cluster.pool import Pool
 
-COST = ("parameters", "macs")
-MARGIN = 0.01
-"""Accuracy by which a network may be behind others after repair and still be tuned."""
-_NOTHING = "The point removes nothing and keeps the image size: it is the unpruned network."
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A network that a trial made.
-
-    Attributes
-    ----------
-    model : nn.Module
-    file : Path
-        Where it is saved; the unpruned network's where only its image size is another.
-    report : dict
-        Of its pruning; empty where nothing was pruned.
-    steps : str
-        Of its repair.
-    """
-
-    model: nn.Module
-    file: Path
-    report: dict[str, Any]
-    steps: str
+MAKE, TUNE = "search_trial", "search_tune"
+"""The engine tasks of what a pool does."""
 
 
-class Workbench:
-    """Carries out trials of one search.
+class Workbench(Maker):
+    """Carries out trials of one search; see `core.search.batch.Bench`.
 
     Parameters
     ----------
@@ -76,11 +47,6 @@ class Workbench:
     cache : bool
         Whether to read and write the user's cache.
 
-    Attributes
-    ----------
-    space : Space
-        That the trials are points of.
-
     Raises
     ------
     UserError
@@ -88,49 +54,13 @@ class Workbench:
     """
 
     def __init__(self, loaded: Loaded, settings: SearchSettings, *, cache: bool = True) -> None:
-        self.loaded, self.settings, self.cache = loaded, settings, cache
-        self.plan = settings.base.model_copy(update={"model_sha256": None})
-        self.repair = RepairSettings(
-            steps=parse_steps(",".join(settings.repair)) if settings.repair else (),
-            minutes=settings.repair_minutes,
-            seed=settings.seed,
-            images=settings.images,
-        )
-        self.val = DataSettings(
-            Path(settings.data),
-            images=ALL,
-            image_size=settings.image_size or loaded.facts.image_size,
-            device=settings.device,
-            split="val",
-            same_classes=settings.same_classes,
-        ).fitted(loaded.model)
-        # What does not fit is refused before any work.
-        stage_of(loaded, settings.base.model_copy(update={"target": settings.budget}), cache=cache)
-        self.space = Space(self._subject())
-        self._bench: Bench | None = None
+        super().__init__(loaded, settings, cache=cache)
+        self._pool: Pool | None = None
+        self._is_begun = False
 
-    def _subject(self) -> Subject:
-        return Subject(
-            image_size=self.val.image_size,
-            unit=image_unit(self.loaded.model),
-            budget=self.settings.budget,
-            base=self.plan,
-            removals=tuple(
-                (name, removal)
-                for name, _, removal in candidates(self.loaded.model)
-                if removal not in self.plan.structure and self._can_go(removal)
-            ),
-        )
-
-    def _can_go(self, removal: Removal) -> bool:
-        if not self.plan.locked:  # whatever is a candidate can
-            return True
-        structure = (*self.plan.structure, removal)
-        try:
-            stage_of(self.loaded, self.plan.model_copy(update={"structure": structure}))
-        except UserError:
-            return False
-        return True
+    def send_to(self, pool: Pool) -> None:
+        """Have networks made, evaluated and tuned by a pool from now on."""
+        self._pool = pool
 
     # ---- what trials compare with -------------------------------------------------------------
 
@@ -151,7 +81,7 @@ class Workbench:
         """Return what one suggestion for the budget gives, and its alternatives after it."""
         usual = self.space.plan_of(self.space.usual)
         try:
-            found = suggest(self.loaded, usual, self._train(), progress, cache=self.cache)
+            found = suggest(self.loaded, usual, self.train(), progress, cache=self.cache)
         except ClassesDifferError:
             raise
         except UserError:  # a budget that only other settings meet
@@ -165,134 +95,196 @@ class Workbench:
         return [Suggested(1.0, found.plan), *others]
 
     def _begun(self, progress: Progress) -> Bench:
-        if self._bench is None:
-            repair = self.repair if self.repair.steps else None
-            bench = Bench(self.loaded, [], self.val, repair, self.cache, progress)
-            bench.begin(bench.known(), progress)
-            self._bench = bench
-        return self._bench
+        bench = self.bench(progress)
+        if not self._is_begun:
+            judge = None
+            if self._pool is not None:
+                bench.evaluate_on(self._pool.device)
+                part = Span(progress, 0.0, 0.7, "Unpruned network: ")
+                judge = judge_by(self._pool, bench.request(), [None], part)
+            bench.begin(bench.known(), progress, judge)
+            self._is_begun = True
+        return bench
 
-    def _train(self, size: ImageSize | None = None) -> DataSettings:
-        return replace(
-            self.val,
-            split="train",
-            images=self.settings.images,
-            seed=self.settings.seed,
-            image_size=size or self.val.image_size,
-        )
+    # ---- networks -----------------------------------------------------------------------------
 
-    # ---- a trial ------------------------------------------------------------------------------
+    def made(self, requests: Sequence[TrialRequest], progress: Progress = silent) -> Results:
+        """Make networks, in any order; see `core.search.batch.Bench.made`."""
+        self._begun(Span(progress, 0.0, 0.05))
+        span = Span(progress, 0.05, 1.0)
+        if self._pool is not None:
+            yield from self._made_by(self._pool, requests, span)
+            return
+        known = dict(requests[0].known) if requests else {}
+        for place, request in enumerate(requests):
+            step = Span(span, place / len(requests), (place + 1) / len(requests))
+            told = self.make(request.model_copy(update={"known": known}), step)
+            if told["state"] == "made":  # one after the other, so that none is made twice
+                known = {told["key"]: request.number, **known}
+            yield place, self._kept(request, told)
 
-    def run(self, request: TrialRequest, progress: Progress = silent) -> dict[str, Any]:
-        """Carry out a trial; see `core.search.records` for what it returns.
-
-        A point that cannot be pruned is a result too: ``refused``, with the reason.
-        """
-        began = time.monotonic()
-        record: dict[str, Any] = {"trial": request.number, "settings": request.settings}
-        size = ImageSize.of(request.settings["image_size"])
-        try:
-            plan = self._exact(request, size, Span(progress, 0.0, 0.3))
-            key = _key(plan, size)
-            if key in request.known:
-                told: dict[str, Any] = {"state": "same", "same_as": request.known[key]}
+    def _made_by(self, pool: Pool, requests: Sequence[TrialRequest], progress: Progress) -> Results:
+        """Choose channels by time in this process, while nothing else runs, and send the rest."""
+        timed = [place for place, request in enumerate(requests) if self.by_time(request)]
+        start = 0.3 if timed else 0.0
+        sent = dict(enumerate(requests))
+        for n, place in enumerate(timed):
+            part = Span(progress, start * n / len(timed), start * (n + 1) / len(timed))
+            found = self._with_plan(requests[place], part)
+            if isinstance(found, TrialRequest):
+                sent[place] = found
             else:
-                told = self._measured(request, plan, size, Span(progress, 0.3, 1.0))
-            record |= {"key": key, **told}
-        except (ClassesDifferError, CancelledError):
+                del sent[place]
+                yield place, found
+        shared = self._request(pool)
+        asked = [{**shared, "trial": r.to_json(), "output": r.output} for r in sent.values()]
+        places = list(sent)
+        for n, told in _results(pool, MAKE, asked, Span(progress, start, 1.0)):
+            yield places[n], self._kept(requests[places[n]], told)
+
+    def _with_plan(
+        self, request: TrialRequest, progress: Progress
+    ) -> TrialRequest | dict[str, Any]:
+        """Return a request with its exact channels, or why there are none."""
+        began = time.monotonic()
+        try:
+            plan = self.exact(request, ImageSize.of(request.settings["image_size"]), progress)
+        except ClassesDifferError:
             raise
         except UserError as error:
-            record |= {"state": "refused", "message": str(error)}
-        progress(1.0, "Done")
-        return {**record, "seconds": round(time.monotonic() - began, 1)}
+            seconds = round(time.monotonic() - began, 1)
+            told = {"trial": request.number, "settings": request.settings, "seconds": seconds}
+            return {**told, "state": "refused", "message": str(error)}
+        assert plan is not None  # it has a target
+        return request.model_copy(update={"plan": plan.to_json()})
 
-    def _exact(self, request: TrialRequest, size: ImageSize, progress: Progress) -> Plan | None:
-        """Return a plan that names the exact channels; None where nothing goes."""
-        if request.plan:
-            return parse_plan(request.plan)
-        asked = self.space.plan_of(request.settings)
-        if asked.target is None and not asked.selection and not asked.restructures:
-            if size == self.val.image_size:
-                raise UserError(_NOTHING)
-            return None
-        settler = Settler(self.loaded, self._train(size), cache=self.cache)
-        found = settler.allocate(asked, progress)
-        resolver = Resolver(found.stage.analysis.table)
-        exact = explicit_plan(resolver, found.plan, found.resolution.removed)
-        return found.stage.replayed(exact, found.plan)
+    def _request(self, pool: Pool) -> dict[str, Any]:
+        """Return what an engine task of this search takes, whichever trial it is of."""
+        bench = self.bench()
+        told = request_of(self.loaded, bench.data)
+        device = pool.device or self.settings.device
+        settings = self.settings.model_copy(update={"device": device, "data": told["data"]["path"]})
+        return {
+            **told,
+            "search": settings.model_dump(mode="json"),
+            "images_sha256": bench.validation.sha256,
+            "cache": self.cache,
+        }
 
-    def _measured(
-        self, request: TrialRequest, plan: Plan | None, size: ImageSize, progress: Progress
+    def _kept(self, request: TrialRequest, told: dict[str, Any]) -> dict[str, Any]:
+        """Return what was made, with the hash of its file, which must be there."""
+        if told["state"] != "made":
+            return told
+        return {**told, "sha256": _hash(self._file(request, told))}
+
+    def _file(self, request: TrialRequest, made: Mapping[str, Any]) -> Path:
+        return Path(request.output) if made["report"] else Path(self.loaded.facts.path)
+
+    def is_there(self, request: TrialRequest, part: Mapping[str, Any]) -> bool:
+        """Whether the network of a part of before is the one that is in its file now."""
+        pruned = bool(part.get("tuning") or part.get("report"))
+        path = Path(request.output) if pruned else Path(self.loaded.facts.path)
+        try:
+            return sha256_of(path) == str(part["sha256"])
+        except OSError:
+            return False
+
+    # ---- figures ------------------------------------------------------------------------------
+
+    def measured(
+        self, request: TrialRequest, made: Mapping[str, Any], progress: Progress = silent
     ) -> dict[str, Any]:
-        bench = self._begun(Span(progress, 0.0, 0.05))
-        brief = self.settings.tune_minutes > 0
-        part = Span(progress, 0.05, 0.5 if brief else 1.0)
-        began = time.monotonic()
-        made = self._made(plan, Path(request.output), size, Span(part, 0.0, 0.6))
-        times = bench.times(made.model, Span(part, 0.6, 0.75), size)
-        judged = bench.accuracy(made.model, Span(part, 0.75, 1.0), size)
-        point = bench.point(judged, times, size, began, made.steps)
-        told = {
-            "state": "measured",
-            "report": made.report,
-            "file": str(made.file),
+        """Time a network that was made; see `core.search.batch.Bench.measured`."""
+        began = time.monotonic() - made["seconds"]
+        bench, size = self._begun(Span(progress, 0.0, 0.2)), _size(request)
+        file = self._file(request, made)
+        model = load(file).model if made["report"] else self.loaded.model
+        times = bench.times(model, Span(progress, 0.2, 0.9), size)
+        judged = bench.compared(Evaluated.from_json(made["judged"]))
+        point = bench.point(judged, times, size, began, made["steps"])
+        return {
+            "report": made["report"],
+            "file": str(file),
             "point": point.to_json(),
             "figures": dict(judged.figures),
         }
-        if not brief:
-            return told
-        if behind((point.latency_ms, point.accuracy), request.front):
-            return {**told, "state": "stopped"}
-        output, span = Path(request.output), Span(progress, 0.5, 1.0)
-        try:
-            model, report = tuned(self.loaded, self.settings, made.file, output, size, span)
-        except UserError as error:  # it is sound without
-            return {**told, "tune_failed": str(error)}
-        judged = bench.accuracy(model, silent, size)
-        point = bench.point(judged, times, size, began, made.steps)
-        after = {"point": point.to_json(), "figures": dict(judged.figures), "file": str(output)}
-        return {**told, "repaired": told["point"], "tuning": report, **after}
 
-    def _made(self, plan: Plan | None, output: Path, size: ImageSize, progress: Progress) -> Made:
-        if plan is None:
-            return Made(self.loaded.model, Path(self.loaded.facts.path), {}, "")
-        repair = self.repair if self.repair.steps else None
-        pruned = prune(
-            self.loaded,
-            plan,
-            output,
-            cache=self.cache,
-            data=self._train(size),
-            repair=repair,
-            progress=Quiet(progress),
-        )
-        told = pruned.to_json()
-        report = {
-            "before": {key: told["before"][key] for key in COST},
-            "after": {key: told["after"][key] for key in COST},
-            "plan": told["plan"],
-            "verification": told["verification"],
-            "repair": told["repair"],
-            "repair_failed": told["repair_failed"],
+    def tuned(
+        self,
+        requests: Sequence[TrialRequest],
+        made: Sequence[Mapping[str, Any]],
+        progress: Progress = silent,
+    ) -> Results:
+        """Fine-tune networks, in any order; see `core.search.batch.Bench.tuned`."""
+        pairs = list(zip(requests, made, strict=True))
+        if self._pool is not None:
+            asked = [self._tuning(self._pool, *pair) for pair in pairs]
+            for place, told in _results(self._pool, TUNE, asked, progress):
+                yield place, self._tuned(requests[place], told)
+            return
+        for place, (request, one) in enumerate(pairs):
+            step = Span(progress, place / len(pairs), (place + 1) / len(pairs))
+            output = Path(request.output)
+            told = self.tune(self._file(request, one), output, _size(request), step)
+            yield place, self._tuned(request, told)
+
+    def _tuning(self, pool: Pool, request: TrialRequest, made: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **self._request(pool),
+            "network": str(self._file(request, made)),
+            "network_sha256": made["sha256"],
+            "size": request.settings["image_size"],
+            "output": request.output,
         }
-        steps = "" if pruned.repaired is None else ",".join(self.repair.steps)
-        return Made(pruned.model, output, report, steps)
+
+    def _tuned(self, request: TrialRequest, told: dict[str, Any]) -> dict[str, Any]:
+        if told.get("tune_failed"):
+            return told
+        return {**told, "sha256": _hash(Path(request.output))}
+
+    def again(
+        self,
+        request: TrialRequest,
+        record: Mapping[str, Any],
+        tuned: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return what a network is once it was tuned; see `core.search.batch.Bench.again`."""
+        judged = self._begun(silent).compared(Evaluated.from_json(tuned["judged"]))
+        point = MeasuredPoint.from_json(record["point"])
+        accuracy, low, high = judged.main
+        seconds = round(point.seconds + tuned["tuning"]["seconds"], 1)
+        now = replace(point, accuracy=accuracy, low=low, high=high, seconds=seconds)
+        return {
+            "repaired": record["point"],
+            "tuning": tuned["tuning"],
+            "point": now.to_json(),
+            "figures": dict(judged.figures),
+            "file": request.output,
+        }
 
 
-def behind(point: tuple[float, float], front: Sequence[tuple[float, float]]) -> bool:
-    """Whether another network is as fast and more accurate by more than ``MARGIN``.
-
-    Parameters
-    ----------
-    point : (float, float)
-        Milliseconds and accuracy after repair.
-    front : sequence of the same
-        Of the other networks, after repair as well.
-    """
-    return any(ms <= point[0] and accuracy > point[1] + MARGIN for ms, accuracy in front)
+def _size(request: TrialRequest) -> ImageSize:
+    return ImageSize.of(request.settings["image_size"])
 
 
-def _key(plan: Plan | None, size: ImageSize) -> str:
-    """Name a network by what makes it: exact channels, structure and image size."""
-    text = json.dumps([plan_facts(plan), size.plain], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _hash(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise UserError(
+            f"The network that a node saved is not at {path}.",
+            "Search in a folder on a disk that the nodes share (--out).",
+        ) from error
+
+
+def _results(
+    pool: Pool, task: str, requests: Sequence[Mapping[str, Any]], progress: Progress
+) -> Results:
+    """Run a task of a pool, and yield its results; nothing keeps running once this is closed."""
+    if not requests:
+        return
+    with closing(pool.run(task, requests, progress)) as events:
+        for place, event in events:
+            raise_failed(event)
+            if event["event"] == "done":
+                yield place, event["result"]

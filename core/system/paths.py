@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
@@ -110,3 +112,17 @@ def front_file(sha256: str) -> Path:
 def steps_folder(output: Path) -> Path:
     """Return where the steps of one by one towards a file are kept."""
     return output.with_name(f"{output.stem}-steps")
+
+
+def model_names(paths: Sequence[str | Path]) -> list[str]:
+    """Name models by their files, as briefly as tells them apart: by stem, name, or folder."""
+    files = [Path(path) for path in paths]
+    stems, names = Counter(file.stem for file in files), Counter(file.name for file in files)
+    return [
+        file.stem
+        if stems[file.stem] == 1
+        else file.name
+        if names[file.name] == 1
+        else f"{file.parent.name}/{file.stem}"
+        for file in files
+    ]

@@ -34,7 +34,7 @@ def licences() -> Path | None:
     return Path(folder) / "LICENCES.txt" if is_packaged() and folder else None
 
 
-def own_command(module: str, *words: str) -> list[str]:
+def own_command(module: str, *words: str, outlives: bool = False) -> list[str]:
     """Return the command that starts this program again.
 
     Parameters
@@ -43,10 +43,24 @@ def own_command(module: str, *words: str) -> list[str]:
         What Python runs where the program is not packaged.
     *words : str
         What follows. A packaged program gets these alone: its entry understands them all.
+    outlives : bool
+        Whether that process may run longer than this one. An AppImage then starts from its file:
+        the folder that it is mounted at goes with the process that mounted it.
     """
     if is_packaged():
-        return [sys.executable, *words]
+        return [(_app_image() if outlives else None) or sys.executable, *words]
     return [sys.executable, "-m", module, *words]
+
+
+def _app_image() -> str | None:
+    """Return the AppImage that this program runs from, or None.
+
+    Its variables are inherited, so they may be those of another program that started this one.
+    """
+    image, mounted = os.environ.get("APPIMAGE"), os.environ.get("APPDIR")
+    if not image or not mounted or not Path(sys.executable).is_relative_to(mounted):
+        return None
+    return image if Path(image).is_file() else None
 
 
 def own_environment() -> dict[str, str]:

@@ -1,11 +1,16 @@
-"""The versions of libraries that Secateur was tested with, and what is installed. No torch."""
+"""Secateur's version, those of libraries that it was tested with, and what is installed.
+
+No torch. This is the one place that knows Secateur's version: pyproject.toml reads it here, so that
+a source tree that was never installed knows it as well.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib import metadata
+from importlib import metadata, util
 
+SECATEUR = "0.1.0"
 TESTED: Mapping[str, tuple[str, str]] = {
     "torch": ("2.8", "2.16"),
     "torchvision": ("0.23", "0.30"),
@@ -42,11 +47,29 @@ def outside(installed: Mapping[str, str] | None = None) -> str:
     )
 
 
+def version_of(name: str) -> str | None:
+    """Return the version of a distribution, Secateur's own included; None where it is missing."""
+    if name == "secateur":
+        return SECATEUR
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions_of(*names: str) -> dict[str, str]:
+    """Return the versions of those distributions that are there, by name."""
+    found = {name: version_of(name) for name in names}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def has_module(name: str) -> bool:
+    """Return whether a Python module is there; it is not imported, only its packages are."""
+    try:
+        return util.find_spec(name) is not None
+    except (ImportError, ValueError):  # its package is missing, or blocked
+        return False
+
+
 def _installed() -> dict[str, str]:
-    found = {}
-    for name in TESTED:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return versions_of(*TESTED)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.compare.images import GUESSES
 from core.data.labels import Object, box, outlined
+from core.data.runtime import RuntimeNetwork, kind_of
 from core.errors import UserError
 from core.graph.drive import image_channels
 from core.system.paths import NOWHERE
@@ -44,6 +45,7 @@ class Network:
     Parameters
     ----------
     loaded : Loaded
+        A checkpoint, or an exported file (`core.ship.exported`), which takes its own image size.
     image_size : ImageSize, int or pair of int
     confidence : float
         From which on objects are handed on.
@@ -59,11 +61,14 @@ class Network:
         self, loaded: Loaded, image_size: SizeLike, confidence: float, device: str
     ) -> None:
         task = loaded.facts.task
-        kind = "rtdetr" if type(loaded.model).__name__ == "RTDETRDetectionModel" else task
+        kind = kind_of(loaded.model, task)
         if kind not in PREDICTORS:
             raise UserError(f"Networks of the task “{task}” cannot be tried on images here.")
         module, name = PREDICTORS[kind]
         self.task = task
+        own = loaded.model if isinstance(loaded.model, RuntimeNetwork) else None
+        image_size = (own and own.image_size) or image_size
+        device = device if own is None else own.place(device)
         options = {
             "task": task,
             "mode": "predict",
@@ -79,7 +84,11 @@ class Network:
         if task == "classify" and channels != 3:
             predictor = _in_bands(predictor, ImageSize.of(image_size))
         self._predictor = predictor(overrides=options)
-        self._predictor.setup_model(loaded.model, verbose=False)
+        if own is None:
+            self._predictor.setup_model(loaded.model, verbose=False)
+        else:
+            self._predictor.model = own.opened(torch_device(device))
+            self._predictor.device = self._predictor.model.device
         self._warm: set[tuple[int, int]] = set()
 
     def __call__(self, pixels: Pixels) -> Any:
@@ -92,6 +101,13 @@ class Network:
             self._predictor(pixels)
             self._warm.add(shape)
         return self._predictor(pixels)[0].cpu()
+
+
+def torch_device(device: str) -> Any:
+    """Return a device as torch has it; ``cuda`` is the first GPU."""
+    import torch
+
+    return torch.device("cuda:0" if device == "cuda" else device or "cpu")
 
 
 def _in_bands(predictor: Any, size: ImageSize) -> Any:

@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.compare.pictures import Panel, Sheet
+from core.system.paths import model_names
 from core.system.size import size_text
 from core.tryout.agreement import count, marks, same, total, typical, whole
 from core.tryout.result import TriedImage, Tryout
 
 
 def names_of(result: Tryout) -> list[str]:
-    """Return the names of the networks; those of one name with their folder."""
-    paths = [Path(one["path"]) for one in result["networks"]]
-    names = [path.stem for path in paths]
-    return [
-        name if names.count(name) == 1 else f"{path.parent.name}/{name}"
-        for path, name in zip(paths, names, strict=True)
-    ]
+    """Return the names of the networks, each differently."""
+    return model_names([one["path"] for one in result["networks"]])
 
 
 def found_words(image: TriedImage, network: int, confidence: float) -> str:

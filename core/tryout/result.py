@@ -22,11 +22,20 @@ class Milliseconds(TypedDict):
 
 
 class TriedNetwork(TypedDict):
-    """One network; the first is the baseline."""
+    """One network; the first is the baseline.
+
+    Attributes
+    ----------
+    parameters : int or None
+        None of an exported file, which does not say.
+    image_size : int or list of int, optional
+        The only size that an exported file takes, where it ran at that.
+    """
 
     path: str
     family: str
-    parameters: int
+    parameters: int | None
+    image_size: NotRequired[int | list[int]]
 
 
 class TriedImage(TypedDict):
@@ -75,7 +84,7 @@ class Tryout(TypedDict):
     ----------
     task : str
     image_size : int or list of int
-        That all networks ran at.
+        That networks ran at, unless theirs is in ``networks``.
     device : str
     confidence : float
         From which on objects are in it.

@@ -37,13 +37,14 @@ def try_networks(
     Parameters
     ----------
     paths : sequence of path
-        Of networks of one task; the first is the baseline.
+        Of networks of one task, checkpoints or exported files; the first is the baseline.
     sources : sequence of path
         Images, folders of images, and videos.
     confidence : float
         From which on objects are handed on, 0 to 1.
     image_size : ImageSize, int or pair of int, optional
-        A square's side, or height and width.         The baseline's unless given.
+        A square's side, or height and width. The baseline's unless given; an exported file
+        takes its own.
     device : str
         Empty picks a GPU if there is one.
     keep : Path, optional
@@ -64,8 +65,8 @@ def try_networks(
         For files that cannot be opened, networks of different tasks, or if no image can be read.
     """
     from core.data.stream import pick_device
-    from core.pipeline import load
     from core.ship.export.exporter import sealed
+    from core.ship.exported.network import open_network
     from core.tryout.frames import Shots
     from core.tryout.networks import Network
 
@@ -75,7 +76,7 @@ def try_networks(
     opened: list[Loaded] = []
     for path in paths:
         progress(0.0, f"Opening {Path(path).name}")
-        opened.append(load(path))
+        opened.append(open_network(path))
     channels = _check_alike(opened)
     size = opened[0].facts.image_size if image_size is None else ImageSize.of(image_size)
     result: Tryout = {
@@ -207,6 +208,13 @@ def _check_alike(opened: Sequence[Loaded]) -> int:
 
 
 def _described(loaded: Loaded) -> TriedNetwork:
+    from core.data.runtime import RuntimeNetwork
+
     parameters = sum(one.numel() for one in loaded.model.parameters())
-    facts = loaded.facts
-    return {"path": facts.path, "family": facts.family, "parameters": parameters}
+    facts, model = loaded.facts, loaded.model
+    found: TriedNetwork = {"path": facts.path, "family": facts.family, "parameters": parameters}
+    if isinstance(model, RuntimeNetwork):
+        found["parameters"] = None
+        if model.image_size is not None:
+            found["image_size"] = model.image_size.plain
+    return found

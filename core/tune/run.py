@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from core.repair.images import files_of
 from core.system.files import remove_old_parts
 from core.system.program import is_packaged
 from core.system.size import ImageSize
+from core.system.versions import SECATEUR
 from core.tune.arguments import check_values
 from core.tune.choose import BEFORE, State
 from core.tune.device import choose_device, gpus, use_threads
@@ -307,7 +307,7 @@ def _started(run: Run, options: Mapping[str, Any], device: Mapping[str, Any]) ->
         "note": training_note(run.size),
         "teacher": run.way if run.teacher is not None else None,
         "resumed_after": None if state is None else int(state["epoch"]) + 1,
-        "secateur": metadata.version("secateur"),
+        "secateur": SECATEUR,
     }
 
 

@@ -110,7 +110,7 @@ def read_state(path: Path) -> dict[str, Any]:
     return dict(contents)
 
 
-def restore(trainer: Any, state: Mapping[str, Any]) -> None:
+def restore(trainer: Any, state: Mapping[str, Any]) -> bool:
     """Put a trainer where `capture` found one.
 
     Parameters
@@ -119,16 +119,25 @@ def restore(trainer: Any, state: Mapping[str, Any]) -> None:
         Set up for the same network, data and arguments.
     state : mapping
         From `read_state`.
+
+    Returns
+    -------
+    bool
+        Whether the optimizer continues, too. It starts without momentum where it is another one
+        than that of the state: presets differ from version to version.
     """
     own = state[STATE_KEY]
     _load(unwrap_model(trainer.model), own["weights"])
     _load(trainer.ema.ema, own["average"])
     trainer.ema.updates = state["updates"]
-    for saved, group in zip(
-        state["optimizer"]["param_groups"], trainer.optimizer.param_groups, strict=True
-    ):
-        saved["fused"] = group.get("fused")  # the device of now decides
-    trainer.optimizer.load_state_dict(state["optimizer"])
+    same = _same_optimizer(state["optimizer"], trainer.optimizer)
+    if same:
+        groups = zip(
+            state["optimizer"]["param_groups"], trainer.optimizer.param_groups, strict=True
+        )
+        for saved, group in groups:
+            saved["fused"] = group.get("fused")  # the device of now decides
+        trainer.optimizer.load_state_dict(state["optimizer"])
     if state["scaler"]:
         trainer.scaler.load_state_dict(state["scaler"])
     trainer.best_fitness = state["best_fitness"]
@@ -147,13 +156,26 @@ def restore(trainer: Any, state: Mapping[str, Any]) -> None:
         for at in own["held"]:
             loader.dataset.load_image(at)
     if RANK > 0:
-        return  # the random numbers kept are the first process's
+        return same  # the random numbers kept are the first process's
     if loader.num_workers == 0 and RANK == -1:
         # The order of the images is drawn from a seed of its own: draw, and pass by, what was used.
         loader.iterator = loader._get_iterator()
         for _ in range(trainer.start_epoch * len(loader)):
             next(loader.iterator._sampler_iter)
     _restore_random(own["random"])
+    return same
+
+
+def _same_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a state is of an optimizer of this kind, with its parameters in these groups."""
+    here = optimizer.param_groups
+    if len(saved["param_groups"]) != len(here):
+        return False
+    return all(
+        len(old["params"]) == len(new["params"])
+        and (set(old) <= set(new) or set(new) <= set(old))  # versions of torch add settings
+        for old, new in zip(saved["param_groups"], here, strict=True)
+    )
 
 
 def _load(model: Any, tensors: Mapping[str, torch.Tensor]) -> None:

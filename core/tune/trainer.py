@@ -17,6 +17,7 @@ from unittest import mock
 
 import torch
 from torch import nn
+from ultralytics.utils import RANK
 
 from core.checkpoint import save
 from core.checkpoint._stock import tasks
@@ -40,6 +41,11 @@ _MOST_BAD_STEPS = 20
 
 MEASUREMENTS = 10
 """Validations of a training, next to that of the last epoch, unless the user says how many."""
+_OTHER_OPTIMIZER = {
+    "message": "The optimizer starts without its momentum: an older version of Secateur began "
+    "this fine-tuning with another one.",
+    "hint": "Weights and epochs continue.",
+}
 SAVING = 0.05
 """Share of the time that writing the newest state may take."""
 
@@ -157,8 +163,9 @@ class KeepsShape:
 
     def resume_training(self, ckpt: Any) -> None:
         """Resume from the run's state, if there is one; the way of Ultralytics loses the shape."""
-        if self.run.state is not None:
-            restore(self, self.run.state)
+        state = self.run.state
+        if state is not None and not restore(self, state) and RANK <= 0:
+            self.run.emit({"event": "warning", **_OTHER_OPTIMIZER})
 
     def _get_warmup_iterations(self, batches: int) -> int:
         """Leave the warm-up of a training that is limited by time to `Timed`."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from core.system.versions import SECATEUR
+
 LEFT_OUT_DISTRIBUTIONS = {
     "triton": "only torch.compile needs it",
     "openvino": "180 MB for one export format; install Secateur into a Python for it",
@@ -80,7 +82,7 @@ _SINGLE_MODULES = (
 
 def version() -> str:
     """Return Secateur's version."""
-    return versions.version("secateur")
+    return SECATEUR
 
 
 def distributions() -> list[str]:
@@ -90,7 +92,7 @@ def distributions() -> list[str]:
     platform, without those left out.
     """
     found: set[str] = set()
-    todo = [Requirement("secateur[export]")]
+    todo = [Requirement("secateur[gui,export]")]
     seen: set[tuple[str, frozenset[str]]] = set()
     while todo:
         wanted = todo.pop()

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from core.system.files import write_text
+from core.system.versions import SECATEUR
 
 _NAMES = ("LICEN", "COPYING", "NOTICE", "AUTHORS", "COPYRIGHT", "THIRD")
 _RULE = "=" * 78
@@ -145,7 +146,7 @@ def text(names: Iterable[str], sources: Iterable[Path] = ()) -> str:
     bodies["pyinstaller"] = texts_of("pyinstaller")
     bodies["Python"] = {"LICENSE": python_licence()}
     system = system_packages(sources)
-    lines = [_HEAD.format(version=metadata.version("secateur")), ""]
+    lines = [_HEAD.format(version=SECATEUR), ""]
     for name in names:
         facts = metadata.metadata(name)
         lines.append(f"{facts['Name']} {facts['Version']}: {licence_of(name) or 'see below'}")

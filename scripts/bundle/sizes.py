@@ -53,6 +53,14 @@ def sizes(folder: Path) -> dict[str, int]:
     return dict(found.most_common())
 
 
+def edition(folder: Path) -> str:
+    """Return ``cuda`` for a program that brings CUDA's libraries, else ``cpu``.
+
+    It is that of the torch that was installed when it was built.
+    """
+    return "cuda" if "CUDA libraries" in sizes(folder) else "cpu"
+
+
 def describe(found: dict[str, int]) -> str:
     """Return sizes by part as a table."""
     cuda, total = found.get("CUDA libraries", 0), sum(found.values())

@@ -5,16 +5,23 @@ from __future__ import annotations
 import platform
 import sys
 import tarfile
-from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
 
 from core.system.files import write_atomically
+from core.system.versions import SECATEUR
+from scripts.bundle.sizes import edition
 
 
-def name() -> str:
-    """Return the archive's name without its suffix, which is also the folder's in it."""
-    return f"secateur-{metadata.version('secateur')}-{sys.platform}-{platform.machine()}"
+def name(folder: Path) -> str:
+    """Return the archive's name without its suffix, which is also the folder's in it.
+
+    Parameters
+    ----------
+    folder : Path
+        The program's: whether it can use GPUs is in its name.
+    """
+    return f"secateur-{SECATEUR}-{sys.platform}-{platform.machine()}-{edition(folder)}"
 
 
 def pack(folder: Path, where: Path) -> Path:
@@ -27,7 +34,7 @@ def pack(folder: Path, where: Path) -> Path:
     where : Path
         Gets the archive.
     """
-    archive = where / f"{name()}.tar.gz"
+    archive = where / f"{name(folder)}.tar.gz"
 
     def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = 0
@@ -36,7 +43,7 @@ def pack(folder: Path, where: Path) -> Path:
 
     def pour(stream: BinaryIO) -> None:
         with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as tar:
-            tar.add(folder, name(), filter=anonymous)
+            tar.add(folder, name(folder), filter=anonymous)
 
     write_atomically(archive, pour)
     return archive

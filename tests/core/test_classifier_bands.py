@@ -21,6 +21,7 @@ from core.errors import UserError
 from core.project import ModelReference, Project, Result, write_project
 from core.repair import RepairSettings
 from core.report import ReportSettings, build_report
+from core.report.render import write_report
 from core.report.wanted import Measuring
 from core.tryout.run import try_networks
 from core.tune.run import finetune
@@ -172,6 +173,11 @@ def test_compared_and_reported(bands, cases, tmp_path, capsys) -> None:
         folder / "p.secateur", ReportSettings(measuring=Measuring(("accuracy",), images), samples=3)
     )
     assert report["notes"] == [] and len(report["samples"]) == 3
+    # What was measured is read again, from where it is kept.
+    write_report(folder / "p.secateur", tmp_path / "report.html", ReportSettings(samples=3))
+    page = (tmp_path / "report.html").read_text("utf-8")
+    for guess in report["samples"][0]["boxes"][0]:
+        assert f">{guess['class']} {guess['confidence']:.2f}</text>" in page
     command = ["evaluate", str(small), "--data", str(data), "--image-size", str(SIDE), "--json"]
     assert main([*command, "--split", "val", "--device", "cpu"]) == 0
     assert json.loads(capsys.readouterr().out)["figures"]["top5"] == 1.0

@@ -7,18 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from scripts.bundle import contents, platforms, tarball
+from core.system.versions import SECATEUR
+from scripts.bundle import appimage, contents, platforms, tarball
 
 ROOT = Path(__file__).resolve().parents[2]
 DESKTOP = ROOT / "resources" / "desktop"
 NAMESPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
-CATEGORIES = {"Science", "ArtificialIntelligence", "Development"}
+CATEGORIES = {"Science", "ArtificialIntelligence"}
 """Of those that the menu specification registers."""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="for Linux desktops")
@@ -172,16 +172,76 @@ def test_the_tarball_unpacks_to_one_folder_that_installs(
     archive = tarball.pack(program, tmp_path)
     assert not list(tmp_path.glob("*.part"))
     subprocess.run(["tar", "xzf", str(archive)], cwd=tmp_path, check=True)
-    unpacked = tmp_path / tarball.name()
-    assert archive.name == f"{tarball.name()}.tar.gz"
+    unpacked = tmp_path / tarball.name(program)
+    assert archive.name == f"{tarball.name(program)}.tar.gz"
     assert script(unpacked, "install.sh", person).returncode == 0
     assert os.access(unpacked / "secateur", os.X_OK)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """What begins as a runtime does; it mounts nothing."""
+    file = tmp_path / "runtime"
+    file.write_bytes(b"\x7fELF\x02\x01\x01\x00AI\x02" + b"\0" * 4085)
+    return file
+
+
+@pytest.mark.skipif(not shutil.which("mksquashfs"), reason="needs squashfs-tools")
+def test_an_app_image_holds_the_program_behind_its_runtime(
+    program: Path, runtime: Path, tmp_path: Path
+) -> None:
+    (program / "linked").symlink_to("secateur")
+    image = appimage.pack(program, tmp_path / "dist", runtime)
+    assert [image] == list((tmp_path / "dist").iterdir())
+    assert os.access(image, os.X_OK)
+    assert image.read_bytes()[: runtime.stat().st_size] == runtime.read_bytes()
+    root = tmp_path / "mounted"
+    command = ["unsquashfs", "-q", "-n", "-o", str(runtime.stat().st_size), "-d", str(root)]
+    subprocess.run([*command, str(image)], check=True, capture_output=True)
+    assert entry((root / "secateur.desktop").read_text("utf-8"))["Icon"] == "secateur"
+    assert (root / ".DirIcon").read_bytes()[:4] == b"\x89PNG"
+    assert (root / "usr/lib/secateur/linked").is_symlink()
+    said = subprocess.run([str(root / "AppRun"), "a b"], capture_output=True, text=True, check=True)
+    assert said.stdout == "called with a b\n"
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"#!/bin/sh\n", b"\x7fELF\x02\x01\x01" + b"\0" * 90]
+)
+def test_what_is_no_runtime_is_refused(
+    program: Path, runtime: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    runtime.unlink() if content is None else runtime.write_bytes(content)
+    with pytest.raises(SystemExit, match="APPIMAGE_RUNTIME=FILE"):
+        appimage.pack(program, tmp_path / "dist", runtime)
+    assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("xdg-open", "gio", "update-mime-database", "mkfifo"))),
+    reason="needs xdg-utils, gio and shared-mime-info",
+)
+@pytest.mark.parametrize("suffix", ["pt", "secateur"])
+def test_the_desktop_opens_a_file_with_it(
+    program: Path, person: dict[str, str], tmp_path: Path, suffix: str
+) -> None:
+    program = program.rename(tmp_path / "my programs")  # gio finds none in a folder with a %
+    opened = tmp_path / "opened"  # the program is started apart: reading waits for it
+    os.mkfifo(opened)
+    (program / "secateur").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{opened}\n')
+    assert script(program, "install.sh", person).returncode == 0
+    file = tmp_path / f"my network.{suffix}"
+    file.write_bytes(b"PK\x03\x04" if suffix == "pt" else b'{"version": 3}')
+    desktop = {"DISPLAY": ":0", "XDG_CURRENT_DESKTOP": "GNOME"}
+    subprocess.run(["xdg-open", str(file)], env={**person, **desktop}, check=True, timeout=30)
+    said = subprocess.run(["cat", str(opened)], capture_output=True, timeout=30, check=True)
+    assert said.stdout.decode() == f"{file}\n"
 
 
 def test_identifiers_and_versions_agree() -> None:
     plist = platforms.info_plist("1.2.3")
     assert plist["CFBundleVersion"] == plist["CFBundleShortVersionString"] == "1.2.3"
-    assert contents.version() == metadata.version("secateur")
+    assert contents.version() == SECATEUR
     kinds = {t for kind in plist["CFBundleDocumentTypes"] for t in kind["LSItemContentTypes"]}
     declared = [*plist["UTExportedTypeDeclarations"], *plist["UTImportedTypeDeclarations"]]
     assert kinds == {kind["UTTypeIdentifier"] for kind in declared}

@@ -39,6 +39,19 @@ def test_before_a_commit_the_same_is_run_as_by_make_lint() -> None:
         assert hook.get("pass_filenames", True) == command.endswith(" .")
 
 
+def test_every_target_that_is_named_does_something() -> None:
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    named = {
+        target
+        for path in documents
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert {"run", "test", "docs", "dist", "test-scripts"} <= named <= set(phony.split())
+    silent = [target for target in phony.split() if target != "setup" and not recipe(target)]
+    assert silent == []
+
+
 LIBRARY = "libegl1"
 
 

@@ -15,6 +15,7 @@ from core.cli.options import (
     place_of,
     shown_progress,
 )
+from core.errors import UserError
 
 
 def add_parsers(add: Add) -> None:
@@ -22,6 +23,11 @@ def add_parsers(add: Add) -> None:
     evaluate = add("evaluate", "Measure the accuracy of a model on labelled images.")
     add_data(evaluate, "evaluated on its split", required=True, images=None)
     evaluate.add_argument("--split", default="val", help="train, val or test (val)")
+    evaluate.add_argument(
+        "--square",
+        action="store_true",
+        help="letterbox every image to the whole size, as exported files take them",
+    )
     add_history(evaluate)
     evaluate.add_argument("--events", action="store_true", help="print progress as JSON lines")
     scan = add("sensitivity", "Measure accuracy with each block pruned alone; resumable.")
@@ -45,15 +51,29 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.data.evaluate import evaluate
     from core.data.figures import names_of
     from core.history.remember import folder_of, remember_measured, with_step
-    from core.pipeline import load
+    from core.ship.exported.metadata import exported_format
+    from core.ship.exported.network import open_network
 
     show = shown_progress(options)
     show(0.0, "Opening the model")
-    loaded = load(options.model)
+    if options.history is not None and exported_format(options.model) is not None:
+        raise UserError(
+            "An exported file is no step of a history.",
+            "Leave out --history, or put it next to its checkpoint: "
+            "secateur compare MODEL FILE --data DATA --history.",
+        )
+    loaded = open_network(options.model)
     settings = data_settings(options, split=options.split)
     assert settings is not None  # --data is required
     facts = loaded.facts
-    accuracy = evaluate(loaded.model, settings, facts.classes, facts.task, progress=show)
+    accuracy = evaluate(
+        loaded.model,
+        settings,
+        facts.classes,
+        facts.task,
+        progress=show,
+        square=options.square,
+    )
     report = accuracy.to_json()
     if options.history is not None:
         folder = folder_of(options.history, origin_of(facts))
@@ -66,7 +86,11 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     left = f", {accuracy.skipped} unreadable" if accuracy.skipped else ""
     main, second = names_of(facts.task)
     found = f"{main} {accuracy.map50_95:.4f}, {second} {accuracy.map50:.4f}"
-    return report, f"{found} on {accuracy.images} images{left}"
+    times = (
+        f"an image: {accuracy.preprocess:.1f} ms before the network, "
+        f"{accuracy.milliseconds:.1f} ms in it, {accuracy.postprocess:.1f} ms after it"
+    )
+    return report, f"{found} on {accuracy.images} images{left}\n{times}"
 
 
 def _numbers(text: str, kind: type[Any], what: str) -> list[Any]:

@@ -42,6 +42,14 @@ def add_parsers(add: Add) -> None:
     export.add_argument(
         "--device", type=device, default="", help="cpu or cuda (what the format needs)"
     )
+    export.add_argument(
+        "--nms", action="store_true", help="export NMS with the network, which puts out detections"
+    )
+    export.add_argument(
+        "--kit",
+        metavar="DIR",
+        help="also write a deployment kit: the file with examples in Python and C++ (ONNX, detect)",
+    )
     export.add_argument("--events", action="store_true", help="print progress as JSON lines")
     add("formats", "List the export formats and their missing requirements.", model=None)
     plan = add("plan", "Write the exact channels of a pruned file as a plan.")
@@ -51,8 +59,9 @@ def add_parsers(add: Add) -> None:
 
 def _export(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.data.stream import DataSettings
+    from core.deploy.kit import export_with_kit
     from core.pipeline import load
-    from core.ship.export.run import ExportSettings, export
+    from core.ship.export.run import ExportSettings
 
     show = shown_progress(options)
     show(0.0, "Opening the model")
@@ -68,9 +77,19 @@ def _export(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         batch=options.batch,
         device=options.device,
         data=data,
+        nms=options.nms,
     )
-    done = export(load(options.model), options.output, settings, Span(show, 0.05, 1.0))
-    return done.to_json(), export_text(done)
+    folder = None if options.kit is None else Path(options.kit)
+    report, done = export_with_kit(
+        load(options.model), options.output, settings, folder, Span(show, 0.05, 1.0)
+    )
+    text = export_text(done)
+    if kit := report.get("kit"):
+        text += (
+            f"\n{kit['folder']}: {kit['objects']} objects on {kit['images']} sample images are "
+            "expected"
+        )
+    return report, text
 
 
 def export_text(done: Exported) -> str:

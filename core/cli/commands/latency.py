@@ -16,6 +16,7 @@ from core.system.columns import laid_out
 from core.system.size import ImageSize, size_text
 
 if TYPE_CHECKING:
+    from core.checkpoint import Loaded
     from core.plan.latency.clock import LatencyTable
     from core.ship.latency.measure import Measured, Spread
 
@@ -24,7 +25,9 @@ REPEATS = 30
 
 def add_parsers(add: Add) -> None:
     """Add the parsers."""
-    latency = add("latency", "Measure the latency of models, in turns, in every runtime.")
+    latency = add(
+        "latency", "Measure the latency of models and exported files, in turns, in every runtime."
+    )
     latency.add_argument("others", nargs="*", metavar="OTHER", help="compared with the first model")
     latency.add_argument(
         "--runtime",
@@ -62,16 +65,17 @@ def add_parsers(add: Add) -> None:
 
 
 def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    from core.pipeline import load
-    from core.ship.latency.measure import brief_names, measure
+    from core.ship.exported.network import ExportedNetwork, open_network
+    from core.ship.exported.timing import measure_in_turns
+    from core.ship.latency.measure import brief_names
 
     show = shown_progress(options)
     paths = [options.model, *options.others]
     loaded = []
     for number, path in enumerate(paths):
         show(0.1 * number / len(paths), f"Opening {Path(path).name}")
-        loaded.append(load(path))
-
+        loaded.append(open_network(path))
+    files = [one for one in loaded if isinstance(one.model, ExportedNetwork)]
     models = dict(zip(brief_names(paths), (one.model for one in loaded), strict=True))
     told: dict[str, Any] = {
         "batches": [_count(word) for word in _words(options.batch)],
@@ -82,6 +86,11 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     }
     if options.on:
         _check_there(options)
+        if files:
+            raise UserError(
+                f"{files[0].facts.path} is an exported file, which is timed on this machine only.",
+                "Pass the checkpoint: it is exported for the device.",
+            )
         from core.ship.latency.elsewhere import measure_there
 
         runtimes = _words(options.runtime or "onnx")
@@ -89,8 +98,29 @@ def _latency(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         measured = measure_there(models, options.on, runtimes=runtimes, **told)
     else:
         runtimes = _words(options.runtime or "torch,onnx")
-        measured = measure(models, runtimes=runtimes, device=options.device, **told)
-    return measured.to_json(), latency_text(measured)
+        measured = measure_in_turns(models, runtimes=runtimes, device=options.device, **told)
+    report, text = measured.to_json(), latency_text(measured)
+    if files:
+        names = dict(zip(models, loaded, strict=True))
+        report["steps"], words = _around(names, told, options.repeats, measured)
+        text += f"\n{words}"
+    return report, text
+
+
+def _around(
+    models: Mapping[str, Loaded], told: Mapping[str, Any], repeats: int, measured: Measured
+) -> tuple[list[dict[str, Any]], str]:
+    """Time what is around the networks; return it as plain data and as text."""
+    from core.tryout.steps import time_steps
+
+    rows = [("an image, before and after the network", "preprocess, ms", "postprocess, ms")]
+    found = []
+    for name, loaded in models.items():
+        size, threads = ImageSize.of(told["image_size"]), measured.timings[0].threads
+        steps = time_steps(loaded, size, threads=threads, repeats=repeats)
+        found.append({"model": name, **steps.to_json()})
+        rows.append((name, _spread(steps.preprocess, 2), _spread(steps.postprocess, 2)))
+    return found, laid_out(rows)
 
 
 def _check_there(options: argparse.Namespace) -> None:
@@ -131,9 +161,13 @@ def latency_text(measured: Measured) -> str:
             own = (_spread(timing.cpu, 2), _spread(timing.cpu_ratio, 3))
             rows.append(("  processor time only", "", "", "", *own))
     first = measured.timings[0]
-    about = f"{measured.machine['device']}, {_threads(first.threads)}, {first.image_size.text}"
+    about = f"{measured.machine['device']}, {_threads(first.threads)}, {_sizes(measured)}"
     missing = [f"{name}: {text}" for name, text in measured.missing]
     return "\n".join([about, laid_out(rows), *missing])
+
+
+def _sizes(measured: Measured) -> str:
+    return ", ".join(dict.fromkeys(timing.image_size.text for timing in measured.timings))
 
 
 def _spread(spread: Spread | None, digits: int) -> str:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.commands import Add, Command
-from core.cli.options import add_history, add_image_size, add_same_classes, positive, shown_progress
+from core.cli.options import (
+    add_history,
+    add_image_size,
+    add_place,
+    add_same_classes,
+    place_of,
+    positive,
+    shown_progress,
+)
 from core.cli.options import device as device_name
 from core.system.columns import laid_out
 
@@ -40,6 +48,13 @@ def add_parsers(add: Add) -> None:
         metavar="MINUTES",
         help="fine-tune every promising trial for so long (0)",
     )
+    parser.add_argument(
+        "--at-once",
+        type=positive,
+        metavar="N",
+        help="trials that are drawn and made at once (1; with --on, what the place has room for)",
+    )
+    add_place(parser, "prune, repair, evaluate and tune trials")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (0)")
     parser.add_argument("--plan", metavar="PLAN", help="a plan whose locks hold for every trial")
     parser.add_argument(
@@ -67,7 +82,7 @@ def _search(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.search.run import search
     from core.search.study import StoppedError
 
-    settings = _settings(options)
+    settings, on = _settings(options), place_of(options)
     out = Path(options.out or f"{Path(options.model).stem}-search")
     show = shown_progress(options)
     show(0.0, "Opening the model")
@@ -79,6 +94,7 @@ def _search(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             settings,
             out,
             history=options.history,
+            on=on,
             cache=not options.no_cache,
             progress=show,
         )
@@ -103,6 +119,7 @@ def _settings(options: argparse.Namespace) -> Any:
         "trials": options.trials,
         "minutes": options.minutes,
         "tune_minutes": options.tune_minutes,
+        "at_once": options.at_once,
         "seed": options.seed,
         "images": options.images,
         "image_size": None if options.image_size is None else options.image_size.plain,

@@ -38,6 +38,12 @@ def add_parsers(add: Add) -> None:
     parser.add_argument("--events", action="store_true", help="print progress as JSON lines")
 
 
+def _is_network(file: str) -> bool:
+    from core.ship.exported.metadata import is_exported
+
+    return Path(file).suffix.lower() in NETWORKS or is_exported(file)
+
+
 def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.compare.pictures import check_free, write_sheets
     from core.progress import Span
@@ -45,7 +51,7 @@ def _try(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from core.tryout.pictures import sheet_of, tried_text
     from core.tryout.run import try_networks
 
-    networks = [options.model, *(f for f in options.files if Path(f).suffix.lower() in NETWORKS)]
+    networks = [options.model, *filter(_is_network, options.files)]
     sources = [file for file in options.files if file not in networks]
     if not sources:
         raise UserError("No image was given.", "Pass an image, a folder of images or a video.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from core.engine.tasks import Args, Models, Task, data_of, network_of
@@ -11,8 +12,9 @@ from core.system.size import ImageSize
 
 
 def export_model(models: Models, args: Args, progress: Progress) -> dict[str, Any]:
-    """Export a model and compare the result with it."""
-    from core.ship.export.run import ExportSettings, export
+    """Export a model and compare the result with it; with ``kit``, write one to that folder."""
+    from core.deploy.kit import export_with_kit
+    from core.ship.export.run import ExportSettings
 
     loaded = network_of(models, args, progress)
     size = args.get("image_size")
@@ -23,9 +25,13 @@ def export_model(models: Models, args: Args, progress: Progress) -> dict[str, An
         batch=int(args.get("batch") or 1),
         device=str(args.get("device") or ""),
         data=data_of(args),
+        nms=bool(args.get("nms")),
     )
-    done = export(loaded, str(args["output"]), settings, Span(progress, 0.05, 1.0))
-    return {**done.to_json(), "sha256": loaded.facts.sha256}
+    folder = Path(args["kit"]) if args.get("kit") else None
+    report, _ = export_with_kit(
+        loaded, str(args["output"]), settings, folder, Span(progress, 0.05, 1.0)
+    )
+    return {**report, "sha256": loaded.facts.sha256}
 
 
 def list_formats(_models: Models, _args: Args, _progress: Progress) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def run_exporter(
     device: str = "cpu",
     images: Any = None,
     keep_choice: bool = False,
+    nms: bool = False,
 ) -> Path:
     """Export a copy of a network into a folder, by Ultralytics' exporter or the format's own.
 
@@ -61,6 +62,8 @@ def run_exporter(
     keep_choice : bool
         Whether a head that picks its detections itself continues doing so; Ultralytics exports the
         raw ones otherwise.
+    nms : bool
+        Whether to export NMS with the network, at Ultralytics' thresholds (`Format.nms`).
 
     Returns
     -------
@@ -74,7 +77,9 @@ def run_exporter(
     """
     from core.graph.drive import real_size
 
-    make: Callable[..., Path] = partial(_by_ultralytics, form=form, keep_choice=keep_choice)
+    make: Callable[..., Path] = partial(
+        _by_ultralytics, form=form, keep_choice=keep_choice, nms=nms
+    )
     if form.make is not None:
         make = resolve(form.make)
     trial: Any = copy.deepcopy(model).float().eval()
@@ -116,6 +121,7 @@ def _by_ultralytics(
     device: str,
     images: Any,
     keep_choice: bool,
+    nms: bool,
 ) -> Path:
     from ultralytics.engine.exporter import Exporter
 
@@ -136,6 +142,8 @@ def _by_ultralytics(
         options["data"] = "none"  # or Ultralytics would name a dataset of its own
     if keep_choice and getattr(model, "end2end", False):
         options["nms"] = False
+    if nms:
+        options["nms"] = True
     # The exporter rounds to whole strides, of which 15 may be 15.06; this size is a network's.
     size = list(image_size)
     with mock.patch("ultralytics.engine.exporter.check_imgsz", lambda *_, **__: size):

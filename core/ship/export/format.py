@@ -16,6 +16,9 @@ from core.system.program import to_install
 
 TASKS = ("detect", "segment", "pose", "obb", "classify", "semantic", "depth")
 PRECISIONS = ("fp32", "fp16", "int8")
+NMS_TASKS = ("detect", "segment", "pose", "obb")
+"""Tasks whose objects are suppressed after the network."""
+_NMS_FORMATS = ("onnx", "openvino", "torchscript", "engine", "saved_model", "mnn")
 _WORDS = {"fp32": "FP32", "fp16": "FP16", "int8": "INT8"}
 
 
@@ -70,6 +73,11 @@ class Format:
         Counts the weights in an exported network, by its path.
     runtime : Runtime or None
         How networks are timed in this format.
+    nms : bool
+        Whether NMS can be exported with the network.
+    opens : mapping of str to str or None
+        Python modules that running an exported file needs, as in ``packages``; None where
+        exported files are not opened as networks (`core.ship.exported`).
     """
 
     name: str
@@ -93,6 +101,8 @@ class Format:
     run: Callable[[Path], Any] | str | None = None
     weights: Callable[[Path], int] | str | None = None
     runtime: Runtime | None = None
+    nms: bool = False
+    opens: Mapping[str, str] | None = None
 
     @property
     def folder(self) -> bool:
@@ -166,6 +176,28 @@ class Format:
         if problem is not None:
             raise problem
 
+    def check_nms(self, task: str, chooses: bool) -> None:
+        """Refuse to export NMS with a network where that cannot be.
+
+        Parameters
+        ----------
+        task : str
+        chooses : bool
+            Whether the network picks its detections itself.
+
+        Raises
+        ------
+        UserError
+        """
+        if not self.nms:
+            able = ", ".join(_NMS_FORMATS)
+            raise UserError(
+                f"{self.title} files cannot contain NMS.", f"These formats can: {able}."
+            )
+        if task not in NMS_TASKS or chooses:
+            why = "picks its detections itself" if chooses else f"is for the task “{task}”"
+            raise UserError(f"The network {why}, so that there is no NMS.", "Export without NMS.")
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data, with what is missing here, or null."""
         problem = self.missing()
@@ -175,6 +207,7 @@ class Format:
             "suffix": self.suffix,
             "precisions": list(self.precisions),
             "calibrates": self.calibrates,
+            "nms": self.nms,
             "tasks": list(self.tasks),
             "missing": None if problem is None else str(problem),
             "missing_for": {

@@ -41,6 +41,8 @@ _ROWS = (
             False,
             "core.ship.latency.runtimes:prepare_onnx",
         ),
+        opens={"onnxruntime": "onnxruntime"},
+        nms=True,
     ),
     Format(
         "torchscript",
@@ -51,6 +53,8 @@ _ROWS = (
         gpu_half=True,
         aliases=("jit",),
         weights="core.ship.export.weights:count_torchscript",
+        opens={},
+        nms=True,
     ),
     Format(
         "openvino",
@@ -69,6 +73,8 @@ _ROWS = (
             False,
             "core.ship.latency.runtimes:prepare_openvino",
         ),
+        opens={"openvino": "openvino"},
+        nms=True,
     ),
     Format(
         "engine",
@@ -87,9 +93,18 @@ _ROWS = (
             True,
             "core.ship.latency.runtimes:prepare_tensorrt",
         ),
+        opens={"tensorrt": "tensorrt"},
+        nms=True,
     ),
-    Format("ncnn", "NCNN", "_ncnn_model", {"ncnn": "ncnn", "pnnx": "pnnx"}, ("fp32", "fp16")),
-    Format("mnn", "MNN", ".mnn", {**_ONNX, "MNN": "MNN"}, PRECISIONS),
+    Format(
+        "ncnn",
+        "NCNN",
+        "_ncnn_model",
+        {"ncnn": "ncnn", "pnnx": "pnnx"},
+        ("fp32", "fp16"),
+        opens={"ncnn": "ncnn"},
+    ),
+    Format("mnn", "MNN", ".mnn", {**_ONNX, "MNN": "MNN"}, PRECISIONS, nms=True),
     Format(
         "coreml",
         "CoreML",
@@ -118,6 +133,7 @@ _ROWS = (
         _TENSORFLOW,
         ("fp32", "int8"),
         calibrates=True,
+        nms=True,
     ),
     Format("pb", "TensorFlow GraphDef", ".pb", _TENSORFLOW),
     Format(

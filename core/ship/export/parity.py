@@ -92,6 +92,7 @@ def compare(
     precision: str = "fp32",
     real: bool = False,
     device: str = "cpu",
+    nms: bool = False,
     progress: Progress = silent,
 ) -> Parity | None:
     """Compare an exported network with the one in memory.
@@ -110,6 +111,8 @@ def compare(
         Said of the images in the result.
     device : str
         Where the exported network runs, if its runtime has a choice.
+    nms : bool
+        Whether the exported network suppresses: then detections are compared, and no raw outputs.
     progress : Progress
 
     Returns
@@ -126,7 +129,7 @@ def compare(
         return None
     run, chooses = _open(model, path, form, device)
     reference: Any = copy.deepcopy(model).float().eval()
-    if hasattr(reference, "end2end") and reference.end2end != chooses:
+    if hasattr(reference, "end2end") and reference.end2end != chooses and not nms:
         reference.end2end = chooses
     worst, found, matched, total = 0.0, 0, 0, 0
     with torch.no_grad(), untouched(reference):
@@ -139,13 +142,18 @@ def compare(
             if head.task in UNDETECTING and are_maps(mine, other):
                 worst = max(worst, map_error(mine[0], other[0], head.task, MARGINS[precision]))
                 continue
-            worst = max(worst, head.error(mine, _ordered(mine, other)))
-            first, second = head.detections(mine), head.detections(_ordered(mine, other))
+            first = head.detections(mine)
+            if nms:
+                second = head.suppressed(other[0])
+                worst = max(worst, _farthest(first[0][0], second[0][1]))
+            else:
+                worst = max(worst, head.error(mine, _ordered(mine, other)))
+                second = head.detections(_ordered(mine, other))
             found += first[1]
             matched += head.agreeing(first[0], second[0]) + head.agreeing(second[0], first[0])
             total += first[1] + second[1]
     share = matched / total if total else 1.0
-    tolerance = TOLERANCE if precision == "fp32" else None
+    tolerance = None if precision != "fp32" else MARGINS[precision] if nms else TOLERANCE
     passed = None if tolerance is None else worst <= tolerance and share == 1.0
     detects = str(getattr(model, "task", "detect")) not in UNDETECTING
     return Parity(worst, tolerance, passed, len(images), real, found if detects else None, share)
@@ -339,6 +347,12 @@ class _Head:
         )
         return found[0][:, :6] / torch.tensor([*self.sides * 2, 1.0, 1.0])
 
+    def suppressed(self, output: Tensor) -> tuple[tuple[Tensor, Tensor], int]:
+        """Return the detections of a network that suppresses itself, as `detections` does."""
+        rows = output[0][output[0][:, 4] >= CONFIDENCE]
+        found = rows[:, :6] / torch.tensor([*self.sides * 2, 1.0, 1.0])
+        return (found, found), len(found)
+
     def agreeing(self, mine: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> int:
         """Count my sure detections that the other has too, at least nearly so."""
         sure, near = mine[0], other[1]
@@ -347,6 +361,16 @@ class _Head:
         alike = (sure[:, None, :5] - near[None, :, :5]).abs().amax(2) <= self.margin
         alike &= sure[:, None, 5] == near[None, :, 5]
         return int(alike.any(1).sum())
+
+
+def _farthest(mine: Tensor, other: Tensor) -> float:
+    """Return how far, at most, a detection is from the nearest of its class."""
+    worst = 0.0
+    for row in mine:
+        same = other[other[:, 5] == row[5]]
+        if len(same):
+            worst = max(worst, float((same[:, :5] - row[:5]).abs().amax(1).min()))
+    return worst
 
 
 def _relative(mine: Tensor, other: Tensor, smallest: float = 0.0) -> float:

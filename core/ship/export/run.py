@@ -49,6 +49,8 @@ class ExportSettings:
         Images to calibrate INT8 by, and to compare on; without, comparing takes generated ones.
     compared : int
         Images to compare on.
+    nms : bool
+        Whether NMS is exported with the network, which then puts out detections.
     """
 
     form: str = "onnx"
@@ -58,6 +60,7 @@ class ExportSettings:
     device: str = ""
     data: DataSettings | None = None
     compared: int = COMPARED
+    nms: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
@@ -162,6 +165,7 @@ def export(
             precision=settings.precision,
             real=real,
             device=device if form.gpu else "cpu",
+            nms=settings.nms,
             progress=Span(progress, 0.6, 0.95),
         )
         counted = None if form.weights is None else int(resolve(form.weights)(made))
@@ -203,6 +207,8 @@ def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings)
     if not form.folder and target.is_dir():
         raise UserError(f"{target} is a folder.", "Choose a file name.")
     form.check(loaded.facts.task, settings.precision)
+    if settings.nms:
+        form.check_nms(loaded.facts.task, bool(getattr(loaded.model, "end2end", False)))
     if settings.precision == "int8" and form.calibrates and settings.data is None:
         raise UserError(
             "INT8 needs images for calibration.",
@@ -244,6 +250,7 @@ def _run(
         device=device,
         images=images,
         keep_choice=True,
+        nms=settings.nms,
     )
     if not made.exists():
         raise UserError(

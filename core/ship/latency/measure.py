@@ -194,7 +194,7 @@ def measure(
     base = Settings(
         image_size=ImageSize.of(image_size), threads=threads or default_threads(), device=place
     )
-    found, missing = _available(runtimes)
+    found, missing = available(runtimes)
     cases = [
         (runtime, replace(base, batch=batch, half=half))
         for runtime in found
@@ -218,7 +218,14 @@ def measure(
     return Measured(tuple(timings), missing, machine(place))
 
 
-def _available(names: Sequence[str]) -> tuple[list[Runtime], tuple[tuple[str, str], ...]]:
+def available(names: Sequence[str]) -> tuple[list[Runtime], tuple[tuple[str, str], ...]]:
+    """Return the runtimes of these names that can run here, and why the others cannot.
+
+    Raises
+    ------
+    UserError
+        When none can.
+    """
     found: list[Runtime] = []
     missing: list[tuple[str, str]] = []
     last = UserError("No runtime was given.", "Use at least one, such as torch.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from core.errors import UserError
 from core.registry import Registry, resolve
 from core.system.program import to_install
 from core.system.size import TRAINED_SIZE, ImageSize
+from core.system.versions import has_module
 
 if TYPE_CHECKING:
     from torch import nn
@@ -108,10 +108,7 @@ class Runtime:
 
 def installed(name: str) -> bool:
     """Whether a Python module is there; it is not imported."""
-    try:
-        return util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
+    return has_module(name)
 
 
 def cuda_available() -> bool:

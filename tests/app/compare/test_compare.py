@@ -5,6 +5,7 @@ import copy
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
+from PySide6.QtWidgets import QFileDialog
 
 from app.compare import tables
 from app.compare.point_labels import place_names
@@ -193,6 +194,41 @@ def test_models_are_ticked_compared_and_shown(
     assert not panel.stack.isVisible()
     panel.models.item(1).setCheckState(Qt.CheckState.Unchecked)
     assert not panel.run.isEnabled()
+
+
+def test_exported_files_are_added_and_shown(
+    opened, fake, panel, dataset, trained, tmp_path, qtbot, monkeypatch
+):
+    opened.features[DataFeature].controller.set_data(str(dataset))
+    folder = tmp_path / "small_openvino_model"
+    folder.mkdir()
+    chosen = [str(folder / "small.xml"), str(tmp_path / "small.onnx")]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *a: (chosen, ""))
+    qtbot.mouseClick(panel.add, LEFT)
+    added = [str(folder), str(tmp_path / "small.onnx")]
+    assert panel.chosen == [str(trained), str(tmp_path / "small.pt"), *added]
+    qtbot.mouseClick(panel.run, LEFT)
+    assert fake.last("compare").args["paths"] == panel.chosen
+    file = model("a.onnx", 0.4, None, None, 0.5)
+    fake.done("compare", comparison(THREE[0], file))
+    assert shown(tables.models_table(comparison(THREE[0], file)))[1] == (
+        "a.onnx", "0.4000", "–", "–", "12.3 (−50.0%)", "0.6000", "0.6000", "0.5000"
+    )  # fmt: skip
+    assert panel.view.chart.accessibleDescription().endswith("; a.pt: 0.4000 at 8.00")
+    panel.view.cost.setCurrentIndex(2)
+    panel.view.cost.activated.emit(2)
+    assert "a.onnx: 0.4000 at 12.34" in panel.view.chart.accessibleDescription()
+
+
+@pytest.mark.parametrize("cost", ["macs", "parameters", "milliseconds"])
+def test_files_alone_are_charted_by_what_is_known(opened, panel, cost):
+    files = [model(f"{name}.onnx", 0.4, None, None) for name in "ab"]
+    opened.session.measured.set_comparison(comparison(*files))
+    chart, view = panel.view.chart, panel.view
+    view.cost.setCurrentIndex(view.cost.findData(cost))
+    view.cost.activated.emit(0)
+    drawn = sum(name in chart.accessibleDescription() for name in ("a: ", "b: "))
+    assert drawn == (2 if cost == "milliseconds" else 0)
 
 
 def test_changes_are_about_the_pair_that_is_chosen(opened, panel):

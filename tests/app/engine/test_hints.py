@@ -14,6 +14,7 @@ from tests.app.conftest import ROOT
 NO_HINTS = {
     # A report's command, arguments of other programs, and pieces that a whole one is made of.
     "core/report/gather.py", "core/report/problem.py", "core/tune/several.py",
+    "core/deploy/example.py",
 }  # fmt: skip
 PIECES = {"--same-classes", "--as", "{} --as __main__`."}
 

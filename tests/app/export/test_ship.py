@@ -36,7 +36,7 @@ LEFT = Qt.MouseButton.LeftButton
 IMAGE_SIZE = 640
 FORMATS = [
     {"name": "onnx", "title": "ONNX", "suffix": ".onnx", "precisions": ["fp32", "fp16", "int8"],
-     "calibrates": True, "tasks": ["detect"], "missing": None, "missing_for": {}},
+     "calibrates": True, "tasks": ["detect"], "missing": None, "missing_for": {}, "nms": True},
     {"name": "openvino", "title": "OpenVINO", "suffix": "_openvino_model",
      "precisions": ["fp32", "int8"], "calibrates": True, "tasks": ["detect"], "missing": None,
      "missing_for": {"int8": "OpenVINO in INT8 needs nncf, which is not installed."}},
@@ -208,6 +208,38 @@ def test_cancelling_an_export_says_that_nothing_was_written(exports, fake, answe
     qtbot.mouseClick(exports.run, LEFT)
     qtbot.mouseClick(exports.progress.cancel, LEFT)
     assert heard()[-1] == "The export was cancelled; no file was written."
+
+
+def test_a_deployment_kit_goes_next_to_the_file(exports, pruned, fake, answers, heard, qtbot):
+    (taken := pruned.with_name("mine-kit")).mkdir()
+    answers["save"] += [str(pruned.with_name("mine.onnx"))] * 2
+    exports.kit.setChecked(True)
+    qtbot.mouseClick(exports.run, LEFT)
+    args = fake.last("export").args
+    assert args["kit"] == str(pruned.with_name("mine-kit-2"))
+    fake.done("export", {**exported(args["output"]), "kit": {"folder": args["kit"]}})
+    assert "deployment kit: mine-kit-2" in heard()[-1]
+    exports.batch.setValue(2)
+    assert not exports.kit.isEnabled()
+    qtbot.mouseClick(exports.run, LEFT)
+    assert "kit" not in fake.last("export").args
+    exports.batch.setValue(1)
+    assert exports.kit.isEnabled()
+    exports.precision.setCurrentIndex(1)
+    exports.precision.activated.emit(1)
+    assert not exports.kit.isEnabled()
+    assert taken.is_dir()
+
+
+def test_nms_is_offered_where_a_format_has_it(exports, pruned, fake, answers, qtbot):
+    answers["save"] += [str(pruned.with_name("mine.onnx"))]
+    assert exports.nms.isEnabled()
+    exports.nms.setChecked(True)
+    qtbot.mouseClick(exports.run, LEFT)
+    assert fake.last("export").args["nms"] is True
+    exports.form.setCurrentIndex(1)
+    exports.form.activated.emit(1)
+    assert not exports.nms.isEnabled()
 
 
 def test_leaving_the_file_dialog_starts_nothing(exports, fake, answers, qtbot):

@@ -9,6 +9,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QTableView
 
+from app.files.feature import FilesFeature
 from app.state import plan_edits
 from tests.app.conftest import ENGINE_MS, QUICK_MS
 
@@ -110,6 +111,13 @@ def test_the_overlay_leaves_the_pointer_to_what_lies_below(opened, trained):
         (["own.yaml"], "", False, "Open a model to use own.yaml", None),
         (["p.json"], "m.pt", False, "Use the plan p.json", "for m.pt"),
         (["p.secateur"], "m.pt", False, "Open p.secateur", ""),
+        (["w.onnx"], "m.pt", False, "Compare w.onnx with m.pt", ""),
+        (["w_ncnn_model"], "m.pt", True, "Compare w_ncnn_model with m.pt", ""),
+        (["w_ncnn_model/w.param"], "m.pt", False, "Compare w_ncnn_model with m.pt", ""),
+        (["w.onnx", "w.engine"], "m.pt", False, "Compare 2 models with m.pt", ""),
+        (["w.onnx"], "", False, "Open a model to compare w.onnx with it", None),
+        (["w.onnx", "a.jpg"], "m.pt", False, "Try m.pt and w.onnx on a.jpg", ""),
+        (["w.onnx", "a.jpg"], "", False, "Open a model to try it on a.jpg", None),
         (["a.pt", "b.pt"], "", False, "Choose which of 2 files to open", ""),
         (["a.pt", "p.secateur", "own.yaml"], "m.pt", False, "Choose which of 3 files to open", ""),
     ],
@@ -118,6 +126,8 @@ def test_what_a_drop_will_do_is_said(tmp_path, names, model, compare, text, more
     from app.files.dropped import announce, sort_dropped
 
     (tmp_path / "images").mkdir()
+    (tmp_path / "w_ncnn_model").mkdir()
+    (tmp_path / "w_ncnn_model" / "metadata.yaml").write_text("task: detect")
     (tmp_path / "own.yaml").write_text("train: images\nval: images\nnames: [a]\n")
     (tmp_path / "net.yaml").write_text("nc: 1\nbackbone: []\nhead: []\n")
     dropped = sort_dropped([str(tmp_path / name) for name in names])
@@ -150,6 +160,37 @@ def test_shift_compares_with_the_open_model(opened, tmp_path, trained):
     drag.drop()
     assert asked == [[str(trained), str(other)]]
     assert opened.session.model.path == str(trained)
+
+
+@pytest.mark.parametrize("name", ["w.onnx", "w_openvino_model"])
+def test_an_exported_file_is_compared_and_not_opened(opened, tmp_path, trained, name):
+    asked = []
+    opened.session.requests.compareWanted.connect(asked.append)
+    path = tmp_path / name
+    path.mkdir() if "." not in name else path.write_bytes(b"x")
+    drag = Drag(opened, opened.host.view, path)
+    drag.enter()
+    drag.drop()
+    assert asked == [[str(trained), str(path)]]
+    opened.features[FilesFeature].documents.open_path(str(path))
+    (said,) = [one for one in opened.said if one.key == "drop"]
+    assert said.text == f"{name} is an exported file, which has no layers to show or to prune."
+    assert [words for words, _ in said.actions] == [f"Compare it with {trained.name}"]
+    said.actions[0][1]()
+    assert len(asked) == 2
+    assert opened.session.model.path == str(trained)
+
+
+def test_exported_files_without_a_model_say_what_to_do(window, tmp_path):
+    for name in ("a.onnx", "b.torchscript"):
+        (tmp_path / name).write_bytes(b"x")
+    drag = Drag(window, window.pane, tmp_path / "a.onnx", tmp_path / "b.torchscript")
+    drag.enter()
+    drag.drop()
+    assert [(one.text[:7], one.hint) for one in window.said if one.key == "drop"] == [
+        ("a.onnx ", "Open its checkpoint, and drop the file again to compare it.")
+    ]
+    assert window.session.model is None
 
 
 # ---- checked before anyone is asked ------------------------------------------------------------

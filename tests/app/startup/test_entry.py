@@ -54,3 +54,23 @@ def test_what_may_be_a_file_is_left_to_the_window(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     for word in ("models", "gone.pt", "gone/weights", "/gone"):
         assert entry.unknown_word(word) is None
+
+
+@pytest.mark.parametrize(
+    ("blocked", "named"),
+    [
+        (["PySide6.QtWidgets"], "PySide6"),  # a folder without modules, left by pip uninstall
+        (["pyqtgraph"], "pyqtgraph"),
+        (["PySide6.QtWidgets", "pyqtgraph"], "PySide6 and pyqtgraph"),
+    ],
+)
+@pytest.mark.parametrize("words", [[], ["model.pt"], ["--self-test"]])
+def test_without_its_libraries_the_window_says_what_to_install(
+    blocked, named, words, capsys, monkeypatch
+):
+    for name in blocked:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert entry.main(words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"secateur: The window needs {named}, ")
+    assert "pip install 'secateur[gui]'" in line

@@ -17,7 +17,7 @@ from core.cluster.slurm_pool import SlurmPool
 from core.errors import CancelledError, UserError
 from core.system.paths import jobs_folder
 from tests.core.cluster import deadly_errand
-from tests.core.cluster.test_ray import gathered, performed, request, same, scan
+from tests.core.cluster.test_ray import TIMES, gathered, performed, request, same, scan
 from tests.core.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,8 @@ def test_a_pool_gives_what_this_process_gives(small: Any) -> None:
         there = gathered(pool, "evaluate", [good, bad])
     here = performed("evaluate", [good, bad])
     for events in (*here, *there):
-        events[-1].get("result", {}).pop("milliseconds", None)
+        for name in TIMES:
+            events[-1].get("result", {}).pop(name, None)
     assert there == json.loads(json.dumps(here))
     assert left() == []
 
@@ -66,6 +67,14 @@ def test_a_job_that_is_lost_is_done_again(dying: None, tmp_path: Path) -> None:
         found = gathered(pool, "any", requests)
     assert [events[-1]["result"]["deaths"] for events in found] == [0, 1, 2]
     assert all(len(events) == 2 for events in found)  # what a lost one found does not count twice
+
+
+def test_one_pool_runs_work_after_work(dying: None, tmp_path: Path) -> None:
+    with SlurmPool(PLACE) as pool:
+        for deaths in (0, 1):
+            asked = [{"mark": str(tmp_path / str(deaths)), "deaths": deaths}]
+            (events,) = gathered(pool, "any", asked)
+            assert events[-1]["result"] == {"deaths": deaths}
 
 
 def test_a_job_that_is_lost_again_and_again(dying: None, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.data.resample import RESAMPLES
 from core.errors import CancelledError, UserError
 from core.plan.schema import Entry, Plan, Removal, Target
 from core.search import records
@@ -38,11 +39,18 @@ def point(ms: float, accuracy: float) -> dict:
 
 
 class Given:
-    """Trials whose figures follow from their settings alone; they end as often as they are told."""
+    """Trials whose figures follow from their settings alone; they end as often as they are told.
 
-    def __init__(self, *, until=None, refuse=lambda settings: False, ending=None) -> None:
+    With ``order``, they are made elsewhere: in that order, none knowing the others of its batch.
+    """
+
+    def __init__(
+        self, *, until=None, refuse=lambda settings: False, ending=None, order=None
+    ) -> None:
         self.space = Space(Subject(ImageSize(320, 320), 32, BUDGET, Plan(), REMOVALS))
         self.asked: list[TrialRequest] = []
+        self.tuned_ones: list[int] = []
+        self.order = order
         self.until, self.refuse, self.suggestions = until, refuse, 0
         self.ending = ending or CancelledError()
 
@@ -53,27 +61,72 @@ class Given:
         self.suggestions += 1
         return [Suggested(a, plan) for a, plan in zip((1.0, 0.8, 1.2), PLANS, strict=True)]
 
-    def run(self, request: TrialRequest, progress=None) -> dict:
-        if self.until is not None and len(self.asked) >= self.until:
-            raise self.ending
-        self.asked.append(request)
-        record = {"trial": request.number, "settings": request.settings, "seconds": 1.0}
+    def made(self, requests, progress=None):
+        places = list(range(len(requests)))
+        known = requests[0].known
+        if self.order is not None:
+            self.order.shuffle(places)
+        for place in places:
+            if self.until is not None and len(self.asked) >= self.until:
+                raise self.ending
+            request = requests[place]
+            self.asked.append(request)
+            yield place, self.make(request, known)
+            if self.order is None:
+                known = {key_of(request): request.number, **known}
+
+    def make(self, request: TrialRequest, known) -> dict:
+        told = {"trial": request.number, "settings": request.settings, "seconds": 1.0}
         if self.refuse(request.settings):
-            return {**record, "state": "refused", "message": "It cannot be."}
-        key = hashlib.sha256(json.dumps([request.settings, request.plan]).encode()).hexdigest()
-        if key in request.known:
-            return {**record, "state": "same", "same_as": request.known[key], "key": key}
-        ms = 10 * request.settings["amount"] * int(key[:4], 16) / 65536 + 1
-        Path(request.output).write_bytes(b"network")
-        return {
-            **record,
-            "state": "measured",
-            "key": key,
-            "point": point(ms, int(key[4:8], 16) / 65536),
-            "figures": {},
-            "report": {},
-            "file": request.output,
-        }
+            return {**told, "state": "refused", "message": "It cannot be."}
+        key = key_of(request)
+        if key in known:
+            return {**told, "state": "same", "same_as": known[key], "key": key}
+        content = f"network {key}".encode()
+        Path(request.output).write_bytes(content)
+        judged = judged_of(int(key[4:8], 16) / 65536)
+        network = {"report": {"plan": None}, "steps": "bn", "judged": judged}
+        return {**told, "state": "made", "key": key, **network, "sha256": hash_of(content)}
+
+    def is_there(self, request, part) -> bool:
+        path = Path(request.output)
+        return path.is_file() and hash_of(path.read_bytes()) == part["sha256"]
+
+    def measured(self, request, made, progress=None) -> dict:
+        ms = 10 * request.settings["amount"] * int(made["key"][:4], 16) / 65536 + 1
+        told = {"point": point(ms, made["judged"]["figures"]["map50_95"]), "figures": {}}
+        return {**told, "report": made["report"], "file": request.output}
+
+    def tuned(self, requests, made, progress=None):
+        for place, request in enumerate(requests):
+            if self.until is not None and len(self.asked) + len(self.tuned_ones) >= self.until:
+                raise self.ending
+            self.tuned_ones.append(request.number)
+            before = Path(request.output).read_bytes()
+            assert hash_of(before) == made[place]["sha256"]
+            Path(request.output).write_bytes(before + b" tuned")
+            judged = judged_of(min(1.0, made[place]["judged"]["figures"]["map50_95"] + 0.1))
+            told = {"tuning": {"epochs": 1, "seconds": 1.0}, "judged": judged}
+            yield place, {**told, "sha256": hash_of(before + b" tuned")}
+
+    def again(self, request, record, tuned) -> dict:
+        ms = record["point"]["latency_ms"]
+        now = point(ms, tuned["judged"]["figures"]["map50_95"])
+        return {"repaired": record["point"], "point": now, "tuning": tuned["tuning"]}
+
+
+def key_of(request: TrialRequest) -> str:
+    text = json.dumps([request.settings, request.plan])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def judged_of(accuracy: float) -> dict:
+    told = {"figures": {"map50_95": accuracy}, "images": 8, "seconds": 1.0}
+    return {**told, "resampled": [accuracy, None] * (RESAMPLES // 2)}
 
 
 def settings(**given) -> SearchSettings:
@@ -165,7 +218,6 @@ def test_networks_that_were_measured_are_named_to_later_trials(tmp_path) -> None
     last = bench.asked[-1]
     measured = records.measured(found.trials[:-1])
     assert last.known == {t["key"]: t["trial"] for t in measured}
-    assert len(last.front) == len(measured)
 
 
 def test_the_networks_of_the_front_are_kept_and_no_others(tmp_path) -> None:

@@ -15,8 +15,9 @@ from core.history.nodes import read_nodes
 from core.pipeline import load
 from core.plan.schema import Plan
 from core.search import records
+from core.search.batch import MARGIN, Batch, behind
 from core.search.settings import TrialRequest, parse_search
-from core.search.trial import MARGIN, Workbench, behind
+from core.search.trial import Workbench
 
 
 @pytest.fixture(autouse=True)
@@ -40,42 +41,60 @@ def settings(trained: Path, scenes: Path, **given):
     return parse_search({**told, **given})
 
 
-def test_a_trial_is_plain_data_in_and_its_record_out(trained, scenes, tmp_path) -> None:
+def records_of(bench: Workbench, *requests: TrialRequest, before=(), tune=False) -> list[dict]:
+    """Carry out trials at once."""
+    found = Batch(bench, {}, None, tune=tune).run(requests, before, lambda share, text: None)
+    for record in found:
+        records.check(json.loads(json.dumps(record)))
+    return found
+
+
+def test_a_network_is_made_from_plain_data_to_plain_data(trained, scenes, tmp_path) -> None:
     asked = settings(trained, scenes)
-    loaded = load(trained)
-    usual = Workbench(loaded, asked).space.usual
+    bench = Workbench(load(trained), asked)
+    usual = bench.space.usual
     task, models = find_task("search_trial"), ModelStore()
     output = tmp_path / "trial-000.pt"
 
-    def run(number: int, **given) -> dict:
-        request = TrialRequest(number=number, settings=usual, output=str(output))
-        request = request.model_copy(update=given)
+    def make(number: int, **given) -> dict:
+        request = TrialRequest(number=number, settings=usual, output="")
         args = {
             "path": str(trained),
             "search": asked.model_dump(mode="json"),
-            "trial": request.to_json(),
+            "trial": request.model_copy(update=given).to_json(),
+            "output": str(output),
         }
         told = task(models, json.loads(json.dumps(args)), lambda share, text: None)
-        records.check(json.loads(json.dumps(told)))
-        return told
+        return json.loads(json.dumps(told))
 
-    first = run(0)
-    assert first["state"] == "measured"
+    first = make(0)
+    assert first["state"] == "made"
     assert first["report"]["verification"]["passed"]
     assert first["report"]["after"]["macs"] <= 0.82 * first["report"]["before"]["macs"]
     assert load(output).facts.sha256
-    again = run(1, known={first["key"]: 0})
+    again = make(1, known={first["key"]: 0})
     assert (again["state"], again["same_as"]) == ("same", 0)
-    smaller = run(2, settings={**usual, "image_size": 64})  # 44% of the cost: nothing is pruned
-    assert (smaller["state"], smaller["report"]) == ("measured", {})
-    assert (smaller["point"]["image_size"], smaller["file"]) == (64, str(trained))
+    smaller = make(2, settings={**usual, "image_size": 64})  # 44% of the cost: nothing is pruned
+    assert (smaller["state"], smaller["report"]) == ("made", {})
     nothing = {**usual, "minimum_channels": 1 << 18}
-    refused = run(3, settings=nothing)
+    refused = make(3, settings=nothing)
     assert refused["state"] == "refused"
     assert "cannot be reached" in refused["message"]
-    exact = run(4, plan=first["report"]["plan"])  # what a suggestion found
-    assert exact["key"] == first["key"]
-    assert exact["point"]["accuracy"] == pytest.approx(first["point"]["accuracy"], abs=1e-4)
+    exact = make(4, plan=first["report"]["plan"])  # what a suggestion found
+    assert (exact["key"], exact["judged"]["figures"]) == (first["key"], first["judged"]["figures"])
+
+    def request(number: int, **given) -> TrialRequest:
+        output = str(tmp_path / f"trial-00{number}.pt")
+        return TrialRequest(number=number, settings={**usual, **given}, output=output)
+
+    one, two, same, odd = records_of(
+        bench, request(5), request(6, image_size=64), request(7), request(8, **nothing)
+    )
+    assert one["key"] == first["key"]
+    assert one["figures"] == first["judged"]["figures"]
+    assert (two["point"]["image_size"], two["file"], two["report"]) == (64, str(trained), {})
+    assert (same["state"], same["same_as"]) == ("same", 5)
+    assert (odd["state"], odd["message"]) == ("refused", refused["message"])
 
 
 def test_units_go_with_channels_and_a_promising_trial_is_tuned(trained, scenes, tmp_path) -> None:
@@ -83,14 +102,16 @@ def test_units_go_with_channels_and_a_promising_trial_is_tuned(trained, scenes, 
     name = bench.space.names[0]
     told = {**bench.space.usual, "removed": 1, "removed_1": name}
     output = tmp_path / "trial-000.pt"
-    record = bench.run(TrialRequest(number=0, settings=told, output=str(output)))
+    request = TrialRequest(number=0, settings=told, output=str(output))
+    (record,) = records_of(bench, request, tune=True)
     assert record["state"] == "measured", record
     assert record["tuning"]["epochs"] >= 1
     assert record["repaired"]["latency_ms"] == record["point"]["latency_ms"]
     assert len(record["report"]["plan"]["selection"]) > 1
     assert load(output).facts.history[-1]
-    front = ((0.0, 1.0),)  # a network that takes no time and is always right
-    stopped = bench.run(TrialRequest(number=1, settings=told, output=str(output), front=front))
+    best = {**record["point"], "latency_ms": 0.001, "accuracy": 1.0}  # no other one comes near
+    front = [{**record, "trial": 0, "point": best, "repaired": best}]
+    (stopped,) = records_of(bench, request, before=front, tune=True)
     assert stopped["state"] == "stopped"
     assert "tuning" not in stopped
 

@@ -12,6 +12,7 @@ import pytest
 
 from app.__main__ import main
 from core.system import logs, program
+from core.system.versions import SECATEUR
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,6 +39,34 @@ def test_packaged_it_starts_itself(packaged: str, monkeypatch: pytest.MonkeyPatc
     assert program.own_environment()["PYINSTALLER_RESET_ENVIRONMENT"] == "1"
     for module in (launch, spread):
         assert module.own_command is program.own_command
+
+
+def test_from_an_app_image_jobs_outlive_the_folder_it_is_mounted_at(
+    tmp_path: Path, packaged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "Secateur.AppImage"
+    image.touch()
+    monkeypatch.setenv("APPIMAGE", str(image))
+    monkeypatch.setenv("APPDIR", "/opt/secateur")
+    assert program.own_command("core.cli", "jobs", outlives=True) == [str(image), "jobs"]
+    assert program.own_command("core.cli", "jobs") == [packaged, "jobs"]
+
+
+@pytest.mark.parametrize(
+    ("image", "mounted"),
+    [
+        ("other.AppImage", "/tmp/.mount_other"),  # started by another AppImage
+        ("gone.AppImage", "/opt/secateur"),
+        ("other.AppImage", ""),
+    ],
+)
+def test_not_from_an_app_image_of_ours(
+    tmp_path: Path, packaged: str, monkeypatch: pytest.MonkeyPatch, image: str, mounted: str
+) -> None:
+    (tmp_path / "other.AppImage").touch()
+    monkeypatch.setenv("APPIMAGE", str(tmp_path / image))
+    monkeypatch.setenv("APPDIR", mounted)
+    assert program.own_command("core.cli", "jobs", outlives=True) == [packaged, "jobs"]
 
 
 def run(code: str, home: Path, **options) -> subprocess.CompletedProcess[bytes]:
@@ -146,9 +175,7 @@ def test_the_version(capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    from importlib import metadata
-
-    assert capsys.readouterr().out == f"secateur {metadata.version('secateur')}\n"
+    assert capsys.readouterr().out == f"secateur {SECATEUR}\n"
 
 
 def test_packaged_training_loads_images_itself(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from core.choose.score_cache import _code
 from core.cli.main import main
 from core.engine import server
 from core.system import versions
@@ -55,3 +60,53 @@ def test_the_engine_says_so_once_it_is_ready(monkeypatch) -> None:
     assert server._libraries()["untested"] == outside()
     monkeypatch.setattr(versions, "_installed", lambda: {"ultralytics": "8.6.2"})
     assert "ultralytics 8.6.2 (tested: 8.4.150 up to" in server._libraries()["untested"]
+
+
+@pytest.mark.parametrize("criterion", ["l2", "random", "bn_scale"])
+def test_a_source_tree_that_was_never_installed_ranks_and_prunes(
+    criterion, tmp_path, monkeypatch, capsys
+) -> None:
+    """The version is asked for by caches, records in checkpoints, and more."""
+    found = metadata.distribution
+
+    def without_secateur(name: str) -> metadata.Distribution:
+        return found("no-such-package" if name == "secateur" else name)
+
+    monkeypatch.setattr(metadata, "distribution", without_secateur)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    _code.cache_clear()
+    plan = {"version": 1, "criterion": criterion, "selection": [{"block": 5, "ratio": 0.5}]}
+    (tmp_path / "plan.json").write_text(json.dumps(plan), "utf-8")
+    words = [str(ROOT / "resources/demo/demo.pt"), "--plan", str(tmp_path / "plan.json")]
+    assert main(["prune", *words, "-o", str(tmp_path / "small.pt"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verification"]["passed"] is True
+
+
+def test_one_place_knows_the_version() -> None:
+    """Asked of what is installed, it would fail in a source tree, and be that of another one."""
+    asked = re.compile(rf"""metadata\.version\(\s*["']secateur|["']{versions.SECATEUR}["']""")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("app", "core", "resources", "scripts")
+        for path in (ROOT / package).rglob("*.py")
+        if asked.search(path.read_text("utf-8"))
+    }
+    assert found == {"core/system/versions.py"}
+    assert versions.version_of("secateur") == versions.SECATEUR
+    assert versions.version_of("no-such-package") is None
+    assert versions.versions_of("secateur", "no-such-package") == {"secateur": versions.SECATEUR}
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [("json", True), ("json.decoder", True), ("no_such_module", False), ("no_such.module", False)],
+)
+def test_whether_a_module_is_there(name, there) -> None:
+    assert versions.has_module(name) is there
+
+
+@pytest.mark.parametrize("name", ["json", "json.decoder"])
+def test_what_is_blocked_is_not_there(name, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "json", None)
+    monkeypatch.delitem(sys.modules, "json.decoder", raising=False)
+    assert versions.has_module(name) is False

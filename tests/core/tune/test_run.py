@@ -124,6 +124,31 @@ def test_resumed_equals_uninterrupted(
     assert all(torch.allclose(one[key], other[key], atol=1e-6) for key in one)
 
 
+@pytest.mark.parametrize("optimizers", [("SGD", "AdamW"), ("AdamW", "SGD")])
+def test_resumed_with_another_optimizer(
+    settings: Settings, tmp_path: Path, optimizers: tuple[str, str]
+) -> None:
+    """As a job is that an older version began, whose preset had another."""
+    began, goes_on = (
+        settings.model_copy(update={"options": {"optimizer": name, "lr0": 0.001}})
+        for name in optimizers
+    )
+    events: list[dict] = []
+
+    def check() -> None:
+        if events and events[-1]["event"] == "epoch":
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        finetune(began, tmp_path, emit=events.append, check=check)
+    events.clear()
+    finetune(goes_on, tmp_path, emit=events.append, resume=True)
+    assert events[0]["resumed_after"] == 1
+    (warned,) = (event for event in events if event["event"] == "warning")
+    assert warned["message"].startswith("The optimizer starts without")
+    assert all(t.isfinite().all() for t in weights(tmp_path / "last.pt").values())
+
+
 def test_features_of_the_teacher(settings: Settings, teacher: Path, tmp_path: Path) -> None:
     update = {"teacher": str(teacher), "distill": "features", "epochs": 1}
     result = finetune(settings.model_copy(update=update), tmp_path)
