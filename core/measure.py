@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from core.checkpoint import Loaded
+    from core.cluster.early import Early
     from core.cluster.place import Place
     from core.cluster.pool import Pool
     from core.data.stream import DataSettings
@@ -86,6 +87,7 @@ def sensitivity(
     UserError
         For data that cannot be used, a block that is missing, a file that is something else.
     """
+    from core.cluster.early import Early
     from core.data.elsewhere import pool_for
     from core.sensitivity import scan as scans
     from core.sensitivity.records import SCANS, check
@@ -99,9 +101,12 @@ def sensitivity(
         journal = None
         if output is not None:
             journal = stack.enter_context(Journal(Path(output), SCANS, check))
-        pool = None if on is None else stack.enter_context(pool_for(loaded, on, data, progress))
+        opening = None
+        if on is not None:
+            opening = stack.enter_context(Early(pool_for(loaded, on, data, progress)))
         progress(0.0, "Reading the dataset")
-        validation, device, baseline, measure = _sources(loaded, data, table, pool)
+        validation, device, baseline, measure = _sources(loaded, data, table, opening)
+        pool = None if opening is None else opening.get()
         if scores is None:
             here = devices_of(data.device)[0] if pool is None else ""
             ranked = replace(data, split="train", images=RANKING_IMAGES, device=here)
@@ -122,20 +127,22 @@ def sensitivity(
 
 
 def _sources(
-    loaded: Loaded, data: DataSettings, table: ChannelTable, pool: Pool | None
+    loaded: Loaded, data: DataSettings, table: ChannelTable, opening: Early[Pool] | None
 ) -> tuple[Validation, str, Baseline, Source]:
     """Return the images, the kind of device, and how baseline and points are measured on it."""
     from core.data.elsewhere import request_of
     from core.data.validation import Validation
     from core.sensitivity import sources
-    from core.sensitivity.spread import devices_of
+    from core.sensitivity.spread import TASK, devices_of
 
     facts = loaded.facts
-    if pool is not None:
+    if opening is not None:  # while it opens, the dataset is read here
         validation = Validation(
             loaded.model, replace(data, device="cpu"), facts.classes, facts.task
         )
+        pool = opening.get()
         request = request_of(loaded, replace(data, device=pool.device))
+        pool.warm(TASK, {**request, "cuts": []})
         request["images_sha256"] = validation.sha256
         return validation, pool.device, *sources.measured_by(pool, table, request)
     devices = devices_of(data.device)

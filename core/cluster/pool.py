@@ -33,6 +33,13 @@ class Pool(Protocol):
     @property
     def room(self) -> int: ...  # noqa: D102
 
+    def warm(self, task: str, request: Request) -> None:
+        """Have every place run a request that prepares others, such as by reading a dataset.
+
+        Returns at once. What comes of it does not count: requests that fail will fail in `run`.
+        """
+        ...
+
     def run(
         self, task: str, requests: Sequence[Request], progress: Progress = silent
     ) -> Generator[tuple[int, Event], None, None]:

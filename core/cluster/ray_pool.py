@@ -16,7 +16,7 @@ from typing import Any
 from core.cluster.place import Place
 from core.cluster.pool import Event, Request
 from core.cluster.ray_start import Session, start
-from core.cluster.worker import OUTPUT, SENT, Order, Parcel, versions, work
+from core.cluster.worker import OUTPUT, SENT, Order, Parcel, threads_here, versions, work
 from core.errors import UserError, one_line
 from core.progress import Progress, silent
 from core.system.files import write_bytes
@@ -51,16 +51,13 @@ class RayPool:
 
     def __init__(self, place: Place, device: str = "", threads: int | None = None) -> None:
         self._place, self._wanted = place, device
-        self._threads = threads
+        self._threads = threads or threads_here()
         self._session: Session | None = None
+        self._warming: list[Any] = []
         self.device = device
 
     def __enter__(self) -> RayPool:
         """Start Ray, or connect to it."""
-        if self._threads is None:
-            import torch
-
-            self._threads = torch.get_num_threads()
         self._session = start(self._place)
         try:
             self.device = _device(self._wanted, self._nodes(), self._place.text)
@@ -76,6 +73,8 @@ class RayPool:
         trace: TracebackType | None,
     ) -> None:
         """End what was started, or the connection."""
+        if self._warming:  # nobody waits for what is left of them
+            self._cancel(self._warming)
         if self._session is not None:
             self._session.end()
 
@@ -102,11 +101,24 @@ class RayPool:
         """Return what a task reserves; never more cores than a node has, or it would never run."""
         if self.device.startswith("cuda"):
             return {"CPU": 1, "GPU": 1}
-        threads = self._threads or 1
+        threads = self._threads
         most = max((int(node.get("CPU", 0)) for node in self._nodes()), default=0)
         return {"CPU": min(threads, most) if most else threads}
 
     # ---- running ------------------------------------------------------------------------------
+
+    def warm(self, task: str, request: Request) -> None:
+        """Have workers prepare for requests; see `core.cluster.pool.Pool.warm`."""
+        remote, order = self._remote(task, 0), self._order(task, request, {})
+        self._warming += [remote.remote(order) for _ in range(self.room)]
+
+    def _remote(self, task: str, retries: int) -> Any:
+        import ray
+
+        need = self._needs()
+        return ray.remote(work).options(
+            num_cpus=need["CPU"], num_gpus=need.get("GPU", 0), max_retries=retries, name=task
+        )
 
     def run(
         self, task: str, requests: Sequence[Request], progress: Progress = silent
@@ -114,13 +126,7 @@ class RayPool:
         """Run a task for every request; see `core.cluster.pool.Pool.run`."""
         import ray
 
-        need = self._needs()
-        remote = ray.remote(work).options(
-            num_cpus=need["CPU"],
-            num_gpus=need.get("GPU", 0),
-            max_retries=RETRIES,
-            name=task,
-        )
+        remote = self._remote(task, RETRIES)
         parcels: dict[str, Parcel] = {}
         waiting: dict[Any, int] = {}
         try:
@@ -150,7 +156,7 @@ class RayPool:
                 if sha256 not in parcels:
                     parcels[sha256] = _parcel(Path(path), sha256)
                 packed[name] = parcels[sha256]
-        return Order(task, dict(request), self._threads or 1, versions(), packed, returns=True)
+        return Order(task, dict(request), self._threads, versions(), packed, returns=True)
 
     def _told(self, reference: Any) -> dict[str, Any]:
         import ray

@@ -23,7 +23,7 @@ import psutil
 from core.cluster import slurm
 from core.cluster.place import Place
 from core.cluster.pool import Event, Request
-from core.cluster.worker import OUTPUT, SENT, Order, versions, work
+from core.cluster.worker import OUTPUT, SENT, Order, threads_here, versions, work
 from core.errors import UserError, reason_of
 from core.progress import Progress, silent
 from core.system.budget import MESSAGE, parse_json, read_text
@@ -92,17 +92,13 @@ class SlurmPool:
 
     def __init__(self, place: Place, device: str = "", threads: int | None = None) -> None:
         self.device, self.room = device, ROOM
-        self._place, self._threads = place, threads
+        self._place, self._threads = place, threads or threads_here()
         self._folder = jobs_folder() / FOLDER / secrets.token_hex(6)
         self._executor: Any = None
         self._runs = 0
 
     def __enter__(self) -> SlurmPool:
         """Make the folder of requests and results."""
-        if self._threads is None:
-            import torch
-
-            self._threads = torch.get_num_threads()
         limits = {"cores": str(self._threads), **dict(self._place.limits)}
         self._executor = slurm.executor(self._folder, self._place, limits, "secateur", array=ROOM)
         return self
@@ -115,6 +111,9 @@ class SlurmPool:
     ) -> None:
         """Remove the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def warm(self, task: str, request: Request) -> None:
+        """Do nothing: each job of an array is a process of its own."""
 
     def run(
         self, task: str, requests: Sequence[Request], progress: Progress = silent
@@ -159,7 +158,7 @@ class SlurmPool:
             for name, hashed in SENT.items()
             if made.get(name) and made.get(hashed) and Path(made[name]).is_file()
         }
-        order = Order(task, made, self._threads or 1, versions())
+        order = Order(task, made, self._threads, versions())
         return Errand(order, sent, str(self._result(place)))
 
     def _result(self, place: int) -> Path:

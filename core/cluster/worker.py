@@ -76,6 +76,13 @@ def versions() -> dict[str, str]:
     return versions_of(*COMPARED)
 
 
+def threads_here() -> int:
+    """Return the number of torch's threads in this process."""
+    import torch
+
+    return torch.get_num_threads()
+
+
 def work(order: Order) -> dict[str, Any]:
     """Run a request in this process.
 

@@ -120,7 +120,8 @@ RUNS = {
         '"training": .*"events": .*"told": ',
     ),
     "-m tests.benchmarks.ray": Run(
-        "MODEL DATA --image-size 64 --threads 1 --turns 1 --blocks 15 21", '"equal": true'
+        "MODEL DATA --image-size 64 --threads 1 --turns 1 --blocks 15 21 --ways one ray",
+        '"equal": true',
     ),
     "-m tests.benchmarks.sensitivity": Run(
         "MODEL DATA --image-size 64 --threads 1 --every 40", '"largest_gap": 0.0'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,9 @@ def add_parsers(add: Add) -> None:
 
 
 def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from core.data.elsewhere import pool_for
     from core.pipeline import load, suggest
+    from core.plan.criteria import can_be_shared
     from core.plan.schema import read_plan
     from core.progress import Span
     from core.system.files import check_folder, write_json
@@ -58,13 +61,15 @@ def _suggest(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     loaded = load(options.model)
     data = data_settings(options, plan.seed)
     part = Span(show, 0.0, 0.2) if options.measure else show
-    found = suggest(loaded, plan, data, part, cache=not options.no_cache, on=on)
-    if options.output:
-        write_json(Path(options.output), found.plan.to_json())
-    report = {**found.to_json(), "output": options.output}
-    if not options.measure:
-        return report, suggestion_text(found, options.output)
-    measured = _measured(options, loaded, found, on, Span(show, 0.2, 1.0))
+    twice = on is not None and options.measure and can_be_shared(plan.criterion)
+    with pool_for(loaded, on, data, show) if on is not None and twice else nullcontext():
+        found = suggest(loaded, plan, data, part, cache=not options.no_cache, on=on)
+        if options.output:
+            write_json(Path(options.output), found.plan.to_json())
+        report = {**found.to_json(), "output": options.output}
+        if not options.measure:
+            return report, suggestion_text(found, options.output)
+        measured = _measured(options, loaded, found, on, Span(show, 0.2, 1.0))
     told = measured.to_json()
     front = [{**one, **(told["points"][n] or {})} for n, one in enumerate(report["front"])]
     report |= {"front": front, "unpruned": told["unpruned"], "refused": told["refused"]}
