@@ -35,6 +35,7 @@ RULES: Sequence[tuple[str, str]] = (
     (r"confirm them with --trust-paths, or by opening the project in the window",
      "confirm them when you open the project"),
     (r"Choose another with --out\.", "Choose another folder."),
+    (r"(Search in a folder on a disk that the nodes share) \(--out\)\.", r"\1."),
     # Time.
     (r"Measure one: `secateur latency-table [^`]*`", "Add one in Latency"),
     (r"(Measure its latency table again|Write an archive for it) with `secateur latency-[^`]*`",
@@ -42,6 +43,10 @@ RULES: Sequence[tuple[str, str]] = (
     (r"`secateur latency` measures", "Latency measures"),
     (r"(Measure on the CPU): --device cpu", r"\1"),
     (r"Add --runtime torch\.", "Choose the runtime PyTorch as well."),
+    # Export.
+    (r"`secateur export --int8` has other formats", "Export has other formats"),
+    (r"`secateur inspect` lists all", "the graph shows all"),
+    (r"use `secateur quantize --aware`", "train for INT8 in Export"),
     # Jobs and tuning.
     (r"Continue it with `secateur jobs resume [^`]*`", "Resume it in Jobs"),
     (r"`secateur jobs` lists all jobs", "Jobs lists all jobs"),

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from app.context import Context
 from app.engine.preconditions import has_data, is_free
 from app.engine.protocol import Failure
-from app.export.words import detection_words, parity_words, size_words
+from app.export.words import detection_words, parity_words, quantised_words, size_words
 from app.kit.desktop import open_file
 from app.state.deliverables import Exported
 from app.state.measurements import data_arguments
@@ -20,7 +20,7 @@ from app.state.shipping import Format, format_of
 
 
 class ExportController(QObject):
-    """The window's side of the jobs ``formats`` and ``export``."""
+    """The window's side of the jobs ``formats``, ``export`` and ``quantize``."""
 
     def __init__(self, context: Context, window: QWidget) -> None:
         super().__init__(window)
@@ -70,26 +70,49 @@ class ExportController(QObject):
         more : collection of str
             ``kit`` to write a deployment kit next to the file, ``nms`` to export NMS with it.
         """
+        told: dict[str, Any] = {"precision": precision, "image_size": size, "batch": batch}
+        told |= {"nms": True} if "nms" in more else {}
+        self._export(model, form, "export", told, more)
+
+    def quantize(self, model: str, form: str, how: str, size: int | None) -> None:
+        """Ask where to, then write a network in INT8.
+
+        Parameters
+        ----------
+        model : str
+            The checkpoint.
+        form : str
+        how : str
+            ``auto``, ``none``, or ``aware``: trained for INT8 before.
+        size : int or None
+            Side of the images in pixels; None takes the network's.
+        """
+        aware = how == "aware"
+        told = {"precision": "int8", "image_size": size, "aware": aware}
+        self._export(model, form, "quantize", {**told, "keep": "auto" if aware else how})
+
+    def _export(
+        self, model: str, form: str, task: str, told: dict[str, Any], more: Collection[str] = ()
+    ) -> None:
         session, known = self._session, self._shipped.formats.get(form)
         if session.model is None or known is None:
             return
+        precision = str(told["precision"])
         problem = known.problem(precision, session.model.facts.task)
         if problem:
             session.say(problem, kind="warning", key="export")
             return
-        needs = precision == "int8" and known.calibrates
-        if needs and not has_data(session, "INT8 calibration", labels=False):
+        needs, aware = precision == "int8" and known.calibrates, bool(told.get("aware"))
+        what = "Training for INT8" if aware else "INT8 calibration"
+        if needs and not has_data(session, what, labels=aware):
             return
-        if not is_free(session, self._engine, "export"):
+        if not is_free(session, self._engine, "export", "quantize"):
             return
         output = self._ask(Path(model), known, precision)
         if output is not None:
-            asked: dict[str, Any] = {"image_size": size, "batch": batch}
-            if "nms" in more:
-                asked["nms"] = True
             if "kit" in more:
-                asked["kit"] = str(_free(output.with_name(f"{output.stem}-kit")))
-            self._start(model, known, precision, asked, output)
+                told["kit"] = str(_free(output.with_name(f"{output.stem}-kit")))
+            self._start(model, known, task, {**told, "output": str(output)})
 
     def _ask(self, model: Path, form: Format, precision: str) -> Path | None:
         """Ask for the file or folder; its name must end as the format's do."""
@@ -106,10 +129,9 @@ class ExportController(QObject):
         self._settings.set_folder(str(Path(name).parent))
         return Path(name) if name.endswith(form.suffix) else Path(name + form.suffix)
 
-    def _start(
-        self, model: str, form: Format, precision: str, asked: dict[str, Any], output: Path
-    ) -> None:
+    def _start(self, model: str, form: Format, task: str, told: dict[str, Any]) -> None:
         from core.history.measurements import EXPORT, new_measurement
+        from core.history.results import quantized_node
 
         session = self._session
         assert session.model is not None
@@ -118,20 +140,21 @@ class ExportController(QObject):
         def done(result: dict[str, Any]) -> None:
             name = Path(model).name
             if session.same_model(original):
-                hashes, told = [original, str(result["sha256"])], {**result, "model": name}
-                session.lineage.measure(new_measurement(EXPORT, hashes, told))
+                hashes, kept = [original, str(result["sha256"])], {**result, "model": name}
+                session.lineage.measure(new_measurement(EXPORT, hashes, kept))
+                if task == "quantize":
+                    session.take([quantized_node(result, model)])
             self._say(Exported(name, form.title, result))
 
+        verb = "Export" if task == "export" else "Quantise"
         self._engine.submit(
-            "export",
-            f"Export {Path(model).name} to {form.title}",
+            task,
+            f"{verb} {Path(model).name} to {form.title}",
             {
                 "path": model,
                 "format": form.name,
-                "precision": precision,
-                "output": str(output),
-                **asked,
                 "data": data_arguments(session.measured.data),
+                **told,
             },
             done=done,
             cancelled=lambda: session.say("The export was cancelled; no file was written."),
@@ -145,6 +168,8 @@ class ExportController(QObject):
         words += f"; detections: {found}" if found else ""
         kit = told.result.get("kit")
         words += f"; deployment kit: {Path(kit['folder']).name}" if kit else ""
+        gained = quantised_words(told.result)
+        words += f"; {gained}" if gained else ""
         self._session.say(
             f"{name} differs from its checkpoint." if differs else f"{name} was exported.",
             f"{size_words(told.result)}; {words}.",

@@ -30,4 +30,5 @@ class ExportFeature(Feature):
         panel = ExportPanel(self.context)
         panel.wanted.connect(self.controller.look_up)
         panel.exportRequested.connect(self.controller.export)
+        panel.quantizeRequested.connect(self.controller.quantize)
         return panel

@@ -30,6 +30,7 @@ from app.state.deliverables import Exported, exports_of
 from app.state.files import at_hand
 from app.state.shipping import Format
 from core.ship.export.format import NMS_TASKS
+from core.ship.quantize.methods import METHODS
 
 PRECISIONS = {
     "fp32": ("FP32", "Full precision; the outputs must match the checkpoint"),
@@ -41,6 +42,19 @@ PRECISIONS = {
 }
 MORE = ("kit", "nms")
 """Choices to tick."""
+QUANTISED = {
+    "auto": (
+        "Measure which layers",
+        "Layers that lose most stay in higher precision where that is worth their time; takes a "
+        "minute or more",
+    ),
+    "none": ("All layers", "All layers in INT8; only the decoding of the outputs is not"),
+    "aware": (
+        "Train for INT8 first",
+        "Ultralytics' quantisation-aware training of a few epochs, then as measured; needs labels "
+        "and nvidia-modelopt",
+    ),
+}
 VIEWS = ("Formats", "Exported")
 WAITS = "Checking the installed tools…"
 Row = tuple[str, ...]
@@ -64,11 +78,14 @@ class ExportPanel(OnScreen, QWidget):
     exportRequested(str, str, str, object, int, object)
         Network, format, precision, image size or None, batch, and what else is chosen: the names
         of `MORE`.
+    quantizeRequested(str, str, str, object)
+        Network, format, one of ``QUANTISED``, image size or None.
     wanted
         The formats should be looked up.
     """
 
     exportRequested = Signal(str, str, str, object, int, object)
+    quantizeRequested = Signal(str, str, str, object)
     wanted = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -99,6 +116,7 @@ class ExportPanel(OnScreen, QWidget):
         self.precision: QComboBox = combo(PRECISIONS, "Precision")
         self.precision.setMinimumContentsLength(5)
         self.precision.activated.connect(lambda _: self._enable())
+        self.quantised: QComboBox = combo(QUANTISED, "Layers in INT8")
         self.image_size = trained_size()
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
@@ -118,7 +136,7 @@ class ExportPanel(OnScreen, QWidget):
         self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
-        self.progress = TaskLine(context.engine, "export", "formats", tall=True)
+        self.progress = TaskLine(context.engine, "export", "quantize", "formats", tall=True)
         self.note = label("", "muted")
         self.views = QTabBar()
         self.views.setAccessibleName("Table to show")
@@ -146,9 +164,10 @@ class ExportPanel(OnScreen, QWidget):
         fields: tuple[tuple[str, QWidget], ...] = (
             ("&Network", self.network),
             ("For&mat", row(self.form, self.precision)),
+            ("&INT8", self.quantised),
             ("Im&ages", row(self.image_size, batch_name, self.batch)),
         )
-        leads = (self.network, self.form, self.image_size)
+        leads = (self.network, self.form, self.quantised, self.image_size)
         for number, (name, widget) in enumerate(fields):
             title = QLabel(name)
             title.setBuddy(leads[number])
@@ -257,30 +276,40 @@ class ExportPanel(OnScreen, QWidget):
         )
         detects = model is not None and model.facts.task == "detect"
         is_onnx = known is not None and known.name == "onnx" and precision != "fp16"
-        self.kit.setEnabled(detects and is_onnx and self.batch.value() == 1)
+        layers = self._quantises(precision)  # by another task, which writes the file alone
+        self.kit.setEnabled(detects and is_onnx and not layers and self.batch.value() == 1)
         task = "" if model is None else model.facts.task
-        self.nms.setEnabled(known is not None and known.nms and task in NMS_TASKS)
+        can = known is not None and known.nms and task in NMS_TASKS
+        self.nms.setEnabled(can and not layers)
         needs = known is not None and precision == "int8" and known.calibrates
         if not problem and needs and self._session.measured.data is None:
             problem = "INT8 needs a dataset: choose one in Choose, or drop its YAML on the window."
         self.note.setText(problem or ("" if known is not None else WAITS))
         self.note.setVisible(bool(self.note.text()))
         able = known is not None and model is not None and not problem
+        self.quantised.setEnabled(able and layers)
+        self.batch.setEnabled(not layers)  # such files take one image
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(able and self.network.count() > 0)
         self.folder.setEnabled(self.exported.selectionModel().hasSelection())
 
     # ---- asking -------------------------------------------------------------------------------
 
+    def _quantises(self, precision: str) -> bool:
+        """Whether layers can be chosen: other formats quantise by their own tools."""
+        return precision == "int8" and str(self.form.currentData()) in METHODS
+
     def _ask(self) -> None:
-        self.exportRequested.emit(
-            str(self.network.currentData()),
-            str(self.form.currentData()),
-            str(self.precision.currentData()),
-            self.image_size.currentData(),
-            self.batch.value(),
-            {name for name in MORE if (box := getattr(self, name)).isEnabled() and box.isChecked()},
-        )
+        network, form = str(self.network.currentData()), str(self.form.currentData())
+        precision, size = str(self.precision.currentData()), self.image_size.currentData()
+        if self._quantises(precision):
+            how = str(self.quantised.currentData())
+            self.quantizeRequested.emit(network, form, how, size)
+            return
+        more = {
+            name for name in MORE if (box := getattr(self, name)).isEnabled() and box.isChecked()
+        }
+        self.exportRequested.emit(network, form, precision, size, self.batch.value(), more)
 
     def _open_folder(self) -> None:
         rows = self.exported.selectionModel().selectedRows()

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.kit import formats
 from app.state.deliverables import Exported
+from core.data.figures import FIGURES, MAIN
 
 
 def exported_row(exported: Exported) -> tuple[str, ...]:
@@ -49,3 +50,18 @@ def detection_words(parity: Mapping[str, Any] | None) -> str:
     kind = "images" if parity["real"] else "generated images"
     share = f"{100 * parity['matched']:.0f}% of {parity['detections']} match"
     return f"{share if parity['detections'] else 'none found'} ({parity['images']} {kind})"
+
+
+def quantised_words(result: Mapping[str, Any]) -> str:
+    """Describe what INT8 takes and keeps, next to the FP32 file; nothing for another export."""
+    if not result.get("timings"):
+        return ""
+    before, after = (timing["ms"]["median"] for timing in result["timings"])
+    words = f"{after:.2f} ms instead of {before:.2f} ms in FP32"
+    figures, whole = result.get("figures") or {}, result.get("before") or {}
+    name = next((key for key in MAIN if key in figures), None)
+    if name is not None:
+        words += f", {FIGURES[name]} {figures[name]:.4f} instead of {whole[name]:.4f}"
+    kept = len(result.get("kept") or ())
+    counted = f"{kept} {'layer' if kept == 1 else 'layers'} in higher precision"
+    return f"{words}, {counted}" if kept else words

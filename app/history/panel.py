@@ -33,8 +33,19 @@ NOTHING = (
     "No steps yet. Every pruning, fine-tuning and measurement of this network is added "
     "here as a step, which you can open, compare and continue from."
 )
-ICONS = {"model": "model", "prune": "prune", "tune": "tune", "evaluate": "measure"}
-KINDS = {"prune": "pruning", "tune": "tuning", "evaluate": "measurement"}
+ICONS = {
+    "model": "model",
+    "prune": "prune",
+    "tune": "tune",
+    "quantize": "save",
+    "evaluate": "measure",
+}
+KINDS = {
+    "prune": "pruning",
+    "tune": "tuning",
+    "quantize": "quantisation",
+    "evaluate": "measurement",
+}
 HEAD = ("Step", "Accuracy", "Parameters", "GFLOPs", "Date")
 TIPS = (
     "The action, and the file it created",
@@ -201,7 +212,10 @@ class HistoryPanel(OnScreen, QWidget):
         lineage, current = self._lineage, self._current
         branch = lineage.branch(current)
         source = lineage.parent_of(current)
-        self.open.setEnabled(branch is not None and bool(lineage.file_of(branch.node)))
+        checkpoint = branch is not None and branch.node.kind != "quantize"
+        self.open.setEnabled(
+            checkpoint and branch is not None and bool(lineage.file_of(branch.node))
+        )
         self.plan.setEnabled(
             source is not None
             and bool(lineage.file_of(source.node))

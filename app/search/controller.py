@@ -42,6 +42,10 @@ class SearchController(QObject):
     front : tuple of int
         Numbers of those that no other one beats.
     unpruned : MeasuredPoint or None
+    int8 : MeasuredPoint or None
+        The unpruned network as INT8.
+    missing : str
+        Why that is not measured.
     model : str
         Path of the network that was searched around.
     """
@@ -55,11 +59,13 @@ class SearchController(QObject):
         self.trials: tuple[Mapping[str, Any], ...] = ()
         self.front: tuple[int, ...] = ()
         self.unpruned: MeasuredPoint | None = None
+        self.int8: MeasuredPoint | None = None
+        self.missing = ""
         self.model = ""
 
     # ---- searching ----------------------------------------------------------------------------
 
-    def search(self, trials: int, minutes: float, tune_minutes: float) -> None:
+    def search(self, trials: int, minutes: float, tune_minutes: float, on: str = "") -> None:
         """Search around the goal, or continue with it.
 
         Parameters
@@ -68,6 +74,9 @@ class SearchController(QObject):
             At most.
         minutes, tune_minutes : float
             Of all trials together, and of the fine-tuning of one.
+        on : str
+            Where trials are made, as `core.cluster.slurm.read_place` reads it; empty for the engine
+            process.
         """
         session, data = self._session, self._measured.data
         if session.model is None or not has_data(session, "A search") or data is None:
@@ -96,6 +105,7 @@ class SearchController(QObject):
                 "search": {**asked, "trials": trials, "minutes": minutes},
                 "folder": str(search_folder(sha256, digest)),
                 "history": OWN,
+                "on": on,
             },
             partial=self.take,
             done=self._say_done,
@@ -111,6 +121,7 @@ class SearchController(QObject):
 
     def _begin(self, model: str) -> None:
         self.model, self.trials, self.front, self.unpruned = model, (), (), None
+        self.int8, self.missing = None, ""
         self.changed.emit()
 
     def take(self, data: Mapping[str, Any]) -> None:
@@ -126,6 +137,9 @@ class SearchController(QObject):
         from core.choose.measured import MeasuredPoint
 
         self.unpruned = MeasuredPoint.from_json(data["unpruned"]["point"])
+        int8 = data["int8"]
+        self.int8 = MeasuredPoint.from_json(int8["point"]) if int8.get("point") else None
+        self.missing = str(int8.get("missing", ""))
         more = data["trials"] if "trials" in data else [*self.trials, data["trial"]]
         self.trials, self.front = tuple(more), tuple(data["front"])
         self.changed.emit()

@@ -25,6 +25,8 @@ TIP = (
     "Networks that were pruned, repaired, timed and evaluated. Click a point of the front to open "
     "its network, or use the arrow keys and Enter"
 )
+INT8, SMALL = "unpruned, INT8", -2
+"""The unpruned network as INT8 in the table, and its number among the points."""
 FIGURES = ("time (ms)", "accuracy", "low (95%)", "high (95%)", "image size")
 
 
@@ -44,13 +46,14 @@ class SearchChart(Chart):
         self._points: dict[int, Mapping[str, Any]] = {}
         self._front: tuple[int, ...] = ()
         self._unpruned: MeasuredPoint | None = None
+        self._int8: MeasuredPoint | None = None
         self._at: int | None = None
         self._line = pg.PlotDataItem(antialias=True)
-        self._others, self._best, self._whole = (
+        self._others, self._best, self._whole, self._small = (
             pg.ScatterPlotItem(hoverable=True, tip=self._words, size=size, symbol=sign)
-            for size, sign in ((7, "o"), (10, "o"), (10, "s"))
+            for size, sign in ((7, "o"), (10, "o"), (10, "s"), (12, "d"))
         )
-        for item in (self._line, self._others, self._best, self._whole):
+        for item in (self._line, self._others, self._best, self._whole, self._small):
             self.addItem(item)
         for item in (self._others, self._best, self._whole):
             item.sigClicked.connect(self._clicked)
@@ -67,13 +70,15 @@ class SearchChart(Chart):
     # ---- what it says of itself ---------------------------------------------------------------
 
     def data(self) -> ChartData:
-        """Return every trial that was measured, and the unpruned network."""
+        """Return every trial that was measured, and the unpruned network, as INT8 as well."""
         rows: list[tuple[Cell, ...]] = [
             (number + 1, *_figures(point), int(number in self._front))
             for number, point in sorted(self._points.items())
         ]
         if self._unpruned is not None:
             rows.append((None, *_figures(self._unpruned.to_json()), 0))
+        if self._int8 is not None:
+            rows.append((INT8, *_figures(self._int8.to_json()), 0))
         return ChartData(("trial", *FIGURES, "on the front"), rows)
 
     def legend(self) -> tuple[LegendEntry, ...]:
@@ -82,13 +87,14 @@ class SearchChart(Chart):
             LegendEntry("on the front", "accent", sign="●"),
             LegendEntry("other trials", "muted", sign="○"),
             LegendEntry("unpruned", "text", sign="□"),
+            *([LegendEntry("unpruned, INT8", "text", sign="◇")] if self._int8 else []),
         )
 
     def restyle(self) -> None:
         """Take on the colours of the theme."""
         dress(self, 50)
         self._line.setPen(pg.mkPen(theme.colour("accent"), width=1.5))
-        for item in (self._others, self._best, self._whole):
+        for item in (self._others, self._best, self._whole, self._small):
             item.setData(hoverBrush=theme.colour("accent"))
         self._paint()
 
@@ -99,6 +105,7 @@ class SearchChart(Chart):
         trials: Sequence[Mapping[str, Any]],
         front: Sequence[int],
         unpruned: MeasuredPoint | None,
+        int8: MeasuredPoint | None = None,
     ) -> None:
         """Show trials; those without a point are left out.
 
@@ -109,9 +116,11 @@ class SearchChart(Chart):
         front : sequence of int
             Numbers of those on the front.
         unpruned : MeasuredPoint or None
+        int8 : MeasuredPoint or None
+            The unpruned network as INT8, which is shown and has no file to open.
         """
         self._points = {t["trial"]: t["point"] for t in trials if t.get("point")}
-        self._front, self._unpruned = tuple(front), unpruned
+        self._front, self._unpruned, self._int8 = tuple(front), unpruned, int8
         if self._at not in self.places:
             self._at = None
         self._paint()
@@ -134,6 +143,9 @@ class SearchChart(Chart):
         whole = self._unpruned
         own = [] if whole is None else [(UNPRUNED, (whole.latency_ms, whole.accuracy))]
         self._put(self._whole, own, theme.colour("text"), base)
+        small = self._int8
+        own = [] if small is None else [(SMALL, (small.latency_ms, small.accuracy))]
+        self._put(self._small, own, theme.colour("text"), base)
         metric = "" if whole is None else figure_name(whole.metric)
         name_axis(self, "left", metric or "accuracy")
         self.setAccessibleDescription(self._description())
@@ -157,6 +169,7 @@ class SearchChart(Chart):
     def _description(self) -> str:
         """Describe the front in words, for who cannot see it."""
         told = [self.words_of(number) for number in self.places]
+        told += [self.words_of(SMALL)] if self._int8 is not None else []
         return ". ".join([f"{len(self._points)} networks measured", *told])
 
     def words_of(self, number: int) -> str:
@@ -164,6 +177,8 @@ class SearchChart(Chart):
         point, name = self._points.get(number, {}), f"Trial {number + 1}"
         if number == UNPRUNED and self._unpruned is not None:
             point, name = self._unpruned.to_json(), "Unpruned"
+        if number == SMALL and self._int8 is not None:
+            point, name = self._int8.to_json(), "Unpruned as INT8"
         return (
             f"{name}: {point['latency_ms']:.1f} ms, {figure_name(point['metric'])} "
             f"{point['accuracy']:.4f} (95% interval {point['low']:.4f} to {point['high']:.4f})"

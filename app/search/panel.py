@@ -16,12 +16,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.context import Context
+from app.engine.place_choice import CLUSTER, HERE, RAY, SLURM, PlaceChoice
 from app.engine.task_line import TaskLine
 from app.kit import formats
 from app.kit.controls import row
 from app.kit.widgets import OnScreen, column, label
 from app.search.controller import TASK, SearchController
 from app.state import plan_edits
+from core.errors import UserError
 
 if TYPE_CHECKING:
     from app.search.front_chart import SearchChart
@@ -30,6 +32,12 @@ ABOUT = (
     "Tries many plans around the goal of Choose: each is pruned, repaired, timed and evaluated on "
     "the val split. What no other one beats in time and accuracy is kept."
 )
+PLACES = {
+    HERE: ("This computer", "Prune, repair and evaluate in the engine process, one at a time"),
+    RAY: ("Ray, local", "Prune, repair and evaluate by Ray on the cores and GPUs of this computer"),
+    CLUSTER: ("Ray cluster…", "Prune, repair and evaluate on the nodes of a Ray cluster"),
+    SLURM: ("Slurm", "Prune, repair and evaluate by jobs of Slurm; networks are timed here"),
+}
 NO_DATA = "Choose a dataset first (in Choose, or drop its YAML on the window)."
 
 
@@ -38,13 +46,14 @@ class SearchPanel(OnScreen, QWidget):
 
     Signals
     -------
-    searchRequested(int, float, float)
-        Trials, minutes, and minutes of fine-tuning for each.
+    searchRequested(int, float, float, str)
+        Trials, minutes, minutes of fine-tuning for each, and where trials are made, as
+        `core.cluster.slurm.read_place` reads it; empty for this computer.
     openRequested(int)
         The network of a trial.
     """
 
-    searchRequested = Signal(int, float, float)
+    searchRequested = Signal(int, float, float, str)
     openRequested = Signal(int)
 
     def __init__(self, context: Context, controller: SearchController) -> None:
@@ -62,6 +71,8 @@ class SearchPanel(OnScreen, QWidget):
         self.minutes = _minutes("Minutes of all trials", 1.0, 30.0)
         self.tune = _minutes("Minutes of fine-tuning for each promising trial", 0.0, 0.0)
         self.tune.setSpecialValueText("none")
+        self.on = PlaceChoice(PLACES, context.settings.place(), narrow=True)
+        self.on.changed.connect(context.settings.set_place)
         self.status = label(ABOUT, "muted")
         self.progress = TaskLine(context.engine, TASK, tall=True)
         layout = QHBoxLayout(self)
@@ -88,7 +99,7 @@ class SearchPanel(OnScreen, QWidget):
             label("Trials", wrap=False), self.trials, label("Minutes", wrap=False), self.minutes
         )
         each = row(label("Fine-tune each, minutes", wrap=False), self.tune)
-        parts = (limits, each, self._begin, self.progress, self.status, None)
+        parts = (limits, each, self.on, self._begin, self.progress, self.status, None)
         side.setLayout(column(*parts, margins=0, spacing=5))
         return side
 
@@ -107,7 +118,7 @@ class SearchPanel(OnScreen, QWidget):
         self.search.setEnabled(able and measured.data is not None)
         tip = "Search, or continue the search with these settings"
         self.search.setToolTip(tip if measured.data is not None else NO_DATA)
-        for box in (self.trials, self.minutes, self.tune):
+        for box in (self.trials, self.minutes, self.tune, self.on):
             box.setEnabled(not running)
         self.goal.setText(plan_edits.wish(measured.aim))
         self.status.setText(self._words())
@@ -123,7 +134,7 @@ class SearchPanel(OnScreen, QWidget):
             self._chart = SearchChart()
             self._chart.picked.connect(self.openRequested)
             self._place.addWidget(self._chart)
-        self._chart.set_trials(found.trials, found.front, found.unpruned)
+        self._chart.set_trials(found.trials, found.front, found.unpruned, found.int8)
 
     def _words(self) -> str:
         found = self._controller
@@ -138,7 +149,10 @@ class SearchPanel(OnScreen, QWidget):
         ):
             if state in states:
                 words.append(f"{states.count(state)} {text}")
-        return f"{', '.join(words)}. The square is the unpruned network."
+        signs = "The square is the unpruned network"
+        if found.int8 is not None:
+            return f"{', '.join(words)}. {signs}, the diamond the same as INT8."
+        return f"{', '.join(words)}. {signs}. INT8 was not measured: {found.missing}"
 
     def _restyle(self) -> None:
         if self._chart is not None:
@@ -147,7 +161,13 @@ class SearchPanel(OnScreen, QWidget):
     # ---- asking -------------------------------------------------------------------------------
 
     def _ask(self) -> None:
-        self.searchRequested.emit(self.trials.value(), self.minutes.value(), self.tune.value())
+        try:
+            place = self.on.place()
+        except UserError as error:
+            self._session.say(error.message, self.on.hint, "warning", key="search")
+            return
+        limits = self.trials.value(), self.minutes.value(), self.tune.value()
+        self.searchRequested.emit(*limits, place.line if place is not None else "")
 
 
 def _minutes(name: str, least: float, usual: float) -> QDoubleSpinBox:

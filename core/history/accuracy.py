@@ -101,7 +101,7 @@ def _measured(
     node: Node, shas: Mapping[str, str | None]
 ) -> Iterator[tuple[str | None, Mapping[str, float]]]:
     """Return the hashes of the files that a step measured, and the figures."""
-    if node.kind in ("evaluate", "tune"):
+    if node.kind in ("evaluate", "tune", "quantize"):
         yield node.sha256, node.figures
     if node.kind == "tune":
         yield shas.get(node.parent or ""), node.details.get("before") or {}

@@ -30,7 +30,7 @@ from core.trust.own import remember
 VERSION = 1
 MEASURED = "measured"
 """The folder within a history that holds what was measured of several networks at once."""
-Kind = Literal["model", "prune", "tune", "evaluate"]
+Kind = Literal["model", "prune", "tune", "quantize", "evaluate"]
 ID = r"^[\w-]{1,80}$"
 """What names a step: it becomes the name of a file."""
 

@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError, reason_of
-from core.history.measurements import ACCURACY, Measurement, new_measurement, write_measurement
+from core.history.measurements import (
+    ACCURACY,
+    EXPORT,
+    Measurement,
+    new_measurement,
+    write_measurement,
+)
 from core.history.nodes import Node, attach, ensure_node, find_home, home_of, record
-from core.history.results import COST, pruned_node, tuned_node
+from core.history.results import COST, pruned_node, quantized_node, tuned_node
 from core.system.logs import append_fault
 from core.system.size import ImageSize, SizeLike
 
@@ -104,6 +110,37 @@ def remember_tuned(history: str, model: str | Path, result: Mapping[str, Any], j
         measured_on=result.get("measured_on"),
     )
     return attach(_own(history, model), node, model)
+
+
+def remember_quantized(
+    folder: Path, model: str | Path, report: Mapping[str, Any], origin: str
+) -> Node:
+    """Add a quantised file beneath the file it was made of, and what was measured of the two.
+
+    Parameters
+    ----------
+    folder : Path
+    model : path
+        The checkpoint.
+    report : mapping
+        As ``quantize --json`` prints it, with the checkpoint's ``sha256``.
+    origin : str
+        See `core.checkpoint.facts.origin_of`.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written.
+    """
+    node = attach(folder, quantized_node(report, model), model)
+    write_measurement(folder, exported(report, model, origin))
+    return node
+
+
+def exported(report: Mapping[str, Any], model: str | Path, origin: str) -> Measurement:
+    """Return an export as a history keeps it; ``origin`` is the hash of the first file."""
+    told = {**report, "model": Path(model).name}
+    return new_measurement(EXPORT, [origin, str(report["sha256"])], told)
 
 
 def remember_iteration(

@@ -76,6 +76,39 @@ def tuned_node(
     return node if not str(job) else node.model_copy(update={"id": _digest("job", str(job))})
 
 
+def quantized_node(report: Mapping[str, Any], source: str | Path) -> Node:
+    """Return the step of a file that was quantised.
+
+    Parameters
+    ----------
+    report : mapping
+        As ``quantize --json`` prints it.
+    source : path
+        The checkpoint.
+    """
+    ms = {t["precision"]: t["ms"]["median"] for t in report["timings"]}
+    facts = ("format", "precision", "kept", "tried", "fp32_bytes", "parity", "aware")
+    return new_node(
+        "quantize",
+        report["output"],
+        figures={
+            **(report["figures"] or {}),
+            "milliseconds": ms["int8"],
+            "bytes": report["bytes"],
+        },
+        details={
+            **report["measured_on"],
+            **{key: report[key] for key in facts},
+            "source": str(source),
+            "before": {
+                **(report["before"] or {}),
+                "milliseconds": ms["fp32"],
+                "bytes": report["fp32_bytes"],
+            },
+        },
+    )
+
+
 # ---- as a project has them ----------------------------------------------------------------------
 
 

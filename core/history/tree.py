@@ -13,8 +13,14 @@ from core.history.nodes import Node, maker_of, read_nodes, says
 from core.plan.cost import gflops
 from core.system.columns import laid_out
 
-WORDS = {"model": "", "prune": "Pruned", "tune": "Fine-tuned", "evaluate": "Measured"}
-MAKERS = ("prune", "tune")
+WORDS = {
+    "model": "",
+    "prune": "Pruned",
+    "tune": "Fine-tuned",
+    "quantize": "Quantised",
+    "evaluate": "Measured",
+}
+MAKERS = ("prune", "tune", "quantize")
 
 
 @dataclass(frozen=True, slots=True)

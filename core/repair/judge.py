@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from core.data.classes import ClassesDifferError
-from core.data.stream import ALL, DataSettings
+from core.data.listed import only_files
+from core.data.stream import DataSettings
 from core.data.validation import Validation
 from core.errors import UserError
 from core.repair.images import Pool
@@ -118,13 +118,8 @@ class Judge:
     def _open(self, model: nn.Module) -> Validation:
         """Read the held-out images with their labels, once for all networks."""
         with Scratch("repair") as folder:
-            listing, place = Path(folder) / "held.txt", Path(folder) / "held.yaml"
-            listing.write_text("\n".join(map(str, self._pool.held_files)), encoding="utf-8")
-            source = self._data.source()
-            files = {"train": str(listing), "val": str(listing)}
-            text = {**source.extra, "names": dict(source.names), **files}
-            place.write_text(yaml.safe_dump(text), encoding="utf-8")
-            settings = replace(self._data, path=place, split="val", images=ALL, device=self._device)
+            data = replace(self._data, device=self._device)
+            settings = only_files(data, self._pool.held_files, Path(folder))
             return Validation(model, settings, self._classes, self._task)
 
 

@@ -32,6 +32,9 @@ class Bench(Protocol):
     def unpruned(self, progress: Progress = silent) -> dict[str, Any]:
         """Measure what trials compare with."""
 
+    def int8(self, progress: Progress = silent) -> dict[str, Any]:
+        """Measure the unpruned network as INT8, or say why not (`core.search.reference`)."""
+
     def suggested(self, progress: Progress = silent) -> Sequence[Suggested]:
         """Return what one suggestion gives, and its alternatives after it."""
 

@@ -46,6 +46,19 @@ class _Base(Shape):
     unpruned: _Unpruned
 
 
+class _Reference(Shape):
+    """The unpruned network as INT8; without a point, what is missing for that."""
+
+    format: str
+    point: dict[str, Any] | None = None
+    figures: dict[str, float] = Field(default_factory=dict)
+    missing: str = ""
+
+
+class _Int8(Shape):
+    int8: _Reference
+
+
 class _Suggested(Shape):
     amount: float
     plan: PlanData
@@ -101,6 +114,7 @@ class Trial(Shape):
 SHAPES: Mapping[str, type[BaseModel]] = {
     "search": _Search,
     "unpruned": _Base,
+    "int8": _Int8,
     "suggested": _Seeds,
     "trial": Trial,
     "part": _Part,
@@ -118,6 +132,8 @@ def check(record: Record) -> None:
         parts.check(record["part"])
     if "unpruned" in record:
         MeasuredPoint.from_json(record["unpruned"]["point"])
+    if "int8" in record and record["int8"].get("point") is not None:
+        MeasuredPoint.from_json(record["int8"]["point"])
     if record.get("state") in MEASURED:
         if missing := sorted({"key", "file", "figures", "report"} - record.keys()):
             raise ValueError(f"it has no {missing[0]}")

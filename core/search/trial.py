@@ -74,8 +74,14 @@ class Workbench(Maker):
         """
         table = analyse(self.loaded, cache=self.cache).table
         whole = compute_widths(table, np.zeros(table.atom_count, bool))
-        point = self._begun(progress).base.to_json()
+        point = self.begun(progress).base.to_json()
         return {"point": point, "parameters": whole.parameters, "macs": whole.macs}
+
+    def int8(self, progress: Progress = silent) -> dict[str, Any]:
+        """Measure the unpruned network as INT8 (`core.search.reference.int8_reference`)."""
+        from core.search.reference import int8_reference
+
+        return int8_reference(self.begun(), self.train(), progress)
 
     def suggested(self, progress: Progress = silent) -> list[Suggested]:
         """Return what one suggestion for the budget gives, and its alternatives after it."""
@@ -94,7 +100,8 @@ class Workbench(Maker):
         ]
         return [Suggested(1.0, found.plan), *others]
 
-    def _begun(self, progress: Progress) -> Bench:
+    def begun(self, progress: Progress = silent) -> Bench:
+        """Return what compares networks, once the unpruned one is evaluated and timed."""
         bench = self.bench(progress)
         if not self._is_begun:
             judge = None
@@ -110,7 +117,7 @@ class Workbench(Maker):
 
     def made(self, requests: Sequence[TrialRequest], progress: Progress = silent) -> Results:
         """Make networks, in any order; see `core.search.batch.Bench.made`."""
-        self._begun(Span(progress, 0.0, 0.05))
+        self.begun(Span(progress, 0.0, 0.05))
         span = Span(progress, 0.05, 1.0)
         if self._pool is not None:
             yield from self._made_by(self._pool, requests, span)
@@ -196,7 +203,7 @@ class Workbench(Maker):
     ) -> dict[str, Any]:
         """Time a network that was made; see `core.search.batch.Bench.measured`."""
         began = time.monotonic() - made["seconds"]
-        bench, size = self._begun(Span(progress, 0.0, 0.2)), _size(request)
+        bench, size = self.begun(Span(progress, 0.0, 0.2)), _size(request)
         file = self._file(request, made)
         model = load(file).model if made["report"] else self.loaded.model
         times = bench.times(model, Span(progress, 0.2, 0.9), size)
@@ -249,7 +256,7 @@ class Workbench(Maker):
         tuned: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Return what a network is once it was tuned; see `core.search.batch.Bench.again`."""
-        judged = self._begun(silent).compared(Evaluated.from_json(tuned["judged"]))
+        judged = self.begun().compared(Evaluated.from_json(tuned["judged"]))
         point = MeasuredPoint.from_json(record["point"])
         accuracy, low, high = judged.main
         seconds = round(point.seconds + tuned["tuning"]["seconds"], 1)

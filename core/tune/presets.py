@@ -187,7 +187,7 @@ OURS: Mapping[str, str] = {
     "save": "the best and the last state are always saved",
     "val": "the best state is selected by validation",
     "compile": "a compiled network cannot be saved",
-    "quantize": "quantize the exported file",
+    "quantize": "use `secateur quantize --aware`",
     "single_cls": "the classes are those of the network",
     "classes": "the classes are those of the network",
     "deterministic": "it is on",

@@ -21,6 +21,7 @@ from core.system.program import is_packaged
 from core.system.size import ImageSize
 from core.system.versions import SECATEUR
 from core.tune.arguments import check_values
+from core.tune.aware import check_aware
 from core.tune.choose import BEFORE, State
 from core.tune.device import choose_device, gpus, use_threads
 from core.tune.distill import WHOLE, check_teacher
@@ -122,6 +123,7 @@ def set_up(
         written.
     """
     check_values(settings.options)
+    check_aware(settings)
     if settings.output is not None:
         check_target(Path(settings.output), filter(None, (settings.model, settings.teacher)))
     name, device = choose_device(settings.device)
@@ -163,6 +165,7 @@ def set_up(
         hold_statistics=bool(preset and preset.hold_statistics),
         average=preset.average if preset is not None else 0.0,
         sparsity=_sparsity(settings, student),
+        aware=settings.aware,
         smaller_batch=settings.smaller_batch,
     )
     return run, options, device
@@ -202,6 +205,8 @@ def _options(
         options.setdefault("workers", 0)  # a packaged program cannot count on starting them
     if options["amp"] and device == "cpu":
         options["amp"] = False
+    if settings.aware:
+        options["quantize"] = 8
     chosen = {
         "epochs": settings.epochs,
         "batch": settings.batch,

@@ -52,6 +52,8 @@ class Settings(BaseModel):
         Whether the network is measured before it is tuned.
     average : bool
         Whether the mean of the first and the last state is the best one where no epoch is better.
+    aware : bool
+        Whether the weights are trained for INT8 (`core.tune.int8`); the files are in FP32.
     sparsity : float or None
         Strength by which the scales of BatchNorms are pulled to zero, in units of the learning
         rate per step; the preset's unless given, 0 not at all. The result is then the last state.
@@ -87,6 +89,7 @@ class Settings(BaseModel):
     largest_batch: int | None = Field(default=None, ge=1)
     baseline: bool = True
     average: bool = True
+    aware: bool = False
     sparsity: float | None = Field(default=None, ge=0, le=1000)
     sparsity_schedule: Literal["constant", "rising"] = "constant"
     output: str | None = None

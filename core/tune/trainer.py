@@ -27,6 +27,7 @@ from core.data.stream import forget_arrays
 from core.errors import UserError
 from core.graph.drive import image_channels
 from core.system.size import ImageSize
+from core.tune.aware import plain
 from core.tune.distill import join, plain_student, student_of
 from core.tune.feed import label_count
 from core.tune.nodes import world_size
@@ -235,6 +236,7 @@ class KeepsShape:
         training ends in whatever way; only a process that is killed repeats those epochs.
         """
         network = plain_student(self.ema.ema)
+        network = plain(network) if self.run.aware else network
         self._check_finite(network)
         elapsed = self.run.elapsed + time.time() - self._began
         figures = {k: number(v) for k, v in {**self.metrics, "fitness": self.fitness}.items()}

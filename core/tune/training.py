@@ -49,6 +49,8 @@ class Run:
         Of the training to continue with.
     sparsity : Sparsity or None
         Which scales are pulled to zero, and how; then the last state is the result.
+    aware : bool
+        Whether layers round as INT8 does while they train.
     """
 
     student: Loaded
@@ -66,6 +68,7 @@ class Run:
     hold_statistics: bool = False
     average: float = 0.0
     sparsity: Sparsity | None = None
+    aware: bool = False
     smaller_batch: bool = True
     elapsed: float = 0.0
     parameters: int = field(init=False)

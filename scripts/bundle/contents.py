@@ -15,6 +15,9 @@ from core.system.versions import SECATEUR
 LEFT_OUT_DISTRIBUTIONS = {
     "triton": "only torch.compile needs it",
     "openvino": "180 MB for one export format; install Secateur into a Python for it",
+    "nncf": "quantises for OpenVINO, which is left out",
+    "sqlalchemy": "Optuna's studies in databases; a search keeps its own journal",
+    "alembic": "as sqlalchemy",
     "polars": "Ultralytics reads its own results table with it, which Secateur does not use",
     "polars-runtime-32": "part of polars",
     "matplotlib": "draws Ultralytics' plots, which Secateur turns off",
@@ -38,7 +41,6 @@ LEFT_OUT_MODULES = (
     "pyqtgraph.examples",
     "pyqtgraph.opengl",
     "onnx.backend.test",
-    "onnxruntime.quantization",
     "onnxruntime.tools",
     "onnxruntime.transformers",
     "sympy.testing.runtests_pytest",
@@ -75,6 +77,7 @@ _SINGLE_MODULES = (
     "onnx",
     "onnxslim",
     "onnxruntime",
+    "onnxruntime.quantization",
     "multiprocessing.resource_tracker",
     "multiprocessing.spawn",
 )

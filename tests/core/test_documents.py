@@ -54,7 +54,9 @@ APART = {
     r"secateur devices (rename|forget)": "needs a device; tests/core/ship/devices",
     r"secateur latency-kit .* --answers": "needs a device; tests/core/ship/devices",
     r"secateur jobs resume ": "needs a job that was cut off; tests/core/runs makes some",
-    r"secateur export .* --format openvino --int8": "needs nncf, which is not installed here",
+    r"secateur export .* --format openvino --int8": "half a minute; tests/core/ship/quantize",
+    r"secateur quantize .* --format openvino": "a minute; tests/core/ship/quantize",
+    r"secateur quantize .* --aware": "needs nvidia-modelopt; tests/core/ship/quantize",
 }
 """Commands that are not run here, and why; whether they have their options is still looked at."""
 
@@ -72,6 +74,7 @@ SHORTER = {
     "latency-table": "--image-size 64",
     "latency-kit": "--image-size 64",
     "export": "--image-size 64",
+    "quantize": "--image-size 64 --images 6 --turns 2 --keep none",
     "report": "--image-size 64 --threads 1 --samples 2",
 }
 """What is added to a command to keep it short."""

@@ -47,6 +47,7 @@ GROUPS: Groups[Command] = Groups(
         "history": "core.cli.commands.history",
         "jobs": "core.cli.commands.jobs",
         "latency": "core.cli.commands.latency",
+        "quantize": "core.cli.commands.quantize",
         "retarget": "core.cli.commands.retarget",
         "report": "core.cli.commands.report",
         "search": "core.cli.commands.search",

@@ -132,6 +132,8 @@ def _settings(options: argparse.Namespace) -> Any:
 def search_text(found: Found, folder: Path, stopped: bool = False) -> str:
     """Describe what a search found: its front as a table, and what became of the other trials."""
     lines = [_table(found), "", _about(found)]
+    if missing := found.int8.get("missing"):
+        lines.append(f"The unpruned network was not measured as INT8: {missing}")
     lines += [STOPPED] if stopped else []
     lines.append(f"The networks of the front are in {folder}.")
     return "\n".join(lines)
@@ -144,11 +146,20 @@ def _table(found: Found) -> str:
     name = figure_name(base["metric"])
     rows = [["trial", "ms", "quartiles", name, "95% interval", "of unpruned", "image size", "plan"]]
     rows.append(_row("unpruned", base, base, ""))
+    if point := found.int8.get("point"):
+        rows.append(_row("int8", point, base, f"unpruned, {title_of(found.int8)} INT8"))
     rows += [
         _row(str(r["trial"] + 1), r["point"], base, words_of(r["settings"], r["report"]))
         for r in found.front
     ]
     return laid_out(rows, "rrrrrrrl")
+
+
+def title_of(int8: Mapping[str, Any]) -> str:
+    """Return the name of the format that the unpruned network was exported to."""
+    from core.ship.export.formats import format_of
+
+    return format_of(int8["format"]).title
 
 
 def _row(name: str, point: Mapping[str, Any], base: Mapping[str, Any], words: str) -> list[str]:

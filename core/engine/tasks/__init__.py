@@ -45,6 +45,7 @@ GROUPS: Groups[Task] = Groups(
         "devices": "core.engine.tasks.devices",
         "export": "core.engine.tasks.export",
         "latency": "core.engine.tasks.latency",
+        "quantize": "core.engine.tasks.quantize",
         "ranking": "core.engine.tasks.ranking",
         "report": "core.engine.tasks.report",
         "search": "core.engine.tasks.search",

@@ -145,7 +145,7 @@ def export(
     started = time.monotonic()
     form = format_of(settings.form)
     target = Path(output)
-    _check(form, loaded, target, settings)
+    check_export(form, loaded, target, settings)
     from core.graph.drive import real_size
     from core.ship.export.parity import compare
 
@@ -170,7 +170,7 @@ def export(
         )
         counted = None if form.weights is None else int(resolve(form.weights)(made))
         progress(0.95, "Writing")
-        _put(made, target)
+        put_export(made, target)
     progress(1.0, "Done")
     file = Path(loaded.facts.path)
     return Exported(
@@ -187,8 +187,15 @@ def export(
     )
 
 
-def _check(form: Format, loaded: Loaded, target: Path, settings: ExportSettings) -> None:
-    """Refuse what cannot come to anything, before anything is done."""
+def check_export(form: Format, loaded: Loaded, target: Path, settings: ExportSettings) -> None:
+    """Refuse what cannot come to anything, before anything is done.
+
+    Raises
+    ------
+    UserError
+        For a precision or task that does not fit, a name or a place that cannot be written, tools
+        or images that are missing.
+    """
     if settings.precision not in PRECISIONS:
         raise UserError(
             f"There is no precision “{settings.precision}”.", f"Use one of {', '.join(PRECISIONS)}."
@@ -285,7 +292,7 @@ def _images(
     return chosen, True
 
 
-def _put(made: Path, target: Path) -> None:
+def put_export(made: Path, target: Path) -> None:
     """Copy what was made next to its place and rename it, so that it is whole or absent."""
     if made.is_file():
         with made.open("rb") as source:

@@ -21,11 +21,11 @@ from app.report.feature import ReportFeature
 from app.report.report_dialog import ReportDialog
 from app.window.graph_binding import graph_state
 from core.history.measurements import read_measurements
-from core.history.nodes import home_of
+from core.history.nodes import home_of, read_nodes
 from core.history.results import of_result
 from core.plan.latency.clock import Clock
 from core.plan.schema import Target
-from core.project import Result
+from core.project import DataSetting, Result
 from core.ship.latency.runtimes import fused
 from core.ship.latency.shapes import layer_uses
 from core.system.files import sha256_of
@@ -146,6 +146,47 @@ def test_formats_say_what_is_missing_and_cannot_be_chosen(exports):
     exports.form.activated.emit(1)
     able = [exports.precision.model().item(n).isEnabled() for n in range(3)]
     assert able == [True, False, False]
+
+
+QUANTISED = {
+    "fp32_bytes": 12_000_000, "kept": ["model.0.conv"], "layers": 63, "int8_layers": 62,
+    "calibrated": 64, "judged": 32, "tried": [], "aware": None,
+    "timings": [{"precision": "fp32", "ms": {"median": 12.0}},
+                {"precision": "int8", "ms": {"median": 5.0}}],
+    "before": {"map50_95": 0.62, "map50": 0.88}, "figures": {"map50_95": 0.61, "map50": 0.87},
+    "measured_on": {"data": "d.yaml", "split": "val", "images": 8, "image_size": 320},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["auto", "none", "aware"])
+def test_a_network_is_quantised_and_becomes_a_step(
+    opened, exports, pruned, fake, answers, qtbot, heard, tmp_path, how
+):
+    assert not exports.quantised.isEnabled()  # FP32
+    exports.precision.setCurrentIndex(2)
+    exports.precision.activated.emit(2)
+    assert not exports.quantised.isEnabled() and "needs a dataset" in exports.note.text()
+    opened.session.measured.set_data(DataSetting(path=str(tmp_path / "d.yaml")))
+    assert exports.quantised.isEnabled()
+    exports.quantised.setCurrentIndex(exports.quantised.findData(how))
+    answers["save"].append(str(pruned.with_name("mine")))
+    qtbot.mouseClick(exports.run, LEFT)
+    args = fake.last("quantize").args
+    assert (args["path"], args["output"]) == (str(pruned), str(pruned.with_name("mine.onnx")))
+    assert args["aware"] == (how == "aware") and args["keep"] == (
+        "none" if how == "none" else "auto"
+    )
+    assert args["data"]["path"] == str(tmp_path / "d.yaml")
+    assert not exports.run.isVisible() and exports.progress.isVisible()
+    Path(args["output"]).write_bytes(b"int8")
+    fake.done("quantize", {**exported(args["output"]), **QUANTISED, "precision": "int8"})
+    assert "5.00 ms instead of 12.00 ms in FP32" in heard()[-1]
+    assert "0.6100 instead of 0.6200, 1 layer in higher precision" in heard()[-1]
+    assert exports.exported_model.rows[0][2] == "ONNX, INT8"
+    home = home_of(opened.session.model.facts.sha256)
+    qtbot.waitUntil(
+        lambda: any(node.kind == "quantize" for node in read_nodes(home)), timeout=QUICK_MS
+    )
 
 
 def test_a_network_is_exported_listed_and_kept(

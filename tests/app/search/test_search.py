@@ -46,12 +46,15 @@ def hear(window, fake, qtbot, *items):
             fake.partial("search", item)
 
 
-def begun(*trials, front=()):
-    return {"unpruned": UNTOUCHED, "trials": list(trials), "front": list(front)}
+INT8 = {"format": "openvino", "point": {**point(8.0, 0.78), "runtime": "openvino"}, "figures": {}}
+
+
+def begun(*trials, front=(), int8=INT8):
+    return {"unpruned": UNTOUCHED, "int8": int8, "trials": list(trials), "front": list(front)}
 
 
 def more(record, *front):
-    return {"unpruned": UNTOUCHED, "trial": record, "front": list(front)}
+    return {"unpruned": UNTOUCHED, "int8": INT8, "trial": record, "front": list(front)}
 
 
 def test_it_asks_for_what_is_set(opened, fake, searching, dataset):
@@ -83,6 +86,47 @@ def test_more_time_continues_the_search_and_other_settings_begin_one(
     assert fake.last("search").args["folder"] != first
 
 
+@pytest.mark.parametrize(
+    ("kind", "line", "place"),
+    [
+        ("", "", ""),
+        ("ray", "", "ray"),
+        ("cluster", "head:6000", "ray://head:6000"),
+        ("slurm", "", "slurm"),
+        ("slurm", "gpu minutes=240 gpus=1", "slurm:gpu minutes=240 gpus=1"),
+    ],
+)
+def test_where_trials_are_made_is_asked_for_and_another_place_continues(
+    opened, fake, searching, kind, line, place, qtbot
+):
+    first = fake.last("search").args
+    assert first["on"] == ""
+    assert not searching.on.isEnabled()
+    fake.done("search", {"front": []})
+    on = searching.on
+    on.box.setCurrentIndex(on.box.findData(kind))
+    if line:
+        {"cluster": on.address, "slurm": on.limits}[kind].setText(line)
+    qtbot.mouseClick(searching.search, LEFT)
+    asked = fake.last("search").args
+    assert (asked["on"], asked["folder"]) == (place, first["folder"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"), [("cluster", ""), ("cluster", "no host"), ("slurm", "a b"), ("slurm", "x=$y")]
+)
+def test_a_place_that_is_none_starts_nothing(opened, fake, searching, kind, line, qtbot):
+    fake.done("search", {"front": []})
+    before, messages = len(fake.requests), []
+    opened.session.messageRaised.connect(messages.append)
+    on = searching.on
+    on.box.setCurrentIndex(on.box.findData(kind))
+    {"cluster": on.address, "slurm": on.limits}[kind].setText(line)
+    qtbot.mouseClick(searching.search, LEFT)
+    assert len(fake.requests) == before
+    assert messages[-1].hint == on.hint and on.hint
+
+
 def test_the_front_grows_while_it_runs(opened, fake, searching, qtbot):
     hear(opened, fake, qtbot, begun())
     chart = searching._chart
@@ -93,8 +137,8 @@ def test_the_front_grows_while_it_runs(opened, fake, searching, qtbot):
     hear(opened, fake, qtbot, more(trial(3, at=(10.0, 0.65)), 3, 0))
     assert list(chart.places) == [3, 0, UNPRUNED]
     rows = chart.data().rows
-    assert [row[0] for row in rows] == [1, 2, 4, None]
-    assert [row[-1] for row in rows] == [1, 0, 1, 0]
+    assert [row[0] for row in rows] == [1, 2, 4, None, "unpruned, INT8"]
+    assert [row[-1] for row in rows] == [1, 0, 1, 0, 0]
     assert "4 trials, 2 on the front" in searching.status.text()
     assert "1 not possible" in searching.status.text()
     assert "3 networks measured" in chart.accessibleDescription()
@@ -106,6 +150,25 @@ def test_a_search_that_continues_shows_what_it_had(opened, fake, searching, qtbo
         opened, fake, qtbot, begun(trial(0, at=(15.0, 0.7)), trial(1, at=(9.0, 0.6)), front=(1, 0))
     )
     assert list(searching._chart.places) == [1, 0, UNPRUNED]
+
+
+def test_the_unpruned_network_as_int8_is_a_diamond(opened, fake, searching, qtbot):
+    hear(opened, fake, qtbot, begun(trial(0, at=(15.0, 0.7)), front=(0,)))
+    chart = searching._chart
+    (spot,) = chart._small.points()
+    assert (spot.pos().x(), spot.pos().y()) == (8.0, 0.78)
+    assert list(chart.places) == [0, UNPRUNED]  # there is no file of it to open
+    assert "Unpruned as INT8: 8.0 ms, mAP50-95 0.7800" in chart.accessibleDescription()
+    assert "the diamond the same as INT8" in searching.status.text()
+    assert [entry.sign for entry in chart.legend()] == ["●", "○", "□", "◇"]
+
+
+@pytest.mark.parametrize("why", ["Not installed: nncf.", "It cannot be exported."])
+def test_without_int8_the_panel_says_why(opened, fake, searching, qtbot, why):
+    hear(opened, fake, qtbot, begun(int8={"format": "openvino", "missing": why}))
+    assert f"INT8 was not measured: {why}" in searching.status.text()
+    assert [entry.sign for entry in searching._chart.legend()] == ["●", "○", "□"]
+    assert len(searching._chart.data().rows) == 1
 
 
 def test_partial_results_of_its_parts_are_not_trials(opened, fake, searching, qtbot):

@@ -25,6 +25,8 @@ COMMANDS = [
     f"devices add {EVIL.split()[0]}", "sensitivity MODEL --data DATA -o OUT --blocks 99",
     "sensitivity MODEL --data DATA -o OUT --blocks 2 --ratios 0.5 --images 2 --image-size 64",
     f"export MODEL -o OUT --format {EVIL.split()[0]}", "export MODEL -o OUT --format torchscript",
+    f"quantize MODEL --data DATA -o OUT --format {EVIL.split()[0]}",
+    "quantize MODEL --data MISSING -o OUT",
     f"latency MODEL --runtime {EVIL.split()[0]}", f"latency MODEL --on {EVIL.split()[0]}",
     f"latency-table MODEL --runtime {EVIL.split()[0]}", f"latency-kit MODEL --answers {NAME[:9]}",
     "finetune PRUNED --data MISSING", "iterate MODEL --plan PLAN --data MISSING",
@@ -36,8 +38,8 @@ COMMANDS = [
     f"search MODEL --data DATA --budget {EVIL.split()[0]} --out OUT",
 ]  # fmt: skip
 ELSEWHERE = {"demo": "has no names of others"}
-ENDINGS = {"plan": ".json", "export": ".torchscript", "report": ".md", "report-problem": ".zip",
-           "sensitivity": ".jsonl"}  # fmt: skip
+ENDINGS = {"plan": ".json", "export": ".torchscript", "quantize": ".onnx", "report": ".md",
+           "report-problem": ".zip", "sensitivity": ".jsonl"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

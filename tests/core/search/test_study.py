@@ -57,6 +57,9 @@ class Given:
     def unpruned(self, progress=None) -> dict:
         return {"point": point(10.0, 0.7), "parameters": 100, "macs": 100}
 
+    def int8(self, progress=None) -> dict:
+        return {"format": "openvino", "point": point(6.0, 0.69), "figures": {"map50_95": 0.69}}
+
     def suggested(self, progress=None) -> list[Suggested]:
         self.suggestions += 1
         return [Suggested(a, plan) for a, plan in zip((1.0, 0.8, 1.2), PLANS, strict=True)]
@@ -322,3 +325,14 @@ def test_the_suggestion_comes_first_and_what_is_far_off_is_left_out(amounts: lis
     assert len(made) <= 4
     low, high = space.axes["amount"][0], space.axes["amount"][-1]
     assert all(low <= one.amount <= high for one in made)
+
+
+@pytest.mark.parametrize("told", [{}, {"missing": "nncf is not installed."}])
+def test_int8_that_was_not_measured_is_tried_again(tmp_path, told: dict) -> None:
+    class Without(Given):
+        def int8(self, progress=None) -> dict:
+            return {"format": "openvino", "missing": "", **told}
+
+    assert "point" not in searched(tmp_path, Without(), trials=1).int8
+    assert searched(tmp_path, trials=2).int8["point"]["accuracy"] == 0.69
+    assert searched(tmp_path, Without(), trials=3).int8["point"]["accuracy"] == 0.69

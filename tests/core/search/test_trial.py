@@ -14,16 +14,21 @@ from core.errors import UserError
 from core.history.nodes import read_nodes
 from core.pipeline import load
 from core.plan.schema import Plan
+from core.progress import silent
 from core.search import records
 from core.search.batch import MARGIN, Batch, behind
+from core.search.reference import int8_reference
 from core.search.settings import TrialRequest, parse_search
 from core.search.trial import Workbench
+from core.ship.export import format as format_module
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, tmp_path) -> None:
-    """Two turns are enough here, and no test sees what another one kept."""
+    """Two turns are enough here, no test sees what another one kept, and one looks at INT8."""
     monkeypatch.setattr("core.compare.bench.TURNS", 2)
+    told = {"format": "openvino", "missing": "Not asked."}
+    monkeypatch.setattr(Workbench, "int8", lambda *_: told)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -116,6 +121,30 @@ def test_units_go_with_channels_and_a_promising_trial_is_tuned(trained, scenes, 
     assert "tuning" not in stopped
 
 
+def test_the_unpruned_network_as_int8(trained, scenes, monkeypatch) -> None:
+    pytest.importorskip("nncf", reason="needs the extra export, with nncf")
+    pytest.importorskip("openvino", reason="needs the extra export")
+    monkeypatch.setattr("core.search.reference.TURNS", 2)
+    bench = Workbench(load(trained), settings(trained, scenes))
+    told = json.loads(json.dumps(int8_reference(bench.begun(), bench.train(), silent)))
+    records.check({"int8": told})
+    base, found = bench.begun().base, told["point"]
+    assert (found["runtime"], found["images"]) == ("openvino", base.images)
+    assert found["low"] <= found["accuracy"] <= found["high"]
+    assert 0.5 * base.accuracy < found["accuracy"] < 1.1 * base.accuracy
+    assert found["accuracy"] == told["figures"][found["metric"]]
+
+
+@pytest.mark.parametrize("absent", ["nncf", "openvino"])
+def test_what_int8_needs_is_said(trained, scenes, monkeypatch, absent: str) -> None:
+    there = format_module.installed
+    monkeypatch.setattr(format_module, "installed", lambda name: name != absent and there(name))
+    bench = Workbench(load(trained), settings(trained, scenes))
+    told = int8_reference(bench.bench(), bench.train(), silent)
+    records.check({"int8": told})
+    assert absent in told["missing"] and "pip install" in told["missing"]
+
+
 def test_a_base_plan_that_does_not_fit_is_refused_at_once(trained, scenes) -> None:
     with pytest.raises(UserError, match="900"):
         Workbench(load(trained), settings(trained, scenes, plan=Plan(locked=(900,)).to_json()))
@@ -155,9 +184,11 @@ def test_the_command_searches_and_continues(trained, scenes, tmp_path, capsys) -
     printed = capsys.readouterr().out
     assert "unpruned" in printed
     assert "2 trials" in printed
+    assert "The unpruned network was not measured as INT8: Not asked." in printed
     assert main([*words, "--trials", "3", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (len(told["trials"]), told["resumed"], told["stopped"]) == (3, 2, False)
+    assert told["int8"]["missing"]
     measured = [t for t in told["trials"] if t["state"] == "measured"]
     titles = [node.title for node in read_nodes(tmp_path / "history")]
     assert sum(title.startswith("Search, trial") for title in titles) == len(measured)
