@@ -43,10 +43,12 @@ REFERENCE: Mapping[str, tuple[str, Sequence[str]]] = {
         "core.data.stream.DataSettings", "core.system.size.ImageSize",
         "core.repair.RepairSettings", "core.compare.files.compare_files",
         "core.compare.front.measure_front", "core.search.run.search",
+        "core.cluster.place.Place",
     )),
     "reference/ship.md": ("Export, latency, reports", (
         "core.ship.export.run.ExportSettings", "core.ship.export.run.export",
         "core.ship.export.formats.FORMATS", "core.ship.export.formats.Format",
+        "core.ship.quantize.settings.QuantizeSettings", "core.ship.quantize.run.quantize",
         "core.ship.replay.weights_sha256", "core.ship.latency.measure.measure",
         "core.ship.latency.table.build_latency", "core.ship.latency.table.describe_here",
         "core.plan.latency.clock.Clock", "core.report.ReportSettings", "core.report.build_report",
