@@ -22,9 +22,9 @@ from core.cli.main import main
 for number in (signal.SIGTERM, signal.SIGHUP):  # whoever runs the tests may ignore them
     signal.signal(number, signal.SIG_DFL)
 def wait(options):
-    print("ready", flush=True)
-    open(options.model, "w").write("half")
     try:
+        open(options.model, "w").write("half")
+        print("ready", flush=True)
         time.sleep(60)
     finally:
         os.remove(options.model)
