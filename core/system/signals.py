@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from types import FrameType
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """What a service manager, a cluster or a closed terminal sends."""
+
+
+_AGAIN_S = 0.05
+"""Seconds until a signal is answered again whose error was lost."""
 
 
 class EndedError(KeyboardInterrupt):
@@ -46,10 +51,32 @@ def answered() -> Iterator[None]:
 
     before = {number: signal.getsignal(number) for number in ENDING}
     ignored = {number for number, way in before.items() if way is signal.SIG_IGN}  # nohup
-    for number in set(ENDING) - ignored:
-        signal.signal(number, answer)
+    report = sys.unraisablehook
+    again: list[threading.Timer] = []
+
+    def lost(what: sys.UnraisableHookArgs) -> None:
+        """Answer again: an error raised while Python finalises an object goes nowhere else."""
+        if not isinstance(what.exc_value, EndedError) or os.getpid() != own:
+            report(what)
+            return
+        _answer_by(answer, ignored)
+        timer = threading.Timer(_AGAIN_S, os.kill, (own, what.exc_value.number))
+        timer.daemon = True
+        again.append(timer)
+        timer.start()
+
+    _answer_by(answer, ignored)
+    sys.unraisablehook = lost
     try:
         yield
     finally:
+        for timer in again:
+            timer.cancel()
+        sys.unraisablehook = report
         for number, way in before.items():
             signal.signal(number, way if way is not None else signal.SIG_DFL)
+
+
+def _answer_by(answer: Callable[[int, FrameType | None], None], ignored: Set[int]) -> None:
+    for number in set(ENDING) - ignored:
+        signal.signal(number, answer)

@@ -62,6 +62,41 @@ def test_signals_do_as_before_afterwards() -> None:
     assert [signal.getsignal(number) for number in ENDING] == before
 
 
+class Finalised:
+    """Gets a signal while Python finalises it, where an error is only reported."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_signal_in_a_finaliser_is_not_lost(number: int, times: int) -> None:
+    hook = sys.unraisablehook
+    waiting = threading.Event()
+    with pytest.raises(EndedError) as caught, answered():
+        for _ in range(times):
+            Finalised(number)
+        waiting.wait(60)
+    assert caught.value.number == number
+    assert sys.unraisablehook is hook
+
+
+def test_other_errors_of_finalisers_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fails:
+        def __del__(self) -> None:
+            raise ValueError("of a finaliser")
+
+    told: list[BaseException | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_value))
+    with answered():
+        Fails()
+    assert [str(error) for error in told] == ["of a finaliser"]
+
+
 def test_what_is_ignored_stays_ignored() -> None:
     """As ``nohup`` asks for."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
