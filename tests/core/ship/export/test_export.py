@@ -167,7 +167,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "copyfileobj", full)
     for source, name in ((made / "network.xml", "a.onnx"), (made, "a_openvino_model")):
         with pytest.raises(UserError, match=f"Could not write .*{name}: no space left") as caught:
-            run._put(source, tmp_path / name)
+            run.put_export(source, tmp_path / name)
         assert "Choose another folder, or free disk space" in str(caught.value)
     assert left(tmp_path) == sorted(older)
     assert (tmp_path / "a.onnx").read_bytes() == older["a.onnx"]
@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_take_its_place_gives_way_to_the_older(tmp_path, mo
 
     monkeypatch.setattr(path, "rename", refuse)
     with pytest.raises(UserError, match="permission denied"):
-        run._put(made, target)
+        run.put_export(made, target)
     assert left(tmp_path) == ["a_openvino_model", "made"]
     assert (target / run.MARKER).read_text() == "older"
 
