@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +24,8 @@ from core.system.files import write_bytes
 
 RETRIES = 3
 """Times that a request is run again whose worker or node was lost."""
+LOOK_S = 2.0
+"""How often a wait looks whether there is still a node that its tasks fit."""
 TICK_S = 0.2
 """How often a wait looks whether it is cancelled."""
 PATIENCE_S = 10.0
@@ -109,13 +112,12 @@ class RayPool:
 
     def warm(self, task: str, request: Request) -> None:
         """Have workers prepare for requests; see `core.cluster.pool.Pool.warm`."""
-        remote, order = self._remote(task, 0), self._order(task, request, {})
+        remote, order = self._remote(task, self._needs(), 0), self._order(task, request, {})
         self._warming += [remote.remote(order) for _ in range(self.room)]
 
-    def _remote(self, task: str, retries: int) -> Any:
+    def _remote(self, task: str, need: Mapping[str, float], retries: int) -> Any:
         import ray
 
-        need = self._needs()
         return ray.remote(work).options(
             num_cpus=need["CPU"], num_gpus=need.get("GPU", 0), max_retries=retries, name=task
         )
@@ -124,28 +126,54 @@ class RayPool:
         self, task: str, requests: Sequence[Request], progress: Progress = silent
     ) -> Generator[tuple[int, Event], None, None]:
         """Run a task for every request; see `core.cluster.pool.Pool.run`."""
-        import ray
-
-        remote = self._remote(task, RETRIES)
         parcels: dict[str, Parcel] = {}
         waiting: dict[Any, int] = {}
+
+        def hand_out(places: Iterable[int], need: Mapping[str, float]) -> None:
+            remote = self._remote(task, need, RETRIES)
+            for place in places:
+                waiting[remote.remote(self._order(task, requests[place], parcels))] = place
+
         try:
-            for place, request in enumerate(requests):
-                waiting[remote.remote(self._order(task, request, parcels))] = place
+            need, looked = self._needs(), time.monotonic()
+            hand_out(range(len(requests)), need)
             while waiting:
                 done = len(requests) - len(waiting)
                 progress(done / len(requests), f"Done: {done} of {len(requests)} parts, by Ray")
-                with _explained(self._place):
-                    ended, _ = ray.wait(list(waiting), timeout=TICK_S)
-                for reference in ended:
+                for reference in self._ended(waiting):
                     place = waiting.pop(reference)
                     told = self._told(reference)
                     if "file" in told:
                         write_bytes(Path(requests[place][OUTPUT]), told["file"])
                     for event in told["events"]:
                         yield place, event
+                if time.monotonic() - looked > LOOK_S:
+                    looked = time.monotonic()
+                    if (less := self._less(need)) is not None:
+                        places = sorted(waiting.values())
+                        self._cancel(list(waiting))
+                        waiting.clear()
+                        need = less
+                        hand_out(places, need)
         finally:
             self._cancel(list(waiting))
+
+    def _ended(self, waiting: Iterable[Any]) -> list[Any]:
+        """Return the tasks that are over, after a moment at most."""
+        import ray
+
+        with _explained(self._place):
+            ended: list[Any] = ray.wait(list(waiting), timeout=TICK_S)[0]
+        return ended
+
+    def _less(self, need: Mapping[str, float]) -> dict[str, float] | None:
+        """Return what tasks should reserve now that all nodes they fitted are lost, else None.
+
+        Ray would have them wait for such a node for ever.
+        """
+        nodes, less = self._nodes(), self._needs()
+        lost = nodes and less != need and not any(_fits(node, need) for node in nodes)
+        return less if lost else None
 
     def _order(self, task: str, request: Request, parcels: dict[str, Parcel]) -> Order:
         """Pack a request; the same file is sent once."""

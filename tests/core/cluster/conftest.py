@@ -88,6 +88,7 @@ def killer(cluster) -> Iterator[Killer]:
     made = Killer(cluster)
     yield made
     made.kill()
+    cluster.wait_for_nodes()  # whatever follows should find no node that is dead already
 
 
 @pytest.fixture(autouse=True)

@@ -115,6 +115,20 @@ def test_a_node_that_dies_costs_nothing_but_time(place, small, whole, killer):
     assert same(found, whole)
 
 
+def test_tasks_that_fit_no_node_any_more_take_less(place, small, killer):
+    """They reserve two cores, which only the node has that is killed before one is done."""
+    torch.set_num_threads(2)
+    requests = [request(*small)] * 2
+    with open_pool(place, "cpu") as pool:
+        there = gathered(pool, "evaluate", requests, lambda share, text: killer.kill())
+    assert killer.killed
+    here = performed("evaluate", requests)
+    for events in (*here, *there):
+        for name in TIMES:
+            events[-1]["result"].pop(name, None)
+    assert there == here
+
+
 def test_a_worker_that_dies_is_replaced_and_its_events_come_once(
     cluster, place, tmp_path, monkeypatch
 ):
