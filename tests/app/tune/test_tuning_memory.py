@@ -78,7 +78,7 @@ def test_a_smaller_batch_is_offered_when_memory_is_short(
     heard,
 ):
     """The process is real; memory for two images at a time is what it lacks."""
-    scarce = lambda module, *words: [sys.executable, "-c", SCARCE, *words]  # noqa: E731
+    scarce = lambda module, *words, outlives: [sys.executable, "-c", SCARCE, *words]  # noqa: E731
     monkeypatch.setattr(launch, "own_command", scarce)
     begin_tiny(opened, trained, tmp_path, shown.form)
     assert shown.form.smaller.isChecked()
