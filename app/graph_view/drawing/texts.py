@@ -29,13 +29,15 @@ class Text(NamedTuple):
 class Words(NamedTuple):
     """What a box would say if it had the room.
 
-    ``short`` represents the title where that does not fit.
+    ``short`` represents the title where that does not fit; with ``gives_way`` also where the share
+    would not fit next to it.
     """
 
     title: str
     short: str
     share: str
     widths: str
+    gives_way: bool = False
 
 
 def paint_texts(painter: QPainter, texts: list[Text], ink: Ink) -> None:
@@ -72,7 +74,10 @@ def box_texts(words: Words, room: QRectF, least: int, dim: str, ink: Ink) -> lis
     texts = [_text(ink, "bold", high, colour, inner.left(), top, name)]
     small = max(SIZES["small"], least)
     left = inner.right() - ink.width("small", small, words.share)
-    if two and words.share and left > inner.left() + ink.width("bold", high, name) + 8:
+    room_for_name = left - inner.left() - 8
+    if words.gives_way and two and ink.width("bold", high, name) >= room_for_name:
+        texts[0] = _text(ink, "bold", high, colour, inner.left(), top, name := words.short)
+    if two and words.share and ink.width("bold", high, name) < room_for_name:
         at = top + (high - small) * 0.5
         texts.append(_text(ink, "small", small, dim, left, at, words.share))
     if two:
