@@ -270,6 +270,7 @@ def repair(
     every = replace(data.fitted(teacher), images=settings.images or ALL)
     pool = open_pool(every, Span(progress, 0.0, 0.05), enough=enough)
     check_labels(data, pool, classes or {})
+    progress(0.05, "Repair: measuring the original network")
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
     ends = start + 60 * settings.minutes
@@ -278,6 +279,7 @@ def repair(
     )
     reports: list[StepReport] = []
     judging = clock()
+    progress(0.05, "Repair: measuring the pruned network")
     best = judge(student)
     names = known_steps(settings.steps)
     judged = clock() - judging
