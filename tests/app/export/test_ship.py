@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 import core
 from app.data.feature import DataFeature
 from app.engine.protocol import Failure
-from app.export.words import detection_words, parity_words, size_words
+from app.export.words import detection_words, parity_words, quantised_words, size_words
 from app.latency.controller import TABLE_WANTED
 from app.latency.panel import predicted_words, time_rows
 from app.report.feature import ReportFeature
@@ -187,6 +187,23 @@ def test_a_network_is_quantised_and_becomes_a_step(
     qtbot.waitUntil(
         lambda: any(node.kind == "quantize" for node in read_nodes(home)), timeout=QUICK_MS
     )
+
+
+@pytest.mark.parametrize(
+    ("processor", "said"),
+    [
+        ((4.0, 2.8), "2.80 ms instead of 4.00 ms in FP32"),
+        ((None, None), "5.00 ms instead of 12.00 ms in FP32"),
+        ((4.0, None), "5.00 ms instead of 12.00 ms in FP32"),
+    ],
+)
+def test_the_time_of_int8_is_of_the_processor_where_that_is_known(processor, said):
+    """Times on the clock are what other programs leave; on a busy machine they say anything."""
+    timings = [
+        {**timing, "cpu_ms": own and {"median": own}}
+        for timing, own in zip(QUANTISED["timings"], processor, strict=True)
+    ]
+    assert quantised_words({**QUANTISED, "timings": timings}).startswith(said)
 
 
 def test_a_network_is_exported_listed_and_kept(
