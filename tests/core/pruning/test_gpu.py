@@ -159,7 +159,7 @@ def test_a_ranking_takes_smaller_batches_when_memory_is_short(
 def test_a_command_says_that_memory_is_short(
     model: Path, data: DataSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    torch.cuda.set_per_process_memory_fraction(20e6 / torch.cuda.mem_get_info()[1])
+    torch.cuda.set_per_process_memory_fraction(100e6 / torch.cuda.mem_get_info()[1])
     options = ["--data", str(data.path), "--device", "cuda", "--image-size", "640"]
     assert main(["evaluate", str(model), *options]) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]

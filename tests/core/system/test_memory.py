@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,14 @@ import torch
 import core
 from core.checkpoint import load, save
 from core.cli.main import main
+from core.cluster.tasks import perform
 from core.data.stream import DataSettings, Stream
 from core.engine.server import Engine
+from core.progress import silent
 from core.pruning.criteria import score_atoms
+from core.runs.folder import create_job
+from core.runs.kinds import KINDS
+from core.runs.run import LOG, run_job
 from core.system.memory import is_out_of_memory, memory_short
 from tests.core.images import make_dataset
 from tests.core.networks import enliven
@@ -146,3 +152,31 @@ def test_the_engine_says_what_to_do(error: Exception, monkeypatch: pytest.Monkey
     assert not failed["bug"]
     assert "trace" not in failed
     assert type(error).__name__ in Path(failed["log"]).read_text()
+
+
+@pytest.mark.parametrize("error", [GPU, MemoryError()])
+def test_a_clusters_worker_says_what_to_do(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("core.engine.tasks.find_task", lambda _: none_left)
+    (failed,) = perform("rank_batches", {}, silent)
+    assert (failed["event"], failed["message"]) == ("failed", memory_short(error).message)
+
+
+@pytest.mark.parametrize("error", [GPU, MemoryError()])
+def test_a_job_says_what_to_do(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> None:
+        raise error
+
+    folder = create_job("finetune", {}, {}, folder=tmp_path / "job")
+    kinds = {"finetune": replace(KINDS["finetune"], run=none_left, inputs=())}
+    monkeypatch.setattr("core.runs.run.KINDS", kinds)
+    failed = run_job(folder)
+    assert (failed["event"], failed["bug"]) == ("failed", False)
+    assert failed["hint"] == memory_short(error).hint
+    assert type(error).__name__ in (folder / LOG).read_text()
