@@ -63,7 +63,9 @@ FORMAT_COLUMNS = (
     Column[Row]("Precisions", itemgetter(1)),
     Column[Row]("Available", itemgetter(2)),
 )
-EXPORTED_TITLES = ("File", "Network", "Format", "Size", "Compared with checkpoint", "Detections")
+EXPORTED_TITLES = (
+    "File", "Network", "Format", "Size", "Compared with checkpoint", "Detections", "INT8, of FP32",
+)  # fmt: skip
 EXPORTED_COLUMNS = tuple(
     Column[Row](title, itemgetter(n), right=title == "Size")
     for n, title in enumerate(EXPORTED_TITLES)

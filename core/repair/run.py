@@ -278,11 +278,8 @@ def repair(
         teacher, table, removed, pool, settings, device, ends, clock, since=since, heirs=heirs or {}
     )
     reports: list[StepReport] = []
-    judging = clock()
-    progress(0.05, "Repair: measuring the pruned network")
-    best = judge(student)
+    best, judged = _measured(judge, student, progress, clock)
     names = known_steps(settings.steps)
-    judged = clock() - judging
     for number, name in enumerate(names):
         span = Span(progress, *_span(names, number), prefix=f"Repair, {name}: ")
         began = clock()
@@ -297,6 +294,15 @@ def repair(
     result.load_state_dict(student.state_dict())
     counts = len(pool.fit), len(pool.held), pool.skipped, pool.available
     return Repaired(result, tuple(reports), judge.original, *counts)
+
+
+def _measured(
+    judge: Judge, student: nn.Module, progress: Progress, clock: Callable[[], float]
+) -> tuple[Measure, float]:
+    """Return the measure of the pruned network before the first step, and the seconds it took."""
+    progress(0.05, "Repair: measuring the pruned network")
+    began = clock()
+    return judge(student), clock() - began
 
 
 READING = 0.1
