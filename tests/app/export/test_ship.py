@@ -208,6 +208,26 @@ def test_the_time_of_int8_is_of_the_processor_where_that_is_known(processor, sai
     assert quantised_words({**QUANTISED, "timings": timings}).startswith(said)
 
 
+@pytest.mark.parametrize("precision", [0, 1, 2])
+def test_what_is_grey_says_why(opened, exports, pruned, tmp_path, precision):
+    opened.session.measured.set_data(DataSetting(path=str(tmp_path / "d.yaml")))
+    exports.precision.setCurrentIndex(precision)
+    exports.precision.activated.emit(precision)
+    exports.batch.setValue(1)
+    tips = {}
+    for name in ("kit", "nms", "batch", "quantised"):
+        part = getattr(exports, name)
+        tips[name] = part.toolTip()
+        reasons = ("INT8", "ONNX", "This format")
+        told = any(reason in part.toolTip() for reason in reasons)
+        assert part.isEnabled() or told, name
+    quantises = precision == 2
+    assert exports.kit.isEnabled() == (precision == 0) and exports.batch.isEnabled() != quantises
+    assert ("written without it" in tips["kit"]) == quantises
+    assert ("one image." in tips["batch"]) == quantises
+    assert ("For ONNX and OpenVINO" in tips["quantised"]) != quantises
+
+
 def test_a_network_is_exported_listed_and_kept(
     opened, exports, pruned, fake, answers, opens, qtbot, heard
 ):
