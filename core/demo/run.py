@@ -52,6 +52,7 @@ def run_demo(
     for number, step in enumerate(STEPS, 1):
         started = time.monotonic()
         prefix = f"{number} of {len(STEPS)}, {step.title}: "
+        progress(at, f"{prefix}starting")
         text = step.act(walk, Span(progress, at, at + step.share, prefix))
         at += step.share
         seconds = round(time.monotonic() - started, 2)

@@ -38,13 +38,21 @@ def add_parsers(add: Add) -> None:
 
 
 class _Steps:
-    """Progress that also prints every step done, for people who read along."""
+    """Progress that also prints every step done, for people who read along.
+
+    In a log, where no line of progress is shown, also every step that begins: some take minutes.
+    """
 
     def __init__(self, progress: Progress, loud: bool) -> None:
         self._progress, self._loud = progress, loud
+        self._begun = ""
 
     def __call__(self, fraction: float, text: str) -> None:
         self._progress(fraction, text)
+        step, found, _ = text.partition(": ")
+        if found and step != self._begun and self._loud and not sys.stderr.isatty():
+            print(visible(f"{step}…"), file=sys.stderr, flush=True)
+            self._begun = step
 
     def partial(self, data: dict[str, Any]) -> None:
         publish(self._progress, data)
