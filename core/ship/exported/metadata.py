@@ -17,7 +17,7 @@ from core.ship.export.formats import FORMATS
 from core.ship.exported.literal import parse_literal
 from core.ship.exported.precision import precision_of
 from core.ship.exported.protobuf import onnx_properties
-from core.system.archives import check_directory, check_unpacked
+from core.system.archives import DAMAGED, check_directory, check_unpacked
 from core.system.budget import MB, MOST_CLASSES, Budget, parse_json, parse_yaml, read_text
 from core.system.files import open_regular
 from core.system.size import ImageSize
@@ -145,7 +145,7 @@ def read_metadata(path: Path, form: Format) -> Metadata:
         return replace(about, precision=precision_of(path, form, about.precision))
     except UserError:
         raise
-    except (OSError, ValueError, yaml.YAMLError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except (OSError, ValueError, yaml.YAMLError, KeyError, *DAMAGED) as error:
         raise UserError(
             f"{path} is damaged, or no exported network: {one_line(error)}.".replace("..", "."),
             _AGAIN,

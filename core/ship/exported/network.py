@@ -26,6 +26,7 @@ from core.ship.export.exporter import brief, sealed
 from core.ship.export.format import Format
 from core.ship.export.formats import FORMATS
 from core.ship.exported.metadata import Metadata, exported_format, read_metadata
+from core.ship.exported.outputs import check_outputs
 from core.ship.exported.script import check_script
 from core.ship.latency.runtime import cuda_available, installed
 from core.system.files import sha256_of
@@ -60,7 +61,7 @@ class ExportedNetwork(RuntimeNetwork):
         return device if self.form.name in _ON_GPU else "cpu"
 
     def opened(self, device: torch.device) -> Any:
-        """Return Ultralytics' wrapper of the file.
+        """Return Ultralytics' wrapper of the file, which raises `UserError` where it cannot be run.
 
         Raises
         ------
@@ -76,14 +77,24 @@ class ExportedNetwork(RuntimeNetwork):
             _in_full(self.form),
             warnings.catch_warnings(action="ignore", category=FutureWarning),  # of torch.jit.load
         ):
-            return AutoBackend(str(self.path), device=device, verbose=False).eval()
+            backend = AutoBackend(str(self.path), device=device, verbose=False).eval()
+        forward = backend.forward
+
+        def explained(*images: Any, **options: Any) -> Any:
+            with self.explained("run"):
+                outputs = forward(*images, **options)
+                check_outputs(self.path, self.about, outputs)
+                return outputs
+
+        backend.forward = explained  # also of what warms it up
+        return backend
 
     @contextlib.contextmanager
     def explained(self, done: str) -> Iterator[None]:
         """Turn whatever a runtime raises into a sentence; ``done`` is what could not be done."""
         try:
             yield
-        except (UserError, MemoryError):
+        except (UserError, MemoryError, torch.OutOfMemoryError):  # the last is answered by callers
             raise
         except Exception as error:  # runtimes raise what they please
             raise UserError(
