@@ -7,6 +7,7 @@ module's is that of its file, all included.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -129,3 +130,15 @@ def test_what_is_written_twice_is_found(tmp_path: Path) -> None:
         text = "\n".join([f"def {name}(first):", *lines, f"    return '{name}'"])
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     assert f"{CLONE + 1} similar lines in 2 files" in clones(sorted(tmp_path.iterdir()))
+
+
+def test_what_a_network_costs_is_named_in_one_place():
+    """`core.plan.cost.COST`; two lists of the same names come apart when a third is added."""
+    pair = re.compile(r"""\(\s*["']parameters["'],\s*["']macs["']\s*,?\s*\)""")
+    found = [
+        str(path.relative_to(ROOT))
+        for folder in ("core", "app")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if pair.search(path.read_text("utf-8"))
+    ]
+    assert found == ["core/plan/cost.py"]

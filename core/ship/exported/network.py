@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +24,15 @@ from core.errors import UserError
 from core.ship.export.exporter import brief, sealed
 from core.ship.export.format import Format
 from core.ship.export.formats import FORMATS
-from core.ship.exported.metadata import Metadata, exported_format, read_metadata
+from core.ship.exported.metadata import (
+    Metadata,
+    exported_format,
+    hash_of_network,
+    read_metadata,
+)
 from core.ship.exported.outputs import check_outputs
 from core.ship.exported.script import check_script
 from core.ship.latency.runtime import cuda_available, installed
-from core.system.files import sha256_of
 from core.system.program import to_install
 
 _ON_GPU = frozenset({"engine", "torchscript"})
@@ -167,7 +170,7 @@ def open_exported(path: str | Path) -> Loaded:
         check_script(file)
     facts = Facts(
         path=str(file),
-        sha256=_hash_of(file),
+        sha256=hash_of_network(file),
         family=about.family or form.title,
         task=about.task,
         classes=dict(about.names),
@@ -202,13 +205,3 @@ def _check_runtime(form: Format) -> None:
         )
     if form.gpu and not cuda_available():
         raise UserError(f"{form.title} needs an NVIDIA GPU; none was found.", "")
-
-
-def _hash_of(path: Path) -> str:
-    """Return the hash of a file, or of the names and hashes of all files in a folder."""
-    if path.is_file():
-        return sha256_of(path)
-    digest = hashlib.sha256()
-    for file in sorted(one for one in path.rglob("*") if one.is_file()):
-        digest.update(f"{file.relative_to(path)}:{sha256_of(file)}|".encode())
-    return digest.hexdigest()
