@@ -55,13 +55,7 @@ def add_parsers(add: Add) -> None:
         help="trials that are drawn and made at once (1; with --on, what the place has room for)",
     )
     add_place(parser, "prune, repair, evaluate and tune trials")
-    parser.add_argument(
-        "--no-int8",
-        action="store_const",
-        const=False,
-        dest="int8",
-        help="leave out the unpruned network as INT8; a continued search does the same",
-    )
+    _add_int8(parser)
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (0)")
     parser.add_argument("--plan", metavar="PLAN", help="a plan whose locks hold for every trial")
     parser.add_argument(
@@ -82,6 +76,16 @@ def add_parsers(add: Add) -> None:
     )
     parser.add_argument("--events", action="store_true", help="print progress as JSON lines")
     add_history(parser)
+
+
+def _add_int8(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-int8",
+        action="store_const",
+        const=False,
+        dest="int8",
+        help="leave out the unpruned network as INT8; a continued search does the same",
+    )
 
 
 def _search(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
