@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -27,6 +28,9 @@ OTHERS = (
     "yolo26n-seg", "yolo26n-pose", "yolov8n-ghost", "yolo11n-obb", "yolov3-tiny", "yolov9s", *OPEN,
 )  # fmt: skip
 """Further ones that no rule was written for."""
+TINY = "tiny"
+"""A YOLOv8 of ten blocks (``tiny.yaml``), for what is the same with any network."""
+_OWN = {TINY: Path(__file__).with_name("tiny.yaml")}
 
 
 def image_size(family: str) -> int:
@@ -51,7 +55,7 @@ def enliven(model: nn.Module) -> nn.Module:
 @lru_cache(maxsize=4)
 def network(family: str) -> nn.Module:
     """An untrained network; treat it as read-only."""
-    return enliven(load(f"{family}.yaml").model.float().eval())
+    return enliven(load(_OWN.get(family, f"{family}.yaml")).model.float().eval())
 
 
 def untrained(family: str) -> Loaded:
