@@ -99,7 +99,8 @@ def warm_engine(tmp_path_factory):
             home = tmp_path_factory.mktemp("warm")
             names = ("CONFIG", "DATA", "STATE", "CACHE")
             own = {f"XDG_{name}_HOME": str(home / name.lower()) for name in names}
-            made.append(Warm(environment=own, wait=False))
+            given = {**os.environ, "PYTHONPATH": str(ROOT), **own}
+            made.append(Warm(environment=given, wait=False))
         return [str(made[0].folder / "secateur"), "engine"]
 
     yield command

@@ -58,13 +58,13 @@ class Warm:
     stock : bool
         Load stock Ultralytics alone: what is run does not find this clone, and is offline.
     environment : mapping of str to str, optional
-        What the process gets in addition to this one's.
+        The process's; by default this one's.
     wait : bool
         Until the libraries are loaded; otherwise what is run before waits for them.
     """
 
     def __init__(
-        self, *, stock: bool = False, environment: Mapping[str, str] = {}, wait: bool = True
+        self, *, stock: bool = False, environment: Mapping[str, str] | None = None, wait: bool = True
     ) -> None:
         self._place = tempfile.TemporaryDirectory(prefix="warm-")
         self.folder = Path(self._place.name)
@@ -80,7 +80,7 @@ class Warm:
         if stock:
             self._added |= {"PYTHONPATH": "", "YOLO_CONFIG_DIR": str(self.folder), **OFFLINE}
             command = [sys.executable, "-P", __file__, address, "stock"]
-        given = {**os.environ, **self._added, **environment}
+        given = {**os.environ, **self._added} if environment is None else environment
         self._process = subprocess.Popen(command, env=given, cwd=self.folder)
         if wait:
             self._await(address)
