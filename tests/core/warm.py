@@ -64,7 +64,11 @@ class Warm:
     """
 
     def __init__(
-        self, *, stock: bool = False, environment: Mapping[str, str] | None = None, wait: bool = True
+        self,
+        *,
+        stock: bool = False,
+        environment: Mapping[str, str] | None = None,
+        wait: bool = True,
     ) -> None:
         self._place = tempfile.TemporaryDirectory(prefix="warm-")
         self.folder = Path(self._place.name)
