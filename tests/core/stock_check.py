@@ -1,7 +1,6 @@
 """Run in a process of its own, without Secateur: what stock Ultralytics makes of a file.
 
-Arguments: the file, the side of the image, and "whole" where the ONNX file should not be slimmed as
-it is by default. Prints one JSON object.
+Arguments: the file, the side of the image. Prints one JSON object.
 """
 
 import json
@@ -12,7 +11,7 @@ import numpy as np
 from ultralytics import YOLO
 
 
-def main(path: str, side: int, slim: bool) -> dict:
+def main(path: str, side: int) -> dict:
     image = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
     model = YOLO(path)
     report = {"before": sum(p.numel() for p in model.model.parameters()), "task": model.task}
@@ -20,8 +19,7 @@ def main(path: str, side: int, slim: bool) -> dict:
     report["results"] = len(results)
     report["classes"] = len(model.names)
     for kind in ("onnx", "torchscript"):
-        more = {"simplify": False} if kind == "onnx" and not slim else {}
-        exported = YOLO(path).export(format=kind, imgsz=side, verbose=False, **more)
+        exported = YOLO(path).export(format=kind, imgsz=side, verbose=False)
         report[kind] = Path(exported).stat().st_size
         again = YOLO(exported, task=model.task).predict(image, imgsz=side, verbose=False)
         report[f"{kind}_results"] = len(again)
@@ -31,4 +29,4 @@ def main(path: str, side: int, slim: bool) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]), "whole" not in sys.argv)))
+    print(json.dumps(main(sys.argv[1], int(sys.argv[2]))))

@@ -18,7 +18,7 @@ from tests.core.warm import OFFLINE, Warm
 SCRIPT = Path(__file__).with_name("stock_check.py")
 
 
-def run_stock(script: Path, path: Path, side: int, python: Path, *more: str) -> str:
+def run_stock(script: Path, path: Path, side: int, python: Path) -> str:
     """Let stock Ultralytics use a file, away from this project and from any network.
 
     Returns what the script prints.
@@ -30,7 +30,7 @@ def run_stock(script: Path, path: Path, side: int, python: Path, *more: str) -> 
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
-        [str(python), "-P", str(script), str(path), str(side), *more],
+        [str(python), "-P", str(script), str(path), str(side)],
         cwd=path.parent,
         env=environment,
         capture_output=True,
@@ -42,14 +42,12 @@ def run_stock(script: Path, path: Path, side: int, python: Path, *more: str) -> 
     return done.stdout
 
 
-def stock_report(path: Path, side: int, python: Path, *more: str) -> dict:
+def stock_report(path: Path, side: int, python: Path) -> dict:
     """Return what `stock_check.py` finds."""
-    return json.loads(run_stock(SCRIPT, path, side, python, *more).strip().splitlines()[-1])
+    return json.loads(run_stock(SCRIPT, path, side, python).strip().splitlines()[-1])
 
 
-def check(
-    original: Loaded, ratio: float, folder: Path, side: int, python: Path, *more: str
-) -> None:
+def check(original: Loaded, ratio: float, folder: Path, side: int, python: Path) -> None:
     blocks = len(original.model.model)
     plan = core.parse_plan(
         {
@@ -60,7 +58,7 @@ def check(
     )
     path = folder / "pruned.pt"
     result = core.prune(original, plan, path, cache=False)
-    report = stock_report(path, side, python, *more)
+    report = stock_report(path, side, python)
     assert report["before"] == report["after"] == result.prediction.after.parameters
     assert report["after"] < parameters(original.model)
     assert report["task"] == original.facts.task
@@ -75,9 +73,7 @@ def check(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family(family: str, ratio: float, stock: Warm, tmp_path: Path) -> None:
     side = 64 if family.endswith("-cls") else 160
-    # Slimming takes half of the time, and sees the same graph whatever the ratio.
-    whole = ["whole"] if ratio == 0.3 else []
-    check(untrained(family), ratio, tmp_path, side, stock.folder / "python", *whole)
+    check(untrained(family), ratio, tmp_path, side, stock.folder / "python")
 
 
 @pytest.mark.parametrize("ratio", [0.3, 0.5])
