@@ -117,7 +117,7 @@ def benches(options: argparse.Namespace) -> Iterator[Bench]:
         parts = split_folds(Path(options.data), options.folds, options.seed, folder)
     for number, part in enumerate(parts):
         if not options.only or number in options.only:
-            yield Bench(options, part)
+            yield Bench(options, part, WAYS.make)
 
 
 def rows(options: argparse.Namespace) -> Iterator[tuple[str, float]]:

@@ -305,10 +305,11 @@ def time_rows(timed: Mapping[str, Any]) -> list[Row]:
         ms, ratio = (own, timing["cpu_ratio"]) if own else (timing["ms"], timing["ratio"])
         predicted, batch = timing.get("predicted_ms"), timing["batch"]
         several = f" × {batch}" if batch != 1 else ""
+        how = (timing["runtime"], timing["precision"].upper())  # the latter is not always known
         rows.append(
             (
                 Path(timing["model"]).name,
-                f"{timing['runtime']}, {timing['precision'].upper()}{several}",
+                f"{', '.join(filter(None, how))}{several}",
                 f"{digits(ms['median'])} ± {digits(ms['iqr'] / 2, ms['median'])}",
                 "1" if ratio is None else _ratio_words(ratio),
                 "" if predicted is None else predicted_words(predicted, ms["median"]),

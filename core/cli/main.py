@@ -15,6 +15,7 @@ from core.cli.options import assumed, assumed_text, rounded, with_sizes
 from core.cli.output import Parser, as_json, fail, make_printable, put, warn
 from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.logs import append_fault
+from core.system.memory import is_out_of_memory, memory_short
 from core.system.records import naming_left_out
 from core.system.signals import EndedError, answered
 from core.system.versions import SECATEUR, outside
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         append_fault(error)
         return fail(str(of_system(error)))
     except Exception as error:
-        return fail(_report_bug(error))
+        return fail(_memory_or_bug(error))
     proofs = (result.get("verification"), result.get("parity"))
     return int(any(proof and proof.get("passed") is False for proof in proofs))
 
@@ -79,9 +80,11 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return result, text
 
 
-def _report_bug(error: Exception) -> str:
-    """Log a bug whole; return the line for the user."""
+def _memory_or_bug(error: Exception) -> str:
+    """Log the error whole; return the line for the user."""
     where = append_fault(error)
+    if is_out_of_memory(error):
+        return str(memory_short(error))
     kind = type(error).__name__
     return f"Internal error ({kind}: {error}), logged in {where}. Please report it."
 

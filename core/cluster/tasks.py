@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import UserError, ended_by_module, of_system
 from core.progress import Progress
 from core.registry import resolve
+from core.system.memory import is_out_of_memory, memory_short
 
 TASKS = "core.engine.tasks:find_task"
 """Finds a task by its name. Named, since the engine is built on what this package serves."""
@@ -63,6 +64,10 @@ def perform(task: str, request: Mapping[str, Any], progress: Progress) -> list[d
         last = _failed(ended_by_module())
     except OSError as error:
         last = _failed(of_system(error))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        last = _failed(memory_short(error))
     return [*collected.events, last]
 
 

@@ -28,6 +28,7 @@ from core.engine.tasks import find_task
 from core.errors import CancelledError, UserError, ended_by_module, of_system
 from core.system.budget import MESSAGE, parse_json
 from core.system.logs import append_fault
+from core.system.memory import is_out_of_memory, memory_short
 from core.system.paths import own_folders
 from core.system.records import Shape, checked
 from core.system.scratch import sweep_beneath
@@ -178,12 +179,7 @@ class Engine:
             refused = of_system(error)
             event = {**_failed(refused.message, refused.hint), "log": str(append_fault(error))}
         except BaseException as error:  # whatever a trusted module raises, the engine goes on
-            event = {
-                **_failed(f"{type(error).__name__}: {error}"),
-                "bug": True,
-                "log": str(append_fault(error)),
-                "trace": "".join(traceback.format_exception(error)),
-            }
+            event = _memory_or_bug(error)
         self._channel.send({"id": number, **event})
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -195,6 +191,16 @@ class Engine:
         task = find_task(name)
         progress(0.0, "Starting")
         return task(self._models, _Arguments(request.get("args", {})), progress)
+
+
+def _memory_or_bug(error: BaseException) -> dict[str, Any]:
+    """Log the error whole; return the event for it."""
+    log = str(append_fault(error))
+    if is_out_of_memory(error):
+        short = memory_short(error)
+        return {**_failed(short.message, short.hint), "log": log}
+    trace = "".join(traceback.format_exception(error))
+    return {**_failed(f"{type(error).__name__}: {error}"), "bug": True, "log": log, "trace": trace}
 
 
 def _failed(message: str, hint: str = "", layers: tuple[str, ...] = ()) -> dict[str, Any]:

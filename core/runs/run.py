@@ -29,6 +29,7 @@ from core.runs.received import check_job
 from core.runs.time_left import TimedEvents
 from core.system.files import sha256_of
 from core.system.locks import take
+from core.system.memory import is_out_of_memory, memory_short
 from core.system.scratch import sweep_beneath
 from core.trust.find import untrusted_in
 from core.trust.own import remember
@@ -265,6 +266,8 @@ def _outcome(job: Job, folder: Path, emit: Emit, check: Callable[[], None]) -> E
     except Exception as error:
         with contextlib.suppress(OSError), (folder / LOG).open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)) + "\n")
+        if is_out_of_memory(error):
+            return _failed(memory_short(error))
         message = f"{type(error).__name__}: {error}"
         hint = f"Internal error, logged in {folder / LOG}. Please report it."
         return {"event": "failed", "message": message, "hint": hint, "bug": True}

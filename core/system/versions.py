@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from importlib import metadata, util
 
-SECATEUR = "0.1.0"
+SECATEUR = "0.2.0"
 TESTED: Mapping[str, tuple[str, str]] = {
     "torch": ("2.8", "2.16"),
     "torchvision": ("0.23", "0.30"),

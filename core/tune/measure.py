@@ -21,12 +21,13 @@ from core.data.validation import Accuracy, Validation
 from core.errors import UserError
 from core.progress import Progress
 from core.repair.outputs import gaps_on, outputs_on
+from core.system.memory import is_out_of_memory
 from core.tune.choose import State
 from core.tune.device import gpus
 from core.tune.report import INTERVAL
 from core.tune.settings import Settings
 from core.tune.training import Run
-from core.tune.trouble import is_out_of_memory, memory_short
+from core.tune.trouble import memory_short
 
 MOST = 64
 """Images at most whose outputs are compared with the teacher's."""

@@ -6,27 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from core.errors import MemoryShortError, UserError, reason_of
+from core.system.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from core.tune.training import Run
-
-_SCARCE = (
-    "out of memory",
-    "can't allocate memory",  # torch's allocator of the CPU
-    "insufficient memory",  # OpenCV
-    "cublas_status_alloc_failed",
-    "cuda_error_out_of_memory",
-)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error reports that memory ran out, of the GPU or the machine."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return any(words in str(error).lower() for words in _SCARCE)
 
 
 def explain(run: Run, trainer: Any, error: Exception, devices: int = 1) -> None:

@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         note = {"kind": "user", "message": error.message, "hint": error.hint}
     except Exception as error:
-        from core.tune.trouble import is_out_of_memory
+        from core.system.memory import is_out_of_memory
 
         traceback.print_exc()
         kind = "memory" if is_out_of_memory(error) else "other"

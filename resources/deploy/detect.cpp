@@ -111,7 +111,7 @@ int main(int count, char** arguments) {
     const char* inputs[] = {input.get()};
     const char* outputs[] = {output.get()};
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-    std::cout << std::fixed << std::setprecision(2);
+    std::cout << std::fixed << std::setprecision(4);
     for (int number = 1; number < count; ++number) {
         const cv::Mat image = cv::imread(arguments[number], cv::IMREAD_COLOR);
         if (image.empty()) {

@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ from core.repair.outputs import gaps_on, outputs_on
 from core.structure.scales import places_of, strides_of
 from scripts.judging.deployed import Deployed, multiply_adds, time_in_turns, write_onnx
 from scripts.judging.folds import Part, write_taught
-from scripts.judging.ways import WAYS
 
 CRITERION = "fisher"
 """Of the ranking, unless another is named."""
+Make = Callable[[str, "Bench", float], nn.Module]
+"""Makes a network by the name of a way, to a share less of the multiply-adds."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Bench:
     options : Namespace
         Of ``scripts/judge.py``.
     part : Part
+    make : callable
+        Of all ways (``scripts/judging/ways.py``).
 
     Attributes
     ----------
@@ -107,8 +110,8 @@ class Bench:
         What a way has to say of the network that it makes.
     """
 
-    def __init__(self, options: argparse.Namespace, part: Part) -> None:
-        self.options, self.part = options, part
+    def __init__(self, options: argparse.Namespace, part: Part, make: Make) -> None:
+        self.options, self.part, self._make = options, part, make
         self.loaded = core.load(options.model)
         self.analysis = core.analyse(self.loaded)
         self.folder = Path(options.folder)
@@ -158,7 +161,7 @@ class Bench:
 
     def make(self, way: str, less: float) -> nn.Module:
         self.note = ""
-        return WAYS.make(way, self, less)
+        return self._make(way, self, less)
 
     def _known(self, place: Path, make: Any) -> Judged:
         file = place.with_suffix(".onnx")

@@ -21,6 +21,7 @@ from scripts.judging.bench import Bench, Judged, reordered
 from scripts.judging.deployed import Deployed, multiply_adds
 from scripts.judging.folds import split_once
 from scripts.judging.shares import Share
+from scripts.judging.ways import WAYS
 
 MODEL = Path(__file__).resolve().parents[2] / "resources" / "demo" / "demo.pt"
 
@@ -116,7 +117,7 @@ def test_a_network_without_a_scale_is_judged(tmp_path: Path) -> None:
     options = Namespace(
         model=str(MODEL), folder=str(folder), size=64, seed=0, images=None, time=False, device="cpu"
     )
-    bench = Bench(options, split_once(data, "val", folder))
+    bench = Bench(options, split_once(data, "val", folder), WAYS.make)
     plan = parse_plan({"version": 1, "selection": [{"scale": 8}]})
     judged = bench.look(core.prune(bench.loaded, plan).model)
     assert judged.gaps.shape == (4,) and (judged.gaps > 0).all()

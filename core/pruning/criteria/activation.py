@@ -31,6 +31,7 @@ class Activation:
     """
 
     size = None
+    by_image = True
 
     def __init__(self, model: nn.Module, table: ChannelTable, device: str) -> None:
         self._trial = resting(model, device)

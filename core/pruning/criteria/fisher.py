@@ -30,6 +30,8 @@ class Fisher:
     device : str
     """
 
+    by_image = True
+
     def __init__(self, model: nn.Module, table: ChannelTable, device: str) -> None:
         trial = resting(model, device).requires_grad_(False)
         self._loss = ImageLoss(trial)

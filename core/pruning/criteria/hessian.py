@@ -31,6 +31,7 @@ class Hessian:
     """
 
     size = 1
+    by_image = True
 
     def __init__(self, model: nn.Module, table: ChannelTable, device: str) -> None:
         self._trial, self._table = resting(model, device).requires_grad_(True), table

@@ -30,6 +30,8 @@ class Taylor:
     device : str
     """
 
+    by_image = False
+
     def __init__(self, model: nn.Module, table: ChannelTable, device: str) -> None:
         self._trial, self._table = resting(model, device).requires_grad_(True), table
         self._loss = ImageLoss(self._trial)

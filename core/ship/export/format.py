@@ -69,6 +69,9 @@ class Format:
         What opens an exported network, where Ultralytics does not or not as is wanted: called with
         its path, returns a function from images to a list of outputs, as tensors. A format with
         ``make`` and without it is not compared with the checkpoint.
+    quantise : callable, str or None
+        What writes a network in INT8 that was exported in FP32, where the exporter's own INT8 is
+        not used (`core.ship.quantize.plain.quantise_export`).
     weights : callable, str or None
         Counts the weights in an exported network, by its path.
     runtime : Runtime or None
@@ -99,6 +102,7 @@ class Format:
     aliases: tuple[str, ...] = ()
     make: Callable[..., Path] | str | None = None
     run: Callable[[Path], Any] | str | None = None
+    quantise: Callable[..., Path] | str | None = None
     weights: Callable[[Path], int] | str | None = None
     runtime: Runtime | None = None
     nms: bool = False

@@ -24,6 +24,8 @@ _AXELERA = "Get it from Axelera's package index: https://docs.ultralytics.com/in
 _HAILO = "Get the compiler from Hailo: https://hailo.ai/developer-zone."
 _CANN = "The compiler is part of Huawei's CANN toolkit: https://www.hiascend.com/software/cann."
 
+_QUANTISE = "core.ship.quantize.plain:quantise_export"
+
 _ROWS = (
     Format(
         "onnx",
@@ -32,6 +34,7 @@ _ROWS = (
         _ONNX,
         PRECISIONS,
         calibrates=True,
+        quantise=_QUANTISE,
         weights="core.ship.export.weights:count_onnx",
         runtime=Runtime(
             "onnx",
@@ -64,6 +67,7 @@ _ROWS = (
         PRECISIONS,
         calibrates=True,
         further={"int8": {"nncf": "nncf"}},
+        quantise=_QUANTISE,
         run="core.ship.export.parity:run_openvino",
         runtime=Runtime(
             "openvino",

@@ -242,23 +242,26 @@ def _run(
 ) -> Path:
     from core.ship.export.exporter import calibration_images, run_exporter
 
-    images = None
-    if settings.precision == "int8" and form.calibrates and settings.data is not None:
-        facts = loaded.facts
-        data = settings.data
-        images = calibration_images(data, facts.task, facts.classes, size, progress)
+    images, precision, facts = None, settings.precision, loaded.facts
+    own = None if precision != "int8" or form.quantise is None else resolve(form.quantise)
+    if precision == "int8" and form.calibrates and settings.data is not None:
+        part = silent if own else progress
+        images = calibration_images(settings.data, facts.task, facts.classes, size, part)
     made = run_exporter(
         loaded.model,
         form,
         folder,
         image_size=size,
         batch=settings.batch,
-        precision=settings.precision,
+        precision="fp32" if own else precision,
         device=device,
-        images=images,
+        images=None if own else images,
         keep_choice=True,
         nms=settings.nms,
     )
+    if own is not None:
+        more = {"batch": settings.batch, "progress": progress}
+        made = own(loaded.model, made, form, images, folder, **more)
     if not made.exists():
         raise UserError(
             f"The exporter reported an export to {form.title}, but no file was written.",

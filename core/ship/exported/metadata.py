@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from core.errors import UserError, one_line
 from core.ship.export.format import TASKS, Format
 from core.ship.export.formats import FORMATS
 from core.ship.exported.literal import parse_literal
+from core.ship.exported.precision import precision_of
 from core.ship.exported.protobuf import onnx_properties
 from core.system.archives import check_directory, check_unpacked
 from core.system.budget import MB, MOST_CLASSES, Budget, parse_json, parse_yaml, read_text
@@ -52,7 +53,8 @@ class Metadata:
     end2end : bool
         Whether it puts out detections: with NMS inside, or of a head that needs none.
     precision : str
-        ``fp32``, ``fp16`` or ``int8``; empty where the file does not say.
+        ``fp32``, ``fp16``, ``int8`` or ``mixed`` (`core.ship.exported.precision`); empty where it
+        is not known.
     head : str
         The class of its head; empty where the file does not say.
     family : str
@@ -139,7 +141,8 @@ def read_metadata(path: Path, form: Format) -> Metadata:
                 f"{path} does not say which task and classes it has: Ultralytics did not write it.",
                 _AGAIN,
             )
-        return _checked(_parsed(raw, path))
+        about = _checked(_parsed(raw, path))
+        return replace(about, precision=precision_of(path, form, about.precision))
     except UserError:
         raise
     except (OSError, ValueError, yaml.YAMLError, zipfile.BadZipFile, EOFError, KeyError) as error:

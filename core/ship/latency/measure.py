@@ -56,7 +56,9 @@ class Timing:
 
     Attributes
     ----------
-    model, runtime, precision : str
+    model, runtime : str
+    precision : str
+        ``fp32`` or ``fp16``; of an exported file its own (`core.ship.exported.metadata.Metadata`).
     batch, threads : int
     image_size : ImageSize
     wall : Spread

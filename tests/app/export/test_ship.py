@@ -349,6 +349,14 @@ def test_a_batch_of_several_is_named_and_the_clock_counts_on_several_threads():
     assert predicted_words(21.0, 20.0) == "21.0 (+5%)"
 
 
+@pytest.mark.parametrize(
+    ("precision", "words"), [("int8", "onnx, INT8"), ("mixed", "onnx, MIXED"), ("", "onnx")]
+)
+def test_a_precision_that_is_not_known_is_left_out(precision, words):
+    one = {**timed("a.pt")["timings"][0], "runtime": "onnx", "precision": precision}
+    assert time_rows({"timings": [one]})[0][1] == words
+
+
 def test_without_a_table_the_layers_can_be_timed_as_chosen(opened, latency, fake, qtbot):
     opened.session.measured.set_clock(None)
     target = latency.target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -123,6 +124,34 @@ def _compiles(kit):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     missing = re.search(r"fatal error: (onnxruntime|opencv2).*No such file", done.stderr)
     return done.returncode == 0 or missing is not None
+
+
+ARCHIVE = os.environ.get("ONNXRUNTIME", "")
+
+
+@pytest.mark.skipif(
+    not (ARCHIVE and shutil.which("cmake")),
+    reason="needs CMake, OpenCV and ONNXRUNTIME, the folder of an archive of ONNX Runtime",
+)
+def test_the_cpp_example_finds_what_secateur_finds(kit, tmp_path):
+    copy = tmp_path / "kit"
+    shutil.copytree(kit, copy)
+    for command in (
+        ["cmake", "-B", "build", f"-DONNXRUNTIME={ARCHIVE}"],
+        ["cmake", "--build", "build"],
+    ):
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    for entry in json.loads((copy / "expected.json").read_text()):
+        command = [str(copy / "build" / "detect"), entry["image"]]
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        rows = [line.split("\t") for line in done.stdout.splitlines()]
+        found = [
+            {"class": name, "confidence": float(sure), "box": [float(x) for x in box.split()]}
+            for _, name, sure, box in rows
+        ]
+        assert same_objects(found, entry["objects"]), entry["image"]
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import torch
 
 import core
 from core.checkpoint import load, save
+from core.cli.main import main
 from core.data.stream import ALL, DataSettings, Stream
 from core.measure import sensitivity
 from core.plan.criteria import CRITERIA
-from core.plan.schema import Plan, Target
+from core.plan.schema import Plan, Target, parse_plan
 from core.pruning.criteria import score_atoms
 from core.repair import RepairSettings, parse_steps
 from tests.core.images import make_dataset
@@ -100,3 +103,64 @@ def test_a_scan_gives_the_processors_figures(
     for mine, theirs in zip(one.points, other.points, strict=True):
         assert (mine["block"], mine["macs"]) == (theirs["block"], theirs["macs"])
         assert theirs["map50_95"] == pytest.approx(mine["map50_95"], abs=0.01)
+
+
+def test_the_command_suggests_what_it_suggests_on_the_processor(
+    model: Path, data: DataSettings, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(Plan(criterion="fisher", target=Target(macs=0.7)).to_json()))
+    removed = []
+    for device in ("cpu", "cuda"):
+        out = tmp_path / f"{device}.json"
+        options = ["--data", str(data.path), "--image-size", "96", "--images", "8"]
+        options += ["--plan", str(plan), "--device", device, "-o", str(out), "--no-cache"]
+        assert main(["suggest", str(model), *options]) == 0
+        chosen = parse_plan(json.loads(out.read_text())).selection
+        removed.append({(e.layer, channel) for e in chosen for channel in e.channels or ()})
+    one, other = removed
+    assert len(one & other) > 0.97 * len(one | other) > 0
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """For one process, as on a small GPU: too little for eight images at 640 px."""
+    torch.cuda.empty_cache()
+    everything = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(700e6 / everything)
+    yield
+    torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_ranking_takes_smaller_batches_when_memory_is_short(
+    model: Path, data: DataSettings
+) -> None:
+    loaded = load(model)
+    table, facts = core.analyse(loaded).table, loaded.facts
+    told: list[str] = []
+    seen = replace(data, device="cuda", image_size=640)
+    scores = score_atoms(
+        loaded.model,
+        table,
+        "fisher",
+        0,
+        Stream(seen, facts.task, facts.classes),
+        lambda _, text: told.append(text),
+    )
+    assert any(text.startswith(("Reading image 1 ", "Reading image 2 ")) for text in told)
+    torch.cuda.set_per_process_memory_fraction(1.0)
+    whole = score_atoms(loaded.model, table, "fisher", 0, Stream(seen, facts.task, facts.classes))
+    known = np.isfinite(whole)
+    assert np.corrcoef(ranks(scores[known]), ranks(whole[known]))[0, 1] > 0.999
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_command_says_that_memory_is_short(
+    model: Path, data: DataSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.cuda.set_per_process_memory_fraction(100e6 / torch.cuda.mem_get_info()[1])
+    options = ["--data", str(data.path), "--device", "cuda", "--image-size", "640"]
+    assert main(["evaluate", str(model), *options]) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "The GPU has too little free memory" in said

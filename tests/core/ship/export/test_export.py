@@ -22,6 +22,7 @@ from core.errors import CancelledError, UserError
 from core.ship.export.formats import FORMATS
 from core.ship.export.parity import compare
 from core.ship.export.run import ExportSettings, export
+from core.ship.exported.metadata import read_metadata
 from tests.core.images import make_dataset
 from tests.core.ship.export.conftest import SIZE, left, needs
 
@@ -272,6 +273,39 @@ def test_calibrating_tells_every_image_and_can_be_cancelled(pruned, tmp_path):
         export(loaded, tmp_path / "a.onnx", settings, stop)
     assert [text.split(" of ")[0] for text in told] == [f"Calibrating: image {n}" for n in (1, 2)]
     assert left(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [("yolov8n", {"nms": True}), ("yolov8n", {"batch": 3}), ("yolov8n-cls", {}),
+     ("yolo11n-pose", {})],
+)  # fmt: skip
+def test_int8_in_onnx_is_what_x86_multiplies_fast(pruned, tmp_path, family, changes):
+    """Unsigned values by signed weights per channel, and only the decoding in FP32."""
+    needs("onnx")
+    import onnx
+
+    loaded = pruned(family)
+    facts = loaded.facts
+    data = make_dataset(tmp_path / "data", facts.classes, facts.task, images=4)
+    settings = ExportSettings(
+        precision="int8", image_size=SIZE, data=DataSettings(data, images=4), compared=1, **changes
+    )
+    done = export(loaded, tmp_path / "a.onnx", settings)
+    assert done.parity.passed is None
+    graph = onnx.load(done.output).graph
+    held = {one.name: one for one in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    layers = [n for n in graph.node if n.op_type in ("Conv", "Gemm", "ConvTranspose")]
+    rounded = [n for n in layers if n.input[1] in makers]
+    assert len(rounded) >= len(layers) - 1 > 20  # the decoding of boxes has a convolution
+    for node in rounded:
+        values, weights = makers[node.input[0]], makers[node.input[1]]
+        assert held[values.input[2]].data_type == onnx.TensorProto.UINT8
+        assert held[weights.input[0]].data_type == onnx.TensorProto.INT8
+        if node.op_type == "Conv":
+            assert list(held[weights.input[1]].dims) == [held[weights.input[0]].dims[0]]
+    assert read_metadata(done.output, FORMATS["onnx"]).precision == "int8"
 
 
 def test_nothing_is_installed(pruned, tmp_path, monkeypatch):
