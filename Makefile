@@ -25,7 +25,8 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml core/system/versions.py scripts/system-libs.sh
 	@sh scripts/system-libs.sh
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@echo "Installing torch and the other libraries into $(VENV): several gigabytes, which takes minutes."
+	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
 run: setup
@@ -103,7 +104,7 @@ appimage: bundle
 # The sdist, and the wheel built from it, in dist: docs/install.md.
 dist: setup
 	rm -rf secateur.egg-info dist/secateur-*.whl
-	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m build --no-isolation --quiet
 	$(BIN)/python -m twine check --strict dist/secateur-$(VERSION)-py3-none-any.whl dist/secateur-$(VERSION).tar.gz
 
 # The documents as a site, in site: `python -m http.server --directory site` shows it, with search.

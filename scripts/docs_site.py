@@ -156,7 +156,10 @@ def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
 
 def on_config(config: MkDocsConfig) -> None:
     """Set the navigation."""
+    from core.system.versions import SECATEUR
+
     config.nav = navigation((ROOT / "README.md").read_text("utf-8"))
+    config.copyright = f"Secateur {SECATEUR}, AGPL-3.0-or-later"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:

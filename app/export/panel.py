@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.context import Context
 from app.engine.task_line import TaskLine
 from app.export.words import exported_row
-from app.kit.controls import add_items, choose, combo, row, set_able, trained_size
+from app.kit.controls import able_or_why, add_items, choose, combo, row, set_able, trained_size
 from app.kit.desktop import open_file
 from app.kit.table_model import Column, TableModel
 from app.kit.widgets import OnScreen, TableView, fit_columns, label, table_view
@@ -55,6 +55,17 @@ QUANTISED = {
         "and nvidia-modelopt",
     ),
 }
+KIT = (
+    "Next to the file, a folder with examples in Python and C++ that run it, and what they should "
+    "find"
+)
+NO_KIT = "For detection networks in ONNX, in FP32 and with a batch of one."
+NMS = (
+    "The network puts out detections: overlapping ones are suppressed inside, at a confidence "
+    "above 0.25"
+)
+NO_NMS = "This format has none, or the network puts out no boxes."
+BATCH = "Images per batch; most applications use one"
 VIEWS = ("Formats", "Exported")
 WAITS = "Checking the installed tools…"
 Row = tuple[str, ...]
@@ -63,7 +74,9 @@ FORMAT_COLUMNS = (
     Column[Row]("Precisions", itemgetter(1)),
     Column[Row]("Available", itemgetter(2)),
 )
-EXPORTED_TITLES = ("File", "Network", "Format", "Size", "Compared with checkpoint", "Detections")
+EXPORTED_TITLES = (
+    "File", "Network", "Format", "Size", "Compared with checkpoint", "Detections", "INT8, of FP32",
+)  # fmt: skip
 EXPORTED_COLUMNS = tuple(
     Column[Row](title, itemgetter(n), right=title == "Size")
     for n, title in enumerate(EXPORTED_TITLES)
@@ -121,18 +134,9 @@ class ExportPanel(OnScreen, QWidget):
         self.batch = QSpinBox()
         self.batch.setRange(1, 1024)
         self.batch.setAccessibleName("Batch size")
-        self.batch.setToolTip("Images per batch; most applications use one")
         self.batch.valueChanged.connect(lambda _: self._enable())
         self.kit = QCheckBox("Deployment &kit")
-        self.kit.setToolTip(
-            "Next to the file, a folder with examples in Python and C++ that run it, and what they "
-            "should find (ONNX, detection)"
-        )
         self.nms = QCheckBox("&NMS in the file")
-        self.nms.setToolTip(
-            "The network puts out detections: overlapping ones are suppressed inside, at a "
-            "confidence above 0.25"
-        )
         self.run = QPushButton("&Export…")
         self.run.setProperty("primary", "true")
         self.run.clicked.connect(self._ask)
@@ -277,10 +281,12 @@ class ExportPanel(OnScreen, QWidget):
         detects = model is not None and model.facts.task == "detect"
         is_onnx = known is not None and known.name == "onnx" and precision != "fp16"
         layers = self._quantises(precision)  # by another task, which writes the file alone
-        self.kit.setEnabled(detects and is_onnx and not layers and self.batch.value() == 1)
+        alone = "A file in INT8 is written without it: choose FP32." if layers else ""
+        fits = detects and is_onnx and self.batch.value() == 1
+        able_or_why(self.kit, KIT, alone or ("" if fits else NO_KIT))
         task = "" if model is None else model.facts.task
         can = known is not None and known.nms and task in NMS_TASKS
-        self.nms.setEnabled(can and not layers)
+        able_or_why(self.nms, NMS, alone or ("" if can else NO_NMS))
         needs = known is not None and precision == "int8" and known.calibrates
         if not problem and needs and self._session.measured.data is None:
             problem = "INT8 needs a dataset: choose one in Choose, or drop its YAML on the window."
@@ -288,7 +294,11 @@ class ExportPanel(OnScreen, QWidget):
         self.note.setVisible(bool(self.note.text()))
         able = known is not None and model is not None and not problem
         self.quantised.setEnabled(able and layers)
-        self.batch.setEnabled(not layers)  # such files take one image
+        if layers:
+            choose(self.quantised, self.quantised.currentData())
+        else:
+            self.quantised.setToolTip("For ONNX and OpenVINO in INT8")
+        able_or_why(self.batch, BATCH, "A file in INT8 takes one image." if layers else "")
         self.run.setVisible(not self.progress.running)
         self.run.setEnabled(able and self.network.count() > 0)
         self.folder.setEnabled(self.exported.selectionModel().hasSelection())

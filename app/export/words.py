@@ -11,7 +11,7 @@ from core.data.figures import FIGURES, MAIN
 
 
 def exported_row(exported: Exported) -> tuple[str, ...]:
-    """Return an export as a row: file, model, format, size, parity, detections."""
+    """Return an export as a row: file, model, format, size, parity, detections, gain of INT8."""
     result = exported.result
     parity = result.get("parity")
     return (
@@ -21,6 +21,7 @@ def exported_row(exported: Exported) -> tuple[str, ...]:
         formats.size(result["bytes"]),
         parity_words(parity),
         detection_words(parity),
+        int8_words(result),
     )
 
 
@@ -56,7 +57,7 @@ def quantised_words(result: Mapping[str, Any]) -> str:
     """Describe what INT8 takes and keeps, next to the FP32 file; nothing for another export."""
     if not result.get("timings"):
         return ""
-    before, after = (timing["ms"]["median"] for timing in result["timings"])
+    before, after = _times(result)
     words = f"{after:.2f} ms instead of {before:.2f} ms in FP32"
     figures, whole = result.get("figures") or {}, result.get("before") or {}
     name = next((key for key in MAIN if key in figures), None)
@@ -65,3 +66,28 @@ def quantised_words(result: Mapping[str, Any]) -> str:
     kept = len(result.get("kept") or ())
     counted = f"{kept} {'layer' if kept == 1 else 'layers'} in higher precision"
     return f"{words}, {counted}" if kept else words
+
+
+def int8_words(result: Mapping[str, Any]) -> str:
+    """Describe the same in a cell, with the shares of the FP32 file's time and accuracy."""
+    if not result.get("timings"):
+        return ""
+    before, after = _times(result)
+    words = f"{after:.2f} ms ({after / before:.0%})" if before else f"{after:.2f} ms"
+    figures, whole = result.get("figures") or {}, result.get("before") or {}
+    name = next((key for key in MAIN if key in figures), None)
+    if name is not None:
+        kept = f" ({figures[name] / whole[name]:.1%})" if whole.get(name) else ""
+        words += f", {FIGURES[name]} {figures[name]:.4f}{kept}"
+    return words
+
+
+def _times(result: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the milliseconds in FP32 and INT8: of the processor where they are known.
+
+    Other programs hardly disturb these.
+    """
+    timings = result["timings"]
+    key = "cpu_ms" if all(timing.get("cpu_ms") for timing in timings) else "ms"
+    before, after = (float(timing[key]["median"]) for timing in timings)
+    return before, after

@@ -87,6 +87,21 @@ def set_able(box: QComboBox, value: object, able: bool) -> None:
     _standard(box).item(box.findData(value)).setEnabled(able)
 
 
+def able_or_why(part: QWidget, tip: str, reason: str) -> None:
+    """Let a part be used, or say in its tooltip why not.
+
+    Parameters
+    ----------
+    part : QWidget
+    tip : str
+        What it is for.
+    reason : str
+        Why it cannot be used; empty where it can.
+    """
+    part.setEnabled(not reason)
+    part.setToolTip(f"{tip}. {reason}" if reason else tip)
+
+
 def choose(box: QComboBox, value: object) -> None:
     """Show a value; one that is not known is added as it is."""
     place = box.findData(value)

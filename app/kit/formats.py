@@ -108,7 +108,9 @@ def timed_how(about: Mapping[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time: 40 s, 12 min, 1 h 05 min."""
+    """Write a time: 0.4 s, 40 s, 12 min, 1 h 05 min."""
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

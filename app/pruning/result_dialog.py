@@ -111,7 +111,7 @@ class ResultDialog(QDialog):
         self.proof = label(
             f"It equals the masked original: relative error {proof['relative_error']:.1e} "
             f"on {proof['inputs']} inputs (at most {proof['tolerance']:.0e}). Took "
-            f"{result['seconds']:.1f} s.",
+            f"{formats.duration(result['seconds'])}.",
             "muted",
         )
         words.addWidget(self.proof)
@@ -202,7 +202,7 @@ _REPAIR_COLUMNS: list[Column[Mapping[str, Any]]] = [
     Column(
         "Result", repair_words.verdict, colour=lambda r: "success" if r.get("kept") else "muted"
     ),
-    Column("Time", lambda r: f"{r.get('seconds') or 0.0:.1f} s", right=True),
+    Column("Time", lambda r: formats.duration(r.get("seconds") or 0.0), right=True),
     Column("Note", lambda r: str(r.get("note") or "")),
 ]
 _LAYER_COLUMNS: list[Column[Mapping[str, Any]]] = [

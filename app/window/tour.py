@@ -287,6 +287,8 @@ class Card(QFrame):
             button.clicked.connect(signal)
             row.addWidget(button)
         self.skip.clicked.connect(self.skipWanted)
+        for button in (self.skip, self.back, self.act, self.next):
+            button.installEventFilter(self)
         head = QHBoxLayout()
         head.addWidget(self.title, 1)
         head.addWidget(self.count)
@@ -321,17 +323,26 @@ class Card(QFrame):
         self.show()
         self.next.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the keys of the tour before a button does: one would move the focus on an arrow."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            return self._act_on(event)
+        return super().eventFilter(watched, event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape closes it; the arrow keys go forward and back."""
-        signal = {
-            Qt.Key.Key_Escape: self.skipWanted,
-            Qt.Key.Key_Right: self.nextWanted,
-            Qt.Key.Key_Left: self.backWanted,
-        }.get(Qt.Key(event.key()))
-        if signal is None:
+        if not self._act_on(event):
             super().keyPressEvent(event)
-        else:
-            signal.emit()
+
+    def _act_on(self, event: QKeyEvent) -> bool:
+        button = {
+            Qt.Key.Key_Escape: self.skip,
+            Qt.Key.Key_Right: self.next,
+            Qt.Key.Key_Left: self.back,
+        }.get(Qt.Key(event.key()))
+        if button is not None:
+            button.click()
+        return button is not None
 
 
 class Frame(QWidget):

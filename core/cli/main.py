@@ -93,12 +93,15 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = Parser(
         prog="secateur",
+        usage="%(prog)s [FILE]\n       %(prog)s COMMAND ...\n       %(prog)s COMMAND --help",
         description="Prunes YOLO networks: smaller and faster, verified before saving.",
         epilog="Without a command, the window opens, with FILE if given. --self-test tests the "
         "program, including the window.",
     )
     parser.add_argument("--version", action="version", version=f"secateur {SECATEUR}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", prog="secateur"
+    )
 
     def add(name: str, text: str, model: str | None = "MODEL") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)

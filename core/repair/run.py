@@ -270,6 +270,7 @@ def repair(
     every = replace(data.fitted(teacher), images=settings.images or ALL)
     pool = open_pool(every, Span(progress, 0.0, 0.05), enough=enough)
     check_labels(data, pool, classes or {})
+    progress(0.05, "Repair: measuring the original network")
     judge = Judge(teacher, pool, data, classes or {}, task, device)
     student = _resting(pruned, device)
     ends = start + 60 * settings.minutes
@@ -277,10 +278,8 @@ def repair(
         teacher, table, removed, pool, settings, device, ends, clock, since=since, heirs=heirs or {}
     )
     reports: list[StepReport] = []
-    judging = clock()
-    best = judge(student)
+    best, judged = _measured(judge, student, progress, clock)
     names = known_steps(settings.steps)
-    judged = clock() - judging
     for number, name in enumerate(names):
         span = Span(progress, *_span(names, number), prefix=f"Repair, {name}: ")
         began = clock()
@@ -295,6 +294,15 @@ def repair(
     result.load_state_dict(student.state_dict())
     counts = len(pool.fit), len(pool.held), pool.skipped, pool.available
     return Repaired(result, tuple(reports), judge.original, *counts)
+
+
+def _measured(
+    judge: Judge, student: nn.Module, progress: Progress, clock: Callable[[], float]
+) -> tuple[Measure, float]:
+    """Return the measure of the pruned network before the first step, and the seconds it took."""
+    progress(0.05, "Repair: measuring the pruned network")
+    began = clock()
+    return judge(student), clock() - began
 
 
 READING = 0.1

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 import core
+from core.system.versions import SECATEUR
 from scripts import docs_site
 from scripts.docs_site import REFERENCE, navigation, page_of, page_of_notebook, relinked
 from tests.core.documents import blocks
@@ -195,6 +196,11 @@ def test_every_link_of_the_site_leads_somewhere(site: Path, pages: dict[Path, Pa
             if not file.is_file() or (anchor and unquote(anchor) not in known):
                 wrong.append(f"{path.relative_to(site)}: {link}")
     assert wrong == []
+
+
+def test_every_page_says_its_version(pages: dict[Path, Parsed]) -> None:
+    silent = [path.name for path in pages if f"Secateur {SECATEUR}," not in path.read_text("utf-8")]
+    assert silent == []
 
 
 def test_the_site_loads_nothing_from_elsewhere(site: Path, pages: dict[Path, Parsed]) -> None:

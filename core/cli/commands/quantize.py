@@ -15,6 +15,7 @@ from core.cli.options import (
     positive,
     shown_progress,
 )
+from core.data.figures import FIGURES
 from core.errors import UserError
 from core.progress import Span
 from core.ship.quantize.choose import AUTO, NONE, Tried, parse_kept
@@ -25,6 +26,7 @@ from core.tune.presets import PRESETS
 
 if TYPE_CHECKING:
     from core.checkpoint import Loaded
+    from core.ship.latency.measure import Timing
 
 
 def add_parsers(add: Add) -> None:
@@ -117,15 +119,14 @@ def _remembered(
 def quantized_text(done: Quantized) -> str:
     """Return what was quantised, for people."""
     one = done.exported
-    before, after = done.timings
     rows = [
         ("", "FP32", "INT8", ""),
         _row("size", done.fp32_bytes / 1e6, one.bytes / 1e6, "MB", 1),
-        _row("time", before.wall.median, after.wall.median, "ms", 2),
+        _time_row(*done.timings),
     ]
     for name, value in (done.before or {}).items():
         if name in ("map50_95", "map50", "top1", "top5", "miou", "delta1"):
-            rows.append(_row(name, value, (done.figures or {})[name], "", 4))
+            rows.append(_row(FIGURES[name], value, (done.figures or {})[name], "", 4))
     lines = [f"{one.output}: {one.form}, {one.image_size.text}, {one.seconds:.0f} s"]
     lines.append(laid_out(rows, "lrrl"))
     lines += [_kept_text(done), *_tried_text(done.tried), *_parity_text(done)]
@@ -142,6 +143,20 @@ def quantized_text(done: Quantized) -> str:
 def _row(name: str, before: float, after: float, unit: str, digits: int) -> tuple[str, ...]:
     share = f"{after / before:.1%}" if before else ""
     return (name, f"{before:.{digits}f}", f"{after:.{digits}f}", f"{unit} ({share})".strip())
+
+
+def _time_row(before: Timing, after: Timing) -> tuple[str, ...]:
+    """Return the times, and their ratio turn by turn, by which versions are chosen, too.
+
+    On a busy machine, the share of two medians on the clock would be anything.
+    """
+    from core.ship.quantize.measure import share_of
+
+    name, one, other = "time", before.wall, after.wall
+    if before.cpu is not None and after.cpu is not None and after.cpu_ratio is not None:
+        name, one, other = "processor time", before.cpu, after.cpu
+    ratio = share_of(after)
+    return (name, f"{one.median:.2f}", f"{other.median:.2f}", f"ms ({ratio:.1%}, in turns)")
 
 
 def _kept_text(done: Quantized) -> str:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 import core
 from app.data.feature import DataFeature
 from app.engine.protocol import Failure
-from app.export.words import detection_words, parity_words, size_words
+from app.export.words import detection_words, parity_words, quantised_words, size_words
 from app.latency.controller import TABLE_WANTED
 from app.latency.panel import predicted_words, time_rows
 from app.report.feature import ReportFeature
@@ -183,10 +183,49 @@ def test_a_network_is_quantised_and_becomes_a_step(
     assert "5.00 ms instead of 12.00 ms in FP32" in heard()[-1]
     assert "0.6100 instead of 0.6200, 1 layer in higher precision" in heard()[-1]
     assert exports.exported_model.rows[0][2] == "ONNX, INT8"
+    # The message leaves; the figures stay.
+    assert exports.exported_model.rows[0][-1] == "5.00 ms (42%), mAP50-95 0.6100 (98.4%)"
     home = home_of(opened.session.model.facts.sha256)
     qtbot.waitUntil(
         lambda: any(node.kind == "quantize" for node in read_nodes(home)), timeout=QUICK_MS
     )
+
+
+@pytest.mark.parametrize(
+    ("processor", "said"),
+    [
+        ((4.0, 2.8), "2.80 ms instead of 4.00 ms in FP32"),
+        ((None, None), "5.00 ms instead of 12.00 ms in FP32"),
+        ((4.0, None), "5.00 ms instead of 12.00 ms in FP32"),
+    ],
+)
+def test_the_time_of_int8_is_of_the_processor_where_that_is_known(processor, said):
+    """Times on the clock are what other programs leave; on a busy machine they say anything."""
+    timings = [
+        {**timing, "cpu_ms": own and {"median": own}}
+        for timing, own in zip(QUANTISED["timings"], processor, strict=True)
+    ]
+    assert quantised_words({**QUANTISED, "timings": timings}).startswith(said)
+
+
+@pytest.mark.parametrize("precision", [0, 1, 2])
+def test_what_is_grey_says_why(opened, exports, pruned, tmp_path, precision):
+    opened.session.measured.set_data(DataSetting(path=str(tmp_path / "d.yaml")))
+    exports.precision.setCurrentIndex(precision)
+    exports.precision.activated.emit(precision)
+    exports.batch.setValue(1)
+    tips = {}
+    for name in ("kit", "nms", "batch", "quantised"):
+        part = getattr(exports, name)
+        tips[name] = part.toolTip()
+        reasons = ("INT8", "ONNX", "This format")
+        told = any(reason in part.toolTip() for reason in reasons)
+        assert part.isEnabled() or told, name
+    quantises = precision == 2
+    assert exports.kit.isEnabled() == (precision == 0) and exports.batch.isEnabled() != quantises
+    assert ("written without it" in tips["kit"]) == quantises
+    assert ("one image." in tips["batch"]) == quantises
+    assert ("For ONNX and OpenVINO" in tips["quantised"]) != quantises
 
 
 def test_a_network_is_exported_listed_and_kept(

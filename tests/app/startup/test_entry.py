@@ -29,6 +29,14 @@ def test_every_command_of_the_command_line_is_one_of_the_program(monkeypatch):
         assert entry.main([name]) == name
 
 
+def test_usage_has_both_a_file_and_a_command():
+    usage = build_parser().format_usage()
+    assert "secateur [FILE]\n" in usage and "secateur COMMAND ..." in usage
+    (commands,) = (a for a in build_parser()._actions if a.dest == "command")
+    for name, parser in commands.choices.items():
+        assert parser.prog == f"secateur {name}"
+
+
 @pytest.mark.parametrize("words", [["model.pt"], ["a/folder", "b.pt"], []])
 def test_the_window_starts_without_any_command(words):
     command = [sys.executable, "-c", STARTS, *words]

@@ -56,22 +56,28 @@ def test_it_ends_where_something_else_is_asked_for(opened):
         assert opened.workspace[panel].isVisible()
 
 
-def test_the_keyboard_goes_all_the_way(opened, qtbot):
-    opened.activateWindow()
+@pytest.mark.parametrize("part", ["", "next", "back", "skip", "act"])
+def test_the_keyboard_goes_all_the_way(opened, qtbot, part):
+    """Whichever part of the card has the keyboard: a button would use an arrow key for itself."""
     opened.tour.start()
+
+    def press(key):
+        card = opened.tour.card
+        qtbot.keyClick(getattr(card, part) if part else card, key)
+
     seen = []
     for place in range(len(STOPS)):
         assert opened.tour.place == place
         seen.append(opened.tour.card.accessibleName())
         assert opened.tour.card.accessibleDescription()
-        qtbot.keyClick(opened.tour.card, Key.Key_Right)
+        press(Key.Key_Right)
     assert not opened.tour.running
     assert [text.split(":")[0] for text in seen] == [f"Tour, {n} of 5" for n in range(1, 6)]
     opened.tour.start()
-    qtbot.keyClick(opened.tour.card, Key.Key_Right)
-    qtbot.keyClick(opened.tour.card, Key.Key_Left)
+    press(Key.Key_Right)
+    press(Key.Key_Left)
     assert opened.tour.place == 0
-    qtbot.keyClick(opened.tour.card, Key.Key_Escape)
+    press(Key.Key_Escape)
     assert not opened.tour.running
 
 

@@ -71,6 +71,31 @@ def test_only_what_helps_is_kept(monkeypatch, data) -> None:
     assert all(torch.equal(t, before[name]) for name, t in pruned.state_dict().items())
 
 
+def test_measuring_is_not_shown_as_reading_images(monkeypatch, data) -> None:
+    """On many images it takes longer than reading them."""
+    step(monkeypatch, "spoil", spoil)
+    texts, shown = [""], []
+
+    class Watched(run.Judge):
+        def __init__(self, *arguments) -> None:
+            shown.append(texts[-1])
+            super().__init__(*arguments)
+
+        def __call__(self, model, **options):
+            shown.append(texts[-1])
+            return super().__call__(model, **options)
+
+    monkeypatch.setattr(run, "Judge", Watched)
+    removed = removal("yolov8n")
+    repair(
+        network("yolov8n"), cut("yolov8n", removed), table_of("yolov8n"), removed, data,
+        RepairSettings(("spoil",)), progress=lambda share, text: texts.append(text),
+    )  # fmt: skip
+    assert len(shown) == 3
+    assert not [text for text in shown if "image" in text or not text.startswith("Repair")]
+    assert len(set(shown)) == 3
+
+
 @pytest.mark.parametrize(
     "family", ["yolov8n-seg", "yolov8n-pose", "yolov8n-obb", "yolov8n-cls", "yolov10n", "yolo26n"]
 )

@@ -12,6 +12,7 @@ import pytest
 from torch import nn
 
 import core
+from core.cli.commands.quantize import _time_row
 from core.cli.main import main
 from core.data.stream import DataSettings
 from core.errors import CancelledError, UserError
@@ -20,6 +21,7 @@ from core.history.nodes import read_nodes
 from core.history.tree import read_history, title, walk
 from core.ship.export.exporter import run_exporter
 from core.ship.export.formats import FORMATS
+from core.ship.latency.measure import Spread, Timing
 from core.ship.latency.runtimes import fused
 from core.ship.quantize.graph import boundary, decoding, layers, left_out
 from core.ship.quantize.methods import quantizer_of
@@ -144,6 +146,23 @@ def test_named_layers_stay_and_the_text_says_what_was_gained(loaded, data, tmp_p
     text = capsys.readouterr().out
     assert "in higher precision: model.22.cv3" in text and "54 of 63 layers in INT8" in text
     assert "not evaluated" in text and "FP32" in text and " ms " in text
+
+
+@pytest.mark.parametrize(
+    ("processor", "said"),
+    [(True, ("processor time", "4.00", "2.80")), (False, ("time", "12.00", "2.00"))],
+)
+def test_the_time_in_the_text_is_what_versions_are_chosen_by(processor, said):
+    """Medians on the clock of a busy machine say anything: 2 of 12 ms, where 70% was computed."""
+
+    def timing(wall, cpu, ratio):
+        spread, own = Spread(wall, wall, wall), Spread(cpu, cpu, cpu) if processor else None
+        turns = None if ratio is None else Spread(ratio, ratio, ratio)
+        size, first = ImageSize.of(64), turns if processor else None
+        return Timing("m", "onnx", "int8", 1, size, 1, spread, own, turns, first)
+
+    row = _time_row(timing(12.0, 4.0, None), timing(2.0, 2.8, 0.71))
+    assert row == (*said, "ms (71.0%, in turns)")
 
 
 def asked(data, **changes):
