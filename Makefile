@@ -32,12 +32,13 @@ $(STAMP): pyproject.toml core/system/versions.py scripts/system-libs.sh
 run: setup
 	@$(BIN)/python scripts/run_demo.py
 
-# Separate processes: tests of the engine run without Qt, tests of the window without torch. The
-# packaged program is built and tested last, if there is enough time: tests/package/switch.py.
-test: setup lint
+# Separate processes: tests of the engine run without Qt, tests of the window without torch. Lint and
+# fuzz take one core each, and run together. The packaged program is built and tested last, if there
+# is enough time: tests/package/switch.py.
+test: setup
+	@$(MAKE) --jobs 2 $(APART) lint fuzz
 	$(PYTEST) -n 2 --dist worksteal $(ENGINE)
 	$(PYTEST) -n 2 --dist loadfile $(WINDOW)
-	@$(MAKE) fuzz
 	SECATEUR_TESTS_BEGAN=$(BEGAN) $(PYTEST) -n 2 --dist worksteal $(PACKAGE)
 
 # Every script and benchmark that the documents name, to its end.

@@ -32,6 +32,8 @@ LONGEST, LONGEST_WINDOW = 0.2, 0.8
 opens a window first."""
 LONGEST_SHARED = 3.0
 """Seconds that a fixture of several tests may take, before they are slow whichever is first."""
+FIRST = 30.0
+"""Seconds from which a test begins before shorter ones: at the end, no worker waits for it."""
 FIXTURE = "fixture "
 """What lines of such fixtures begin with."""
 
@@ -67,9 +69,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = read_slow()
+    first: list[pytest.Item] = []
     for item in items:
-        if item.nodeid in slow or shared_names(item) & slow.keys():
+        shared = shared_names(item) & slow.keys()
+        if item.nodeid in slow or shared:
             item.add_marker(pytest.mark.slow)
+        if slow.get(item.nodeid, 0.0) >= FIRST and not shared:  # else its fixture is made twice
+            first.append(item)
+    items.sort(key=lambda item: item not in first)
 
 
 def shared_name(definition: pytest.FixtureDef[Any]) -> str:

@@ -19,6 +19,7 @@ from app.kit import formats
 from app.kit.table_model import Column
 from core.compare.result import ComparedImage, ComparedModel, Comparison
 from core.data.figures import FIGURES, figure_name, main_name
+from core.plan.cost import COST
 from core.system.paths import model_names
 
 COSTS = {
@@ -84,12 +85,14 @@ def models_table(result: Comparison) -> Table:
     first, keys = result["models"][0], figures_of(result)
     rows = []
     for name, model in zip(names(result), result["models"], strict=True):
-        costs = [(cost_of(model, key), cost_of(first, key)) for key in ("parameters", "macs")]
+        costs = [(cost_of(model, key), cost_of(first, key)) for key in COST]
         rows.append((name, *costs, model, *(model["figures"].get(key) for key in keys)))
     columns = [_words("Model", 0)]
     figures = [_number(figure_name(key), n, "figure") for n, key in enumerate(keys, 4)]
     columns += figures[:1]
     columns += [_cost(title, n) for n, title in enumerate(("Parameters", "GFLOPs"), 1)]
+    if any("bytes" in model for model in result["models"]):
+        columns.append(_bytes(first))
     if keys:
         tip = "ms per image on this computer ± half the interquartile range, and the change from "
         tip += "the baseline"
@@ -336,6 +339,21 @@ def _cost(title: str, place: int) -> Column[Row]:
 
     tip = f"{title}, and the change from the baseline; “–” of an exported file, which does not say"
     return Column(title, show, order, tip, right=True)
+
+
+def _bytes(first: ComparedModel) -> Column[Row]:
+    """Return a column of the sizes of files; the row holds its model as `models_table` has it."""
+    base = first.get("bytes")
+
+    def show(row: Row) -> str:
+        value = row[3].get("bytes")
+        if value is None:
+            return "–"
+        change = formats.percent(value / base) if base and value != base else ""
+        return formats.size(value) + (f" ({change})" if change else "")
+
+    tip = "Size of the file, and the change from the baseline"
+    return Column("Size", show, lambda row: row[3].get("bytes", -1), tip, right=True)
 
 
 def _width(name: str, side: int) -> Column[Row]:

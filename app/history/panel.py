@@ -23,6 +23,7 @@ from app.kit import formats, theme
 from app.kit.widgets import Elided, OnScreen, TreeTable
 from app.state.history import first_cost
 from core.data.figures import FIGURES
+from core.plan.cost import COST
 from core.system.size import size_text
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def cells(branch: Branch, first: Mapping[str, float]) -> tuple[str, ...]:
 
     figure, node = branch.figure, branch.node
     measured = node.kind == "evaluate"
-    costs = ("", "") if measured else [_cost(branch.cost, first, k) for k in ("parameters", "macs")]
+    costs = ("", "") if measured else [_cost(branch.cost, first, k) for k in COST]
     return (title(node), "" if figure is None else f"{figure:.4f}", *costs, when(node.date))
 
 

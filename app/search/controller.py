@@ -65,7 +65,9 @@ class SearchController(QObject):
 
     # ---- searching ----------------------------------------------------------------------------
 
-    def search(self, trials: int, minutes: float, tune_minutes: float, on: str = "") -> None:
+    def search(
+        self, trials: int, minutes: float, tune_minutes: float, on: str = "", int8: bool = True
+    ) -> None:
         """Search around the goal, or continue with it.
 
         Parameters
@@ -77,6 +79,8 @@ class SearchController(QObject):
         on : str
             Where trials are made, as `core.cluster.slurm.read_place` reads it; empty for the engine
             process.
+        int8 : bool
+            Whether the unpruned network is measured as INT8, too.
         """
         session, data = self._session, self._measured.data
         if session.model is None or not has_data(session, "A search") or data is None:
@@ -93,6 +97,8 @@ class SearchController(QObject):
             "device": told.get("device") or "",
             "same_classes": bool(told.get("same_classes")),
         }
+        if not int8:  # another search than one that has it
+            asked["int8"] = False
         model, sha256 = session.model.path, session.model.facts.sha256
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         self._begin(model)

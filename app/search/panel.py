@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QHBoxLayout,
     QPushButton,
@@ -46,14 +47,15 @@ class SearchPanel(OnScreen, QWidget):
 
     Signals
     -------
-    searchRequested(int, float, float, str)
-        Trials, minutes, minutes of fine-tuning for each, and where trials are made, as
-        `core.cluster.slurm.read_place` reads it; empty for this computer.
+    searchRequested(int, float, float, str, bool)
+        Trials, minutes, minutes of fine-tuning for each, where trials are made, as
+        `core.cluster.slurm.read_place` reads it, empty for this computer; and whether the unpruned
+        network is measured as INT8, too.
     openRequested(int)
         The network of a trial.
     """
 
-    searchRequested = Signal(int, float, float, str)
+    searchRequested = Signal(int, float, float, str, bool)
     openRequested = Signal(int)
 
     def __init__(self, context: Context, controller: SearchController) -> None:
@@ -71,6 +73,11 @@ class SearchPanel(OnScreen, QWidget):
         self.minutes = _minutes("Minutes of all trials", 1.0, 30.0)
         self.tune = _minutes("Minutes of fine-tuning for each promising trial", 0.0, 0.0)
         self.tune.setSpecialValueText("none")
+        self.int8 = QCheckBox("Also the unpruned network as INT8")
+        self.int8.setChecked(True)
+        self.int8.setToolTip(
+            "Export, evaluate and time it once, to compare with: about half a minute"
+        )
         self.on = PlaceChoice(PLACES, context.settings.place(), narrow=True)
         self.on.changed.connect(context.settings.set_place)
         self.status = label(ABOUT, "muted")
@@ -99,7 +106,7 @@ class SearchPanel(OnScreen, QWidget):
             label("Trials", wrap=False), self.trials, label("Minutes", wrap=False), self.minutes
         )
         each = row(label("Fine-tune each, minutes", wrap=False), self.tune)
-        parts = (limits, each, self.on, self._begin, self.progress, self.status, None)
+        parts = (limits, each, self.int8, self.on, self._begin, self.progress, self.status, None)
         side.setLayout(column(*parts, margins=0, spacing=5))
         return side
 
@@ -118,7 +125,7 @@ class SearchPanel(OnScreen, QWidget):
         self.search.setEnabled(able and measured.data is not None)
         tip = "Search, or continue the search with these settings"
         self.search.setToolTip(tip if measured.data is not None else NO_DATA)
-        for box in (self.trials, self.minutes, self.tune, self.on):
+        for box in (self.trials, self.minutes, self.tune, self.int8, self.on):
             box.setEnabled(not running)
         self.goal.setText(plan_edits.wish(measured.aim))
         self.status.setText(self._words())
@@ -152,7 +159,8 @@ class SearchPanel(OnScreen, QWidget):
         signs = "The square is the unpruned network"
         if found.int8 is not None:
             return f"{', '.join(words)}. {signs}, the diamond the same as INT8."
-        return f"{', '.join(words)}. {signs}. INT8 was not measured: {found.missing}"
+        reason = f" INT8 was not measured: {found.missing}" if found.missing else ""
+        return f"{', '.join(words)}. {signs}.{reason}"
 
     def _restyle(self) -> None:
         if self._chart is not None:
@@ -167,7 +175,8 @@ class SearchPanel(OnScreen, QWidget):
             self._session.say(error.message, self.on.hint, "warning", key="search")
             return
         limits = self.trials.value(), self.minutes.value(), self.tune.value()
-        self.searchRequested.emit(*limits, place.line if place is not None else "")
+        line = place.line if place is not None else ""
+        self.searchRequested.emit(*limits, line, self.int8.isChecked())
 
 
 def _minutes(name: str, least: float, usual: float) -> QDoubleSpinBox:

@@ -252,14 +252,14 @@ def _place(node: Node, project: Path | None) -> str:
     """Return where a file is: where it was, or next to a project that moved with it."""
     if node.file is None:
         return ""
-    if Path(node.file).is_file() or Path(node.file).name == node.file:
+    from core.ship.exported.metadata import hash_of_network, is_network
+
+    if is_network(node.file) or Path(node.file).name == node.file:
         return node.file
     beside = project.parent / Path(node.file).name if project is not None else None
-    if beside is None or node.sha256 is None or not beside.is_file():
+    if beside is None or node.sha256 is None or not is_network(beside):
         return ""
-    from core.system.files import sha256_of
-
-    return str(beside) if sha256_of(beside) == node.sha256 else ""
+    return str(beside) if hash_of_network(beside) == node.sha256 else ""
 
 
 def first_cost(branches: Sequence[Branch]) -> dict[str, float]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-import zlib
 from pathlib import Path
 
 from core.errors import UserError
-from core.system.archives import check_directory, check_unpacked
+from core.system.archives import DAMAGED, check_directory, check_unpacked
 from core.system.budget import PICKLE, OverBudgetError, over
 
 #: How the file torch wrote before version 1.6 begins: a pickled magic number.
@@ -124,7 +123,7 @@ def _check_zip(path: Path, size: int) -> None:
             broken = archive.testzip()
     except UserError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DAMAGED as error:
         raise damaged(path, "the archive is truncated or overwritten") from error
     except OSError as error:
         raise unreadable(path, error) from error

@@ -117,11 +117,12 @@ def compared_text(result: Comparison) -> str:
     models = result["models"]
     names = sorted({name for model in models for name in model["figures"]})
     width = max(len(Path(model["path"]).name) for model in models) + 2
-    head = "".join(f"{name:>18}" for name in ("parameters", "GFLOPs", *names, "ms/image"))
+    head = "".join(f"{name:>18}" for name in ("MB", "parameters", "GFLOPs", *names, "ms/image"))
     lines = [" " * width + head]
     for model in models:
         parameters, macs = model["parameters"], model["macs"]
-        cells = ["–" if parameters is None else f"{parameters:,}"]
+        cells = [f"{model['bytes'] / 1e6:.1f}" if "bytes" in model else "–"]
+        cells.append("–" if parameters is None else f"{parameters:,}")
         cells.append("–" if macs is None else gflops(macs))
         cells += [f"{model['figures'].get(name, float('nan')):.4f}" for name in names]
         cells.append(f"{model['milliseconds']:.1f}")

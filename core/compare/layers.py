@@ -18,6 +18,8 @@ from core.checkpoint.facts import origin_of
 from core.compare.result import ComparedBlock, ComparedLayer, ComparedModel, LayerComparison
 from core.graph.table import ChannelTable
 from core.plan.widths import compute_widths, layer_costs
+from core.ship.export.run import size_of
+from core.ship.exported.metadata import is_network
 from core.system.columns import laid_out
 
 Model = tuple[Loaded, ChannelTable | None]
@@ -32,7 +34,7 @@ def model_entry(loaded: Loaded, table: ChannelTable | None) -> ComparedModel:
     if table is not None:
         widths = compute_widths(table, np.zeros(table.atom_count, bool))
     facts = loaded.facts
-    return {
+    entry: ComparedModel = {
         "path": facts.path,
         "family": facts.family,
         "sha256": facts.sha256,
@@ -40,6 +42,9 @@ def model_entry(loaded: Loaded, table: ChannelTable | None) -> ComparedModel:
         "parameters": None if widths is None else widths.parameters,
         "macs": None if widths is None else widths.macs,
     }
+    if is_network(facts.path):
+        entry["bytes"] = size_of(Path(facts.path))
+    return entry
 
 
 def compare_channels(models: Sequence[Model]) -> list[ComparedLayer]:

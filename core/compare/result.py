@@ -25,6 +25,8 @@ class ComparedModel(TypedDict):
         The hash of the file that it comes from, through every pruning and tuning.
     parameters, macs : int or None
         None of an exported file, which does not say.
+    bytes : int
+        Of the file, or of all files in the folder; not of a model YAML that is no file here.
     figures, classes, milliseconds, images
         Only where the models were measured on images.
     preprocess, postprocess : float
@@ -41,6 +43,7 @@ class ComparedModel(TypedDict):
     origin: str
     parameters: int | None
     macs: int | None
+    bytes: NotRequired[int]
     figures: NotRequired[dict[str, float]]
     classes: NotRequired[dict[str, dict[str, float]]]
     milliseconds: NotRequired[float]

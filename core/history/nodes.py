@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.errors import UserError, reason_of
 from core.history.shapes import Details
+from core.ship.exported.metadata import hash_of_network, is_network
 from core.system.budget import STEP, read_json
-from core.system.files import sha256_of, write_bytes, write_text
+from core.system.files import write_bytes, write_text
 from core.system.paths import SHORT, histories_folder
 from core.system.records import checked, each_read
 from core.trust.own import remember
@@ -92,9 +93,9 @@ def home_of(origin: str) -> Path:
 
 def find_home(file: str | Path) -> Path | None:
     """Return the history that knows a checkpoint, by what is in it; None where none does."""
-    if not Path(file).is_file():
+    if not is_network(file):
         return None
-    digest = sha256_of(Path(file))
+    digest = hash_of_network(file)
     own = home_of(digest)
     homes = [own, *(place for place in sorted(histories_folder().glob("*")) if place != own)]
     return next((home for home in homes if _made(read_nodes(home), digest)), None)
@@ -154,8 +155,8 @@ def write_node(folder: str | Path, node: Node) -> Node:
         raise UserError(
             f"The history {folder} has no step {node.parent}.", "Choose one of its steps."
         )
-    if node.sha256 is None and node.file is not None and Path(node.file).is_file():
-        node = node.model_copy(update={"sha256": sha256_of(Path(node.file))})
+    if node.sha256 is None and node.file is not None and is_network(node.file):
+        node = node.model_copy(update={"sha256": hash_of_network(node.file)})
     remember("node", node.model_dump(mode="json"))
     with writing(place):
         write_text(place / f"{node.id}.json", node.model_dump_json(indent=1) + "\n")
@@ -219,8 +220,8 @@ def find_by_file(folder: str | Path, file: str | Path) -> Node | None:
 
     A description that ships with Ultralytics is no file, and known by its name.
     """
-    if Path(file).is_file():
-        return find_by_hash(folder, sha256_of(Path(file)))
+    if is_network(file):
+        return find_by_hash(folder, hash_of_network(file))
     named = [node for node in read_nodes(folder) if node.file == str(file)]
     return next((node for node in named if node.kind != "evaluate"), None)
 
@@ -343,8 +344,7 @@ def record(
 
 def _is_origin(folder: str | Path, file: str | Path) -> bool:
     """Whether a history is that of this very file."""
-    path = Path(file)
-    return not path.is_file() or Path(folder).name == home_of(sha256_of(path)).name
+    return not is_network(file) or Path(folder).name == home_of(hash_of_network(file)).name
 
 
 def carry(source: str | Path, target: str | Path) -> int:

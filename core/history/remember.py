@@ -15,7 +15,9 @@ from core.history.measurements import (
     write_measurement,
 )
 from core.history.nodes import Node, attach, ensure_node, find_home, home_of, record
-from core.history.results import COST, pruned_node, quantized_node, tuned_node
+from core.history.results import pruned_node, quantized_node, tuned_node
+from core.plan.cost import COST
+from core.ship.exported.metadata import is_network
 from core.system.logs import append_fault
 from core.system.size import ImageSize, SizeLike
 
@@ -252,16 +254,17 @@ def remember_measurement(folder: Path, measurement: Measurement) -> Measurement:
     """
     for model in measurement.result.get("models") or ():
         path = Path(model.get("path") or "/")
-        if path.is_file() or path.parent == Path():  # a model YAML of Ultralytics is no file
-            ensure_node(folder, path, {key: model[key] for key in COST})
+        if is_network(path) or path.parent == Path():  # a model YAML of Ultralytics is no file
+            known = {key: model[key] for key in COST if model.get(key) is not None}
+            ensure_node(folder, path, known)  # an exported file says neither
     return write_measurement(folder, measurement)
 
 
 def compared(result: Mapping[str, Any], data: str, image_size: SizeLike) -> Measurement:
     """Return a comparison as a history keeps it: its figures and images, but no channels."""
-    keys = ("path", "sha256", *COST, "figures", "classes", "milliseconds", "images")
+    keys = ("path", "sha256", *COST, "bytes", "figures", "classes", "milliseconds", "images")
     kept = {
-        "models": [{key: model[key] for key in keys} for model in result["models"]],
+        "models": [{key: model[key] for key in keys if key in model} for model in result["models"]],
         "images": result["images"],
         "split": result["split"],
         "data": data,

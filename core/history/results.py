@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from core.history.nodes import Node, attach, new_node, read_nodes
+from core.plan.cost import COST
 from core.project import Project, Result, Tuned
-
-COST = ("parameters", "macs")
 
 
 def pruned_node(report: Mapping[str, Any]) -> Node:

@@ -210,6 +210,8 @@ class Export(Shape):
     bytes: Count
     model_bytes: Count
     parity: _Parity | None
+    figures: dict[str, float] | None = None
+    timings: list[_Timing] = Field(default_factory=list)
 
 
 RESULTS: Mapping[str, type[BaseModel]] = {

@@ -10,7 +10,7 @@ from typing import Any
 from core.data.figures import MAIN
 from core.history.measurements import ACCURACY, Measurement, read_measurements
 from core.history.nodes import Node, maker_of, read_nodes, says
-from core.plan.cost import gflops
+from core.plan.cost import COST, gflops
 from core.system.columns import laid_out
 
 WORDS = {
@@ -172,9 +172,7 @@ def tree(nodes: Sequence[Node], origin: str = "") -> tuple[Branch, ...]:
         children.setdefault(parent, []).append(node)
 
     def grow(node: Node, cost: Mapping[str, float]) -> Branch:
-        own: dict[str, float] = {
-            key: node.figures[key] for key in ("parameters", "macs") if key in node.figures
-        }
+        own: dict[str, float] = {key: node.figures[key] for key in COST if key in node.figures}
         # What is pruned costs something else; tuning and measuring change nothing.
         told = own if node.kind == "prune" else {**cost, **own}
         below = tuple(grow(child, told) for child in children.get(node.id, ()))
@@ -256,7 +254,7 @@ def _rows(branch: Branch, first: Mapping[str, float], lead: str, below: str) -> 
     row = [
         lead + title(branch.node),
         "" if figure is None else f"{figure:.4f}",
-        *(_cost(branch, first, key) for key in ("parameters", "macs")),
+        *(_cost(branch, first, key) for key in COST),
         branch.node.date[:16].replace("T", " "),
     ]
     rows = [row]

@@ -15,6 +15,8 @@ from core.graph.table import ChannelTable
 from core.plan.widths import Mask, compute_widths
 
 Floats = NDArray[np.float64]
+COST = ("parameters", "macs")
+"""What a network costs on any device, by the names that figures have everywhere."""
 
 
 def gflops(macs: float) -> str:

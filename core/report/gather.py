@@ -357,5 +357,18 @@ def _exports(known: Known, held: Sequence[Measurement]) -> list[dict[str, Any]]:
         if name is not None:
             result = completed(RESULTS[EXPORT], record.result)
             key = (name, result.get("format"), result.get("precision"))
-            found[key] = {**result, "model": name, "date": record.date}
+            found[key] = {**result, **_measured_of(result), "model": name, "date": record.date}
     return list(found.values())
+
+
+def _measured_of(export: Mapping[str, Any]) -> dict[str, Any]:
+    """Return milliseconds and the main figure of an exported file; None where not measured."""
+    own = [t for t in export["timings"] if t["precision"] == export["precision"]]
+    figures = export["figures"] or {}
+    key = main_name(figures) if figures else None
+    return {
+        "name": Path(str(export["output"])).name,
+        "ms": own[-1]["ms"]["median"] if own else None,
+        "measure": key,
+        "figure": figures.get(key) if key else None,
+    }

@@ -169,12 +169,16 @@ def withdraw(folder: str | Path) -> bool:
     """
     folder = Path(folder)
     job = read_job(folder)
-    if status_of(job) != "submitted" or job.submitted is None:
+    submitted = job.submitted
+    if status_of(job) != "submitted" or submitted is None:
         return False
-    if job.submitted.on == "slurm":
-        slurm.cancel(job.submitted.id)
-    else:
-        with contextlib.suppress(psutil.Error):
-            psutil.Process(int(job.submitted.id)).send_signal(signal.SIGINT)
-    amend_job(folder, state="cancelled")
-    return True
+
+    def end() -> None:
+        if submitted.on == "slurm":
+            slurm.cancel(submitted.id)
+        else:
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(int(submitted.id)).send_signal(signal.SIGINT)
+
+    # What begins meanwhile finds the job taken, and ends: no state is written after this one.
+    return amend_job(folder, first=end, state="cancelled")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -226,8 +226,18 @@ def _damaged(path: Path, error: Exception) -> UserError:
     return UserError(f"{path} is damaged ({why_damaged(error)}).", hint)
 
 
-def amend_job(folder: str | Path, **change: Any) -> bool:
+def amend_job(
+    folder: str | Path, *, first: Callable[[], object] | None = None, **change: Any
+) -> bool:
     """Change what a folder says of a job that nobody runs; return whether that was possible.
+
+    Parameters
+    ----------
+    folder : path
+    first : callable, optional
+        Called before, while no process can begin the job.
+    **change
+        Fields of the job.
 
     Raises
     ------
@@ -243,6 +253,8 @@ def amend_job(folder: str | Path, **change: Any) -> bool:
             if lock is None:
                 return False
             held.enter_context(lock)
+        if first is not None:
+            first()
         job = read_job(folder)
         changed = job.model_copy(update=change)
         if is_own("job", job.wants):

@@ -20,6 +20,7 @@ from core.errors import CancelledError, UserError
 from core.graph.drive import image_unit
 from core.pipeline import prune
 from core.plan.allocate import explicit_plan
+from core.plan.cost import COST
 from core.plan.resolve import Resolver
 from core.plan.schema import Plan, Removal, parse_plan
 from core.progress import Progress, Span, silent
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from core.checkpoint import Loaded
 
-COST = ("parameters", "macs")
 _NOTHING = "The point removes nothing and keeps the image size: it is the unpruned network."
 
 

@@ -28,6 +28,7 @@ MEASURED = ("measured", "stopped")
 
 class _Identity(Shape):
     at_once: Annotated[int, Field(ge=1, le=AT_ONCE)] = 1
+    int8: bool = True
 
 
 class _Search(Shape):

@@ -13,7 +13,8 @@ from core.data.elsewhere import check_sendable
 from core.data.figures import figure_name
 from core.history.nodes import Node, attach, new_node
 from core.history.remember import folder_of, with_step
-from core.history.results import COST, pruned_node
+from core.history.results import pruned_node
+from core.plan.cost import COST
 from core.progress import Progress, silent
 from core.search.records import Record
 from core.search.settings import SearchSettings

@@ -41,6 +41,9 @@ class SearchSettings(BaseModel):
     at_once : int or None
         Trials that are drawn and made at once, none of which knows what the others found; what the
         folder's search has, or as many as there is room for, unless given.
+    int8 : bool or None
+        Whether the unpruned network is measured as INT8, too; as the folder's search has it, or
+        yes, unless given.
     seed : int
         Of what is drawn.
     images : int
@@ -64,6 +67,7 @@ class SearchSettings(BaseModel):
     minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     tune_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     at_once: Annotated[int, Field(ge=1, le=AT_ONCE)] | None = None
+    int8: bool | None = None
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     images: Annotated[int, Field(ge=2)] = IMAGES
     image_size: SizeSetting | None = None
@@ -79,7 +83,7 @@ class SearchSettings(BaseModel):
         plan = parse_plan(self.plan or usual)
         return plan.model_copy(update={"target": None, "depth": False, "rankings": 1})
 
-    def identity(self, sha256: str, at_once: int) -> dict[str, Any]:
+    def identity(self, sha256: str, at_once: int, int8: bool) -> dict[str, Any]:
         """Return what must not change when the search is continued.
 
         Parameters
@@ -88,9 +92,16 @@ class SearchSettings(BaseModel):
             Of the model's file.
         at_once : int
             Trials that are made at once.
+        int8 : bool
+            Whether the unpruned network is measured as INT8, too.
         """
         told = self.model_dump(mode="json", exclude=set(FREE))
-        more = {"model_sha256": sha256, "data": Path(self.data).name, "at_once": at_once}
+        more = {
+            "model_sha256": sha256,
+            "data": Path(self.data).name,
+            "at_once": at_once,
+            "int8": int8,
+        }
         return {**told, **more}
 
 

@@ -39,7 +39,8 @@ class Found:
     unpruned : dict
         ``point``, ``parameters`` and ``macs`` of the unpruned network.
     int8 : dict
-        ``point`` and ``figures`` of the unpruned network as INT8, or what is ``missing`` for that.
+        ``point`` and ``figures`` of the unpruned network as INT8, or what is ``missing`` for that;
+        empty where it was not to be measured.
     trials : tuple of dict
         Their records (`core.search.records.Trial`).
     front : tuple of dict
@@ -111,7 +112,7 @@ class Search:
     ) -> None:
         self._bench, self._settings, self._sha256 = bench, settings, sha256
         self._folder, self._remember, self._clock = folder, remember, clock
-        self._room, self._at_once = room, 1
+        self._room, self._at_once, self._with_int8 = room, 1, True
         self._trials: list[Record] = []
         self._unpruned: dict[str, Any] = {}
         self._int8: dict[str, Any] = {}
@@ -173,12 +174,13 @@ class Search:
 
     def _open(self, journal: Journal) -> None:
         first = next((r["search"] for r in journal.records if "search" in r), None)
-        before = min(self._room, self._settings.trials, AT_ONCE)
+        before, with_int8 = min(self._room, self._settings.trials, AT_ONCE), True
         if first is not None:
-            first = {"at_once": 1, **first}  # that of version 0.1
-            before = first["at_once"]
+            first = {"at_once": 1, "int8": True, **first}  # that of version 0.1
+            before, with_int8 = first["at_once"], first["int8"]
+        self._with_int8 = with_int8 if self._settings.int8 is None else self._settings.int8
         self._at_once = self._settings.at_once or before
-        identity = self._settings.identity(self._sha256, self._at_once)
+        identity = self._settings.identity(self._sha256, self._at_once, self._with_int8)
         if first is None:
             journal.append({"search": identity})
         elif first != identity:
@@ -209,7 +211,12 @@ class Search:
             journal.append({"unpruned": self._unpruned})
 
     def _refer(self, journal: Journal, progress: Progress) -> None:
-        """Measure the unpruned network as INT8, again where something was missing before."""
+        """Measure the unpruned network as INT8, again where something was missing before.
+
+        Nothing where that is not wanted.
+        """
+        if not self._with_int8:
+            return
         found = (r["int8"] for r in journal.records if "int8" in r)
         known = next((one for one in found if one.get("point")), None)
         self._int8 = known or self._bench.int8(progress)

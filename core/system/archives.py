@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
+import zlib
 from typing import BinaryIO
 
 from core.system.budget import INFLATED, INFLATED_ROOM, MOST_MEMBERS, over
@@ -10,6 +13,9 @@ from core.system.budget import INFLATED, INFLATED_ROOM, MOST_MEMBERS, over
 _ENTRY = 128
 """Bytes of a directory for a file in it."""
 _SIZE_OF_DIRECTORY = 5
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError)
+"""What reading an archive raises that is damaged, encrypted, or packed by what is not known
+(`NotImplementedError` is a `RuntimeError`), besides `OSError`."""
 
 
 def check_directory(stream: BinaryIO, label: object) -> None:

@@ -21,7 +21,9 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from app.engine import process
 from resources.scenes import CLASSES
+from tests.core.warm import Warm
 
 gc.disable()
 """Objects of Qt may go on their own thread only, and Python would collect on any: see below."""
@@ -82,6 +84,34 @@ def own_settings(tmp_path, monkeypatch, shared_cache, runtime_place):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime_place))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def warm_engine(tmp_path_factory):
+    """Return how an engine is started whose libraries another process has loaded already.
+
+    That process starts with the first of them.
+    """
+    made = []
+
+    def command():
+        if not made:
+            home = tmp_path_factory.mktemp("warm")
+            names = ("CONFIG", "DATA", "STATE", "CACHE")
+            own = {f"XDG_{name}_HOME": str(home / name.lower()) for name in names}
+            given = {**os.environ, "PYTHONPATH": str(ROOT), **own}
+            made.append(Warm(environment=given, wait=False))
+        return [str(made[0].folder / "secateur"), "engine"]
+
+    yield command
+    for warm in made:
+        warm.close()
+
+
+@pytest.fixture(autouse=True)
+def engine_start(monkeypatch, warm_engine):
+    """How engines start; tests of the start itself have a fixture of this name that leaves it."""
+    monkeypatch.setattr(process, "engine_command", warm_engine)
 
 
 @pytest.fixture(autouse=True)

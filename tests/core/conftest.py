@@ -15,6 +15,7 @@ _HOME = Path(tempfile.mkdtemp(prefix="secateur-tests-"))
 for _name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
     os.environ[_name] = str(_HOME / _name.lower())
 os.environ.pop("YOLO_CONFIG_DIR", None)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 
 import torch  # noqa: E402  (after the environment, which ultralytics reads once)
 

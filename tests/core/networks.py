@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
+from pathlib import Path
 
 import torch
+import yaml
 from torch import nn
 
 from core.checkpoint import Facts, Loaded
@@ -27,6 +29,9 @@ OTHERS = (
     "yolo26n-seg", "yolo26n-pose", "yolov8n-ghost", "yolo11n-obb", "yolov3-tiny", "yolov9s", *OPEN,
 )  # fmt: skip
 """Further ones that no rule was written for."""
+TINY = "tiny"
+"""A YOLOv8 of ten blocks (``tiny.yaml``), for what is the same with any network."""
+_OWN = {TINY: Path(__file__).with_name("tiny.yaml")}
 
 
 def image_size(family: str) -> int:
@@ -48,10 +53,25 @@ def enliven(model: nn.Module) -> nn.Module:
     return model
 
 
+def narrow(family: str, folder: Path) -> Path:
+    """Return the description of a family whose blocks are a quarter as wide, written to a folder.
+
+    Least squares of a layer take the third power of its width.
+    """
+    from ultralytics.nn.tasks import yaml_model_load
+
+    known = yaml_model_load(f"{family}.yaml")
+    known["scales"][known["scale"]][1] /= 4
+    path = folder / f"{family}.yaml"
+    kept = {key: value for key, value in known.items() if key not in ("scale", "yaml_file")}
+    path.write_text(yaml.safe_dump(kept), encoding="utf-8")
+    return path
+
+
 @lru_cache(maxsize=4)
 def network(family: str) -> nn.Module:
     """An untrained network; treat it as read-only."""
-    return enliven(load(f"{family}.yaml").model.float().eval())
+    return enliven(load(_OWN.get(family, f"{family}.yaml")).model.float().eval())
 
 
 def untrained(family: str) -> Loaded:

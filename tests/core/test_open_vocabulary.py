@@ -21,23 +21,27 @@ from core.repair import RepairSettings
 from core.tune.run import finetune
 from core.tune.settings import Settings
 from tests.core.images import make_dataset
-from tests.core.networks import enliven, parameters
+from tests.core.networks import enliven, narrow, parameters
 from tests.core.test_stock_ultralytics import stock_report
 
 NAMES = {0: "red", 1: "green", 2: "blue"}
 
 
-def world(family: str) -> nn.Module:
+def world(family: str | Path) -> nn.Module:
     """As ``set_classes`` leaves it, without the text model that it would download."""
-    model = enliven(core.load(f"{family}.yaml").model.float().eval())
+    model = enliven(core.load(described(family)).model.float().eval())
     torch.manual_seed(1)
     model.txt_feats = torch.nn.functional.normalize(torch.randn(1, len(NAMES), 512), dim=-1)
     model.model[-1].nc, model.names = len(NAMES), dict(NAMES)
     return model
 
 
-def yoloe(family: str, fuse: bool = False) -> nn.Module:
-    model = enliven(core.load(f"{family}.yaml").model.float().eval())
+def described(family: str | Path) -> str | Path:
+    return family if isinstance(family, Path) else f"{family}.yaml"
+
+
+def yoloe(family: str | Path, fuse: bool = False) -> nn.Module:
+    model = enliven(core.load(described(family)).model.float().eval())
     torch.manual_seed(1)
     prompts = torch.nn.functional.normalize(torch.randn(1, len(NAMES), 512), dim=-1)
     model.set_classes(list(NAMES.values()), prompts)
@@ -125,12 +129,19 @@ def test_blocks_read_what_the_own_forward_function_hands_them(name: str) -> None
         torch.testing.assert_close(mine, other)
 
 
-@pytest.mark.parametrize("name", ["worldv2", "yoloe"])
-def test_ranked_repaired_and_tuned(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "make", "family"),
+    [("worldv2", world, "yolov8n-worldv2"), ("yoloe", yoloe, "yoloe-v8n")],
+    ids=["worldv2", "yoloe"],
+)
+def test_ranked_repaired_and_tuned(
+    name: str, make: Callable[[Path], nn.Module], family: str, tmp_path: Path
+) -> None:
     make_dataset(tmp_path / "data", NAMES, images=6, side=64)
     data = tmp_path / "data" / "data.yaml"
     path, small = tmp_path / f"{name}.pt", tmp_path / "small.pt"
-    torch.save({"model": MADE[name](), "train_args": {}, "version": "8.4.190"}, path)
+    model = make(narrow(family, tmp_path))
+    torch.save({"model": model, "train_args": {}, "version": "8.4.190"}, path)
     loaded = core.load(path)
     plan = core.parse_plan({"version": 1, "criterion": "fisher", "target": {"macs": 0.8}})
     settings = DataSettings(data, images=4, image_size=64)

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from core.demo import set_up
+from tests.core.warm import Warm
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = (".config/secateur", ".cache/secateur", ".local/share/secateur", ".local/state/secateur")
@@ -48,6 +49,9 @@ run_demo("out", DemoSettings(train=4, val=3, images=2, repair_images=4, target=0
 PICTURES = "from core.system.program import prepare; prepare(); import matplotlib.pyplot"
 
 
+Done = subprocess.CompletedProcess[str]
+
+
 class Home:
     """A clean home, a folder to work in, one for temporary files, and who called the network."""
 
@@ -75,9 +79,9 @@ class Home:
             "YOLO_AUTOINSTALL": "true",
         }
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, python: str | Path = sys.executable) -> Done:
         done = subprocess.run(
-            [sys.executable, *arguments],
+            [python, *arguments],
             cwd=self.work,
             env=self.environment,
             capture_output=True,
@@ -128,18 +132,24 @@ def test_commands_stay_in_their_folders(tmp_path, program_files):
     home = Home(tmp_path)
     place = set_up(home.work / "demo", train=4, val=3)
     data, model = str(place.data), str(place.model)
-    app = ("-m", "app")
     plan = home.work / "plan.json"
     plan.write_text(json.dumps({"version": 1, "selection": [{"block": 5, "ratio": 0.5}]}))
-    home.run(*app, "inspect", model)
-    home.run(*app, "prune", model, "--plan", "plan.json", "-o", "small.pt")
-    home.run(*app, "data", data, "--model", model)
     tune = ("--epochs", "1", "--image-size", "64", "--batch", "2", "-o", "tuned.pt")
-    home.run(*app, "finetune", "small.pt", "--data", data, *tune)
-    home.run(*app, "export", "small.pt", "--format", "openvino", "-o", "small_openvino_model")
-    home.run(*app, "jobs")
-    home.run(*app, "formats")
-    home.run(*app, "inspect", "yolov8n.yaml")
+    home.run("-m", "app", "inspect", model)
+    warm = Warm(environment=home.environment)  # what importing does is in the command before
+    try:
+        for words in (
+            ("prune", model, "--plan", "plan.json", "-o", "small.pt"),
+            ("data", data, "--model", model),
+            ("finetune", "small.pt", "--data", data, *tune),
+            ("export", "small.pt", "--format", "openvino", "-o", "small_openvino_model"),
+            ("jobs",),
+            ("formats",),
+            ("inspect", "yolov8n.yaml"),
+        ):
+            home.run(*words, python=warm.folder / "secateur")
+    finally:
+        warm.close()
     outputs = ("plan.json", "small.pt", "tuned.pt", "small_openvino_model")
     home.check("demo", *outputs)
     assert {p.name for p in place.folder.iterdir()} == {

@@ -33,7 +33,7 @@ from core.system.size import ImageSize
 from core.tune.run import finetune
 from core.tune.settings import Settings
 from tests.core.images import make_dataset
-from tests.core.networks import count_macs, network, parameters, untrained
+from tests.core.networks import count_macs, narrow, network, parameters, untrained
 
 WIDE = ImageSize(192, 640)
 FAMILIES = ("yolov8n", "yolov8n-seg", "yolo11n", "yolo12n", "yolov9t", "yolo26n", "yolov5n")
@@ -215,7 +215,8 @@ def test_repair_and_evaluation_by_command(wide_data, tmp_path, capsys) -> None:
     plan.write_text('{"version": 1, "selection": [{"block": 12, "ratio": 0.5}], "round_to": 1}')
     size = ["--image-size", "64", "96", "--device", "cpu"]
     small = tmp_path / "small.pt"
-    command = ["prune", "yolov8n.yaml", "--plan", str(plan), "--data", str(wide_data), "-o"]
+    model = str(narrow("yolov8n", tmp_path))
+    command = ["prune", model, "--plan", str(plan), "--data", str(wide_data), "-o"]
     assert main([*command, str(small), "--repair", "bn,refit", *size, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verification"]["passed"]
     command = ["evaluate", str(small), "--data", str(wide_data), "--split", "val"]

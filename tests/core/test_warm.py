@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,19 @@ def test_stock_knows_nothing_of_this_project(stock, tmp_path: Path) -> None:
     done = shell(f'python -c "{ours}"; python -c "import tests.core"', tmp_path, stock)
     assert done.stdout == "[]\n"
     assert "No module named 'tests" in done.stderr
+
+
+def test_what_is_run_ends_with_the_program_that_stands_for_it(warm, tmp_path: Path) -> None:
+    """As a killed engine would: at once, whatever it is doing."""
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    command = [str(warm.folder / "python"), "-c", code]
+    with subprocess.Popen(command, env=warm.environment(), stdout=subprocess.PIPE) as stands:
+        assert stands.stdout is not None
+        number = int(stands.stdout.readline())
+        stands.kill()
+        assert stands.stdout.read() == b""  # until the last one that could write is gone
+    until = time.monotonic() + 60
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < until:
+            os.kill(number, 0)
+            time.sleep(0.01)

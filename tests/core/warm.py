@@ -1,16 +1,18 @@
-"""A ``secateur`` and a ``python`` whose libraries are loaded already, for the documents' lines.
+"""A ``secateur`` and a ``python`` whose libraries are loaded already: documents' lines, engines.
 
 And a ``python`` with nothing but stock Ultralytics and the runtimes it exports to.
 
 Each line starts a process of its own, and importing torch takes most of the time a short command
 needs. Here one process imports it once, and forks for each of them: what is run, and the
-environment, folder and streams it runs with, are those of the line. Only the start is not tested;
-`tests/core/test_program.py` does that.
+environment, folder and streams it runs with, are those of the line. It ends at once when the
+program that stands for it is killed. Only the start is not tested; `tests/core/test_program.py`
+does that, and of the window's engine `tests/app/faults`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,8 +30,13 @@ ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
 OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
 _DIED = 70
+_F_SETSIG = 10
+"""Of Linux; Python's module does not name it."""
 _CLIENT = """#!{python} -SIE
-import json, os, socket, sys
+import json, os, socket, sys, time
+until = time.monotonic() + {start_s}
+while not os.path.exists({address!r}) and time.monotonic() < until:
+    time.sleep(0.02)
 with socket.socket(socket.AF_UNIX) as link:
     link.connect({address!r})
     told = [{name!r}, sys.argv[1:], os.getcwd(), dict(os.environ)]
@@ -49,14 +57,26 @@ class Warm:
     ----------
     stock : bool
         Load stock Ultralytics alone: what is run does not find this clone, and is offline.
+    environment : mapping of str to str, optional
+        The process's; by default this one's.
+    wait : bool
+        Until the libraries are loaded; otherwise what is run before waits for them.
     """
 
-    def __init__(self, *, stock: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        stock: bool = False,
+        environment: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> None:
         self._place = tempfile.TemporaryDirectory(prefix="warm-")
         self.folder = Path(self._place.name)
         address = str(self.folder / "link")
         for name in ("secateur", "python"):
-            text = _CLIENT.format(python=sys.executable, address=address, name=name, died=_DIED)
+            text = _CLIENT.format(
+                python=sys.executable, address=address, name=name, died=_DIED, start_s=START_S
+            )
             (self.folder / name).write_text(text, encoding="utf-8")
             (self.folder / name).chmod(0o755)
         self._added = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -64,8 +84,12 @@ class Warm:
         if stock:
             self._added |= {"PYTHONPATH": "", "YOLO_CONFIG_DIR": str(self.folder), **OFFLINE}
             command = [sys.executable, "-P", __file__, address, "stock"]
-        environment = {**os.environ, **self._added}
-        self._process = subprocess.Popen(command, env=environment, cwd=self.folder)
+        given = {**os.environ, **self._added} if environment is None else environment
+        self._process = subprocess.Popen(command, env=given, cwd=self.folder)
+        if wait:
+            self._await(address)
+
+    def _await(self, address: str) -> None:
         until = time.monotonic() + START_S
         while not Path(address).exists():
             if self._process.poll() is not None or time.monotonic() > until:
@@ -145,6 +169,7 @@ def _answer(link: socket.socket) -> None:
         while not message.endswith(b"\n"):
             message += link.recv(1 << 20)
         name, words, folder, environment = json.loads(message)
+        _die_with(link)
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
@@ -155,8 +180,16 @@ def _answer(link: socket.socket) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        fcntl.fcntl(link, fcntl.F_SETFL, 0)
         link.sendall(str(code).encode())
         os._exit(code)
+
+
+def _die_with(link: socket.socket) -> None:
+    """Let the system kill this process once nobody waits for its status: nothing else is told."""
+    fcntl.fcntl(link, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(link, _F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(link, fcntl.F_SETFL, fcntl.fcntl(link, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _status(act: Any, words: list[str]) -> int:

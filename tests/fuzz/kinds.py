@@ -21,8 +21,20 @@ import numpy as np
 
 from core.errors import UserError
 from core.system.visible import KEPT
-from tests.fuzz.mutate import EVIL, ODD, changed, damaged, odd_json, odd_lines, odd_text, odd_yaml
-from tests.fuzz.world import World
+from tests.fuzz.mutate import (
+    EVIL,
+    ODD,
+    changed,
+    damaged,
+    odd_json,
+    odd_lines,
+    odd_onnx,
+    odd_script,
+    odd_sidecar,
+    odd_text,
+    odd_yaml,
+)
+from tests.fuzz.world import World, exportable
 
 ACCEPTED, REFUSED = "accepted", "refused"
 Outcome = str
@@ -397,6 +409,51 @@ NODES = ("model", "prune", "tune")
 MEASURED = ("accuracy", "latency", "alternatives", "export")
 
 
+def _opened(name: str) -> Callable[[World], object]:
+    """Return what opens an exported file, and says what it is."""
+
+    def use(world: World) -> object:
+        from core.ship.exported.network import open_exported
+
+        loaded = open_exported(world[name])
+        return json.dumps([str(loaded.facts), loaded.model.about.plain()])
+
+    return use
+
+
+MUTATES: Mapping[str, Callable[[bytes, Random], bytes]] = {
+    "onnx": odd_onnx,
+    "openvino": odd_sidecar,
+    "torchscript": odd_script,
+    "ncnn": odd_sidecar,
+}
+"""How exported files are changed, by their formats."""
+
+
+def _says(name: str) -> Callable[[World, Random], None]:
+    """Return what changes what an exported file says of itself."""
+
+    def write(world: World, random: Random) -> None:
+        path = world[name]
+        path = path / "metadata.yaml" if path.is_dir() else path
+        path.write_bytes(MUTATES[name](path.read_bytes(), random))
+
+    return write
+
+
+RUNS: Mapping[str, tuple[str, ...]] = {
+    "onnx": ("try ONNX IMAGE", "latency ONNX --repeats 1 --threads 1"),
+    "torchscript": ("try TORCHSCRIPT IMAGE",),
+}
+"""What also runs exported files; other runtimes take long on a busy machine, and no other way."""
+
+
+def _exported(name: str) -> Kind:
+    lines = (f"evaluate {name.upper()} --data DATA --device cpu", *RUNS.get(name, ()))
+    opened = reader(_opened(name))
+    return Kind(f"exported: {name}", _says(name), (opened, opened, opened, *commands(*lines)))
+
+
 def _kinds() -> tuple[Kind, ...]:
     return (
         Kind("plan", file("plan", odd_json), commands(PREDICT, f"{PREDICT} --json", PRUNE)),
@@ -422,6 +479,7 @@ def _kinds() -> tuple[Kind, ...]:
         Kind("description", file("description", odd_yaml), commands("inspect DESCRIPTION")),
         Kind("checkpoint", file("model", odd_checkpoint), commands(*INSPECT, PREDICT)),
         Kind("hostile pickle", _hostile, commands(*INSPECT)),
+        *map(_exported, exportable()),
         Kind("protocol line", _line, (_protocol,)),
         Kind("hostile name", _named, NAMED),
         Options("word of a command", lambda world, random: None, ()),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
+import zipfile
 from random import Random
 from typing import Any
 
@@ -137,3 +139,95 @@ def odd_text(content: bytes, random: Random) -> bytes:
     words[random.randrange(len(words))] = str(random.choice((*WORDS, *NUMBERS)))
     text = " ".join(words).encode("utf-8", "replace")
     return text if random.random() < 0.7 else damaged(text, random)
+
+
+# ---- what exported files say of themselves -------------------------------------------------------
+
+SAID = ("names", "stride", "task", "imgsz", "kpt_shape", "batch", "channels", "args", "end2end",
+        "head", "description", "version")  # fmt: skip
+SAYS = (
+    *ODD, "pose", "segment", "obb", "classify", "semantic", "depth", "RTDETRDecoder", [64, 96],
+    [64], [2, 3], [5, 2], [-1, 3], [float("nan"), 3], 64.0, "[[" * 50, "{" * 3000, "9" * 5000,
+    [[[[[[[[[[1]]]]]]]]]], {str(n): "x" * 50 for n in range(300)}, {0: EVIL}, {0: "a", 1: "a"},
+    {-1: "a"}, {0: None}, {"0": ["a"]}, {"nms": True}, {"dynamic": True}, {"half": "x"},
+    {"quantize": EVIL}, {"quantize": [8]}, [64, -64], [2**40, 64],
+)  # fmt: skip
+"""Values for an entry of the metadata."""
+
+
+def odd_metadata(about: dict[str, Any], random: Random) -> Data:
+    """Change metadata: anything of it, or an entry that is read."""
+    if random.random() < 0.3:
+        return changed(about, random)
+    about = {**about}
+    for _ in range(random.choice((1, 1, 2))):
+        key = random.choice(SAID)
+        if random.random() < 0.1:
+            about.pop(key, None)
+        else:
+            about[key] = copy.deepcopy(random.choice(SAYS))
+    if random.random() < 0.2:
+        about |= {"task": "pose", "kpt_shape": random.choice((*SAYS, [17, 3]))}
+    return about
+
+
+def _texts(data: Data) -> dict[str, str]:
+    """Return metadata as ONNX holds them: texts alone."""
+    about = data if isinstance(data, dict) else {"task": data}
+    texts = {str(key): str(value) for key, value in about.items()}
+    return {_utf8(key): _utf8(value) for key, value in texts.items()}
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def odd_onnx(content: bytes, random: Random) -> bytes:
+    """Change the metadata of an ONNX file, or any of its bytes."""
+    import onnx
+
+    if random.random() < 0.2:
+        return damaged(content, random)
+    model = onnx.load_model_from_string(content)
+    about = {entry.key: _literal(entry.value) for entry in model.metadata_props}
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, _texts(odd_metadata(about, random)))
+    if random.random() < 0.1:  # an entry twice
+        model.metadata_props.add(key="names", value="{0: 'x'}")
+    made: bytes = model.SerializeToString()
+    return made
+
+
+def _literal(text: str) -> Data:
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def odd_sidecar(content: bytes, random: Random) -> bytes:
+    """Change a YAML file of metadata."""
+    if random.random() < 0.2:
+        return damaged(content, random)
+    data = odd_metadata(yaml.safe_load(content), random)
+    return yaml.safe_dump(data, allow_unicode=False).encode("utf-8", "replace")
+
+
+def odd_script(content: bytes, random: Random) -> bytes:
+    """Change the metadata of a TorchScript file, leave them out or write them twice."""
+    if random.random() < 0.1:
+        return damaged(content, random)
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name.endswith("config.txt"):
+                about = json.loads(data)
+                data = json.dumps(odd_metadata(about, random)).encode()
+                data = damaged(data, random) if random.random() < 0.1 else data
+                if random.random() < 0.05:
+                    continue
+            new.writestr(name, data)
+    return out.getvalue()

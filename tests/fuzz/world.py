@@ -24,6 +24,8 @@ head:
   - [[2, 4], 1, Detect, [nc]]
 """
 SIZE = 64
+EXPORTED = ("onnx", "openvino", "torchscript", "ncnn")
+"""Formats of exported files that say of themselves what they are."""
 HOMES = ("CACHE", "CONFIG", "DATA", "STATE")
 DATE = "2026-01-01T10:00:00+00:00"
 
@@ -99,6 +101,7 @@ def build(root: Path) -> World:
     folder = root / "files"
     folder.mkdir(parents=True)
     _networks(world, folder)
+    _exported(world, folder)
     _project(world, folder)
     _measured(world, folder)
     _jobs(world, folder, jobs_folder())
@@ -133,6 +136,30 @@ def _networks(world: World, folder: Path) -> None:
     world.files["data"] = make_dataset(folder / "data", names, images=2, side=SIZE)
     world.files["label"] = folder / "data" / "labels" / "val" / "000.txt"
     world.files["image"] = folder / "data" / "images" / "val" / "000.png"
+
+
+def exportable() -> list[str]:
+    """Return the formats of exported files that can be made and opened here."""
+    from core.ship.export.formats import FORMATS
+
+    return [name for name in EXPORTED if FORMATS[name].missing() is None]
+
+
+def _exported(world: World, folder: Path) -> None:
+    import core
+    from core.ship.export.exporter import run_exporter
+    from core.ship.export.formats import FORMATS
+    from core.ship.export.run import put_export
+    from core.system.size import ImageSize
+
+    model = core.load(world["model"]).model
+    for name in exportable():
+        form, place = FORMATS[name], world.root / f"making-{name}"
+        place.mkdir()
+        made = run_exporter(model, form, place, image_size=ImageSize.of(SIZE), keep_choice=True)
+        world.files[name] = folder / f"m{form.suffix}"
+        put_export(made, world[name])
+        shutil.rmtree(place)
 
 
 def _project(world: World, folder: Path) -> None:

@@ -115,3 +115,25 @@ def test_all_that_need_a_slow_fixture_are_slow(tmp_path, monkeypatch) -> None:
     for more, says in (("--measure", "4 passed"), ("-mnot slow", "1 passed, 3 deselected")):
         done = subprocess.run([*pytest_of, more], cwd=tmp_path, capture_output=True, text=True)
         assert says in done.stdout, done.stdout + done.stderr
+
+
+def test_the_slowest_begin_first_and_the_others_keep_their_order(tmp_path, monkeypatch) -> None:
+    """But for one whose shared fixture is slow: others of its file would make that again."""
+    own = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(own)
+    slow = {f"test_it.py::test_needs_it[{n}]": 99.0 for n in range(2)}
+    slow |= {
+        "test_it.py::test_long": 31.0,
+        "test_it.py::test_longer": 90.0,
+        "test_it.py::test_d": 9.0,
+    }
+    lines = [f"{seconds} {name}" for name, seconds in slow.items()]
+    (tmp_path / "slow.txt").write_text("\n".join([*lines, "9.0 fixture test_it.py::network"]))
+    tests = "".join(f"def test_{name}():\n    pass\n\n" for name in ("a", "long", "d", "longer"))
+    (tmp_path / "test_it.py").write_text(MODULE + tests)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:pytest-qt", "--collect-only"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    names = [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
+    needs = [f"test_needs_it[{n}]" for n in range(3)]
+    assert names == ["test_long", "test_longer", *needs, "test_needs_nothing", "test_a", "test_d"]

@@ -170,7 +170,7 @@ def _scale(
     title = f"{look.title} {place.name}"
     if ink.width("bold", max(SIZES["bold"], least), title) > frame.body.width() - LEFT - RIGHT:
         title = place.name  # which scale it is says more than half of the type
-    words = Words(title, place.name, look.share, look.widths, gives_way=bool(look.share))
+    words = Words(title, place.name, look.share, look.widths, rather=True)
     frame.texts = box_texts(words, frame.body, least, dim, ink)
     if look.gone:
         frame.texts = _pale(frame.texts, ink)

@@ -29,15 +29,15 @@ class Text(NamedTuple):
 class Words(NamedTuple):
     """What a box would say if it had the room.
 
-    ``short`` represents the title where that does not fit; with ``gives_way`` also where the share
-    would not fit next to it.
+    ``short`` represents the title where that does not fit, and where ``rather`` is true also where
+    the share does not fit next to the title.
     """
 
     title: str
     short: str
     share: str
     widths: str
-    gives_way: bool = False
+    rather: bool = False
 
 
 def paint_texts(painter: QPainter, texts: list[Text], ink: Ink) -> None:
@@ -71,13 +71,16 @@ def box_texts(words: Words, room: QRectF, least: int, dim: str, ink: Ink) -> lis
     two = bool(widths) and LEADING * (high + low) <= room.height()
     top = room.top() + (room.height() - LEADING * (high + (low if two else 0))) / 2
     colour = ink.palette.text
-    texts = [_text(ink, "bold", high, colour, inner.left(), top, name)]
     small = max(SIZES["small"], least)
     left = inner.right() - ink.width("small", small, words.share)
-    room_for_name = left - inner.left() - 8
-    if words.gives_way and two and ink.width("bold", high, name) >= room_for_name:
-        texts[0] = _text(ink, "bold", high, colour, inner.left(), top, name := words.short)
-    if two and words.share and ink.width("bold", high, name) < room_for_name:
+
+    def beside(title: str) -> bool:
+        return left > inner.left() + ink.width("bold", high, title) + 8
+
+    if two and words.rather and words.share and not beside(name) and beside(words.short):
+        name = words.short
+    texts = [_text(ink, "bold", high, colour, inner.left(), top, name)]
+    if two and words.share and beside(name):
         at = top + (high - small) * 0.5
         texts.append(_text(ink, "small", small, dim, left, at, words.share))
     if two:

@@ -55,6 +55,7 @@ def add_parsers(add: Add) -> None:
         help="trials that are drawn and made at once (1; with --on, what the place has room for)",
     )
     add_place(parser, "prune, repair, evaluate and tune trials")
+    _add_int8(parser)
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (0)")
     parser.add_argument("--plan", metavar="PLAN", help="a plan whose locks hold for every trial")
     parser.add_argument(
@@ -75,6 +76,16 @@ def add_parsers(add: Add) -> None:
     )
     parser.add_argument("--events", action="store_true", help="print progress as JSON lines")
     add_history(parser)
+
+
+def _add_int8(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-int8",
+        action="store_const",
+        const=False,
+        dest="int8",
+        help="leave out the unpruned network as INT8; a continued search does the same",
+    )
 
 
 def _search(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -120,6 +131,7 @@ def _settings(options: argparse.Namespace) -> Any:
         "minutes": options.minutes,
         "tune_minutes": options.tune_minutes,
         "at_once": options.at_once,
+        "int8": options.int8,
         "seed": options.seed,
         "images": options.images,
         "image_size": None if options.image_size is None else options.image_size.plain,

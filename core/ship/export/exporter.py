@@ -167,8 +167,13 @@ def sealed() -> Iterator[None]:
 
 
 def brief(error: Exception) -> str:
-    """Return an error's reason on one line, without a full stop at its end."""
-    return " ".join(str(error).split())[:_LONGEST].rstrip(".") or type(error).__name__
+    """Return an error's reason on one line, without a full stop at its end.
+
+    Of one that holds a traceback, as TorchScript's do, it is the last line.
+    """
+    text = str(error).strip()
+    reason = text.splitlines()[-1] if "Traceback" in text else text
+    return " ".join(reason.split())[:_LONGEST].rstrip(".") or type(error).__name__
 
 
 @contextlib.contextmanager

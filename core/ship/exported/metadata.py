@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -17,9 +18,9 @@ from core.ship.export.formats import FORMATS
 from core.ship.exported.literal import parse_literal
 from core.ship.exported.precision import precision_of
 from core.ship.exported.protobuf import onnx_properties
-from core.system.archives import check_directory, check_unpacked
+from core.system.archives import DAMAGED, check_directory, check_unpacked
 from core.system.budget import MB, MOST_CLASSES, Budget, parse_json, parse_yaml, read_text
-from core.system.files import open_regular
+from core.system.files import open_regular, sha256_of
 from core.system.size import ImageSize
 
 METADATA = Budget("an exported network's metadata", 4 * MB, 2 * MOST_CLASSES + 1000, 8)
@@ -121,6 +122,24 @@ def exported_of(path: str | Path) -> str:
     return str(file.parent if inside else path)
 
 
+def is_network(path: str | Path) -> bool:
+    """Whether there is a file, or the folder of an exported network."""
+    place = Path(path)
+    form = exported_format(place)
+    return place.is_file() or (form is not None and form.folder and place.is_dir())
+
+
+def hash_of_network(path: str | Path) -> str:
+    """Return the SHA-256 of a file, or of the names and hashes of all files in a folder."""
+    place = Path(path)
+    if not place.is_dir():
+        return sha256_of(place)
+    digest = hashlib.sha256()
+    for file in sorted(one for one in place.rglob("*") if one.is_file()):
+        digest.update(f"{file.relative_to(place)}:{sha256_of(file)}|".encode())
+    return digest.hexdigest()
+
+
 def read_metadata(path: Path, form: Format) -> Metadata:
     """Read what Ultralytics wrote into an exported file; nothing of the network is opened.
 
@@ -145,7 +164,7 @@ def read_metadata(path: Path, form: Format) -> Metadata:
         return replace(about, precision=precision_of(path, form, about.precision))
     except UserError:
         raise
-    except (OSError, ValueError, yaml.YAMLError, zipfile.BadZipFile, EOFError, KeyError) as error:
+    except (OSError, ValueError, yaml.YAMLError, KeyError, *DAMAGED) as error:
         raise UserError(
             f"{path} is damaged, or no exported network: {one_line(error)}.".replace("..", "."),
             _AGAIN,

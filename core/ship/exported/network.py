@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +24,15 @@ from core.errors import UserError
 from core.ship.export.exporter import brief, sealed
 from core.ship.export.format import Format
 from core.ship.export.formats import FORMATS
-from core.ship.exported.metadata import Metadata, exported_format, read_metadata
+from core.ship.exported.metadata import (
+    Metadata,
+    exported_format,
+    hash_of_network,
+    read_metadata,
+)
+from core.ship.exported.outputs import check_outputs
 from core.ship.exported.script import check_script
 from core.ship.latency.runtime import cuda_available, installed
-from core.system.files import sha256_of
 from core.system.program import to_install
 
 _ON_GPU = frozenset({"engine", "torchscript"})
@@ -60,7 +64,7 @@ class ExportedNetwork(RuntimeNetwork):
         return device if self.form.name in _ON_GPU else "cpu"
 
     def opened(self, device: torch.device) -> Any:
-        """Return Ultralytics' wrapper of the file.
+        """Return Ultralytics' wrapper of the file, which raises `UserError` where it cannot be run.
 
         Raises
         ------
@@ -76,14 +80,24 @@ class ExportedNetwork(RuntimeNetwork):
             _in_full(self.form),
             warnings.catch_warnings(action="ignore", category=FutureWarning),  # of torch.jit.load
         ):
-            return AutoBackend(str(self.path), device=device, verbose=False).eval()
+            backend = AutoBackend(str(self.path), device=device, verbose=False).eval()
+        forward = backend.forward
+
+        def explained(*images: Any, **options: Any) -> Any:
+            with self.explained("run"):
+                outputs = forward(*images, **options)
+                check_outputs(self.path, self.about, outputs)
+                return outputs
+
+        backend.forward = explained  # also of what warms it up
+        return backend
 
     @contextlib.contextmanager
     def explained(self, done: str) -> Iterator[None]:
         """Turn whatever a runtime raises into a sentence; ``done`` is what could not be done."""
         try:
             yield
-        except (UserError, MemoryError):
+        except (UserError, MemoryError, torch.OutOfMemoryError):  # the last is answered by callers
             raise
         except Exception as error:  # runtimes raise what they please
             raise UserError(
@@ -156,7 +170,7 @@ def open_exported(path: str | Path) -> Loaded:
         check_script(file)
     facts = Facts(
         path=str(file),
-        sha256=_hash_of(file),
+        sha256=hash_of_network(file),
         family=about.family or form.title,
         task=about.task,
         classes=dict(about.names),
@@ -191,13 +205,3 @@ def _check_runtime(form: Format) -> None:
         )
     if form.gpu and not cuda_available():
         raise UserError(f"{form.title} needs an NVIDIA GPU; none was found.", "")
-
-
-def _hash_of(path: Path) -> str:
-    """Return the hash of a file, or of the names and hashes of all files in a folder."""
-    if path.is_file():
-        return sha256_of(path)
-    digest = hashlib.sha256()
-    for file in sorted(one for one in path.rglob("*") if one.is_file()):
-        digest.update(f"{file.relative_to(path)}:{sha256_of(file)}|".encode())
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.errors import UserError
-from core.system.archives import check_directory, check_unpacked
+from core.system.archives import DAMAGED, check_directory, check_unpacked
 from core.system.budget import MB, over
 from core.system.files import open_regular
 
@@ -41,7 +41,7 @@ def check_script(path: Path) -> None:
             with zipfile.ZipFile(stream) as archive:
                 check_unpacked(archive, path.stat().st_size, path)
                 _check_code(archive, path)
-    except (zipfile.BadZipFile, UnicodeDecodeError, EOFError, NotImplementedError) as error:
+    except (*DAMAGED, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} is damaged, or no TorchScript file.", "Export the network again."
         ) from error

@@ -86,6 +86,20 @@ def test_tables_hold_what_was_measured():
     assert shown(tables.images_table(result, (0, 1))) == [("one.jpg", "−0.50", "0.75", "0.25")]
 
 
+def test_an_exported_file_is_compared_by_its_size():
+    """It says neither its parameters nor its GFLOPs; older results have no sizes."""
+    sizes = (6_400_000, 3_500_000, None)
+    models = [
+        {**one, **({} if size is None else {"bytes": size})}
+        for one, size in zip((THREE[0], {**THREE[1], "parameters": None}, THREE[2]), sizes,
+                             strict=True)
+    ]  # fmt: skip
+    table = tables.models_table(comparison(*models))
+    (place,) = [n for n, column in enumerate(table.columns) if column.title == "Size"]
+    assert [row[place] for row in shown(table)] == ["6.4 MB", "3.5 MB (−45.3%)", "–"]
+    assert [table.columns[place].value(row) for row in table.rows] == [*sizes[:2], -1]
+
+
 def test_models_of_one_name_are_told_apart():
     result = comparison(model("/x/a.pt", 0.4, 3, 4), model("/y/a.pt", 0.4, 3, 4))
     assert tables.names(result) == ["x/a", "y/a"]

@@ -7,15 +7,13 @@ import sys
 from itertools import combinations, pairwise
 
 import pytest
-from PySide6.QtCore import QRectF
 
 from app.graph_view.drawing.colours import PALETTES, contrast, mix, ramp_colour, rgb
-from app.graph_view.drawing.ink import SIZES, Ink, text_size
+from app.graph_view.drawing.ink import Ink, text_size
 from app.graph_view.drawing.looks import Looks, Marks, percent, widths_text
 from app.graph_view.drawing.scales import Scales
 from app.graph_view.drawing.scene import GraphScene
 from app.graph_view.drawing.state import GraphState
-from app.graph_view.drawing.texts import LEFT, RIGHT, Words, box_texts
 from app.graph_view.search import find_blocks
 from core.drawing.layout import layout_blocks
 from tests.app.graph_view.graph_families import FAMILIES
@@ -101,27 +99,6 @@ def test_a_head_shows_each_scale(looks):
     assert [p.tag for p in look.parts] == ["", "−32 in", ""]
     levels = [p.level for p in look.parts]
     assert levels[0] == 1.0 and levels == sorted(levels, reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("room", "gives_way", "said"),
-    [
-        (10, True, ["Detect P3", "23%", "64 → 69"]),
-        (10, False, ["Detect P3", "23%", "64 → 69"]),
-        (-10, True, ["P3", "23%", "64 → 69"]),
-        (-10, False, ["Detect P3", "64 → 69"]),
-    ],
-)
-def test_a_scale_gives_up_its_type_for_its_share(qapp, room, gives_way, said):
-    """Where the box has less room than the texts take."""
-    ink = Ink("light")
-    texts = ink.width("bold", SIZES["bold"], "Detect P3") + ink.width(
-        "small", SIZES["small"], "23%"
-    )
-    box = QRectF(0, 0, LEFT + texts + 8 + RIGHT + room, 52)
-    words = Words("Detect P3", "P3", "23%", "64 → 69", gives_way)
-    found = [text[-1] for text in box_texts(words, box, 11, "grey", ink)]
-    assert found == said
 
 
 def test_the_scales_of_a_head_make_up_its_cost(tables):

@@ -7,9 +7,10 @@ from itertools import pairwise
 import pytest
 
 from app.graph_view.drawing.frames import make_frames
-from app.graph_view.drawing.ink import LEAST_TEXT, Ink, text_size
+from app.graph_view.drawing.ink import LEAST_TEXT, SIZES, Ink, text_size
 from app.graph_view.drawing.looks import Looks, Marks
 from app.graph_view.drawing.state import GraphState
+from app.graph_view.drawing.texts import LEFT, RIGHT
 from core.drawing.layout import layout_blocks, row_of
 from core.drawing.shapes import BOX_WIDTHS, LINE_WIDTHS, box_width, line_width, pill_text
 from tests.app.graph_view.graph_families import FAMILIES
@@ -166,3 +167,42 @@ def test_what_goes_stays_as_a_ghost(qtbot, tables, kept):
         for line in one.hatch:
             area = one.ghost.adjusted(-0.01, -0.01, 0.01, 0.01)
             assert area.contains(line.p1()) and area.contains(line.p2())
+
+
+ZOOMS = [round(0.5 + 0.05 * n, 2) for n in range(21)]
+
+
+@pytest.mark.parametrize("kind", ["light", "dark"])
+@pytest.mark.parametrize("name", ["yolov8n", "yolov8x", "yolov10n", "yolov8n-p2"])
+@pytest.mark.parametrize("state", [NO_PLAN, None])
+def test_a_scale_of_a_head_has_room_for_its_share(qtbot, tables, name, kind, state):
+    """Zooming in or out: wherever its share fits next to which scale it is, both are shown."""
+    table, ink = tables(name), Ink(kind)
+    layout, shown = layout_blocks(table), state or halved(table)
+    heads = [b for b in layout.boxes if b.parts and table.blocks[b.index].stage == "head"]
+    assert heads
+    looks = Looks(table)
+    for zoom in (*ZOOMS, *reversed(ZOOMS)):
+        for box in heads:
+            look = looks.block(box.index, shown, Marks(), ink.palette, None)
+            frames = make_frames(box, look, box.index, text_size("small", zoom), ink)
+            shares = {part.source: part.share for part in look.parts}
+            for part, frame in zip(box.parts, frames, strict=True):
+                check_head(frame, part.name, shares[part.source], ink, zoom)
+
+
+def check_head(frame, name, share, ink, zoom):
+    """Texts are whole, apart, and the share is there where there is room for it."""
+    texts = [text.text for text in frame.texts]
+    assert all("…" not in text for text in texts), texts
+    sizes = [max(SIZES[kind], text_size("small", zoom)) for kind in ("bold", "small")]
+    wide = ink.width("bold", sizes[0], name) + 8 + ink.width("small", sizes[1], share)
+    two = len(texts) > 1  # widths below it; else the box is low or narrow
+    if two and share and wide < frame.body.width() - LEFT - RIGHT:
+        assert share in texts, (texts, zoom)
+    if share in texts:
+        first, second = frame.texts[0], frame.texts[texts.index(share)]
+        assert first.text.endswith(name)
+        end = first.at.x() + ink.width("bold", sizes[0], first.text)
+        assert end + 8 <= second.at.x()
+        assert second.at.x() + ink.width("small", sizes[1], share) <= frame.body.right()

@@ -14,14 +14,16 @@ from app.history.feature import HistoryFeature
 from app.pruning.feature import PruningFeature
 from app.pruning.result_dialog import ResultDialog
 from app.state import plan_edits
+from app.state.history import _place
 from app.state.measurements import Evaluation
 from app.tune.feature import TuneFeature
 from core.history.measurements import read_measurements
-from core.history.nodes import home_of, read_nodes, record
+from core.history.nodes import home_of, new_node, read_nodes, record
 from core.history.remember import remember_measured
 from core.history.results import pruned_node
 from core.plan.schema import Plan
 from core.runs.received import claims_of, confirm
+from core.ship.exported.metadata import hash_of_network
 from core.system.files import sha256_of
 from tests.app.compare.test_compare import THREE, comparison
 from tests.app.conftest import ENGINE_MS, QUICK_MS
@@ -378,3 +380,19 @@ def test_a_damaged_step_is_named_and_the_rest_is_shown(panel, opened, own, qtbot
         record(home, "evaluate", own, figures={"map50_95": 0.6})
         opened.features[HistoryFeature].controller.look()
     assert len([m for m in opened.said if "Left out" in m.text]) == 1
+
+
+@pytest.mark.parametrize("name", ["a_int8.onnx", "a_int8_openvino_model", "a_ncnn_model"])
+def test_an_exported_file_is_found_where_it_was_or_next_to_its_project(tmp_path, name):
+    """Some are folders; another one in its place is not it."""
+    file = tmp_path / name
+    content = file if file.suffix else file / "a.bin"
+    content.parent.mkdir(exist_ok=True)
+    content.write_bytes(b"weights")
+    node = new_node("quantize", file).model_copy(update={"sha256": hash_of_network(file)})
+    assert _place(node, None) == str(file)
+    moved = node.model_copy(update={"file": f"/nowhere/{name}"})
+    assert _place(moved, tmp_path / "p.secateur") == str(file)
+    assert _place(moved, tmp_path / "other" / "p.secateur") == _place(moved, None) == ""
+    content.write_bytes(b"others")
+    assert _place(moved, tmp_path / "p.secateur") == ""

@@ -171,6 +171,21 @@ def test_without_int8_the_panel_says_why(opened, fake, searching, qtbot, why):
     assert len(searching._chart.data().rows) == 1
 
 
+def test_int8_can_be_left_out(opened, fake, searching, qtbot):
+    """It is another search then, and nothing is said of INT8."""
+    first = fake.last("search").args
+    assert "int8" not in first["search"] and not searching.int8.isEnabled()
+    fake.done("search", {"front": []})
+    searching.int8.setChecked(False)
+    qtbot.mouseClick(searching.search, LEFT)
+    asked = fake.last("search").args
+    assert asked["search"]["int8"] is False
+    assert asked["folder"] != first["folder"]
+    hear(opened, fake, qtbot, begun(int8={}))
+    assert "INT8" not in searching.status.text()
+    assert [entry.sign for entry in searching._chart.legend()] == ["●", "○", "□"]
+
+
 def test_partial_results_of_its_parts_are_not_trials(opened, fake, searching, qtbot):
     hear(opened, fake, qtbot, begun())
     fake.partial("search", {"units": []})

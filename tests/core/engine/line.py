@@ -6,16 +6,25 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.core.warm import Warm
+
 ROOT = Path(__file__).resolve().parents[3]
 TERMINAL = {"done", "failed", "cancelled"}
 
 
 class Line:
-    """Talks to one engine."""
+    """Talks to one engine.
 
-    def __init__(self):
+    Parameters
+    ----------
+    warm : Warm, optional
+        Starts it, where the start is not what is tested.
+    """
+
+    def __init__(self, warm: Warm | None = None):
+        own = [sys.executable, "-m", "core.engine"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.engine"],
+            [str(warm.folder / "secateur"), "engine"] if warm else own,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

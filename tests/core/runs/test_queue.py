@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from itertools import pairwise
@@ -28,6 +27,7 @@ from core.runs.listing import entries, entry_of, figures_of
 from core.runs.queue import Queue, devices_of, go_on, queue_file, read_queue
 from core.system.program import own_environment
 from core.tune.settings import Settings
+from tests.core.warm import Warm
 
 PATIENCE = 300.0
 
@@ -239,9 +239,9 @@ def test_devices_of_an_unknown_one_are_its_own(tmp_path: Path) -> None:
 # ---- real ones ----------------------------------------------------------------------------------
 
 
-def secateur(*words: str) -> dict:
+def secateur(warm: Warm, *words: str) -> dict:
     done = subprocess.run(
-        [sys.executable, "-m", "core.cli", *words, "--json"],
+        [str(warm.folder / "secateur"), *words, "--json"],
         env=own_environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -249,20 +249,21 @@ def secateur(*words: str) -> dict:
 
 
 def test_queued_by_command_they_run_one_after_the_other_without_anybody(
-    settings: Settings, tmp_path: Path
+    settings: Settings, warm: Warm, tmp_path: Path
 ) -> None:
     folders = [tmp_path / name for name in "abc"]
     words = ["finetune", settings.model, "--data", settings.data, "--epochs", "1", "--batch", "2",
              "--image-size", "64", "--device", "cpu", "--no-baseline", "--queue"]  # fmt: skip
     places = []
     for folder in folders:
-        told = secateur(*words, "--folder", str(folder), "-o", str(folder.with_suffix(".pt")))
+        place = ["--folder", str(folder), "-o", str(folder.with_suffix(".pt"))]
+        told = secateur(warm, *words, *place)
         places.append(told["place"])
         if len(places) == 1:
-            secateur("jobs", "hold")  # the first runs; the others wait, however fast it ends
+            secateur(warm, "jobs", "hold")  # the first runs; the others wait, however fast it ends
     assert places[0] == 0
-    secateur("jobs", "first", str(folders[2]))
-    secateur("jobs", "next")
+    secateur(warm, "jobs", "first", str(folders[2]))
+    secateur(warm, "jobs", "next")
     until = time.monotonic() + PATIENCE
     while any(status_of(read_job(folder)) != "done" for folder in folders):
         assert time.monotonic() < until, [read_job(folder) for folder in folders]
@@ -272,6 +273,7 @@ def test_queued_by_command_they_run_one_after_the_other_without_anybody(
     order = sorted(folders, key=lambda folder: read_events(folder)[0][0]["time"])
     spans = [[event["time"] for event in read_events(folder)[0]] for folder in order]
     assert all(one[-1] <= other[0] for one, other in pairwise(spans))
-    listed = {Path(job["folder"]).name: job for job in secateur("jobs", str(tmp_path))["jobs"]}
+    told = secateur(warm, "jobs", str(tmp_path))["jobs"]
+    listed = {Path(job["folder"]).name: job for job in told}
     assert {name: job["state"] for name, job in listed.items()} == dict.fromkeys("abc", "done")
     assert read_queue().waiting == []

@@ -18,9 +18,10 @@ from core.cluster.place import Place
 from core.cluster.slurm import parse_limits
 from core.errors import UserError
 from core.runs import apart
-from core.runs.folder import create_job, read_events, read_job, status_of, tell
+from core.runs.folder import amend_job, create_job, read_events, read_job, status_of, tell
 from core.runs.life import SUBMISSION
 from core.runs.listing import entry_of
+from core.runs.run import run_job
 from core.tune.settings import Settings
 
 pytest.importorskip("submitit", reason="needs the extra cluster")
@@ -98,6 +99,21 @@ def test_a_job_that_has_not_begun_is_withdrawn(here: None, tuning: Callable[[int
     until(lambda: _ended(job.submitted.id) if job.submitted else True)
     until(lambda: status_of(read_job(folder)) == "cancelled")
     assert not apart.withdraw(folder)
+
+
+def test_what_begins_while_a_job_is_withdrawn_finds_it_taken(
+    tuning: Callable[[int], Path],
+) -> None:
+    folder, refused = tuning(1), []
+
+    def begin() -> None:
+        with pytest.raises(UserError, match="already running"):
+            run_job(folder)
+        refused.append(True)
+
+    assert amend_job(folder, first=begin, state="cancelled")
+    assert refused and status_of(read_job(folder)) == "cancelled"
+    assert not read_events(folder)[0]
 
 
 # ---- a Slurm of a few scripts -------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.cli.commands.search import search_text
 from core.data.resample import RESAMPLES
 from core.errors import CancelledError, UserError
 from core.plan.schema import Entry, Plan, Removal, Target
@@ -336,3 +337,32 @@ def test_int8_that_was_not_measured_is_tried_again(tmp_path, told: dict) -> None
     assert "point" not in searched(tmp_path, Without(), trials=1).int8
     assert searched(tmp_path, trials=2).int8["point"]["accuracy"] == 0.69
     assert searched(tmp_path, Without(), trials=3).int8["point"]["accuracy"] == 0.69
+
+
+class _NoInt8(Given):
+    def int8(self, progress=None) -> dict:
+        pytest.fail("it was measured")
+
+
+@pytest.mark.parametrize("again", [None, False])
+def test_int8_that_is_left_out_stays_out_when_the_search_is_continued(tmp_path, again) -> None:
+    first = searched(tmp_path, _NoInt8(), trials=2, int8=False)
+    found = searched(tmp_path, _NoInt8(), trials=4, int8=again)
+    assert first.int8 == found.int8 == found.to_json()["int8"] == {}
+    assert len(found.trials) == 4
+    text = search_text(found, Path("search"))
+    assert "INT8" not in text and "int8" not in text
+    with pytest.raises(UserError, match="other int8"):
+        searched(tmp_path, trials=5, int8=True)
+
+
+@pytest.mark.parametrize("given", [None, True])
+def test_a_search_of_before_there_was_a_choice_has_int8(tmp_path, given) -> None:
+    searched(tmp_path, trials=2)
+    (journal,) = tmp_path.glob("*.jsonl")
+    text = journal.read_text()
+    assert text.count(', "int8": true') == 1
+    journal.write_text(text.replace(', "int8": true', ""))
+    assert searched(tmp_path, trials=4, int8=given).int8["point"]
+    with pytest.raises(UserError, match="other int8"):
+        searched(tmp_path, trials=5, int8=False)

@@ -240,7 +240,14 @@ def test_killed_at_a_random_moment_it_goes_on_to_the_same_result(small, tmp_path
     assert again.points == whole.points
 
 
-def test_spread_over_devices_it_comes_to_the_same(small, tmp_path, whole):
+@pytest.fixture
+def forked(warm, monkeypatch):
+    """Processes of devices have their libraries from the start."""
+    command = lambda *_: [str(warm.folder / "secateur"), "engine"]  # noqa: E731
+    monkeypatch.setattr("core.sensitivity.spread.own_command", command)
+
+
+def test_spread_over_devices_it_comes_to_the_same(small, forked, tmp_path, whole):
     path, data = small
     used = settings(data, images=4, image_size=96, device="cpu,cpu")
     options = {"plan": RANDOM, "blocks": [15, 18, 21], "ratios": [0.5, 0.9]}

@@ -20,6 +20,7 @@ from core.trust.store import ChangedError, trusted
 from tests.core.engine.line import Line
 from tests.core.trust.conftest import EXAMPLES, Trust
 from tests.core.trust.nets import described
+from tests.core.warm import Warm
 
 GOOD = (EXAMPLES / "attention.py").read_text("utf-8")
 RAISES = {
@@ -186,7 +187,7 @@ def test_a_module_that_never_ends_is_interrupted(trust: Trust, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("at", ["forward", "__init__"])
-def test_modules_that_exit_later(at: str, trust: Trust, tmp_path: Path) -> None:
+def test_modules_that_exit_later(at: str, trust: Trust, warm: Warm, tmp_path: Path) -> None:
     """A method of a trusted class ends neither the command nor the engine."""
     file = tmp_path / "mine.py"
     code = f"\nimport sys\nCoordAtt.{at} = lambda self, *args, **more: sys.exit(0)\n"
@@ -194,12 +195,12 @@ def test_modules_that_exit_later(at: str, trust: Trust, tmp_path: Path) -> None:
     trust(file)
     path = described(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "core.cli", "inspect", "--no-cache", str(path)],
+        [str(warm.folder / "secateur"), "inspect", "--no-cache", str(path)],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1 and "sys.exit" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    line = Line()
+    line = Line(warm)
     try:
         line.send(id=1, task="open", args={"path": str(path)})
         failed = line.end_of(1)[-1]

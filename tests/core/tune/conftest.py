@@ -1,4 +1,7 @@
-"""Pruned untrained networks and tiny data to tune them on."""
+"""Pruned untrained networks and tiny data to tune them on.
+
+Real families are trained by test_tasks.py, by the demo, and by what the documents show.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import core
 from core.checkpoint import save
 from core.tune.settings import Settings
 from tests.core.images import make_dataset
-from tests.core.networks import network, untrained
+from tests.core.networks import TINY, network, untrained
 
 
 def pruned(family: str, folder: Path) -> Path:
@@ -24,13 +27,13 @@ def pruned(family: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pruned_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pruned("yolov8n", tmp_path_factory.mktemp("pruned"))
+    return pruned(TINY, tmp_path_factory.mktemp("pruned"))
 
 
 @pytest.fixture(scope="session")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
-    original = untrained("yolov8n")
+    original = untrained(TINY)
     save(original.model, path, train_args=original.train_args)
     return path
 
@@ -38,7 +41,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images") / "data"
-    make_dataset(folder, network("yolov8n").names, images=4, side=64)
+    make_dataset(folder, network(TINY).names, images=4, side=64)
     return folder
 
 

@@ -16,7 +16,7 @@ from core.tune import trainer
 from core.tune.measure import Measurer
 from core.tune.run import finetune
 from core.tune.settings import Settings
-from tests.core.networks import parameters, untrained
+from tests.core.networks import TINY, parameters, untrained
 
 STOCK = """
 import json, sys
@@ -87,7 +87,7 @@ def test_stock_training_rebuilds_the_full_network(settings: Settings, tmp_path: 
     before, after, ours = json.loads(done.stdout.strip().splitlines()[-1])
     assert not ours
     assert before == parameters(core.load(settings.model).model)
-    assert after == parameters(untrained("yolov8n").model) > before
+    assert after == parameters(untrained(TINY).model) > before
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from core.ship.export.formats import FORMATS
 from core.ship.export.parity import compare
 from core.ship.export.run import ExportSettings, export
 from core.ship.exported.metadata import read_metadata
+from core.ship.exported.network import open_exported
 from tests.core.images import make_dataset
 from tests.core.ship.export.conftest import SIZE, left, needs
 
@@ -42,6 +43,8 @@ def test_the_exported_network_equals_its_checkpoint(pruned, exported, family, fo
     assert done.parity.matched == 1.0
     assert done.bytes > 2 * done.parameters  # it holds the weights
     assert left(done.output.parent) == [done.output.name]
+    whole = open_exported(done.output).model.opened(torch.device("cpu"))
+    whole(torch.zeros(1, 3, SIZE, SIZE))  # its outputs are what it says of itself
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, before[name])
     if done.exported_parameters is not None:

@@ -27,6 +27,7 @@ from core.ship.export.run import ExportSettings, export
 from core.ship.exported.literal import parse_literal
 from core.ship.exported.metadata import METADATA, exported_format, is_exported, read_metadata
 from core.ship.exported.network import open_exported
+from core.ship.exported.outputs import check_outputs
 from core.ship.exported.protobuf import onnx_properties
 from core.tryout.agreement import total
 from core.tryout.run import try_networks
@@ -285,6 +286,69 @@ def test_a_runtime_that_is_missing_is_named(shipped, monkeypatch):
     assert "pip install onnxruntime" in caught.value.hint
 
 
+SHAPES = {
+    "detect": ({}, (1, 6, 84), True),
+    "detect, chosen": ({"end2end": True}, (1, 300, 6), True),
+    "detect, queries": ({"head": "RTDETRDecoder"}, (1, 300, 6), True),
+    "detect, queries, all scores": (
+        {"head": "RTDETRDecoder", "names": {0: "a", 1: "b", 2: "c"}}, (1, 300, 7), True,
+    ),
+    "queries of more classes": ({"head": "RTDETRDecoder"}, (1, 300, 84), False),
+    "obb": ({"task": "obb"}, (1, 7, 84), True),
+    "segment": ({"task": "segment"}, (1, 38, 84), True),
+    "pose": ({"task": "pose", "kpt_shape": [5, 3]}, (1, 21, 84), True),
+    "classify": ({"task": "classify"}, (2, 2), True),
+    "depth": ({"task": "depth"}, (1, 1, 64, 64), True),
+    "more classes": ({"names": {0: "a", 1: "b", 2: "c"}}, (1, 6, 84), False),
+    "fewer classes": ({"names": {0: "a"}}, (1, 6, 84), False),
+    "not chosen": ({"end2end": True}, (1, 6, 84), False),
+    "no masks": ({"task": "segment"}, (1, 6, 84), False),
+    "other keypoints": ({"task": "pose", "kpt_shape": [17, 3]}, (1, 21, 84), False),
+    "no classes": ({"task": "classify"}, (1, 6, 84), False),
+    "an image": ({}, (1, 3, 64, 64), False),
+    "nothing": ({}, (), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHAPES)
+@pytest.mark.parametrize("several", [False, True])
+def test_outputs_of_another_task_are_refused_in_a_sentence(tmp_path, case, several):
+    change, shape, fits = SHAPES[case]
+    folder = tmp_path / "w_ncnn_model"
+    folder.mkdir()
+    says = {**SAYS, "names": {0: "a", 1: "b"}, **change}
+    (folder / "metadata.yaml").write_text(json.dumps(says))
+    about, tensor = read_metadata(folder, FORMATS["ncnn"]), torch.zeros(shape)
+    outputs = [tensor, torch.zeros(1, 32, 16, 16)] if several else tensor
+    if fits:
+        check_outputs(folder, about, outputs)
+        return
+    with pytest.raises(UserError, match="not those of the task") as caught:
+        check_outputs(folder, about, outputs)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("command", ["try", "evaluate"])
+@pytest.mark.parametrize("says", [{"task": "classify"}, {"imgsz": [96, 96]}, {"names": {"0": "a"}}])
+def test_a_file_that_is_not_what_it_says_is_refused(
+    shipped, scenes, tmp_path, capsys, command, says
+):
+    """In one sentence, without a traceback of whatever runs it."""
+    path = tmp_path / "w.torchscript"
+    with zipfile.ZipFile(shipped("torchscript")) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name.endswith("config.txt"):
+                data = json.dumps({**json.loads(data), **says}).encode()
+            new.writestr(name, data)
+    pictures = sorted((Path(scenes).parent / "images" / "val").glob("*"))[:1]
+    rest = pictures if command == "try" else ["--data", scenes, "--images", "2"]
+    assert main([command, str(path), *map(str, rest), "--device", "cpu"]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("secateur: ") == 1 and "Internal error" not in told.err
+    assert "Traceback" not in told.err
+
+
 # ---- TorchScript ---------------------------------------------------------------------------------
 
 
@@ -318,7 +382,8 @@ class _Plain(torch.nn.Module):
 
 def scripted(module, path, change=None):
     """Save a module as a TorchScript file that says what an export says, its code changed."""
-    about = {"config.txt": json.dumps({**SAYS, "names": {"0": "a"}})}
+    says = {**SAYS, "task": "semantic", "names": {"0": "a"}}  # whose outputs are as high and wide
+    about = {"config.txt": json.dumps(says)}
     torch.jit.save(torch.jit.script(module), str(path), _extra_files=about)
     if change is None:
         return path
