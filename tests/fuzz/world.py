@@ -150,16 +150,17 @@ def _exported(world: World, folder: Path) -> None:
     from core.ship.export.exporter import run_exporter
     from core.ship.export.formats import FORMATS
     from core.ship.export.run import put_export
+    from core.system.scratch import Scratch
     from core.system.size import ImageSize
 
     model = core.load(world["model"]).model
     for name in exportable():
-        form, place = FORMATS[name], world.root / f"making-{name}"
-        place.mkdir()
-        made = run_exporter(model, form, place, image_size=ImageSize.of(SIZE), keep_choice=True)
-        world.files[name] = folder / f"m{form.suffix}"
-        put_export(made, world[name])
-        shutil.rmtree(place)
+        form = FORMATS[name]
+        with Scratch("export") as place:  # as `export` does: exporters cannot take every name
+            options = {"image_size": ImageSize.of(SIZE), "keep_choice": True}
+            made = run_exporter(model, form, Path(place), **options)
+            world.files[name] = folder / f"m{form.suffix}"
+            put_export(made, world[name])
 
 
 def _project(world: World, folder: Path) -> None:
