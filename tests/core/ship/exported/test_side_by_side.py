@@ -78,7 +78,8 @@ def test_a_file_is_compared_with_its_checkpoint(trained, scenes, shipped):
     assert len(result["images"]) == 8
     assert all(row["outputs"][1] is None for row in result["channels"])
     text = compared_text(result)
-    assert text.splitlines()[2].split()[1:3] == ["–", "–"]
+    size = f"{file['bytes'] / 1e6:.1f}"
+    assert text.splitlines()[2].split()[1:4] == [size, "–", "–"]
 
 
 def test_files_alone_have_no_layers_to_compare(shipped):
