@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _NO_INSTALLING = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
 _LONGEST = 300
 """Letters of an exporter's reason that are shown."""
+_QUOTING = re.compile(r"""["'`\x00-\x1f\x7f]""" if os.sep == "\\" else r"""["'`\\\x00-\x1f\x7f]""")
+"""What can end a string in a script, or change what follows."""
 
 
 def run_exporter(
@@ -73,9 +76,15 @@ def run_exporter(
     Raises
     ------
     UserError
-        When the exporter fails, with its reason.
+        When the exporter fails, with its reason; or would run what the folder's path says.
     """
     from core.graph.drive import real_size
+
+    if form.scripted and _QUOTING.search(str(folder)):
+        raise UserError(
+            f"{form.title} cannot be exported in {folder}: its tools run a script with this path.",
+            "Set TMPDIR to a folder without quotation marks and backslashes in its path.",
+        )
 
     make: Callable[..., Path] = partial(
         _by_ultralytics, form=form, keep_choice=keep_choice, nms=nms

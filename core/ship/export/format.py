@@ -81,6 +81,8 @@ class Format:
     opens : mapping of str to str or None
         Python modules that running an exported file needs, as in ``packages``; None where
         exported files are not opened as networks (`core.ship.exported`).
+    scripted : bool
+        Whether its tools run a script with the path of the folder in it.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Format:
     runtime: Runtime | None = None
     nms: bool = False
     opens: Mapping[str, str] | None = None
+    scripted: bool = False
 
     @property
     def folder(self) -> bool:

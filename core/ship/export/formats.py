@@ -107,6 +107,7 @@ _ROWS = (
         {"ncnn": "ncnn", "pnnx": "pnnx"},
         ("fp32", "fp16"),
         opens={"ncnn": "ncnn"},
+        scripted=True,
     ),
     Format("mnn", "MNN", ".mnn", {**_ONNX, "MNN": "MNN"}, PRECISIONS, nms=True),
     Format(

@@ -51,6 +51,20 @@ def test_the_exported_network_equals_its_checkpoint(pruned, exported, family, fo
         assert 0.8 * done.parameters < done.exported_parameters <= done.parameters
 
 
+@pytest.mark.parametrize("name", ["it's", 'a"b', "a\\b", "a\nb", "');open('found','w');('"])
+def test_no_path_becomes_code_of_a_tool(pruned, tmp_path, monkeypatch, name):
+    """The tools of NCNN run a script with the path of the temporary folder in it."""
+    (place := tmp_path / name).mkdir()
+    (work := tmp_path / "work").mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    monkeypatch.setattr(type(FORMATS["ncnn"]), "missing", lambda *_: None)
+    with pytest.raises(UserError, match="run a script with this path") as refused:
+        export(pruned("yolov8n"), tmp_path / "m_ncnn_model", ExportSettings(form="ncnn"))
+    assert "TMPDIR" in refused.value.hint
+    assert left(work) == [] and not (tmp_path / "m_ncnn_model").exists()
+
+
 def test_another_network_is_not_taken_for_equal(pruned, exported):
     """The comparison sees a single changed weight in the layer that makes the scores."""
     loaded = pruned("yolov8n")
