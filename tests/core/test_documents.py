@@ -167,8 +167,12 @@ def laid_out(tmp_path_factory, warm) -> Path:
 
 
 @pytest.fixture
-def folder(laid_out: Path, tmp_path: Path, warm) -> Iterator[Path]:
-    """A copy of it; jobs that were started in it are waited for."""
+def folder(laid_out: Path, tmp_path: Path, warm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of it; jobs that were started in it are waited for.
+
+    What is remembered of a network, by its hash, is not for the tests of others.
+    """
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     place = tmp_path / "here"
     shutil.copytree(laid_out, place)
     data = tmp_path / "shared" / "data"  # trained networks, and a whole task

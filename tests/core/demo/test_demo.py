@@ -61,6 +61,14 @@ class Told:
             self.steps.append(data)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_data(tmp_path_factory):
+    """What other tests did with the network shipped is not in its history."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
     told = Told()
