@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.state import plan_edits
 from app.window.layout.modes import MODES
-from tests.app.conftest import QUICK_MS
+from tests.app.conftest import ENGINE_MS, QUICK_MS
 from tests.app.window.test_sizes import LOOKS, SIZES, settle, walk
 
 NAME, ROLES = QAccessible.Text.Name, QAccessible.Role
@@ -260,13 +260,15 @@ def luminance(colour: QColor) -> float:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_the_focus_is_seen(demo, look):
+def test_the_focus_is_seen(demo, qtbot, look):
     """A control with the keyboard looks different, by a contrast of 3 to 1 (WCAG 2.4.13)."""
     demo.context.theme.set_appearance(look)
     demo.activateWindow()
     faults, seen = set(), set()
     for mode in MODES:
         demo.workspace.set_mode(mode.id)
+        settle(demo, SIZES[0])
+        qtbot.waitUntil(lambda: not demo.engine.running(), timeout=ENGINE_MS)  # what runs can end
         settle(demo, SIZES[0])
         for widget in reachable(demo):
             if widget in seen or widget.width() * widget.height() > 60_000:
