@@ -80,12 +80,7 @@ def run_exporter(
     """
     from core.graph.drive import real_size
 
-    if form.scripted and _QUOTING.search(str(folder)):
-        raise UserError(
-            f"{form.title} cannot be exported in {folder}: its tools run a script with this path.",
-            "Set TMPDIR to a folder without quotation marks and backslashes in its path.",
-        )
-
+    _check_path(folder, form)
     make: Callable[..., Path] = partial(
         _by_ultralytics, form=form, keep_choice=keep_choice, nms=nms
     )
@@ -117,6 +112,15 @@ def run_exporter(
             f"{who} could not export the network to {form.name}: {brief(error)}.",
             "Nothing was written. Choose another format, precision or image size.",
         ) from error
+
+
+def _check_path(folder: Path, form: Format) -> None:
+    """Refuse a folder whose path would be code for a format's tools."""
+    if form.scripted and _QUOTING.search(str(folder)):
+        raise UserError(
+            f"{form.title} cannot be exported in {folder}: its tools run a script with this path.",
+            "Set TMPDIR to a folder without quotation marks and backslashes in its path.",
+        )
 
 
 def _by_ultralytics(
