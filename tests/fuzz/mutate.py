@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -125,11 +126,13 @@ def odd_lines(content: bytes, random: Random) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-def odd_yaml(content: bytes, random: Random) -> bytes:
+def odd_yaml(
+    content: bytes, random: Random, change: Callable[[Any, Random], Any] = changed
+) -> bytes:
     """Change a YAML file."""
     if random.random() < 0.2:
         return damaged(content, random)
-    data = changed(yaml.safe_load(content), random)
+    data = change(yaml.safe_load(content), random)
     return yaml.safe_dump(data, allow_unicode=False).encode("utf-8", "replace")
 
 
@@ -209,10 +212,7 @@ def _literal(text: str) -> Data:
 
 def odd_sidecar(content: bytes, random: Random) -> bytes:
     """Change a YAML file of metadata."""
-    if random.random() < 0.2:
-        return damaged(content, random)
-    data = odd_metadata(yaml.safe_load(content), random)
-    return yaml.safe_dump(data, allow_unicode=False).encode("utf-8", "replace")
+    return odd_yaml(content, random, odd_metadata)
 
 
 def odd_script(content: bytes, random: Random) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import core
-from core.checkpoint import load, save
+from core.checkpoint import load
 from core.cli.main import main
 from core.data.stream import ALL, DataSettings, Stream
 from core.measure import sensitivity
@@ -21,7 +21,7 @@ from core.plan.schema import Plan, Target, parse_plan
 from core.pruning.criteria import score_atoms
 from core.repair import RepairSettings, parse_steps
 from tests.core.images import make_dataset
-from tests.core.networks import enliven
+from tests.core.networks import live_file
 
 pytestmark = [
     pytest.mark.gpu,
@@ -31,10 +31,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("gpu") / "live.pt"
-    original = load("yolov8n.yaml")
-    save(enliven(original.model), path, train_args=original.train_args)
-    return path
+    return live_file(tmp_path_factory.mktemp("gpu") / "live.pt")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import core
-from core.checkpoint import load, save
+from core.checkpoint import load
 from core.cli.main import main
 from core.cluster.tasks import perform
 from core.data.stream import DataSettings, Stream
@@ -22,7 +22,7 @@ from core.runs.kinds import KINDS
 from core.runs.run import LOG, run_job
 from core.system.memory import is_out_of_memory, memory_short
 from tests.core.images import make_dataset
-from tests.core.networks import enliven
+from tests.core.networks import live_file
 
 GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 SHORT = {
@@ -49,10 +49,7 @@ def test_it_is_told_from_other_errors(error: Exception) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("memory") / "live.pt"
-    original = load("yolov8n.yaml")
-    save(enliven(original.model), path, train_args=original.train_args)
-    return path
+    return live_file(tmp_path_factory.mktemp("memory") / "live.pt")
 
 
 @pytest.fixture(scope="module")
